@@ -1,0 +1,26 @@
+"""Normalisation layers that take a number of channels and nothing else, so that one can replace another."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class LayerNorm(nn.LayerNorm):
+    """Layer normalisation over the last axis (Ba et al. 2016), with the ε = 1e-6 of ViT's code."""
+
+    def __init__(self, embed_dim: int) -> None:
+        super().__init__(embed_dim, eps=1e-6)
+
+
+class RMSNorm(nn.Module):
+    """x / RMS(x) · g: layer norm without the mean and the bias (Zhang & Sennrich 2019, eq. 4)."""
+
+    def __init__(self, embed_dim: int) -> None:
+        super().__init__()
+        self.eps = 1e-6
+        self.weight = nn.Parameter(torch.ones(embed_dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        inverse = torch.rsqrt(x.square().mean(dim=-1, keepdim=True) + self.eps)
+        return x * inverse * self.weight

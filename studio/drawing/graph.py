@@ -1,0 +1,49 @@
+"""A graph to draw: a tree of nodes (blocks hold children) and edges between them, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["input", "output", "module", "operation", "parameter"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """One box. `id` is its path (`blocks.0.attn`); a node with children is a block that opens.
+
+    `repeat` equal neighbours are drawn as one block marked `× repeat`: its children are those of
+    one of them. `facts` are short lines for the reader who looks closer (shapes, parameters, MACs).
+    """
+
+    id: str
+    label: str
+    detail: str = ""
+    kind: Kind = "module"
+    repeat: int = 1
+    facts: tuple[str, ...] = ()
+    children: tuple[Node, ...] = ()
+
+    def walk(self) -> Iterator[Node]:
+        """This node and all below it, in the order of the data flow."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+
+@dataclass(frozen=True)
+class Edge:
+    """Data that flows from one node to another; both ends may lie anywhere in the tree."""
+
+    source: str
+    target: str
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The whole picture. The root itself is not drawn, only what is in it."""
+
+    root: Node
+    edges: tuple[Edge, ...]

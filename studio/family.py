@@ -1,0 +1,274 @@
+"""A family of architectures, and a design: one member of it, as a value.
+
+A family file ends with `FAMILY = Family(...)`; everything the studio does starts from there.
+A design is a family and a config: frozen, hashable, equal by content, written as JSON and as a link.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+from urllib.parse import urlencode
+
+from torch import Tensor, nn
+
+from studio.knobs import DesignError, Knob, knobs
+
+__all__ = ["Design", "DesignError", "Family", "Guide", "Preset", "Result", "Task", "Turn"]
+
+Task = Literal[
+    "classification",
+    "detection",
+    "segmentation",
+    "instance-segmentation",
+    "language",
+    "time-series",
+    "generation",
+    "multi-modal",
+]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A published member of a family. `params` is the published count, None where there is none."""
+
+    name: str
+    config: Any
+    params: int | None
+    source: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """A published figure of merit: `Result("ResNet-50", "ImageNet-1k top-1", 76.13, "%", source)`."""
+
+    preset: str
+    metric: str
+    value: float
+    unit: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guide:
+    """What a specialist would say about the family before a line of code is written."""
+
+    tasks: tuple[Task, ...]
+    data: Literal["small", "medium", "large"]
+    use_when: str
+    avoid_when: str
+    strengths: tuple[str, ...]
+    cost: str
+    related: tuple[str, ...]
+    results: tuple[Result, ...] = ()
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What came of turning a knob: the config, and why it is not quite the one asked for."""
+
+    config: Any
+    why: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Family:
+    """One architecture: its config, its model, an example input, its presets and its guide."""
+
+    title: str
+    config: type
+    model: Callable[[Any], nn.Module]
+    example: Callable[[Any, int], tuple[Tensor, ...]]
+    presets: tuple[Preset, ...]
+    guide: Guide
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return family_of, (self.config,)
+
+    @property
+    def key(self) -> str:
+        """The file's name is the family's name everywhere."""
+        return self.config.__module__.rpartition(".")[2]
+
+    @property
+    def lesson(self) -> str:
+        """The family file's docstring (Markdown with LaTeX)."""
+        return sys.modules[self.config.__module__].__doc__ or ""
+
+    @property
+    def knobs(self) -> Mapping[str, Knob]:
+        return knobs(self.config)
+
+    def preset(self, name: str) -> Preset:
+        for preset in self.presets:
+            if preset.name.lower() == name.lower():
+                return preset
+        names = tuple(preset.name for preset in self.presets)
+        raise DesignError(
+            f"{self.key} has no preset {name[:60]!r}; its presets are {', '.join(names)}",
+            knob="preset",
+            value=name,
+            nearest=names,
+        )
+
+    def design(self, preset: str | None = None, **settings: object) -> Design:
+        """The preset (by default the first one) with some knobs set. Raises DesignError."""
+        start = self.preset(preset) if preset else self.presets[0]
+        return Design(self, start.config).replace(**settings)
+
+    def turn(self, config: Any, name: str, value: object) -> Turn:
+        """Turn one knob of a legal config, and land on a legal config.
+
+        A slider slides on in the direction in which it was moved until the rules hold; a choice
+        stays as chosen, and another knob of the broken rule yields. Raises DesignError where
+        nothing near is legal.
+        """
+        knob = self.knob(name)
+        wanted = knob.read(value)
+        try:
+            return Turn(dataclasses.replace(config, **{name: wanted}))
+        except ValueError as broken:
+            rule = str(broken)
+        moved, others = self._slides(config, knob, wanted), self._yields(config, knob, wanted, rule)
+        for turned in (others, moved) if knob.options else (moved, others):
+            for candidate, change in turned:
+                return Turn(candidate, f"{rule}, so {change}")
+        raise self.refusal(config, {name: wanted}, rule)
+
+    def _slides(self, config: Any, knob: Knob, wanted: Any) -> Iterator[tuple[Any, str]]:
+        before = getattr(config, knob.name)
+        if isinstance(wanted, (bool, type, tuple)):
+            return
+        onward = 1 if wanted >= before else -1
+        values = sorted(knob.near(wanted), key=lambda v: (v - wanted) * onward < 0)
+        for value in values:
+            if value != before and (legal := _replaced(config, knob.name, value)):
+                yield legal, f"{knob.name} went on to {knob.text(value)}"
+
+    def _yields(self, config: Any, knob: Knob, wanted: Any, rule: str) -> Iterator[tuple[Any, str]]:
+        for other in self._named(rule):
+            if other == knob.name:
+                continue
+            for value in self.knobs[other].near(getattr(config, other)):
+                if legal := _replaced(config, other, value, **{knob.name: wanted}):
+                    yield legal, f"{other} moved to {self.knobs[other].text(value)}"
+                    break
+
+    def _named(self, rule: str) -> list[str]:
+        return [name for name in re.findall(r"(\w+)=", rule) if name in self.knobs]
+
+    def knob(self, name: str) -> Knob:
+        if name not in self.knobs:
+            known = tuple(self.knobs)
+            raise DesignError(
+                f"{self.key} has no knob {name[:60]!r}; its knobs are {', '.join(known)}",
+                knob=name,
+                nearest=known,
+            )
+        return self.knobs[name]
+
+    def refusal(self, config: Any, values: Mapping[str, Any], rule: str) -> DesignError:
+        """The rule that is broken, with the nearest values that would mend it."""
+        named = self._named(rule)
+        asked = [name for name in named if name in values] or named
+        ways: list[tuple[str, Any]] = []
+        for name in asked:
+            here = values.get(name, getattr(config, name))
+            rest = {k: v for k, v in values.items() if k != name}
+            legal = (v for v in self.knobs[name].near(here) if _replaced(config, name, v, **rest))
+            ways += [(name, v) for v, _ in zip(legal, range(2), strict=False)]
+        works = " or ".join(f"{name}={self.knobs[name].text(v)}" for name, v in ways)
+        name = asked[0] if asked else ""
+        return DesignError(
+            f"{rule}; the nearest that works is {works}" if works else rule,
+            knob=name,
+            value=values.get(name),
+            nearest=tuple(v for n, v in ways if n == name),
+        )
+
+
+def family_of(config: type) -> Family:
+    """The family whose config class this is (families are pickled by it, not copied)."""
+    family: Family = sys.modules[config.__module__].FAMILY  # type: ignore[attr-defined]
+    return family
+
+
+def _replaced(config: Any, name: str, value: Any, **rest: Any) -> Any | None:
+    try:
+        return dataclasses.replace(config, **rest, **{name: value})
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True)
+class Design:
+    """One member of a family. Equal by content, so anything made from it can be cached by it."""
+
+    family: Family
+    config: Any
+
+    @property
+    def preset(self) -> Preset | None:
+        """The preset that this design is, if it is one."""
+        return next((p for p in self.family.presets if p.config == self.config), None)
+
+    @cached_property
+    def base(self) -> Preset:
+        """The preset that differs in the fewest knobs: links and reports speak relative to it."""
+        return min(self.family.presets, key=lambda preset: len(self.changes(preset)))
+
+    @property
+    def title(self) -> str:
+        """The preset's name, with what was changed: `ViT-B/16, depth=6`."""
+        return ", ".join([self.base.name, *(f"{k}={v}" for k, v in self._written().items())])
+
+    def changes(self, preset: Preset) -> dict[str, Any]:
+        """The knobs in which this design differs from a preset, with this design's values."""
+        return {
+            name: value
+            for name, value in self.settings.items()
+            if value != getattr(preset.config, name)
+        }
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every knob's value, in Python's terms."""
+        return {name: getattr(self.config, name) for name in self.family.knobs}
+
+    def replace(self, **settings: object) -> Design:
+        """This design with some knobs set. Raises DesignError."""
+        values = {name: self.family.knob(name).read(v) for name, v in settings.items()}
+        try:
+            return Design(self.family, dataclasses.replace(self.config, **values))
+        except ValueError as broken:
+            raise self.family.refusal(self.config, values, str(broken)) from None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values: {family, preset, config}."""
+        knobs = self.family.knobs
+        return {
+            "family": self.family.key,
+            "preset": self.preset.name if self.preset else None,
+            "config": {name: knobs[name].write(value) for name, value in self.settings.items()},
+        }
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict(), indent=2)
+
+    def to_query(self) -> dict[str, str]:
+        """The parameters of a link: the family, the nearest preset, and what differs from it."""
+        return {"family": self.family.key, "preset": self.base.name, **self._written()}
+
+    @property
+    def query(self) -> str:
+        return urlencode(self.to_query(), safe="/,")
+
+    def _written(self) -> dict[str, str]:
+        knobs = self.family.knobs
+        return {name: knobs[name].text(v) for name, v in self.changes(self.base).items()}

@@ -1,0 +1,219 @@
+"""Knobs: what a person may turn on a config, and how far.
+
+A config is a frozen dataclass whose fields are written `depth: int = knob(12, "Blocks L", ge=1, le=48)`.
+The slider, the command line, the link, the JSON and the tests all read the `Knob` behind the field.
+Structural choices are classes (`options=(nn.ReLU, nn.GELU)`); outside Python a class is its name.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from functools import cache
+from types import MappingProxyType
+from typing import Any, Literal, TypeVar
+
+Axis = Literal["depth", "width", "heads", "resolution"]
+T = TypeVar("T")
+
+FLAGS = {"true": True, "on": True, "yes": True, "1": True}
+FLAGS |= {"false": False, "off": False, "no": False, "0": False}
+
+
+class DesignError(ValueError):
+    """A design that cannot be. The message is one sentence for the person who asked for it.
+
+    `knob` and `value` say what was refused, `nearest` what would have worked (nearest first).
+    """
+
+    def __init__(
+        self, message: str, *, knob: str = "", value: object = None, nearest: tuple[Any, ...] = ()
+    ) -> None:
+        super().__init__(message)
+        self.knob, self.value, self.nearest = knob, value, nearest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Knob:
+    """One knob: its default, its meaning, and the values that it takes.
+
+    A number lies in [ge, le]; a whole number is also a multiple of `step` (a fractional `step` only
+    tells the slider how fine to be). With `options` only those values are taken. For a tuple
+    (`depths`, one number a stage) the rules hold for each entry, and its length is one of `lengths`.
+    """
+
+    name: str
+    default: Any
+    help: str
+    axis: Axis | None = None
+    ge: float | None = None
+    le: float | None = None
+    step: float | None = None
+    options: tuple[Any, ...] = ()
+    lengths: tuple[int, ...] = ()
+
+    @property
+    def kind(self) -> type:
+        return bool if isinstance(self.default, bool) else type(self.default)
+
+    def read(self, value: object) -> Any:
+        """The knob's value from JSON, a link, the command line or Python. Raises DesignError."""
+        if self.options:
+            return self._read_option(value)
+        match self.default:
+            case bool():
+                return self._read_flag(value)
+            case tuple():
+                return self._read_tuple(value)
+            case _:
+                return self._read_number(value)
+
+    def write(self, value: Any) -> Any:
+        """The value as JSON knows it: a class by its name, a tuple as a list."""
+        match value:
+            case type():
+                return value.__name__
+            case tuple():
+                return list(value)
+            case _:
+                return value
+
+    def text(self, value: Any) -> str:
+        """The value as a link and the command line write it; `read` takes it back."""
+        match value:
+            case type():
+                return value.__name__
+            case tuple():
+                return ",".join(str(v) for v in value)
+            case bool():
+                return str(value).lower()
+            case _:
+                return str(value)
+
+    def near(self, value: Any) -> Iterator[Any]:
+        """Every other value the knob takes, nearest to `value` first (nothing for tuples)."""
+        if self.options or isinstance(self.default, bool):
+            values = self.options or (False, True)
+            here = values.index(value) if value in values else 0
+            ranked = sorted(range(len(values)), key=lambda i: abs(i - here))
+            yield from (values[i] for i in ranked if values[i] != value)
+        elif isinstance(self.default, int):
+            step = int(self.step or 1)
+            here = self.clamp(value)
+            if here != value:
+                yield here
+            for k in range(1, int(self._span() // step) + 2):
+                yield from (v for v in (here - k * step, here + k * step) if self.clamp(v) == v)
+
+    def clamp(self, value: float) -> Any:
+        """The nearest number that the range and the step allow."""
+        low, high = self._limits()
+        value = min(max(value, low), high)
+        if self.kind is not int:
+            return value
+        step = int(self.step or 1)
+        value = math.floor(value / step + 0.5) * step
+        return int(value + step if value < low else value - step if value > high else value)
+
+    def _limits(self) -> tuple[float, float]:
+        low = -math.inf if self.ge is None else self.ge
+        return low, math.inf if self.le is None else self.le
+
+    def _span(self) -> float:
+        low, high = self._limits()
+        return high - low
+
+    def _read_option(self, value: object) -> Any:
+        for option in self.options:
+            if value == option or str(value) == self.text(option):
+                return option
+        names = [self.text(option) for option in self.options]
+        raise self._refusal(value, "is not one of its options", tuple(names))
+
+    def _read_flag(self, value: object) -> bool:
+        flag = FLAGS.get(str(value).lower())
+        if flag is None:
+            raise self._refusal(value, "is neither true nor false", (True, False))
+        return flag
+
+    def _read_number(self, value: object) -> Any:
+        whole = self.kind is int
+        try:
+            number = float(str(value))
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number) or isinstance(value, bool):
+            wanted = "a whole number" if whole else "a number"
+            raise self._refusal(value, f"is not {wanted}", (self.default,))
+        if whole and number != int(number):
+            raise self._refusal(value, "is not a whole number", (self.clamp(number),))
+        low, high = self._limits()
+        if not low <= number <= high:
+            reach = f"is outside {self._shown(low)} to {self._shown(high)}"
+            raise self._refusal(value, reach, (self.clamp(number),))
+        if whole and int(number) % int(self.step or 1):
+            raise self._refusal(
+                value, f"is not a multiple of {self.step}", tuple(self._around(int(number)))
+            )
+        return int(number) if whole else number
+
+    def _read_tuple(self, value: object) -> tuple[int, ...]:
+        parts = value.split(",") if isinstance(value, str) else value
+        if not isinstance(parts, (list, tuple)):
+            raise self._refusal(value, "is not a list of whole numbers", (self.text(self.default),))
+        lengths = self.lengths or (len(self.default),)
+        if len(parts) not in lengths:
+            count = " or ".join(str(n) for n in lengths)
+            raise self._refusal(
+                value, f"has {len(parts)} entries, not {count}", (self.text(self.default),)
+            )
+        entry = Knob(
+            name=self.name, default=self.default[0], help="", ge=self.ge, le=self.le, step=self.step
+        )
+        return tuple(entry.read(part) for part in parts)
+
+    def _around(self, value: int) -> Iterator[int]:
+        near = self.near(value)
+        yield from (v for v, _ in zip(near, range(2), strict=False))
+
+    def _shown(self, limit: float) -> str:
+        return f"{limit:g}" if isinstance(limit, float) and self.kind is not int else str(limit)
+
+    def _refusal(self, value: object, why: str, nearest: tuple[Any, ...]) -> DesignError:
+        given = repr(value)[:60] if isinstance(value, str) else str(value)[:60]
+        works = " or ".join(str(v) for v in nearest)
+        label = "its options are" if self.options else "the nearest that works is"
+        works = ", ".join(str(v) for v in nearest) if self.options else works
+        return DesignError(
+            f"{self.name}={given.strip(chr(39))} {why}; {label} {works}",
+            knob=self.name,
+            value=value,
+            nearest=nearest,
+        )
+
+
+def knob(
+    default: T,
+    help: str,
+    *,
+    axis: Axis | None = None,
+    ge: float | None = None,
+    le: float | None = None,
+    step: float | None = None,
+    options: tuple[T, ...] = (),
+    lengths: tuple[int, ...] = (),
+) -> T:
+    """A dataclass field that also says what it means and how far it may be turned."""
+    rules = {"help": help, "axis": axis, "ge": ge, "le": le, "step": step}
+    rules |= {"options": options, "lengths": lengths}
+    made: T = field(default=default, metadata={"knob": rules})
+    return made
+
+
+@cache
+def knobs(config: type) -> Mapping[str, Knob]:
+    """The knobs of a config class, by name, in the order of the file."""
+    return MappingProxyType(
+        {f.name: Knob(name=f.name, default=f.default, **f.metadata["knob"]) for f in fields(config)}
+    )

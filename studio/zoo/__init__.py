@@ -1,0 +1,55 @@
+"""The zoo: one family of architectures a file. A new file is a new family; nothing is registered."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+from studio.family import Design, DesignError, Family
+
+
+@cache
+def families() -> Mapping[str, Family]:
+    """Every family of the zoo by its key, sorted. Raises AttributeError for a file without FAMILY."""
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return MappingProxyType(
+        {name: importlib.import_module(f"{__name__}.{name}").FAMILY for name in names}
+    )
+
+
+def family(key: str) -> Family:
+    """The family of that key. Raises DesignError that lists the families there are."""
+    if key not in families():
+        known = tuple(families())
+        raise DesignError(
+            f"there is no family {key[:60]!r}; the families are {', '.join(known)}",
+            knob="family",
+            value=key,
+            nearest=known,
+        )
+    return families()[key]
+
+
+def design_from_query(query: Mapping[str, str]) -> Design:
+    """The design that a link's parameters name. Raises DesignError."""
+    settings = dict(query)
+    chosen = family(settings.pop("family", next(iter(families()))))
+    return chosen.design(settings.pop("preset", None), **settings)
+
+
+def design_from_json(text: str) -> Design:
+    """The design written by `Design.to_json`. Raises DesignError for any other text."""
+    try:
+        data: Any = json.loads(text)
+        key, config = data["family"], data["config"]
+        settings = {str(name): value for name, value in config.items()}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise DesignError(
+            'this is not a design: the studio reads {"family": ..., "config": {...}}'
+        ) from None
+    return family(str(key)).design(None, **settings)
