@@ -1,7 +1,8 @@
 """A family of architectures, and a design: one member of it, as a value.
 
 A family file ends with `FAMILY = Family(...)`; everything the studio does starts from there.
-A design is a family and a config: frozen, hashable, equal by content, written as JSON and as a link.
+A design is a family and a config: frozen, hashable, equal by content, written as JSON and as
+a link.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Preset:
 
 @dataclass(frozen=True)
 class Result:
-    """A published figure of merit: `Result("ResNet-50", "ImageNet-1k top-1", 76.13, "%", source)`."""
+    """A published figure: `Result("ResNet-50", "ImageNet-1k top-1", 76.13, "%", source)`."""
 
     preset: str
     metric: str

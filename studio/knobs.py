@@ -1,8 +1,9 @@
 """Knobs: what a person may turn on a config, and how far.
 
-A config is a frozen dataclass whose fields are written `depth: int = knob(12, "Blocks L", ge=1, le=48)`.
-The slider, the command line, the link, the JSON and the tests all read the `Knob` behind the field.
-Structural choices are classes (`options=(nn.ReLU, nn.GELU)`); outside Python a class is its name.
+A config is a frozen dataclass whose fields are written
+`depth: int = knob(12, "Blocks L", ge=1, le=48)`. The slider, the command line, the link, the JSON
+and the tests all read the `Knob` behind the field. Structural choices are classes
+(`options=(nn.ReLU, nn.GELU)`); outside Python a class is its name.
 """
 
 from __future__ import annotations
@@ -38,9 +39,10 @@ class DesignError(ValueError):
 class Knob:
     """One knob: its default, its meaning, and the values that it takes.
 
-    A number lies in [ge, le]; a whole number is also a multiple of `step` (a fractional `step` only
-    tells the slider how fine to be). With `options` only those values are taken. For a tuple
-    (`depths`, one number a stage) the rules hold for each entry, and its length is one of `lengths`.
+    A number lies in [ge, le]; a whole number is also a multiple of `step` (a fractional `step`
+    only tells the slider how fine to be). With `options` only those values are taken. For a tuple
+    (`depths`, one number a stage) the rules hold for each entry, and its length is one of
+    `lengths`.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Normalisation layers that take a number of channels and nothing else, so that one can replace another."""
+"""Normalisation layers that take a number of channels alone, so that one can replace another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The zoo: one family of architectures a file. A new file is a new family; nothing is registered."""
+"""The zoo: one family of architectures a file. A new file is a new family, without a registry."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from studio.family import Design, DesignError, Family
 
 @cache
 def families() -> Mapping[str, Family]:
-    """Every family of the zoo by its key, sorted. Raises AttributeError for a file without FAMILY."""
+    """Every family of the zoo by its key, sorted. A file without FAMILY raises AttributeError."""
     names = sorted(module.name for module in pkgutil.iter_modules(__path__))
     return MappingProxyType(
         {name: importlib.import_module(f"{__name__}.{name}").FAMILY for name in names}

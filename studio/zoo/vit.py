@@ -62,7 +62,7 @@ class ViTConfig:
 
 
 class PatchEmbedding(nn.Module):
-    """Cut into P × P patches and map each to D: one convolution whose stride is its kernel (eq. 1)."""
+    """Cut into P × P patches, map each to D: a convolution whose stride is its kernel (eq. 1)."""
 
     def __init__(self, patch_size: int, in_channels: int, embed_dim: int) -> None:
         super().__init__()
@@ -128,47 +128,40 @@ def vit(
     )
 
 
-TABLE_1 = "Dosovitskiy et al. 2021, Table 1"
 TABLE_5 = "Dosovitskiy et al. 2021, Table 5 (pre-trained on ImageNet-21k, fine-tuned at 384)"
-DEIT = "Touvron et al. 2021 (DeiT), Table 7 (trained on ImageNet-1k alone, at 224)"
 TORCHVISION = "torchvision, documentation of "
+
+# fmt: off
+PRESETS = (
+    Preset("ViT-B/16", vit(12, 768, 12, 16), 86_567_656, TORCHVISION + "vit_b_16"),
+    Preset("ViT-Ti/16", vit(12, 192, 3, 16), 5_717_416, "timm vit_tiny_patch16_224"),
+    Preset("ViT-S/16", vit(12, 384, 6, 16), 22_050_664, "timm vit_small_patch16_224"),
+    Preset("ViT-S/32", vit(12, 384, 6, 32), 22_878_952, "timm vit_small_patch32_224"),
+    Preset("ViT-B/8", vit(12, 768, 12, 8), 86_576_872, "timm vit_base_patch8_224"),
+    Preset("ViT-B/32", vit(12, 768, 12, 32), 88_224_232, TORCHVISION + "vit_b_32"),
+    Preset("ViT-L/16", vit(24, 1024, 16, 16), 304_326_632, TORCHVISION + "vit_l_16"),
+    Preset("ViT-L/32", vit(24, 1024, 16, 32), 306_535_400, TORCHVISION + "vit_l_32"),
+    Preset("ViT-H/14", vit(32, 1280, 16, 14), 632_045_800, "torchvision vit_h_14 at 224"),
+    Preset("ViT-Ti/16 @384", vit(12, 192, 3, 16, 384), 5_790_376, "timm vit_tiny_patch16_384"),
+    Preset("ViT-S/16 @384", vit(12, 384, 6, 16, 384), 22_196_584, "timm vit_small_patch16_384"),
+    Preset("ViT-B/16 @384", vit(12, 768, 12, 16, 384), 86_859_496, "timm vit_base_patch16_384"),
+    Preset("ViT-L/16 @384", vit(24, 1024, 16, 16, 384), 304_715_752, "timm vit_large_patch16_384"),
+    Preset("ViT-H/14 @518", vit(32, 1280, 16, 14, 518), 633_470_440, TORCHVISION + "vit_h_14"),
+    Preset("ViT-g/14", replace(vit(40, 1408, 16, 14), mlp_ratio=48 / 11), 1_012_611_432, "timm vit_giant_patch14_224"),  # noqa: E501
+)
+# fmt: on
 
 FAMILY = Family(
     title="Vision Transformer",
     config=ViTConfig,
     model=ViT,
     example=example,
-    # fmt: off
-    presets=(
-        Preset("ViT-B/16", vit(12, 768, 12, 16), 86_567_656, TORCHVISION + "vit_b_16"),
-        Preset("ViT-Ti/16", vit(12, 192, 3, 16), 5_717_416, "timm vit_tiny_patch16_224"),
-        Preset("ViT-S/16", vit(12, 384, 6, 16), 22_050_664, "timm vit_small_patch16_224"),
-        Preset("ViT-S/32", vit(12, 384, 6, 32), 22_878_952, "timm vit_small_patch32_224"),
-        Preset("ViT-B/8", vit(12, 768, 12, 8), 86_576_872, "timm vit_base_patch8_224"),
-        Preset("ViT-B/32", vit(12, 768, 12, 32), 88_224_232, TORCHVISION + "vit_b_32"),
-        Preset("ViT-L/16", vit(24, 1024, 16, 16), 304_326_632, TORCHVISION + "vit_l_16"),
-        Preset("ViT-L/32", vit(24, 1024, 16, 32), 306_535_400, TORCHVISION + "vit_l_32"),
-        Preset("ViT-H/14", vit(32, 1280, 16, 14), 632_045_800, "torchvision vit_h_14 at 224"),
-        Preset("ViT-Ti/16 @384", vit(12, 192, 3, 16, 384), 5_790_376, "timm vit_tiny_patch16_384"),
-        Preset("ViT-S/16 @384", vit(12, 384, 6, 16, 384), 22_196_584, "timm vit_small_patch16_384"),
-        Preset("ViT-B/16 @384", vit(12, 768, 12, 16, 384), 86_859_496, "timm vit_base_patch16_384"),
-        Preset(
-            "ViT-L/16 @384", vit(24, 1024, 16, 16, 384), 304_715_752, "timm vit_large_patch16_384"
-        ),
-        Preset("ViT-H/14 @518", vit(32, 1280, 16, 14, 518), 633_470_440, TORCHVISION + "vit_h_14"),
-        Preset(
-            "ViT-g/14",
-            replace(vit(40, 1408, 16, 14), mlp_ratio=48 / 11),
-            1_012_611_432,
-            "timm vit_giant_patch14_224",
-        ),
-    ),
-    # fmt: on
+    presets=PRESETS,
     guide=Guide(
         tasks=("classification",),
         data="large",
         use_when="there are millions of images, or weights pre-trained on them to start from",
-        avoid_when="there are a few thousand images and no pre-trained weights: a ResNet learns faster",
+        avoid_when="there are a few thousand images and no pre-trained weights: take a ResNet",
         strengths=(
             "every token sees the whole image from the first block on",
             "one uniform block: easy to scale, to parallelise and to read",

@@ -1,0 +1,1 @@
+"""The neural architecture studio: the public face."""
