@@ -196,7 +196,7 @@ class Family:
 
 def family_of(config: type) -> Family:
     """The family whose config class this is (families are pickled by it, not copied)."""
-    family: Family = sys.modules[config.__module__].FAMILY  # type: ignore[attr-defined]
+    family: Family = sys.modules[config.__module__].FAMILY
     return family
 
 

@@ -207,7 +207,7 @@ def knob(
     lengths: tuple[int, ...] = (),
 ) -> T:
     """A dataclass field that also says what it means and how far it may be turned."""
-    rules = {"help": help, "axis": axis, "ge": ge, "le": le, "step": step}
+    rules: dict[str, Any] = {"help": help, "axis": axis, "ge": ge, "le": le, "step": step}
     rules |= {"options": options, "lengths": lengths}
     made: T = field(default=default, metadata={"knob": rules})
     return made
