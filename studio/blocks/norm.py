@@ -24,3 +24,15 @@ class RMSNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         inverse = torch.rsqrt(x.square().mean(dim=-1, keepdim=True) + self.eps)
         return x * inverse * self.weight
+
+
+class GroupNorm(nn.GroupNorm):
+    """Group normalisation (Wu & He 2018): 32 groups of channels, whatever the size of the batch.
+
+    Where 32 does not fit, the most groups that divide the channels and hold two or more of them:
+    a channel alone in its group would be instance normalisation.
+    """
+
+    def __init__(self, channels: int) -> None:
+        most = min(32, (channels + 1) // 2)
+        super().__init__(max(n for n in range(1, most + 1) if channels % n == 0), channels)
