@@ -1,0 +1,127 @@
+"""The profile of a design: parameters, multiply-accumulates and memory, in milliseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+from torch import Tensor
+
+from studio.analysis.blueprint import blueprint, sample
+from studio.analysis.trace import Body, Shape, trace
+from studio.family import Design, DesignError
+
+Optimizer = Literal["sgd", "momentum", "adam"]
+STATES: dict[Optimizer, int] = {"sgd": 0, "momentum": 1, "adam": 2}  # values kept per parameter
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a design costs for one batch, in float32.
+
+    `params` counts each parameter once, `macs` are multiply-accumulates of one forward pass
+    (convolutions and matrix products). `root` is the tree of layers, `inputs` the shapes it was
+    given. Memory is in bytes and leaves out the workspace of kernels and the framework itself.
+    """
+
+    design: Design
+    batch: int
+    params: int
+    trainable_params: int
+    parameter_bytes: int
+    buffer_bytes: int
+    input_bytes: int
+    root: Body
+
+    @property
+    def macs(self) -> int:
+        return self.root.macs
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations: two for each multiply-accumulate."""
+        return 2 * self.macs
+
+    @property
+    def inputs(self) -> tuple[Shape, ...]:
+        return self.root.inputs
+
+    @property
+    def output_shapes(self) -> tuple[Shape, ...]:
+        return self.root.outputs
+
+    @property
+    def activation_bytes(self) -> int:
+        """The most activations alive at once in inference, the inputs among them."""
+        return self.input_bytes + self.root.peak_bytes
+
+    @property
+    def inference_bytes(self) -> int:
+        """Parameters, buffers, and the most activations alive at once."""
+        return self.parameter_bytes + self.buffer_bytes + self.activation_bytes
+
+    @property
+    def saved_bytes(self) -> int:
+        """Activations that a training step keeps for its backward pass."""
+        return training_trace(self.design, self.batch).saved_bytes
+
+    def training_bytes(self, optimizer: Optimizer = "adam") -> int:
+        """Parameters, buffers, gradients, the optimiser's states, inputs and saved activations.
+
+        A sum, not a simulation: the backward pass can for a moment need somewhat more.
+        """
+        states = 1 + STATES[optimizer]  # the gradient, and what the optimiser keeps beside it
+        per_parameter = self.parameter_bytes // max(self.params, 1)
+        learned = self.trainable_params * per_parameter * states
+        weights = self.parameter_bytes + self.buffer_bytes
+        return weights + learned + self.input_bytes + self.saved_bytes
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, in the order of the public face."""
+        return self.design.to_dict() | {
+            "batch": self.batch,
+            "params": self.params,
+            "trainable_params": self.trainable_params,
+            "macs": self.macs,
+            "flops": self.flops,
+            "inference_bytes": self.inference_bytes,
+            "training_bytes": self.training_bytes(),
+            "output_shapes": [list(shape) for shape in self.output_shapes],
+        }
+
+
+@lru_cache(maxsize=1024)
+def profile(design: Design, batch: int = 1) -> Profile:
+    """Build the design on meta, run it once, and say what it costs. Raises DesignError."""
+    if not 1 <= batch <= 65536:
+        nearest = min(max(batch, 1), 65536)
+        raise DesignError(
+            f"batch={batch} is outside 1 to 65536; the nearest that works is {nearest}",
+            knob="batch",
+            value=batch,
+            nearest=(nearest,),
+        )
+    model, inputs = blueprint(design), sample(design, batch)
+    parameters = list(model.parameters())
+    return Profile(
+        design=design,
+        batch=batch,
+        params=sum(p.numel() for p in parameters),
+        trainable_params=sum(p.numel() for p in parameters if p.requires_grad),
+        parameter_bytes=_bytes(parameters),
+        buffer_bytes=_bytes(model.buffers()),
+        input_bytes=_bytes(inputs),
+        root=trace(model, inputs),
+    )
+
+
+@lru_cache(maxsize=1024)
+def training_trace(design: Design, batch: int) -> Body:
+    """The tree of layers in training mode: each body knows what it saves for backward."""
+    return trace(blueprint(design).train(), sample(design, batch))
+
+
+def _bytes(tensors: Iterable[Tensor]) -> int:
+    return sum(t.numel() * t.element_size() for t in tensors)

@@ -1,0 +1,81 @@
+"""Rules for what runs as one kernel on a device but would be taken apart on meta.
+
+A rule returns the outputs, the multiply-accumulates that torch's decomposition would count, and
+what is kept for the backward pass. It is faster than the decomposition and nearer to the device:
+fused attention never holds the T × T scores (Dao et al. 2022).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Ruled:
+    """What a rule says. `kept` are tensors kept for backward, `kept_bytes` what is kept besides."""
+
+    outputs: Any
+    macs: int
+    kept: tuple[Tensor, ...] = ()
+    kept_bytes: int = 0
+
+
+def attention(
+    query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, **_: Any
+) -> Ruled:
+    """F.scaled_dot_product_attention: q kᵀ and its product with v; keeps q, k, v, the output and
+    one log-sum-exp a row. A causal mask saves nothing: the full T × S is counted."""
+    S, d, e = key.shape[-2], query.shape[-1], value.shape[-1]
+    rows = query.numel() // d  # B * h * T
+    inputs = (query, key, value) if attn_mask is None else (query, key, value, attn_mask)
+    out = _like(query.new_empty(*query.shape[:-1], e), *inputs)  # (..., T, e)
+    return Ruled(out, rows * S * (d + e), (*inputs, out), 4 * rows)
+
+
+def recurrent(rnn: nn.RNNBase, x: Tensor, state: Any = None) -> Ruled:
+    """nn.RNN, nn.LSTM and nn.GRU over a batch of sequences, step by step in every layer.
+
+    Keeps what the unfused cell keeps at each step: 7 H values for LSTM and GRU (gates, products,
+    states), 1 H for a plain RNN, and the sequence between layers. A fused kernel keeps its own
+    workspace instead, up to three times as much.
+    """
+    gates = {"LSTM": 4, "GRU": 3}.get(rnn.mode, 1)
+    steps = x.numel() // x.shape[-1]
+    H, directions = rnn.hidden_size, 2 if rnn.bidirectional else 1
+    seen = rnn.proj_size or H  # what a step passes on to the next one
+    widths = [rnn.input_size] + [directions * seen] * (rnn.num_layers - 1)
+    macs = sum(
+        directions * steps * (gates * H * (width + seen) + H * rnn.proj_size) for width in widths
+    )
+    batch = x.shape[0 if rnn.batch_first else 1]
+    out = _like(x.new_empty(*x.shape[:-1], directions * seen), x, *rnn.parameters())
+    last = [
+        _like(x.new_empty(rnn.num_layers * directions, batch, size), x, *rnn.parameters())
+        for size in ((seen, H) if rnn.mode == "LSTM" else (seen,))
+    ]
+    per_step = 7 if gates > 1 else 1
+    kept = directions * steps * (rnn.num_layers * per_step * H + (rnn.num_layers - 1) * seen)
+    outputs = (out, tuple(last) if rnn.mode == "LSTM" else last[0])
+    return Ruled(outputs, macs, (x,), kept * x.element_size())
+
+
+def _like(made: Tensor, *sources: Tensor) -> Tensor:
+    """An output takes part in autograd if one of its inputs does."""
+    needed = torch.is_grad_enabled() and any(t.requires_grad for t in sources)
+    return made.requires_grad_(needed)
+
+
+FUNCTION_RULES: dict[Callable[..., Any], Callable[..., Ruled]] = {
+    F.scaled_dot_product_attention: attention
+}
+MODULE_RULES: dict[type[nn.Module], Callable[..., Ruled]] = {
+    nn.RNN: recurrent,
+    nn.LSTM: recurrent,
+    nn.GRU: recurrent,
+}

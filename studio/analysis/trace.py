@@ -1,0 +1,355 @@
+"""Trace: run a model once on meta, and keep what happened as a tree.
+
+Every module call, and every operation between modules, is a `Call` of a `Body`. A body is traced
+once: equal modules on equal inputs share it (`studio.analysis.memo`), so a trace does not take
+longer for a deeper model, and "block × 12" is one body that is called twelve times.
+
+Multiply-accumulates (MACs) are torch's own formulas (`torch.utils.flop_counter`, halved):
+convolutions and matrix products, no biases, norms or activations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
+
+from studio.analysis.memo import Memo
+from studio.analysis.meter import Meter, storage
+from studio.analysis.rules import FUNCTION_RULES, MODULE_RULES, Ruled
+
+Shape = tuple[int, ...]
+INPUT = -1  # the call number of a body's own inputs
+
+# Operations that move or copy data and compute nothing: not worth a box of their own.
+PLUMBING = frozenset({"reshape", "contiguous", "clone", "to", "float", "type_as", "detach"})
+
+
+class Source(NamedTuple):
+    """Where a tensor comes from: output `output` of call number `call` in the same body."""
+
+    call: int
+    output: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a module or an operation does with inputs of certain shapes; shared by equal calls.
+
+    `params` counts each parameter once, `macs` are multiply-accumulates. An inference trace knows
+    `peak_bytes`, the most that is alive at once beyond the inputs; a training trace `saved_bytes`,
+    the activations made inside that stay alive for the backward pass. A `transparent` body hands
+    its input on (dropout in evaluation, flatten).
+    """
+
+    kind: str
+    is_module: bool
+    inputs: tuple[Shape, ...]
+    outputs: tuple[Shape, ...]
+    params: int = 0
+    macs: int = 0
+    peak_bytes: int = 0
+    saved_bytes: int = 0
+    transparent: bool = False
+    settings: str = ""
+    calls: tuple[Call, ...] = ()
+    returns: tuple[Source | str | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One use of a body. Each input tensor comes from another call of the same body, from an input
+    of it, from a parameter (its name), or from nowhere (None: a constant)."""
+
+    name: str
+    body: Body
+    sources: tuple[Source | str | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How to make a tensor like one that was seen."""
+
+    shape: Shape
+    stride: tuple[int, ...]
+    dtype: torch.dtype
+    requires_grad: bool
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> Layout:
+        return cls(tuple(tensor.shape), tensor.stride(), tensor.dtype, tensor.requires_grad)
+
+    def empty(self) -> Tensor:
+        made = torch.empty_strided(self.shape, self.stride, dtype=self.dtype, device="meta")
+        return made.requires_grad_(self.requires_grad)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A traced body with what it takes to stand in for another run of its module."""
+
+    body: Body
+    outputs: tuple[Layout, ...]
+    spec: TreeSpec
+    saved_inputs: tuple[int, ...]
+    saved_outputs: tuple[int, ...]
+    saved_inside: int
+    aliased: bool  # an output is an input or a parameter: the call must be run again
+
+
+@dataclass
+class Frame:
+    """What is being recorded inside one module call. A leaf's inner operations are not recorded."""
+
+    module: nn.Module
+    leaf: bool
+    calls: list[Call] = field(default_factory=list)
+    sources: dict[int, Source | str | None] = field(default_factory=dict)
+    saved: dict[int, int] = field(default_factory=dict)  # storage -> bytes
+
+
+MEMO = Memo[Known]()
+
+
+def trace(model: nn.Module, inputs: tuple[Tensor, ...], memo: Memo[Known] | None = None) -> Body:
+    """Run `model(*inputs)`, both on meta, and return what happened.
+
+    In evaluation mode the trace knows what is alive at once, in training mode what is saved for the
+    backward pass. Equal bodies are kept in `memo` from one trace to the next (by default in one
+    for the process). The model must not change tensors in place.
+    """
+    memo = MEMO if memo is None else memo
+    memo.renew()
+    tracer = Tracer(model, memo)
+    with tracer.recording():
+        model(*inputs)
+    return tracer.outermost.calls[0].body
+
+
+class Tracer(TorchFunctionMode):
+    """Sees every module call (it stands in for `forward`) and every torch function between."""
+
+    def __init__(self, model: nn.Module, memo: Memo[Known]) -> None:
+        super().__init__()
+        self.memo, self.training = memo, model.training
+        self.names: dict[nn.Module, str] = {m: name for name, m in model.named_modules()}
+        self.signatures = memo.signatures(model)
+        self.parameters = {id(p): name for name, p in model.named_parameters()}
+        self.constants = {storage(t) for t in (*model.parameters(), *model.buffers())}
+        self.meter = Meter(self.constants, watch_memory=not model.training)
+        self.outermost = Frame(nn.Module(), leaf=False)
+        self.frames = [self.outermost]
+        self.kept: list[Tensor] = []  # alive to the end, so that no two storages share a place
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        for module in self.names:
+            vars(module)["forward"] = partial(self._call, module, module.forward)
+        try:
+            with ExitStack() as modes:
+                if self.training:
+                    modes.enter_context(saved_tensors_hooks(self._save, lambda tensor: tensor))
+                else:
+                    modes.enter_context(torch.no_grad())
+                modes.enter_context(self.meter)
+                modes.enter_context(self)
+                yield
+        finally:
+            for module in self.names:
+                del vars(module)["forward"]
+
+    # -- module calls ------------------------------------------------------------------------
+
+    def _call(self, module: nn.Module, forward: Callable[..., Any], *args: Any, **kw: Any) -> Any:
+        """Stands in for `module.forward`: run it, or replay the trace of an equal call."""
+        leaves, spec = tree_flatten((args, kw))
+        tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+        key = self._key(module, leaves, spec, tensors)
+        known = self.memo.traced.get(key)
+        if known is None:
+            known, result = self._run(module, partial(forward, *args, **kw), tensors)
+            if key is not None and not known.aliased:
+                self.memo.traced[key] = known
+        else:
+            result = self._replay(known, tensors)
+        self._record(self._name(module), known.body, tensors, _tensors(result))
+        return result
+
+    def _key(
+        self, module: nn.Module, leaves: list[Any], spec: TreeSpec, tensors: list[Tensor]
+    ) -> Hashable:
+        """All that the call depends on; None where it must be run."""
+        signature = self.signatures.get(module)
+        if signature is None:
+            return None
+        places = [storage(t) for t in tensors]
+        described = tuple(Layout.of(leaf) if isinstance(leaf, Tensor) else leaf for leaf in leaves)
+        key = (signature, described, tuple(map(places.index, places)), spec, self.training)
+        return key if _hashable(key) else None
+
+    def _run(
+        self, module: nn.Module, forward: Callable[[], Any], tensors: list[Tensor]
+    ) -> tuple[Known, Any]:
+        own = {**module._parameters, **module._buffers}
+        frame = Frame(module, leaf=_is_leaf(module))
+        frame.sources |= {id(t): name for name, t in own.items() if t is not None}
+        frame.sources |= {id(t): Source(INPUT, i) for i, t in enumerate(tensors)}
+        self.frames.append(frame)
+        mark = self.meter.begin()
+        rule = MODULE_RULES.get(type(module))
+        result = self._apply(rule(module, *tensors)) if rule else forward()
+        macs, peak = self.meter.end(mark)
+        self.frames.pop()
+        self.frames[-1].saved |= frame.saved
+        return self._known(frame, tensors, result, macs, peak), result
+
+    def _known(
+        self, frame: Frame, tensors: list[Tensor], result: Any, macs: int, peak: int
+    ) -> Known:
+        leaves, spec = tree_flatten(result)
+        outputs = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+        given, made = [storage(t) for t in tensors], [storage(t) for t in outputs]
+        inside = {place: size for place, size in frame.saved.items() if place not in given}
+        body = Body(
+            kind=type(frame.module).__name__,
+            is_module=True,
+            inputs=tuple(tuple(t.shape) for t in tensors),
+            outputs=tuple(tuple(t.shape) for t in outputs),
+            params=sum(p.numel() for p in frame.module.parameters()),
+            macs=macs,
+            peak_bytes=peak,
+            saved_bytes=sum(inside.values()),
+            transparent=all(place in given for place in made),
+            settings=frame.module.extra_repr() if frame.leaf else "",
+            calls=tuple(frame.calls),
+            returns=tuple(frame.sources.get(id(t)) for t in outputs),
+        )
+        return Known(
+            body=body,
+            outputs=tuple(map(Layout.of, outputs)),
+            spec=spec,
+            saved_inputs=tuple(i for i, place in enumerate(given) if place in frame.saved),
+            saved_outputs=tuple(i for i, place in enumerate(made) if place in inside),
+            saved_inside=sum(size for place, size in inside.items() if place not in made),
+            aliased=len(outputs) < len(leaves)
+            or any(place in given or place in self.constants for place in made),
+        )
+
+    def _replay(self, known: Known, tensors: list[Tensor]) -> Any:
+        """The outputs of a call that need not run, entered in the books as if it had."""
+        frame = self.frames[-1]
+        self.meter.add(known.body.macs, known.body.peak_bytes)
+        frame.leaf = True  # making the outputs is no operation of the model
+        outputs = [layout.empty() for layout in known.outputs]
+        frame.leaf = False
+        for i in known.saved_inputs:
+            self._save(tensors[i])
+        for i in known.saved_outputs:
+            self._save(outputs[i])
+        self._save_bytes(known.saved_inside)
+        return tree_unflatten(outputs, known.spec)
+
+    # -- operations between modules ----------------------------------------------------------
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        frame = self.frames[-1]
+        if frame.leaf:
+            return func(*args, **kwargs)
+        mark, saved = self.meter.begin(), len(frame.saved)
+        rule = FUNCTION_RULES.get(func)
+        result = self._apply(rule(*args, **kwargs)) if rule else func(*args, **kwargs)
+        macs, peak = self.meter.end(mark)
+        outputs = _tensors(result)
+        if outputs:
+            inputs = _tensors((args, kwargs))
+            if _moves_only(func, inputs, outputs):
+                origin = self._source(inputs[0]) if inputs else None
+                frame.sources |= {id(t): origin for t in outputs}
+            else:
+                body = Body(
+                    kind=func.__name__.strip("_"),
+                    is_module=False,
+                    inputs=tuple(tuple(t.shape) for t in inputs),
+                    outputs=tuple(tuple(t.shape) for t in outputs),
+                    macs=macs,
+                    peak_bytes=peak,
+                    saved_bytes=sum(list(frame.saved.values())[saved:]),
+                )
+                self._record(body.kind, body, inputs, outputs)
+        return result
+
+    # -- the books ---------------------------------------------------------------------------
+
+    def _apply(self, ruled: Ruled) -> Any:
+        self.meter.add(ruled.macs, 0)
+        for tensor in ruled.kept:
+            self._save(tensor)
+        self._save_bytes(ruled.kept_bytes)
+        return ruled.outputs
+
+    def _save(self, tensor: Tensor) -> Tensor:
+        """Note that a tensor is kept for the backward pass (parameters are there anyway)."""
+        place = storage(tensor)
+        if self.training and place not in self.constants:
+            self.kept.append(tensor)
+            self.frames[-1].saved.setdefault(place, tensor.untyped_storage().nbytes())
+        return tensor
+
+    def _save_bytes(self, size: int) -> None:
+        if self.training and size:
+            token = torch.empty(0, device="meta")
+            self.kept.append(token)
+            self.frames[-1].saved[storage(token)] = size
+
+    def _source(self, tensor: Tensor) -> Source | str | None:
+        return self.frames[-1].sources.get(id(tensor)) or self.parameters.get(id(tensor))
+
+    def _record(self, name: str, body: Body, inputs: list[Tensor], outputs: list[Tensor]) -> None:
+        frame = self.frames[-1]
+        number = len(frame.calls)
+        frame.calls.append(Call(name, body, tuple(map(self._source, inputs))))
+        frame.sources |= {id(t): Source(number, i) for i, t in enumerate(outputs)}
+
+    def _name(self, module: nn.Module) -> str:
+        """The module's path within the module that calls it."""
+        inside = self.names.get(self.frames[-1].module, "")
+        return self.names[module].removeprefix(f"{inside}." if inside else "")
+
+
+def _tensors(tree: Any) -> list[Tensor]:
+    return [leaf for leaf in tree_flatten(tree)[0] if isinstance(leaf, Tensor)]
+
+
+def _hashable(key: Hashable) -> bool:
+    try:
+        hash(key)
+    except TypeError:
+        return False
+    return True
+
+
+def _is_leaf(module: nn.Module) -> bool:
+    """A layer of torch's own, whose inner operations are nobody's business."""
+    return not module._modules and type(module).forward.__module__.startswith("torch.nn")
+
+
+def _moves_only(func: Callable[..., Any], inputs: list[Tensor], outputs: list[Tensor]) -> bool:
+    """Views, indexing, casts and constants: no computation, so no box."""
+    places = {storage(t) for t in inputs}
+    in_place = all(storage(t) in places for t in outputs)
+    return not inputs or in_place or func.__name__.strip("_") in PLUMBING
