@@ -92,6 +92,9 @@ class Family:
     def __reduce__(self) -> tuple[Any, ...]:
         return family_of, (self.config,)
 
+    def __repr__(self) -> str:
+        return f"<Family {self.key}>"
+
     @property
     def key(self) -> str:
         """The file's name is the family's name everywhere."""
@@ -118,7 +121,7 @@ class Family:
             nearest=names,
         )
 
-    def design(self, preset: str | None = None, **settings: object) -> Design:
+    def design(self, /, preset: str | None = None, **settings: object) -> Design:
         """The preset (by default the first one) with some knobs set. Raises DesignError."""
         start = self.preset(preset) if preset else self.presets[0]
         return Design(self, start.config).replace(**settings)
@@ -130,8 +133,7 @@ class Family:
         stays as chosen, and another knob of the broken rule yields. Raises DesignError where
         nothing near is legal.
         """
-        knob = self.knob(name)
-        wanted = knob.read(value)
+        knob, wanted = self.knob(name), self.read(config, name, value)
         try:
             return Turn(dataclasses.replace(config, **{name: wanted}))
         except ValueError as broken:
@@ -149,7 +151,7 @@ class Family:
         onward = 1 if wanted >= before else -1
         values = sorted(knob.near(wanted), key=lambda v: (v - wanted) * onward < 0)
         for value in values:
-            if value != before and (legal := _replaced(config, knob.name, value)):
+            if value != before and (legal := _replaced(config, **{knob.name: value})):
                 yield legal, f"{knob.name} went on to {knob.text(value)}"
 
     def _yields(self, config: Any, knob: Knob, wanted: Any, rule: str) -> Iterator[tuple[Any, str]]:
@@ -157,7 +159,7 @@ class Family:
             if other == knob.name:
                 continue
             for value in self.knobs[other].near(getattr(config, other)):
-                if legal := _replaced(config, other, value, **{knob.name: wanted}):
+                if legal := _replaced(config, **{other: value, knob.name: wanted}):
                     yield legal, f"{other} moved to {self.knobs[other].text(value)}"
                     break
 
@@ -174,6 +176,14 @@ class Family:
             )
         return self.knobs[name]
 
+    def read(self, config: Any, name: str, value: object, **others: Any) -> Any:
+        """A knob's value; a refusal offers only what a config with these `others` can take."""
+
+        def works(value: Any) -> bool:
+            return _replaced(config, **others, **{name: value}) is not None
+
+        return self.knob(name).read(value, works)
+
     def refusal(self, config: Any, values: Mapping[str, Any], rule: str) -> DesignError:
         """The rule that is broken, with the nearest values that would mend it."""
         named = self._named(rule)
@@ -182,14 +192,16 @@ class Family:
         for name in asked:
             here = values.get(name, getattr(config, name))
             rest = {k: v for k, v in values.items() if k != name}
-            legal = (v for v in self.knobs[name].near(here) if _replaced(config, name, v, **rest))
+            legal = (
+                v for v in self.knobs[name].near(here) if _replaced(config, **rest, **{name: v})
+            )
             ways += [(name, v) for v, _ in zip(legal, range(2), strict=False)]
         works = " or ".join(f"{name}={self.knobs[name].text(v)}" for name, v in ways)
-        name = asked[0] if asked else ""
+        name = next(iter([n for n, _ in ways] + asked), "")
         return DesignError(
             f"{rule}; the nearest that works is {works}" if works else rule,
             knob=name,
-            value=values.get(name),
+            value=values.get(name, getattr(config, name, None)),
             nearest=tuple(v for n, v in ways if n == name),
         )
 
@@ -200,9 +212,9 @@ def family_of(config: type) -> Family:
     return family
 
 
-def _replaced(config: Any, name: str, value: Any, **rest: Any) -> Any | None:
+def _replaced(config: Any, /, **changes: Any) -> Any | None:
     try:
-        return dataclasses.replace(config, **rest, **{name: value})
+        return dataclasses.replace(config, **changes)
     except ValueError:
         return None
 
@@ -242,9 +254,11 @@ class Design:
         """Every knob's value, in Python's terms."""
         return {name: getattr(self.config, name) for name in self.family.knobs}
 
-    def replace(self, **settings: object) -> Design:
+    def replace(self, /, **settings: object) -> Design:
         """This design with some knobs set. Raises DesignError."""
-        values = {name: self.family.knob(name).read(v) for name, v in settings.items()}
+        values: dict[str, Any] = {}
+        for name, value in settings.items():
+            values[name] = self.family.read(self.config, name, value, **values)
         try:
             return Design(self.family, dataclasses.replace(self.config, **values))
         except ValueError as broken:

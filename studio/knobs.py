@@ -9,9 +9,11 @@ and the tests all read the `Knob` behind the field. Structural choices are class
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
+from itertools import chain, islice, tee
+from numbers import Real
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
@@ -59,17 +61,23 @@ class Knob:
     def kind(self) -> type:
         return bool if isinstance(self.default, bool) else type(self.default)
 
-    def read(self, value: object) -> Any:
-        """The knob's value from JSON, a link, the command line or Python. Raises DesignError."""
-        if self.options:
-            return self._read_option(value)
-        match self.default:
-            case bool():
-                return self._read_flag(value)
-            case tuple():
-                return self._read_tuple(value)
-            case _:
-                return self._read_number(value)
+    def read(self, value: object, works: Callable[[Any], bool] = lambda _: True) -> Any:
+        """The knob's value from JSON, a link, the command line or Python.
+
+        Raises DesignError, which offers the nearest values for which `works` holds.
+        """
+        try:
+            if self.options:
+                return self._read_option(value)
+            match self.default:
+                case bool():
+                    return self._read_flag(value)
+                case tuple():
+                    return self._read_tuple(value)
+                case _:
+                    return self._read_number(value)
+        except _Unread as unread:
+            raise self._refusal(value, unread, works) from None
 
     def write(self, value: Any) -> Any:
         """The value as JSON knows it: a class by its name, a tuple as a list."""
@@ -106,7 +114,8 @@ class Knob:
             if here != value:
                 yield here
             for k in range(1, int(self._span() // step) + 2):
-                yield from (v for v in (here - k * step, here + k * step) if self.clamp(v) == v)
+                pair = sorted((here - k * step, here + k * step), key=lambda v: abs(v - value))
+                yield from (v for v in pair if self.clamp(v) == v)
 
     def clamp(self, value: float) -> Any:
         """The nearest number that the range and the step allow."""
@@ -128,71 +137,97 @@ class Knob:
 
     def _read_option(self, value: object) -> Any:
         for option in self.options:
-            if value == option or str(value) == self.text(option):
+            if any(value == form for form in (option, self.write(option), self.text(option))):
                 return option
-        names = [self.text(option) for option in self.options]
-        raise self._refusal(value, "is not one of its options", tuple(names))
+        raise _Unread("is not one of its options", self.options, len(self.options))
 
     def _read_flag(self, value: object) -> bool:
-        flag = FLAGS.get(str(value).lower())
-        if flag is None:
-            raise self._refusal(value, "is neither true nor false", (True, False))
-        return flag
+        match value:
+            case 0 | 1:  # True and False too
+                return bool(value)
+            case str() if value.lower() in FLAGS:
+                return FLAGS[value.lower()]
+        raise _Unread("is neither true nor false", (True, False), 2)
 
     def _read_number(self, value: object) -> Any:
         whole = self.kind is int
-        try:
-            number = float(str(value))
-        except ValueError:
-            number = math.nan
-        if not math.isfinite(number) or isinstance(value, bool):
+        number = _number(value)
+        if math.isnan(number):
             wanted = "a whole number" if whole else "a number"
-            raise self._refusal(value, f"is not {wanted}", (self.default,))
-        if whole and number != int(number):
-            raise self._refusal(value, "is not a whole number", (self.clamp(number),))
+            raise _Unread(f"is not {wanted}", self._from(self.default))
         low, high = self._limits()
         if not low <= number <= high:
             reach = f"is outside {self._shown(low)} to {self._shown(high)}"
-            raise self._refusal(value, reach, (self.clamp(number),))
+            raise _Unread(reach, self._from(self.clamp(number)))
+        if whole and not number.is_integer():
+            raise _Unread("is not a whole number", self._from(self.clamp(number)))
         if whole and int(number) % int(self.step or 1):
-            raise self._refusal(
-                value, f"is not a multiple of {self.step}", tuple(self._around(int(number)))
-            )
+            raise _Unread(f"is not a multiple of {self.step}", self.near(int(number)), 2)
         return int(number) if whole else number
 
     def _read_tuple(self, value: object) -> tuple[int, ...]:
         parts = value.split(",") if isinstance(value, str) else value
         if not isinstance(parts, (list, tuple)):
-            raise self._refusal(value, "is not a list of whole numbers", (self.text(self.default),))
+            raise _Unread("is not a list of whole numbers", (self.default,))
         lengths = self.lengths or (len(self.default),)
         if len(parts) not in lengths:
             count = " or ".join(str(n) for n in lengths)
-            raise self._refusal(
-                value, f"has {len(parts)} entries, not {count}", (self.text(self.default),)
-            )
-        entry = Knob(
-            name=self.name, default=self.default[0], help="", ge=self.ge, le=self.le, step=self.step
-        )
-        return tuple(entry.read(part) for part in parts)
+            raise _Unread(f"has {len(parts)} entries, not {count}", (self.default,))
+        entry = replace(self, default=self.default[0], lengths=())
+        read, faults = [], []
+        for part in parts:
+            try:
+                read.append(entry._read_number(part))
+            except _Unread as unread:
+                read.append(next(iter(unread.offers)))
+                faults.append(f"{_given(part)}, which {unread.why}")
+        if faults:
+            raise _Unread(f"holds {faults[0]}", (tuple(read),))
+        return tuple(read)
 
-    def _around(self, value: int) -> Iterator[int]:
-        near = self.near(value)
-        yield from (v for v, _ in zip(near, range(2), strict=False))
+    def _from(self, value: Any) -> Iterator[Any]:
+        """A value that the knob takes, and then all others, nearest first."""
+        return chain((value,), self.near(value))
 
     def _shown(self, limit: float) -> str:
         return f"{limit:g}" if isinstance(limit, float) and self.kind is not int else str(limit)
 
-    def _refusal(self, value: object, why: str, nearest: tuple[Any, ...]) -> DesignError:
-        given = repr(value)[:60] if isinstance(value, str) else str(value)[:60]
-        works = " or ".join(str(v) for v in nearest)
-        label = "its options are" if self.options else "the nearest that works is"
-        works = ", ".join(str(v) for v in nearest) if self.options else works
-        return DesignError(
-            f"{self.name}={given.strip(chr(39))} {why}; {label} {works}",
-            knob=self.name,
-            value=value,
-            nearest=nearest,
-        )
+    def _refusal(self, value: object, unread: _Unread, works: Callable[[Any], bool]) -> DesignError:
+        offers, all_offers = tee(unread.offers)
+        nearest = tuple(islice(filter(works, offers), unread.count))
+        nearest = nearest or tuple(islice(all_offers, unread.count))  # another knob is to blame
+        label, link = ("it takes", ", ") if self.options else ("the nearest that works is", " or ")
+        advice = f"; {label} {link.join(self.text(v) for v in nearest)}" if nearest else ""
+        message = f"{self.name}={_given(value)} {unread.why}{advice}"
+        return DesignError(message, knob=self.name, value=value, nearest=nearest)
+
+
+class _Unread(Exception):  # noqa: N818 - it never leaves this file
+    """Why a value is not one of a knob's, and what to offer in its place: the first `count`."""
+
+    def __init__(self, why: str, offers: Iterable[Any], count: int = 1) -> None:
+        self.why, self.offers, self.count = why, offers, count
+
+
+def _number(value: object) -> float:
+    """The number that a value is or spells; not a number where it is none."""
+    if isinstance(value, bool) or not isinstance(value, (str, Real)):
+        return math.nan
+    try:
+        return float(value)
+    except ValueError:
+        return math.nan
+    except OverflowError:  # a whole number of more than 308 digits
+        return math.inf if isinstance(value, int) and value > 0 else -math.inf
+
+
+def _given(value: object) -> str:
+    """A refused value on one short line, whatever it is."""
+    try:
+        text = value.__name__ if isinstance(value, type) else repr(value).strip("'")
+    except (ValueError, RecursionError):  # thousands of digits, or of brackets
+        text = f"this {type(value).__name__}"
+    return " ".join(text.split())[:60]
 
 
 def knob(

@@ -46,10 +46,11 @@ def design_from_json(text: str) -> Design:
     """The design written by `Design.to_json`. Raises DesignError for any other text."""
     try:
         data: Any = json.loads(text)
-        key, config = data["family"], data["config"]
-        settings = {str(name): value for name, value in config.items()}
+        key, preset = str(data["family"]), data.get("preset")
+        settings = dict(data["config"].items())
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise DesignError(
             'this is not a design: the studio reads {"family": ..., "config": {...}}'
         ) from None
-    return family(str(key)).design(None, **settings)
+    start = family(key).design(str(preset) if preset else None)
+    return start.replace(**settings)
