@@ -88,6 +88,8 @@ class Plan:
                 names[call.name] += 1
                 again = f"#{names[call.name]}" if names[call.name] > 1 else ""
                 node, outputs = self._call(call, f"{path}{call.name}{again}", repeat, sources)
+                if call.body.kind == "Sequential" and len(node.children) == 1:
+                    node = node.children[0]  # "blocks" of twelve equal blocks: the block says it
                 nodes[node.id] = node
             made += [outputs] * repeat
         return tuple(nodes.values()), [origin(source) for source in body.returns]
