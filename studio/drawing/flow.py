@@ -1,0 +1,60 @@
+"""What flows between the boxes that can be seen, when only some blocks are open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from studio.drawing.graph import Edge, Graph, Node
+
+Path = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Flow:
+    """The visible part of a graph: each visible node's path from the top, and the edges there."""
+
+    paths: dict[str, Path]
+    edges: tuple[Edge, ...]
+
+
+def flow(graph: Graph, opened: frozenset[str]) -> Flow:
+    """Lift every edge to the nearest visible nodes, and merge those that fall together.
+
+    An edge whose ends fall into one box, or into a box and a block around it, is not seen. A merged
+    edge carries the labels of all its parts. Raises KeyError for an edge that names no node.
+    """
+    paths: dict[str, Path] = {}
+    seen_as: dict[str, str] = {graph.root.id: ""}
+    for node, path in _visible(graph.root, (), opened):
+        paths[node.id] = path
+        seen_as[node.id] = node.id
+        if node.children and node.id not in opened:
+            seen_as |= {below.id: node.id for below in node.walk()}
+    labels: dict[tuple[str, str], dict[str, None]] = {}
+    for edge in graph.edges:
+        source, target = seen_as[edge.source], seen_as[edge.target]
+        if source and target and not _nested(paths[source], paths[target]):
+            labels.setdefault((source, target), {})[edge.label] = None
+    edges = tuple(Edge(*ends, joined(tuple(texts))) for ends, texts in labels.items())
+    return Flow(paths, edges)
+
+
+def joined(labels: tuple[str, ...]) -> str:
+    """Several labels as one short text: at most two of them, and how many more there are."""
+    texts = tuple(dict.fromkeys(label for label in labels if label))
+    more = f" + {len(texts) - 2} more" if len(texts) > 2 else ""
+    return " · ".join(texts[:2]) + more
+
+
+def _visible(block: Node, path: Path, opened: frozenset[str]) -> Iterator[tuple[Node, Path]]:
+    for node in block.children:
+        here = (*path, node.id)
+        yield node, here
+        if node.id in opened:
+            yield from _visible(node, here, opened)
+
+
+def _nested(a: Path, b: Path) -> bool:
+    short = min(len(a), len(b))
+    return a[:short] == b[:short]

@@ -1,0 +1,252 @@
+"""Where everything stands in a picture of a graph: top to bottom, blocks within blocks.
+
+Each open block is laid out on its own, from the innermost outwards. Data enters it at ports on its
+upper edge and leaves it at ports on its lower edge, one for each tensor, so that an edge runs
+through the frame to the box that really makes or takes the data. A connection beside which a longer
+way exists (a residual, a U-Net's skip) runs in a lane at the side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from studio.drawing.flow import Flow, Path, flow, joined
+from studio.drawing.graph import Edge, Graph, Node
+from studio.drawing.level import Channel, Content, Key, Level, Passage, Point, Size, arranged
+from studio.drawing.text import shortened, text_width
+
+TITLE, DETAIL, SIGN, LABEL = 13.0, 11.0, 16.0, 10.5  # font sizes in pixels
+WIDEST = 240.0  # of a text, in pixels
+CARDS = 6.0  # how far the cards of a repeated block look out behind it
+MARGIN = 16.0
+
+
+@dataclass(frozen=True)
+class Box:
+    """A node where it stands, in pixels from the picture's upper left; cards are included."""
+
+    node: Node
+    x: float
+    y: float
+    w: float
+    h: float
+    open: bool
+    depth: int
+
+    @property
+    def cards(self) -> float:
+        return CARDS if self.node.repeat > 1 else 0.0
+
+
+@dataclass(frozen=True)
+class Arrow:
+    """A connection between two boxes: corners from border to border, axis by axis."""
+
+    source: str
+    target: str
+    points: tuple[Point, ...]
+    label: str = ""
+    skip: bool = False
+
+
+@dataclass(frozen=True)
+class Label:
+    """The shape that a box hands on, written beside its arrow; (x, y) starts the base line."""
+
+    text: str
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A graph laid out: boxes from the outermost inwards, then arrows and labels above them."""
+
+    width: float
+    height: float
+    boxes: tuple[Box, ...]
+    arrows: tuple[Arrow, ...]
+    labels: tuple[Label, ...]
+
+
+def layout(graph: Graph, opened: frozenset[str] = frozenset()) -> Picture:
+    """Lay a graph out with the blocks named in `opened` open. Names of other nodes do nothing."""
+    seen = flow(graph, opened)
+    passages: dict[str, dict[Passage, None]] = {}
+    for edge in seen.edges:
+        for block, passage in _legs(seen, edge):
+            passages.setdefault(block, {})[passage] = None
+    plan = _planned(graph.root, _Sheet(seen, passages, _labels(seen.edges)), top=True)
+    boxes = tuple(_boxes(plan, MARGIN, MARGIN, 0))
+    return Picture(
+        width=plan.level.width + 2 * MARGIN,
+        height=plan.level.height + 2 * MARGIN,
+        boxes=boxes,
+        arrows=tuple(_arrows(seen, plan, {box.node.id: box for box in boxes})),
+        labels=tuple(_written(plan, MARGIN, MARGIN)),
+    )
+
+
+def size(node: Node) -> Size:
+    """How large a closed box is, so that its texts fit."""
+    label = shortened(node.label, TITLE, WIDEST)
+    if sign(node):
+        return Size(26.0, 26.0)
+    width = max(
+        text_width(label, TITLE), text_width(shortened(node.detail, DETAIL, WIDEST), DETAIL)
+    )
+    height = (42.0 if node.detail else 30.0) if node.kind != "operation" else 26.0
+    if node.kind == "operation":
+        return Size(width + 26, 40.0 if node.detail else 26.0)
+    if node.children:
+        width += 18 + (text_width(f"× {node.repeat}", TITLE) + 10 if node.repeat > 1 else 0)
+    return Size(max(width + 28, 72.0), height)
+
+
+def sign(node: Node) -> bool:
+    """Whether a node is drawn as a round sign: an operation of one or two characters."""
+    return node.kind == "operation" and len(node.label) <= 2 and not node.detail
+
+
+def title(node: Node) -> str:
+    """What stands on the frame of an open block."""
+    name = shortened(node.label, TITLE, WIDEST)
+    return f"{name}  × {node.repeat}" if node.repeat > 1 else name
+
+
+class _Sheet(NamedTuple):
+    seen: Flow
+    passages: dict[str, dict[Passage, None]]
+    labels: dict[str, str]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A block laid out, with the blocks that are open in it."""
+
+    nodes: tuple[Node, ...]
+    level: Level
+    labels: dict[str, str]
+    inner: dict[str, _Plan] = field(default_factory=dict)
+
+
+def _legs(seen: Flow, edge: Edge) -> Iterator[tuple[str, Passage]]:
+    """An edge block by block: out of the blocks around its source, over, in to its target."""
+    a, b = seen.paths[edge.source], seen.paths[edge.target]
+    fork = next(i for i, (p, q) in enumerate(zip(a, b, strict=False)) if p != q)
+    for depth in reversed(range(fork, len(a) - 1)):
+        yield a[depth], Passage(Key("", a[depth + 1]), Key("out", edge.source), edge.source)
+    around = a[fork - 1] if fork else ""
+    yield around, Passage(Key("", a[fork]), Key("", b[fork]), edge.source)
+    for depth in range(fork, len(b) - 1):
+        yield b[depth], Passage(Key("in", edge.source), Key("", b[depth + 1]), edge.source)
+
+
+def _labels(edges: Iterable[Edge]) -> dict[str, str]:
+    texts: dict[str, list[str]] = {}
+    for edge in edges:
+        texts.setdefault(edge.source, []).append(edge.label)
+    short = {node: shortened(joined(tuple(found)), LABEL, 180.0) for node, found in texts.items()}
+    return {node: text for node, text in short.items() if text}
+
+
+def _planned(block: Node, sheet: _Sheet, top: bool = False) -> _Plan:
+    inner = {
+        child.id: _planned(child, sheet)
+        for child in block.children
+        if child.children and _is_open(child, sheet.seen.paths)
+    }
+    content = Content(
+        children=tuple(child.id for child in block.children),
+        sizes=_sizes(block.children, inner),
+        passages=tuple(sheet.passages.get("" if top else block.id, ())),
+        docks={name: plan.level for name, plan in inner.items()},
+        reaches={
+            child.id: text_width(sheet.labels[child.id], LABEL) + 10
+            for child in block.children
+            if child.id in sheet.labels
+        },
+        late=frozenset(child.id for child in block.children if child.kind != "input"),
+        aside=frozenset(child.id for child in block.children if child.kind == "parameter"),
+        heading=0.0 if top else text_width(title(block), TITLE) + 40,
+    )
+    level = arranged(content)
+    return _Plan(block.children, level, sheet.labels, inner)
+
+
+def _is_open(block: Node, paths: dict[str, Path]) -> bool:
+    return all(child.id in paths for child in block.children)
+
+
+def _sizes(children: tuple[Node, ...], inner: dict[str, _Plan]) -> dict[str, Size]:
+    """Closed modules of one level are equally wide: a column of them reads as one."""
+    closed = {child.id: size(child) for child in children if child.id not in inner}
+    even = max(
+        (closed[c.id].w for c in children if c.kind == "module" and c.id in closed), default=0
+    )
+    sizes = {}
+    for child in children:
+        cards = CARDS if child.repeat > 1 else 0.0
+        if child.id in inner:
+            w, h = inner[child.id].level.width, inner[child.id].level.height
+        else:
+            w, h = closed[child.id].w, closed[child.id].h
+            w = even if child.kind == "module" else w
+        sizes[child.id] = Size(w + cards, h + cards, cards)
+    return sizes
+
+
+def _boxes(plan: _Plan, x: float, y: float, depth: int) -> Iterator[Box]:
+    for node in plan.nodes:
+        spot, inner = plan.level.spots[node.id], plan.inner.get(node.id)
+        box = Box(node, x + spot.x, y + spot.y, spot.w, spot.h, inner is not None, depth)
+        yield box
+        if inner:
+            yield from _boxes(inner, box.x, box.y + box.cards, depth + 1)
+
+
+def _arrows(seen: Flow, plan: _Plan, boxes: dict[str, Box]) -> Iterator[Arrow]:
+    plans, origins = {"": plan}, {"": (MARGIN, MARGIN)}
+    for name, box in boxes.items():
+        if box.open:
+            around = seen.paths[name][-2] if box.depth else ""
+            plans[name] = plans[around].inner[name]
+            origins[name] = (box.x, box.y + box.cards)
+    for edge in seen.edges:
+        points: list[Point] = []
+        skip = False
+        for block, passage in _legs(seen, edge):
+            channel: Channel = plans[block].level.routes[passage]
+            left, top = origins[block]
+            points += [(left + x, top + y) for x, y in channel.points]
+            skip |= channel.skip
+        yield Arrow(edge.source, edge.target, _corners(points), edge.label, skip)
+
+
+def _corners(points: list[Point]) -> tuple[Point, ...]:
+    """The points at which a line turns, without those on its way."""
+    kept: list[Point] = []
+    for x, y in points:
+        if kept and abs(kept[-1][0] - x) < 0.6 and abs(kept[-1][1] - y) < 0.6:
+            continue
+        if len(kept) > 1 and _straight(kept[-2], kept[-1], (x, y)):
+            kept.pop()
+        kept.append((x, y))
+    return tuple(kept)
+
+
+def _straight(a: Point, b: Point, c: Point) -> bool:
+    return any(abs(a[axis] - b[axis]) < 0.6 and abs(b[axis] - c[axis]) < 0.6 for axis in (0, 1))
+
+
+def _written(plan: _Plan, x: float, y: float) -> Iterator[Label]:
+    for node in plan.nodes:
+        spot = plan.level.spots[node.id]
+        if node.id in plan.labels:
+            label_x, label_y = plan.level.labels[node.id]
+            yield Label(plan.labels[node.id], x + label_x, y + label_y)
+        if node.id in plan.inner:
+            cards = CARDS if node.repeat > 1 else 0.0
+            yield from _written(plan.inner[node.id], x + spot.x, y + spot.y + cards)

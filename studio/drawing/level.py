@@ -1,0 +1,446 @@
+"""One level of a picture: the boxes inside one block, in rows, with channels and lanes between.
+
+Between two rows lies a channel in which lines run sideways on tracks; no box stands there. At the
+sides run lanes for the connections that go round. So no line ever has to cross a box or a text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from studio.drawing.layers import (
+    Link,
+    bypasses,
+    ordered,
+    placed,
+    ranks,
+    straightened,
+    strips,
+)
+
+Point = tuple[float, float]
+
+PAD = 16.0  # from the content of a block to its frame
+HEAD = 26.0  # where the title of a block stands
+TRACK = 9.0  # between lines that run beside each other in a channel
+LANE = 14.0  # between lanes, and from the boxes to the first of them
+STUB, TEXT, TIP = 8.0, 13.0, 16.0  # a channel: the way out, the label, the way in
+
+
+class Key(NamedTuple):
+    """A child of the block (port ""), or the port at which the data of node `name` passes."""
+
+    port: Literal["", "in", "out"]
+    name: str
+
+
+class Passage(NamedTuple):
+    """The data of node `source` on its way through one block."""
+
+    a: Key
+    b: Key
+    source: str
+
+
+class Size(NamedTuple):
+    w: float
+    h: float
+    cards: float = 0.0
+
+
+class Spot(NamedTuple):
+    x: float
+    y: float
+    w: float
+    h: float
+
+
+class Channel(NamedTuple):
+    """How a passage runs, corner by corner, and whether it goes round in a lane."""
+
+    points: tuple[Point, ...]
+    skip: bool
+
+
+@dataclass(frozen=True)
+class Level:
+    """A block laid out in pixels from its upper left corner; ports are x on its edges."""
+
+    width: float
+    height: float
+    spots: dict[str, Spot]
+    ins: dict[str, float]
+    outs: dict[str, float]
+    routes: dict[Passage, Channel]
+    labels: dict[str, Point]
+
+
+@dataclass(frozen=True)
+class Content:
+    """What there is to arrange in one block.
+
+    `docks` are the levels of the open children; `reaches` how far a label stands out to the right
+    of a child's middle; `late` the children that, fed by nothing, stand just above what they feed;
+    `aside` those that stand beside it where they can; `heading` the width of the block's title,
+    0 where there is no frame.
+    """
+
+    children: tuple[str, ...]
+    sizes: Mapping[str, Size]
+    passages: tuple[Passage, ...]
+    docks: Mapping[str, Level]
+    reaches: Mapping[str, float]
+    late: frozenset[str]
+    aside: frozenset[str]
+    heading: float
+
+
+def arranged(content: Content) -> Level:
+    """Rows, places, lanes, tracks, and at last the corners of every line."""
+    return _Draft(content).level()
+
+
+class Hop(NamedTuple):
+    """A line on its way through the channel below row `channel`, from one wire to the next."""
+
+    channel: int
+    start: float
+    end: float
+    above: int
+    below: int
+
+
+def _nets(hops: tuple[Hop, ...]) -> list[list[Hop]]:
+    """The hops that may share a track: those of one source, else those to one target."""
+    outs: dict[tuple[int, float], int] = {}
+    for hop in hops:
+        outs[hop.above, hop.start] = outs.get((hop.above, hop.start), 0) + 1
+    nets: dict[tuple[bool, int, float], list[Hop]] = {}
+    for hop in hops:
+        if abs(hop.start - hop.end) > 0.6:
+            forks = outs[hop.above, hop.start] > 1
+            wire = (hop.above, hop.start) if forks else (hop.below, hop.end)
+            nets.setdefault((forks, *wire), []).append(hop)
+    return list(nets.values())
+
+
+def tracked(nets: list[list[Hop]]) -> dict[Hop, int]:
+    """A track, counted from above, for each hop of each net; nets that overlap get their own.
+
+    Where one net comes down at the x at which another sets out to go up, the latter lies above, so
+    that no two run on the same line.
+    """
+    placed: list[tuple[int, list[Hop]]] = []
+    waiting = sorted(nets, key=lambda net: min(min(h.start, h.end) for h in net))
+    while waiting:
+        net = next(
+            (n for n in waiting if not any(_above(m, n) for m in waiting if m is not n)), None
+        )
+        net = net or waiting[0]
+        waiting.remove(net)
+        least = max((track + 1 for track, other in placed if _above(other, net)), default=0)
+        taken = {track for track, other in placed if _overlap(other, net)}
+        placed.append((next(t for t in range(least, len(nets) * 2) if t not in taken), net))
+    return {hop: track for track, net in placed for hop in net}
+
+
+def _above(upper: list[Hop], lower: list[Hop]) -> bool:
+    return any(abs(h.start - g.end) < 4 for h in upper for g in lower)
+
+
+def _overlap(one: list[Hop], other: list[Hop]) -> bool:
+    (a, b), (c, d) = (
+        (min(min(h.start, h.end) for h in net), max(max(h.start, h.end) for h in net))
+        for net in (one, other)
+    )
+    return a < d + 4 and c < b + 4
+
+
+class _Lane:
+    """A line that goes round: down the side from the channel under `a` to each of its ends."""
+
+    def __init__(self, passage: Passage, side: int, low: int, high: int) -> None:
+        self.first, self.side = passage, side
+        self.low, self.high = low, high  # in half rows: 2 r is row r, 2 r + 1 the channel below it
+        self.x = 0.0
+
+
+class _Draft:
+    """The arrangement of one block in the making; each method needs those before it."""
+
+    def __init__(self, content: Content) -> None:
+        self.content = content
+        self.beside = self._beside()
+        self._number()
+        self._stack()
+        self._build_lanes()
+        self._lay_tracks()
+
+    def _beside(self) -> dict[str, Passage]:
+        """Which children have a companion at their left: a parameter that feeds them alone."""
+        feeds: dict[str, list[Passage]] = {}
+        for passage in self.content.passages:
+            if passage.a.name in self.content.aside and not passage.a.port:
+                feeds.setdefault(passage.a.name, []).append(passage)
+        fed = {p.b.name for p in self.content.passages if not p.b.port}
+        found: dict[str, Passage] = {}
+        for child, passages in feeds.items():
+            target = passages[0].b
+            alone = len(passages) == 1 and not target.port and child not in fed
+            if alone and target.name not in self.content.docks and target.name not in feeds:
+                found.setdefault(target.name, passages[0])
+        return found
+
+    def _number(self) -> None:
+        """Number the items: ports of entry, children, ports of exit; and link them."""
+        companions = {p.a.name for p in self.beside.values()}
+        passages = [p for p in self.content.passages if p not in self.beside.values()]
+        entries = dict.fromkeys(p.a for p in passages if p.a.port)
+        exits = dict.fromkeys(p.b for p in passages if p.b.port)
+        own = [Key("", name) for name in self.content.children if name not in companions]
+        self.keys: list[Key] = [*entries, *own, *exits]
+        self.item = {key: i for i, key in enumerate(self.keys)}
+        self.passages = passages
+        ends = [(self.item[p.a], self.item[p.b]) for p in passages]
+        late = frozenset(self.item[k] for k in own if k.name in self.content.late)
+        self.rank = ranks(len(self.keys), ends, len(entries), len(entries) + len(own), late)
+        round_ = bypasses(len(self.keys), ends)
+        self.bypass = [p for p, aside in zip(passages, round_, strict=True) if aside]
+        self.direct = [p for p, aside in zip(passages, round_, strict=True) if not aside]
+
+    def _stack(self) -> None:
+        """Cut the links into steps, sort the rows, and find every item's place across."""
+        links = [
+            Link(self.item[p.a], self.item[p.b], self._out(p), self._into(p)) for p in self.direct
+        ]
+        chains, count = straightened(links, self.rank)
+        self.chains = dict(zip(self.direct, chains, strict=True))
+        steps = sorted((step for chain in chains for step in chain), key=lambda s: self.rank[s.a])
+        self.rows = ordered(self.rank, steps)
+        extents = [self._extent(key) for key in self.keys]
+        extents += [(4.0, 4.0)] * (count - len(extents))
+        strip = strips(count, steps)
+        left, right = [0.0] * count, [0.0] * count
+        for item, (a, b) in enumerate(extents):
+            left[strip[item]] = max(left[strip[item]], a)
+            right[strip[item]] = max(right[strip[item]], b)
+        self.left = [left[s] for s in strip]
+        self.right = [right[s] for s in strip]
+        self.x = placed(self.rows, steps, self.left, self.right)
+
+    def _size(self, key: Key) -> Size:
+        return Size(0, 0) if key.port else self.content.sizes[key.name]
+
+    def _middle(self, key: Key) -> float:
+        """From a box's left to where lines dock: the middle of the front card."""
+        size = self._size(key)
+        return (size.w - size.cards) / 2
+
+    def _out(self, passage: Passage) -> float:
+        inner = self.content.docks.get(passage.a.name)
+        middle = self._middle(passage.a)
+        return inner.outs.get(passage.source, middle) - middle if inner else 0.0
+
+    def _into(self, passage: Passage) -> float:
+        inner = self.content.docks.get(passage.b.name)
+        middle = self._middle(passage.b)
+        return inner.ins.get(passage.source, middle) - middle if inner else 0.0
+
+    def _extent(self, key: Key) -> tuple[float, float]:
+        """How far a child reaches to the left and right of its middle, with what is written."""
+        if key.port:
+            return 4.0, 4.0
+        middle = self._middle(key)
+        right = max(self._size(key).w - middle, self.content.reaches.get(key.name, 0.0))
+        return middle + self._aside(key.name), right
+
+    def _aside(self, name: str) -> float:
+        """The room that the companion of a child takes, with its arrow."""
+        if name not in self.beside:
+            return 0.0
+        companion = self.beside[name].a.name
+        return self.content.sizes[companion].w + self._reach(companion)
+
+    def _reach(self, companion: str) -> float:
+        return max(26.0, self.content.reaches.get(companion, 0.0) + 10)
+
+    def _build_lanes(self) -> None:
+        """One lane for all that goes round from one source on one side; the shorter, the nearer."""
+        lanes: dict[tuple[Key, str, int, bool], _Lane] = {}
+        self.lane: dict[Passage, _Lane] = {}
+        self.enters: dict[tuple[str, int], list[Passage]] = {}
+        for passage in self.bypass:
+            a, b = self.rank[self.item[passage.a]], self.rank[self.item[passage.b]]
+            side, docks = self._side(passage)
+            low, high = sorted((2 * a + 1, 2 * b if docks else 2 * b - 1))
+            key = (passage.a, passage.source, side, a >= b)
+            lane = lanes.setdefault(key, _Lane(passage, side, low, high))
+            lane.low, lane.high = min(lane.low, low), max(lane.high, high)
+            self.lane[passage] = lane
+            if docks:
+                self.enters.setdefault((passage.b.name, side), []).append(passage)
+        built: list[_Lane] = []
+        for lane in sorted(lanes.values(), key=lambda lane: lane.high - lane.low):
+            lane.x = self._beyond(lane, built)
+            built.append(lane)
+        for passages in self.enters.values():
+            passages.sort(key=lambda p: abs(self.lane[p].x - self.x[self.item[p.b]]))
+
+    def _side(self, passage: Passage) -> tuple[int, bool]:
+        """At which side (1 right, -1 left) to go round, and whether to enter the box there."""
+        target = self.item[passage.b]
+        row = self.rows[self.rank[target]]
+        if passage.b.port or passage.b.name in self.content.docks:
+            return 1, False
+        if row[-1] == target:
+            return 1, True
+        return (-1, True) if row[0] == target and passage.b.name not in self.beside else (1, False)
+
+    def _beyond(self, lane: _Lane, built: Sequence[_Lane]) -> float:
+        """The nearest x at the lane's side beyond all boxes and lanes that it runs along."""
+        rows = self.rows[(lane.low + 1) // 2 : lane.high // 2 + 1]
+        reach = self.right if lane.side > 0 else self.left
+        edges = [lane.side * self.x[i] + reach[i] for row in rows for i in row]
+        edges += [
+            lane.side * other.x
+            for other in built
+            if other.side == lane.side and other.low <= lane.high and lane.low <= other.high
+        ]
+        return lane.side * (max(edges, default=0.0) + LANE)
+
+    def _lay_tracks(self) -> None:
+        """Where lines that move sideways in one channel run, so that no two nets lie on another."""
+        self.hops = {p: self._hops(p) for p in self.passages}
+        channels: dict[int, dict[Hop, None]] = {}
+        for hops in self.hops.values():
+            for hop in hops:
+                channels.setdefault(hop.channel, {})[hop] = None
+        self.tracks: dict[Hop, int] = {}
+        self.depth = [0] * (len(self.rows) + 1)
+        for channel, found in channels.items():
+            tracks = tracked(_nets(tuple(found)))
+            self.tracks |= tracks
+            self.depth[channel] = max(tracks.values(), default=-1) + 1
+
+    def _hops(self, passage: Passage) -> tuple[Hop, ...]:
+        """How a passage crosses the channels on its way, one after the other."""
+        a, b = self.item[passage.a], self.item[passage.b]
+        if passage in self.chains:
+            return tuple(
+                Hop(self.rank[s.a], self.x[s.a] + s.out, self.x[s.b] + s.into, s.a, s.b)
+                for s in self.chains[passage]
+            )
+        lane = self.lane[passage]
+        wire = -1 - self.item[lane.first.b]  # below 0: no item
+        leave = Hop(self.rank[a], self.x[a] + self._out(passage), lane.x, a, wire)
+        if self._docks(passage):
+            return (leave,)
+        end = self.x[b] + self._into(passage)
+        return leave, Hop(self.rank[b] - 1, lane.x, end, wire, b)
+
+    def _docks(self, passage: Passage) -> bool:
+        """Whether a passage that goes round enters its box at the side."""
+        return passage in self.enters.get((passage.b.name, self.lane[passage].side), ())
+
+    def level(self) -> Level:
+        """Everything in pixels from the upper left corner."""
+        self._rule()
+        self._border()
+        spots = {key.name: self._spot(key) for key in self.keys if not key.port}
+        routes = {passage: self._route(passage, spots) for passage in self.passages}
+        labels = {
+            name: (s.x + (s.w - self.content.sizes[name].cards) / 2 + 5, s.y + s.h + 14)
+            for name, s in spots.items()
+        }
+        for target, passage in self.beside.items():
+            name, at = passage.a.name, spots[target]
+            w, h, _ = self.content.sizes[name]
+            y = at.y + at.h / 2
+            spots[name] = Spot(at.x - self._aside(target), y - h / 2, w, h)
+            routes[passage] = Channel(((spots[name].x + w, y), (at.x, y)), skip=False)
+            labels[name] = (spots[name].x + w + 4, y - 5)
+        ins, outs = (
+            {k.name: self.x[i] - self.origin for k, i in self.item.items() if k.port == port}
+            for port in ("in", "out")
+        )
+        return Level(self.width, self.height, spots, ins, outs, routes, labels)
+
+    def _rule(self) -> None:
+        """The upper edge and the height of each row; below each lies its channel."""
+        y, self.top, self.tall = 0.0, [], []
+        for row, items in enumerate(self.rows):
+            names = [
+                self.keys[i].name for i in items if i < len(self.keys) and not self.keys[i].port
+            ]
+            beside = [self.beside[name].a.name for name in names if name in self.beside]
+            tall = max((self.content.sizes[name].h for name in names + beside), default=0.0)
+            self.top.append(y)
+            self.tall.append(tall)
+            y += tall + self._deep(row, any(name in self.content.reaches for name in names))
+        self.height = y
+
+    def _deep(self, row: int, labelled: bool) -> float:
+        """The depth of the channel below a row."""
+        framed, last = self.content.heading > 0, row == len(self.rows) - 1
+        tracks = TRACK * self.depth[row]
+        if row == 0:
+            return (HEAD + tracks if framed else 0.0) + (0.0 if last else TIP * bool(self.rows[0]))
+        if last:
+            exits = self.rows[row][:1] and self._port(self.rows[row][0]) == "out"
+            return 0.0 if exits else tracks + PAD * framed + STUB * bool(tracks)
+        return STUB + TEXT * labelled + tracks + TIP
+
+    def _port(self, item: int) -> str:
+        return self.keys[item].port if item < len(self.keys) else ""
+
+    def _border(self) -> None:
+        """The left edge and the width, with room for the title beside the lines that enter."""
+        pad = PAD if self.content.heading else 0.0
+        lanes = [lane.x for lane in self.lane.values()]
+        spans = [(x - a, x + b) for x, a, b in zip(self.x, self.left, self.right, strict=True)]
+        low = min([a for a, _ in spans] + lanes, default=0.0) - pad
+        high = max([b for _, b in spans] + lanes, default=0.0) + pad
+        entries = [self.x[i] for key, i in self.item.items() if key.port == "in"]
+        self.origin = min([low, *(x - self.content.heading for x in entries)])
+        self.width = max(high - self.origin, self.content.heading + PAD)
+
+    def _spot(self, key: Key) -> Spot:
+        item = self.item[key]
+        w, h, _ = self._size(key)
+        row = self.rank[item]
+        x = self.x[item] - self._middle(key) - self.origin
+        return Spot(x, self.top[row] + (self.tall[row] - h) / 2, w, h)
+
+    def _route(self, passage: Passage, spots: Mapping[str, Spot]) -> Channel:
+        a, b = self.item[passage.a], self.item[passage.b]
+        above, below = spots.get(passage.a.name), spots.get(passage.b.name)
+        start = self.x[a] + self._out(passage)
+        points = [
+            (start, above.y + above.h if above and not passage.a.port else self.top[self.rank[a]])
+        ]
+        for hop in self.hops[passage]:
+            if hop in self.tracks:
+                y = self._track(hop)
+                points += [(hop.start, y), (hop.end, y)]
+        lane = self.lane.get(passage)
+        if lane and below and self._docks(passage):
+            doors = self.enters[passage.b.name, lane.side]
+            y = below.y + below.h * (doors.index(passage) + 1) / (len(doors) + 1)
+            edge = below.x + self.origin + (below.w if lane.side > 0 else 0.0)
+            points += [(lane.x, y), (edge, y)]
+        else:
+            end = self.x[b] + self._into(passage)
+            points.append(
+                (end, below.y if below and not passage.b.port else self.top[self.rank[b]])
+            )
+        return Channel(tuple((x - self.origin, y) for x, y in points), lane is not None)
+
+    def _track(self, hop: Hop) -> float:
+        """The y of a line in its channel: tracks lie above the tips, below the labels."""
+        below = self.top[hop.channel + 1] if hop.channel + 1 < len(self.top) else self.height
+        tip = TIP if hop.channel + 1 < len(self.top) else STUB
+        if hop.channel + 2 == len(self.top) and self._port(self.rows[-1][0]) == "out":
+            tip = STUB
+        return below - tip - TRACK * (self.depth[hop.channel] - 1 - self.tracks[hop])

@@ -1,0 +1,41 @@
+"""How wide a text will be, without asking a browser.
+
+The advance widths are those of DejaVu Sans, the widest of the usual sans-serif faces, so that a
+text which fits here fits everywhere.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+WIDTHS = {
+    0.30: "'ijlIJ",
+    0.35: ",. ·/:;\\|f-",
+    0.41: "t()[]!²rᵀ",
+    0.52: '"*_`sz?c',
+    0.60: "LkFvxyPaoTYe",
+    0.64: "bdghnpquESσ0123456789${}√",
+    0.70: "KAVBRXZC",
+    0.76: "UHNDG&OQ",
+    0.84: "w#+<=>^~×",
+    1.00: "mM%W@…∈",
+}
+WIDTH = {char: width for width, chars in WIDTHS.items() for char in chars}
+OTHER = 0.8
+
+
+@lru_cache(maxsize=4096)
+def text_width(text: str, size: float) -> float:
+    """The width in pixels of `text` set at `size` pixels, a little too large rather than small."""
+    return size * sum(WIDTH.get(char, OTHER if char < "\u2e80" else 1.0) for char in text)
+
+
+@lru_cache(maxsize=4096)
+def shortened(text: str, size: float, limit: float) -> str:
+    """`text`, cut with an ellipsis where it would be wider than `limit` pixels."""
+    if text_width(text, size) <= limit:
+        return text
+    keep = len(text)
+    while keep and text_width(text[:keep] + "…", size) > limit:
+        keep -= 1
+    return text[:keep].rstrip() + "…"
