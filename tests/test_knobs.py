@@ -81,8 +81,8 @@ def test_a_knob_reads_what_people_write(knob: Knob, given: object, value: object
         (
             WIDTH,
             200,
-            "width=200 is not a multiple of 64; the nearest that works is 192 or 128",
-            (192, 128),
+            "width=200 is not a multiple of 64; the nearest that works is 192 or 256",
+            (192, 256),
         ),
         (WIDTH, 9999, "width=9999 is outside 100 to 1700; the nearest that works is 1664", (1664,)),
         (RATE, "1.5", "rate=1.5 is outside 0 to 0.9; the nearest that works is 0.9", (0.9,)),
