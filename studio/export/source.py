@@ -3,7 +3,7 @@
 Export takes definitions out of these files by name, so they keep a few rules, which `check_module`
 reports: every import at the top level; from the studio only `from studio.x import Name`, never a
 module, a star or an alias; beside it only torch and the standard library; one statement for each
-top-level name and no code between them.
+top-level name and no code between them; a knob's default and help stand first, the help a string.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def check_module(module: str) -> tuple[str, ...]:
     """What in the file breaks the rules above, one sentence each; empty for a good file."""
     tree = parse(module)
     body = tree.body[1:] if ast.get_docstring(tree) is not None else tree.body
-    return (*_check_statements(body), *_check_imports(tree))
+    return (*_check_statements(body), *_check_imports(tree), *_check_knobs(tree))
 
 
 def _check_statements(body: list[ast.stmt]) -> Iterator[str]:
@@ -135,6 +135,15 @@ def _check_imports(tree: ast.Module) -> Iterator[str]:
             yield f"line {node.lineno} imports below the top level"
         complaints = (_complaint(item) for item in imports_of(node))
         yield from (f"line {node.lineno} {complaint}" for complaint in complaints if complaint)
+
+
+def _check_knobs(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Name(id="knob"), args=[_, ast.Constant(value=str())]):
+                pass
+            case ast.Call(func=ast.Name(id="knob")):
+                yield f"line {node.lineno} has a knob without a default and a help that stand first"
 
 
 def _complaint(item: Import) -> str | None:

@@ -31,6 +31,7 @@ BROKEN = {
     "A, B = 1, 2": "neither an import nor the definition of one name",
     "print()": "neither an import nor the definition of one name",
     "A = 1\nA = 2": "line 2 defines A again",
+    "A = knob(1, help='Depth')": "line 1 has a knob without a default and a help",
 }
 
 
