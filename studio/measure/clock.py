@@ -1,0 +1,218 @@
+"""What runs in the measuring process: build the subjects, then time them in turn.
+
+The subjects of a round are called one after another in an order that is shuffled for every cycle,
+so that a slow second of the machine falls on all of them and their ratios stay true (1-3 % on a
+loaded machine, where one after another gives 28-43 %). A fixed order would favour the model whose
+neighbour leaves the caches warm, by up to 25 %.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import hashlib
+import math
+import platform
+import random
+import sys
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter, process_time
+from types import ModuleType
+
+import torch
+from torch import Tensor, nn
+
+from studio.measure.request import Conditions, MeasureError, Samples, Subject
+
+MIN_CYCLES = 3
+BLOCK_S = 1e-3  # timer and synchronisation are far below 1 % of it
+WARM_UP_S = 0.1
+HELD_BYTES = 10**9  # weights of all the models that are kept ready
+HELD_MODELS = 32
+
+
+@dataclass(frozen=True, eq=False)
+class Specimen:
+    """A subject that has been built and warmed up."""
+
+    module: str
+    call: Callable[[], object]
+    block: int
+    first_call_s: float
+    weight_bytes: int
+
+
+_held: OrderedDict[tuple[Subject, Conditions], Specimen] = OrderedDict()
+
+
+def measure_round(
+    subjects: Sequence[Subject], conditions: Conditions, budget_s: float, seed: int
+) -> tuple[Samples, ...]:
+    """Time all subjects in turn until the budget (in seconds) is spent, three cycles at least.
+
+    A subject is built when it is first seen and stays ready for later rounds. Raises MeasureError
+    where the models together weigh more than is held at once, and whatever a subject raises.
+    """
+    _set_up(conditions)
+    with torch.inference_mode():
+        specimens = [_specimen(subject, conditions) for subject in subjects]
+        _check_weight(specimens)
+        times = _cycles(specimens, _synchronize(conditions), budget_s, random.Random(seed))
+    return tuple(
+        Samples(
+            walls=tuple(wall for wall, _ in pairs),
+            cpus=tuple(cpu for _, cpu in pairs),
+            block=specimen.block,
+            first_call_s=specimen.first_call_s,
+            weight_bytes=specimen.weight_bytes,
+            device=device_name(conditions.device),
+            torch_version=torch.__version__,
+        )
+        for specimen, pairs in zip(specimens, times, strict=True)
+    )
+
+
+def forget() -> None:
+    """Let go of every model that is kept ready, and give their memory back to the system."""
+    for specimen in _held.values():
+        sys.modules.pop(specimen.module, None)
+    _held.clear()
+    _give_back()
+
+
+def device_name(device: str) -> str:
+    """The device as people know it, such as `AMD EPYC` or `NVIDIA H200`."""
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    processor = next(named, platform.processor() or platform.machine())
+    return processor if device == "cpu" else f"{processor} ({device})"
+
+
+def _set_up(conditions: Conditions) -> None:
+    accelerator = torch.accelerator.current_accelerator()
+    kind = conditions.device.partition(":")[0]
+    if kind not in ("cpu", accelerator.type if accelerator else "cpu"):
+        raise MeasureError(f"this machine has no device {conditions.device}")
+    if torch.get_num_threads() != conditions.threads:
+        torch.set_num_threads(conditions.threads)
+    torch.set_flush_denormal(True)  # random activations may fall there, at many times the cost
+
+
+def _synchronize(conditions: Conditions) -> Callable[[], None]:
+    on_cpu = conditions.device == "cpu"
+    return (lambda: None) if on_cpu else torch.accelerator.synchronize
+
+
+def _cycles(
+    specimens: Sequence[Specimen],
+    synchronize: Callable[[], None],
+    budget_s: float,
+    shuffler: random.Random,
+) -> list[list[tuple[float, float]]]:
+    """(wall, CPU) seconds a call: a list for each specimen, an entry for each cycle."""
+    times: list[list[tuple[float, float]]] = [[] for _ in specimens]
+    order = list(range(len(specimens)))
+    end = perf_counter() + budget_s
+    while len(times[0]) < MIN_CYCLES or perf_counter() < end:
+        shuffler.shuffle(order)
+        for i in order:
+            times[i].append(_timed(specimens[i], synchronize))
+    return times
+
+
+def _timed(specimen: Specimen, synchronize: Callable[[], None]) -> tuple[float, float]:
+    cpu, wall = process_time(), perf_counter()
+    for _ in range(specimen.block):
+        specimen.call()
+    synchronize()
+    wall, cpu = perf_counter() - wall, process_time() - cpu
+    return wall / specimen.block, cpu / specimen.block
+
+
+def _specimen(subject: Subject, conditions: Conditions) -> Specimen:
+    key = (subject, conditions)
+    if key not in _held:
+        _held[key] = _prepared(subject, conditions)
+    _held.move_to_end(key)
+    while len(_held) > HELD_MODELS or (len(_held) > 1 and _weight(_held.values()) > HELD_BYTES):
+        _, dropped = _held.popitem(last=False)
+        sys.modules.pop(dropped.module, None)
+        del dropped
+        _give_back()
+    return _held[key]
+
+
+def _check_weight(specimens: Sequence[Specimen]) -> None:
+    weight = _weight(specimens)
+    if len(specimens) > 1 and weight > HELD_BYTES:
+        raise MeasureError(
+            f"these {len(specimens)} models weigh {weight / 1e9:.1f} GB and at most"
+            f" {HELD_BYTES / 1e9:.0f} GB is measured in turn; take fewer at a time"
+        )
+
+
+def _weight(specimens: Iterable[Specimen]) -> int:
+    return sum(specimen.weight_bytes for specimen in specimens)
+
+
+def _prepared(subject: Subject, conditions: Conditions) -> Specimen:
+    module = _load(subject.source)
+    model, inputs = _build(module, subject, conditions)
+    synchronize = _synchronize(conditions)
+
+    def call() -> object:
+        return model(*inputs)
+
+    def call_s() -> float:
+        start = perf_counter()
+        call()
+        synchronize()
+        return perf_counter() - start
+
+    first_call_s = call_s()
+    fastest, end = call_s(), perf_counter() + WARM_UP_S
+    while perf_counter() < end:
+        fastest = min(fastest, call_s())
+    tensors = (*model.parameters(), *model.buffers())
+    return Specimen(
+        module=module.__name__,
+        call=call,
+        block=max(1, math.ceil(BLOCK_S / fastest)),
+        first_call_s=first_call_s,
+        weight_bytes=sum(t.numel() * t.element_size() for t in tensors),
+    )
+
+
+def _load(source: str) -> ModuleType:
+    name = f"subject_{hashlib.sha256(source.encode()).hexdigest()[:16]}"
+    module = ModuleType(name)
+    sys.modules[name] = module  # dataclasses look their module up by name
+    exec(compile(source, f"<{name}>", "exec"), module.__dict__)
+    return module
+
+
+def _build(
+    module: ModuleType, subject: Subject, conditions: Conditions
+) -> tuple[nn.Module, tuple[Tensor, ...]]:
+    """The model with weights as it initialises them: zeros would be timed up to 8 % too fast."""
+    device, dtype = torch.device(conditions.device), getattr(torch, conditions.dtype)
+    config = getattr(module, subject.config)()
+    torch.manual_seed(0)
+    model = getattr(module, subject.model)(config).to(device=device, dtype=dtype).eval()
+    inputs = module.example(config, conditions.batch)
+    return model, tuple(
+        x.to(device=device, dtype=dtype if x.is_floating_point() else x.dtype) for x in inputs
+    )
+
+
+def _give_back() -> None:
+    """Return freed memory to the system, which the allocator's settings keep for the next call."""
+    gc.collect()
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
+        trim(0)

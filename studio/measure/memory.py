@@ -1,0 +1,83 @@
+"""How much memory is free, and whether a model fits before it is built."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from studio.measure.request import MeasureError
+
+# A process peaks above the live bytes of its tensors: by up to 1.7 where convolutions re-order
+# their inputs and the allocator fragments, and by the libraries that torch loads on first use.
+OVERHEAD = 1.7
+FIXED_BYTES = 200_000_000
+
+# Where control groups keep their limit and their use: version 2 (no controllers named), version 1.
+GROUPS = {
+    "": (Path("/sys/fs/cgroup"), "memory.max", "memory.current"),
+    "memory": (
+        Path("/sys/fs/cgroup/memory"),
+        "memory.limit_in_bytes",
+        "memory.usage_in_bytes",
+    ),
+}
+
+
+def admit(needed_bytes: int, what: str) -> None:
+    """Let pass what fits. `needed_bytes` is the predicted peak of live tensors, `what` its name.
+
+    Raises MeasureError with the memory needed and the memory available.
+    """
+    needed = OVERHEAD * needed_bytes + FIXED_BYTES
+    available = available_bytes()
+    if needed > available:
+        raise MeasureError(
+            f"{what} needs about {needed / 1e9:.1f} GB to be measured and {available / 1e9:.1f} GB"
+            " is free; a smaller batch, resolution or width needs less"
+        )
+
+
+def available_bytes() -> int:
+    """Memory that a new process may use without swapping, within the limits of its container."""
+    meminfo = Path("/proc/meminfo")
+    if meminfo.exists():
+        return max(0, min(_of_machine(meminfo.read_text()), *_of_groups()))
+    if hasattr(os, "sysconf"):
+        # macOS does not count its free pages here; half of all is what it can usually free.
+        pages = os.sysconf("SC_PHYS_PAGES") // 2
+        return pages * os.sysconf("SC_PAGE_SIZE")
+    return sys.maxsize
+
+
+def _of_machine(meminfo: str) -> int:
+    line = next(line for line in meminfo.splitlines() if line.startswith("MemAvailable:"))
+    return int(line.split()[1]) * 1024
+
+
+def _of_groups() -> Iterator[int]:
+    """What is left in each control group with a limit that this process is in."""
+    yield sys.maxsize
+    for line in _text(Path("/proc/self/cgroup")).splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers not in GROUPS:
+            continue
+        root, limit, used = GROUPS[controllers]
+        own = PurePosixPath(path).relative_to("/")
+        for folder in (root / group for group in (own, *own.parents)):
+            allowed, taken = _text(folder / limit), _text(folder / used)
+            if allowed.isdigit() and taken.isdigit():
+                yield int(allowed) - int(taken) + _page_cache(folder)
+
+
+def _page_cache(folder: Path) -> int:
+    lines = (line.split() for line in _text(folder / "memory.stat").splitlines())
+    return next((int(fields[1]) for fields in lines if fields[0] == "inactive_file"), 0)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,154 @@
+"""What is asked of a measurement, and what comes back: values only, without torch.
+
+A figure is a median with its middle half. A mean follows the outliers of a shared machine, and the
+spread within one run says little about the spread between runs, so neither a mean nor a confidence
+interval is ever given.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
+from typing import Any
+
+DTYPES = ("float32", "bfloat16", "float16")
+CLEAN_SHARE = 0.97  # of its wall time, spent computing: the run was not interrupted
+QUIET_RUNS, QUIET_SHARE = 3, 0.1  # that many runs without interruption stand for all
+RUNS_FOR_P95 = 60  # below, the 95th percentile is one of the three slowest runs: an anecdote
+
+
+Floats = tuple[float, ...]
+
+
+class MeasureError(RuntimeError):
+    """A measurement that could not be made; the message is one sentence for who asked."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is measured: the text of a script, and the names of two classes in it.
+
+    The script defines the config class (`config`, made without arguments), the model class
+    (`model`, made from the config) and `example(config, batch)`, the tuple of its inputs.
+    """
+
+    source: str
+    config: str
+    model: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conditions:
+    """How it is measured. One thread by default: with as many threads as cores, one busy neighbour
+    turns milliseconds into half seconds, and the spread does not show it."""
+
+    batch: int = 1
+    device: str = "cpu"
+    dtype: str = "float32"
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        if self.dtype not in DTYPES:
+            raise MeasureError(f"dtype={self.dtype} is not one of {', '.join(DTYPES)}")
+        for name in ("batch", "threads"):
+            if getattr(self, name) < 1:
+                raise MeasureError(f"{name}={getattr(self, name)} is below 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Samples:
+    """The raw times of one subject, in seconds a call. Those of several rounds add up.
+
+    A model faster than a millisecond is timed in blocks of `block` calls; a block is one sample.
+    """
+
+    walls: Floats
+    cpus: Floats
+    block: int
+    first_call_s: float
+    weight_bytes: int
+    device: str
+    torch_version: str
+
+    def __add__(self, later: Samples) -> Samples:
+        merged = {"walls": self.walls + later.walls, "cpus": self.cpus + later.cpus}
+        return Samples(**{**vars(later), **merged, "first_call_s": self.first_call_s})
+
+    @property
+    def spent_s(self) -> float:
+        return sum(self.walls) * self.block
+
+    def measurement(self, conditions: Conditions) -> Measurement:
+        walls, cpus, clean = self._believed(conditions)
+        twentieths = statistics.quantiles(walls, n=20, method="inclusive")
+        return Measurement(
+            median_s=statistics.median(walls),
+            q25_s=twentieths[4],
+            q75_s=twentieths[14],
+            p95_s=twentieths[18] if len(walls) >= RUNS_FOR_P95 else None,
+            runs=len(walls),
+            first_call_s=self.first_call_s,
+            cpu_s=statistics.median(cpus) if clean is not None else None,
+            clean=clean,
+            device=self.device,
+            threads=conditions.threads,
+            dtype=conditions.dtype,
+            batch=conditions.batch,
+            torch_version=self.torch_version,
+        )
+
+    def _believed(self, conditions: Conditions) -> tuple[Floats, Floats, bool | None]:
+        """Wall and CPU times of the runs that nobody interrupted, and whether there were enough.
+
+        One thread that is never made to wait spends its wall time computing. Elsewhere CPU time
+        does not tell (None), and on a machine too busy for this all runs count (False).
+        """
+        if conditions.device != "cpu" or conditions.threads > 1:
+            return self.walls, self.cpus, None
+        pairs = zip(self.walls, self.cpus, strict=True)
+        quiet = [(wall, cpu) for wall, cpu in pairs if cpu >= CLEAN_SHARE * wall]
+        if len(quiet) < max(QUIET_RUNS, QUIET_SHARE * len(self.walls)):
+            return self.walls, self.cpus, False
+        walls, cpus = zip(*quiet, strict=True)
+        return walls, cpus, True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """The latency of one inference call, in seconds, and how it was come by.
+
+    The first call stands apart, since it pays for what later calls find ready. `cpu_s` is the
+    median CPU time of a call, which a busy machine hardly moves (one thread on a CPU, else None).
+    `clean`: the figures are of runs that nothing interrupted; False where the machine was too busy
+    for enough of them, None where it cannot be told (accelerators, several threads). `p95_s` needs
+    60 runs.
+    """
+
+    median_s: float
+    q25_s: float
+    q75_s: float
+    p95_s: float | None
+    runs: int
+    first_call_s: float
+    cpu_s: float | None
+    clean: bool | None
+    device: str
+    threads: int
+    dtype: str
+    batch: int
+    torch_version: str
+
+    @property
+    def throughput(self) -> float:
+        """Examples a second at this batch."""
+        return self.batch / self.median_s
+
+    def to_dict(self) -> Mapping[str, Any]:
+        """Plain JSON values, times to four figures: ratios of medians are good to about 1 %."""
+        rounded = {
+            name: float(f"{value:.4g}") if isinstance(value, float) else value
+            for name, value in asdict(self).items()
+        }
+        return MappingProxyType(rounded | {"throughput": float(f"{self.throughput:.4g}")})
