@@ -182,7 +182,8 @@ class Family:
         def works(value: Any) -> bool:
             return _replaced(config, **others, **{name: value}) is not None
 
-        return self.knob(name).read(value, works)
+        here = self.knob(name)  # what is neither number nor choice is answered with what stands
+        return dataclasses.replace(here, default=getattr(config, name)).read(value, works)
 
     def refusal(self, config: Any, values: Mapping[str, Any], rule: str) -> DesignError:
         """The rule that is broken, with the nearest values that would mend it."""

@@ -182,7 +182,7 @@ class Knob:
                 read.append(next(iter(unread.offers)))
                 faults.append(f"{_given(part)}, which {unread.why}")
         if faults:
-            raise _Unread(f"holds {faults[0]}", (tuple(read),))
+            raise _Unread(f"holds {faults[0]}", (tuple(read), self.default))
         return tuple(read)
 
     def _from(self, value: Any) -> Iterator[Any]:

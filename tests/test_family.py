@@ -1,0 +1,207 @@
+"""A design is a value: equal by content, written and read back, and never illegal."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from studio.family import Design, DesignError, Family
+from studio.knobs import Knob
+from studio.zoo import design_from_json, design_from_query, families, family
+
+PRESETS = [(each, preset) for each in families().values() for preset in each.presets]
+every_preset = pytest.mark.parametrize(
+    ("family", "preset"), PRESETS, ids=[f"{f.key}: {p.name}" for f, p in PRESETS]
+)
+
+text = st.text(max_size=20)
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | text
+garbage: st.SearchStrategy[Any] = st.recursive(
+    scalars, lambda inner: st.lists(inner) | st.dictionaries(text, inner), max_leaves=6
+)
+keys = st.sampled_from([*families(), "nosuch"])
+every_knob = sorted({name for each in families().values() for name in each.knobs})
+names = st.sampled_from([*every_knob, "self", "preset", "family", "config"]) | text
+
+
+def legal(knob: Knob) -> st.SearchStrategy[Any]:
+    """Values that the knob takes on its own, whatever the other knobs say."""
+    if knob.options or isinstance(knob.default, bool):
+        return st.sampled_from(knob.options or (False, True))
+    assert knob.ge is not None
+    assert knob.le is not None
+    if isinstance(knob.default, float):
+        return st.floats(knob.ge, knob.le)
+    entry = st.integers(int(knob.ge), int(knob.le)).map(lambda v: int(knob.clamp(v)))
+    if isinstance(knob.default, int):
+        return entry
+    lengths = st.sampled_from(knob.lengths or (len(knob.default),))
+    return lengths.flatmap(lambda n: st.tuples(*[entry] * n))
+
+
+@st.composite
+def designs(draw: st.DrawFn) -> Design:
+    """A preset of any family after a few turns of its knobs."""
+    chosen, preset = draw(st.sampled_from(PRESETS))
+    config = preset.config
+    for name in draw(st.lists(st.sampled_from(list(chosen.knobs)), max_size=4)):
+        turned = attempt(lambda n=name, c=config: chosen.turn(c, n, draw(legal(chosen.knobs[n]))))
+        config = config if isinstance(turned, DesignError) else turned.config
+    return Design(chosen, config)
+
+
+def attempt(make: Callable[[], Any]) -> Any:
+    """What was made, or the refusal. Any other exception is a failure of the test."""
+    try:
+        return make()
+    except DesignError as refused:
+        return refused
+
+
+def is_one_sentence(refused: DesignError) -> bool:
+    message = str(refused)
+    return 10 < len(message) < 600 and len(message.splitlines()) == 1
+
+
+@every_preset
+def test_a_preset_is_a_design_of_its_own_name(family: Family, preset: Any) -> None:
+    design = family.design(preset.name.upper())
+    assert design.preset == preset
+    assert design.title == preset.name
+    assert design.to_query() == {"family": family.key, "preset": preset.name}
+
+
+@every_preset
+def test_equal_designs_are_one_value(family: Family, preset: Any) -> None:
+    one, other = family.design(preset.name), Design(family, preset.config)
+    assert one == other
+    assert hash(one) == hash(other)
+    assert pickle.loads(pickle.dumps(one)) == one
+
+
+@settings(max_examples=200, deadline=None)
+@given(design=designs())
+def test_a_design_is_read_back_from_json_and_from_its_link(design: Design) -> None:
+    assert design_from_json(design.to_json()) == design
+    assert design_from_query(design.to_query()) == design
+    assert design_from_query(dict(parse_qsl(design.query))) == design
+    assert pickle.loads(pickle.dumps(design)) == design
+    assert design.family.design(design.base.name, **design.changes(design.base)) == design
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data(), design=designs())
+def test_a_turned_knob_lands_on_a_legal_design_and_says_why(
+    data: st.DataObject, design: Design
+) -> None:
+    chosen = design.family
+    name = data.draw(st.sampled_from(list(chosen.knobs)))
+    value = data.draw(legal(chosen.knobs[name]))
+    turn = attempt(lambda: chosen.turn(design.config, name, value))
+    asked = attempt(lambda: design.replace(**{name: value}))
+    if isinstance(turn, DesignError):
+        assert isinstance(asked, DesignError)
+        assert is_one_sentence(turn)
+    else:
+        landed = Design(chosen, turn.config)
+        assert design_from_json(landed.to_json()) == landed  # made of values that knobs take
+        assert bool(turn.why) == (landed != asked)
+        assert len(landed.changes(type("Was", (), {"config": design.config}))) <= 2
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data(), design=designs())
+def test_what_a_refusal_offers_is_accepted(data: st.DataObject, design: Design) -> None:
+    name = data.draw(st.sampled_from(list(design.family.knobs)))
+    value = data.draw(legal(design.family.knobs[name]) | garbage | st.integers().map(str))
+    asked = attempt(lambda: design.replace(**{name: value}))
+    if isinstance(asked, DesignError):
+        assert is_one_sentence(asked)
+        assert asked.knob == name
+        assert f"{name}=" in str(asked)
+        for offer in asked.nearest:
+            assert design.replace(**{name: offer}).settings[name] == offer
+
+
+@settings(max_examples=300, deadline=None)
+@given(key=keys, query=st.dictionaries(names, text | st.integers().map(str), max_size=4))
+def test_any_link_is_a_design_or_a_refusal(key: str, query: dict[str, str]) -> None:
+    made = attempt(lambda: design_from_query({"family": key, **query}))
+    assert isinstance(made, Design) or is_one_sentence(made)
+
+
+@settings(max_examples=300, deadline=None)
+@given(key=keys | garbage, preset=garbage, config=st.dictionaries(names, garbage) | garbage)
+def test_any_json_is_a_design_or_a_refusal(key: object, preset: object, config: object) -> None:
+    document = json.dumps({"family": key, "preset": preset, "config": config})
+    made = attempt(lambda: design_from_json(document))
+    assert isinstance(made, Design) or is_one_sentence(made)
+
+
+@given(document=text | garbage.map(json.dumps))
+def test_what_is_not_our_json_is_refused(document: str) -> None:
+    assert is_one_sentence(attempt(lambda: design_from_json(document)))
+
+
+@pytest.mark.parametrize("depth", [900, 980, 100_000])
+def test_deep_brackets_are_refused(depth: int) -> None:
+    config = '{"depth": ' + "[" * depth + "]" * depth + "}"
+    document = f'{{"family": "vit", "config": {config}}}'
+    assert is_one_sentence(attempt(lambda: design_from_json(document)))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: family("nosuch"), "there is no family 'nosuch'; the families are attention, "),
+        (lambda: family("vit").design("ViT-X"), "vit has no preset 'ViT-X'; its presets are ViT-B"),
+        (lambda: family("vit").design(heads=2), "vit has no knob 'heads'; its knobs are depth, "),
+        (
+            lambda: family("vit").design(num_heads=7),
+            "num_heads=7 must divide embed_dim=768; the nearest that works is num_heads=6 or ",
+        ),
+        (
+            lambda: family("vit").design(embed_dim=10**9),
+            "embed_dim=1000000000 is outside 64 to 1664; the nearest that works is 1536",
+        ),
+        (lambda: design_from_json("[]"), "this is not a design: the studio reads "),
+    ],
+)
+def test_refusals_say_what_there_is(make: Callable[[], Any], message: str) -> None:
+    assert str(attempt(make)).startswith(message)
+
+
+def test_json_of_a_preset_alone_is_that_preset() -> None:
+    document = '{"family": "vit", "preset": "ViT-L/16", "config": {"depth": 3}}'
+    assert design_from_json(document).title == "ViT-L/16, depth=3"
+
+
+def test_a_slider_goes_on_in_the_direction_of_its_move() -> None:
+    vit = family("vit")
+    config = vit.design("ViT-B/16").config
+    up, down = vit.turn(config, "num_heads", 13), vit.turn(config, "num_heads", 11)
+    assert (up.config.num_heads, down.config.num_heads) == (16, 8)
+    assert up.why == "num_heads=13 must divide embed_dim=768, so num_heads went on to 16"
+
+
+def test_a_choice_stays_and_the_other_knob_yields() -> None:
+    vit = family("vit")
+    turn = vit.turn(vit.design("ViT-B/16 @384").config, "patch_size", 14)
+    assert turn.config.patch_size == 14
+    assert turn.config.image_size == 378
+    assert turn.why.endswith("so image_size moved to 378")
+
+
+def test_classes_are_names_in_json_and_links() -> None:
+    design = family("vit").design(activation="SiLU")
+    assert design.config.activation is nn.SiLU
+    assert design.to_dict()["config"]["activation"] == "SiLU"
+    assert design.query == "family=vit&preset=ViT-B/16&activation=SiLU"
