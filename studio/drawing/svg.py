@@ -69,7 +69,7 @@ def svg(picture: Picture, *, selected: str = "", theme: Theme = "page") -> str:
             "" if theme == "page" else '<rect width="100%" height="100%" fill="#ffffff"/>',
             *(_node(box, paint, box.node.id == selected) for box in picture.boxes),
             '<g class="edges" fill="none" stroke-width="1.3" pointer-events="none">',
-            *(_arrow(arrow, paint) for arrow in sorted(picture.arrows, key=lambda a: a.skip)),
+            *(_arrow(arrow, paint) for arrow in sorted(picture.arrows, key=lambda a: not a.skip)),
             f'</g><g class="labels" font-size="{LABEL}" fill="{paint("muted")}" '
             f'stroke="{paint("halo")}" stroke-width="2.5" stroke-linejoin="round" '
             'paint-order="stroke" pointer-events="none">',

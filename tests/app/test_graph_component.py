@@ -1,0 +1,55 @@
+"""The layer graph in an app: its state lives in the session, its picture in the payload."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from streamlit.testing.v1 import AppTest
+
+
+def page() -> None:
+    import streamlit as st
+
+    from studio.app.graph import layer_graph
+    from studio.drawing.graph import Edge, Graph, Node
+
+    block = Node(id="b", label="Block", children=(Node(id="b.fc", label="Linear <fc>"),))
+    root = Node(id="", label="net", children=(Node(id="x", label="x", kind="input"), block))
+    st.write(f"selected: {layer_graph(Graph(root, (Edge('x', 'b.fc'),)), key='graph')}")
+
+
+def payload(app: AppTest) -> dict[str, Any]:
+    sent: dict[str, Any] = json.loads(app.get("bidi_component")[0].proto.json)
+    return sent
+
+
+def run(**state: object) -> AppTest:
+    app = AppTest.from_function(page, default_timeout=30)
+    if state:
+        app.session_state["graph"] = state
+    app.run()
+    assert not app.exception
+    return app
+
+
+def test_blocks_are_closed_at_first() -> None:
+    app = run()
+    assert 'data-id="b"' in payload(app)["svg"]
+    assert 'data-id="b.fc"' not in payload(app)["svg"]
+    assert app.markdown[0].value == "selected: None"
+
+
+def test_open_blocks_and_selection_come_from_the_session() -> None:
+    app = run(open=["b"], selected="b.fc")
+    sent = payload(app)
+    assert sent["open"] == ["b"]
+    assert "Linear &lt;fc&gt;" in sent["svg"]
+    assert app.markdown[0].value == "selected: b.fc"
+
+
+def test_what_the_graph_does_not_have_is_neither_open_nor_selected() -> None:
+    app = run(open=["gone", "b"], selected="gone.too")
+    assert payload(app)["open"] == ["b"]
+    assert payload(app)["selected"] is None
+    assert app.markdown[0].value == "selected: None"
