@@ -10,7 +10,7 @@ convolutions and matrix products, no biases, norms or activations.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,13 +20,13 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 
 from studio.analysis.memo import Memo
 from studio.analysis.meter import Meter, storage
 from studio.analysis.rules import FUNCTION_RULES, MODULE_RULES, Ruled
 
 Shape = tuple[int, ...]
+unseen = torch._C.DisableTorchFunction  # while the tracer itself looks at tensors
 INPUT = -1  # the call number of a body's own inputs
 
 # Operations that move or copy data and compute nothing: not worth a box of their own.
@@ -74,9 +74,8 @@ class Call:
     sources: tuple[Source | str | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """How to make a tensor like one that was seen."""
+class Layout(NamedTuple):
+    """All of a tensor that matters on meta, and how to make another like it."""
 
     shape: Shape
     stride: tuple[int, ...]
@@ -97,8 +96,7 @@ class Known:
     """A traced body with what it takes to stand in for another run of its module."""
 
     body: Body
-    outputs: tuple[Layout, ...]
-    spec: TreeSpec
+    result: Any  # what the call returned, a Layout in the place of each tensor
     saved_inputs: tuple[int, ...]
     saved_outputs: tuple[int, ...]
     saved_inside: int
@@ -170,52 +168,51 @@ class Tracer(TorchFunctionMode):
 
     def _call(self, module: nn.Module, forward: Callable[..., Any], *args: Any, **kw: Any) -> Any:
         """Stands in for `module.forward`: run it, or replay the trace of an equal call."""
-        leaves, spec = tree_flatten((args, kw))
-        tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
-        key = self._key(module, leaves, spec, tensors)
-        known = self.memo.traced.get(key)
-        if known is None:
-            known, result = self._run(module, partial(forward, *args, **kw), tensors)
+        with unseen():
+            tensors = list(_tensors((args, kw)))
+            key = self._key(module, (args, kw), tensors)
+            known = self.memo.traced.get(key)
+            if known is not None:
+                result = self._replay(known, tensors)
+                self._record(self._name(module), known.body, tensors, _tensors(result))
+                return result
+            frame, mark = self._enter(module, tensors), self.meter.begin()
+        rule = MODULE_RULES.get(type(module))
+        result = self._apply(rule(module, *tensors)) if rule else forward(*args, **kw)
+        with unseen():
+            known = self._known(frame, tensors, result, *self.meter.end(mark))
+            self.frames.pop()
+            self.frames[-1].saved |= frame.saved
             if key is not None and not known.aliased:
                 self.memo.traced[key] = known
-        else:
-            result = self._replay(known, tensors)
-        self._record(self._name(module), known.body, tensors, _tensors(result))
+            self._record(self._name(module), known.body, tensors, _tensors(result))
         return result
 
-    def _key(
-        self, module: nn.Module, leaves: list[Any], spec: TreeSpec, tensors: list[Tensor]
-    ) -> Hashable:
+    def _key(self, module: nn.Module, given: Any, tensors: list[Tensor]) -> Hashable:
         """All that the call depends on; None where it must be run."""
         signature = self.signatures.get(module)
         if signature is None:
             return None
         places = [storage(t) for t in tensors]
-        described = tuple(Layout.of(leaf) if isinstance(leaf, Tensor) else leaf for leaf in leaves)
-        key = (signature, described, tuple(map(places.index, places)), spec, self.training)
-        return key if _hashable(key) else None
+        key = (signature, _frozen(given), tuple(map(places.index, places)), self.training)
+        try:
+            hash(key)
+        except TypeError:  # an argument that cannot be compared by value
+            return None
+        return key
 
-    def _run(
-        self, module: nn.Module, forward: Callable[[], Any], tensors: list[Tensor]
-    ) -> tuple[Known, Any]:
-        own = {**module._parameters, **module._buffers}
+    def _enter(self, module: nn.Module, tensors: list[Tensor]) -> Frame:
         frame = Frame(module, leaf=_is_leaf(module))
+        own = {**module._parameters, **module._buffers}
         frame.sources |= {id(t): name for name, t in own.items() if t is not None}
         frame.sources |= {id(t): Source(INPUT, i) for i, t in enumerate(tensors)}
         self.frames.append(frame)
-        mark = self.meter.begin()
-        rule = MODULE_RULES.get(type(module))
-        result = self._apply(rule(module, *tensors)) if rule else forward()
-        macs, peak = self.meter.end(mark)
-        self.frames.pop()
-        self.frames[-1].saved |= frame.saved
-        return self._known(frame, tensors, result, macs, peak), result
+        return frame
 
     def _known(
         self, frame: Frame, tensors: list[Tensor], result: Any, macs: int, peak: int
     ) -> Known:
-        leaves, spec = tree_flatten(result)
-        outputs = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+        outputs = list(_tensors(result))
         given, made = [storage(t) for t in tensors], [storage(t) for t in outputs]
         inside = {place: size for place, size in frame.saved.items() if place not in given}
         body = Body(
@@ -234,28 +231,24 @@ class Tracer(TorchFunctionMode):
         )
         return Known(
             body=body,
-            outputs=tuple(map(Layout.of, outputs)),
-            spec=spec,
+            result=_mapped(result, Tensor, Layout.of),
             saved_inputs=tuple(i for i, place in enumerate(given) if place in frame.saved),
             saved_outputs=tuple(i for i, place in enumerate(made) if place in inside),
             saved_inside=sum(size for place, size in inside.items() if place not in made),
-            aliased=len(outputs) < len(leaves)
-            or any(place in given or place in self.constants for place in made),
+            aliased=any(place in given or place in self.constants for place in made),
         )
 
     def _replay(self, known: Known, tensors: list[Tensor]) -> Any:
         """The outputs of a call that need not run, entered in the books as if it had."""
-        frame = self.frames[-1]
         self.meter.add(known.body.macs, known.body.peak_bytes)
-        frame.leaf = True  # making the outputs is no operation of the model
-        outputs = [layout.empty() for layout in known.outputs]
-        frame.leaf = False
+        result = _mapped(known.result, Layout, Layout.empty)
+        outputs = list(_tensors(result))
         for i in known.saved_inputs:
             self._save(tensors[i])
         for i in known.saved_outputs:
             self._save(outputs[i])
         self._save_bytes(known.saved_inside)
-        return tree_unflatten(outputs, known.spec)
+        return result
 
     # -- operations between modules ----------------------------------------------------------
 
@@ -274,23 +267,24 @@ class Tracer(TorchFunctionMode):
         rule = FUNCTION_RULES.get(func)
         result = self._apply(rule(*args, **kwargs)) if rule else func(*args, **kwargs)
         macs, peak = self.meter.end(mark)
-        outputs = _tensors(result)
-        if outputs:
-            inputs = _tensors((args, kwargs))
-            if _moves_only(func, inputs, outputs):
-                origin = self._source(inputs[0]) if inputs else None
-                frame.sources |= {id(t): origin for t in outputs}
-            else:
-                body = Body(
-                    kind=func.__name__.strip("_"),
-                    is_module=False,
-                    inputs=tuple(tuple(t.shape) for t in inputs),
-                    outputs=tuple(tuple(t.shape) for t in outputs),
-                    macs=macs,
-                    peak_bytes=peak,
-                    saved_bytes=sum(list(frame.saved.values())[saved:]),
-                )
-                self._record(body.kind, body, inputs, outputs)
+        outputs = list(_tensors(result))
+        if not outputs:
+            return result
+        inputs = list(_tensors((args, kwargs)))
+        if _moves_only(func, inputs, outputs):
+            origin = self._source(inputs[0]) if inputs else None
+            frame.sources |= {id(t): origin for t in outputs}
+            return result
+        body = Body(
+            kind=func.__name__.strip("_"),
+            is_module=False,
+            inputs=tuple(tuple(t.shape) for t in inputs),
+            outputs=tuple(tuple(t.shape) for t in outputs),
+            macs=macs,
+            peak_bytes=peak,
+            saved_bytes=sum(list(frame.saved.values())[saved:]),
+        )
+        self._record(body.kind, body, inputs, outputs)
         return result
 
     # -- the books ---------------------------------------------------------------------------
@@ -319,7 +313,9 @@ class Tracer(TorchFunctionMode):
     def _source(self, tensor: Tensor) -> Source | str | None:
         return self.frames[-1].sources.get(id(tensor)) or self.parameters.get(id(tensor))
 
-    def _record(self, name: str, body: Body, inputs: list[Tensor], outputs: list[Tensor]) -> None:
+    def _record(
+        self, name: str, body: Body, inputs: Iterable[Tensor], outputs: Iterable[Tensor]
+    ) -> None:
         frame = self.frames[-1]
         number = len(frame.calls)
         frame.calls.append(Call(name, body, tuple(map(self._source, inputs))))
@@ -331,16 +327,38 @@ class Tracer(TorchFunctionMode):
         return self.names[module].removeprefix(f"{inside}." if inside else "")
 
 
-def _tensors(tree: Any) -> list[Tensor]:
-    return [leaf for leaf in tree_flatten(tree)[0] if isinstance(leaf, Tensor)]
+def _tensors(tree: Any) -> Iterator[Tensor]:
+    """The tensors in nested tuples, lists and dictionaries, in order."""
+    if isinstance(tree, Tensor):
+        yield tree
+    elif isinstance(tree, (tuple, list)):
+        for part in tree:
+            yield from _tensors(part)
+    elif isinstance(tree, dict):
+        yield from _tensors(tuple(tree.values()))
 
 
-def _hashable(key: Hashable) -> bool:
-    try:
-        hash(key)
-    except TypeError:
-        return False
-    return True
+def _mapped(tree: Any, kind: type, change: Callable[[Any], Any]) -> Any:
+    """The same nesting with every `kind` in it changed."""
+    if isinstance(tree, kind):
+        return change(tree)
+    if isinstance(tree, (tuple, list)):
+        parts = [_mapped(part, kind, change) for part in tree]
+        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
+    if isinstance(tree, dict):
+        return {name: _mapped(part, kind, change) for name, part in tree.items()}
+    return tree
+
+
+def _frozen(tree: Any) -> Hashable:
+    """The same nesting as a key: tensors by what matters of them, the rest by value."""
+    if isinstance(tree, Tensor):
+        return Layout.of(tree)
+    if isinstance(tree, (tuple, list)):
+        return tuple(map(_frozen, tree))
+    if isinstance(tree, dict):
+        return tuple((name, _frozen(part)) for name, part in tree.items())
+    return tree  # type: ignore[no-any-return]
 
 
 def _is_leaf(module: nn.Module) -> bool:
