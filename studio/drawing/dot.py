@@ -20,7 +20,7 @@ def dot(graph: Graph, opened: frozenset[str] = frozenset()) -> str:
     """The visible graph as DOT text, with a cluster for each open block."""
     seen = flow(graph, opened)
     sheet = graphviz.Digraph(
-        graph.root.id or "model",
+        graph.root.label or "model",
         graph_attr={"rankdir": "TB", "fontname": "Helvetica", "compound": "true"},
         node_attr={"fontname": "Helvetica", "fontsize": "12"},
         edge_attr={"fontname": "Helvetica", "fontsize": "10"},

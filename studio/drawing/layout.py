@@ -113,7 +113,7 @@ def sign(node: Node) -> bool:
 def title(node: Node) -> str:
     """What stands on the frame of an open block."""
     name = shortened(node.label, TITLE, WIDEST)
-    return f"{name}  × {node.repeat}" if node.repeat > 1 else name
+    return f"{name} × {node.repeat}" if node.repeat > 1 else name
 
 
 class _Sheet(NamedTuple):

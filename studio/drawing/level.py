@@ -389,7 +389,8 @@ class _Draft:
             return (HEAD + tracks if framed else 0.0) + (0.0 if last else TIP * bool(self.rows[0]))
         if last:
             exits = self.rows[row][:1] and self._port(self.rows[row][0]) == "out"
-            return 0.0 if exits else tracks + PAD * framed + STUB * bool(tracks)
+            loops = (tracks + TEXT * labelled + STUB) * bool(tracks)
+            return 0.0 if exits else loops + PAD * framed
         return STUB + TEXT * labelled + tracks + TIP
 
     def _port(self, item: int) -> str:
@@ -440,7 +441,7 @@ class _Draft:
     def _track(self, hop: Hop) -> float:
         """The y of a line in its channel: tracks lie above the tips, below the labels."""
         below = self.top[hop.channel + 1] if hop.channel + 1 < len(self.top) else self.height
-        tip = TIP if hop.channel + 1 < len(self.top) else STUB
-        if hop.channel + 2 == len(self.top) and self._port(self.rows[-1][0]) == "out":
-            tip = STUB
+        tip = TIP
+        if hop.channel + 1 == len(self.top):
+            tip = PAD if self.content.heading else 0.0
         return below - tip - TRACK * (self.depth[hop.channel] - 1 - self.tracks[hop])

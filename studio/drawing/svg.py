@@ -43,11 +43,11 @@ PAPER = {
     "input": "#eceff2",
     "input-line": "#8793a0",
     "selected": "#d55e00",
-    "halo": "#ffffff",
 }
 FONT = "'Source Sans 3','Source Sans Pro',Inter,Helvetica,Arial,sans-serif"
 BEND = 8.0  # the radius of a corner
 TITLE_Y = 18.0
+TIP = 6.5  # the length of an arrow's head
 
 Paint = Callable[[str], str]
 
@@ -64,15 +64,12 @@ def svg(picture: Picture, *, selected: str = "", theme: Theme = "page") -> str:
         (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
             f'viewBox="0 0 {width} {height}" font-family="{FONT}" fill="{paint("ink")}">',
-            _tip("tip", paint("line")),
-            _tip("skip-tip", paint("skip")),
             "" if theme == "page" else '<rect width="100%" height="100%" fill="#ffffff"/>',
             *(_node(box, paint, box.node.id == selected) for box in picture.boxes),
-            '<g class="edges" fill="none" stroke-width="1.3" pointer-events="none">',
-            *(_arrow(arrow, paint) for arrow in sorted(picture.arrows, key=lambda a: not a.skip)),
+            '<g class="edges" stroke-width="1.3" pointer-events="none">',
+            *_wires(picture.arrows, paint),
             f'</g><g class="labels" font-size="{LABEL}" fill="{paint("muted")}" '
-            f'stroke="{paint("halo")}" stroke-width="2.5" stroke-linejoin="round" '
-            'paint-order="stroke" pointer-events="none">',
+            'pointer-events="none">',
             *(_label(label) for label in picture.labels),
             "</g></svg>",
         )
@@ -81,14 +78,6 @@ def svg(picture: Picture, *, selected: str = "", theme: Theme = "page") -> str:
 
 def _variable(name: str) -> str:
     return f"var(--g-{name},{PAPER[name]})"
-
-
-def _tip(name: str, colour: str) -> str:
-    return (
-        f'<marker id="{name}" viewBox="0 0 8 8" refX="7.4" refY="4" markerWidth="7" '
-        f'markerHeight="7" markerUnits="userSpaceOnUse" orient="auto">'
-        f'<path d="M0 .6 8 4 0 7.4 1.8 4z" fill="{colour}"/></marker>'
-    )
 
 
 def _node(box: Box, paint: Paint, selected: bool) -> str:
@@ -175,17 +164,33 @@ def _chevron(x: float, y: float, down: bool, paint: Paint) -> str:
     )
 
 
-def _arrow(arrow: Arrow, paint: Paint) -> str:
-    name = "skip" if arrow.skip else "line"
-    tip = "skip-tip" if arrow.skip else "tip"
-    return (
-        f'<path d="{_rounded(arrow.points)}" stroke="{paint(name)}" marker-end="url(#{tip})" '
-        f'data-source="{escape(arrow.source)}" data-target="{escape(arrow.target)}"/>'
-    )
+def _wires(arrows: tuple[Arrow, ...], paint: Paint) -> Iterator[str]:
+    """The lines that set out from one box as one path, so that their common part is drawn once."""
+    wires: dict[tuple[bool, str], list[Arrow]] = {}
+    for arrow in arrows:
+        wires.setdefault((not arrow.skip, arrow.source), []).append(arrow)
+    for (straight, source), wire in sorted(wires.items(), key=lambda item: item[0][0]):
+        colour = paint("line" if straight else "skip")
+        yield (
+            f'<g data-source="{escape(source)}"><path d="{"".join(map(_rounded, wire))}" '
+            f'fill="none" stroke="{colour}"/><path d="{"".join(map(_tip, wire))}" '
+            f'fill="{colour}"/></g>'
+        )
 
 
-def _rounded(points: tuple[Point, ...]) -> str:
-    """A line through the points whose corners are bent, as far as its pieces are long enough."""
+def _tip(arrow: Arrow) -> str:
+    """The head of an arrow, whose last piece runs along one axis."""
+    (x0, y0), (x, y) = arrow.points[-2:]
+    if abs(x - x0) < abs(y - y0):
+        back = TIP if y < y0 else -TIP
+        return f"M{x:g} {y:g}l-3 {back:g}h6z"
+    back = TIP if x < x0 else -TIP
+    return f"M{x:g} {y:g}l{back:g}-3v6z"
+
+
+def _rounded(arrow: Arrow) -> str:
+    """A line through the corners, each bent as far as the pieces beside it are long enough."""
+    points = arrow.points
     path = [f"M{points[0][0]:g} {points[0][1]:g}"]
     for before, (x, y), after in zip(points, points[1:], points[2:], strict=False):
         bend = min(BEND, _length(before, (x, y)) / 2, _length((x, y), after) / 2)
