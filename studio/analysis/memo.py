@@ -7,7 +7,7 @@ so that comparing two of them, however deep the modules, compares two integers.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import Any, Generic, TypeVar
 
 from torch import Tensor, nn
@@ -49,11 +49,7 @@ class Memo(Generic[T]):
         )
         key = (
             type(module),
-            tuple(
-                (name, type(value), tuple(value) if type(value) is list else value)
-                for name, value in own.items()
-                if name not in MACHINERY
-            ),
+            tuple(_attributes(module)),
             _shapes(own["_parameters"]),
             _shapes(own["_buffers"]),
             children,
@@ -66,6 +62,15 @@ class Memo(Generic[T]):
             return self.numbers.setdefault(key, len(self.numbers))
         except TypeError:  # an attribute that cannot be compared by value
             return None
+
+
+def _attributes(module: nn.Module) -> Iterator[Hashable]:
+    """What was set on the module. Layers of torch's own keep tensors in private attributes, which
+    say nothing that their parameters do not."""
+    torchs_own = type(module).__module__.startswith("torch.nn")
+    for name, value in vars(module).items():
+        if name not in MACHINERY and not (torchs_own and name.startswith("_")):
+            yield name, type(value), tuple(value) if type(value) is list else value
 
 
 def _shapes(tensors: dict[str, Tensor | None]) -> tuple[Any, ...]:

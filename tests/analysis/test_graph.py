@@ -1,0 +1,85 @@
+"""The drawn graph is the data flow of the trace."""
+
+from __future__ import annotations
+
+import pytest
+
+from studio import zoo
+from studio.analysis.graph import graph
+from studio.analysis.profile import profile
+from studio.drawing.graph import Graph, Node
+from studio.family import Design, Family
+from tests.designs import corners, small
+
+FAMILIES = list(zoo.families().values())
+
+
+def drawn(design: Design) -> Graph:
+    return graph(profile(design).root)
+
+
+def node(picture: Graph, name: str) -> Node:
+    return next(n for n in picture.root.walk() if n.id == name)
+
+
+def into(picture: Graph, target: str) -> list[str]:
+    return [edge.source for edge in picture.edges if edge.target == target]
+
+
+def vit(**knobs: object) -> Graph:
+    return drawn(zoo.family("vit").design("ViT-B/16", **knobs))
+
+
+def test_equal_blocks_fold_and_the_depth_knob_is_the_number() -> None:
+    assert node(vit(), "blocks.0").repeat == 12
+    assert node(vit(depth=5), "blocks.0").repeat == 5
+
+
+def test_residuals_are_visible_inside_a_block() -> None:
+    picture = vit()
+    assert into(picture, "blocks.0.add") == ["add", "blocks.0.attn.proj"]
+    assert into(picture, "blocks.0.add#2") == ["blocks.0.add", "blocks.0.mlp.fc2"]
+
+
+def test_what_joins_the_flow_has_its_name() -> None:
+    picture = vit()
+    assert into(picture, "cat") == ["class_token", "patch_embed.proj"]
+    assert into(picture, "add") == ["cat", "pos_embed"]
+
+
+def test_plumbing_is_not_drawn() -> None:
+    labels = {n.label for n in vit(dropout=0.1).root.walk()}
+    assert not labels & {"Dropout", "Flatten", "transpose", "flatten", "expand", "getitem", "view"}
+
+
+def test_edges_carry_the_shapes_that_are_used() -> None:
+    labels = {(e.source, e.target): e.label for e in vit().edges}
+    assert labels["input", "patch_embed.proj"] == "1 × 3 × 224 × 224"
+    assert labels["head", "output"] == "1 × 1000"
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.key)
+def test_every_node_has_its_own_name_and_every_edge_its_ends(family: Family) -> None:
+    designs = [family.design(preset.name) for preset in family.presets]
+    for design in [*designs, *(d for _, d in corners(family, small(family)))]:
+        picture = drawn(design)
+        names = [n.id for n in picture.root.walk()]
+        assert len(names) == len(set(names))
+        assert {e.source for e in picture.edges} | {e.target for e in picture.edges} <= set(names)
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.key)
+def test_every_box_is_on_a_way_from_an_input_or_a_parameter_to_an_output(family: Family) -> None:
+    picture = drawn(family.design())
+    leaves = [n for n in picture.root.walk() if not n.children]
+    for leaf in leaves:
+        fed = leaf.kind in ("input", "parameter") or into(picture, leaf.id)
+        used = leaf.kind == "output" or any(e.source == leaf.id for e in picture.edges)
+        assert fed, leaf.id
+        assert used, leaf.id
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.key)
+def test_folded_presets_stay_small(family: Family) -> None:
+    for preset in family.presets:
+        assert len(drawn(family.design(preset.name)).root.children) < 60
