@@ -12,7 +12,7 @@ import pickle
 import signal
 import sys
 from collections.abc import Callable
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, BinaryIO
 
@@ -25,6 +25,7 @@ Call = tuple[Callable[..., Any], tuple[Any, ...]]
 Answer = tuple[bool, Any]  # whether it went well; the result, or else a MeasureError
 
 TORCH_BYTES = 2 * 2**30  # address space of torch's libraries and threads; 0.8 GB was seen
+IDLE_S = 60.0
 NO_MEMORY = ("can't allocate memory", "not enough memory")
 
 
@@ -40,7 +41,16 @@ def main() -> None:
     Thread(target=listen, args=(sys.stdin.buffer, calls), daemon=True).start()
     send(answers, (True, os.getpid()))
     while True:
-        send(answers, answer(*calls.get()))
+        send(answers, answer(*next_call(calls)))
+
+
+def next_call(calls: SimpleQueue[Call]) -> Call:
+    """Wait for a call; a process that is not needed for a while keeps no memory."""
+    try:
+        return calls.get(timeout=IDLE_S)
+    except Empty:
+        forget()
+        return calls.get()
 
 
 def listen(stream: BinaryIO, calls: SimpleQueue[Call]) -> None:

@@ -14,7 +14,7 @@ from concurrent.futures import CancelledError
 from threading import Thread
 from typing import Any
 
-from studio.measure.clock import HELD_BYTES, MIN_CYCLES, measure_round
+from studio.measure.clock import HELD_BYTES, HELD_MODELS, MIN_CYCLES, measure_round
 from studio.measure.request import Conditions, MeasureError, Measurement, Samples, Subject
 from studio.measure.worker import LIMIT_S, NoWorkerError, Task, Worker, worker
 
@@ -191,13 +191,13 @@ def _interleaved(
 
 
 def _groups(first: Mapping[int, Samples]) -> Iterator[tuple[int, ...]]:
-    """Neighbours that are light enough to be held, and fast enough to be timed, together."""
+    """Neighbours that can be held ready together and timed together in one round."""
     group: list[int] = []
     weight, cycle_s = 0, 0.0
     for i, seen in first.items():
         call_s = min(seen.walls) * seen.block
-        heavy = weight + seen.weight_bytes > HELD_BYTES
-        if group and (heavy or MIN_CYCLES * (cycle_s + call_s) > LONGEST_ROUND_S):
+        full = len(group) == HELD_MODELS or weight + seen.weight_bytes > HELD_BYTES
+        if group and (full or MIN_CYCLES * (cycle_s + call_s) > LONGEST_ROUND_S):
             yield tuple(group)
             group, weight, cycle_s = [], 0, 0.0
         group.append(i)

@@ -57,11 +57,12 @@ class LostError(Exception):
 
 
 class Task(Future[T]):
-    """A call on its way through a worker. `cancel` stops it even when it has begun."""
+    """A call (pickled) on its way through a worker. `cancel` stops it even when it has begun."""
 
-    def __init__(self, worker: Worker, call: tuple[Any, ...], limit_s: float) -> None:
+    def __init__(self, worker: Worker, call: bytes, limit_s: float) -> None:
         super().__init__()
         self.worker, self.call, self.limit_s = worker, call, limit_s
+        self.interrupted = False
 
     def cancel(self) -> bool:
         return super().cancel() or self.worker.interrupt(self)
@@ -85,17 +86,16 @@ class Child:
     def alive(self) -> bool:
         return self.cause is None and self.process.poll() is None
 
-    def ask(self, call: tuple[Any, ...] | None, limit_s: float, late: Exception) -> Answer:
-        """The answer to a call, or to None the greeting. Raises LostError, after `limit_s` too."""
+    def ask(self, call: bytes, limit_s: float, late: Exception) -> Answer:
+        """The answer to a call, or to none the greeting. Raises LostError, after `limit_s` too."""
         assert self.process.stdin
         assert self.process.stdout
         with self._deadline(limit_s, late):
             try:
-                if call is not None:
-                    pickle.dump(call, self.process.stdin)
-                    self.process.stdin.flush()
+                self.process.stdin.write(call)
+                self.process.stdin.flush()
                 answer: Answer = pickle.load(self.process.stdout)
-            except (EOFError, OSError, ValueError, pickle.UnpicklingError):
+            except (EOFError, OSError, pickle.UnpicklingError):
                 raise LostError(self.cause) from None
         return answer
 
@@ -150,7 +150,7 @@ class Worker:
         self, function: Callable[..., T], /, *arguments: Any, limit_s: float = LIMIT_S
     ) -> Task[T]:
         """Call a function that the process can import. Its failures come as MeasureError."""
-        task: Task[T] = Task(self, (function, arguments), limit_s)
+        task: Task[T] = Task(self, pickle.dumps((function, arguments)), limit_s)
         with self._lock:
             if self._stopped:
                 raise NoWorkerError("the measuring process has been stopped")
@@ -166,6 +166,7 @@ class Worker:
         with self._lock:
             if task is not self._current:
                 return False
+            task.interrupted = True
             if self._child:
                 self._child.end(CancelledError())
             return True
@@ -203,7 +204,7 @@ class Worker:
         late = MeasureError(f"no result after {task.limit_s:g} s, so the measurement was stopped")
         code = 0
         for _ in range(ATTEMPTS):
-            child = self._ready()
+            child = self._ready(task)
             try:
                 return child.ask(task.call, task.limit_s, late)
             except LostError as lost:
@@ -215,18 +216,21 @@ class Worker:
             " memory ran out, and a smaller batch, resolution or width needs less"
         )
 
-    def _ready(self) -> Child:
+    def _ready(self, task: Task[Any]) -> Child:
         if self._child and self._child.alive:
             return self._child
         if self._child:
             self._child.close()
         with self._lock:
-            if self._stopped:
+            if self._stopped or task.interrupted:
                 raise CancelledError
-            child = self._child = Child(self._memory_bytes or available_bytes())
+            try:
+                child = self._child = Child(self._memory_bytes or available_bytes())
+            except OSError as error:
+                raise NoWorkerError(f"the measuring process does not start: {error}") from None
         late = NoWorkerError(f"the measuring process did not start within {START_LIMIT_S:g} s")
         try:
-            child.ask(None, START_LIMIT_S, late)
+            child.ask(b"", START_LIMIT_S, late)
         except LostError as lost:
             code = child.close()
             raise lost.cause or NoWorkerError(

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 
 import pytest
 
 from studio.measure.memory import admit, available_bytes
 from studio.measure.request import MeasureError
+
+MEMORY = sys.modules[admit.__module__]  # the face has a function at the name `studio.measure`
 
 
 def test_some_memory_is_available_and_no_more_than_there_is():
@@ -18,7 +22,29 @@ def test_what_fits_is_admitted():
 
 
 def test_what_does_not_fit_is_refused_with_both_figures(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("studio.measure.memory.available_bytes", lambda: 5 * 10**9)
+    monkeypatch.setattr(MEMORY, "available_bytes", lambda: 5 * 10**9)
     admit(2_800_000_000, "what needs 4.96 GB")
     with pytest.raises(MeasureError, match=r"ViT-H/14 needs about 5.3 GB .* 5.0 GB is free"):
         admit(3_000_000_000, "ViT-H/14")
+
+
+TWO = {"memory.max": "1000", "memory.current": "600", "memory.stat": "anon 500\ninactive_file 100"}
+ONE = {"memory.limit_in_bytes": "800", "memory.usage_in_bytes": "200"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="control groups are Linux's")
+@pytest.mark.parametrize(
+    ("own", "folder", "files", "free"),
+    [
+        ("0::/studio.service/a", "/sys/fs/cgroup/studio.service", TWO, 500),
+        ("0::/", "/sys/fs/cgroup", TWO, 500),
+        ("4:memory:/docker/a", "/sys/fs/cgroup/memory", ONE, 600),
+    ],
+)
+def test_a_container_has_what_its_limit_leaves(
+    monkeypatch: pytest.MonkeyPatch, own: str, folder: str, files: dict[str, str], free: int
+):
+    texts = {Path("/proc/self/cgroup"): f"1:cpu:/\n{own}"}
+    texts |= {Path(folder) / name: text for name, text in files.items()}
+    monkeypatch.setattr(MEMORY, "_text", lambda path: texts.get(path, ""))
+    assert available_bytes() == free

@@ -7,10 +7,12 @@ import sys
 import time
 from concurrent.futures import CancelledError
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 import torch
 
+from studio.measure import host
 from studio.measure.request import MeasureError
 from studio.measure.worker import ENVIRONMENT, Worker, worker
 from tests.measure.processes import gone, wait_until
@@ -116,6 +118,13 @@ def test_a_stopped_worker_leaves_no_process():
     wait_until(lambda: gone(pid))
     with pytest.raises(MeasureError, match="has been stopped"):
         stopped.warm()
+
+
+def test_a_process_that_is_not_needed_keeps_no_memory(monkeypatch: pytest.MonkeyPatch):
+    calls: SimpleQueue[host.Call] = SimpleQueue()
+    monkeypatch.setattr(host, "IDLE_S", 0.01)
+    monkeypatch.setattr(host, "forget", lambda: calls.put((abs, (-3,))))
+    assert host.next_call(calls) == (abs, (-3,))
 
 
 CALLER = """
