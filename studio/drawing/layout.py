@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import NamedTuple
 
 from studio.drawing.flow import Flow, Path, flow, joined
 from studio.drawing.graph import Edge, Graph, Node
-from studio.drawing.level import Channel, Content, Key, Level, Passage, Point, Size, arranged
+from studio.drawing.level import Content, Key, Level, Passage, Point, Size, arranged
 from studio.drawing.text import shortened, text_width
 
 TITLE, DETAIL, SIGN, LABEL = 13.0, 11.0, 16.0, 10.5  # font sizes in pixels
@@ -74,17 +75,17 @@ class Picture:
 def layout(graph: Graph, opened: frozenset[str] = frozenset()) -> Picture:
     """Lay a graph out with the blocks named in `opened` open. Names of other nodes do nothing."""
     seen = flow(graph, opened)
+    legs = [tuple(_legs(seen, edge)) for edge in seen.edges]
     passages: dict[str, dict[Passage, None]] = {}
-    for edge in seen.edges:
-        for block, passage in _legs(seen, edge):
-            passages.setdefault(block, {})[passage] = None
+    for block, passage in chain.from_iterable(legs):
+        passages.setdefault(block, {})[passage] = None
     plan = _planned(graph.root, _Sheet(seen, passages, _labels(seen.edges)), top=True)
     boxes = tuple(_boxes(plan, MARGIN, MARGIN, 0))
     return Picture(
         width=plan.level.width + 2 * MARGIN,
         height=plan.level.height + 2 * MARGIN,
         boxes=boxes,
-        arrows=tuple(_arrows(seen, plan, {box.node.id: box for box in boxes})),
+        arrows=tuple(_arrows(seen, legs, plan, boxes)),
         labels=tuple(_written(plan, MARGIN, MARGIN)),
     )
 
@@ -116,6 +117,9 @@ def title(node: Node) -> str:
     return f"{name} × {node.repeat}" if node.repeat > 1 else name
 
 
+Leg = tuple[str, Passage]  # a piece of an edge: through which block, and how
+
+
 class _Sheet(NamedTuple):
     seen: Flow
     passages: dict[str, dict[Passage, None]]
@@ -132,7 +136,7 @@ class _Plan:
     inner: dict[str, _Plan] = field(default_factory=dict)
 
 
-def _legs(seen: Flow, edge: Edge) -> Iterator[tuple[str, Passage]]:
+def _legs(seen: Flow, edge: Edge) -> Iterator[Leg]:
     """An edge block by block: out of the blocks around its source, over, in to its target."""
     a, b = seen.paths[edge.source], seen.paths[edge.target]
     fork = next(i for i, (p, q) in enumerate(zip(a, b, strict=False)) if p != q)
@@ -207,18 +211,22 @@ def _boxes(plan: _Plan, x: float, y: float, depth: int) -> Iterator[Box]:
             yield from _boxes(inner, box.x, box.y + box.cards, depth + 1)
 
 
-def _arrows(seen: Flow, plan: _Plan, boxes: dict[str, Box]) -> Iterator[Arrow]:
+def _arrows(
+    seen: Flow, legs: list[tuple[Leg, ...]], plan: _Plan, boxes: tuple[Box, ...]
+) -> Iterator[Arrow]:
+    """Each edge as one line, from the pieces that run through one block each."""
     plans, origins = {"": plan}, {"": (MARGIN, MARGIN)}
-    for name, box in boxes.items():
+    for box in boxes:
         if box.open:
+            name = box.node.id
             around = seen.paths[name][-2] if box.depth else ""
             plans[name] = plans[around].inner[name]
             origins[name] = (box.x, box.y + box.cards)
-    for edge in seen.edges:
+    for edge, way in zip(seen.edges, legs, strict=True):
         points: list[Point] = []
         skip = False
-        for block, passage in _legs(seen, edge):
-            channel: Channel = plans[block].level.routes[passage]
+        for block, passage in way:
+            channel = plans[block].level.routes[passage]
             left, top = origins[block]
             points += [(left + x, top + y) for x, y in channel.points]
             skip |= channel.skip

@@ -28,12 +28,13 @@ class View {
     this.host.style.height = `${data.height}px`; // the wrappers around it have no height of their own
     if (data.svg === this.drawn) return;
     const focus = this.host.getRootNode().activeElement?.dataset?.id;
-    const anchor = this.toggled ?? this.canvas.querySelector('.node')?.dataset.id;
-    const before = this.place(anchor);
+    const first = this.canvas.querySelector('.node')?.dataset.id;
+    const anchors = [first, this.toggled ?? first];
+    const before = anchors.map((id) => this.place(id));
     this.canvas.innerHTML = data.svg;
     this.drawn = data.svg;
     this.svg = this.canvas.querySelector('svg');
-    if (this.at) this.keep(before, this.place(anchor));
+    if (this.at) this.keep(before, anchors.map((id) => this.place(id)));
     else this.start();
     this.toggled = null;
     if (focus) this.node(focus)?.focus({ preventScroll: true });
@@ -47,7 +48,9 @@ class View {
 
   place(id) {
     const face = this.node(id)?.querySelector('.face');
-    return face && { x: +face.getAttribute('x'), y: +face.getAttribute('y') };
+    if (!face) return null;
+    const [x, y, w] = ['x', 'y', 'width'].map((name) => +face.getAttribute(name));
+    return { x: x + w / 2, y };
   }
 
   size() {
@@ -63,11 +66,12 @@ class View {
     this.host.dataset.view = [x, y, k].map((v) => v.toFixed(2)).join(' ');
   }
 
-  keep(before, now) {
-    // A block that was opened, or else the first box, stays where it was on the screen.
+  keep([column, row], [newColumn, newRow]) {
+    // What is read stays where it is: the first box's column, and the block that was opened.
     const { x, y, k } = this.at;
-    const moved = before && now ? { x: now.x - before.x, y: now.y - before.y } : { x: 0, y: 0 };
-    this.look(x - moved.x * k, y - moved.y * k, k);
+    const dx = column && newColumn ? newColumn.x - column.x : 0;
+    const dy = row && newRow ? newRow.y - row.y : 0;
+    this.look(x - dx * k, y - dy * k, k);
   }
 
   start() {
