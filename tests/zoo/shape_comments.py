@@ -1,0 +1,161 @@
+"""Shape comments that cannot lie: `x = self.proj(x)  # (B, N, D)` is checked while the model runs.
+
+Rank and sizes must fit. A letter means one size within one call of `forward` (within one round, if
+it first stands in a loop), and the size of the local variable of that name where there is one
+(`B, N, D = x.shape`); a primed letter (H') means the size of its own line. A variable that takes
+another shape must have a comment that says so.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from torch import Tensor
+
+COMMENT = re.compile(r"#\s*(?:\w+ × )?\(([^()]*)\)")
+SIGNS = str.maketrans({"×": "*", "·": "*"})
+
+
+@dataclass(frozen=True)
+class Statement:
+    """An assignment or a return: its lines, the names it sets, and the sizes it claims."""
+
+    first: int
+    last: int
+    names: tuple[str, ...]
+    sizes: tuple[str, ...] | None
+
+
+@dataclass
+class Call:
+    """One call of a forward: the statement under way, and what the letters mean in it.
+
+    `said` is the line at which a letter was first used.
+    """
+
+    under_way: Statement | None = None
+    letters: dict[str, int] = field(default_factory=dict)
+    said: dict[str, int] = field(default_factory=dict)
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+
+@contextmanager
+def checked(*folders: Path) -> Iterator[set[tuple[str, int]]]:
+    """Check every forward of these folders that runs inside; yields the (file, line)s checked."""
+    seen: set[tuple[str, int]] = set()
+
+    def enter(frame: FrameType, event: str, arg: Any) -> Any:
+        file = frame.f_code.co_filename
+        if frame.f_code.co_name != "forward" or Path(file).parent not in folders:
+            return None
+        call = Call(shapes=_shapes(frame))
+
+        def step(frame: FrameType, event: str, arg: Any) -> Any:
+            if event == "exception":
+                call.under_way = None
+            done, here = call.under_way, frame.f_lineno
+            if done and (event == "return" or not done.first <= here <= done.last):
+                values = {"return": arg} if event == "return" else frame.f_locals
+                _check(call, done, values, frame, f"{file}:{done.first}")
+                seen.update({(file, done.first)} if done.sizes else ())
+                call.under_way = None
+            if event == "line" and call.under_way is None:
+                _forget_round(call, here, _loops(file).get(here, here))
+                call.under_way = _statements(file).get(here)
+            return step
+
+        return step
+
+    before = sys.gettrace()
+    sys.settrace(enter)
+    try:
+        yield seen
+    finally:
+        sys.settrace(before)
+
+
+def _check(
+    call: Call, done: Statement, values: dict[str, Any], frame: FrameType, where: str
+) -> None:
+    letters = call.letters | {k: v for k, v in frame.f_locals.items() if type(v) is int}
+    for name in done.names:
+        value = values.get(name)
+        if not isinstance(value, Tensor):
+            continue
+        shape = tuple(value.shape)
+        if done.sizes is None:
+            assert call.shapes.get(name, shape) == shape, f"{where}: {name} is now {shape}, unsaid"
+        else:
+            _compare(call, letters, done, shape, f"{where}: {name} is {shape}")
+    call.shapes = _shapes(frame)
+
+
+def _compare(
+    call: Call, letters: dict[str, int], done: Statement, shape: tuple[int, ...], what: str
+) -> None:
+    sizes = done.sizes or ()
+    assert len(shape) == len(sizes), f"{what}, the comment says ({', '.join(sizes)})"
+    for size, actual in zip(sizes, shape, strict=True):
+        known = letters.get(size, _value(size, letters))
+        assert known in (None, actual), f"{what}, but {size} is {known}"
+        if "'" not in size:
+            call.letters[size] = letters[size] = actual
+            call.said.setdefault(size, done.first)
+
+
+def _forget_round(call: Call, first: int, last: int) -> None:
+    """At the head of a loop: its letters start anew."""
+    for letter in [k for k, line in call.said.items() if first < line <= last]:
+        del call.said[letter], call.letters[letter]
+
+
+def _value(size: str, letters: dict[str, int]) -> float | None:
+    """What a size such as `3*D` or `H/P` comes to, where all its letters are known."""
+    try:
+        value: float = eval(size.translate(SIGNS), {"__builtins__": {}}, letters)
+    except (NameError, SyntaxError):
+        return None
+    return value
+
+
+def _shapes(frame: FrameType) -> dict[str, tuple[int, ...]]:
+    return {k: tuple(v.shape) for k, v in frame.f_locals.items() if isinstance(v, Tensor)}
+
+
+@cache
+def _loops(file: str) -> dict[int, int]:
+    """The last line of every loop of a file by its first."""
+    tree = ast.parse(Path(file).read_text())
+    return {n.lineno: n.end_lineno or 0 for n in ast.walk(tree) if isinstance(n, ast.For)}
+
+
+@cache
+def _statements(file: str) -> dict[int, Statement]:
+    """The assignments and returns of a file by their first line."""
+    source = Path(file).read_text()
+    lines = source.splitlines()
+    found = {}
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                names: tuple[str, ...] = (name,)
+            case ast.Assign(targets=[ast.Tuple(elts=elements)]):
+                names = tuple(e.id for e in elements if isinstance(e, ast.Name) and e.id != "_")
+            case ast.Return():
+                names = ("return",)
+            case _:
+                continue
+        first, last = node.lineno, node.end_lineno or node.lineno
+        said = COMMENT.search(lines[first - 1]) or COMMENT.search(lines[last - 1])
+        sizes = tuple(s.strip() for s in said[1].split(",") if s.strip()) if said else None
+        found[first] = Statement(first, last, names, sizes)
+    return found

@@ -1,0 +1,43 @@
+"""Every parameter of every family learns: one training step reaches it with a finite gradient."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import studio
+from studio.family import Design, Family
+from tests.designs import ends, small
+
+CASES = [
+    (family, knob.name, value)
+    for family in studio.families().values()
+    for knob in family.knobs.values()
+    if knob.options or isinstance(knob.default, bool)
+    for value in ends(knob)
+]
+
+
+def step(design: Design) -> None:
+    torch.manual_seed(0)
+    model = studio.build(design)
+    output = model(*studio.example(design, batch=4))
+    assert output.isfinite().all()
+    output.square().mean().backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+
+
+@pytest.mark.parametrize("family", studio.families().values(), ids=list(studio.families()))
+def test_every_parameter_of_a_small_member_gets_a_finite_gradient(family: Family) -> None:
+    step(small(family))
+
+
+@pytest.mark.parametrize(
+    ("family", "name", "value"),
+    CASES,
+    ids=[f"{f.key}: {n}={f.knobs[n].text(v)}" for f, n, v in CASES],
+)
+def test_so_it_is_with_every_choice(family: Family, name: str, value: object) -> None:
+    step(Design(family, family.turn(small(family).config, name, value).config))
