@@ -19,6 +19,7 @@ from studio.drawing.layers import (
     straightened,
     strips,
 )
+from studio.drawing.tracks import Hop, tracked
 
 Point = tuple[float, float]
 
@@ -102,62 +103,6 @@ def arranged(content: Content) -> Level:
     return _Draft(content).level()
 
 
-class Hop(NamedTuple):
-    """A line on its way through the channel below row `channel`, from one wire to the next."""
-
-    channel: int
-    start: float
-    end: float
-    above: int
-    below: int
-
-
-def _nets(hops: tuple[Hop, ...]) -> list[list[Hop]]:
-    """The hops that may share a track: those of one source, else those to one target."""
-    outs: dict[tuple[int, float], int] = {}
-    for hop in hops:
-        outs[hop.above, hop.start] = outs.get((hop.above, hop.start), 0) + 1
-    nets: dict[tuple[bool, int, float], list[Hop]] = {}
-    for hop in hops:
-        if abs(hop.start - hop.end) > 0.6:
-            forks = outs[hop.above, hop.start] > 1
-            wire = (hop.above, hop.start) if forks else (hop.below, hop.end)
-            nets.setdefault((forks, *wire), []).append(hop)
-    return list(nets.values())
-
-
-def tracked(nets: list[list[Hop]]) -> dict[Hop, int]:
-    """A track, counted from above, for each hop of each net; nets that overlap get their own.
-
-    Where one net comes down at the x at which another sets out to go up, the latter lies above, so
-    that no two run on the same line.
-    """
-    placed: list[tuple[int, list[Hop]]] = []
-    waiting = sorted(nets, key=lambda net: min(min(h.start, h.end) for h in net))
-    while waiting:
-        net = next(
-            (n for n in waiting if not any(_above(m, n) for m in waiting if m is not n)), None
-        )
-        net = net or waiting[0]
-        waiting.remove(net)
-        least = max((track + 1 for track, other in placed if _above(other, net)), default=0)
-        taken = {track for track, other in placed if _overlap(other, net)}
-        placed.append((next(t for t in range(least, len(nets) * 2) if t not in taken), net))
-    return {hop: track for track, net in placed for hop in net}
-
-
-def _above(upper: list[Hop], lower: list[Hop]) -> bool:
-    return any(abs(h.start - g.end) < 4 for h in upper for g in lower)
-
-
-def _overlap(one: list[Hop], other: list[Hop]) -> bool:
-    (a, b), (c, d) = (
-        (min(min(h.start, h.end) for h in net), max(max(h.start, h.end) for h in net))
-        for net in (one, other)
-    )
-    return a < d + 4 and c < b + 4
-
-
 class _Lane:
     """A line that goes round: down the side from the channel under `a` to each of its ends."""
 
@@ -196,13 +141,16 @@ class _Draft:
     def _number(self) -> None:
         """Number the items: ports of entry, children, ports of exit; and link them."""
         companions = {p.a.name for p in self.beside.values()}
-        passages = [p for p in self.content.passages if p not in self.beside.values()]
+        aside = set(self.beside.values())
+        passages = [p for p in self.content.passages if p not in aside]
         entries = dict.fromkeys(p.a for p in passages if p.a.port)
         exits = dict.fromkeys(p.b for p in passages if p.b.port)
         own = [Key("", name) for name in self.content.children if name not in companions]
         self.keys: list[Key] = [*entries, *own, *exits]
         self.item = {key: i for i, key in enumerate(self.keys)}
         self.passages = passages
+        self.out = {p: self._dock(p.a, p.source) for p in passages}
+        self.into = {p: self._dock(p.b, p.source) for p in passages}
         ends = [(self.item[p.a], self.item[p.b]) for p in passages]
         late = frozenset(self.item[k] for k in own if k.name in self.content.late)
         self.rank = ranks(len(self.keys), ends, len(entries), len(entries) + len(own), late)
@@ -213,7 +161,7 @@ class _Draft:
     def _stack(self) -> None:
         """Cut the links into steps, sort the rows, and find every item's place across."""
         links = [
-            Link(self.item[p.a], self.item[p.b], self._out(p), self._into(p)) for p in self.direct
+            Link(self.item[p.a], self.item[p.b], self.out[p], self.into[p]) for p in self.direct
         ]
         chains, count = straightened(links, self.rank)
         self.chains = dict(zip(self.direct, chains, strict=True))
@@ -238,15 +186,13 @@ class _Draft:
         size = self._size(key)
         return (size.w - size.cards) / 2
 
-    def _out(self, passage: Passage) -> float:
-        inner = self.content.docks.get(passage.a.name)
-        middle = self._middle(passage.a)
-        return inner.outs.get(passage.source, middle) - middle if inner else 0.0
-
-    def _into(self, passage: Passage) -> float:
-        inner = self.content.docks.get(passage.b.name)
-        middle = self._middle(passage.b)
-        return inner.ins.get(passage.source, middle) - middle if inner else 0.0
+    def _dock(self, key: Key, source: str) -> float:
+        """How far from a box's middle the data of `source` leaves or enters it."""
+        inner = self.content.docks.get(key.name)
+        if not inner or key.port:
+            return 0.0
+        middle = self._middle(key)
+        return inner.outs.get(source, inner.ins.get(source, middle)) - middle
 
     def _extent(self, key: Key) -> tuple[float, float]:
         """How far a child reaches to the left and right of its middle, with what is written."""
@@ -320,7 +266,7 @@ class _Draft:
         self.tracks: dict[Hop, int] = {}
         self.depth = [0] * (len(self.rows) + 1)
         for channel, found in channels.items():
-            tracks = tracked(_nets(tuple(found)))
+            tracks = tracked(tuple(found))
             self.tracks |= tracks
             self.depth[channel] = max(tracks.values(), default=-1) + 1
 
@@ -334,10 +280,10 @@ class _Draft:
             )
         lane = self.lane[passage]
         wire = -1 - self.item[lane.first.b]  # below 0: no item
-        leave = Hop(self.rank[a], self.x[a] + self._out(passage), lane.x, a, wire)
+        leave = Hop(self.rank[a], self.x[a] + self.out[passage], lane.x, a, wire)
         if self._docks(passage):
             return (leave,)
-        end = self.x[b] + self._into(passage)
+        end = self.x[b] + self.into[passage]
         return leave, Hop(self.rank[b] - 1, lane.x, end, wire, b)
 
     def _docks(self, passage: Passage) -> bool:
@@ -371,11 +317,9 @@ class _Draft:
         """The upper edge and the height of each row; below each lies its channel."""
         y, self.top, self.tall = 0.0, [], []
         for row, items in enumerate(self.rows):
-            names = [
-                self.keys[i].name for i in items if i < len(self.keys) and not self.keys[i].port
-            ]
+            names = [self.keys[i].name for i in items if not self._port(i)]
             beside = [self.beside[name].a.name for name in names if name in self.beside]
-            tall = max((self.content.sizes[name].h for name in names + beside), default=0.0)
+            tall = max([self.content.sizes[name].h for name in names + beside], default=0.0)
             self.top.append(y)
             self.tall.append(tall)
             y += tall + self._deep(row, any(name in self.content.reaches for name in names))
@@ -394,7 +338,8 @@ class _Draft:
         return STUB + TEXT * labelled + tracks + TIP
 
     def _port(self, item: int) -> str:
-        return self.keys[item].port if item < len(self.keys) else ""
+        """What an item is when it is no child: a port, or the bend of a long link."""
+        return self.keys[item].port if item < len(self.keys) else "bend"
 
     def _border(self) -> None:
         """The left edge and the width, with room for the title beside the lines that enter."""
@@ -417,7 +362,7 @@ class _Draft:
     def _route(self, passage: Passage, spots: Mapping[str, Spot]) -> Channel:
         a, b = self.item[passage.a], self.item[passage.b]
         above, below = spots.get(passage.a.name), spots.get(passage.b.name)
-        start = self.x[a] + self._out(passage)
+        start = self.x[a] + self.out[passage]
         points = [
             (start, above.y + above.h if above and not passage.a.port else self.top[self.rank[a]])
         ]
@@ -432,7 +377,7 @@ class _Draft:
             edge = below.x + self.origin + (below.w if lane.side > 0 else 0.0)
             points += [(lane.x, y), (edge, y)]
         else:
-            end = self.x[b] + self._into(passage)
+            end = self.x[b] + self.into[passage]
             points.append(
                 (end, below.y if below and not passage.b.port else self.top[self.rank[b]])
             )

@@ -1,0 +1,66 @@
+"""Tracks: how lines that move sideways between two rows keep clear of each other.
+
+The problem is that of channel routing in chip design; the greedy way below is that of Hashimoto and
+Stevens 1971, with the vertical order kept where it can be.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import NamedTuple
+
+
+class Hop(NamedTuple):
+    """A line on its way through the channel below row `channel`, from one wire to the next."""
+
+    channel: int
+    start: float
+    end: float
+    above: int
+    below: int
+
+
+def nets(hops: tuple[Hop, ...]) -> list[list[Hop]]:
+    """The hops that may share a track: those of one source, else those to one target."""
+    outs: dict[tuple[int, float], int] = {}
+    for hop in hops:
+        outs[hop.above, hop.start] = outs.get((hop.above, hop.start), 0) + 1
+    found: dict[tuple[bool, int, float], list[Hop]] = {}
+    for hop in hops:
+        if abs(hop.start - hop.end) > 0.6:
+            forks = outs[hop.above, hop.start] > 1
+            wire = (hop.above, hop.start) if forks else (hop.below, hop.end)
+            found.setdefault((forks, *wire), []).append(hop)
+    return list(found.values())
+
+
+def tracked(hops: tuple[Hop, ...]) -> dict[Hop, int]:
+    """A track, counted from above, for each hop that moves aside; nets that overlap get their own.
+
+    Where one net comes down at the x at which another sets out to go up, the latter lies above, so
+    that no two run on the same line.
+    """
+    placed: list[tuple[int, list[Hop]]] = []
+    waiting = sorted(nets(hops), key=lambda net: min(min(h.start, h.end) for h in net))
+    while waiting:
+        net = next(
+            (n for n in waiting if not any(_above(m, n) for m in waiting if m is not n)), None
+        )
+        net = net or waiting[0]
+        waiting.remove(net)
+        least = max((track + 1 for track, other in placed if _above(other, net)), default=0)
+        taken = {track for track, other in placed if _overlap(other, net)}
+        placed.append((next(t for t in count(least) if t not in taken), net))
+    return {hop: track for track, net in placed for hop in net}
+
+
+def _above(upper: list[Hop], lower: list[Hop]) -> bool:
+    return any(abs(h.start - g.end) < 4 for h in upper for g in lower)
+
+
+def _overlap(one: list[Hop], other: list[Hop]) -> bool:
+    (a, b), (c, d) = (
+        (min(min(h.start, h.end) for h in net), max(max(h.start, h.end) for h in net))
+        for net in (one, other)
+    )
+    return a < d + 4 and c < b + 4
