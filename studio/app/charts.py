@@ -1,0 +1,190 @@
+"""The scaling charts: four small log-log panels in one figure, as a plotly specification."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from studio.analysis.scaling import exponent
+
+HERE = "#e8590c"  # the design on the page; like the others, clear on the light and the dark theme
+EXACT, PALE, MEASURED = "#4a7fc1", "#7d93b2", "#2f9d80"
+TICKS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), tuple(i / 5 for i in range(5, 50)))
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Figures along an axis. Exact ones are a line; measured ones are marks with their spread."""
+
+    name: str
+    xs: tuple[float, ...]
+    ys: tuple[float, ...]
+    colour: str = EXACT
+    measured: bool = False
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+
+    @property
+    def law(self) -> str:
+        """The exponent of the fitted power law, written."""
+        power = exponent(self.xs, self.ys) if self.xs else None
+        if power is None:
+            return ""
+        return "constant" if abs(power) < 0.005 else f"{power:.2f}".replace("-", "−")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One quantity: its curves, how its figures are written, and what to say while it is empty."""
+
+    title: str
+    write: Callable[[float], str]
+    curves: tuple[Curve, ...]
+    empty: str = ""
+
+
+def figure(panels: Sequence[Panel], axis: str, here: float, height: int) -> dict[str, Any]:
+    """Two panels in a row, the design on the page marked in each, the exponents in the titles."""
+    layout: dict[str, Any] = {
+        "height": height,
+        "margin": {"l": 4, "r": 12, "t": 30, "b": 4},
+        "showlegend": False,
+        "hovermode": "closest",
+        "annotations": [],
+    }
+    traces: list[dict[str, Any]] = []
+    for number, panel in enumerate(panels):
+        across, down = _place(number)
+        layout |= _axes(number, panel, panels[0].curves[0].xs, axis, across, down)
+        layout["annotations"] += _titles(panel, axis, across, down)
+        for trace in _traces(panel, axis, here):
+            traces.append(trace | {"xaxis": f"x{number + 1}", "yaxis": f"y{number + 1}"})
+    return {"data": traces, "layout": layout}
+
+
+def _place(number: int) -> tuple[tuple[float, float], tuple[float, float]]:
+    row, column = divmod(number, 2)
+    return ((0.0, 0.45), (0.57, 1.0))[column], ((0.59, 1.0), (0.0, 0.41))[row]
+
+
+def _axes(
+    number: int,
+    panel: Panel,
+    xs: tuple[float, ...],
+    axis: str,
+    across: tuple[float, float],
+    down: tuple[float, float],
+) -> dict[str, Any]:
+    low, high = _reach(panel)
+    values = _ticks(low, high)
+    shared = {"type": "log", "automargin": True, "zeroline": False, "fixedrange": True}
+    x = {
+        "domain": across,
+        "anchor": f"y{number + 1}",
+        "range": [math.log10(xs[0] / 1.12), math.log10(xs[-1] * 1.12)],
+        "tickvals": list(xs),
+        "ticktext": [f"{x:g}" for x in xs],
+        "tickangle": 0,
+    }
+    if number >= 2:
+        x["title"] = {"text": axis, "standoff": 2}
+    y = {
+        "domain": down,
+        "anchor": f"x{number + 1}",
+        "range": [math.log10(low), math.log10(high)],
+        "tickvals": values,
+        "ticktext": [_tick(panel.write(value)) for value in values],
+    }
+    return {f"xaxis{number + 1}": shared | x, f"yaxis{number + 1}": shared | y}
+
+
+def _reach(panel: Panel) -> tuple[float, float]:
+    """The ends of the panel's scale: a little more than its figures, and a factor of two at least,
+    so that a constant is drawn as one."""
+    ys = [y for c in panel.curves for y in (*c.ys, *c.low, *c.high)] or [1e-3, 1e-1]
+    low, high = min(ys) / 1.2, max(ys) * 1.2
+    spare = max(1.0, math.sqrt(2 * low / high))
+    return low / spare, high * spare
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Round values between the two, from three to about seven of them."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for steps in TICKS:
+        values = [step * 10.0**k for k in decades for step in steps]
+        inside = [value for value in values if low <= value <= high]
+        if len(inside) >= 3:
+            return inside[:: math.ceil(len(inside) / 6)]
+    return inside
+
+
+def _tick(text: str) -> str:
+    """`20.0 M` as `20 M`."""
+    number, _, unit = text.partition(" ")
+    return f"{float(number):g} {unit}".rstrip()
+
+
+def _titles(
+    panel: Panel, axis: str, across: tuple[float, float], down: tuple[float, float]
+) -> Iterator[dict[str, Any]]:
+    place = {"xref": "paper", "yref": "paper", "showarrow": False}
+    laws = " · ".join(_law(curve, panel, axis) for curve in panel.curves if curve.law)
+    yield place | {
+        "text": f"<b>{panel.title}</b>  {laws}",
+        "x": across[0],
+        "y": down[1],
+        "xanchor": "left",
+        "yanchor": "bottom",
+        "yshift": 5,
+        "font": {"size": 13},
+    }
+    if not any(curve.xs for curve in panel.curves):
+        yield place | {"text": panel.empty, "x": sum(across) / 2, "y": sum(down) / 2}
+
+
+def _law(curve: Curve, panel: Panel, axis: str) -> str:
+    name = f"{curve.name} " if len(panel.curves) > 1 else ""
+    power = curve.law if curve.law == "constant" else f"∝ {axis}<sup>{curve.law}</sup>"
+    if len(panel.curves) > 1 and curve.law != "constant":
+        power = f"<sup>{curve.law}</sup>"
+        name = name.rstrip()
+    return f'<span style="color:{curve.colour}">{name}{power}</span>'
+
+
+def _traces(panel: Panel, axis: str, here: float) -> Iterator[dict[str, Any]]:
+    for curve in panel.curves:
+        sizes = [11 if x == here else 7 if curve.measured else 4 for x in curve.xs]
+        colours = [HERE if x == here else curve.colour for x in curve.xs]
+        kind = "measured" if curve.measured else "exact"
+        trace: dict[str, Any] = {
+            "type": "scatter",
+            "mode": "markers" if curve.measured else "lines+markers",
+            "x": list(curve.xs),
+            "y": list(curve.ys),
+            "line": {"color": curve.colour, "width": 2},
+            "marker": {"size": sizes, "color": colours, "opacity": 1},
+            "text": [panel.write(y) for y in curve.ys],
+            "hovertemplate": f"{axis} = %{{x}}<br>{curve.name} %{{text}} ({kind})<extra></extra>",
+        }
+        if curve.measured:
+            trace["text"] = [
+                f"{panel.write(y)}, middle half {panel.write(low)} to {panel.write(high)}"
+                for y, low, high in zip(curve.ys, curve.low, curve.high, strict=True)
+            ]
+            trace["error_y"] = _bars(curve)
+        yield trace
+
+
+def _bars(curve: Curve) -> dict[str, Any]:
+    """From the first to the third quartile."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [high - y for y, high in zip(curve.ys, curve.high, strict=True)],
+        "arrayminus": [y - low for y, low in zip(curve.ys, curve.low, strict=True)],
+        "color": curve.colour,
+        "thickness": 1.5,
+        "width": 3,
+    }

@@ -1,0 +1,120 @@
+"""The measured headline figure: it measures by itself, in another process, once the hand rests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import escape
+from time import monotonic
+
+import streamlit as st
+
+from studio.analysis import units
+from studio.app import figures
+from studio.app.headline import card, change, note
+from studio.app.ledger import LEDGER, Watch, is_quick, obstacle
+from studio.app.state import Case, State
+from studio.measure.request import Measurement
+
+REST_S = 0.5  # after the last change, before measuring
+LOOK_S = 0.4  # between two looks at a measurement under way
+
+
+@dataclass
+class Patience:
+    """What this session waits for: the case on the page since when, and the watch under way.
+
+    One measurement at a time for a session, so that a slider that is dragged on leaves no queue.
+    """
+
+    case: Case
+    since: float
+    asked: bool = False
+    watch: Watch | None = None
+
+    def step(self, ready: bool) -> None:
+        """Start measuring once the case has rested; look at what is under way."""
+        busy = self.watch is not None and self.watch.look()
+        rested = monotonic() - self.since >= REST_S
+        if not busy and ready and rested and LEDGER[self.case] is None:
+            self.watch = Watch((self.case,))
+
+
+def latency(now: State) -> None:
+    """The figure's card, which looks again by itself only as long as there is none."""
+    patience = _patience(now.case)
+    waits = LEDGER[now.case] is None and _ready(patience)
+    st.fragment(run_every=LOOK_S if waits else None)(_card)(now, patience, waits)
+
+
+def _patience(case: Case) -> Patience:
+    mine: Patience | None = st.session_state.get("patience")
+    if mine is None or mine.case != case:
+        mine = Patience(case, monotonic(), watch=mine.watch if mine else None)
+        st.session_state.patience = mine
+    return mine
+
+
+def _ready(patience: Patience) -> bool:
+    profile = figures.profiled(patience.case)
+    return not obstacle(profile) and (patience.asked or is_quick(profile))
+
+
+def _card(now: State, patience: Patience, waits: bool) -> None:
+    patience.step(_ready(patience))
+    point = LEDGER[now.case]
+    if waits and point is not None:
+        st.rerun()  # the whole page, so that it stops looking and draws the point on its charts
+    match point:
+        case Measurement():
+            st.html(_grid(card("Measured latency", units.seconds(point.median_s), notes(now))))
+        case None if waits:
+            words = iter(("<p>measuring on this machine …</p>",))
+            st.html(_grid(card("Measured latency", "…", words)))
+        case None:
+            _offer(patience)
+        case error:
+            words = iter((f"<p>{escape(str(error))}</p>",))
+            st.html(_grid(card("Measured latency", "—", words)))
+
+
+def _grid(cell: str) -> str:
+    return f'<div class="figures">{cell}</div>'
+
+
+def _offer(patience: Patience) -> None:
+    """Why it is not measured at once, and a button where it can be."""
+    why = obstacle(figures.profiled(patience.case))
+    words = iter((f"<p>{escape(why or 'large: measured only when asked')}</p>",))
+    st.html(_grid(card("Measured latency", "—", words)))
+    if not why and st.button("Measure it", key="measure", width="stretch"):
+        patience.asked = True
+        st.rerun()
+
+
+def notes(now: State) -> Iterator[str]:
+    """The spread, how it was measured, and the change against the previous and pinned cases."""
+    here = LEDGER[now.case]
+    assert isinstance(here, Measurement)
+    yield f"<p>{spread(here)}</p>"
+    for case, label in ((now.previous, "previous"), (now.pinned, "pinned")):
+        if case and isinstance(there := LEDGER[case], Measurement):
+            yield note(change(here.median_s, there.median_s, units.seconds), label)
+    yield f'<p title="{escape(here.device)}">{escape(conditions(here))}</p>'
+
+
+def spread(point: Measurement) -> str:
+    """The middle half of the runs, under the median's own unit: `7.6-8.9 ms (middle half)`."""
+    return f"{units.seconds(point.q25_s)} to {units.seconds(point.q75_s)} (middle half)"
+
+
+def conditions(point: Measurement) -> str:
+    load = ", under load" if point.clean is False else ""
+    threads = "1 thread" if point.threads == 1 else f"{point.threads} threads"
+    return f"{short(point.device)}, {threads}{load}"
+
+
+def short(device: str) -> str:
+    """A processor's name without its marks: `Intel Xeon Platinum 8481C`."""
+    plain = device.replace("(R)", "").replace("(TM)", "").split("@")[0].split(" CPU")[0]
+    return " ".join(plain.removesuffix("Processor").split())

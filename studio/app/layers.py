@@ -1,0 +1,75 @@
+"""The Layers tab: our own table of layers, and torchinfo's beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
+from typing import Any
+
+import streamlit as st
+
+from studio.analysis import units
+from studio.analysis.trace import Body, Call
+from studio.app import figures
+from studio.app.state import Case, State
+
+COLUMNS = ("Layer", "Kind", "Output", "Parameters", "MACs", "Saved for backward")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A layer, or a run of equal ones, with the figures of all its repeats together."""
+
+    path: str
+    kind: str
+    output: str
+    params: int
+    macs: int
+    saved_bytes: int
+
+
+def layers(now: State) -> None:
+    numbers = {name: st.column_config.NumberColumn(format="localized") for name in COLUMNS[3:5]}
+    numbers[COLUMNS[5]] = st.column_config.NumberColumn(format="bytes")
+    st.dataframe(table(now.case), hide_index=True, height=330, column_config=numbers, key="layers")
+    st.caption(
+        "Figures of a run (×12) are of all its layers together, so a block's rows sum to the block."
+    )
+    with st.expander("The same model by torchinfo", key="torchinfo", on_change="rerun") as other:
+        if other.open:
+            st.code(figures.summary(now.case), language=None, height=360)
+
+
+@lru_cache(maxsize=64)
+def table(case: Case) -> dict[str, list[Any]]:
+    """The columns by their names. The rows are `walk`'s."""
+    rows = (vars(row).values() for row in walk(figures.trained(case)))
+    return dict(zip(COLUMNS, map(list, zip(*rows, strict=True)), strict=True))
+
+
+def walk(body: Body, path: str = "", times: int = 1) -> Iterator[Row]:
+    """The layers inside a body, each followed by what is inside it; runs of equal ones folded."""
+    for _, run in groupby(body.calls, key=lambda call: id(call.body)):
+        calls = tuple(run)
+        first, inner = calls[0], calls[0].body
+        if not inner.is_module and not inner.macs:
+            continue
+        name = f"{path}{first.name}"
+        repeats = times * len(calls)
+        weights = times * len({call.name for call in calls})
+        yield Row(
+            named(name, calls),
+            inner.kind,
+            ", ".join(map(units.shape, inner.outputs)),
+            inner.params * weights,
+            inner.macs * repeats,
+            inner.saved_bytes * repeats,
+        )
+        yield from walk(inner, f"{name}.", repeats)
+
+
+def named(name: str, calls: tuple[Call, ...]) -> str:
+    """`blocks.0 ×12`."""
+    return name if len(calls) == 1 else f"{name} ×{len(calls)}"

@@ -1,0 +1,85 @@
+"""Every measurement made so far, shared by all sessions: what one person measured, all can see."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from functools import lru_cache
+from threading import Lock
+
+from studio.analysis.profile import Profile
+from studio.app import figures
+from studio.app.state import Case
+from studio.measure.memory import admit
+from studio.measure.request import Conditions, MeasureError, Measurement, Subject
+from studio.measure.sweep import Job, Point
+
+QUICK_MACS = 40e9  # about a second a call on one thread
+QUICK_PARAMS = 200e6  # about as long to fill with random weights
+LONGEST_MACS = 2e12  # a minute a call: no room of people waits for it
+
+
+class Ledger:
+    """Figures (or why there is none) by case, at most `limit` of them; the newest stay."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit, self._lock = limit, Lock()
+        self._points: OrderedDict[Case, Measurement | MeasureError] = OrderedDict()
+
+    def __getitem__(self, case: Case) -> Point:
+        return self._points.get(case)
+
+    def write(self, case: Case, point: Point) -> None:
+        if point is None:
+            return
+        with self._lock:
+            self._points[case] = point
+            self._points.move_to_end(case)
+            while len(self._points) > self._limit:
+                self._points.popitem(last=False)
+
+
+LEDGER = Ledger(limit=4096)
+
+
+class Watch:
+    """A job, and the cases that its points are of. What it finds goes into the ledger."""
+
+    def __init__(self, cases: tuple[Case, ...], title: str = "", budget_s: float = 1.0) -> None:
+        self.cases, self.title = cases, title
+        self.job = Job([subject(case) for case in cases], conditions(cases[0]), budget_s=budget_s)
+
+    def look(self) -> bool:
+        """Write down what there is by now; whether the job is still at work."""
+        working = not self.job.done
+        for case, point in zip(self.cases, self.job.snapshot(), strict=True):
+            LEDGER.write(case, point)
+            if self.job.error and point is None:
+                LEDGER.write(case, MeasureError(str(self.job.error)))
+        return working
+
+
+@lru_cache(maxsize=256)
+def subject(case: Case) -> Subject:
+    """What is measured is the text that the reader takes home."""
+    made = figures.exported(case)
+    return Subject(made.text, made.config, made.model)
+
+
+def conditions(case: Case) -> Conditions:
+    return Conditions(batch=case.batch)
+
+
+def is_quick(profile: Profile) -> bool:
+    """Whether it may be measured without being asked for."""
+    return profile.macs <= QUICK_MACS and profile.params <= QUICK_PARAMS
+
+
+def obstacle(profile: Profile) -> str:
+    """Why it cannot be measured here, in one sentence; empty when it can."""
+    if profile.macs > LONGEST_MACS:
+        return "one forward pass would take minutes on one thread; it is not measured"
+    try:
+        admit(profile.inference_bytes, "this design")
+    except MeasureError as error:
+        return str(error)
+    return ""

@@ -1,0 +1,74 @@
+"""The Code tab: the design as one file to take home, with what the last change did to it."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlencode, urlsplit
+
+import streamlit as st
+
+from studio.app import figures
+from studio.app.state import State
+from studio.export.diff import changed_lines
+
+MARK = "color-mix(in srgb, #e8590c 22%, transparent)"
+
+
+def listing(now: State) -> None:
+    link = address(now)
+    text = figures.exported(now.case, link).text
+    before = figures.exported(now.previous, link).text if comparable(now) else text
+    changed = changed_lines(before, text)
+    words, button = st.columns([3, 2], vertical_alignment="center")
+    words.caption(told(changed, len(text.splitlines())))
+    button.download_button(
+        "Download script",
+        text,
+        file_name=f"{slug(now.design.title)}.py",
+        mime="text/x-python",
+        on_click="ignore",
+        type="primary",
+        icon=":material/download:",
+        width="stretch",
+    )
+    with st.container(key="listing"):
+        st.html(marks(changed))
+        st.code(text, language="python", line_numbers=True, height=520)
+
+
+def comparable(now: State) -> bool:
+    return now.previous is not None and now.previous.design.family is now.design.family
+
+
+def address(now: State) -> str:
+    """The link that opens this page again."""
+    page = urlsplit(st.context.url or "")
+    return page._replace(query=urlencode(now.link, safe="/,"), fragment="").geturl()
+
+
+def told(changed: tuple[int, ...], length: int) -> str:
+    if not changed:
+        return f"{length} lines that need torch alone. They check their own figures when run."
+    return f"The last change wrote {len(changed)} of {length} lines anew: {spans(changed)}."
+
+
+def spans(numbers: tuple[int, ...], shown: int = 6) -> str:
+    """Line numbers as ranges: (1, 2, 3, 7) -> "1-3, 7"."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][-1] == number - 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    text = [f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs]
+    return ", ".join(text[:shown]) + (" …" if len(text) > shown else "")
+
+
+def marks(changed: tuple[int, ...]) -> str:
+    """A style that paints lines of the listing beneath it: the text stays whole, to be copied."""
+    lines = ", ".join(f".st-key-listing code > span:nth-child({n})" for n in changed)
+    return f"<style>{lines} {{ background: {MARK}; }}</style>" if lines else "<style></style>"
+
+
+def slug(title: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")

@@ -1,0 +1,137 @@
+"""The Scaling tab: how the figures grow along an axis, exact and measured."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from studio.analysis import units
+from studio.analysis.scaling import axes, axis_points, position
+from studio.app import figures, state
+from studio.app.charts import MEASURED, PALE, Curve, Panel, figure
+from studio.app.latency import short
+from studio.app.ledger import LEDGER, Watch, is_quick, obstacle
+from studio.app.state import Case, State
+from studio.knobs import Axis, Knob
+from studio.measure.request import Measurement
+
+LOOK_S = 0.7  # between two looks at a sweep
+SWEEP_S = 6.0  # spent timing, beside building
+HEIGHT = 470
+
+
+def scaling(now: State) -> None:
+    watch: Watch | None = st.session_state.get("sweep")
+    runs = watch is not None and watch.look()
+    chooser(now)
+    st.fragment(run_every=LOOK_S if runs else None)(_panels)(now, watch if runs else None)
+
+
+def axis_of(now: State) -> Axis:
+    """The axis on show: the one chosen, or else the first."""
+    known = axes(now.design.family)
+    return now.axis if now.axis and now.axis in known else next(iter(known))
+
+
+def chooser(now: State) -> None:
+    knobs = axes(now.design.family)
+    key = state.view(f"{now.design.family.key}.axis", axis_of(now))
+    st.segmented_control(
+        "Along which axis",
+        list(knobs),
+        format_func=lambda axis: f"{axis.capitalize()} · {knobs[axis].name}",
+        key=key,
+        required=True,
+        label_visibility="collapsed",
+        on_change=lambda: state.put(replace(state.current(), axis=st.session_state[key])),
+    )
+
+
+def cases(now: State) -> tuple[Case, ...]:
+    return tuple(Case(d, now.case.batch) for d in axis_points(now.design, axis_of(now)))
+
+
+def _panels(now: State, watch: Watch | None) -> None:
+    """The chart, and the sweep beneath it; while a sweep runs, points appear at every look."""
+    if watch and not watch.look():
+        st.rerun()  # the whole page, so that it stops looking
+    axis = axis_of(now)
+    knob = axes(now.design.family)[axis]
+    shown = cases(now)
+    chart = figure(panels(shown, knob), label(knob), _at(now.case, knob), HEIGHT)
+    st.plotly_chart(chart, key=f"chart.{now.design.family.key}", config={"displayModeBar": False})
+    controls(axis, shown, watch)
+
+
+def label(knob: Knob) -> str:
+    return f"sum of {knob.name}" if isinstance(knob.default, tuple) else knob.name
+
+
+def _at(case: Case, knob: Knob) -> float:
+    return position(knob, case.design.settings[knob.name])
+
+
+def panels(shown: tuple[Case, ...], knob: Knob) -> tuple[Panel, ...]:
+    """Parameters, compute, memory, and what has been measured so far."""
+    xs = tuple(_at(case, knob) for case in shown)
+    found = [figures.profiled(case) for case in shown]
+    training = tuple(float(p.training_bytes()) for p in found)
+    inference = tuple(float(p.inference_bytes) for p in found)
+    memory = Curve("training", xs, training), Curve("inference", xs, inference, PALE)
+    return (
+        Panel("Parameters", units.count, (Curve("", xs, tuple(float(p.params) for p in found)),)),
+        Panel("Compute", units.macs, (Curve("", xs, tuple(float(p.macs) for p in found)),)),
+        Panel("Memory", units.size, memory),
+        Panel("Latency", units.seconds, (measured(shown, knob),), "not measured yet"),
+    )
+
+
+def measured(shown: tuple[Case, ...], knob: Knob) -> Curve:
+    points = [(case, p) for case in shown if isinstance(p := LEDGER[case], Measurement)]
+    return Curve(
+        "latency",
+        tuple(_at(case, knob) for case, _ in points),
+        tuple(p.median_s for _, p in points),
+        MEASURED,
+        measured=True,
+        low=tuple(p.q25_s for _, p in points),
+        high=tuple(p.q75_s for _, p in points),
+    )
+
+
+def controls(axis: Axis, shown: tuple[Case, ...], watch: Watch | None) -> None:
+    """Start a sweep, or see how far it is and stop it; and what the marks mean."""
+    words, button = st.columns([3, 2], vertical_alignment="center")
+    if watch:
+        words.progress(watch.job.progress, f"{watch.title} · {watch.job.progress:.0%}")
+        button.button("Cancel", key="cancel", on_click=watch.job.cancel, width="stretch")
+        return
+    able = tuple(case for case in shown if fits(case))
+    words.caption(legend(shown, len(shown) - len(able)))
+    button.button(
+        "Measure this axis",
+        key="sweep-start",
+        help=f"Times {len(able)} designs in turn, in a process of its own",
+        type="primary",
+        disabled=not able,
+        on_click=_start,
+        args=(able, f"Measuring {len(able)} designs along {axis}"),
+        width="stretch",
+    )
+
+
+def fits(case: Case) -> bool:
+    profile = figures.profiled(case)
+    return is_quick(profile) and not obstacle(profile)
+
+
+def legend(shown: tuple[Case, ...], left_out: int) -> str:
+    device = next((p.device for c in shown if isinstance(p := LEDGER[c], Measurement)), "")
+    where = f" on {short(device)}" if device else ""
+    large = f" {left_out} of {len(shown)} points are too large to be timed." if left_out else ""
+    return f"Lines are exact. Latency is measured{where}, 1 thread; bars: middle half.{large}"
+
+
+def _start(able: tuple[Case, ...], title: str) -> None:
+    st.session_state.sweep = Watch(able, title, SWEEP_S)

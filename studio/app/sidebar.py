@@ -1,0 +1,75 @@
+"""The sidebar: what the design is, and every knob of it, grouped by what it scales."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import get_args
+
+import streamlit as st
+
+import studio
+from studio.analysis import units
+from studio.app import state, widgets
+from studio.app.state import BATCH, State
+from studio.family import Family
+from studio.knobs import Axis
+
+
+def sidebar(now: State) -> None:
+    pickers(now)
+    knobs = now.design.family.knobs
+    for axis in get_args(Axis):
+        if members := [knob for knob in knobs.values() if knob.axis == axis]:
+            with st.container(gap="xsmall"):
+                st.markdown(f"**{axis.capitalize()}**")
+                for knob in members:
+                    widgets.control(now, knob, now.design.settings[knob.name])
+    with st.expander("More", key="more"):
+        for knob in knobs.values():
+            if knob.axis is None:
+                widgets.control(now, knob, now.design.settings[knob.name])
+    widgets.number(BATCH, now.case.batch, BATCH.name, (), **widgets.turns(BATCH.name, BATCH.name))
+
+
+def pickers(now: State) -> None:
+    """The family, the preset, and what to do with them."""
+    families, family = studio.families(), now.design.family
+    st.selectbox(
+        "Family",
+        list(families),
+        format_func=lambda key: families[key].title,
+        key=state.view("family", family.key),
+        on_change=lambda: state.put(state.current().chosen(st.session_state.family)),
+    )
+    key = f"{family.key}.preset"
+    st.selectbox(
+        "Preset",
+        [preset.name for preset in family.presets],
+        format_func=lambda name: described(family, name),
+        key=state.view(key, now.design.base.name),
+        on_change=lambda: state.put(state.current().chosen(family.key, st.session_state[key])),
+    )
+    reset, pin = st.columns(2, wrap=False)
+    reset.button(
+        "Reset",
+        help=f"Back to {now.design.base.name}",
+        disabled=now.design.preset is not None,
+        on_click=lambda: state.put(state.current().chosen(family.key, st.session_state[key])),
+        width="stretch",
+    )
+    pin.button(
+        "Unpin" if now.pinned else "Pin",
+        help="Keep this design's figures beside those of the designs to come",
+        on_click=lambda: state.put(pinned(state.current())),
+        width="stretch",
+    )
+
+
+def described(family: Family, name: str) -> str:
+    """A preset's name with its published count."""
+    params = family.preset(name).params
+    return f"{name} · {units.count(params)}" if params else name
+
+
+def pinned(now: State) -> State:
+    return replace(now, pinned=None if now.pinned else now.case)

@@ -1,0 +1,142 @@
+"""What the page shows, as one value: every control changes it, and every view is drawn from it.
+
+Streamlit can bind a widget to a query parameter by itself. Here a control may land on another value
+than the one asked for (heads must divide the width), a preset moves all controls at once, and only
+what differs from a preset is written into the link. So one value is the truth; the widgets and the
+link are views of it, and only callbacks change it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from time import monotonic
+
+import streamlit as st
+
+from studio import zoo
+from studio.family import Design, DesignError
+from studio.knobs import Axis, Knob
+
+TABS = ("Scaling", "Layers", "Code", "Lesson")
+BATCH = Knob(name="batch", default=1, help="Examples in one forward pass", ge=1, le=1024)
+UNHEARD_S = 1.0  # how long a browser may take to hear of a new link
+
+
+@dataclass(frozen=True)
+class Case:
+    """A design and the batch that it is given: what all figures of the page are figures of."""
+
+    design: Design
+    batch: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """The case on the page, those it is compared with, and what there is to say about the change.
+
+    `axis` is the one on the scaling charts: the last one turned or chosen. `notes` tells for a knob
+    why it did not land where it was put, `refusal` what was refused.
+    """
+
+    case: Case
+    previous: Case | None = None
+    pinned: Case | None = None
+    tab: str = TABS[0]
+    axis: Axis | None = None
+    notes: Mapping[str, str] = field(default_factory=dict)
+    refusal: str = ""
+
+    @property
+    def design(self) -> Design:
+        return self.case.design
+
+    def moved(self, case: Case, notes: Mapping[str, str] | None = None) -> State:
+        """Another case; the one left becomes the previous one."""
+        previous = self.previous if case == self.case else self.case
+        return replace(self, case=case, previous=previous, notes=notes or {}, refusal="")
+
+    def turned(self, knob: str, value: object) -> State:
+        """One knob turned, as far as the rules allow. A refusal leaves all as it is."""
+        try:
+            if knob == BATCH.name:
+                return self.moved(replace(self.case, batch=BATCH.read(value)))
+            turn = self.design.family.turn(self.design.config, knob, value)
+        except DesignError as error:
+            return replace(self, notes={}, refusal=str(error))
+        design = Design(self.design.family, turn.config)
+        notes = {knob: turn.why} if turn.why else {}
+        axis = self.design.family.knobs[knob].axis or self.axis
+        return replace(self.moved(replace(self.case, design=design), notes), axis=axis)
+
+    def chosen(self, family: str, preset: str | None = None) -> State:
+        """A preset of a family, by default its first one."""
+        return self.moved(replace(self.case, design=zoo.family(family).design(preset)))
+
+    @property
+    def link(self) -> dict[str, str]:
+        """The parameters that restore this page."""
+        batch = {BATCH.name: str(self.case.batch)} if self.case.batch != BATCH.default else {}
+        tab = {"tab": self.tab} if self.tab != TABS[0] else {}
+        return self.design.to_query() | batch | tab
+
+    def followed(self, link: Mapping[str, str]) -> State:
+        """The page that a link asks for. A link that cannot be followed leaves all as it is."""
+        settings = dict(link)
+        tab = settings.pop("tab", TABS[0])
+        try:
+            batch = BATCH.read(settings.pop(BATCH.name, BATCH.default))
+            design = zoo.design_from_query(settings) if settings else START
+        except DesignError as error:
+            return replace(self, refusal=f"This link cannot be followed: {error}.")
+        there = self.moved(Case(design, batch))
+        return replace(there, tab=tab if tab in TABS else TABS[0])
+
+
+START = zoo.family("vit").design("ViT-S/16")  # famous, foldable, and quick to measure
+
+
+@dataclass(frozen=True)
+class Address:
+    """The link as this session last knew it, and the one it left just before."""
+
+    here: Mapping[str, str]
+    left: Mapping[str, str] = field(default_factory=dict)
+    since: float = 0.0
+
+    def is_news(self, link: Mapping[str, str]) -> bool:
+        """Whether the reader went to another link (the back button), and the browser is not merely
+        late: an event that was sent before it heard of a new link still carries the old one."""
+        late = link == self.left and monotonic() - self.since < UNHEARD_S
+        return link != self.here and not late
+
+
+def current() -> State:
+    """The session's state. On its first run, and after the back button, the link is followed."""
+    link = st.query_params.to_dict()
+    state: State | None = st.session_state.get("state")
+    if state is None:
+        state = replace(State(case=Case(START)).followed(link), previous=None)
+    elif st.session_state.address.is_news(link):
+        state = state.followed(link)
+    else:
+        return state
+    st.session_state.state, st.session_state.address = state, Address(link)
+    return state
+
+
+def put(state: State) -> None:
+    """Make this the session's state and write its link. For callbacks, which run first."""
+    left = st.session_state.address.here
+    if state.link != left:
+        st.session_state.address = Address(state.link, left, monotonic())
+        st.query_params.from_dict(state.link)
+    st.session_state.state = state
+
+
+def view(key: str, value: object) -> str:
+    """The key of a widget that now shows this value (set only where it differs, so that a run that
+    comes late does not pull a slider back from under the hand)."""
+    if key not in st.session_state or st.session_state[key] != value:
+        st.session_state[key] = value
+    return key

@@ -1,0 +1,57 @@
+"""The main page: figures on top, the layer graph beside what there is to know about the design.
+
+Figures come before the sidebar in the script, since elements appear as they are made, and a hand
+on a slider wants the figures first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from studio.app import figures, state
+from studio.app.graph import layer_graph
+from studio.app.headline import headline, title
+from studio.app.latency import latency
+from studio.app.layers import layers
+from studio.app.lesson import lesson
+from studio.app.listing import listing
+from studio.app.scaling import scaling
+from studio.app.sidebar import sidebar
+from studio.app.state import TABS, State
+
+VIEWS = dict(zip(TABS, (scaling, layers, listing, lesson), strict=True))
+
+
+def explore() -> None:
+    now = state.current()
+    title(now)
+    exact, measured = st.columns([4, 1])
+    with exact:
+        headline(now)
+    with measured:
+        latency(now)
+    refusal = st.empty()
+    if now.refusal:
+        refusal.warning(now.refusal, icon=":material/block:")
+    with st.sidebar:
+        sidebar(now)
+    left, right = st.columns([5, 6])
+    with left:
+        layer_graph(figures.graph(now.case), key=f"graph.{now.design.family.key}")
+    with right:
+        tabs(now)
+
+
+def tabs(now: State) -> None:
+    """Only the open one is computed."""
+    key = state.view("tab", now.tab)
+    for tab, view in zip(st.tabs(TABS, key=key, on_change=_turn), VIEWS.values(), strict=True):
+        with tab:
+            if tab.open:
+                view(now)
+
+
+def _turn() -> None:
+    state.put(replace(state.current(), tab=st.session_state.tab))

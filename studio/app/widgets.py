@@ -1,0 +1,123 @@
+"""A control for each kind of knob. A control shows the state, and its callback turns the knob."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from studio.app import state
+from studio.app.state import State
+from studio.knobs import Knob
+
+FEW = 3  # options that fit side by side
+STEPS = 100  # more than that on one slider cannot be aimed at
+OCTAVES = 6  # a range of so many doublings is turned by its ladder, not by equal steps
+
+
+def control(now: State, knob: Knob, value: Any) -> None:
+    """The control of one knob, and why it did not land where it was put."""
+    key = f"{now.design.family.key}.{knob.name}"
+    if isinstance(value, tuple):
+        entries(now, knob, value, key)
+    elif isinstance(value, bool):
+        st.toggle(knob.name, key=state.view(key, value), help=knob.help, **turns(knob.name, key))
+    elif knob.options:
+        options(knob, knob.text(value), key)
+    else:
+        number(knob, value, key, presets(now, knob), **turns(knob.name, key))
+    if why := now.notes.get(knob.name):
+        st.caption(f":orange[→] {why}")
+
+
+def turns(knob: str, key: str) -> dict[str, Any]:
+    """What a control does when it is moved."""
+    return {"on_change": _turn, "args": (knob, key)}
+
+
+def _turn(knob: str, key: str) -> None:
+    state.put(state.current().turned(knob, st.session_state[key]))
+
+
+def number(knob: Knob, value: float, key: str, marks: Iterable[float], **rules: Any) -> None:
+    """A slider of equal steps, or of a ladder of round values where the range is huge."""
+    low, high = knob.kind(knob.clamp(knob.ge or 0)), knob.kind(knob.clamp(knob.le or math.inf))
+    step = knob.kind(knob.step or 1)
+    rules |= {"label": knob.name, "help": knob.help}
+    wide = (high - low) / step > STEPS and high / max(low, 1) >= 2**OCTAVES
+    if not wide:
+        st.slider(key=state.view(key, value), min_value=low, max_value=high, step=step, **rules)
+        return
+    values = ladder(knob, marks)
+    if value not in values:  # another ladder is another slider, so it needs another key
+        values, key = sorted([*values, value]), f"{key}={value}"
+        rules["args"] = (knob.name, key) if len(rules["args"]) == 2 else (*rules["args"][:-1], key)
+    st.select_slider(key=state.view(key, value), options=values, format_func=_plain, **rules)
+
+
+def _plain(value: float) -> str:
+    return f"{value:,}".replace(",", "\u2009")
+
+
+def ladder(knob: Knob, marks: Iterable[float] = ()) -> list[Any]:
+    """About a hundred values from end to end, evenly spread in ratio, and the marks among them."""
+    low, high = knob.clamp(knob.ge or 1), knob.clamp(knob.le or math.inf)
+    octaves = max(1, math.floor(math.log2(high / max(low, 1))))
+    parts = max(p for p in (1, 2, 4, 8, 16) if p == 1 or p * octaves <= STEPS)
+    steps = {knob.clamp(2.0**k * (1 + part / parts)) for k in range(24) for part in range(parts)}
+    return sorted({low, high, *steps, *marks})
+
+
+def entries(now: State, knob: Knob, value: tuple[int, ...], key: str) -> None:
+    """A tuple: how many entries it has where that may vary, and a slider for each, two in a row."""
+    if len(knob.lengths) > 1:
+        lengths(knob, value, f"{key}.length")
+    grid = st.columns(2, wrap=False)
+    for i, entry in enumerate(value):
+        one = replace(knob, name=f"{knob.name}[{i}]", default=knob.default[0], lengths=())
+        marks = {p[i] for p in presets(now, knob) if i < len(p)}
+        with grid[i % 2]:
+            where = f"{key}.{i}"
+            number(one, entry, where, marks, on_change=_turn_entry, args=(knob.name, i, where))
+
+
+def _turn_entry(knob: str, i: int, key: str) -> None:
+    now = state.current()
+    value = now.design.settings[knob]
+    state.put(now.turned(knob, (*value[:i], st.session_state[key], *value[i + 1 :])))
+
+
+def lengths(knob: Knob, value: tuple[int, ...], key: str) -> None:
+    st.segmented_control(
+        f"stages of {knob.name}",
+        knob.lengths,
+        key=state.view(key, len(value)),
+        required=True,
+        help=knob.help,
+        on_change=_turn_length,
+        args=(knob.name, key),
+    )
+
+
+def _turn_length(knob: str, key: str) -> None:
+    now = state.current()
+    value, length = now.design.settings[knob], st.session_state[key]
+    state.put(now.turned(knob, (value + value[-1:] * length)[:length]))
+
+
+def options(knob: Knob, value: str, key: str) -> None:
+    """Side by side where there are few, else a list. Classes are shown by their names."""
+    names = [knob.text(option) for option in knob.options]
+    rules = {"key": state.view(key, value), "help": knob.help, **turns(knob.name, key)}
+    if sum(map(len, names)) + 4 * len(names) <= 34:
+        st.segmented_control(knob.name, names, required=True, **rules)
+    else:
+        st.selectbox(knob.name, names, **rules)
+
+
+def presets(now: State, knob: Knob) -> Iterator[Any]:
+    """The values that the family's presets have."""
+    return (getattr(preset.config, knob.name) for preset in now.design.family.presets)
