@@ -192,7 +192,7 @@ class Decoder(nn.Module):
         top, left = (skip.shape[2] - H) // 2, (skip.shape[3] - W) // 2
         skip = skip[:, :, top : top + H, left : left + W]  # (B, C, H, W)
         x = torch.cat((skip, x), dim=1)  # (B, C + C', H, W)
-        return self.conv(x)  # (B, C, H', W')
+        return self.conv(x)  # (B, C'', H', W')
 
 
 class UNet(nn.Module):
