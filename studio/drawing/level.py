@@ -58,7 +58,7 @@ class Spot(NamedTuple):
     h: float
 
 
-class Channel(NamedTuple):
+class Route(NamedTuple):
     """How a passage runs, corner by corner, and whether it goes round in a lane."""
 
     points: tuple[Point, ...]
@@ -74,7 +74,7 @@ class Level:
     spots: dict[str, Spot]
     ins: dict[str, float]
     outs: dict[str, float]
-    routes: dict[Passage, Channel]
+    routes: dict[Passage, Route]
     labels: dict[str, Point]
 
 
@@ -305,7 +305,7 @@ class _Draft:
             w, h, _ = self.content.sizes[name]
             y = at.y + at.h / 2
             spots[name] = Spot(at.x - self._aside(target), y - h / 2, w, h)
-            routes[passage] = Channel(((spots[name].x + w, y), (at.x, y)), skip=False)
+            routes[passage] = Route(((spots[name].x + w, y), (at.x, y)), skip=False)
             labels[name] = (spots[name].x + w + 4, y - 5)
         ins, outs = (
             {k.name: self.x[i] - self.origin for k, i in self.item.items() if k.port == port}
@@ -359,7 +359,7 @@ class _Draft:
         x = self.x[item] - self._middle(key) - self.origin
         return Spot(x, self.top[row] + (self.tall[row] - h) / 2, w, h)
 
-    def _route(self, passage: Passage, spots: Mapping[str, Spot]) -> Channel:
+    def _route(self, passage: Passage, spots: Mapping[str, Spot]) -> Route:
         a, b = self.item[passage.a], self.item[passage.b]
         above, below = spots.get(passage.a.name), spots.get(passage.b.name)
         start = self.x[a] + self.out[passage]
@@ -381,7 +381,7 @@ class _Draft:
             points.append(
                 (end, below.y if below and not passage.b.port else self.top[self.rank[b]])
             )
-        return Channel(tuple((x - self.origin, y) for x, y in points), lane is not None)
+        return Route(tuple((x - self.origin, y) for x, y in points), lane is not None)
 
     def _track(self, hop: Hop) -> float:
         """The y of a line in its channel: tracks lie above the tips, below the labels."""

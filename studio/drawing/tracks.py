@@ -37,8 +37,8 @@ def nets(hops: tuple[Hop, ...]) -> list[list[Hop]]:
 def tracked(hops: tuple[Hop, ...]) -> dict[Hop, int]:
     """A track, counted from above, for each hop that moves aside; nets that overlap get their own.
 
-    Where one net comes down at the x at which another sets out to go up, the latter lies above, so
-    that no two run on the same line.
+    A net that comes from above at the x at which another goes on down lies above the other, as far
+    as there is such an order: else both would run on one line.
     """
     placed: list[tuple[int, list[Hop]]] = []
     waiting = sorted(nets(hops), key=lambda net: min(min(h.start, h.end) for h in net))
