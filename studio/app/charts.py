@@ -11,7 +11,7 @@ from studio.analysis.scaling import exponent
 
 HERE = "#e8590c"  # the design on the page; like the others, clear on the light and the dark theme
 EXACT, PALE, MEASURED = "#4a7fc1", "#7d93b2", "#2f9d80"
-TICKS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), tuple(i / 5 for i in range(5, 50)))
+TICKS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), (1, 1.2, 1.4, 1.6, 1.8, 2, *range(3, 10)))
 
 
 @dataclass(frozen=True)
@@ -121,8 +121,8 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def _tick(text: str) -> str:
-    """`20.0 M` as `20 M`."""
-    number, _, unit = text.partition(" ")
+    """`20.0 GMACs` as `20 G`."""
+    number, _, unit = text.removesuffix("MACs").partition(" ")
     return f"{float(number):g} {unit}".rstrip()
 
 

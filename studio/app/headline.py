@@ -3,48 +3,71 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from html import escape
 
 import streamlit as st
 
 from studio.analysis import units
+from studio.analysis.profile import Profile
 from studio.app import figures
-from studio.app.state import Case, State
+from studio.app.state import State
 
 URL = re.compile(r"https?://[^\s,;)]+")
 
 # One style for all figures of the page. Colours are mixed from the text's own, so that they hold in
 # the light and in the dark theme.
 STYLE = """<style>
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(10.2rem, 1fr)); gap: .6rem;
+.stMainBlockContainer { padding-left: 2rem; padding-right: 2rem; }
+.stSidebar .stVerticalBlock { gap: .45rem; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(10.2rem, 1fr)); gap: .5rem;
   font-variant-numeric: tabular-nums; }
 .figure { border: 1px solid color-mix(in srgb, currentColor 16%, transparent); border-radius: .4rem;
-  padding: .45rem .8rem .5rem; min-height: 6.6rem; line-height: 1.32; }
-.figure h6 { margin: 0; padding: 0; font-size: .8rem; font-weight: 500; opacity: .72; }
+  padding: .45rem .8rem .5rem; min-height: 7.5rem; line-height: 1.32; }
+.figure h6 { margin: 0; padding: 0; font-size: .8rem; font-weight: 500; opacity: .75; }
 .figure b { display: block; font-size: 1.65rem; font-weight: 600; line-height: 1.28;
   white-space: nowrap; letter-spacing: -.01em; }
-.figure p { margin: 0; font-size: .78rem; opacity: .78; }
+.figure p { margin: 0; font-size: .78rem; opacity: .8; }
 .figure p.tick { color: #2f8f5b; opacity: 1; }
+.figure p.moved { font-weight: 600; opacity: 1; }
 </style>"""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One headline figure: how it is called, read from a case, and written."""
+    """One headline figure: how it is called, read from a profile, written, and what it is."""
 
     name: str
-    read: Callable[[Case], float]
+    read: Callable[[Profile], float]
     write: Callable[[float], str]
+    tells: Callable[[Profile], str]
 
 
 FIGURES = (
-    Figure("Parameters", lambda case: figures.profiled(case).params, units.count),
-    Figure("Compute, one forward pass", lambda case: figures.profiled(case).macs, units.macs),
-    Figure("Activation memory", lambda case: figures.profiled(case).activation_bytes, units.size),
     Figure(
-        "Training memory (Adam)", lambda case: figures.profiled(case).training_bytes(), units.size
+        "Parameters",
+        lambda found: found.params,
+        units.count,
+        lambda found: f"{units.size(found.parameter_bytes)} in float32",
+    ),
+    Figure(
+        "Compute, one forward pass",
+        lambda found: found.macs,
+        units.macs,
+        lambda found: f"= {units.macs(found.flops).removesuffix('MACs')}FLOPs, batch {found.batch}",
+    ),
+    Figure(
+        "Activation memory",
+        lambda found: found.activation_bytes,
+        units.size,
+        lambda found: f"alive at once in inference, batch {found.batch}",
+    ),
+    Figure(
+        "Training memory (Adam)",
+        lambda found: found.training_bytes(),
+        units.size,
+        lambda found: f"of it {units.size(found.saved_bytes)} activations, batch {found.batch}",
     ),
 )
 
@@ -58,32 +81,41 @@ def title(now: State) -> None:
 
 
 def headline(now: State) -> None:
-    cells = (card(f.name, f.write(f.read(now.case)), _notes(f, now)) for f in FIGURES)
+    cells = (card(figure.name, *told(figure, now)) for figure in FIGURES)
     st.html(f'{STYLE}<div class="figures">{"".join(cells)}</div>')
 
 
-def card(name: str, value: str, notes: Iterator[str]) -> str:
+def card(name: str, value: str, notes: Iterable[str]) -> str:
     """A figure as HTML; the notes are HTML already."""
-    return (
-        f'<div class="figure"><h6>{escape(name)}</h6><b>{escape(value)}</b>{"".join(notes)}</div>'
-    )
+    below = "".join(notes)
+    return f'<div class="figure"><h6>{escape(name)}</h6><b>{escape(value)}</b>{below}</div>'
 
 
-def _notes(figure: Figure, now: State) -> Iterator[str]:
-    value = figure.read(now.case)
+def told(figure: Figure, now: State) -> tuple[str, list[str]]:
+    """The figure of the page's case, and the lines beneath it."""
+    here = figures.profiled(now.case)
+    value = figure.read(here)
+    notes = [f"<p>{escape(figure.tells(here))}</p>"]
+    if figure is FIGURES[0] and (preset := now.design.preset) and preset.params:
+        notes = [published(preset.params, here.params)]
     for case, label in ((now.previous, "previous"), (now.pinned, "pinned")):
         if case:
-            yield note(change(value, figure.read(case), figure.write), label)
-    preset = now.design.preset
-    if figure.name == "Parameters" and preset and preset.params:
-        equal = preset.params == value
-        sign = "✓ as published" if equal else "published"
-        yield f'<p class="{"tick" if equal else ""}">{sign}: {preset.params:,}</p>'
+            before = figure.read(figures.profiled(case))
+            notes.append(note(change(value, before, figure.write), label))
+    return figure.write(value), notes
+
+
+def published(params: int, ours: int) -> str:
+    """The count in the paper or its code, with a tick where ours equals it."""
+    if ours == params:
+        return f'<p class="tick">✓ {params:,}, as published</p>'
+    return f"<p>published: {params:,}</p>"
 
 
 def note(change: str, label: str) -> str:
     """A line beneath a figure: how it moved against the previous or the pinned case."""
-    return f"<p>{escape(change)} vs {label}</p>"
+    moved = "" if change == "=" else ' class="moved"'
+    return f"<p{moved}>{escape(change)} vs {label}</p>"
 
 
 def change(value: float, before: float, write: Callable[[float], str]) -> str:

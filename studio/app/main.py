@@ -6,11 +6,17 @@ import streamlit as st
 
 from studio.app.views.explore import explore
 
+# Three layers, wider and narrower. Streamlit's own icons would be fetched from the network.
+ICON = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16" fill="#d9480f">
+<rect x="1" y="1" width="14" height="3.6" rx="1"/>
+<rect x="3" y="6.2" width="10" height="3.6" rx="1"/>
+<rect x="5" y="11.4" width="6" height="3.6" rx="1"/></svg>"""
+
 
 def main() -> None:
     st.set_page_config(
         page_title="Neural architecture studio",
-        page_icon=":material/hub:",
+        page_icon=ICON,
         layout="wide",
         initial_sidebar_state="expanded",
     )

@@ -40,7 +40,7 @@ def chooser(now: State) -> None:
     st.segmented_control(
         "Along which axis",
         list(knobs),
-        format_func=lambda axis: f"{axis.capitalize()} · {knobs[axis].name}",
+        format_func=str.capitalize,
         key=key,
         required=True,
         label_visibility="collapsed",
@@ -81,7 +81,7 @@ def panels(shown: tuple[Case, ...], knob: Knob) -> tuple[Panel, ...]:
     memory = Curve("training", xs, training), Curve("inference", xs, inference, PALE)
     return (
         Panel("Parameters", units.count, (Curve("", xs, tuple(float(p.params) for p in found)),)),
-        Panel("Compute", units.macs, (Curve("", xs, tuple(float(p.macs) for p in found)),)),
+        Panel("MACs", units.macs, (Curve("", xs, tuple(float(p.macs) for p in found)),)),
         Panel("Memory", units.size, memory),
         Panel("Latency", units.seconds, (measured(shown, knob),), "not measured yet"),
     )

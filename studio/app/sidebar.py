@@ -21,7 +21,7 @@ def sidebar(now: State) -> None:
     for axis in get_args(Axis):
         if members := [knob for knob in knobs.values() if knob.axis == axis]:
             with st.container(gap="xsmall"):
-                st.markdown(f"**{axis.capitalize()}**")
+                st.markdown(f":small[**{axis.upper()}**]")
                 for knob in members:
                     widgets.control(now, knob, now.design.settings[knob.name])
     with st.expander("More", key="more"):
@@ -49,15 +49,20 @@ def pickers(now: State) -> None:
         key=state.view(key, now.design.base.name),
         on_change=lambda: state.put(state.current().chosen(family.key, st.session_state[key])),
     )
-    reset, pin = st.columns(2, wrap=False)
-    reset.button(
-        "Reset",
+    with st.container(horizontal=True, gap="xsmall", wrap=False):
+        buttons(now)
+
+
+def buttons(now: State) -> None:
+    """Back to the preset, and what to compare with."""
+    st.button(
+        "Reset to preset",
         help=f"Back to {now.design.base.name}",
         disabled=now.design.preset is not None,
-        on_click=lambda: state.put(state.current().chosen(family.key, st.session_state[key])),
+        on_click=lambda: state.put(reset(state.current())),
         width="stretch",
     )
-    pin.button(
+    st.button(
         "Unpin" if now.pinned else "Pin",
         help="Keep this design's figures beside those of the designs to come",
         on_click=lambda: state.put(pinned(state.current())),
@@ -69,6 +74,10 @@ def described(family: Family, name: str) -> str:
     """A preset's name with its published count."""
     params = family.preset(name).params
     return f"{name} · {units.count(params)}" if params else name
+
+
+def reset(now: State) -> State:
+    return now.chosen(now.design.family.key, now.design.base.name)
 
 
 def pinned(now: State) -> State:
