@@ -12,54 +12,62 @@ import json
 import os
 import runpy
 import sys
+import webbrowser
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import studio
-from studio.analysis import units
+from studio import tables
 from studio.knobs import DesignError, Knob
 from studio.measure.request import Conditions, MeasureError, Measurement, Subject
 
 if TYPE_CHECKING:
     from studio.analysis.profile import Profile
     from studio.family import Design, Family
+    from studio.measure.sweep import Point
 
 MOST_POINTS = 256
-BROKEN_PIPE, INTERRUPTED = 128 + 13, 128 + 2  # as a shell reports the two signals
-
-Rows = Sequence[Sequence[str]]
+REFUSED, INTERRUPTED, BROKEN_PIPE = 2, 128 + 2, 128 + 13  # 128 and a signal, as shells report
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     try:
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(encoding="utf-8")  # what Python takes source code to be in
         arguments = _parser().parse_args(argv)
-        arguments.run(arguments)
-        sys.stdout.flush()
+        return _put(arguments.run(arguments))
     except (DesignError, MeasureError) as refusal:
         _say(str(refusal))
-        return 2
-    except BrokenPipeError:
-        # Whoever read has had enough; Python must not find the pipe broken once more as it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
+        return REFUSED
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _put(text: str) -> int:
+    """Write a result to standard output, in the encoding that source code has."""
+    try:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")
+        print(text, end="", flush=True)
+    except OSError as error:
+        # What is still in the buffer must not fail once more as Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):  # whoever read it has had enough
+            return BROKEN_PIPE
+        _say(f"cannot write the result: {error.strerror}")
+        return REFUSED
     return 0
 
 
-def serve(arguments: argparse.Namespace) -> None:
-    """Serve the page until it is stopped; Streamlit opens a browser where there is one."""
+def serve(arguments: argparse.Namespace) -> str:
+    """Serve the page until it is stopped, and open it where there is a browser."""
     page = Path(__file__).with_name("app") / "main.py"
     project = page.parents[2]
     options = {
         "server.address": arguments.address,
         "server.port": arguments.port,
-        "server.headless": "true" if arguments.headless else None,
+        "server.headless": str(arguments.headless or not _has_browser()).lower(),
         "server.showEmailPrompt": "false",
         "browser.gatherUsageStats": "false",
     }
@@ -68,81 +76,71 @@ def serve(arguments: argparse.Namespace) -> None:
         os.chdir(project)  # Streamlit looks for the theme and the limits of the server there
     sys.argv = ["streamlit", "run", str(page), *flags]
     runpy.run_module("streamlit", run_name="__main__", alter_sys=True)
+    return ""
 
 
-def families(arguments: argparse.Namespace) -> None:
+def _has_browser() -> bool:
+    try:
+        webbrowser.get()
+    except webbrowser.Error:
+        return False
+    shown = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    return bool(shown) or sys.platform in ("darwin", "win32")
+
+
+def families(arguments: argparse.Namespace) -> str:
     """Every family of architectures with its knobs and presets."""
     found = studio.families()
     if arguments.json:
-        _print_json([_family(key, family) for key, family in found.items()])
-        return
-    head = ("family", "architecture", "knobs", "presets", "for")
-    rows = (
-        (key, f.title, str(len(f.knobs)), str(len(f.presets)), ", ".join(f.guide.tasks))
-        for key, f in found.items()
-    )
-    _print_table([head, *rows], right=(2, 3))
+        return _json([_family(key, family) for key, family in found.items()])
+    return tables.families(found)
 
 
-def profile(arguments: argparse.Namespace) -> None:
+def profile(arguments: argparse.Namespace) -> str:
     """What a design costs: parameters, multiply-accumulates and memory."""
     found = studio.profile(_design(arguments), arguments.batch)
-    if arguments.json:
-        _print_json(found.to_dict())
-        return
-    print(_headline(found))
-    _print_table([("", name, value) for name, value in _figures(found)])
+    return _json(found.to_dict()) if arguments.json else tables.profile(found)
 
 
-def export(arguments: argparse.Namespace) -> None:
+def export(arguments: argparse.Namespace) -> str:
     """A design as a file: the standalone script, the picture, or the data."""
     text = studio.export(_design(arguments), arguments.form)
     if arguments.output is None:
-        sys.stdout.write(text)
-        return
+        return text
     try:
         arguments.output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise DesignError(f"cannot write {arguments.output}: {error.strerror}") from None
+    return ""
 
 
-def measure(arguments: argparse.Namespace) -> None:
+def measure(arguments: argparse.Namespace) -> str:
     """How long a forward pass takes on this machine."""
     design = _design(arguments)
-    found = studio.profile(design, arguments.batch)
-    measurement = studio.measure(design, device=arguments.device, batch=arguments.batch)
+    found = studio.measure(design, device=arguments.device, batch=arguments.batch)
     if arguments.json:
-        _print_json({**found.to_dict(), **measurement.to_dict()})
-        return
-    print(_headline(found))
-    _print_table([("", name, value) for name, value in _timing(measurement)])
+        return _json({**studio.profile(design, arguments.batch).to_dict(), **found.to_dict()})
+    return tables.measurement(design, found)
 
 
-def sweep(arguments: argparse.Namespace) -> None:
+def sweep(arguments: argparse.Namespace) -> str:
     """What a design costs along one knob, and how long it takes."""
     name, wanted = arguments.axis
     start = _design(arguments)
     knob = start.family.knob(name)
     designs = [start.replace(**{name: value}) for value in _values(knob, wanted)]
     profiles = [studio.profile(design, arguments.batch) for design in designs]
-    timed: Sequence[Measurement | None] = [None] * len(designs)
+    timed: list[Point] = [None] * len(designs)
     if arguments.measure:
         timed = _timed(designs, Conditions(batch=arguments.batch, device=arguments.device))
+    for design, time in zip(designs, timed, strict=True):
+        if isinstance(time, MeasureError):
+            _say(f"{name}={knob.text(design.settings[name])} was not measured: {time}")
+    times = (time if isinstance(time, Measurement) else None for time in timed)
+    points = list(zip(profiles, times, strict=True))
     if arguments.json:
-        points = [
-            {
-                "value": knob.write(found.design.settings[name]),
-                **found.to_dict(),
-                "measurement": dict(time.to_dict()) if time else None,
-            }
-            for found, time in zip(profiles, timed, strict=True)
-        ]
-        _print_json({"axis": name, "points": points})
-        return
-    head = (name, "parameters", "MACs", "inference", "training", "latency", "middle half")
-    rows = (_point(knob, found, time) for found, time in zip(profiles, timed, strict=True))
-    print(f"{start.family.title}: {start.title}, batch {arguments.batch}")
-    _print_table([head, *rows], right=range(7))
+        return _json({"axis": name, "points": [_point(knob, *point) for point in points]})
+    return tables.sweep(start, knob, points)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -253,12 +251,12 @@ def _range(knob: Knob, text: str) -> list[str]:
     )
 
 
-def _timed(designs: Sequence[Design], conditions: Conditions) -> list[Measurement | None]:
-    """Each design's latency, all timed in turn. Where one fails, standard error says why."""
+def _timed(designs: Sequence[Design], conditions: Conditions) -> list[Point]:
+    """Each design's latency, all timed in turn, or why it has none."""
     from studio import forms
     from studio.measure.sweep import sweep
 
-    points: dict[Design, Measurement | MeasureError | None] = dict.fromkeys(designs)
+    points: dict[Design, Point] = dict.fromkeys(designs)
     subjects: dict[Design, Subject] = {}
     for design in points:
         try:
@@ -274,10 +272,7 @@ def _timed(designs: Sequence[Design], conditions: Conditions) -> list[Measuremen
         points.update({design: points[design] or error for design in subjects})
     finally:
         _show_progress("")
-    for design, point in points.items():
-        if isinstance(point, MeasureError):
-            _say(f"{design.title} was not measured: {point}")
-    return [p if isinstance(p := points[design], Measurement) else None for design in designs]
+    return [points[design] for design in designs]
 
 
 def _family(key: str, family: Family) -> dict[str, Any]:
@@ -312,62 +307,17 @@ def _family(key: str, family: Family) -> dict[str, Any]:
     }
 
 
-def _headline(found: Profile) -> str:
-    return f"{found.design.family.title}: {found.design.title}, batch {found.batch}"
+def _point(knob: Knob, found: Profile, time: Measurement | None) -> dict[str, Any]:
+    """One point of a sweep as JSON."""
+    return {
+        "value": knob.write(found.design.settings[knob.name]),
+        **found.to_dict(),
+        "measurement": dict(time.to_dict()) if time else None,
+    }
 
 
-def _figures(found: Profile) -> Rows:
-    outputs = (units.shape(shape) for shape in found.output_shapes)
-    return (
-        ("parameters", f"{found.params:,}"),
-        ("trainable", f"{found.trainable_params:,}"),
-        ("compute", f"{found.macs:,} MACs ({found.flops:,} FLOPs = 2 × MACs)"),
-        ("inference", f"{units.size(found.inference_bytes)} of memory"),
-        ("training", f"{units.size(found.training_bytes())} of memory, with Adam"),
-        ("output", ", ".join(outputs)),
-    )
-
-
-def _timing(found: Measurement) -> Rows:
-    steady = {True: ", none interrupted", False: ", on a busy machine", None: ""}[found.clean]
-    threads = f", {found.threads} thread" + "s" * (found.threads > 1)
-    return (
-        ("latency", f"{units.seconds(found.median_s)}, the median of {found.runs} runs{steady}"),
-        ("middle half", _middle_half(found)),
-        ("first call", units.seconds(found.first_call_s)),
-        ("throughput", f"{found.throughput:,.1f} examples a second"),
-        ("device", f"{found.device}{threads}, {found.dtype}"),
-    )
-
-
-def _middle_half(found: Measurement) -> str:
-    return f"{units.seconds(found.q25_s)} to {units.seconds(found.q75_s)}"
-
-
-def _point(knob: Knob, found: Profile, time: Measurement | None) -> Sequence[str]:
-    return (
-        knob.text(found.design.settings[knob.name]),
-        f"{found.params:,}",
-        f"{found.macs:,}",
-        units.size(found.inference_bytes),
-        units.size(found.training_bytes()),
-        units.seconds(time.median_s) if time else "-",
-        _middle_half(time) if time else "-",
-    )
-
-
-def _print_table(rows: Rows, right: Sequence[int] = ()) -> None:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (
-            cell.rjust(width) if i in right else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        print("  ".join(cells).rstrip())
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2))
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2) + "\n"
 
 
 def _show_progress(text: str) -> None:

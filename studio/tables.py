@@ -1,0 +1,93 @@
+"""Figures as text for a shell: aligned columns, with units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from studio.analysis import units
+from studio.knobs import Knob
+from studio.measure.request import Measurement
+
+if TYPE_CHECKING:
+    from studio.analysis.profile import Profile
+    from studio.family import Design, Family
+
+
+def families(found: Mapping[str, Family]) -> str:
+    head = ("family", "architecture", "knobs", "presets", "for")
+    rows = (
+        (key, f.title, str(len(f.knobs)), str(len(f.presets)), ", ".join(f.guide.tasks))
+        for key, f in found.items()
+    )
+    return _aligned([head, *rows], right=(2, 3))
+
+
+def profile(found: Profile) -> str:
+    outputs = ", ".join(units.shape(shape) for shape in found.output_shapes)
+    return _headline(found.design, found.batch) + _aligned(
+        (
+            ("parameters", f"{found.params:,}"),
+            ("trainable", f"{found.trainable_params:,}"),
+            ("compute", f"{found.macs:,} MACs ({found.flops:,} FLOPs = 2 × MACs)"),
+            ("inference", f"{units.size(found.inference_bytes)} of memory"),
+            ("training", f"{units.size(found.training_bytes())} of memory, with Adam"),
+            ("output", outputs),
+        )
+    )
+
+
+def measurement(design: Design, found: Measurement) -> str:
+    steady = {True: ", none interrupted", False: ", on a busy machine", None: ""}[found.clean]
+    threads = f", {found.threads} thread" + "s" * (found.threads > 1)
+    latency = f"{units.seconds(found.median_s)}, the median of {found.runs} runs{steady}"
+    return _headline(design, found.batch) + _aligned(
+        (
+            ("latency", latency),
+            ("middle half", _middle_half(found)),
+            ("first call", units.seconds(found.first_call_s)),
+            ("throughput", f"{found.throughput:,.1f} examples a second"),
+            ("device", f"{found.device}{threads}, {found.dtype}"),
+        )
+    )
+
+
+def sweep(start: Design, knob: Knob, points: Sequence[tuple[Profile, Measurement | None]]) -> str:
+    """A line for each value of the knob; `points` are in the order of the values."""
+    head = (knob.name, "parameters", "MACs", "inference", "training", "latency", "middle half")
+    rows = (_point(knob, *point) for point in points)
+    return _headline(start, points[0][0].batch) + _aligned([head, *rows], right=range(len(head)))
+
+
+def _point(knob: Knob, found: Profile, time: Measurement | None) -> Sequence[str]:
+    return (
+        knob.text(found.design.settings[knob.name]),
+        f"{found.params:,}",
+        f"{found.macs:,}",
+        units.size(found.inference_bytes),
+        units.size(found.training_bytes()),
+        units.seconds(time.median_s) if time else "-",
+        _middle_half(time) if time else "-",
+    )
+
+
+def _headline(design: Design, batch: int) -> str:
+    return f"{design.family.title}: {design.title}, batch {batch}\n"
+
+
+def _middle_half(found: Measurement) -> str:
+    return f"{units.seconds(found.q25_s)} to {units.seconds(found.q75_s)}"
+
+
+def _aligned(rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> str:
+    """Rows of cells as lines of columns, those numbered in `right` set to the right."""
+    rows = list(rows)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "".join(
+        "  ".join(
+            cell.rjust(width) if i in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        + "\n"
+        for row in rows
+    )

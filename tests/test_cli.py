@@ -1,0 +1,278 @@
+"""The `studio` command: its JSON, its tables, its refusals, and its manners in a pipe."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import studio
+from studio import cli
+
+TINY = ("--preset", "ViT-Ti/16", "--set", "image_size=32", "--set", "depth=1")
+PROFILE = {
+    *("family", "preset", "config", "batch", "params", "trainable_params", "macs", "flops"),
+    *("inference_bytes", "training_bytes", "output_shapes"),
+}
+MEASUREMENT = {"device", "threads", "dtype", "median_s", "q25_s", "q75_s", "runs", "clean"}
+
+
+def output(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
+    assert cli.main(argv) == 0
+    return capsys.readouterr().out
+
+
+def data(capsys: pytest.CaptureFixture[str], *argv: str) -> Any:
+    return json.loads(output(capsys, *argv, "--json"))
+
+
+def test_families_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    found = data(capsys, "families")
+    assert [f["key"] for f in found] == list(studio.families())
+    vit = next(f for f in found if f["key"] == "vit")
+    assert set(vit) == {"key", "title", "tasks", "knobs", "presets"}
+    knobs = {knob["name"]: knob for knob in vit["knobs"]}
+    assert knobs["norm"]["options"] == ["LayerNorm", "RMSNorm"]
+    assert knobs["norm"]["default"] == "LayerNorm"
+    assert knobs["depth"] == {
+        "name": "depth",
+        "axis": "depth",
+        "default": 12,
+        "ge": 1,
+        "le": 48,
+        "step": None,
+        "options": [],
+        "help": "Encoder blocks L",
+    }
+    assert set(vit["presets"][0]) == {"name", "params", "source", "config"}
+
+
+def test_a_preset_of_the_list_can_be_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    listed = next(f for f in data(capsys, "families") if f["key"] == "vit")["presets"][0]
+    found = data(capsys, "profile", "vit", "--preset", listed["name"])
+    assert (found["params"], found["config"]) == (listed["params"], listed["config"])
+    assert found["preset"] == listed["name"]
+
+
+def test_profile_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    found = data(capsys, "profile", "vit", *TINY, "--batch", "3")
+    design = studio.design("vit", preset="ViT-Ti/16", image_size=32, depth=1)
+    assert set(found) == PROFILE
+    assert found == studio.profile(design, batch=3).to_dict()
+    assert found["output_shapes"] == [[3, 1000]]
+
+
+def test_profile_as_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = output(capsys, "profile", "vit").splitlines()
+    assert lines[0] == "Vision Transformer: ViT-B/16, batch 1"
+    assert lines[1].split() == ["parameters", "86,567,656"]
+
+
+def test_families_as_a_table_in_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    head, *rows = output(capsys, "families").splitlines()
+    assert [row.split()[0] for row in rows] == list(studio.families())
+    assert {row[head.index("for") - 1] for row in rows} == {" "}
+
+
+def test_export_to_a_file_is_export_to_the_screen(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "vit.py"
+    assert output(capsys, "export", "vit", *TINY, "-o", str(path)) == ""
+    assert path.read_text("utf-8") == output(capsys, "export", "vit", *TINY)
+
+
+def test_measure_as_json_and_as_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    found = data(capsys, "measure", "vit", *TINY, "--batch", "2")
+    assert set(found) >= PROFILE | MEASUREMENT
+    assert found["batch"] == 2
+    assert 0 < found["median_s"] < 1
+    assert output(capsys, "measure", "vit", *TINY).splitlines()[1].startswith("latency")
+
+
+def test_a_sweep_counts_and_measures_every_point(capsys: pytest.CaptureFixture[str]) -> None:
+    found = data(capsys, "sweep", "vit", *TINY, "--axis", "depth=1,4")
+    assert found["axis"] == "depth"
+    assert [point["value"] for point in found["points"]] == [1, 4]
+    for point in found["points"]:
+        assert set(point) == {"value", *PROFILE, "measurement"}
+        assert set(point["measurement"]) >= MEASUREMENT
+    first, last = (point["measurement"]["median_s"] for point in found["points"])
+    assert first < last
+
+
+@pytest.mark.parametrize(
+    ("family", "axis", "values"),
+    [
+        ("vit", "depth=2:7:2", [2, 4, 6]),
+        ("vit", "depth=3:5", [3, 4, 5]),
+        ("vit", "dropout=0.1:0.3:0.1", [0.1, 0.2, 0.3]),
+        ("vit", "norm=RMSNorm,LayerNorm", ["RMSNorm", "LayerNorm"]),
+        ("resnet", "depths=2,2,2,2/3,4,6,3", [[2, 2, 2, 2], [3, 4, 6, 3]]),
+    ],
+)
+def test_values_of_an_axis(
+    capsys: pytest.CaptureFixture[str], family: str, axis: str, values: list[Any]
+) -> None:
+    points = data(capsys, "sweep", family, "--axis", axis, "--no-measure")["points"]
+    assert [point["value"] for point in points] == values
+    assert [point["config"][axis.partition("=")[0]] for point in points] == values
+    assert {point["measurement"] for point in points} == {None}
+
+
+def test_a_point_that_does_not_fit_is_null_and_says_why(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("studio.forms.admit", refusing_above(10**6))
+    argv = ("sweep", "vit", *TINY, "--axis", "depth=1,12", "--json")
+    assert cli.main(argv) == 0
+    printed = capsys.readouterr()
+    small, large = json.loads(printed.out)["points"]
+    assert small["measurement"]["runs"] > 0
+    assert large["measurement"] is None
+    assert "depth=12" in printed.err
+    assert "too large" in printed.err
+
+
+def refusing_above(limit: int) -> Any:
+    smallest = studio.design("vit", preset="ViT-Ti/16", image_size=32, depth=1)
+    allowed = studio.profile(smallest).inference_bytes + limit
+
+    def admit(needed_bytes: int, what: str) -> None:
+        if needed_bytes > allowed:
+            raise studio.MeasureError(f"{what} is too large")
+
+    return admit
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("nosuch", "nosuch"),
+        ("--port 99999", "99999"),
+        ("profile", "FAMILY"),
+        ("profile nosuch", "vit"),
+        ("profile vit --preset nosuch", "ViT-B/16"),
+        ("profile vit --set num_heads=7", "num_heads=8"),
+        ("profile vit --set depth=-1", "works is 1"),
+        ("profile vit --set depth=abc", "depth=abc"),
+        ("profile vit --set depth=1e99", "48"),
+        ("profile vit --set depth", "KNOB=VALUE"),
+        ("profile vit --set nosuch=3", "nosuch"),
+        ("profile vit --set preset=ViT-L/16", "preset"),
+        ("profile vit --set norm=os.system", "LayerNorm"),
+        ("profile vit --batch 0", "batch=0"),
+        ("profile vit --batch two", "two"),
+        ("export vit --form nosuch", "svg"),
+        ("export vit -o /nonexistent/x.py", "/nonexistent/x.py"),
+        ("export vit -o /", "directory"),
+        ("measure vit --device nosuch", "nosuch"),
+        ("sweep vit", "--axis"),
+        ("sweep vit --axis nosuch=1,2", "nosuch"),
+        ("sweep vit --axis depth=", "depth"),
+        ("sweep vit --axis depth=2,99", "depth=99"),
+        ("sweep vit --axis depth=2:8:0", "first:last:step"),
+        ("sweep vit --axis depth=8:2", "first:last:step"),
+        ("sweep vit --axis depth=a:b", "first:last:step"),
+        ("sweep vit --axis depth=nan:2", "first:last:step"),
+        ("sweep vit --axis depth=1:2:3:4", "first:last:step"),
+        ("sweep vit --axis num_classes=1:1e999999", "256 values"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    capsys: pytest.CaptureFixture[str], line: str, named: str
+) -> None:
+    assert cli.main(line.split()) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("studio: ")
+    assert printed.err.count("\n") == 1
+    assert named in printed.err
+
+
+def test_a_result_that_cannot_be_written_is_refused() -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no full device")
+    with open("/dev/full", "w") as full:
+        done = studio_command("families", stdout=full, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
+def test_an_interrupt_is_no_traceback(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(studio, "profile", interrupted)
+    assert cli.main(["profile", "vit"]) == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_a_pipe_that_nobody_reads_is_no_traceback() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = studio_command("families", "--json", stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_source_code_leaves_as_utf_8(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(screen, encoding="ascii"))
+    assert cli.main(["profile", "vit"]) == 0
+    assert "×" in screen.getvalue().decode("utf-8")
+
+
+def test_options_of_the_page_reach_its_server(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    served: list[str] = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["studio"])
+    monkeypatch.setattr(runpy, "run_module", lambda *_, **__: served.extend(sys.argv))
+    assert cli.main(["--port", "8765", "--address", "0.0.0.0", "--headless"]) == 0
+    assert Path(served[2]).parts[-3:] == ("studio", "app", "main.py")
+    assert {"--server.port=8765", "--server.address=0.0.0.0", "--server.headless=true"} < {*served}
+    assert (Path.cwd() / ".streamlit" / "config.toml").is_file()
+
+
+def test_the_command_alone_serves_the_page() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "studio", "--headless", "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            assert answer(f"http://127.0.0.1:{port}/_stcore/health") == "ok"
+        finally:
+            server.send_signal(signal.SIGINT)
+        assert server.wait(timeout=30) in (0, 130)
+
+
+def answer(url: str, patience_s: float = 60.0) -> str:
+    end = time.monotonic() + patience_s
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as response:
+                return str(response.read().decode())
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
+
+
+def studio_command(*argv: str, **streams: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "studio", *argv]
+    return subprocess.run(command, text=True, check=False, timeout=120, **streams)

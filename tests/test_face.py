@@ -1,0 +1,120 @@
+"""The public face: what a notebook, the command line and the README rely on."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+
+import pytest
+import torch
+
+import studio
+from studio import forms
+from studio.measure import memory
+from tests.designs import small
+
+
+@pytest.fixture
+def design() -> studio.Design:
+    return small(studio.families()["vit"])
+
+
+def test_every_name_of_the_face_is_there() -> None:
+    assert set(studio.__all__) <= {name for name in studio.__all__ if hasattr(studio, name)}
+    with pytest.raises(AttributeError, match="nosuch"):
+        studio.nosuch  # noqa: B018
+
+
+def test_functions_keep_their_names_when_the_rooms_are_imported() -> None:
+    for room in ("measure.sweep", "measure.worker", "export.script", "export.slice"):
+        importlib.import_module(f"studio.{room}")
+    from studio.export import slice as slicing
+    from studio.measure import sweep
+
+    assert callable(studio.measure)
+    assert callable(studio.export)
+    assert sweep.Job
+    assert slicing.slice_design
+
+
+def test_the_face_is_imported_without_torch() -> None:
+    code = "import sys, studio, studio.cli; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_design_is_built_run_and_counted(design: studio.Design) -> None:
+    model, inputs = studio.build(design), studio.example(design, batch=2)
+    found = studio.profile(design, batch=2)
+    assert sum(p.numel() for p in model.parameters()) == found.params
+    assert tuple(model(*inputs).shape) == found.output_shapes[0]
+
+
+def test_a_blueprint_has_no_memory(design: studio.Design) -> None:
+    model = studio.build(design, device="meta")
+    assert all(p.device == torch.device("meta") for p in model.parameters())
+
+
+def test_a_design_is_made_from_a_preset_and_knobs() -> None:
+    design = studio.design("vit", preset="vit-b/16", depth=6)
+    assert (design.settings["depth"], design.settings["embed_dim"]) == (6, 768)
+
+
+@pytest.mark.parametrize("knobs", [{"depth": -1}, {"nosuch": 1}, {"num_heads": 7}])
+def test_a_design_that_cannot_be_names_its_knob(knobs: dict[str, int]) -> None:
+    with pytest.raises(studio.DesignError) as refusal:
+        studio.design("vit", **knobs)
+    assert refusal.value.knob == next(iter(knobs))
+    assert refusal.value.nearest
+
+
+def test_measure_times_the_exported_text(design: studio.Design) -> None:
+    assert forms.subject(design).source == studio.export(design)
+    found = studio.measure(design, batch=2)
+    assert found.batch == 2
+    assert 0 < found.q25_s <= found.median_s <= found.q75_s < 1
+
+
+def test_what_does_not_fit_the_memory_is_not_measured(
+    design: studio.Design, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "available_bytes", lambda: 10**6)
+    with pytest.raises(studio.MeasureError, match=r"needs about .* GB .* is free"):
+        studio.measure(design)
+
+
+def test_a_missing_device_is_refused(design: studio.Design) -> None:
+    with pytest.raises(studio.MeasureError, match="no device nosuch"):
+        studio.measure(design, device="nosuch")
+
+
+@pytest.mark.parametrize("form", forms.FORMS)
+def test_every_form_is_text_that_ends_its_last_line(design: studio.Design, form: str) -> None:
+    text = studio.export(design, form=form)
+    assert text.endswith("\n")
+    assert not text.endswith("\n\n")
+
+
+def test_the_script_says_what_reopens_it(design: studio.Design) -> None:
+    link = "https://example.org/?family=vit"
+    assert link in studio.export(design, link=link)
+
+
+def test_the_picture_is_whole_and_needs_nothing_from_outside(design: studio.Design) -> None:
+    text = studio.export(design, form="svg")
+    boxes = ET.fromstring(text).iter("{http://www.w3.org/2000/svg}rect")
+    assert len(list(boxes)) > 3
+    assert "var(" not in text
+    assert "EncoderBlock" in text
+
+
+def test_the_graph_and_the_data_are_what_they_say(design: studio.Design) -> None:
+    assert studio.export(design, form="dot").startswith("digraph")
+    assert json.loads(studio.export(design, form="json")) == design.to_dict()
+
+
+def test_an_unknown_form_is_refused_with_the_forms(design: studio.Design) -> None:
+    with pytest.raises(studio.DesignError, match="script, svg, dot, json"):
+        studio.export(design, form="nosuch")
