@@ -28,8 +28,8 @@ class Curve:
 
     @property
     def law(self) -> str:
-        """The exponent of the fitted power law, written."""
-        power = exponent(self.xs, self.ys) if self.xs else None
+        """The exponent of the fitted power law, written; two points alone fit any law."""
+        power = exponent(self.xs, self.ys) if len(self.xs) > 2 else None
         if power is None:
             return ""
         return "constant" if abs(power) < 0.005 else f"{power:.2f}".replace("-", "−")
@@ -57,7 +57,7 @@ def figure(panels: Sequence[Panel], axis: str, here: float, height: int) -> dict
     traces: list[dict[str, Any]] = []
     for number, panel in enumerate(panels):
         across, down = _place(number)
-        layout |= _axes(number, panel, panels[0].curves[0].xs, axis, across, down)
+        layout |= _axes(number, panel, panels[0].curves[0].xs, axis, here, across, down)
         layout["annotations"] += _titles(panel, axis, across, down)
         for trace in _traces(panel, axis, here):
             traces.append(trace | {"xaxis": f"x{number + 1}", "yaxis": f"y{number + 1}"})
@@ -74,6 +74,7 @@ def _axes(
     panel: Panel,
     xs: tuple[float, ...],
     axis: str,
+    here: float,
     across: tuple[float, float],
     down: tuple[float, float],
 ) -> dict[str, Any]:
@@ -85,7 +86,7 @@ def _axes(
         "anchor": f"y{number + 1}",
         "range": [math.log10(xs[0] / 1.12), math.log10(xs[-1] * 1.12)],
         "tickvals": list(xs),
-        "ticktext": [f"{x:g}" for x in xs],
+        "ticktext": [f"{x:g}" if _clear(x, here) else "" for x in xs],
         "tickangle": 0,
     }
     if number >= 2:
@@ -98,6 +99,11 @@ def _axes(
         "ticktext": [_tick(panel.write(value)) for value in values],
     }
     return {f"xaxis{number + 1}": shared | x, f"yaxis{number + 1}": shared | y}
+
+
+def _clear(x: float, here: float) -> bool:
+    """Whether a label at x leaves room for the one of the design on the page."""
+    return x == here or abs(math.log(x / here)) > math.log(1.2)
 
 
 def _reach(panel: Panel) -> tuple[float, float]:

@@ -20,11 +20,13 @@ URL = re.compile(r"https?://[^\s,;)]+")
 # the light and in the dark theme.
 STYLE = """<style>
 .stMainBlockContainer { padding-left: 2rem; padding-right: 2rem; }
-.stSidebar .stVerticalBlock { gap: .45rem; }
+.stSidebar .stVerticalBlock { gap: .55rem; }
+.stSidebar .stColumn { min-width: 0; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(10.2rem, 1fr)); gap: .5rem;
   font-variant-numeric: tabular-nums; }
 .figure { border: 1px solid color-mix(in srgb, currentColor 16%, transparent); border-radius: .4rem;
   padding: .45rem .8rem .5rem; min-height: 7.5rem; line-height: 1.32; }
+.figure.short { min-height: 4.2rem; }
 .figure h6 { margin: 0; padding: 0; font-size: .8rem; font-weight: 500; opacity: .75; }
 .figure b { display: block; font-size: 1.65rem; font-weight: 600; line-height: 1.28;
   white-space: nowrap; letter-spacing: -.01em; }
@@ -85,10 +87,10 @@ def headline(now: State) -> None:
     st.html(f'{STYLE}<div class="figures">{"".join(cells)}</div>')
 
 
-def card(name: str, value: str, notes: Iterable[str]) -> str:
+def card(name: str, value: str, notes: Iterable[str], kind: str = "figure") -> str:
     """A figure as HTML; the notes are HTML already."""
     below = "".join(notes)
-    return f'<div class="figure"><h6>{escape(name)}</h6><b>{escape(value)}</b>{below}</div>'
+    return f'<div class="{kind}"><h6>{escape(name)}</h6><b>{escape(value)}</b>{below}</div>'
 
 
 def told(figure: Figure, now: State) -> tuple[str, list[str]]:

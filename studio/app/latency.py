@@ -17,6 +17,7 @@ from studio.app.state import Case, State
 from studio.measure.request import Measurement
 
 REST_S = 0.5  # after the last change, before measuring
+ASKED = "large: measured when asked"
 LOOK_S = 0.4  # between two looks at a measurement under way
 
 
@@ -65,38 +66,32 @@ def _card(now: State, patience: Patience, waits: bool) -> None:
     point = LEDGER[now.case]
     if waits and point is not None:
         st.rerun()  # the whole page, so that it stops looking and draws the point on its charts
+    why = obstacle(figures.profiled(now.case))
+    offers = not (point or waits or why)
     match point:
         case Measurement():
-            st.html(_grid(card("Measured latency", units.seconds(point.median_s), notes(now))))
-        case None if waits:
-            words = iter(("<p>measuring on this machine …</p>",))
-            st.html(_grid(card("Measured latency", "…", words)))
+            value, words = units.seconds(point.median_s), notes(now)
         case None:
-            _offer(patience)
+            value = "…" if waits else "—"
+            words = iter([line(why or (ASKED if offers else "measuring on this machine …"))])
         case error:
-            words = iter((f"<p>{escape(str(error))}</p>",))
-            st.html(_grid(card("Measured latency", "—", words)))
-
-
-def _grid(cell: str) -> str:
-    return f'<div class="figures">{cell}</div>'
-
-
-def _offer(patience: Patience) -> None:
-    """Why it is not measured at once, and a button where it can be."""
-    why = obstacle(figures.profiled(patience.case))
-    words = iter((f"<p>{escape(why or 'large: measured only when asked')}</p>",))
-    st.html(_grid(card("Measured latency", "—", words)))
-    if not why and st.button("Measure it", key="measure", width="stretch"):
+            value, words = "—", iter([line(str(error))])
+    kind = "figure short" if offers else "figure"
+    st.html(f'<div class="figures">{card("Measured latency", value, words, kind)}</div>')
+    if offers and st.button("Measure it", key="measure", width="stretch"):
         patience.asked = True
         st.rerun()
+
+
+def line(text: str) -> str:
+    return f"<p>{escape(text)}</p>"
 
 
 def notes(now: State) -> Iterator[str]:
     """The spread, how it was measured, and the change against the previous and pinned cases."""
     here = LEDGER[now.case]
     assert isinstance(here, Measurement)
-    yield f"<p>{spread(here)}</p>"
+    yield line(spread(here))
     for case, label in ((now.previous, "previous"), (now.pinned, "pinned")):
         if case and isinstance(there := LEDGER[case], Measurement):
             yield note(change(here.median_s, there.median_s, units.seconds), label)

@@ -11,11 +11,22 @@ from typing import Any
 import streamlit as st
 
 from studio.analysis import units
-from studio.analysis.trace import Body, Call
+from studio.analysis.trace import Body
 from studio.app import figures
 from studio.app.state import Case, State
 
-COLUMNS = ("Layer", "Kind", "Output", "Parameters", "MACs", "Saved for backward")
+COLUMNS = {
+    "Layer": st.column_config.TextColumn(help="Its path in the model"),
+    "Kind": st.column_config.TextColumn(help="Its class, or the operation"),
+    "Output": st.column_config.TextColumn(help="The shape that leaves it"),
+    "Parameters": st.column_config.NumberColumn(format="localized", width=90),
+    "MMACs": st.column_config.NumberColumn(
+        format="%.1f", width=75, help="Millions of multiply-accumulates in one forward pass"
+    ),
+    "Saved": st.column_config.NumberColumn(
+        format="bytes", width=75, help="Activations kept for the backward pass"
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -26,14 +37,12 @@ class Row:
     kind: str
     output: str
     params: int
-    macs: int
+    mmacs: float
     saved_bytes: int
 
 
 def layers(now: State) -> None:
-    numbers = {name: st.column_config.NumberColumn(format="localized") for name in COLUMNS[3:5]}
-    numbers[COLUMNS[5]] = st.column_config.NumberColumn(format="bytes")
-    st.dataframe(table(now.case), hide_index=True, height=330, column_config=numbers, key="layers")
+    st.dataframe(table(now.case), hide_index=True, height=360, column_config=COLUMNS, key="layers")
     st.caption(
         "Figures of a run (×12) are of all its layers together, so a block's rows sum to the block."
     )
@@ -60,16 +69,11 @@ def walk(body: Body, path: str = "", times: int = 1) -> Iterator[Row]:
         repeats = times * len(calls)
         weights = times * len({call.name for call in calls})
         yield Row(
-            named(name, calls),
+            name if len(calls) == 1 else f"{name} ×{len(calls)}",
             inner.kind,
             ", ".join(map(units.shape, inner.outputs)),
             inner.params * weights,
-            inner.macs * repeats,
+            inner.macs * repeats / 1e6,
             inner.saved_bytes * repeats,
         )
         yield from walk(inner, f"{name}.", repeats)
-
-
-def named(name: str, calls: tuple[Call, ...]) -> str:
-    """`blocks.0 ×12`."""
-    return name if len(calls) == 1 else f"{name} ×{len(calls)}"

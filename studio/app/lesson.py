@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import streamlit as st
 
 import studio
@@ -9,10 +11,12 @@ from studio.app import state
 from studio.app.state import State
 from studio.family import Family, Guide
 
+DISPLAYED = re.compile(r"\$\$(.+?)\$\$", re.DOTALL)  # Markdown wants the signs on their own lines
+
 
 def lesson(now: State) -> None:
     family = now.design.family
-    st.markdown(family.lesson)
+    st.markdown(DISPLAYED.sub(r"$$\n\1\n$$", family.lesson))
     st.markdown(advice(family.guide))
     if family.guide.results:
         st.table(results(family))

@@ -11,7 +11,12 @@ from studio.app import figures
 from studio.app.state import State
 from studio.export.diff import changed_lines
 
-MARK = "color-mix(in srgb, #e8590c 22%, transparent)"
+LISTING = ".st-key-listing code"
+# Every line as high as the unit `lh` of the whole listing says, so that stripes fall on lines.
+LINES = f"""{LISTING} {{ display: block; width: max-content; min-width: 100%; }}
+{LISTING}, {LISTING} span {{ line-height: 1.3rem !important; vertical-align: top; }}"""
+MARK = "color-mix(in srgb, #e8590c 20%, transparent)"
+STRIPE = f"linear-gradient({MARK}, {MARK})"
 
 
 def listing(now: State) -> None:
@@ -66,8 +71,8 @@ def spans(numbers: tuple[int, ...], shown: int = 6) -> str:
 
 def marks(changed: tuple[int, ...]) -> str:
     """A style that paints lines of the listing beneath it: the text stays whole, to be copied."""
-    lines = ", ".join(f".st-key-listing code > span:nth-child({n})" for n in changed)
-    return f"<style>{lines} {{ background: {MARK}; }}</style>" if lines else "<style></style>"
+    stripes = ", ".join(f"{STRIPE} no-repeat 0 {n - 1}lh / 100% 1lh" for n in changed)
+    return f"<style>{LINES} {LISTING} {{ background: {stripes or 'none'}; }}</style>"
 
 
 def slug(title: str) -> str:

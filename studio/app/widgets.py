@@ -46,7 +46,7 @@ def number(knob: Knob, value: float, key: str, marks: Iterable[float], **rules: 
     """A slider of equal steps, or of a ladder of round values where the range is huge."""
     low, high = knob.kind(knob.clamp(knob.ge or 0)), knob.kind(knob.clamp(knob.le or math.inf))
     step = knob.kind(knob.step or 1)
-    rules |= {"label": knob.name, "help": knob.help}
+    rules |= {"label": knob.name, "help": knob.help or None}
     wide = (high - low) / step > STEPS and high / max(low, 1) >= 2**OCTAVES
     if not wide:
         st.slider(key=state.view(key, value), min_value=low, max_value=high, step=step, **rules)
@@ -75,9 +75,9 @@ def entries(now: State, knob: Knob, value: tuple[int, ...], key: str) -> None:
     """A tuple: how many entries it has where that may vary, and a slider for each, two in a row."""
     if len(knob.lengths) > 1:
         lengths(knob, value, f"{key}.length")
-    grid = st.columns(2, wrap=False)
+    grid = st.columns(2, gap="xsmall", wrap=False)
     for i, entry in enumerate(value):
-        one = replace(knob, name=f"{knob.name}[{i}]", default=knob.default[0], lengths=())
+        one = replace(knob, name=f"stage {i + 1}", default=knob.default[0], lengths=(), help="")
         marks = {p[i] for p in presets(now, knob) if i < len(p)}
         with grid[i % 2]:
             where = f"{key}.{i}"
@@ -92,7 +92,7 @@ def _turn_entry(knob: str, i: int, key: str) -> None:
 
 def lengths(knob: Knob, value: tuple[int, ...], key: str) -> None:
     st.segmented_control(
-        f"stages of {knob.name}",
+        knob.name,
         knob.lengths,
         key=state.view(key, len(value)),
         required=True,

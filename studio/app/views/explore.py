@@ -39,9 +39,18 @@ def explore() -> None:
         sidebar(now)
     left, right = st.columns([5, 6])
     with left:
-        layer_graph(figures.graph(now.case), key=f"graph.{now.design.family.key}")
+        picture(now)
     with right:
         tabs(now)
+
+
+def picture(now: State) -> None:
+    """The layer graph; what only holds other blocks (a Sequential) is open at first sight."""
+    graph, key = figures.graph(now.case), f"graph.{now.design.family.key}"
+    if key not in st.session_state:
+        holders = [node.id for node in graph.root.children if node.label == "Sequential"]
+        st.session_state[key] = {"open": holders, "selected": None}
+    layer_graph(graph, key=key)
 
 
 def tabs(now: State) -> None:
