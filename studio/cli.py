@@ -13,7 +13,7 @@ import os
 import runpy
 import sys
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -161,51 +161,63 @@ def _parser() -> _Parser:
     parser.add_argument("--address", default="127.0.0.1", help="address to serve (%(default)s)")
     parser.add_argument("--headless", action="store_true", help="open no browser")
     parser.set_defaults(run=serve)
+    batch = _option("--batch", type=int, default=1, help="examples at once (default: 1)")
+    device = _option("--device", default="cpu", help="cpu (default), cuda or mps")
+    as_json = _option("--json", action="store_true", help="print JSON")
     commands = parser.add_subparsers(metavar="COMMAND")
-
-    def command(run: Any, *, of_design: bool = True) -> argparse.ArgumentParser:
-        made = commands.add_parser(
-            run.__name__, help=run.__doc__, description=run.__doc__, allow_abbrev=False
+    for run, options in {
+        families: [as_json],
+        profile: [*_designs(), batch, as_json],
+        export: [*_designs(), *_files()],
+        measure: [*_designs(), batch, device, as_json],
+        sweep: [*_designs(), *_axes(), batch, device, as_json],
+    }.items():
+        command = commands.add_parser(
+            run.__name__,
+            help=run.__doc__,
+            description=run.__doc__,
+            parents=options,
+            allow_abbrev=False,
         )
-        made.set_defaults(run=run)
-        if of_design:
-            _add_design(made)
-        return made
-
-    form = {"default": "script", "help": "script (default), svg, dot or json"}
-    listing, costs = command(families, of_design=False), command(profile)
-    code, time, axis = command(export), command(measure), command(sweep)
-    code.add_argument("--form", **form)  # type: ignore[arg-type]
-    code.add_argument("-o", "--output", type=Path, metavar="PATH", help="file to write")
-    axis.add_argument(
-        "--axis",
-        type=_assignment,
-        required=True,
-        metavar="KNOB=VALUES",
-        help="depth=2,4,8, or depth=2:24:2 (first:last:step), or depths=2,2,2,2/3,4,6,3",
-    )
-    axis.add_argument("--no-measure", dest="measure", action="store_false", help="only count")
-    for made in (costs, time, axis):
-        made.add_argument("--batch", type=int, default=1, help="examples at once (%(default)s)")
-    for made in (time, axis):
-        made.add_argument("--device", default="cpu", help="cpu (default), cuda or mps")
-    for made in (listing, costs, time, axis):
-        made.add_argument("--json", action="store_true", help="print JSON")
+        command.set_defaults(run=run)
     return parser
 
 
-def _add_design(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("family", metavar="FAMILY", help="one of `studio families`")
-    parser.add_argument("--preset", metavar="NAME", help="start from it (default: the first one)")
-    parser.add_argument(
+def _option(*names: str, **rules: Any) -> _Parser:
+    """One option by itself, for the commands that take it."""
+    parser = _Parser(add_help=False)
+    parser.add_argument(*names, **rules)
+    return parser
+
+
+def _designs() -> Iterator[_Parser]:
+    yield _option("family", metavar="FAMILY", help="one of `studio families`")
+    yield _option("--preset", metavar="NAME", help="where to start (default: the first one)")
+    yield _option(
         "--set",
+        dest="settings",
+        metavar="KNOB=VALUE",
         type=_assignment,
         action="append",
         default=[],
-        dest="settings",
-        metavar="KNOB=VALUE",
         help="turn a knob; may be repeated",
     )
+
+
+def _files() -> Iterator[_Parser]:
+    yield _option("--form", default="script", help="script (default), svg, dot or json")
+    yield _option("-o", "--output", type=Path, metavar="PATH", help="file to write")
+
+
+def _axes() -> Iterator[_Parser]:
+    yield _option(
+        "--axis",
+        metavar="KNOB=VALUES",
+        type=_assignment,
+        required=True,
+        help="depth=2,4,8, or depth=2:24:2 (first:last:step), or depths=2,2,2,2/3,4,6,3",
+    )
+    yield _option("--no-measure", dest="measure", action="store_false", help="only count")
 
 
 def _port(text: str) -> int:
