@@ -22,14 +22,18 @@ STYLE = """<style>
 .stMainBlockContainer { padding-left: 2rem; padding-right: 2rem; }
 .stSidebar .stVerticalBlock { gap: .55rem; }
 .stSidebar .stColumn { min-width: 0; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(10.2rem, 1fr)); gap: .5rem;
+.figures { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: .5rem;
   font-variant-numeric: tabular-nums; }
+.figures.one { grid-template-columns: minmax(0, 1fr); }
 .figure { border: 1px solid color-mix(in srgb, currentColor 16%, transparent); border-radius: .4rem;
-  padding: .45rem .8rem .5rem; min-height: 7.5rem; line-height: 1.32; }
+  padding: .45rem .8rem .5rem; min-height: 7.5rem; line-height: 1.32; container-type: inline-size; }
+@media (max-width: 640px) { .figures { grid-template-columns: repeat(2, minmax(0, 1fr)); } }
+@media (max-width: 1150px) { .st-key-pair > .stHorizontalBlock { flex-direction: column; } }
+@media (max-width: 1150px) { .st-key-pair > .stHorizontalBlock > .stColumn { width: 100%; } }
 .figure.short { min-height: 4.2rem; }
 .figure h6 { margin: 0; padding: 0; font-size: .8rem; font-weight: 500; opacity: .75; }
-.figure b { display: block; font-size: 1.65rem; font-weight: 600; line-height: 1.28;
-  white-space: nowrap; letter-spacing: -.01em; }
+.figure b { display: block; font-size: clamp(1rem, 14.5cqi, 1.65rem);
+  font-weight: 600; line-height: 1.28; white-space: nowrap; letter-spacing: -.01em; }
 .figure p { margin: 0; font-size: .78rem; opacity: .8; }
 .figure p.tick { color: #2f8f5b; opacity: 1; }
 .figure p.moved { font-weight: 600; opacity: 1; }

@@ -77,7 +77,7 @@ def _card(now: State, patience: Patience, waits: bool) -> None:
         case error:
             value, words = "—", iter([line(str(error))])
     kind = "figure short" if offers else "figure"
-    st.html(f'<div class="figures">{card("Measured latency", value, words, kind)}</div>')
+    st.html(f'<div class="figures one">{card("Measured latency", value, words, kind)}</div>')
     if offers and st.button("Measure it", key="measure", width="stretch"):
         patience.asked = True
         st.rerun()

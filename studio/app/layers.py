@@ -16,15 +16,15 @@ from studio.app import figures
 from studio.app.state import Case, State
 
 COLUMNS = {
-    "Layer": st.column_config.TextColumn(help="Its path in the model"),
+    "Layer": st.column_config.TextColumn(width=105, help="Its path in the model"),
     "Kind": st.column_config.TextColumn(help="Its class, or the operation"),
     "Output": st.column_config.TextColumn(help="The shape that leaves it"),
-    "Parameters": st.column_config.NumberColumn(format="localized", width=90),
+    "Parameters": st.column_config.NumberColumn(format="localized", width=80),
     "MMACs": st.column_config.NumberColumn(
-        format="%.1f", width=75, help="Millions of multiply-accumulates in one forward pass"
+        format="%.1f", width=65, help="Millions of multiply-accumulates in one forward pass"
     ),
     "Saved": st.column_config.NumberColumn(
-        format="bytes", width=75, help="Activations kept for the backward pass"
+        format="bytes", width=68, help="Activations kept for the backward pass"
     ),
 }
 

@@ -37,7 +37,8 @@ def explore() -> None:
         refusal.warning(now.refusal, icon=":material/block:")
     with st.sidebar:
         sidebar(now)
-    left, right = st.columns([5, 6])
+    with st.container(key="pair"):
+        left, right = st.columns([5, 6])
     with left:
         picture(now)
     with right:

@@ -1,0 +1,105 @@
+"""The page without a browser (AppTest), and with one: a real server, a real Chromium."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).parents[2]
+MAIN = ROOT / "studio" / "app" / "main.py"
+FLAGS = (
+    "--no-sandbox --disable-gpu --no-first-run --disable-background-networking"
+    " --disable-component-update --disable-sync"
+)
+
+
+@pytest.fixture
+def still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is measured by itself: no measuring process beside the test."""
+    monkeypatch.setattr("studio.app.latency.REST_S", float("inf"))
+
+
+@pytest.fixture
+def app(still: None) -> AppTest:
+    """The page as a new visitor sees it."""
+    return AppTest.from_file(str(MAIN), default_timeout=60).run()
+
+
+@pytest.fixture(scope="session")
+def address() -> Iterator[str]:
+    """A server that runs the page with the project's own configuration."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", str(MAIN), "--server.port", str(port)]
+    server = subprocess.Popen(command, cwd=ROOT)
+    try:
+        wait_for(f"http://127.0.0.1:{port}/_stcore/health")
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def wait_for(url: str, limit_s: float = 60) -> None:
+    end = time.monotonic() + limit_s
+    while time.monotonic() < end:
+        try:
+            urllib.request.urlopen(url, timeout=2).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise TimeoutError(f"no answer from {url} after {limit_s:g} s")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """Debian's Chromium. Without one the test is skipped, but in CI it fails."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not found:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("there is no chromium on the path")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS.split())
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium: Any) -> Iterator[Any]:
+    """Opens pages, and fails the test for any console error and any request to another machine."""
+    contexts, faults = [], []
+
+    def opened(url: str, width: int = 1366, height: int = 900, scheme: str = "light") -> Any:
+        viewport = {"width": width, "height": height}
+        context = chromium.new_context(viewport=viewport, color_scheme=scheme)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.on("pageerror", lambda error: faults.append(f"page error: {error}"))
+        page.on("console", lambda m: faults.append(m.text) if m.type == "error" else None)
+        page.on("request", lambda r: faults.append(r.url) if is_outside(r.url) else None)
+        page.goto(url)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+def is_outside(url: str) -> bool:
+    return not url.startswith(("http://127.0.0.1", "data:", "blob:"))

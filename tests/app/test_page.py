@@ -1,0 +1,201 @@
+"""The main page, driven without a browser."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import studio
+from studio.analysis import units
+from studio.app.ledger import LEDGER
+from studio.app.state import BATCH, START, TABS, Address, Case, State
+from studio.measure.request import Measurement
+from tests.app.conftest import MAIN
+
+
+def opened(link: dict[str, str]) -> AppTest:
+    app = AppTest.from_file(str(MAIN), default_timeout=60)
+    for name, value in link.items():
+        app.query_params[name] = value
+    return app.run()
+
+
+def figures(app: AppTest) -> str:
+    """The text of the headline cards."""
+    cards = [html.proto.body for html in app.get("html") if 'class="figures' in html.proto.body]
+    return "".join(cards)
+
+
+def open_tab(app: AppTest, tab: str) -> None:
+    app.session_state["state"] = replace(app.session_state["state"], tab=tab)
+    app.run()
+
+
+def title(app: AppTest) -> str:
+    return app.markdown[0].value
+
+
+@pytest.mark.usefixtures("still")
+@pytest.mark.parametrize("family", studio.families())
+def test_every_family_opens_with_its_figures(family: str) -> None:
+    app = opened({"family": family})
+    design = studio.design(family)
+    assert not app.exception
+    assert design.title in title(app)
+    counted = studio.profile(design).params
+    assert units.count(counted) in figures(app)
+    assert (f"✓ {counted:,}, as published" in figures(app)) == bool(design.base.params)
+    assert "GMACs" in figures(app) or "MMACs" in figures(app)
+
+
+@pytest.mark.usefixtures("still")
+@pytest.mark.parametrize("tab", TABS)
+@pytest.mark.parametrize("family", studio.families())
+def test_every_tab_opens_in_every_family(family: str, tab: str) -> None:
+    app = opened({"family": family, "tab": tab})
+    assert not app.exception
+    assert app.session_state["state"].tab == tab
+
+
+def test_a_slider_moves_figures_title_and_link(app: AppTest) -> None:
+    before = figures(app)
+    app.slider(key="vit.depth").set_value(6).run()
+    assert figures(app) != before
+    assert "−10.6 M (×0.517) vs previous" in figures(app)
+    assert "ViT-S/16, depth=6" in title(app)
+    assert app.query_params["depth"] in ("6", ["6"])
+
+
+def test_a_slider_that_cannot_stay_slides_on_and_says_why(app: AppTest) -> None:
+    app.slider(key="vit.num_heads").set_value(7).run()
+    assert app.slider(key="vit.num_heads").value == 8
+    assert any("num_heads went on to 8" in caption.value for caption in app.caption)
+    app.slider(key="vit.depth").set_value(6).run()
+    assert not any("num_heads went on" in caption.value for caption in app.caption)
+
+
+@pytest.mark.usefixtures("still")
+@pytest.mark.parametrize(
+    ("link", "names"),
+    [
+        ({"family": "vlt"}, "vlt"),
+        ({"family": "vit", "preset": "ViT-S/16", "depth": "600"}, "depth=600"),
+        ({"family": "vit", "num_heads": "5"}, "num_heads=5"),
+        ({"family": "vit", "deep": "5"}, "deep"),
+        ({"batch": "many"}, "batch=many"),
+    ],
+)
+def test_a_bad_link_gives_one_sentence_and_the_default(link: dict[str, str], names: str) -> None:
+    app = opened(link)
+    (warning,) = app.warning
+    assert names in warning.value
+    assert "\n" not in warning.value
+    assert app.session_state["state"].design == START
+
+
+@pytest.mark.usefixtures("still")
+def test_a_link_restores_the_page() -> None:
+    link = {"family": "resnet", "preset": "ResNet-18", "depths": "1,2,3,4", "batch": "8"}
+    app = opened(link | {"tab": "Code"})
+    assert not app.warning
+    assert app.session_state["state"].link == link | {"tab": "Code"}
+
+
+def test_reset_goes_back_to_the_preset(app: AppTest) -> None:
+    app.slider(key="vit.depth").set_value(6).run()
+    next(b for b in app.button if b.label == "Reset to preset").click().run()
+    assert app.session_state["state"].design == START
+    assert app.slider(key="vit.depth").value == 12
+
+
+def test_a_pinned_design_stays_for_comparison(app: AppTest) -> None:
+    next(b for b in app.button if b.label == "Pin").click().run()
+    for depth in (6, 24):
+        app.slider(key="vit.depth").set_value(depth).run()
+    assert "+21.3 M (×1.97) vs pinned" in figures(app)
+    next(b for b in app.button if b.label == "Unpin").click().run()
+    assert "vs pinned" not in figures(app)
+
+
+def test_another_family_brings_its_own_sliders(app: AppTest) -> None:
+    app.selectbox(key="family").select("resnet").run()
+    assert app.session_state["state"].design == studio.design("resnet")
+    app.select_slider(key="resnet.depths.2").set_value(9).run()
+    assert app.session_state["state"].design.config.depths == (3, 4, 9, 3)
+
+
+def test_the_graph_shows_the_blocks_folded(app: AppTest) -> None:
+    (component,) = app.get("bidi_component")
+    assert "EncoderBlock × 12" in json.loads(component.proto.json)["svg"]
+
+
+def test_the_code_tab_shows_the_script_and_what_changed(app: AppTest) -> None:
+    app.slider(key="vit.depth").set_value(6).run()
+    open_tab(app, "Code")
+    (code,) = app.code
+    assert "depth: int = 6" in code.value
+    assert any("lines anew" in caption.value for caption in app.caption)
+
+
+def test_the_layer_table_folds_repeats_and_sums_to_the_total(app: AppTest) -> None:
+    open_tab(app, "Layers")
+    table = app.dataframe[0].value
+    assert "blocks.0 ×12" in set(table["Layer"])
+    whole = studio.profile(START)
+    leaves = table[~table["Layer"].map(lambda name: _has_children(name, table["Layer"]))]
+    assert leaves["MMACs"].sum() * 1e6 == pytest.approx(whole.macs)
+
+
+def _has_children(name: str, names: object) -> bool:
+    path = name.split(" ×")[0] + "."
+    return any(other.startswith(path) for other in names)
+
+
+def test_a_measured_latency_is_shown_with_its_spread_and_device(still: None) -> None:
+    made = Measurement(
+        median_s=0.0081, q25_s=0.0076, q75_s=0.0089, p95_s=None, runs=9, first_call_s=0.1,
+        cpu_s=None, clean=False, device="Some(R) CPU @ 2 GHz", threads=1, dtype="float32",
+        batch=1, torch_version="2",
+    )  # fmt: skip
+    case = Case(studio.design("cnn"))
+    LEDGER.write(case, made)
+    shown = figures(opened({"family": "cnn"}))
+    for words in ("8.10 ms", "7.60 ms to 8.90 ms", "Some, 1 thread, under load"):
+        assert words in shown
+
+
+@pytest.mark.usefixtures("still")
+def test_a_model_too_large_to_measure_is_analysed_all_the_same() -> None:
+    app = opened({"family": "attention", "preset": "GPT-3 shape (96 × 12288)"})
+    assert not app.exception
+    assert "175 G" in figures(app)
+    assert "it is not measured" in figures(app)
+
+
+def test_turning_keeps_the_previous_case_and_refusals_keep_everything() -> None:
+    start = State(case=Case(START))
+    turned = start.turned("depth", 6)
+    assert turned.previous == start.case
+    assert turned.turned("depth", 6).previous == start.case
+    refused = turned.turned("depth", 600)
+    assert refused.case == turned.case
+    assert "depth=600" in refused.refusal
+
+
+def test_every_state_comes_back_from_its_link() -> None:
+    state = State(case=Case(START)).turned("embed_dim", 576).turned(BATCH.name, 4)
+    assert State(case=Case(START)).followed(state.link).case == state.case
+
+
+def test_a_browser_that_has_not_heard_of_the_new_link_is_not_followed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("studio.app.state.monotonic", lambda: 10.0)
+    address = Address({"depth": "6"}, left={"depth": "5"}, since=9.9)
+    assert not address.is_news({"depth": "6"})
+    assert not address.is_news({"depth": "5"})
+    assert address.is_news({"depth": "4"})
+    assert Address({"depth": "6"}, left={"depth": "5"}, since=1.0).is_news({"depth": "5"})
