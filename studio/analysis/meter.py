@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -30,11 +30,10 @@ class Mark(NamedTuple):
 class Meter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts while it is active. `peak` is the most alive since the last `begin`."""
 
-    def __init__(self, constants: Set[int], *, watch_memory: bool) -> None:
+    def __init__(self, *, watch_memory: bool) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.macs = self.alive = self.peak = 0
         self.watch_memory = watch_memory
-        self._constants = constants  # storages of parameters and buffers, which are no activations
         self._watched: dict[int, weakref.ref[Any]] = {}
 
     def begin(self) -> Mark:
@@ -66,15 +65,21 @@ class Meter(TorchDispatchMode):  # type: ignore[no-untyped-call]
             # torch counts 2 FLOPs for one multiply-accumulate
             self.macs += formula(*args, **kwargs, out_val=result) // 2
         if self.watch_memory:
-            for leaf in tree_leaves(result):
-                if isinstance(leaf, Tensor):
-                    self._watch(leaf)
+            given = {storage(arg) for arg in args if isinstance(arg, Tensor)}
+            leaves = (leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor))
+            self.watch(leaf for leaf in leaves if storage(leaf) not in given)  # no views
         return result
+
+    def watch(self, tensors: Iterable[Tensor]) -> None:
+        """Note that these are alive now, and when they no longer are."""
+        if self.watch_memory:
+            for tensor in tensors:
+                self._watch(tensor)
 
     def _watch(self, tensor: Tensor) -> None:
         memory = tensor.untyped_storage()
         place = storage(tensor)
-        if place in self._watched or place in self._constants:
+        if place in self._watched:
             return
         size = memory.nbytes()
         self.alive += size

@@ -1,7 +1,7 @@
 """Trace: run a model once on meta, and keep what happened as a tree.
 
 Every module call, and every operation between modules, is a `Call` of a `Body`. A body is traced
-once: equal modules on equal inputs share it (`studio.analysis.memo`), so a trace does not take
+once: equal modules on equal inputs share it (`studio.analysis.survey`), so a trace does not take
 longer for a deeper model, and "block × 12" is one body that is called twelve times.
 
 Multiply-accumulates (MACs) are torch's own formulas (`torch.utils.flop_counter`, halved):
@@ -11,7 +11,7 @@ convolutions and matrix products, no biases, norms or activations.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
@@ -21,12 +21,13 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.overrides import TorchFunctionMode
 
-from studio.analysis.memo import Memo
 from studio.analysis.meter import Meter, storage
 from studio.analysis.rules import FUNCTION_RULES, MODULE_RULES, Ruled
+from studio.analysis.survey import Numbers, survey
 
 Shape = tuple[int, ...]
 unseen = torch._C.DisableTorchFunction  # while the tracer itself looks at tensors
+unmetered = torch._C._DisableTorchDispatch  # ... and makes some
 INPUT = -1  # the call number of a body's own inputs
 
 # Operations that move or copy data and compute nothing: not worth a box of their own.
@@ -64,8 +65,7 @@ class Body:
     returns: tuple[Source | str | None, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One use of a body. Each input tensor comes from another call of the same body, from an input
     of it, from a parameter (its name), or from nowhere (None: a constant)."""
 
@@ -88,7 +88,7 @@ class Layout(NamedTuple):
 
     def empty(self) -> Tensor:
         made = torch.empty_strided(self.shape, self.stride, dtype=self.dtype, device="meta")
-        return made.requires_grad_(self.requires_grad)
+        return made.requires_grad_() if self.requires_grad else made
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +114,27 @@ class Frame:
     saved: dict[int, int] = field(default_factory=dict)  # storage -> bytes
 
 
-MEMO = Memo[Known]()
+class Memo:
+    """Everything traced so far, kept between traces; starts afresh when it has grown large."""
+
+    LIMIT = 20_000
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        self.numbers: Numbers = {}
+        self.traced: dict[Hashable, Known] = {}
+
+    def renew(self) -> None:
+        if len(self.numbers) + len(self.traced) > self.LIMIT:
+            self.clear()
 
 
-def trace(model: nn.Module, inputs: tuple[Tensor, ...], memo: Memo[Known] | None = None) -> Body:
+MEMO = Memo()
+
+
+def trace(model: nn.Module, inputs: tuple[Tensor, ...], memo: Memo | None = None) -> Body:
     """Run `model(*inputs)`, both on meta, and return what happened.
 
     In evaluation mode the trace knows what is alive at once, in training mode what is saved for the
@@ -135,21 +152,20 @@ def trace(model: nn.Module, inputs: tuple[Tensor, ...], memo: Memo[Known] | None
 class Tracer(TorchFunctionMode):
     """Sees every module call (it stands in for `forward`) and every torch function between."""
 
-    def __init__(self, model: nn.Module, memo: Memo[Known]) -> None:
+    def __init__(self, model: nn.Module, memo: Memo) -> None:
         super().__init__()
         self.memo, self.training = memo, model.training
-        self.names: dict[nn.Module, str] = {m: name for name, m in model.named_modules()}
-        self.signatures = memo.signatures(model)
-        self.parameters = {id(p): name for name, p in model.named_parameters()}
-        self.constants = {storage(t) for t in (*model.parameters(), *model.buffers())}
-        self.meter = Meter(self.constants, watch_memory=not model.training)
+        self.survey = survey(model, memo.numbers)
+        constants = (*model.parameters(), *model.buffers()) if self.training else ()
+        self.constants = {storage(t) for t in constants}  # they are not saved: they are there
+        self.meter = Meter(watch_memory=not model.training)
         self.outermost = Frame(nn.Module(), leaf=False)
         self.frames = [self.outermost]
         self.kept: list[Tensor] = []  # alive to the end, so that no two storages share a place
 
     @contextmanager
     def recording(self) -> Iterator[None]:
-        for module in self.names:
+        for module in self.survey.names:
             vars(module)["forward"] = partial(self._call, module, module.forward)
         try:
             with ExitStack() as modes:
@@ -161,7 +177,7 @@ class Tracer(TorchFunctionMode):
                 modes.enter_context(self)
                 yield
         finally:
-            for module in self.names:
+            for module in self.survey.names:
                 del vars(module)["forward"]
 
     # -- module calls ------------------------------------------------------------------------
@@ -169,9 +185,10 @@ class Tracer(TorchFunctionMode):
     def _call(self, module: nn.Module, forward: Callable[..., Any], *args: Any, **kw: Any) -> Any:
         """Stands in for `module.forward`: run it, or replay the trace of an equal call."""
         with unseen():
-            tensors = list(_tensors((args, kw)))
-            key = self._key(module, (args, kw), tensors)
-            known = self.memo.traced.get(key)
+            given = (args, kw) if kw else args
+            tensors = list(_tensors(given))
+            key = self._key(module, given, tensors)
+            known = self._look_up(key)
             if known is not None:
                 result = self._replay(known, tensors)
                 self._record(self._name(module), known.body, tensors, _tensors(result))
@@ -183,23 +200,28 @@ class Tracer(TorchFunctionMode):
             known = self._known(frame, tensors, result, *self.meter.end(mark))
             self.frames.pop()
             self.frames[-1].saved |= frame.saved
-            if key is not None and not known.aliased:
-                self.memo.traced[key] = known
+            self._remember(key, known)
             self._record(self._name(module), known.body, tensors, _tensors(result))
         return result
 
     def _key(self, module: nn.Module, given: Any, tensors: list[Tensor]) -> Hashable:
         """All that the call depends on; None where it must be run."""
-        signature = self.signatures.get(module)
+        signature = self.survey.signatures.get(module)
         if signature is None:
             return None
         places = [storage(t) for t in tensors]
-        key = (signature, _frozen(given), tuple(map(places.index, places)), self.training)
+        return signature, _frozen(given), tuple(map(places.index, places)), self.training
+
+    def _look_up(self, key: Hashable) -> Known | None:
         try:
-            hash(key)
+            return self.memo.traced.get(key)
         except TypeError:  # an argument that cannot be compared by value
             return None
-        return key
+
+    def _remember(self, key: Hashable, known: Known) -> None:
+        if key is not None and not known.aliased:
+            with suppress(TypeError):
+                self.memo.traced[key] = known
 
     def _enter(self, module: nn.Module, tensors: list[Tensor]) -> Frame:
         frame = Frame(module, leaf=_is_leaf(module))
@@ -220,7 +242,7 @@ class Tracer(TorchFunctionMode):
             is_module=True,
             inputs=tuple(tuple(t.shape) for t in tensors),
             outputs=tuple(tuple(t.shape) for t in outputs),
-            params=sum(p.numel() for p in frame.module.parameters()),
+            params=self.survey.params[frame.module],
             macs=macs,
             peak_bytes=peak,
             saved_bytes=sum(inside.values()),
@@ -235,14 +257,21 @@ class Tracer(TorchFunctionMode):
             saved_inputs=tuple(i for i, place in enumerate(given) if place in frame.saved),
             saved_outputs=tuple(i for i, place in enumerate(made) if place in inside),
             saved_inside=sum(size for place, size in inside.items() if place not in made),
-            aliased=any(place in given or place in self.constants for place in made),
+            aliased=any(place in given for place in made) or any(map(self._constant, outputs)),
         )
+
+    def _constant(self, tensor: Tensor) -> bool:
+        """A parameter or a buffer, or a view of one."""
+        base = tensor._base if tensor._is_view() else tensor
+        return id(base) in self.survey.tensors
 
     def _replay(self, known: Known, tensors: list[Tensor]) -> Any:
         """The outputs of a call that need not run, entered in the books as if it had."""
         self.meter.add(known.body.macs, known.body.peak_bytes)
-        result = _mapped(known.result, Layout, Layout.empty)
+        with unmetered():
+            result = _mapped(known.result, Layout, Layout.empty)
         outputs = list(_tensors(result))
+        self.meter.watch(outputs)
         for i in known.saved_inputs:
             self._save(tensors[i])
         for i in known.saved_outputs:
@@ -311,7 +340,7 @@ class Tracer(TorchFunctionMode):
             self.frames[-1].saved[storage(token)] = size
 
     def _source(self, tensor: Tensor) -> Source | str | None:
-        return self.frames[-1].sources.get(id(tensor)) or self.parameters.get(id(tensor))
+        return self.frames[-1].sources.get(id(tensor)) or self.survey.tensors.get(id(tensor))
 
     def _record(
         self, name: str, body: Body, inputs: Iterable[Tensor], outputs: Iterable[Tensor]
@@ -323,8 +352,8 @@ class Tracer(TorchFunctionMode):
 
     def _name(self, module: nn.Module) -> str:
         """The module's path within the module that calls it."""
-        inside = self.names.get(self.frames[-1].module, "")
-        return self.names[module].removeprefix(f"{inside}." if inside else "")
+        inside = self.survey.names.get(self.frames[-1].module, "")
+        return self.survey.names[module].removeprefix(f"{inside}." if inside else "")
 
 
 def _tensors(tree: Any) -> Iterator[Tensor]:

@@ -11,9 +11,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from studio import zoo
 from studio.analysis.blueprint import blueprint, sample
-from studio.analysis.memo import Memo
 from studio.analysis.meter import Meter, storage
-from studio.analysis.trace import INPUT, Body, Source, trace
+from studio.analysis.trace import INPUT, Body, Known, Memo, Source, trace
 from studio.family import Design, Family
 from tests.designs import corners, small
 
@@ -29,11 +28,17 @@ def by_key(family: Family) -> str:
     return family.key
 
 
-class Forgetful(Memo[Any]):
-    """A memo that never reuses: every module call is run."""
+class Nothing(dict[Any, Known]):
+    def __setitem__(self, key: Any, value: Known) -> None:
+        pass
 
-    def signatures(self, model: nn.Module) -> dict[nn.Module, int | None]:
-        return {}
+
+class Forgetful(Memo):
+    """A memo that keeps nothing: every module call is run."""
+
+    def clear(self) -> None:
+        super().clear()
+        self.traced = Nothing()
 
 
 @pytest.mark.parametrize("design", PRESETS)
@@ -54,7 +59,7 @@ def test_reusing_equal_bodies_changes_nothing(family: Family, training: bool) ->
 
 @pytest.mark.parametrize("family", FAMILIES, ids=by_key)
 def test_a_second_trace_is_the_first_one_again(family: Family) -> None:
-    memo: Memo[Any] = Memo()
+    memo = Memo()
     first, second = (trace(blueprint(d), sample(d, 1), memo) for d in [family.design()] * 2)
     assert first is second
 
@@ -86,8 +91,7 @@ def test_saved_bytes_are_those_that_autograd_keeps_on_a_real_device(family: Fami
 def test_peak_bytes_are_those_alive_in_a_real_run(family: Family) -> None:
     design = small(family)
     model, inputs = family.model(design.config).eval(), family.example(design.config, 4)
-    given = {storage(t) for t in (*model.parameters(), *model.buffers(), *inputs)}
-    with torch.no_grad(), Meter(given, watch_memory=True) as meter:
+    with torch.no_grad(), Meter(watch_memory=True) as meter:
         model(*inputs)
     # On meta, batch norm also returns two vectors of C values, which are empty on a CPU.
     peak = trace(blueprint(design), sample(design, 4)).peak_bytes
@@ -112,6 +116,28 @@ def on_meta(*shape: int) -> Tensor:
 def test_a_reused_layer_counts_its_parameters_once_and_its_work_twice() -> None:
     body = trace(Twice().to("meta"), (on_meta(2, 8),))
     assert (body.params, body.macs) == (8 * 8 + 8, 2 * (2 * 8 * 8))
+
+
+class Tied(nn.Module):
+    """Two layers that share a weight, or do not."""
+
+    def __init__(self, tied: bool) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(8, 8, bias=False), nn.Linear(8, 8, bias=False)
+        if tied:
+            self.second.weight = self.first.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.second(self.first(x))
+
+
+def test_a_tied_weight_is_not_taken_for_one_of_its_own() -> None:
+    memo = Memo()
+    with torch.device("meta"):
+        models = [Tied(tied) for tied in (False, True)]
+    bodies = [trace(model, (on_meta(2, 8),), memo) for model in models]
+    assert [body.params for body in bodies] == [128, 64]
+    assert [call.body.params for call in bodies[1].calls] == [64, 64]
 
 
 def test_a_residual_is_an_edge_from_the_input() -> None:

@@ -1,0 +1,102 @@
+"""A survey of a model before it runs: names, parameters, and which modules are equal.
+
+Two modules are equal when they have the same signature: class, plain attributes, shapes of
+parameters and buffers, and the signatures of their children, which is all that a forward pass on
+meta can depend on. Signatures are numbered, so that comparing two modules, however deep, compares
+two integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+
+# What every module carries in its dictionary and no forward pass reads.
+MACHINERY = frozenset(vars(nn.Module())) - {"training"}
+
+Numbers = dict[Hashable, int]
+
+
+@dataclass
+class Survey:
+    """What one walk over a model finds. A module with a hook, or with an attribute that cannot be
+    compared by value, has no signature: each call of it must be run."""
+
+    numbers: Numbers  # signature -> its number, kept from one model to the next
+    names: dict[nn.Module, str] = field(default_factory=dict)
+    signatures: dict[nn.Module, int | None] = field(default_factory=dict)
+    params: dict[nn.Module, int] = field(default_factory=dict)  # each parameter counted once
+    tensors: dict[int, str] = field(default_factory=dict)  # id of a parameter or buffer -> name
+    shared: set[nn.Module] = field(default_factory=set)  # modules that hold a tensor seen before
+
+    def visit(self, module: nn.Module, path: str) -> None:
+        own = vars(module)
+        self.names[module] = path
+        prefix = f"{path}." if path else ""
+        shapes, params = self._tensors(module, own, prefix)
+        children: list[int | None] = []
+        for name, child in own["_modules"].items():
+            if child is None:
+                continue
+            if child in self.names:
+                self.shared.add(module)
+            else:
+                self.visit(child, prefix + name)
+            if child in self.shared:
+                self.shared.add(module)
+            params += self.params[child]
+            children.append(self.signatures[child])
+        self.params[module] = _count(module) if module in self.shared else params
+        self.signatures[module] = None
+        if None not in children and not own["_forward_hooks"] and not own["_forward_pre_hooks"]:
+            key = (type(module), _attributes(module), *shapes, *own["_modules"], *children)
+            self.signatures[module] = self._number(key)
+
+    def _tensors(
+        self, module: nn.Module, own: dict[str, Any], prefix: str
+    ) -> tuple[list[Hashable], int]:
+        shapes: list[Hashable] = []
+        params = 0
+        for kind in ("_parameters", "_buffers"):
+            for name, tensor in own[kind].items():
+                if tensor is None:
+                    continue
+                full = prefix + name
+                first = self.tensors.setdefault(id(tensor), full)
+                if first is not full:  # a tied weight: not the same as one of its own
+                    self.shared.add(module)
+                    name = f"{name} is {first}"
+                shapes.append((name, tensor.shape, tensor.dtype, tensor.requires_grad))
+                params += tensor.numel() if kind == "_parameters" else 0
+        return shapes, params
+
+    def _number(self, key: Hashable) -> int | None:
+        try:
+            return self.numbers.setdefault(key, len(self.numbers))
+        except TypeError:  # an attribute that cannot be compared by value
+            return None
+
+
+def survey(model: nn.Module, numbers: Numbers) -> Survey:
+    """Walk over a model once. `numbers` goes from one survey to the next."""
+    found = Survey(numbers)
+    found.visit(model, "")
+    return found
+
+
+def _attributes(module: nn.Module) -> Hashable:
+    """What was set on the module. Layers of torch's own keep tensors in private attributes, which
+    say nothing that their parameters do not."""
+    own = vars(module)
+    names = [name for name in own if name not in MACHINERY]
+    if type(module).__module__.startswith("torch.nn"):
+        names = [name for name in names if name[0] != "_"]
+    values = [(name, type(own[name]), own[name]) for name in names]
+    return tuple([(n, t, tuple(v) if t is list else v) for n, t, v in values])
+
+
+def _count(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
