@@ -22,10 +22,15 @@ HEIGHT = 470
 
 
 def scaling(now: State) -> None:
-    watch: Watch | None = st.session_state.get("sweep")
-    runs = watch is not None and watch.look()
+    watch = under_way()
     chooser(now)
-    st.fragment(run_every=LOOK_S if runs else None)(_panels)(now, watch if runs else None)
+    st.fragment(run_every=LOOK_S if watch else None)(_panels)(now, watch)
+
+
+def under_way() -> Watch | None:
+    """This session's sweep while it is at work; what it has found so far is written down."""
+    watch: Watch | None = st.session_state.get("sweep")
+    return watch if watch and watch.look() else None
 
 
 def axis_of(now: State) -> Axis:
@@ -54,8 +59,8 @@ def cases(now: State) -> tuple[Case, ...]:
 
 def _panels(now: State, watch: Watch | None) -> None:
     """The chart, and the sweep beneath it; while a sweep runs, points appear at every look."""
-    if watch and not watch.look():
-        st.rerun()  # the whole page, so that it stops looking
+    if under_way() is not watch:
+        st.rerun()  # the whole page, so that it begins or ceases to look by itself
     axis = axis_of(now)
     knob = axes(now.design.family)[axis]
     shown = cases(now)

@@ -1,0 +1,152 @@
+"""The main job, as a person does it: in Chromium, on the real server, with real measurements."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.app.conftest import ROOT
+
+pytestmark = pytest.mark.browser
+
+PHONE, NARROW, LAPTOP = (390, 844), (1000, 900), (1366, 900)
+
+
+def figure(page: Any, name: str) -> Any:
+    return page.locator(".figure", has_text=name).locator("b")
+
+
+def has_text(locator: Any, text: str | re.Pattern[str], seconds: float = 60) -> None:
+    from playwright.sync_api import expect
+
+    expect(locator).to_have_text(text, timeout=1000 * seconds)
+
+
+def turn(page: Any, knob: str, key: str = "ArrowRight") -> None:
+    page.locator(f".st-key-vit-{knob} input").press(key)
+
+
+def open_tab(page: Any, name: str) -> None:
+    page.get_by_role("tab", name=name).click()
+
+
+def marked_at(page: Any) -> list[Any]:
+    """Where the design on the page lies on the first chart: the x of its large mark."""
+    return page.locator(".js-plotly-plot").evaluate(
+        "plot => plot.data[0].x.filter((_, i) => plot.data[0].marker.size[i] > 10)"
+    )
+
+
+def test_a_design_from_slider_to_script(open_page: Any, address: str, tmp_path: Path) -> None:
+    page = open_page(address + "?family=resnet&preset=ResNet-18")
+    has_text(figure(page, "Parameters"), "11.7 M")
+    page.get_by_role("combobox", name="Family").click()
+    page.get_by_role("option", name="Vision Transformer").click()
+    has_text(figure(page, "Parameters"), "86.6 M")
+    page.get_by_role("combobox", name="Preset").click()
+    page.get_by_role("option", name="ViT-Ti/16 · 5.72 M", exact=True).click()
+    has_text(figure(page, "Parameters"), "5.72 M")
+    page.get_by_text("EncoderBlock × 12").wait_for()
+    page.locator(".js-plotly-plot").wait_for()
+    assert marked_at(page) == [12]
+
+    turn(page, "depth", "ArrowLeft")
+    has_text(figure(page, "Parameters"), "5.27 M")
+    page.get_by_text("EncoderBlock × 11").wait_for()
+    page.wait_for_function(
+        "document.querySelector('.js-plotly-plot').data[0].x.includes(11)", timeout=60_000
+    )
+    assert marked_at(page) == [11]
+    has_text(figure(page, "Measured latency"), re.compile(r"^[\d.]+ (ms|s)$"))
+
+    open_tab(page, "Code")
+    page.get_by_text("lines anew").wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download script").click()
+    script = tmp_path / "design.py"
+    download.value.save_as(script)
+    ran = subprocess.run(
+        [sys.executable, "-I", str(script)], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "5,272,936 parameters" in ran.stdout.replace("_", ",")
+
+    again = open_page(page.url)
+    has_text(figure(again, "Parameters"), "5.27 M")
+    again.get_by_role("tab", name="Code", selected=True).wait_for()
+
+
+def test_a_sweep_whose_points_arrive_while_the_page_is_used(open_page: Any, address: str) -> None:
+    page = open_page(address + "?family=cnn&preset=CNN+32-64+@28+(MNIST)")
+    page.locator(".js-plotly-plot").wait_for()
+    page.get_by_role("button", name="Measure this axis").click()
+    page.get_by_role("button", name="Cancel").wait_for()
+    page.wait_for_function(
+        "document.querySelector('.js-plotly-plot').data.at(-1).x.length >= 3", timeout=120_000
+    )
+    page.locator(".st-key-cnn-depth input").press("ArrowRight")
+    page.get_by_text("depth=3").first.wait_for()
+    page.get_by_role("button", name="Measure this axis").wait_for(timeout=120_000)
+    points = page.locator(".js-plotly-plot").evaluate("plot => plot.data.at(-1).x.length")
+    assert points >= 3
+
+
+def test_a_sweep_can_be_cancelled(open_page: Any, address: str) -> None:
+    page = open_page(address + "?family=recurrent")
+    page.locator(".js-plotly-plot").wait_for()
+    page.get_by_role("button", name="Measure this axis").click()
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Measure this axis").wait_for()
+
+
+def test_the_back_button_undoes_a_change(open_page: Any, address: str) -> None:
+    page = open_page(address)
+    has_text(figure(page, "Parameters"), "22.1 M")
+    turn(page, "depth")
+    has_text(figure(page, "Parameters"), "23.8 M")
+    page.wait_for_url(re.compile("depth=13"))
+    page.go_back()
+    has_text(figure(page, "Parameters"), "22.1 M")
+    assert page.locator(".st-key-vit-depth input").input_value() == "12"
+
+
+def test_a_held_key_ends_where_the_slider_is(open_page: Any, address: str) -> None:
+    page = open_page(address)
+    has_text(figure(page, "Parameters"), "22.1 M")
+    for _ in range(8):
+        turn(page, "depth")
+    page.get_by_role("heading", name="ViT-S/16, depth=20").wait_for()
+    assert page.locator(".st-key-vit-depth input").input_value() == "20"
+
+
+def test_a_bad_link_says_what_is_wrong(open_page: Any, address: str) -> None:
+    page = open_page(address + "?family=vit&preset=ViT-S/16&num_heads=7")
+    page.get_by_text("num_heads=7 must divide embed_dim=384").wait_for()
+    has_text(figure(page, "Parameters"), "22.1 M")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [LAPTOP, NARROW, PHONE], ids=["laptop", "narrow", "phone"])
+def test_the_page_fits_the_screen(
+    open_page: Any, address: str, tmp_path: Path, size: tuple[int, int], scheme: str
+) -> None:
+    page = open_page(address, *size, scheme=scheme)
+    page.locator(".js-plotly-plot .points path").first.wait_for(state="attached")
+    has_text(figure(page, "Measured latency"), re.compile(r"\d"))
+    page.wait_for_timeout(500)  # the chart draws its new point
+    across = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    folder = Path(os.environ.get("STUDIO_SCREENSHOTS", tmp_path))
+    folder.mkdir(parents=True, exist_ok=True)
+    if folder.resolve() != ROOT / "assets":
+        page.screenshot(path=folder / f"page-{size[0]}-{scheme}.png")
+    elif (size, scheme) == (LAPTOP, "light"):
+        page.screenshot(path=folder / "studio.png")
+    assert across <= 0
+    if size == LAPTOP:
+        assert page.get_by_role("button", name="Measure this axis").bounding_box()["y"] < size[1]
