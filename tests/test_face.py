@@ -118,3 +118,7 @@ def test_the_graph_and_the_data_are_what_they_say(design: studio.Design) -> None
 def test_an_unknown_form_is_refused_with_the_forms(design: studio.Design) -> None:
     with pytest.raises(studio.DesignError, match="script, svg, dot, json"):
         studio.export(design, form="nosuch")
+
+
+def test_a_picture_on_paper_opens_what_would_say_nothing() -> None:
+    assert "ResidualStage" in studio.export(studio.design("resnet"), form="svg")
