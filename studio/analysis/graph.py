@@ -88,9 +88,8 @@ class Plan:
                 names[call.name] += 1
                 again = f"#{names[call.name]}" if names[call.name] > 1 else ""
                 node, outputs = self._call(call, f"{path}{call.name}{again}", repeat, sources)
-                if call.body.kind == "Sequential" and len(node.children) == 1:
-                    node = node.children[0]  # "blocks" of twelve equal blocks: the block says it
-                nodes[node.id] = node
+                shown = node.children if repeat == 1 and _is_list(call.body) else (node,)
+                nodes |= {child.id: child for child in shown}
             made += [outputs] * repeat
         return tuple(nodes.values()), [origin(source) for source in body.returns]
 
@@ -106,13 +105,23 @@ class Plan:
         return _node(call, name, repeat, children), [made or name for made in outputs]
 
 
+def _is_list(body: Body) -> bool:
+    """A plain Sequential of blocks is a list of them; one of layers is a block of its own."""
+    return body.kind == "Sequential" and any(call.body.calls for call in body.calls)
+
+
+def _label(call: Call) -> str:
+    kind = call.body.kind
+    if kind == "Sequential":
+        return call.name.rpartition(".")[2]
+    return SIGNS.get(kind, kind if call.body.is_module else kind.replace("_", " "))
+
+
 def _node(call: Call, name: str, repeat: int, children: tuple[Node, ...]) -> Node:
     body = call.body
     return Node(
         id=name,
-        label=SIGNS.get(
-            body.kind, body.kind.replace("_", " ") if not body.is_module else body.kind
-        ),
+        label=_label(call),
         detail=_detail(body, repeat),
         kind="module" if body.is_module else "operation",
         repeat=repeat,
