@@ -37,7 +37,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Panel:
-    """One quantity: its curves, how its figures are written, and what to say while it is empty."""
+    """One quantity: its curves, how its figures are written, and what to say without a law."""
 
     title: str
     write: Callable[[float], str]
@@ -49,7 +49,7 @@ def figure(panels: Sequence[Panel], axis: str, here: float, height: int) -> dict
     """Two panels in a row, the design on the page marked in each, the exponents in the titles."""
     layout: dict[str, Any] = {
         "height": height,
-        "margin": {"l": 4, "r": 12, "t": 30, "b": 4},
+        "margin": {"l": 4, "r": 12, "t": 40, "b": 4},
         "showlegend": False,
         "hovermode": "closest",
         "annotations": [],
@@ -138,16 +138,14 @@ def _titles(
     place = {"xref": "paper", "yref": "paper", "showarrow": False}
     laws = " · ".join(_law(curve, panel, axis) for curve in panel.curves if curve.law)
     yield place | {
-        "text": f"<b>{panel.title}</b>  {laws}",
+        "text": f"<b>{panel.title}</b><br>{laws or panel.empty}",
         "x": across[0],
         "y": down[1],
         "xanchor": "left",
         "yanchor": "bottom",
-        "yshift": 5,
-        "font": {"size": 13},
+        "yshift": 2,
+        "align": "left",
     }
-    if not any(curve.xs for curve in panel.curves):
-        yield place | {"text": panel.empty, "x": sum(across) / 2, "y": sum(down) / 2}
 
 
 def _law(curve: Curve, panel: Panel, axis: str) -> str:

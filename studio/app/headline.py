@@ -28,8 +28,6 @@ STYLE = """<style>
 .figure { border: 1px solid color-mix(in srgb, currentColor 16%, transparent); border-radius: .4rem;
   padding: .45rem .8rem .5rem; min-height: 7.5rem; line-height: 1.32; container-type: inline-size; }
 @media (max-width: 640px) { .figures { grid-template-columns: repeat(2, minmax(0, 1fr)); } }
-@media (max-width: 1150px) { .st-key-pair > .stHorizontalBlock { flex-direction: column; } }
-@media (max-width: 1150px) { .st-key-pair > .stHorizontalBlock > .stColumn { width: 100%; } }
 .figure.short { min-height: 4.2rem; }
 .figure h6 { margin: 0; padding: 0; font-size: .8rem; font-weight: 500; opacity: .75; }
 .figure b { display: block; font-size: clamp(1rem, 14.5cqi, 1.65rem);

@@ -18,7 +18,6 @@ def main() -> None:
         page_title="Neural architecture studio",
         page_icon=ICON,
         layout="wide",
-        initial_sidebar_state="expanded",
     )
     explore()
 

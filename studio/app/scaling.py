@@ -18,7 +18,7 @@ from studio.measure.request import Measurement
 
 LOOK_S = 0.7  # between two looks at a sweep
 SWEEP_S = 6.0  # spent timing, beside building
-HEIGHT = 470
+HEIGHT = 490
 
 
 def scaling(now: State) -> None:
@@ -88,7 +88,12 @@ def panels(shown: tuple[Case, ...], knob: Knob) -> tuple[Panel, ...]:
         Panel("Parameters", units.count, (Curve("", xs, tuple(float(p.params) for p in found)),)),
         Panel("MACs", units.macs, (Curve("", xs, tuple(float(p.macs) for p in found)),)),
         Panel("Memory", units.size, memory),
-        Panel("Latency", units.seconds, (measured(shown, knob),), "not measured yet"),
+        Panel(
+            "Latency",
+            units.seconds,
+            (measured(shown, knob),),
+            "exponent: from three measured points on",
+        ),
     )
 
 

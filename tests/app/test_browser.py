@@ -52,13 +52,13 @@ def test_a_design_from_slider_to_script(open_page: Any, address: str, tmp_path: 
     page.get_by_role("combobox", name="Preset").click()
     page.get_by_role("option", name="ViT-Ti/16 · 5.72 M", exact=True).click()
     has_text(figure(page, "Parameters"), "5.72 M")
-    page.get_by_text("EncoderBlock × 12").wait_for()
+    page.locator("svg text", has_text="EncoderBlock × 12").wait_for()
     page.locator(".js-plotly-plot").wait_for()
     assert marked_at(page) == [12]
 
     turn(page, "depth", "ArrowLeft")
     has_text(figure(page, "Parameters"), "5.27 M")
-    page.get_by_text("EncoderBlock × 11").wait_for()
+    page.locator("svg text", has_text="EncoderBlock × 11").wait_for()
     page.wait_for_function(
         "document.querySelector('.js-plotly-plot').data[0].x.includes(11)", timeout=60_000
     )

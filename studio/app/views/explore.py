@@ -37,8 +37,7 @@ def explore() -> None:
         refusal.warning(now.refusal, icon=":material/block:")
     with st.sidebar:
         sidebar(now)
-    with st.container(key="pair"):
-        left, right = st.columns([5, 6])
+    left, right = st.columns([5, 6])
     with left:
         picture(now)
     with right:
