@@ -11,7 +11,6 @@ from types import MappingProxyType
 from studio.analysis.graph import graph
 from studio.analysis.profile import profile
 from studio.drawing.dot import dot
-from studio.drawing.graph import Graph
 from studio.drawing.layout import layout
 from studio.drawing.svg import svg
 from studio.export.script import Script, script
@@ -60,18 +59,11 @@ def _script(design: Design, link: str) -> str:
 
 
 def _svg(design: Design, link: str) -> str:
-    drawn = graph(profile(design).root)
-    return svg(layout(drawn, _containers(drawn)), theme="paper") + "\n"
+    return svg(layout(graph(profile(design).root)), theme="paper") + "\n"
 
 
 def _dot(design: Design, link: str) -> str:
-    drawn = graph(profile(design).root)
-    return dot(drawn, _containers(drawn))
-
-
-def _containers(drawn: Graph) -> frozenset[str]:
-    """The blocks to open on paper: folded, they hide a whole network behind "Sequential"."""
-    return frozenset(node.id for node in drawn.root.walk() if node.label == "Sequential")
+    return dot(graph(profile(design).root))
 
 
 def _json(design: Design, link: str) -> str:

@@ -120,5 +120,5 @@ def test_an_unknown_form_is_refused_with_the_forms(design: studio.Design) -> Non
         studio.export(design, form="nosuch")
 
 
-def test_a_picture_on_paper_opens_what_would_say_nothing() -> None:
+def test_a_picture_names_the_stages_of_a_network() -> None:
     assert "ResidualStage" in studio.export(studio.design("resnet"), form="svg")
