@@ -49,7 +49,7 @@ def figure(panels: Sequence[Panel], axis: str, here: float, height: int) -> dict
     """Two panels in a row, the design on the page marked in each, the exponents in the titles."""
     layout: dict[str, Any] = {
         "height": height,
-        "margin": {"l": 4, "r": 12, "t": 40, "b": 4},
+        "margin": {"l": 4, "r": 12, "t": 46, "b": 4},
         "showlegend": False,
         "hovermode": "closest",
         "annotations": [],
@@ -145,14 +145,15 @@ def _titles(
         "yanchor": "bottom",
         "yshift": 2,
         "align": "left",
+        "font": {"size": 13.5},
     }
 
 
 def _law(curve: Curve, panel: Panel, axis: str) -> str:
     name = f"{curve.name} " if len(panel.curves) > 1 else ""
-    power = curve.law if curve.law == "constant" else f"∝ {axis}<sup>{curve.law}</sup>"
+    power = curve.law if curve.law == "constant" else f"∝ {axis}<sup><b>{curve.law}</b></sup>"
     if len(panel.curves) > 1 and curve.law != "constant":
-        power = f"<sup>{curve.law}</sup>"
+        power = f"<sup><b>{curve.law}</b></sup>"
         name = name.rstrip()
     return f'<span style="color:{curve.colour}">{name}{power}</span>'
 

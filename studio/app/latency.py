@@ -67,7 +67,7 @@ def _card(now: State, patience: Patience, waits: bool) -> None:
     if waits and point is not None:
         st.rerun()  # the whole page, so that it stops looking and draws the point on its charts
     why = obstacle(figures.profiled(now.case))
-    offers = not (point or waits or why)
+    offers = not (isinstance(point, Measurement) or waits or why)
     match point:
         case Measurement():
             value, words = units.seconds(point.median_s), notes(now)
@@ -79,6 +79,7 @@ def _card(now: State, patience: Patience, waits: bool) -> None:
     kind = "figure short" if offers else "figure"
     st.html(f'<div class="figures one">{card("Measured latency", value, words, kind)}</div>')
     if offers and st.button("Measure it", key="measure", width="stretch"):
+        LEDGER.forget(now.case)
         patience.asked = True
         st.rerun()
 

@@ -37,6 +37,11 @@ class Ledger:
             while len(self._points) > self._limit:
                 self._points.popitem(last=False)
 
+    def forget(self, case: Case) -> None:
+        """So that it is measured again."""
+        with self._lock:
+            self._points.pop(case, None)
+
 
 LEDGER = Ledger(limit=4096)
 

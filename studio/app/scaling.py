@@ -92,7 +92,7 @@ def panels(shown: tuple[Case, ...], knob: Knob) -> tuple[Panel, ...]:
             "Latency",
             units.seconds,
             (measured(shown, knob),),
-            "exponent: from three measured points on",
+            "few points so far",
         ),
     )
 

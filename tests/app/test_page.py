@@ -12,7 +12,7 @@ import studio
 from studio.analysis import units
 from studio.app.ledger import LEDGER
 from studio.app.state import BATCH, START, TABS, Address, Case, State
-from studio.measure.request import Measurement
+from studio.measure.request import MeasureError, Measurement
 from tests.app.conftest import MAIN
 
 
@@ -199,3 +199,13 @@ def test_a_browser_that_has_not_heard_of_the_new_link_is_not_followed(
     assert not address.is_news({"depth": "5"})
     assert address.is_news({"depth": "4"})
     assert Address({"depth": "6"}, left={"depth": "5"}, since=1.0).is_news({"depth": "5"})
+
+
+def test_a_measurement_that_failed_can_be_asked_for_again(still: None) -> None:
+    case = Case(studio.design("cnn", depth=2))
+    LEDGER.write(case, MeasureError("no result after 30 s"))
+    app = opened(case.design.to_query())
+    assert "no result after 30 s" in figures(app)
+    app.button(key="measure").click().run()
+    assert LEDGER[case] is None
+    assert "measuring on this machine" in figures(app)
