@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from studio.analysis import units
-from studio.analysis.trace import INPUT, Body, Call, Source
+from studio.analysis.body import INPUT, Body, Call, Source
 from studio.drawing.graph import Edge, Graph, Node
 
 SIGNS = {

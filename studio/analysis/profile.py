@@ -5,15 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import Lock
 from typing import Any, Literal
 
 from torch import Tensor
 
 from studio.analysis.blueprint import blueprint, sample
-from studio.analysis.trace import Body, Shape, trace
+from studio.analysis.body import Body, Shape
+from studio.analysis.trace import trace
 from studio.family import Design, DesignError
 
 Optimizer = Literal["sgd", "momentum", "adam"]
+
+# Building a blueprint takes longer than tracing it, and it is traced twice, in either mode: the
+# latest ones are kept, for one thread at a time.
+TRACING = Lock()
+latest = lru_cache(maxsize=4)(blueprint)
+
 STATES: dict[Optimizer, int] = {"sgd": 0, "momentum": 1, "adam": 2}  # values kept per parameter
 
 
@@ -103,7 +111,9 @@ def profile(design: Design, batch: int = 1) -> Profile:
             value=batch,
             nearest=(nearest,),
         )
-    model, inputs = blueprint(design), sample(design, batch)
+    with TRACING:
+        model, inputs = latest(design), sample(design, batch)
+        root = trace(model.eval(), inputs)
     parameters = list(model.parameters())
     return Profile(
         design=design,
@@ -113,14 +123,15 @@ def profile(design: Design, batch: int = 1) -> Profile:
         parameter_bytes=_bytes(parameters),
         buffer_bytes=_bytes(model.buffers()),
         input_bytes=_bytes(inputs),
-        root=trace(model, inputs),
+        root=root,
     )
 
 
 @lru_cache(maxsize=1024)
 def training_trace(design: Design, batch: int) -> Body:
     """The tree of layers in training mode: each body knows what it saves for backward."""
-    return trace(blueprint(design).train(), sample(design, batch))
+    with TRACING:
+        return trace(latest(design).train(), sample(design, batch))
 
 
 def _bytes(tensors: Iterable[Tensor]) -> int:

@@ -21,57 +21,15 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.overrides import TorchFunctionMode
 
+from studio.analysis.body import INPUT, Body, Call, Shape, Source
 from studio.analysis.meter import Meter, storage
 from studio.analysis.rules import FUNCTION_RULES, MODULE_RULES, Ruled
 from studio.analysis.survey import Numbers, survey
 
-Shape = tuple[int, ...]
 unseen = torch._C.DisableTorchFunction  # while the tracer itself looks at tensors
 unmetered = torch._C._DisableTorchDispatch  # ... and makes some
-INPUT = -1  # the call number of a body's own inputs
-
 # Operations that move or copy data and compute nothing: not worth a box of their own.
 PLUMBING = frozenset({"reshape", "contiguous", "clone", "to", "float", "type_as", "detach"})
-
-
-class Source(NamedTuple):
-    """Where a tensor comes from: output `output` of call number `call` in the same body."""
-
-    call: int
-    output: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Body:
-    """What a module or an operation does with inputs of certain shapes; shared by equal calls.
-
-    `params` counts each parameter once, `macs` are multiply-accumulates. An inference trace knows
-    `peak_bytes`, the most that is alive at once beyond the inputs; a training trace `saved_bytes`,
-    the activations made inside that stay alive for the backward pass. A `transparent` body hands
-    its input on (dropout in evaluation, flatten).
-    """
-
-    kind: str
-    is_module: bool
-    inputs: tuple[Shape, ...]
-    outputs: tuple[Shape, ...]
-    params: int = 0
-    macs: int = 0
-    peak_bytes: int = 0
-    saved_bytes: int = 0
-    transparent: bool = False
-    settings: str = ""
-    calls: tuple[Call, ...] = ()
-    returns: tuple[Source | str | None, ...] = ()
-
-
-class Call(NamedTuple):
-    """One use of a body. Each input tensor comes from another call of the same body, from an input
-    of it, from a parameter (its name), or from nowhere (None: a constant)."""
-
-    name: str
-    body: Body
-    sources: tuple[Source | str | None, ...]
 
 
 class Layout(NamedTuple):

@@ -13,8 +13,8 @@ import torchinfo
 
 from studio.analysis import graph as drawn
 from studio.analysis.blueprint import blueprint, sample
+from studio.analysis.body import Body
 from studio.analysis.profile import Profile, profile, training_trace
-from studio.analysis.trace import Body
 from studio.app.state import Case
 from studio.drawing.graph import Graph
 from studio.export.script import Script, script

@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from studio.analysis import units
-from studio.analysis.trace import Body
+from studio.analysis.body import Body
 from studio.app import figures
 from studio.app.state import Case, State
 

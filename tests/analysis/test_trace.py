@@ -11,8 +11,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from studio import zoo
 from studio.analysis.blueprint import blueprint, sample
+from studio.analysis.body import INPUT, Body, Source
 from studio.analysis.meter import Meter, storage
-from studio.analysis.trace import INPUT, Body, Known, Memo, Source, trace
+from studio.analysis.trace import Known, Memo, trace
 from studio.family import Design, Family
 from tests.designs import corners, small
 
