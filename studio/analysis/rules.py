@@ -2,11 +2,13 @@
 
 A rule returns the outputs, the multiply-accumulates that torch's decomposition would count, and
 what is kept for the backward pass. It is faster than the decomposition and nearer to the device:
-fused attention never holds the T × T scores (Dao et al. 2022).
+fused attention never holds the T × T scores (Dao et al. 2022). Modules are found by their
+`forward`, so a rule also serves a subclass that changes only the constructor.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -65,6 +67,26 @@ def recurrent(rnn: nn.RNNBase, x: Tensor, state: Any = None) -> Ruled:
     return Ruled(outputs, macs, (x,), kept * x.element_size())
 
 
+def normalisation(norm: nn.Module, x: Tensor) -> Ruled:
+    """Batch, layer and group norm keep their input, and a mean and a deviation (float32) for each
+    set of values that they normalise together."""
+    match norm:
+        case nn.LayerNorm():
+            sets = x.numel() // math.prod(norm.normalized_shape)
+        case nn.GroupNorm():
+            sets = x.shape[0] * norm.num_groups
+        case _:
+            sets = x.shape[1]  # one a channel
+    return Ruled(_like(torch.empty_like(x), x, *norm.parameters()), 0, (x,), 8 * sets)
+
+
+def activation(layer: nn.Module, x: Tensor) -> Ruled:
+    """The derivative of ReLU, Sigmoid and Tanh is found from the output, of GELU and SiLU from the
+    input: that is what they keep."""
+    out = _like(torch.empty_like(x), x)
+    return Ruled(out, 0, (x if isinstance(layer, (nn.GELU, nn.SiLU)) else out,))
+
+
 def _like(made: Tensor, *sources: Tensor) -> Tensor:
     """An output takes part in autograd if one of its inputs does."""
     needed = torch.is_grad_enabled() and any(t.requires_grad for t in sources)
@@ -74,8 +96,8 @@ def _like(made: Tensor, *sources: Tensor) -> Tensor:
 FUNCTION_RULES: dict[Callable[..., Any], Callable[..., Ruled]] = {
     F.scaled_dot_product_attention: attention
 }
-MODULE_RULES: dict[type[nn.Module], Callable[..., Ruled]] = {
-    nn.RNN: recurrent,
-    nn.LSTM: recurrent,
-    nn.GRU: recurrent,
+MODULE_RULES: dict[Callable[..., Any], Callable[..., Ruled]] = {
+    **{layer.forward: recurrent for layer in (nn.RNN, nn.LSTM, nn.GRU)},
+    **{layer.forward: normalisation for layer in (nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm)},
+    **{layer.forward: activation for layer in (nn.GELU, nn.ReLU, nn.SiLU, nn.Sigmoid, nn.Tanh)},
 }

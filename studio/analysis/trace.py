@@ -152,7 +152,7 @@ class Tracer(TorchFunctionMode):
                 self._record(self._name(module), known.body, tensors, _tensors(result))
                 return result
             frame, mark = self._enter(module, tensors), self.meter.begin()
-        rule = MODULE_RULES.get(type(module))
+        rule = MODULE_RULES.get(type(module).forward)
         result = self._apply(rule(module, *tensors)) if rule else forward(*args, **kw)
         with unseen():
             known = self._known(frame, tensors, result, *self.meter.end(mark))
