@@ -35,9 +35,10 @@ class Patience:
 
     def step(self, ready: bool) -> None:
         """Start measuring once the case has rested; look at what is under way."""
-        busy = self.watch is not None and self.watch.look()
+        if self.watch and not self.watch.look():
+            self.watch = None  # an old measurement must not overwrite newer figures
         rested = monotonic() - self.since >= REST_S
-        if not busy and ready and rested and LEDGER[self.case] is None:
+        if not self.watch and ready and rested and LEDGER[self.case] is None:
             self.watch = Watch((self.case,))
 
 

@@ -30,7 +30,9 @@ def scaling(now: State) -> None:
 def under_way() -> Watch | None:
     """This session's sweep while it is at work; what it has found so far is written down."""
     watch: Watch | None = st.session_state.get("sweep")
-    return watch if watch and watch.look() else None
+    if watch and not watch.look():
+        st.session_state.sweep = watch = None  # an old sweep must not overwrite newer figures
+    return watch
 
 
 def axis_of(now: State) -> Axis:
@@ -65,7 +67,7 @@ def _panels(now: State, watch: Watch | None) -> None:
     knob = axes(now.design.family)[axis]
     shown = cases(now)
     chart = figure(panels(shown, knob), label(knob), _at(now.case, knob), HEIGHT)
-    st.plotly_chart(chart, key=f"chart.{now.design.family.key}", config={"displayModeBar": False})
+    st.plotly_chart(chart, key="chart", config={"displayModeBar": False})
     controls(axis, shown, watch)
 
 

@@ -143,6 +143,7 @@ def test_the_page_fits_the_screen(
         page.get_by_role("button", name="Measure this axis").click()
         page.get_by_role("button", name="Cancel").wait_for()
         page.get_by_role("button", name="Measure this axis").wait_for(timeout=120_000)
+    page.mouse.move(0, 0)
     page.wait_for_timeout(500)  # the chart draws its new points
     across = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     folder = Path(os.environ.get("STUDIO_SCREENSHOTS", tmp_path))

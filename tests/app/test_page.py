@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import cast
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 import studio
 from studio.analysis import units
-from studio.app.ledger import LEDGER
+from studio.app.latency import Patience
+from studio.app.ledger import LEDGER, Watch
 from studio.app.state import BATCH, START, TABS, Address, Case, State
 from studio.measure.request import MeasureError, Measurement
 from tests.app.conftest import MAIN
@@ -209,3 +211,23 @@ def test_a_measurement_that_failed_can_be_asked_for_again(still: None) -> None:
     app.button(key="measure").click().run()
     assert LEDGER[case] is None
     assert "measuring on this machine" in figures(app)
+
+
+def test_a_measurement_that_is_over_writes_its_figure_once(still: None) -> None:
+    case = Case(studio.design("cnn", depth=4))
+    patience = Patience(case, 0.0, watch=cast(Watch, Over(case)))
+    patience.step(ready=True)
+    LEDGER.forget(case)
+    patience.step(ready=True)
+    assert LEDGER[case] is None
+
+
+class Over:
+    """A watch whose job has ended."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+
+    def look(self) -> bool:
+        LEDGER.write(self.case, MeasureError("old"))
+        return False
