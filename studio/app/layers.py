@@ -44,11 +44,13 @@ class Row:
 def layers(now: State) -> None:
     st.dataframe(table(now.case), hide_index=True, height=360, column_config=COLUMNS, key="layers")
     st.caption(
-        "Figures of a run (×12) are of all its layers together, so a block's rows sum to the block."
+        "Figures of a run (×12) are of all its layers together. All are part of their block."
     )
     with st.expander("The same model by torchinfo", key="torchinfo", on_change="rerun") as other:
         if other.open:
-            st.code(figures.summary(now.case), language=None, height=360)
+            with st.spinner("torchinfo runs the model on meta; a recurrent one takes seconds"):
+                text = figures.summary(now.case)
+            st.code(text, language=None, height=360)
 
 
 @lru_cache(maxsize=64)
