@@ -14,8 +14,8 @@ from typing import Any
 
 from torch import nn
 
-# What every module carries in its dictionary and no forward pass reads.
-MACHINERY = frozenset(vars(nn.Module())) - {"training"}
+# What every module carries in its dictionary, before anything of its own.
+MACHINERY = tuple(vars(nn.Module()))
 
 Numbers = dict[Hashable, int]
 
@@ -91,11 +91,18 @@ def _attributes(module: nn.Module) -> Hashable:
     """What was set on the module. Layers of torch's own keep tensors in private attributes, which
     say nothing that their parameters do not."""
     own = vars(module)
-    names = [name for name in own if name not in MACHINERY]
+    names = tuple(own)
+    if names[: len(MACHINERY)] == MACHINERY:
+        names = names[len(MACHINERY) :]
+    else:  # something was set before nn.Module.__init__
+        names = tuple(name for name in names if name not in MACHINERY)
     if type(module).__module__.startswith("torch.nn"):
-        names = [name for name in names if name[0] != "_"]
-    values = [(name, type(own[name]), own[name]) for name in names]
-    return tuple([(n, t, tuple(v) if t is list else v) for n, t, v in values])
+        names = tuple([name for name in names if name[0] != "_"])
+    values = [own[name] for name in names]
+    types = tuple(map(type, values))  # 1 and True are equal, but not the same
+    if list in types:
+        values = [tuple(value) if type(value) is list else value for value in values]
+    return own["training"], names, types, tuple(values)
 
 
 def _count(module: nn.Module) -> int:
