@@ -14,6 +14,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from threading import RLock
 from typing import Any, NamedTuple
 
 import torch
@@ -73,11 +74,15 @@ class Frame:
 
 
 class Memo:
-    """Everything traced so far, kept between traces; starts afresh when it has grown large."""
+    """Everything traced so far, kept between traces; starts afresh when it has grown large.
+
+    One trace at a time uses it, whichever thread it runs in.
+    """
 
     LIMIT = 20_000
 
     def __init__(self) -> None:
+        self.lock = RLock()
         self.clear()
 
     def clear(self) -> None:
@@ -100,10 +105,11 @@ def trace(model: nn.Module, inputs: tuple[Tensor, ...], memo: Memo | None = None
     for the process). The model must not change tensors in place.
     """
     memo = MEMO if memo is None else memo
-    memo.renew()
-    tracer = Tracer(model, memo)
-    with tracer.recording():
-        model(*inputs)
+    with memo.lock:
+        memo.renew()
+        tracer = Tracer(model, memo)
+        with tracer.recording():
+            model(*inputs)
     return tracer.outermost.calls[0].body
 
 

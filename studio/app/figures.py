@@ -7,7 +7,6 @@ nothing is copied (`st.cache_data` would pickle a whole layer tree at every run)
 from __future__ import annotations
 
 from functools import lru_cache
-from threading import RLock
 
 import torchinfo
 
@@ -17,19 +16,16 @@ from studio.analysis.body import Body
 from studio.analysis.profile import Profile, profile, training_trace
 from studio.app.state import Case
 from studio.drawing.graph import Graph
-from studio.export.script import Script, script
-
-# Sessions run in threads, and a trace in progress writes to the memo that all traces share.
-TRACING = RLock()
+from studio.export.script import Script
+from studio.forms import standalone
 
 
 @lru_cache(maxsize=1024)
 def profiled(case: Case) -> Profile:
     """The profile, its training trace included."""
-    with TRACING:
-        found = profile(case.design, case.batch)
-        training_trace(case.design, case.batch)
-        return found
+    found = profile(case.design, case.batch)
+    training_trace(case.design, case.batch)
+    return found
 
 
 @lru_cache(maxsize=128)
@@ -61,11 +57,4 @@ def summary(case: Case) -> str:
 @lru_cache(maxsize=256)
 def exported(case: Case, link: str = "") -> Script:
     """The standalone script; its promises are for batch 1."""
-    found = profiled(Case(case.design))
-    return script(
-        case.design,
-        params=found.params,
-        macs=found.macs,
-        output_shapes=found.output_shapes,
-        link=link,
-    )
+    return standalone(case.design, link)

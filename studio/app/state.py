@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from time import monotonic
+from typing import get_args
+from urllib.parse import parse_qsl, urlencode
 
 import streamlit as st
 
@@ -29,6 +31,19 @@ class Case:
 
     design: Design
     batch: int = 1
+
+    @property
+    def link(self) -> dict[str, str]:
+        """The parameters that name this case."""
+        batch = {BATCH.name: str(self.batch)} if self.batch != BATCH.default else {}
+        return self.design.to_query() | batch
+
+    @classmethod
+    def named(cls, link: Mapping[str, str]) -> Case:
+        """The case that parameters name; without any, where the page starts. Raises DesignError."""
+        settings = dict(link)
+        batch = BATCH.read(settings.pop(BATCH.name, BATCH.default))
+        return cls(zoo.design_from_query(settings) if settings else START, batch)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,22 +90,27 @@ class State:
 
     @property
     def link(self) -> dict[str, str]:
-        """The parameters that restore this page."""
-        batch = {BATCH.name: str(self.case.batch)} if self.case.batch != BATCH.default else {}
-        tab = {"tab": self.tab} if self.tab != TABS[0] else {}
-        return self.design.to_query() | batch | tab
+        """The parameters that restore this page: the case, the tab, the axis, the pinned case."""
+        view = {"tab": self.tab} if self.tab != TABS[0] else {}
+        view |= {"axis": self.axis} if self.axis else {}
+        view |= {"pin": urlencode(self.pinned.link)} if self.pinned else {}
+        return self.case.link | view
 
     def followed(self, link: Mapping[str, str]) -> State:
         """The page that a link asks for. A link that cannot be followed leaves all as it is."""
         settings = dict(link)
-        tab = settings.pop("tab", TABS[0])
+        tab, axis = settings.pop("tab", TABS[0]), settings.pop("axis", "")
+        pin = dict(parse_qsl(settings.pop("pin", "")))
         try:
-            batch = BATCH.read(settings.pop(BATCH.name, BATCH.default))
-            design = zoo.design_from_query(settings) if settings else START
+            case, pinned = Case.named(settings), Case.named(pin) if pin else None
         except DesignError as error:
             return replace(self, refusal=f"This link cannot be followed: {error}.")
-        there = self.moved(Case(design, batch))
-        return replace(there, tab=tab if tab in TABS else TABS[0])
+        return replace(
+            self.moved(case),
+            tab=tab if tab in TABS else TABS[0],
+            axis=next((known for known in get_args(Axis) if known == axis), None),
+            pinned=pinned,
+        )
 
 
 START = zoo.family("vit").design("ViT-S/16")  # famous, foldable, and quick to measure

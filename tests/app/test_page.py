@@ -231,3 +231,17 @@ class Over:
     def look(self) -> bool:
         LEDGER.write(self.case, MeasureError("old"))
         return False
+
+
+def test_a_link_restores_the_axis_and_the_pinned_design(still: None) -> None:
+    pin = "family=resnet&preset=ResNet-18&batch=4"
+    link = {"family": "vit", "preset": "ViT-Ti/16", "axis": "heads", "pin": pin}
+    state = opened(link).session_state.state
+    assert state.axis == "heads"
+    assert state.pinned == Case(studio.design("resnet", "ResNet-18"), 4)
+    assert State(case=state.case).followed(state.link).link == state.link
+
+
+def test_a_bad_pin_is_one_sentence(still: None) -> None:
+    app = opened({"family": "vit", "pin": "family=nosuch"})
+    assert "there is no family 'nosuch'" in app.warning[0].value

@@ -64,7 +64,7 @@ def _component() -> Any:
     )
     return st.components.v2.component(
         "layer_graph",
-        html=f'<div class="graph"><div class="canvas"></div><div class="bar">{buttons}</div></div>',
+        html=f'<div class="graph"><div class="bar">{buttons}</div><div class="canvas"></div></div>',
         css=(here / "graph.css").read_text(encoding="utf-8"),
         js=(here / "graph.js").read_text(encoding="utf-8"),
     )

@@ -7,6 +7,7 @@ on a slider wants the figures first.
 from __future__ import annotations
 
 from dataclasses import replace
+from html import escape
 
 import streamlit as st
 
@@ -44,13 +45,17 @@ def explore() -> None:
         tabs(now)
 
 
+@st.fragment
 def picture(now: State) -> None:
-    """The layer graph; what only holds other blocks (a Sequential) is open at first sight."""
-    graph, key = figures.graph(now.case), f"graph.{now.design.family.key}"
-    if key not in st.session_state:
-        holders = [node.id for node in graph.root.children if node.label == "Sequential"]
-        st.session_state[key] = {"open": holders, "selected": None}
-    layer_graph(graph, key=key)
+    """The layer graph, and what there is to know about the node that is selected."""
+    graph = figures.graph(now.case)
+    chosen = layer_graph(graph, key=f"graph.{now.design.family.key}")
+    node = next((node for node in graph.root.walk() if node.id == chosen), None)
+    if node is None:
+        st.caption("A click opens a block, or tells more about a layer.")
+    else:
+        facts = " · ".join(map(escape, node.facts))
+        st.html(f"<small><b>{escape(node.label)}</b> · {facts}</small>")
 
 
 def tabs(now: State) -> None:
