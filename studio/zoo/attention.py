@@ -2,10 +2,9 @@ r"""Self-attention lets every token of a sequence ask every other token a questi
 
 Each token gives three vectors, all linear maps of itself: a *query* (what it looks for), a *key*
 (what it can be found by) and a *value* (what it has to say). How well a query matches a key decides
-how much of that value is taken:
+how much of that value is taken (equation 1 of the paper):
 
-$$\mathrm{Attention}(Q, K, V) = \mathrm{softmax}\!\left(\frac{QK^\top}{\sqrt{d}}\right)V
-\qquad \text{(equation 1 of the paper)}$$
+$$\mathrm{Attention}(Q, K, V) = \mathrm{softmax}\!\left(\frac{QK^\top}{\sqrt{d}}\right)V$$
 
 **Why divide by** $\sqrt d$? The product of a query and a key is a sum of $d$ terms. If each term
 has variance 1, the sum has variance $d$: at $d = 64$ it swings by ±8, the softmax puts nearly all
@@ -17,8 +16,8 @@ part attends on its own. The maps stay $D \times D$, the products still sum over
 all: move the slider and neither the parameters nor the multiplications change. What changes is how
 many different questions a token can ask at once, and how finely it can ask each.
 
-**What length costs:** $N$ tokens ask $N$ tokens, so scores and their memory grow with $N^2$, while
-all the linear layers grow with $N$. Per block that is $12 N D^2$ multiplications in linear layers
+**What length costs:** $N$ tokens ask $N$ tokens, so the scores grow with $N^2$ (a fused kernel
+computes them without ever storing them all), while all the linear layers grow with $N$. Per block that is $12 N D^2$ multiplications in linear layers
 (with an MLP four times as wide) and $2 N^2 D$ in attention: the square takes over at $N = 6D$.
 
 Attention does not see order: shuffle the tokens and the same outputs come out, shuffled. Positions
