@@ -67,6 +67,21 @@ def recurrent(rnn: nn.RNNBase, x: Tensor, state: Any = None) -> Ruled:
     return Ruled(outputs, macs, (x,), kept * x.element_size())
 
 
+def convolution(conv: nn.Conv1d | nn.Conv2d, x: Tensor) -> Ruled | None:
+    """One product of the filter with each output pixel; keeps its input. Left to torch: padding by
+    name or by anything but zeros, and inputs that do not fit."""
+    if isinstance(conv.padding, str) or conv.padding_mode != "zeros":
+        return None
+    sides = zip(
+        x.shape[2:], conv.kernel_size, conv.stride, conv.padding, conv.dilation, strict=False
+    )
+    size = [(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in sides]
+    if x.shape[1:2] != (conv.in_channels,) or x.dim() != conv.weight.dim() or min(size) < 1:
+        return None
+    out = _like(x.new_empty(x.shape[0], conv.out_channels, *size), x, *conv.parameters())
+    return Ruled(out, out.numel() * conv.weight[0].numel(), (x,))
+
+
 def normalisation(norm: nn.Module, x: Tensor) -> Ruled:
     """Batch, layer and group norm keep their input, and a mean and a deviation (float32) for each
     set of values that they normalise together."""
@@ -96,7 +111,8 @@ def _like(made: Tensor, *sources: Tensor) -> Tensor:
 FUNCTION_RULES: dict[Callable[..., Any], Callable[..., Ruled]] = {
     F.scaled_dot_product_attention: attention
 }
-MODULE_RULES: dict[Callable[..., Any], Callable[..., Ruled]] = {
+MODULE_RULES: dict[Callable[..., Any], Callable[..., Ruled | None]] = {
+    **{layer.forward: convolution for layer in (nn.Conv1d, nn.Conv2d)},
     **{layer.forward: recurrent for layer in (nn.RNN, nn.LSTM, nn.GRU)},
     **{layer.forward: normalisation for layer in (nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm)},
     **{layer.forward: activation for layer in (nn.GELU, nn.ReLU, nn.SiLU, nn.Sigmoid, nn.Tanh)},

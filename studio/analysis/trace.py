@@ -159,7 +159,8 @@ class Tracer(TorchFunctionMode):
                 return result
             frame, mark = self._enter(module, tensors), self.meter.begin()
         rule = MODULE_RULES.get(type(module).forward)
-        result = self._apply(rule(module, *tensors)) if rule else forward(*args, **kw)
+        ruled = rule(module, *tensors) if rule else None
+        result = self._apply(ruled) if ruled else forward(*args, **kw)
         with unseen():
             known = self._known(frame, tensors, result, *self.meter.end(mark))
             self.frames.pop()
