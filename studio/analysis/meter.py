@@ -36,6 +36,11 @@ class Meter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.watch_memory = watch_memory
         self._watched: dict[int, weakref.ref[Any]] = {}
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Nobody compiles under the meter; guarding against it costs a second's import."""
+        return False
+
     def begin(self) -> Mark:
         mark = Mark(self.macs, self.alive, self.peak)
         self.peak = self.alive

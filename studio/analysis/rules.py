@@ -36,8 +36,19 @@ def attention(
     S, d, e = key.shape[-2], query.shape[-1], value.shape[-1]
     rows = query.numel() // d  # B * h * T
     inputs = (query, key, value) if attn_mask is None else (query, key, value, attn_mask)
-    out = _like(query.new_empty(*query.shape[:-1], e), *inputs)  # (..., T, e)
+    out = _like(_empty(query, *query.shape[:-1], e), *inputs)  # (..., T, e)
     return Ruled(out, rows * S * (d + e), (*inputs, out), 4 * rows)
+
+
+def addition(one: Any, other: Any, **_: Any) -> Ruled | None:
+    """A sum keeps nothing, and is laid out like the first of its terms that has its shape."""
+    if not (isinstance(one, Tensor) and isinstance(other, Tensor) and one.dtype == other.dtype):
+        return None
+    shape = torch.broadcast_shapes(one.shape, other.shape)  # type: ignore[no-untyped-call]
+    like = next((t for t in (one, other) if t.shape == shape), None)
+    if like is None:
+        return None
+    return Ruled(_like(torch.empty_like(like), one, other), 0)
 
 
 def recurrent(rnn: nn.RNNBase, x: Tensor, state: Any = None) -> Ruled:
@@ -56,9 +67,9 @@ def recurrent(rnn: nn.RNNBase, x: Tensor, state: Any = None) -> Ruled:
         directions * steps * (gates * H * (width + seen) + H * rnn.proj_size) for width in widths
     )
     batch = x.shape[0 if rnn.batch_first else 1]
-    out = _like(x.new_empty(*x.shape[:-1], directions * seen), x, *rnn.parameters())
+    out = _like(_empty(x, *x.shape[:-1], directions * seen), x, *rnn.parameters())
     last = [
-        _like(x.new_empty(rnn.num_layers * directions, batch, size), x, *rnn.parameters())
+        _like(_empty(x, rnn.num_layers * directions, batch, size), x, *rnn.parameters())
         for size in ((seen, H) if rnn.mode == "LSTM" else (seen,))
     ]
     per_step = 7 if gates > 1 else 1
@@ -78,8 +89,22 @@ def convolution(conv: nn.Conv1d | nn.Conv2d, x: Tensor) -> Ruled | None:
     size = [(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in sides]
     if x.shape[1:2] != (conv.in_channels,) or x.dim() != conv.weight.dim() or min(size) < 1:
         return None
-    out = _like(x.new_empty(x.shape[0], conv.out_channels, *size), x, *conv.parameters())
+    out = _like(_empty(x, x.shape[0], conv.out_channels, *size), x, *conv.parameters())
     return Ruled(out, out.numel() * conv.weight[0].numel(), (x,))
+
+
+def linear(layer: nn.Linear, x: Tensor) -> Ruled | None:
+    """One product of each row with the matrix; keeps its input."""
+    if x.shape[-1:] != (layer.in_features,):
+        return None
+    out = _like(_empty(x, *x.shape[:-1], layer.out_features), x, *layer.parameters())
+    return Ruled(out, out.numel() * layer.in_features, (x,))
+
+
+def embedding(table: nn.Embedding, tokens: Tensor) -> Ruled:
+    """A look-up computes nothing, and keeps the tokens."""
+    out = _empty(table.weight, *tokens.shape, table.embedding_dim)
+    return Ruled(_like(out, table.weight), 0, (tokens,))
 
 
 def normalisation(norm: nn.Module, x: Tensor) -> Ruled:
@@ -102,18 +127,27 @@ def activation(layer: nn.Module, x: Tensor) -> Ruled:
     return Ruled(out, 0, (x if isinstance(layer, (nn.GELU, nn.SiLU)) else out,))
 
 
+def _empty(like: Tensor, *shape: int) -> Tensor:
+    """Contiguous. (`new_empty` on meta is decomposed, which costs a second's import.)"""
+    return torch.empty(shape, dtype=like.dtype, device=like.device)
+
+
 def _like(made: Tensor, *sources: Tensor) -> Tensor:
     """An output takes part in autograd if one of its inputs does."""
     needed = torch.is_grad_enabled() and any(t.requires_grad for t in sources)
     return made.requires_grad_(needed)
 
 
-FUNCTION_RULES: dict[Callable[..., Any], Callable[..., Ruled]] = {
-    F.scaled_dot_product_attention: attention
+FUNCTION_RULES: dict[Callable[..., Any], Callable[..., Ruled | None]] = {
+    F.scaled_dot_product_attention: attention,
+    Tensor.add: addition,
+    torch.add: addition,
 }
 MODULE_RULES: dict[Callable[..., Any], Callable[..., Ruled | None]] = {
     **{layer.forward: convolution for layer in (nn.Conv1d, nn.Conv2d)},
     **{layer.forward: recurrent for layer in (nn.RNN, nn.LSTM, nn.GRU)},
+    nn.Linear.forward: linear,
+    nn.Embedding.forward: embedding,
     **{layer.forward: normalisation for layer in (nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm)},
     **{layer.forward: activation for layer in (nn.GELU, nn.ReLU, nn.SiLU, nn.Sigmoid, nn.Tanh)},
 }

@@ -259,7 +259,8 @@ class Tracer(TorchFunctionMode):
             return func(*args, **kwargs)
         mark, saved = self.meter.begin(), len(frame.saved)
         rule = FUNCTION_RULES.get(func)
-        result = self._apply(rule(*args, **kwargs)) if rule else func(*args, **kwargs)
+        ruled = rule(*args, **kwargs) if rule else None
+        result = self._apply(ruled) if ruled else func(*args, **kwargs)
         macs, peak = self.meter.end(mark)
         outputs = list(_tensors(result))
         if not outputs:

@@ -17,8 +17,9 @@ all: move the slider and neither the parameters nor the multiplications change. 
 many different questions a token can ask at once, and how finely it can ask each.
 
 **What length costs:** $N$ tokens ask $N$ tokens, so the scores grow with $N^2$ (a fused kernel
-computes them without ever storing them all), while all the linear layers grow with $N$. Per block that is $12 N D^2$ multiplications in linear layers
-(with an MLP four times as wide) and $2 N^2 D$ in attention: the square takes over at $N = 6D$.
+computes them without ever storing them all), while all the linear layers grow with $N$. Per block
+that is $12 N D^2$ multiplications in linear layers (with an MLP four times as wide) and $2 N^2 D$
+in attention: the square takes over at $N = 6D$.
 
 Attention does not see order: shuffle the tokens and the same outputs come out, shuffled. Positions
 are therefore added to the embeddings, as fixed waves or as learned vectors. The blocks here

@@ -82,7 +82,8 @@ class ViT(nn.Module):
         num_patches = (config.image_size // config.patch_size) ** 2
         self.patch_embed = PatchEmbedding(config.patch_size, config.in_channels, D)
         self.class_token = nn.Parameter(torch.zeros(1, 1, D))
-        self.pos_embed = nn.Parameter(torch.randn(1, num_patches + 1, D) * 0.02)
+        self.pos_embed = nn.Parameter(torch.empty(1, num_patches + 1, D))
+        nn.init.normal_(self.pos_embed, std=0.02)
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.Sequential(
             *(
