@@ -30,6 +30,11 @@ def decoded(deltas: Tensor, boxes: Tensor, scale: tuple[float, float] = (1.0, 1.
     return torch.cat((centre - size / 2, centre + size / 2), dim=-1)
 
 
+def rows(x: Tensor, index: Tensor) -> Tensor:
+    """The rows of each image that its indices name: (B, N, D) and (B, M) -> (B, M, D)."""
+    return x.gather(1, index.unsqueeze(2).expand(-1, -1, x.shape[2]))
+
+
 def clipped(boxes: Tensor, height: int, width: int) -> Tensor:
     """The part of each box that lies in the image."""
     x1, y1, x2, y2 = boxes.unbind(dim=-1)

@@ -41,7 +41,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from studio.blocks.backbone import ResNetBackbone
-from studio.blocks.boxes import corners_of
+from studio.blocks.boxes import corners_of, rows
 from studio.blocks.mlp import MLP
 from studio.blocks.norm import FrozenBatchNorm
 from studio.family import Family, Guide, Preset, Result
@@ -244,8 +244,7 @@ class DETR(nn.Module):
         scores, order = scores.sort(dim=1, descending=True)
         pixels = outputs["boxes"].new_tensor((width, height, width, height))
         boxes = corners_of(outputs["boxes"]) * pixels
-        boxes = boxes.gather(1, order.unsqueeze(2).expand(-1, -1, 4))
-        return scores, labels.gather(1, order), boxes
+        return scores, labels.gather(1, order), rows(boxes, order)
 
 
 def example(config: DETRConfig, batch: int) -> tuple[Tensor, ...]:
