@@ -293,9 +293,9 @@ class DDPM(nn.Module):
             joined = [skips.pop() for _ in range(depth + 1)]
             self.ups.append(UpLevel(channels, joined, width, attends, i > 0, *layer))
             channels = width
-        self.norm_out = GroupNorm32(c)
+        self.norm_out = GroupNorm32(channels)
         self.act = nn.SiLU()
-        self.conv_out = nn.Conv2d(c, config.in_channels, 3, padding=1)
+        self.conv_out = nn.Conv2d(channels, config.in_channels, 3, padding=1)
         self._initialise()
 
     def _initialise(self) -> None:
