@@ -51,20 +51,22 @@ class RotaryPosition(nn.Module):
     A `factor` above 1 is for contexts beyond 8192 tokens (Llama 3.1): turns that take longer than
     that become slower by the factor, those that take less than a quarter of it stay as they are.
 
-    (B, N, D) -> the cosines and the sines, each (N, d): no parameters, and no table to keep.
+    No parameters, and no table of places. (B, N, D) -> the cosines and the sines, each (N, d).
     """
+
+    speed: Tensor
 
     def __init__(self, head_dim: int, theta: float, factor: float = 1.0) -> None:
         super().__init__()
-        self.head_dim, self.theta, self.factor = head_dim, theta, factor
+        speed = 1.0 / theta ** (torch.arange(0, head_dim, 2) / head_dim)
+        turns = 8192 * speed / (2 * math.pi)
+        fast = ((turns - 1) / 3).clamp(0.0, 1.0)
+        speed = speed * (fast + (1.0 - fast) / factor)
+        # A constant: it moves to the device with the model, but no checkpoint needs it.
+        self.register_buffer("speed", speed, persistent=False)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        pair = torch.arange(0, self.head_dim, 2, device=x.device) / self.head_dim  # (d/2)
-        speed = 1.0 / self.theta**pair  # (d/2)
-        turns = 8192 * speed / (2 * math.pi)  # (d/2)
-        fast = ((turns - 1) / 3).clamp(0.0, 1.0)  # (d/2)
-        speed = speed * (fast + (1.0 - fast) / self.factor)
-        angle = torch.arange(x.shape[1], device=x.device)[:, None] * speed  # (N, d/2)
+        angle = torch.arange(x.shape[1], device=x.device)[:, None] * self.speed  # (N, d/2)
         angle = torch.cat((angle, angle), dim=1)  # (N, d)
         return angle.cos().to(x.dtype), angle.sin().to(x.dtype)
 

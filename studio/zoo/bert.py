@@ -205,8 +205,8 @@ class BERTConfig:
     embed_dim: int = knob(768, "Token width D (H)", axis="width", ge=64, le=2048, step=64)
     mlp_ratio: float = knob(4.0, "Hidden width of the MLP over D", ge=1.0, le=8.0, step=0.5)
     num_heads: int = knob(12, "Attention heads h (A)", axis="heads", ge=1, le=32)
-    seq_len: int = knob(512, "Tokens read at once N", axis="resolution", ge=1, le=4096)
-    max_seq_len: int = knob(512, "Places that have a position embedding", ge=1, le=4096)
+    seq_len: int = knob(512, "Tokens read at once N", axis="resolution", ge=16, le=2048, step=16)
+    max_seq_len: int = knob(512, "Places that have a position embedding", ge=16, le=2048, step=16)
     vocab_size: int = knob(30522, "Different tokens V (WordPieces)", ge=2, le=262144)
     num_classes: int = knob(2, "Classes K of the ClassificationHead", ge=1, le=30000)
     dropout: float = knob(

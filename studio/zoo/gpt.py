@@ -124,8 +124,8 @@ class GPTConfig:
     embed_dim: int = knob(768, "Token width D (d_model)", axis="width", ge=64, le=16384, step=64)
     mlp_ratio: float = knob(4.0, "Hidden width of the MLP over D", ge=1.0, le=8.0, step=0.5)
     num_heads: int = knob(12, "Attention heads h", axis="heads", ge=1, le=128)
-    seq_len: int = knob(1024, "Tokens read at once N", axis="resolution", ge=1, le=8192)
-    max_seq_len: int = knob(1024, "Places that have a position embedding", ge=1, le=8192)
+    seq_len: int = knob(1024, "Tokens read at once N", axis="resolution", ge=64, le=8192, step=64)
+    max_seq_len: int = knob(1024, "Places that have a position embedding", ge=64, le=8192, step=64)
     vocab_size: int = knob(50257, "Different tokens V", ge=2, le=262144)
     dropout: float = knob(
         0.1, "Dropout rate of embeddings, attention and sub-layers", ge=0.0, le=0.9, step=0.05

@@ -68,7 +68,7 @@ class LlamaConfig:
         6, "Heads g of keys and values; h/g queries share one (n_kv_heads)", ge=1, le=128
     )
     head_dim: int = knob(48, "Width of a head d", ge=8, le=256, step=2)
-    seq_len: int = knob(256, "Tokens read at once N", axis="resolution", ge=1, le=131072)
+    seq_len: int = knob(256, "Tokens read at once N", axis="resolution", ge=64, le=131072, step=64)
     rope_theta: float = knob(10000.0, "Base θ of the rotary angles", ge=1e3, le=1e7, step=1e3)
     rope_factor: float = knob(
         1.0, "How far slow rotations are slowed (Llama 3.1: 8, 3.2: 32)", ge=1.0, le=64.0, step=1.0
