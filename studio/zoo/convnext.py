@@ -72,11 +72,15 @@ class ConvNeXtConfig:
     num_classes: int = knob(1000, "Classes", ge=1, le=30000)
 
 
-class LayerNorm2d(LayerNorm):
+class LayerNorm2d(nn.Module):
     """Layer norm over the channels of each pixel: (B, C, H, W) -> (B, C, H, W)."""
 
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = LayerNorm(channels)
+
     def forward(self, x: Tensor) -> Tensor:
-        x = super().forward(x.permute(0, 2, 3, 1))  # (B, H, W, C)
+        x = self.norm(x.permute(0, 2, 3, 1))  # (B, H, W, C)
         return x.permute(0, 3, 1, 2)  # (B, C, H, W)
 
 

@@ -8,8 +8,8 @@ $$\text{depth} = \alpha^\phi \qquad \text{width} = \beta^\phi \qquad
 \text{resolution} = \gamma^\phi \qquad \alpha \cdot \beta^2 \cdot \gamma^2 \approx 2$$
 
 Compute grows with depth, but with the square of width and of resolution, so one step of $\phi$
-doubles it, as nearly as layers and channels can be counted. A search on the small network gave
-$\alpha = 1.2$, $\beta = 1.1$, $\gamma = 1.15$.
+about doubles it: the product is 1.92, and rounding adds to it at first. A search on the small
+network gave $\alpha = 1.2$, $\beta = 1.1$, $\gamma = 1.15$.
 
 **The network.** B0 is a stack of *MBConv* blocks, found by architecture search: MobileNetV2's
 inverted residuals, with a *squeeze-and-excite* that lets the whole map decide how much each channel
@@ -90,7 +90,7 @@ class EfficientNetConfig:
         0.0, "Compound coefficient φ: moves depth, width and resolution", ge=-2.0, le=7.0, step=0.5
     )
     depth_mult: float = knob(
-        1.0, "Depth multiplier at φ = 0: repeats in a stage", axis="depth", ge=0.2, le=6.0, step=0.1
+        1.0, "Depth multiplier at φ = 0: repeats in a stage", axis="depth", ge=0.2, le=5.5, step=0.1
     )
     width_mult: float = knob(
         1.0, "Width multiplier at φ = 0: channels", axis="width", ge=0.2, le=5.0, step=0.1

@@ -26,8 +26,8 @@ the compute is in the $1 \times 1$ convolutions, yet the depthwise ones take mor
 their share: they do little work for each byte they read, so fewer MACs are not always fewer
 milliseconds, on a GPU above all.
 
-TensorFlow pads a stride-2 convolution on the right and below only; here, as in torchvision, it is
-padded on all sides, so weights of the official checkpoints look half a pixel aside.
+TensorFlow pads a stride-2 convolution on the right and below only; here, as in torchvision, all
+sides are padded, so the official checkpoints, copied in, would look one pixel aside.
 
 Shapes: B batch, C channels, C' channels after a layer, E expanded channels, S squeezed channels,
 F features of the classifier, H W image, H' W' after striding.
@@ -64,8 +64,8 @@ class Line(NamedTuple):
     n: int
     c: int
     s: int
-    t: float = 1  # expansion of an inverted residual
-    k: int = 3  # kernel of its depthwise filter
+    t: float = 1  # how much wider an inverted residual is within
+    k: int = 3  # the kernel of its depthwise convolution
     squeeze: bool = False
     activation: type[nn.Module] = nn.ReLU
 
@@ -84,7 +84,6 @@ class Version(nn.Sequential):
 
     def __init__(self, in_channels: int, width_mult: float, depth_mult: float) -> None:
         super().__init__()
-        self.width_mult = width_mult
         self.channels = make_divisible(self.stem * width_mult)
         self.append(self.conv(in_channels, self.channels, 3, 2))
         for line in self.lines:
@@ -105,16 +104,9 @@ class Version(nn.Sequential):
 class DepthwiseSeparable(nn.Module):
     """A depthwise and a pointwise convolution, each normalised and activated (V1, Figure 3)."""
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        stride: int,
-        norm: type[nn.Module],
-        activation: type[nn.Module],
-    ) -> None:
+    def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
         super().__init__()
-        C, conv = in_channels, partial(ConvNormAct, norm=norm, activation=activation)
+        C, conv = in_channels, partial(ConvNormAct, norm=nn.BatchNorm2d, activation=nn.ReLU6)
         self.depthwise = conv(C, C, 3, stride=stride, groups=C)
         self.pointwise = conv(C, out_channels, 1)
 
@@ -130,7 +122,7 @@ class MobileNetV1(Version):
     lines = (Line(1, 64, 1), Line(2, 128, 2), Line(2, 256, 2), Line(6, 512, 2), Line(2, 1024, 2))
 
     def block(self, line: Line, out_channels: int, stride: int) -> nn.Module:
-        return DepthwiseSeparable(self.channels, out_channels, stride, self.norm, self.activation)
+        return DepthwiseSeparable(self.channels, out_channels, stride)
 
 
 class MobileNetV2(Version):
@@ -218,7 +210,7 @@ class MobileNetV3Large(MobileNetV3):
     """Table 1 of Howard et al. 2019; equal lines are one."""
 
     last, features = 960, 1280
-    lines = (
+    lines: tuple[Line, ...] = (
         Line(1, 16, 1, 1, 3, False, nn.ReLU),
         Line(1, 24, 2, 4, 3, False, nn.ReLU),
         Line(1, 24, 1, 3, 3, False, nn.ReLU),
@@ -235,7 +227,7 @@ class MobileNetV3Small(MobileNetV3):
     """Table 2 of Howard et al. 2019; equal lines are one."""
 
     last, features = 576, 1024
-    lines = (
+    lines: tuple[Line, ...] = (
         Line(1, 16, 2, 1, 3, True, nn.ReLU),
         Line(1, 24, 2, 72 / 16, 3, False, nn.ReLU),
         Line(1, 24, 1, 88 / 24, 3, False, nn.ReLU),
@@ -246,18 +238,16 @@ class MobileNetV3Small(MobileNetV3):
     )
 
 
-class MobileNetV3LargeMinimal(MobileNetV3):
+class MobileNetV3LargeMinimal(MobileNetV3Large):
     """MobileNetV3-Large without squeeze-and-excite, hard-swish and 5 × 5 filters."""
 
-    last, features = 960, 1280
     activation = nn.ReLU
     lines = tuple(Line(n, c, s, t) for n, c, s, t, *_ in MobileNetV3Large.lines)
 
 
-class MobileNetV3SmallMinimal(MobileNetV3):
+class MobileNetV3SmallMinimal(MobileNetV3Small):
     """MobileNetV3-Small without squeeze-and-excite, hard-swish and 5 × 5 filters."""
 
-    last, features = 576, 1024
     activation = nn.ReLU
     lines = tuple(Line(n, c, s, t) for n, c, s, t, *_ in MobileNetV3Small.lines)
 
@@ -279,7 +269,7 @@ class MobileNetConfig:
         ),
     )
     depth_mult: float = knob(
-        1.0, "Depth multiplier of the repeated blocks", axis="depth", ge=0.25, le=3.0, step=0.05
+        1.0, "Depth multiplier of the repeated blocks", axis="depth", ge=0.25, le=2.0, step=0.05
     )
     width_mult: float = knob(
         1.0, "Width multiplier α of every layer", axis="width", ge=0.25, le=2.0, step=0.05
@@ -319,9 +309,9 @@ def example(config: MobileNetConfig, batch: int) -> tuple[Tensor, ...]:
     return (torch.randn(batch, config.in_channels, config.image_size, config.image_size),)
 
 
-V1 = "the layers of Table 1 (V1), as timm mobilenetv1"
-V2 = "torchvision mobilenet_v2, documentation or width_mult"
-V3 = "official code (last layer never thinned), as timm mobilenetv3"
+COUNT_V1 = "Howard et al. 2017, Table 1; timm mobilenetv1"
+COUNT_V2 = "torchvision, mobilenet_v2(width_mult)"
+COUNT_V3 = "official code; timm tf_mobilenetv3"
 
 
 def v1(width_mult: float) -> MobileNetConfig:
@@ -341,25 +331,25 @@ def v3(version: type[MobileNetV3], width_mult: float = 1.0) -> MobileNetConfig:
 
 # fmt: off
 PRESETS = (
-    Preset("MobileNetV2 1.0", v2(1.0), 3_504_872, V2),
-    Preset("MobileNetV2 0.35", v2(0.35), 1_677_128, V2),
-    Preset("MobileNetV2 0.5", v2(0.5), 1_968_680, V2),
-    Preset("MobileNetV2 0.75", v2(0.75), 2_636_424, V2),
-    Preset("MobileNetV2 1.3", v2(1.3), 5_386_792, V2),
-    Preset("MobileNetV2 1.4", v2(1.4), 6_108_776, V2),
-    Preset("MobileNetV1 1.0", v1(1.0), 4_231_976, V1),
-    Preset("MobileNetV1 0.25", v1(0.25), 470_072, V1),
-    Preset("MobileNetV1 0.5", v1(0.5), 1_331_592, V1),
-    Preset("MobileNetV1 0.75", v1(0.75), 2_585_560, V1),
-    Preset("MobileNetV1 1.25", v1(1.25), 6_270_840, V1),
-    Preset("MobileNetV3-Large 1.0", v3(MobileNetV3Large), 5_483_032, V3),
-    Preset("MobileNetV3-Large 0.75", v3(MobileNetV3Large, 0.75), 3_993_528, V3),
-    Preset("MobileNetV3-Large 1.25", v3(MobileNetV3Large, 1.25), 7_551_976, V3),
-    Preset("MobileNetV3-Large minimalistic", v3(MobileNetV3LargeMinimal), 3_924_288, V3),
-    Preset("MobileNetV3-Small 1.0", v3(MobileNetV3Small), 2_542_856, V3),
-    Preset("MobileNetV3-Small 0.75", v3(MobileNetV3Small, 0.75), 2_041_872, V3),
-    Preset("MobileNetV3-Small 1.25", v3(MobileNetV3Small, 1.25), 3_205_384, V3),
-    Preset("MobileNetV3-Small minimalistic", v3(MobileNetV3SmallMinimal), 2_044_736, V3),
+    Preset("MobileNetV2 1.0", v2(1.0), 3_504_872, COUNT_V2),
+    Preset("MobileNetV2 0.35", v2(0.35), 1_677_128, COUNT_V2),
+    Preset("MobileNetV2 0.5", v2(0.5), 1_968_680, COUNT_V2),
+    Preset("MobileNetV2 0.75", v2(0.75), 2_636_424, COUNT_V2),
+    Preset("MobileNetV2 1.3", v2(1.3), 5_386_792, COUNT_V2),
+    Preset("MobileNetV2 1.4", v2(1.4), 6_108_776, COUNT_V2),
+    Preset("MobileNetV1 1.0", v1(1.0), 4_231_976, COUNT_V1),
+    Preset("MobileNetV1 0.25", v1(0.25), 470_072, COUNT_V1),
+    Preset("MobileNetV1 0.5", v1(0.5), 1_331_592, COUNT_V1),
+    Preset("MobileNetV1 0.75", v1(0.75), 2_585_560, COUNT_V1),
+    Preset("MobileNetV1 1.25", v1(1.25), 6_270_840, COUNT_V1),
+    Preset("MobileNetV3-Large 1.0", v3(MobileNetV3Large), 5_483_032, COUNT_V3),
+    Preset("MobileNetV3-Large 0.75", v3(MobileNetV3Large, 0.75), 3_993_528, COUNT_V3),
+    Preset("MobileNetV3-Large 1.25", v3(MobileNetV3Large, 1.25), 7_551_976, COUNT_V3),
+    Preset("MobileNetV3-Large minimalistic", v3(MobileNetV3LargeMinimal), 3_924_288, COUNT_V3),
+    Preset("MobileNetV3-Small 1.0", v3(MobileNetV3Small), 2_542_856, COUNT_V3),
+    Preset("MobileNetV3-Small 0.75", v3(MobileNetV3Small, 0.75), 2_041_872, COUNT_V3),
+    Preset("MobileNetV3-Small 1.25", v3(MobileNetV3Small, 1.25), 3_205_384, COUNT_V3),
+    Preset("MobileNetV3-Small minimalistic", v3(MobileNetV3SmallMinimal), 2_044_736, COUNT_V3),
 )
 # fmt: on
 
