@@ -48,7 +48,7 @@ from studio.family import Family, Guide, Preset, Result
 from studio.knobs import knob
 
 # Table 1: #1×1, #3×3 reduce, #3×3, #5×5 reduce, #5×5, pool proj of each module, at c = 64.
-TABLE_1 = {
+INCEPTION_WIDTHS = {
     "3a": (64, 96, 128, 16, 32, 32),
     "3b": (128, 128, 192, 32, 96, 64),
     "4a": (192, 96, 208, 16, 48, 64),
@@ -236,7 +236,7 @@ class GoogLeNet(nn.Module):
         c, conv = config.base_channels, (config.bias, config.norm)
 
         def stage(in_channels: int, *names: str) -> InceptionStage:
-            rows = [[width * c // 64 for width in TABLE_1[name]] for name in names]
+            rows = [[width * c // 64 for width in INCEPTION_WIDTHS[name]] for name in names]
             return InceptionStage(in_channels, rows, config.branch_kernel, *conv)
 
         middle = [("4b", "4c", "4d")[min(i, 2)] for i in range(config.depth - 2)]
