@@ -222,7 +222,7 @@ FAMILY = Family(
         tasks=("classification",),
         data="medium",
         use_when="features for style transfer or a perceptual loss are wanted, or a plain baseline",
-        avoid_when="parameters, memory or time count: ResNet-34 does as well at a sixth of the size",
+        avoid_when="parameters, memory or time count: ResNet-34 is as good at a sixth of the size",
         strengths=(
             "the plainest deep network: one kind of layer, nothing to tune",
             "its feature maps follow human judgement of likeness unusually well",
