@@ -35,23 +35,29 @@ class FeaturePyramid(nn.Module):
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
         sums = [lateral(c) for lateral, c in zip(self.lateral, maps, strict=True)]
         for i in reversed(range(len(sums) - 1)):
-            above = F.interpolate(sums[i + 1], size=sums[i].shape[2:])
+            above = F.interpolate(sums[i + 1], size=sums[i].shape[2:])  # (B, D, h, w)
             sums[i] = sums[i] + above
         levels = [smooth(x) for smooth, x in zip(self.smooth, sums, strict=True)]
         return [*levels, self.extra(levels[-1])]
 
 
-def anchors_on(level: Tensor, height: int, width: int, size: int) -> Tensor:
-    """Three boxes of size² pixels for each pixel of a level of a height × width image.
+class Anchors(nn.Module):
+    """Three boxes of about `size`² pixels around each pixel of a level of a height × width image.
 
-    They are twice as wide as high, square, and twice as high as wide, rounded to whole pixels.
-    (B, D, h, w) -> (3·h·w, 4), pixel by pixel.
+    Twice as wide as high, square, and twice as high as wide, each side rounded to whole pixels
+    (Ren et al. 2015, section 3.1.1). (B, D, h, w) -> (3·h·w, 4), pixel by pixel.
     """
-    h, w = level.shape[2:]
-    sides = [(round(size / r**0.5 / 2), round(size * r**0.5 / 2)) for r in (0.5, 1.0, 2.0)]
-    cells = torch.tensor([(-x, -y, x, y) for x, y in sides], device=level.device)  # (3, 4)
-    x = torch.arange(w, device=level.device) * (width // w)
-    y = torch.arange(h, device=level.device) * (height // h)
-    centres = torch.stack((x.expand(h, w), y.unsqueeze(1).expand(h, w)), dim=2)  # (h, w, 2)
-    boxes = centres.repeat(1, 1, 2).unsqueeze(2) + cells  # (h, w, 3, 4)
-    return boxes.flatten(0, 2).to(level.dtype)
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        sides = [(round(size / r**0.5 / 2), round(size * r**0.5 / 2)) for r in (0.5, 1.0, 2.0)]
+        self.shapes = tuple((-x, -y, x, y) for x, y in sides)
+
+    def forward(self, level: Tensor, height: int, width: int) -> Tensor:
+        h, w = level.shape[2:]
+        x = torch.arange(w, device=level.device) * (width // w)  # (w,)
+        y = torch.arange(h, device=level.device) * (height // h)  # (h,)
+        places = torch.stack((x.expand(h, w), y.unsqueeze(1).expand(h, w)), dim=2)  # (h, w, 2)
+        shapes = torch.tensor(self.shapes, device=level.device)  # (3, 4)
+        boxes = places.repeat(1, 1, 2).unsqueeze(2) + shapes  # (h, w, 3, 4)
+        return boxes.flatten(0, 2).to(level.dtype)  # (3*h*w, 4)

@@ -226,7 +226,7 @@ class DETR(nn.Module):
         """
         x = self.input_proj(self.backbone(images)[5])  # (B, D, h, w)
         position = self.position(x)  # (N, D)
-        x = x.flatten(2).transpose(1, 2)  # (B, N, D)
+        x = x.flatten(2).transpose(1, 2).contiguous()  # (B, N, D)
         for encoder in self.encoder:
             x = encoder(x, position)  # (B, N, D)
         queries = self.queries.weight  # (Q, D)

@@ -45,7 +45,7 @@ from studio.blocks.backbone import ResNetBackbone
 from studio.blocks.boxes import clipped, decoded, duplicates, nms, rows
 from studio.blocks.conv import ConvNormAct
 from studio.blocks.norm import FrozenBatchNorm, GroupNorm
-from studio.blocks.pyramid import FeaturePyramid, anchors_on
+from studio.blocks.pyramid import Anchors, FeaturePyramid
 from studio.blocks.roi import RoIAlign
 from studio.family import Family, Guide, Preset, Result
 from studio.knobs import knob
@@ -145,21 +145,22 @@ class RegionProposalNetwork(nn.Module):
         super().__init__()
         self.num_proposals = num_proposals
         self.head = ProposalHead(channels, depth)
+        self.anchors = nn.ModuleList(Anchors(size) for size in ANCHOR_SIZES)
         self.best = LevelProposals(num_proposals)
 
     def forward(
         self, levels: Sequence[Tensor], height: int, width: int
     ) -> tuple[Tensor, Tensor, Tensor]:
-        answers, found = [], []
-        for level, size in zip(levels, ANCHOR_SIZES, strict=True):
-            objectness, deltas = self.head(level)
-            anchors = anchors_on(level, height, width, size)
-            answers.append((objectness, deltas))
-            found.append(self.best(objectness.detach(), deltas.detach(), anchors, height, width))
-        scores, boxes = (torch.cat(part, dim=1) for part in zip(*found, strict=True))
-        index = scores.topk(min(self.num_proposals, scores.shape[1]), dim=1).indices
-        objectness, deltas = (torch.cat(part, dim=1) for part in zip(*answers, strict=True))
-        return objectness, deltas, rows(boxes, index)
+        answers, found = [self.head(level) for level in levels], []
+        for level, anchors, (objectness, deltas) in zip(levels, self.anchors, answers, strict=True):
+            boxes = anchors(level, height, width)  # (a, 4)
+            found.append(self.best(objectness.detach(), deltas.detach(), boxes, height, width))
+        scores = torch.cat([best[0] for best in found], dim=1)
+        boxes = torch.cat([best[1] for best in found], dim=1)  # (B, R', 4)
+        index = scores.topk(min(self.num_proposals, scores.shape[1]), dim=1).indices  # (B, R)
+        every_objectness = torch.cat([answer[0] for answer in answers], dim=1)  # (B, A)
+        every_delta = torch.cat([answer[1] for answer in answers], dim=1)  # (B, A, 4)
+        return every_objectness, every_delta, rows(boxes, index)
 
 
 class BoxHead(nn.Module):

@@ -17,8 +17,8 @@ end of the queue, and the first $N$ = `num_detections` get a mask. All of that h
 whatever is in the image; `postprocess` then drops what is unlikely.
 
 **What to watch.** The mask head costs as much for one detection as 37 proposals cost the box head:
-for 100 detections nearly half of what backbone, pyramid and proposal head cost together. At inference one could mask
-only what is likely; a traced network masks all $N$.
+for 100 detections nearly half of what backbone, pyramid and proposal head cost together. A network
+that is run step by step could mask only what is likely; a traced one masks all $N$.
 
 Shapes: B batch, C channels, H W image, c channels of a map, h w its size, D fpn_channels, A anchors
 of all levels, R num_proposals, N num_detections, S side of the bins, K num_classes, M boxes of all
@@ -103,15 +103,17 @@ class Detections(nn.Module):
     def forward(
         self, logits: Tensor, deltas: Tensor, proposals: Tensor, height: int, width: int
     ) -> tuple[Tensor, Tensor, Tensor]:
-        scores, labels = logits.softmax(dim=2)[..., 1:].max(dim=2)
-        scores, order = scores.sort(dim=1, descending=True)
-        labels = labels.gather(1, order) + 1
-        chosen = labels[..., None, None].expand(-1, -1, 1, 4)
-        deltas = rows(deltas.flatten(2), order).view(deltas.shape).gather(2, chosen).squeeze(2)
-        boxes = clipped(decoded(deltas, rows(proposals, order), BOX_SCALE), height, width)
+        scores, labels = logits.softmax(dim=2)[..., 1:].max(dim=2)  # 2 × (B, R)
+        scores, order = scores.sort(dim=1, descending=True)  # 2 × (B, R)
+        labels = labels.gather(1, order) + 1  # (B, R)
+        deltas = rows(deltas.flatten(2), order).view(deltas.shape)  # (B, R, K, 4)
+        chosen = labels[..., None, None].expand(-1, -1, 1, 4)  # (B, R, 1, 4)
+        deltas = deltas.gather(2, chosen).squeeze(2)  # (B, R, 4)
+        boxes = decoded(deltas, rows(proposals, order), BOX_SCALE)  # (B, R, 4)
+        boxes = clipped(boxes, height, width)
         apart = boxes + labels.unsqueeze(2) * 2 * max(height, width)  # classes do not overlap
         scores = torch.where(duplicates(apart, 0.5), scores - 1, scores)
-        scores, best = scores.topk(min(self.num_detections, scores.shape[1]), dim=1)
+        scores, best = scores.topk(min(self.num_detections, scores.shape[1]), dim=1)  # 2 × (B, N)
         return scores, labels.gather(1, best), rows(boxes, best)
 
 

@@ -25,6 +25,8 @@ def step(design: Design) -> None:
     assert all(output.isfinite().all() for output in outputs)
     sum(output.square().mean() for output in outputs).backward()
     for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue  # frozen, as in DETR's first stages
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
 
