@@ -19,7 +19,7 @@ every pixel see every other. The skips do not only join the levels: *each* block
 the map of a block on the way down.
 
 **What to watch.** One image costs a thousand forward passes, so the MACs of one pass matter more
-than anywhere else (better samplers need 20 to 50). MACs grow with $HW$ and nearly all lie in the
+than anywhere else (better samplers need 20 to 50). MACs grow with $HW$ and most of them lie in the
 upper levels; the parameters lie in the lower ones. Attention pays $N^2$ for $N = HW$ pixels: at
 $64 \times 64$ it is 256 times as dear as at $16 \times 16$.
 

@@ -13,7 +13,7 @@ other. $G$ starts from a map of $4 \times 4$ and doubles it with transposed conv
 channels halve; $D$ halves the image with strided convolutions while the channels double. No
 pooling, no dense hidden layers; BatchNorm everywhere but at the image and at the score; ReLU in
 $G$, leaky ReLU in $D$, and tanh for pixels in $[-1, 1]$. A kernel of 4 with a stride of 2 covers
-each pixel equally often, which keeps the checkerboard away.
+each pixel equally often, which helps against checkerboards.
 
 **What to watch.** Each further level doubles the side of the image and the width of the narrowest
 map, so that parameters grow fourfold. Only balance trains: a $D$ that is far ahead leaves $G$
@@ -218,7 +218,7 @@ FAMILY = Family(
         avoid_when="all of the data's variety must be covered, or training has to be steady: "
         "take a diffusion model",
         strengths=(
-            "one forward pass draws an image: thousands a second",
+            "one forward pass draws an image, where diffusion takes dozens",
             "sharp images, since a blurred one is easy to tell",
             "the discriminator's features serve a classifier without labels (section 5)",
         ),
