@@ -37,7 +37,8 @@ class LearnedPosition(nn.Module):
 
     def __init__(self, seq_len: int, embed_dim: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(seq_len, embed_dim) * 0.02)
+        self.weight = nn.Parameter(torch.empty(seq_len, embed_dim))
+        nn.init.normal_(self.weight, std=0.02)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.weight[: x.shape[1]]
