@@ -211,7 +211,7 @@ def example(config: EfficientNetConfig, batch: int) -> tuple[Tensor, ...]:
     return (torch.randn(batch, config.in_channels, config.resolution, config.resolution),)
 
 
-def scaled(
+def compound(
     width_mult: float,
     depth_mult: float,
     image_size: int,
@@ -232,16 +232,16 @@ TORCHVISION = "torchvision, documentation of "
 
 # fmt: off
 PRESETS = (
-    Preset("EfficientNet-B0", scaled(1.0, 1.0, 224, 0.2), 5_288_548, TORCHVISION + "efficientnet_b0"),  # noqa: E501
-    Preset("EfficientNet-B1", scaled(1.0, 1.1, 240, 0.2), 7_794_184, TORCHVISION + "efficientnet_b1"),  # noqa: E501
-    Preset("EfficientNet-B2", scaled(1.1, 1.2, 260, 0.3), 9_109_994, TORCHVISION + "efficientnet_b2"),  # noqa: E501
-    Preset("EfficientNet-B3", scaled(1.2, 1.4, 300, 0.3), 12_233_232, TORCHVISION + "efficientnet_b3"),  # noqa: E501
-    Preset("EfficientNet-B4", scaled(1.4, 1.8, 380, 0.4), 19_341_616, TORCHVISION + "efficientnet_b4"),  # noqa: E501
-    Preset("EfficientNet-B5", scaled(1.6, 2.2, 456, 0.4, SlowBatchNorm), 30_389_784, TORCHVISION + "efficientnet_b5"),  # noqa: E501
-    Preset("EfficientNet-B6", scaled(1.8, 2.6, 528, 0.5, SlowBatchNorm), 43_040_704, TORCHVISION + "efficientnet_b6"),  # noqa: E501
-    Preset("EfficientNet-B7", scaled(2.0, 3.1, 600, 0.5, SlowBatchNorm), 66_347_960, TORCHVISION + "efficientnet_b7"),  # noqa: E501
-    Preset("EfficientNet-B8", scaled(2.2, 3.6, 672, 0.5, SlowBatchNorm), 87_413_142, "timm tf_efficientnet_b8"),  # noqa: E501
-    Preset("EfficientNet-L2", scaled(4.3, 5.3, 800, 0.5, SlowBatchNorm), 480_309_308, "timm tf_efficientnet_l2"),  # noqa: E501
+    Preset("EfficientNet-B0", compound(1.0, 1.0, 224, 0.2), 5_288_548, TORCHVISION + "efficientnet_b0"),  # noqa: E501
+    Preset("EfficientNet-B1", compound(1.0, 1.1, 240, 0.2), 7_794_184, TORCHVISION + "efficientnet_b1"),  # noqa: E501
+    Preset("EfficientNet-B2", compound(1.1, 1.2, 260, 0.3), 9_109_994, TORCHVISION + "efficientnet_b2"),  # noqa: E501
+    Preset("EfficientNet-B3", compound(1.2, 1.4, 300, 0.3), 12_233_232, TORCHVISION + "efficientnet_b3"),  # noqa: E501
+    Preset("EfficientNet-B4", compound(1.4, 1.8, 380, 0.4), 19_341_616, TORCHVISION + "efficientnet_b4"),  # noqa: E501
+    Preset("EfficientNet-B5", compound(1.6, 2.2, 456, 0.4, SlowBatchNorm), 30_389_784, TORCHVISION + "efficientnet_b5"),  # noqa: E501
+    Preset("EfficientNet-B6", compound(1.8, 2.6, 528, 0.5, SlowBatchNorm), 43_040_704, TORCHVISION + "efficientnet_b6"),  # noqa: E501
+    Preset("EfficientNet-B7", compound(2.0, 3.1, 600, 0.5, SlowBatchNorm), 66_347_960, TORCHVISION + "efficientnet_b7"),  # noqa: E501
+    Preset("EfficientNet-B8", compound(2.2, 3.6, 672, 0.5, SlowBatchNorm), 87_413_142, "timm tf_efficientnet_b8"),  # noqa: E501
+    Preset("EfficientNet-L2", compound(4.3, 5.3, 800, 0.5, SlowBatchNorm), 480_309_308, "timm tf_efficientnet_l2"),  # noqa: E501
 )
 # fmt: on
 
