@@ -38,6 +38,7 @@ Official code: https://github.com/google-research/text-to-text-transfer-transfor
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import torch
@@ -133,9 +134,13 @@ def bucket(offset: Tensor, num_buckets: int, causal: bool, max_distance: int = 1
 
 
 class RelativePosition(nn.Module):
-    """The number that each head adds to the score of each two tokens: (1, h, T, T), T up to L."""
+    """What each head adds to the score of each two of T tokens: (1, h, T, T), T up to max_len.
+
+    A causal one adds −∞ where a token would look at one that comes after it.
+    """
 
     buckets: Tensor
+    mask: Tensor | None
 
     def __init__(
         self, num_buckets: int, num_heads: int, max_len: int, causal: bool, std: float
@@ -144,12 +149,15 @@ class RelativePosition(nn.Module):
         self.weight = nn.Parameter(torch.randn(num_buckets, num_heads) * std)
         place = torch.arange(max_len)
         buckets = bucket(place - place.unsqueeze(1), num_buckets, causal)  # of query i, key j
-        # A constant: it moves to the device with the model, but no checkpoint needs it.
+        mask = torch.full((max_len, max_len), -math.inf).triu(1) if causal else None
+        # Constants: they move to the device with the model, but no checkpoint needs them.
         self.register_buffer("buckets", buckets, persistent=False)
+        self.register_buffer("mask", mask, persistent=False)
 
     def forward(self, length: int) -> Tensor:
         bias = F.embedding(self.buckets[:length, :length], self.weight)  # (T, T, h)
-        return bias.permute(2, 0, 1).unsqueeze(0)  # (1, h, T, T)
+        bias = bias.permute(2, 0, 1).unsqueeze(0)  # (1, h, T, T)
+        return bias if self.mask is None else bias + self.mask[:length, :length]
 
 
 class T5Attention(nn.Module):
@@ -227,20 +235,20 @@ class T5DecoderBlock(nn.Module):
         self.norm3 = RMSNorm(embed_dim)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, memory: Tensor, bias: Tensor) -> Tensor:
+    def forward(self, x: Tensor, bias: Tensor, memory: Tensor) -> Tensor:
         y = self.norm1(x)
         x = x + self.dropout(self.attention(y, y, bias))
         x = x + self.dropout(self.cross_attention(self.norm2(x), memory))
         return x + self.dropout(self.feed_forward(self.norm3(x)))
 
 
-class T5Encoder(nn.Module):
-    """Tokens (B, N) to what the decoder looks at (B, N, D)."""
+class T5Stack(nn.Module):
+    """Tokens (B, T) to features (B, T, D); a decoder's looks at the encoder's output (B, N, D)."""
 
     def __init__(
         self,
         embed_tokens: nn.Embedding,
-        blocks: list[T5EncoderBlock],
+        blocks: Iterable[nn.Module],
         embed_dim: int,
         dropout: float,
     ) -> None:
@@ -250,42 +258,12 @@ class T5Encoder(nn.Module):
         self.final_norm = RMSNorm(embed_dim)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        bias = self.blocks[0].get_submodule("attention.position")(tokens.shape[1])  # (1, h, N, N)
-        x = self.dropout(self.embed_tokens(tokens))  # (B, N, D)
-        for block in self.blocks:
-            x = block(x, bias)
-        return self.dropout(self.final_norm(x))
-
-
-class T5Decoder(nn.Module):
-    """Tokens written so far (B, T), and the encoder's output (B, N, D), to features (B, T, D)."""
-
-    mask: Tensor
-
-    def __init__(
-        self,
-        embed_tokens: nn.Embedding,
-        blocks: list[T5DecoderBlock],
-        embed_dim: int,
-        dropout: float,
-        max_len: int,
-    ) -> None:
-        super().__init__()
-        self.embed_tokens = embed_tokens
-        self.blocks = nn.ModuleList(blocks)
-        self.final_norm = RMSNorm(embed_dim)
-        self.dropout = nn.Dropout(dropout)
-        mask = torch.full((max_len, max_len), -math.inf).triu(1)  # no look at what comes later
-        self.register_buffer("mask", mask, persistent=False)
-
-    def forward(self, tokens: Tensor, memory: Tensor) -> Tensor:
-        T = tokens.shape[1]
-        bias = self.blocks[0].get_submodule("attention.position")(T)  # (1, h, T, T)
-        bias = bias + self.mask[:T, :T]
+    def forward(self, tokens: Tensor, *memory: Tensor) -> Tensor:
+        position = self.blocks[0].get_submodule("attention.position")
+        bias = position(tokens.shape[1])  # (1, h, T, T)
         x = self.dropout(self.embed_tokens(tokens))  # (B, T, D)
         for block in self.blocks:
-            x = block(x, memory, bias)
+            x = block(x, bias, *memory)
         return self.dropout(self.final_norm(x))
 
 
@@ -306,17 +284,18 @@ class T5(nn.Module):
             return config.feed_forward(D, config.mlp_dim, dropout)
 
         N, T = config.seq_len, config.target_len
-        encoder = [
+        encoder = (
             T5EncoderBlock(attention(0 if i else N), feed_forward(), D, dropout)
             for i in range(config.depth)
-        ]
-        decoder = [
+        )
+        decoder = (
             T5DecoderBlock(attention(0 if i else T, True), attention(), feed_forward(), D, dropout)
             for i in range(config.decoder_depth)
-        ]
+        )
         self.shared = nn.Embedding(config.vocab_size, D)
-        self.encoder = T5Encoder(self.shared, encoder, D, dropout)
-        self.decoder = T5Decoder(self.shared, decoder, D, dropout, T)
+        self.encoder = T5Stack(self.shared, encoder, D, dropout)
+        self.decoder = T5Stack(self.shared, decoder, D, dropout)
+        self.target_len = T
         self.lm_head = scaled_linear(D, config.vocab_size, D**-0.5)
         if config.tied_head:
             self.lm_head.weight = self.shared.weight
@@ -336,11 +315,12 @@ class T5(nn.Module):
     def generate(self, source: Tensor, max_new_tokens: int, start: int = 0, end: int = 1) -> Tensor:
         """The likeliest token, again and again: (B, N) to (B, at most max_new_tokens).
 
-        It begins after `start` (T5 uses its padding token) and stops when every row has its `end`.
+        It begins after `start` (T5 uses its padding token) and stops when every row has its `end`;
+        no more tokens than target_len.
         """
         memory = self.encoder(source)
         target = torch.full_like(source[:, :1], start)
-        for _ in range(min(max_new_tokens, self.decoder.mask.shape[0])):
+        for _ in range(min(max_new_tokens, self.target_len)):
             chosen = self.decode(target, memory)[:, -1:].argmax(dim=-1)
             target = torch.cat((target, chosen), dim=1)
             if (target == end).any(dim=1).all():
