@@ -369,7 +369,7 @@ FAMILY = Family(
         use_when="the model must fit a phone, a camera or a microcontroller, and answer at once",
         avoid_when="accuracy counts more than milliseconds, or a large GPU does the work",
         strengths=(
-            "a usable ImageNet classifier in a few million parameters and a few hundred million MACs",
+            "a usable classifier in a few million parameters and a few hundred million MACs",
             "two dials, width and resolution, trade accuracy for speed without a new design",
             "a light backbone for detection (SSDLite) and segmentation (LR-ASPP, DeepLab)",
         ),
