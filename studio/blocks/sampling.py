@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def sample_tokens(
     model: nn.Module, tokens: Tensor, steps: int, context: int, temperature: float, top_k: int
 ) -> Tensor:
