@@ -23,7 +23,7 @@ $W_o(\mathrm{GELU}(W_0x) \odot W_1x)$, and gives the output a matrix of its own,
 **What to watch.** The heads need not add up to the width: T5-11B has 128 heads of 128 on a width of
 1,024, and a hidden layer 64 times as wide as a token, because wide layers run well on accelerators.
 The vocabulary weighs: a quarter of T5-small is its embedding, and five sixths of mT5-small are its
-two matrices. ByT5 reads bytes, needs none, and spends what it saves on a deep encoder.
+two matrices. ByT5 reads bytes, needs hardly any, and spends what it saves on a deep encoder.
 
 Shapes: B batch, N source tokens (seq_len), T target tokens (target_len), S keys attended to,
 D embed_dim, h heads, d head_dim, M mlp_dim, V vocab_size.

@@ -165,6 +165,7 @@ class Transformer(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         D, V = config.embed_dim, config.vocab_size
+        self.target_len = config.target_len
         layer = (D, config.num_heads, int(D * config.mlp_ratio), config.residual, config.dropout)
         norm = LayerNorm if config.final_norm else nn.Identity
         self.source_embed = ScaledEmbedding(V, D)
@@ -209,7 +210,7 @@ class Transformer(nn.Module):
         """
         memory = self.encode(source)
         target = torch.full_like(source[:, :1], start)
-        for _ in range(min(max_new_tokens, self.target_position.table.shape[0])):
+        for _ in range(min(max_new_tokens, self.target_len)):
             chosen = self.decode(target, memory)[:, -1:].argmax(dim=-1)
             target = torch.cat((target, chosen), dim=1)
             if (target[:, 1:] == end).any(dim=1).all():
