@@ -48,16 +48,18 @@ class Anchors(nn.Module):
     (Ren et al. 2015, section 3.1.1). (B, D, h, w) -> (3·h·w, 4), pixel by pixel.
     """
 
+    shapes: Tensor
+
     def __init__(self, size: int) -> None:
         super().__init__()
         sides = [(round(size / r**0.5 / 2), round(size * r**0.5 / 2)) for r in (0.5, 1.0, 2.0)]
-        self.shapes = tuple((-x, -y, x, y) for x, y in sides)
+        shapes = torch.tensor([(-x, -y, x, y) for x, y in sides], dtype=torch.float32)
+        self.register_buffer("shapes", shapes, persistent=False)
 
     def forward(self, level: Tensor, height: int, width: int) -> Tensor:
         h, w = level.shape[2:]
-        x = torch.arange(w, device=level.device) * (width // w)  # (w,)
-        y = torch.arange(h, device=level.device) * (height // h)  # (h,)
-        places = torch.stack((x.expand(h, w), y.unsqueeze(1).expand(h, w)), dim=2)  # (h, w, 2)
-        shapes = torch.tensor(self.shapes, device=level.device)  # (3, 4)
-        boxes = places.repeat(1, 1, 2).unsqueeze(2) + shapes  # (h, w, 3, 4)
-        return boxes.flatten(0, 2).to(level.dtype)  # (3*h*w, 4)
+        ones = torch.ones_like(level[0, 0])  # (h, w)
+        x = (ones.cumsum(dim=1) - 1) * (width // w)  # (h, w)
+        y = (ones.cumsum(dim=0) - 1) * (height // h)  # (h, w)
+        boxes = torch.stack((x, y, x, y), dim=2).unsqueeze(2) + self.shapes  # (h, w, 3, 4)
+        return boxes.flatten(0, 2)  # (3*h*w, 4)

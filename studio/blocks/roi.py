@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
@@ -18,9 +19,13 @@ class RoIAlign(nn.Module):
     P2 ... P5, (B, D, h, w) each, and boxes (B, R, 4) in pixels of the image -> (B·R, D, S, S).
     """
 
+    sample: Tensor
+
     def __init__(self, size: int) -> None:
         super().__init__()
         self.size = size
+        # Where the samples of a side are, in bins: a quarter and three quarters into each.
+        self.register_buffer("sample", (torch.arange(2 * size) + 0.5) / 2, persistent=False)
 
     def forward(self, levels: Sequence[Tensor], boxes: Tensor) -> Tensor:
         B, R, S = *boxes.shape[:2], self.size
@@ -29,12 +34,12 @@ class RoIAlign(nn.Module):
         table = table.transpose(1, 2).reshape(B * P, D)  # (B*P, D)
 
         level = level_of(boxes, len(levels))  # (B, R)
-        shapes = torch.tensor([p.shape[2:] for p in levels], device=boxes.device)  # (levels, 2)
-        ends = shapes.prod(dim=1).cumsum(dim=0)  # (levels,)
-        first = (ends - shapes.prod(dim=1))[level]  # (B, R)
-        first = first + P * torch.arange(B, device=boxes.device).unsqueeze(1)  # (B, R)
-        height, width = shapes[level].unbind(dim=2)  # 2 × (B, R)
-
+        sizes = [tuple(p.shape[2:]) for p in levels]
+        starts = accumulate((h * w for h, w in sizes[:-1]), initial=0)
+        extents = [(start, *size) for start, size in zip(starts, sizes, strict=True)]
+        extent = torch.tensor(extents, device=boxes.device)[level]  # (B, R, 3)
+        first, height, width = extent.unbind(dim=2)  # 3 × (B, R)
+        first = first + P * (torch.ones_like(level[:, :1]).cumsum(dim=0) - 1)  # (B, R)
         x1, y1, x2, y2 = (boxes / (4.0 * 2.0**level).unsqueeze(2)).unbind(dim=2)  # 4 × (B, R)
         y, y_weight = self.taps(y1, y2, height)  # 2 × (B, R, S, 4)
         x, x_weight = self.taps(x1, x2, width)  # 2 × (B, R, S, 4)
@@ -53,15 +58,14 @@ class RoIAlign(nn.Module):
         counts nothing. (B, R) each -> pixels and weights, (B, R, S, 4) each.
         """
         bin_size = (end - start).clamp(min=1).unsqueeze(2) / self.size
-        sample = (torch.arange(2 * self.size, device=start.device) + 0.5) / 2
-        at = start.unsqueeze(2) + bin_size * sample  # (B, R, 2*S)
-        last = size.unsqueeze(2) - 1
+        at = start.unsqueeze(2) + bin_size * self.sample  # (B, R, 2*S)
+        last = (size.unsqueeze(2) - 1).to(at.dtype)
         inside = (at >= -1) & (at <= last + 1)
-        at = torch.minimum(at.clamp(min=0), last.to(at.dtype))
+        at = torch.minimum(at.clamp(min=0), last)
         low = at.floor()
         part = at - low
         weight = torch.stack((1 - part, part), dim=3) * inside.unsqueeze(3) / 2
-        pixel = torch.stack((low, torch.minimum(low + 1, last.to(at.dtype))), dim=3).long()
+        pixel = torch.stack((low, torch.minimum(low + 1, last)), dim=3).long()
         shape = (*start.shape, self.size, 4)
         return pixel.view(shape), weight.view(shape)
 

@@ -83,20 +83,24 @@ class SinePosition(nn.Module):
     Both run from 0 to 2π over the map, whatever its size (appendix A.4). (B, D, h, w) -> (N, D).
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        h, w = x.shape[2:]
-        half = x.shape[1] // 2
-        power = torch.arange(0, half, 2, device=x.device) / half
-        period = 10000.0**power  # (half/2,)
-        y = self.waves(h, period).unsqueeze(1).expand(-1, w, -1)  # (h, w, half)
-        x = self.waves(w, period).unsqueeze(0).expand(h, -1, -1)  # (h, w, half)
-        return torch.cat((y, x), dim=2).flatten(0, 1)  # (N, 2*half)
+    period: Tensor
 
-    def waves(self, size: int, period: Tensor) -> Tensor:
-        """The D/2 features of every place 1 ... size along a side."""
-        place = torch.arange(1, size + 1, device=period.device) * (2 * math.pi / (size + 1e-6))
-        angle = place.unsqueeze(1) / period
-        return torch.stack((angle.sin(), angle.cos()), dim=2).flatten(1)
+    def __init__(self, embed_dim: int) -> None:
+        super().__init__()
+        half = embed_dim // 2
+        period = 10000.0 ** (torch.arange(0, half, 2) / half)
+        self.register_buffer("period", period, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        ones = torch.ones_like(x[0, 0])  # (h, w)
+        place = torch.cat((self.waves(ones, 0), self.waves(ones, 1)), dim=2)  # (h, w, D)
+        return place.flatten(0, 1)  # (N, D)
+
+    def waves(self, ones: Tensor, dim: int) -> Tensor:
+        """The D/2 features of each pixel's place along a side: (h, w) -> (h, w, D/2)."""
+        place = ones.cumsum(dim) * (2 * math.pi / (ones.shape[dim] + 1e-6))
+        angle = place.unsqueeze(2) / self.period
+        return torch.stack((angle.sin(), angle.cos()), dim=3).flatten(2)
 
 
 class DETRAttention(nn.Module):
@@ -203,7 +207,7 @@ class DETR(nn.Module):
             maps=(5,),
             output_stride=16 if config.dilation else 32,
         )
-        self.position = SinePosition()
+        self.position = SinePosition(D)
         self.queries = nn.Embedding(config.num_queries, D)
         self.input_proj = nn.Conv2d(32 * config.base_channels, D, 1)
         self.encoder = nn.ModuleList(DETREncoderLayer(*layer) for _ in range(config.encoder_depth))

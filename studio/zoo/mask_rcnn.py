@@ -67,7 +67,6 @@ class MaskRCNNConfig:
     rpn_depth: int = knob(1, "3 × 3 convolutions of the proposal head", ge=1, le=4)
     box_convs: int = knob(0, "3 × 3 convolutions of the box head", ge=0, le=8)
     box_layers: int = knob(2, "Fully connected layers of the box head", ge=1, le=4)
-    mask_convs: int = knob(4, "3 × 3 convolutions of the mask head", ge=1, le=8)
     norm: type[nn.Module] = knob(
         FrozenBatchNorm,
         "Normalisation of the backbone",
@@ -89,11 +88,11 @@ class MaskRCNNConfig:
 
 
 class Detections(nn.Module):
-    """The best N boxes, each of one class, best first.
+    """The best N boxes, each with its score and its class, best first.
 
-    Logits (B, R, K), deltas (B, R, K, 4), proposals (B, R, 4) and the image's size -> scores
-    (B, N), labels (B, N) and boxes (B, N, 4). Boxes that repeat a better one of their class go to
-    the end, with scores below zero.
+    Logits (B, R, K), deltas (B, R, K, 4), proposals (B, R, 4) and the image's size -> (B, N, 6):
+    x1, y1, x2, y2, score, class. Boxes that repeat a better one of their class go to the end, with
+    scores below zero.
     """
 
     def __init__(self, num_detections: int) -> None:
@@ -102,7 +101,7 @@ class Detections(nn.Module):
 
     def forward(
         self, logits: Tensor, deltas: Tensor, proposals: Tensor, height: int, width: int
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> Tensor:
         scores, labels = logits.softmax(dim=2)[..., 1:].max(dim=2)  # 2 × (B, R)
         scores, order = scores.sort(dim=1, descending=True)  # 2 × (B, R)
         labels = labels.gather(1, order) + 1  # (B, R)
@@ -113,23 +112,24 @@ class Detections(nn.Module):
         boxes = clipped(boxes, height, width)
         apart = boxes + labels.unsqueeze(2) * 2 * max(height, width)  # classes do not overlap
         scores = torch.where(duplicates(apart, 0.5), scores - 1, scores)
-        scores, best = scores.topk(min(self.num_detections, scores.shape[1]), dim=1)  # 2 × (B, N)
-        return scores, labels.gather(1, best), rows(boxes, best)
+        best = scores.topk(min(self.num_detections, scores.shape[1]), dim=1).indices  # (B, N)
+        found = torch.cat((boxes, scores.unsqueeze(2), labels.unsqueeze(2)), dim=2)  # (B, R, 6)
+        return rows(found, best)  # (B, N, 6)
 
 
 class MaskHead(nn.Module):
     """Which pixels of the box are the object's, for each class: (M, D, S, S) -> (M, K, 2·S, 2·S).
 
-    A small FCN: convolutions, one transposed to twice the size, and the classes (Figure 4).
+    A small FCN: four convolutions, one transposed to twice the size, the classes (Figure 4).
     """
 
-    def __init__(self, channels: int, convs: int, num_classes: int, norm: type[nn.Module]) -> None:
+    def __init__(self, channels: int, num_classes: int, norm: type[nn.Module]) -> None:
         super().__init__()
         bias = norm is nn.Identity
         self.convs = nn.Sequential(
             *(
                 ConvNormAct(channels, channels, 3, bias=bias, norm=norm, activation=nn.ReLU)
-                for _ in range(convs)
+                for _ in range(4)
             )
         )
         self.up = nn.ConvTranspose2d(channels, channels, 2, stride=2)
@@ -165,22 +165,22 @@ class MaskRCNN(nn.Module):
         )
         self.detections = Detections(config.num_detections)
         self.mask_align = RoIAlign(14)
-        self.mask_head = MaskHead(channels, config.mask_convs, config.num_classes, config.head_norm)
+        self.mask_head = MaskHead(channels, config.num_classes, config.head_norm)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Images (B, C, H, W) to what the losses and `postprocess` need.
 
         `objectness` (B, A) and `anchor_deltas` (B, A, 4) of all anchors; `proposals` (B, R, 4), and
-        for each of them `logits` (B, R, K) and `deltas` (B, R, K, 4); `boxes` (B, N, 4) of the
-        detections, and for each of them `masks` (B, N, K, 28, 28), as logits.
+        for each of them `logits` (B, R, K) and `deltas` (B, R, K, 4); `detections` (B, N, 6), and
+        for each of them `masks` (B, N, K, 28, 28), as logits.
         """
         H, W = images.shape[2:]
         levels = self.fpn(list(self.backbone(images).values()))
         objectness, anchor_deltas, proposals = self.rpn(levels, H, W)
         x = self.roi_align(levels[:4], proposals)  # (B*R, D, S, S)
         logits, deltas = (y.unflatten(0, proposals.shape[:2]) for y in self.box_head(x))
-        _, _, boxes = self.detections(logits.detach(), deltas.detach(), proposals, H, W)
-        x = self.mask_align(levels[:4], boxes)  # (B*N, D, S', S')
+        found = self.detections(logits.detach(), deltas.detach(), proposals, H, W)  # (B, N, 6)
+        x = self.mask_align(levels[:4], found[..., :4])  # (B*N, D, S', S')
         masks = self.mask_head(x)  # (B*N, K, 28, 28)
         return {
             "objectness": objectness,
@@ -188,25 +188,24 @@ class MaskRCNN(nn.Module):
             "proposals": proposals,
             "logits": logits,
             "deltas": deltas,
-            "boxes": boxes,
-            "masks": masks.unflatten(0, boxes.shape[:2]),
+            "detections": found,
+            "masks": masks.unflatten(0, found.shape[:2]),
         }
 
     def postprocess(
-        self, outputs: dict[str, Tensor], height: int, width: int
+        self, outputs: dict[str, Tensor]
     ) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
         """For each image, scores (n,), labels (n,), boxes (n, 4) and masks (n, 28, 28).
 
         Detections above 0.05, best first; a mask is the chance of each part of its box.
         """
-        answers = (outputs[name] for name in ("logits", "deltas", "proposals"))
-        found = []
-        for score, label, box, mask in zip(
-            *self.detections(*answers, height, width), outputs["masks"].sigmoid(), strict=True
-        ):
-            (kept,) = (score > 0.05).nonzero(as_tuple=True)
-            found.append((score[kept], label[kept], box[kept], mask[kept, label[kept]]))
-        return found
+        results = []
+        for found, masks in zip(outputs["detections"], outputs["masks"].sigmoid(), strict=True):
+            (likely,) = (found[:, 4] > 0.05).nonzero(as_tuple=True)
+            boxes, scores, labels = found[likely].split((4, 1, 1), dim=1)
+            label = labels[:, 0].long()
+            results.append((scores[:, 0], label, boxes, masks[likely, label]))
+        return results
 
 
 def example(config: MaskRCNNConfig, batch: int) -> tuple[Tensor, ...]:
