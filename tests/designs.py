@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from torch import Tensor
+
 from studio.family import Design, Family
 from studio.knobs import DesignError, Knob
 
@@ -48,6 +50,14 @@ def ends(knob: Knob) -> tuple[Any, ...]:
         lengths = knob.lengths or (len(knob.default),)
         return tuple((int(knob.clamp(v)),) * n for n in lengths for v in limits)
     return tuple(knob.clamp(limit) for limit in limits)
+
+
+def tensors(outputs: Any) -> list[Tensor]:
+    """Every tensor of a model's outputs, in their order, however they are nested."""
+    if isinstance(outputs, Tensor):
+        return [outputs]
+    parts = outputs.values() if isinstance(outputs, dict) else outputs
+    return [tensor for part in parts for tensor in tensors(part)]
 
 
 def _lowest(design: Design, knob: Knob) -> Design:

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 class ConvNormAct(nn.Module):
     """Convolution, normalisation, activation. `norm=nn.Identity` leaves the middle one out.
 
-    (B, C, H, W) -> (B, C', H', W'); the same H and W with the padding that fits the kernel.
+    (B, C, H, W) -> (B, C', H', W'). By default an odd kernel is padded so that stride 1 keeps H
+    and W. With as many `groups` as channels each is filtered alone: a depthwise convolution.
     """
 
     def __init__(
@@ -17,13 +18,18 @@ class ConvNormAct(nn.Module):
         out_channels: int,
         kernel_size: int,
         *,
-        padding: int,
-        bias: bool,
+        stride: int = 1,
+        padding: int | None = None,
+        groups: int = 1,
+        bias: bool = False,
         norm: type[nn.Module],
         activation: type[nn.Module],
     ) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, padding=padding, bias=bias)
+        padding = kernel_size // 2 if padding is None else padding
+        self.conv = nn.Conv2d(
+            in_channels, out_channels, kernel_size, stride, padding, groups=groups, bias=bias
+        )
         self.norm = norm(out_channels)
         self.act = activation()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 class LayerNorm(nn.LayerNorm):
@@ -16,9 +17,9 @@ class LayerNorm(nn.LayerNorm):
 class RMSNorm(nn.Module):
     """x / RMS(x) · g: layer norm without the mean and the bias (Zhang & Sennrich 2019, eq. 4)."""
 
-    def __init__(self, embed_dim: int) -> None:
+    def __init__(self, embed_dim: int, eps: float = 1e-6) -> None:
         super().__init__()
-        self.eps = 1e-6
+        self.eps = eps
         self.weight = nn.Parameter(torch.ones(embed_dim))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -36,3 +37,34 @@ class GroupNorm(nn.GroupNorm):
     def __init__(self, channels: int) -> None:
         most = min(32, (channels + 1) // 2)
         super().__init__(max(n for n in range(1, most + 1) if channels % n == 0), channels)
+
+
+class FrozenBatchNorm(nn.Module):
+    """Batch normalisation with statistics, gain and bias fixed as they were pre-trained.
+
+    Detectors use it: a batch of two large images says too little about a mean. All four are
+    buffers, so there is nothing to train and nothing to count. (B, C, H, W) -> (B, C, H, W).
+    """
+
+    weight: Tensor
+    bias: Tensor
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("weight", torch.ones(channels))
+        self.register_buffer("bias", torch.zeros(channels))
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias)
+
+
+class SlowBatchNorm(nn.BatchNorm2d):
+    """Batch normalisation as Google's mobile networks set it: running statistics that move by a
+    hundredth a step, and an ε = 1e-3 that keeps nearly silent channels quiet."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, eps=1e-3, momentum=0.01)

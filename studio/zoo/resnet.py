@@ -45,79 +45,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from studio.blocks.backbone import ImageNetStem, Stem
 from studio.blocks.norm import GroupNorm
+from studio.blocks.residual import BasicBlock, Bottleneck, ResidualFunction, ResidualUnit
 from studio.family import Family, Guide, Preset, Result
 from studio.knobs import knob
-
-
-class ResidualFunction(nn.Module):
-    """F of y = ReLU(F(x) + x): (B, C, H, W) -> (B, expansion·width, H/stride, W/stride)."""
-
-    expansion: int
-
-
-class BasicBlock(ResidualFunction):
-    """F of two 3 × 3 convolutions (Figure 5, left)."""
-
-    expansion = 1
-
-    def __init__(self, in_channels: int, width: int, stride: int, norm: type[nn.Module]) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, width, 3, stride, padding=1, bias=False)
-        self.norm1 = norm(width)
-        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
-        self.norm2 = norm(width)
-        self.relu = nn.ReLU()
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.relu(self.norm1(self.conv1(x)))  # (B, w, H', W')
-        return self.norm2(self.conv2(x))
-
-
-class Bottleneck(ResidualFunction):
-    """F of 1 × 1, 3 × 3 and 1 × 1 convolutions, the last four times as wide (Figure 5, right)."""
-
-    expansion = 4
-
-    def __init__(self, in_channels: int, width: int, stride: int, norm: type[nn.Module]) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, width, 1, bias=False)
-        self.norm1 = norm(width)
-        self.conv2 = nn.Conv2d(width, width, 3, stride, padding=1, bias=False)
-        self.norm2 = norm(width)
-        self.conv3 = nn.Conv2d(width, 4 * width, 1, bias=False)
-        self.norm3 = norm(4 * width)
-        self.relu = nn.ReLU()
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.relu(self.norm1(self.conv1(x)))  # (B, w, H, W)
-        x = self.relu(self.norm2(self.conv2(x)))  # (B, w, H', W')
-        return self.norm3(self.conv3(x))  # (B, 4*w, H', W')
-
-
-class ResidualUnit(nn.Module):
-    """y = ReLU(F(x) + Wx) with W = 1 where the shape stays, else a 1 × 1 convolution (option B)."""
-
-    def __init__(
-        self,
-        block: type[ResidualFunction],
-        in_channels: int,
-        width: int,
-        stride: int,
-        norm: type[nn.Module],
-    ) -> None:
-        super().__init__()
-        channels = block.expansion * width
-        self.residual = block(in_channels, width, stride, norm)
-        self.downsample: nn.Module = nn.Identity()
-        if stride > 1 or in_channels != channels:
-            projection = nn.Conv2d(in_channels, channels, 1, stride, bias=False)
-            self.downsample = nn.Sequential(projection, norm(channels))
-        self.relu = nn.ReLU()
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.residual(x) + self.downsample(x)  # (B, C', H', W')
-        return self.relu(x)
 
 
 class PaddedResidualUnit(nn.Module):
@@ -164,29 +96,6 @@ class PlainUnit(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.residual(x)  # (B, C', H', W')
         return self.relu(x)
-
-
-class Stem(nn.Module):
-    """What comes before the first stage: (B, C, H, W) -> (B, width, H/stride, W/stride)."""
-
-    stride: int
-
-
-class ImageNetStem(Stem):
-    """A 7 × 7 convolution and a max-pooling, each of stride 2: large images shrink four-fold."""
-
-    stride = 4
-
-    def __init__(self, in_channels: int, width: int, norm: type[nn.Module]) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, width, 7, stride=2, padding=3, bias=False)
-        self.norm = norm(width)
-        self.relu = nn.ReLU()
-        self.pool = nn.MaxPool2d(3, stride=2, padding=1)
-
-    def forward(self, images: Tensor) -> Tensor:
-        x = self.relu(self.norm(self.conv(images)))  # (B, C', H/2, W/2)
-        return self.pool(x)  # (B, C', H/4, W/4)
 
 
 class CIFARStem(Stem):

@@ -18,7 +18,7 @@ from torch import Tensor
 from studio.export.script import Script, script
 from studio.family import Design, Family
 from studio.zoo import families
-from tests.designs import corners, ends, small
+from tests.designs import corners, ends, small, tensors
 
 BARE = """
 import runpy, sys
@@ -27,13 +27,6 @@ for path in sys.argv[1:]:
     print(path, flush=True)
     runpy.run_path(path, run_name="__main__")
 """
-
-
-def tensors(outputs: Any) -> list[Tensor]:
-    if isinstance(outputs, Tensor):
-        return [outputs]
-    parts = outputs.values() if isinstance(outputs, dict) else outputs
-    return [tensor for part in parts for tensor in tensors(part)]
 
 
 def run(model: Any, example: Any, config: Any) -> tuple[torch.nn.Module, list[Tensor]]:

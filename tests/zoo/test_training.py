@@ -7,7 +7,7 @@ import torch
 
 import studio
 from studio.family import Design, Family
-from tests.designs import ends, small
+from tests.designs import ends, small, tensors
 
 CASES = [
     (family, knob.name, value)
@@ -21,10 +21,12 @@ CASES = [
 def step(design: Design) -> None:
     torch.manual_seed(0)
     model = studio.build(design)
-    output = model(*studio.example(design, batch=4))
-    assert output.isfinite().all()
-    output.square().mean().backward()
+    outputs = tensors(model(*studio.example(design, batch=4)))
+    assert all(output.isfinite().all() for output in outputs)
+    sum(output.square().mean() for output in outputs).backward()
     for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue  # frozen, as in DETR's first stages
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
 

@@ -1,0 +1,83 @@
+"""Boxes: corners (x1, y1, x2, y2) in pixels, what overlaps what, and offsets from a box to another.
+
+All functions take boxes on the last axis, (..., 4), and none has a loop over them, but for `nms`,
+which serves after the network and not in it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def corners_of(boxes: Tensor) -> Tensor:
+    """(centre x, centre y, width, height) -> (x1, y1, x2, y2)."""
+    centre, size = boxes[..., :2], boxes[..., 2:]
+    return torch.cat((centre - size / 2, centre + size / 2), dim=-1)
+
+
+def decoded(deltas: Tensor, boxes: Tensor, scale: tuple[float, float] = (1.0, 1.0)) -> Tensor:
+    """Boxes moved by the deltas (dx, dy, dw, dh) of Girshick et al. 2014, appendix C.
+
+    The centre moves by dx widths and dy heights, the sides grow by e^dw and e^dh, sixty-fold at
+    most. `scale` divides (dx, dy) and (dw, dh): a head whose deltas are small learns them larger.
+    """
+    size = boxes[..., 2:] - boxes[..., :2]
+    centre = boxes[..., :2] + size / 2 + deltas[..., :2] / scale[0] * size
+    size = size * (deltas[..., 2:] / scale[1]).clamp(max=math.log(1000 / 16)).exp()
+    return torch.cat((centre - size / 2, centre + size / 2), dim=-1)
+
+
+def rows(x: Tensor, index: Tensor) -> Tensor:
+    """The rows of each image that its indices name: (B, N, D) and (B, M) -> (B, M, D)."""
+    return x.gather(1, index.unsqueeze(2).expand(-1, -1, x.shape[2]))
+
+
+def clipped(boxes: Tensor, height: int, width: int) -> Tensor:
+    """The part of each box that lies in the image."""
+    x1, y1, x2, y2 = boxes.unbind(dim=-1)
+    x1, x2 = x1.clamp(0, width), x2.clamp(0, width)
+    y1, y2 = y1.clamp(0, height), y2.clamp(0, height)
+    return torch.stack((x1, y1, x2, y2), dim=-1)
+
+
+def area(boxes: Tensor) -> Tensor:
+    """(..., 4) -> (...)."""
+    x1, y1, x2, y2 = boxes.unbind(dim=-1)
+    return (x2 - x1) * (y2 - y1)
+
+
+def overlap(a: Tensor, b: Tensor) -> Tensor:
+    """Intersection over union of every box of a with every one of b: (..., N, 4), (..., M, 4) ->
+    (..., N, M)."""
+    a, b = a.unsqueeze(-2), b.unsqueeze(-3)
+    corner = torch.maximum(a[..., :2], b[..., :2])
+    size = (torch.minimum(a[..., 2:], b[..., 2:]) - corner).clamp(min=0)
+    shared = size[..., 0] * size[..., 1]
+    return shared / (area(a) + area(b) - shared).clamp(min=1e-6)
+
+
+def duplicates(boxes: Tensor, threshold: float) -> Tensor:
+    """Which boxes overlap a better one by more than the threshold: (..., N, 4) -> bool (..., N).
+
+    Boxes come best first. This is suppression in one step, of fixed shape ("Fast NMS", Bolya et
+    al. 2019, section 3.3): also a box that is itself a duplicate can make another one a duplicate.
+    """
+    better = overlap(boxes, boxes).triu(diagonal=1)
+    return better.amax(dim=-2) > threshold
+
+
+def nms(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
+    """Non-maximum suppression: the boxes to keep, (N, 4) and (N,) -> indices, best first.
+
+    The best box stays, all that overlap it by more than the threshold go, and so on.
+    """
+    order = scores.argsort(descending=True)
+    better = overlap(boxes[order], boxes[order]) > threshold
+    kept: list[int] = []
+    for i in range(len(order)):
+        if not better[i, kept].any():
+            kept.append(i)
+    return order[kept]

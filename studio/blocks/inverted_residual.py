@@ -1,0 +1,56 @@
+"""The inverted residual: wide inside, narrow outside (Sandler et al. 2018, section 3.3)."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from torch import Tensor, nn
+
+from studio.blocks.conv import ConvNormAct
+
+
+class InvertedResidual(nn.Module):
+    """Expand by 1 × 1, filter each channel by itself, project back; add the input where it fits.
+
+    A residual block joins its wide ends by a shortcut and is narrow within; this one is turned
+    inside out. The projection has no activation (a *linear bottleneck*: on few channels a ReLU
+    would destroy what it cuts off). `squeeze` acts on the hidden channels, `drop_path` on what is
+    added. (B, C, H, W) -> (B, C', H/stride, W/stride), through `hidden_channels`.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        hidden_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int,
+        *,
+        squeeze: nn.Module,
+        drop_path: nn.Module,
+        norm: type[nn.Module],
+        activation: type[nn.Module],
+    ) -> None:
+        super().__init__()
+        E, conv = hidden_channels, partial(ConvNormAct, norm=norm, activation=activation)
+        self.expand = nn.Identity() if in_channels == E else conv(in_channels, E, 1)
+        self.depthwise = conv(E, E, kernel_size, stride=stride, groups=E)
+        self.squeeze = squeeze
+        self.project = conv(E, out_channels, 1, activation=nn.Identity)
+        self.drop_path = drop_path
+        self.residual = stride == 1 and in_channels == out_channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.expand(x)  # (B, E, H, W)
+        y = self.squeeze(self.depthwise(y))  # (B, E, H', W')
+        y = self.project(y)  # (B, C', H', W')
+        return x + self.drop_path(y) if self.residual else y
+
+
+def make_divisible(channels: float, divisor: int = 8) -> int:
+    """The nearest multiple of `divisor`, at least one, and never 10 % less than asked for.
+
+    So the official code of MobileNet and EfficientNet rounds a width that a multiplier has made.
+    """
+    rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
+    return rounded if rounded >= 0.9 * channels else rounded + divisor

@@ -1,0 +1,230 @@
+r"""ConvNeXt takes a ResNet and changes it, step by step, into what a transformer would be.
+
+Vision transformers had overtaken convolutional networks; was it attention, or all the rest that had
+changed with it? The paper starts from ResNet-50 and borrows the rest, one decision at a time
+(Figure 2): longer training with strong augmentation, the *patchify* stem, depthwise convolutions,
+a wide inside and narrow ends, large kernels, GELU for ReLU, layer norm for batch norm, and fewer of
+both. No attention is left in it, and it matches the Swin transformer.
+
+**The block** is a transformer's in convolutions (Figure 4). A $7 \times 7$ *depthwise* convolution
+mixes the pixels, each channel for itself, as attention mixes tokens; then an MLP of two pointwise
+layers, four times as wide within, mixes the channels of each pixel. One normalisation and one
+activation serve the whole block, and what it adds to the shortcut is scaled by $\gamma$, one
+learned number a channel:
+
+$$y = x + \gamma \odot \mathrm{MLP}(\mathrm{LN}(\mathrm{dwconv}_{7 \times 7}(x)))$$
+
+*Layer scale* begins at $\gamma = 10^{-6}$: at the start every block is the identity, and each
+learns how much it wants to say. That is what lets deep ones train without a fuss.
+
+**What to watch.** Nearly all parameters and compute are in the two pointwise layers: $8 C^2$ a
+block, so the kernel is almost free in MACs (try 3 and 11), though not in time. Between the stages
+a $2 \times 2$ convolution of stride 2 halves the map and doubles the channels; the third stage is
+the deep one. Layer norm does not look at the batch: what the network says of an image does not
+depend on its company, and batches of one can be trained.
+
+The pointwise layers are linear layers over the last axis, so each block turns the map to
+channels-last and back. That is the official code's form: the same result as $1 \times 1$
+convolutions, and faster.
+
+Shapes: B batch, C channels, C' channels after the stem or the last stage, E hidden channels of the
+MLP, H W image or map, H' W' after striding.
+
+Paper: Liu et al., "A ConvNet for the 2020s", CVPR 2022, https://arxiv.org/abs/2201.03545
+
+Official code: https://github.com/facebookresearch/ConvNeXt
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from studio.blocks.drop_path import drop_paths
+from studio.blocks.norm import LayerNorm
+from studio.family import Family, Guide, Preset, Result
+from studio.knobs import knob
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvNeXtConfig:
+    """Hyper-parameters of a ConvNeXt (section 3)."""
+
+    depths: tuple[int, ...] = knob((3, 3, 9, 3), "Blocks in each stage", axis="depth", ge=1, le=54)
+    base_channels: int = knob(
+        96, "Channels of the first stage; they double with each", axis="width", ge=8, le=352, step=8
+    )
+    mlp_ratio: float = knob(4.0, "Hidden width of the MLP over C", ge=1.0, le=8.0, step=0.5)
+    image_size: int = knob(224, "Input height and width", axis="resolution", ge=32, le=640, step=32)
+    kernel_size: int = knob(7, "Side of the depthwise kernel", options=(3, 5, 7, 9, 11))
+    layer_scale: float = knob(
+        1e-6, "What γ begins at; 1 is a plain residual", options=(1e-6, 1e-4, 0.1, 1.0)
+    )
+    drop_path: float = knob(
+        0.1, "Stochastic depth: the last block's drop rate", ge=0.0, le=0.9, step=0.05
+    )
+    activation: type[nn.Module] = knob(
+        nn.GELU, "Activation of the MLP", options=(nn.GELU, nn.ReLU, nn.SiLU)
+    )
+    in_channels: int = knob(3, "Input channels C", ge=1, le=16)
+    num_classes: int = knob(1000, "Classes", ge=1, le=30000)
+
+
+class LayerNorm2d(nn.Module):
+    """Layer norm over the channels of each pixel: (B, C, H, W) -> (B, C, H, W)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = LayerNorm(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.norm(x.permute(0, 2, 3, 1))  # (B, H, W, C)
+        return x.permute(0, 3, 1, 2)  # (B, C, H, W)
+
+
+class ConvNeXtBlock(nn.Module):
+    """A depthwise convolution and an MLP over the channels (Figure 4, right).
+
+    (B, C, H, W) -> (B, C, H, W).
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        kernel_size: int,
+        mlp_ratio: float,
+        layer_scale: float,
+        drop_path: nn.Module,
+        activation: type[nn.Module],
+    ) -> None:
+        super().__init__()
+        hidden = int(channels * mlp_ratio)
+        self.gamma = nn.Parameter(torch.full((channels, 1, 1), layer_scale))
+        self.dwconv = nn.Conv2d(
+            channels, channels, kernel_size, padding=kernel_size // 2, groups=channels
+        )
+        self.norm = LayerNorm(channels)
+        self.pwconv1 = nn.Linear(channels, hidden)
+        self.act = activation()
+        self.pwconv2 = nn.Linear(hidden, channels)
+        self.drop_path = drop_path
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.dwconv(x)  # (B, C, H, W)
+        y = self.norm(y.permute(0, 2, 3, 1))  # (B, H, W, C)
+        y = self.act(self.pwconv1(y))  # (B, H, W, E)
+        y = self.pwconv2(y).permute(0, 3, 1, 2)  # (B, C, H, W)
+        return x + self.drop_path(self.gamma * y)
+
+
+class Downsample(nn.Sequential):
+    """Between two stages: (B, C, H, W) -> (B, 2·C, H/2, W/2), normalised first for stability."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(LayerNorm2d(channels), nn.Conv2d(channels, 2 * channels, 2, stride=2))
+
+
+class ConvNeXt(nn.Module):
+    """A patchify stem, four stages with down-sampling between them, the mean, a classifier."""
+
+    def __init__(self, config: ConvNeXtConfig) -> None:
+        super().__init__()
+        channels = config.base_channels
+        self.stem = nn.Sequential(
+            nn.Conv2d(config.in_channels, channels, 4, stride=4), LayerNorm2d(channels)
+        )
+        drops = iter(drop_paths(config.drop_path, sum(config.depths)))
+        self.stages = nn.Sequential()
+        for i, depth in enumerate(config.depths):
+            if i > 0:
+                self.stages.append(Downsample(channels))
+                channels = 2 * channels
+            blocks = (
+                ConvNeXtBlock(
+                    channels,
+                    config.kernel_size,
+                    config.mlp_ratio,
+                    config.layer_scale,
+                    next(drops),
+                    config.activation,
+                )
+                for _ in range(depth)
+            )
+            self.stages.append(nn.Sequential(*blocks))
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.norm = LayerNorm(channels)
+        self.head = nn.Linear(channels, config.num_classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
+                nn.init.trunc_normal_(module.weight, std=0.02)  # as in the official code
+                nn.init.zeros_(module.bias)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (B, C, H, W) to logits (B, num_classes)."""
+        x = self.stem(images)  # (B, C', H/4, W/4)
+        x = self.stages(x)  # (B, C', H', W')
+        x = self.pool(x).flatten(1)  # (B, C')
+        return self.head(self.norm(x))  # (B, num_classes)
+
+
+def example(config: ConvNeXtConfig, batch: int) -> tuple[Tensor, ...]:
+    """One batch of images (B, C, H, W)."""
+    return (torch.randn(batch, config.in_channels, config.image_size, config.image_size),)
+
+
+def convnext(base_channels: int, depths: tuple[int, ...], drop_path: float = 0.0) -> ConvNeXtConfig:
+    """A line of section 3, with the stochastic depth of Table 5 (XL: of its pre-training)."""
+    return ConvNeXtConfig(base_channels=base_channels, depths=depths, drop_path=drop_path)
+
+
+TORCHVISION = "torchvision, documentation of "
+
+# fmt: off
+PRESETS = (
+    Preset("ConvNeXt-T", convnext(96, (3, 3, 9, 3), 0.1), 28_589_128, TORCHVISION + "convnext_tiny"),  # noqa: E501
+    Preset("ConvNeXt-S", convnext(96, (3, 3, 27, 3), 0.4), 50_223_688, TORCHVISION + "convnext_small"),  # noqa: E501
+    Preset("ConvNeXt-B", convnext(128, (3, 3, 27, 3), 0.5), 88_591_464, TORCHVISION + "convnext_base"),  # noqa: E501
+    Preset("ConvNeXt-L", convnext(192, (3, 3, 27, 3), 0.5), 197_767_336, TORCHVISION + "convnext_large"),  # noqa: E501
+    Preset("ConvNeXt-XL", convnext(256, (3, 3, 27, 3), 0.2), 350_196_968, "timm convnext_xlarge"),
+    Preset("ConvNeXt-Atto", convnext(40, (2, 2, 6, 2)), 3_695_520, "timm convnext_atto"),
+    Preset("ConvNeXt-Femto", convnext(48, (2, 2, 6, 2)), 5_217_784, "timm convnext_femto"),
+    Preset("ConvNeXt-Pico", convnext(64, (2, 2, 6, 2)), 9_045_672, "timm convnext_pico"),
+    Preset("ConvNeXt-Nano", convnext(80, (2, 2, 8, 2)), 15_593_560, "timm convnext_nano"),
+)
+# fmt: on
+
+TABLE_1 = "Liu et al. 2022, Table 1 (at 224)"
+TABLE_1_22K = "Liu et al. 2022, Table 1 (pre-trained on ImageNet-22k, at 224)"
+
+FAMILY = Family(
+    title="ConvNeXt",
+    config=ConvNeXtConfig,
+    model=ConvNeXt,
+    example=example,
+    presets=PRESETS,
+    guide=Guide(
+        tasks=("classification",),
+        data="medium",
+        use_when="one wants the accuracy of a transformer with the ease of a convolutional network",
+        avoid_when="the model must fit a phone (MobileNet), or must read text as well (ViT)",
+        strengths=(
+            "one plain block, without attention, windows or shifts: any image size",
+            "keeps up with Swin on ImageNet, COCO and ADE20K at the same compute",
+            "layer norm: trains with batches as small as memory allows",
+        ),
+        cost=(
+            r"a block: $8 C^2 + 49 C$ parameters, each once for every pixel in MACs; $C$ doubles "
+            r"and the pixels quarter from stage to stage"
+        ),
+        related=("resnet", "vit", "efficientnet", "mobilenet"),
+        results=(
+            Result("ConvNeXt-T", "ImageNet-1k top-1", 82.1, "%", TABLE_1),
+            Result("ConvNeXt-S", "ImageNet-1k top-1", 83.1, "%", TABLE_1),
+            Result("ConvNeXt-B", "ImageNet-1k top-1", 83.8, "%", TABLE_1),
+            Result("ConvNeXt-L", "ImageNet-1k top-1", 84.3, "%", TABLE_1),
+            Result("ConvNeXt-XL", "ImageNet-1k top-1", 87.0, "%", TABLE_1_22K),
+        ),
+    ),
+)

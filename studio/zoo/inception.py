@@ -1,0 +1,338 @@
+r"""An Inception module does not choose a filter size: it tries several at once, and keeps them all.
+
+How large is the thing that matters, one pixel or five? A module looks at its input in four ways
+side by side (1 × 1, 3 × 3, 5 × 5, and the strongest of each 3 × 3) and *concatenates* what they
+found. The next layer picks from the menu. GoogLeNet stacks nine such modules; 22 layers with
+weights, and yet twenty times fewer parameters than VGG.
+
+**Why it is cheap.** A 5 × 5 convolution on hundreds of channels would cost a fortune, so each of
+the large filters stands behind a *1 × 1 reduction*, which first squeezes the channels. In module 4a
+the 5 × 5 branch would take $25 \cdot 480 \cdot 48 = 576\,000$ weights; through a reduction to 16
+it takes $480 \cdot 16 + 25 \cdot 16 \cdot 48 = 26\,880$. And the head averages the last map instead
+of flattening it, which saves VGG's hundred million.
+
+**Auxiliary heads.** In 2014, before batch normalisation, the gradient hardly reached the first
+modules of a network so deep. Two small classifiers, on 4a and 4d, give the middle a loss of its
+own: add 0.3 of each to the loss of the last. They work in training only, as in torchvision: the
+model then returns (logits, auxiliary logits of 4d, those of 4a), and in evaluation the logits
+alone. So they cost parameters and no inference.
+
+**Two layouts.** The default is torchvision's: BatchNorm after each convolution and no bias, and the
+"5 × 5" branch is in truth a 3 × 3, a slip that was kept so that the trained weights go on fitting.
+The layout of the paper has biases and no BatchNorm, a real 5 × 5, local response normalisation in
+the stem, and 3 × 3 in the last max-pooling where torchvision has 2 × 2.
+
+**What to watch.** The widths of a module are six numbers in Table 1, found by trial;
+`base_channels` scales them all. Depth is added in stage 4, whose maps of 14 × 14 are small enough
+to be cheap and large enough to hold parts of objects.
+
+Shapes: B batch, C channels, C' channels after a layer, c base_channels, H W image,
+H' W' after the pooling of a stage, F features of the head.
+
+Paper: Szegedy et al., "Going Deeper with Convolutions", CVPR 2015, https://arxiv.org/abs/1409.4842
+
+Official code: https://github.com/BVLC/caffe/tree/master/models/bvlc_googlenet (Caffe, of the
+paper's layout); https://github.com/pytorch/vision (the layout with BatchNorm)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from studio.blocks.conv import ConvNormAct
+from studio.family import Family, Guide, Preset, Result
+from studio.knobs import knob
+
+# Table 1: #1×1, #3×3 reduce, #3×3, #5×5 reduce, #5×5, pool proj of each module, at c = 64.
+INCEPTION_WIDTHS = {
+    "3a": (64, 96, 128, 16, 32, 32),
+    "3b": (128, 128, 192, 32, 96, 64),
+    "4a": (192, 96, 208, 16, 48, 64),
+    "4b": (160, 112, 224, 24, 64, 64),
+    "4c": (128, 128, 256, 24, 64, 64),
+    "4d": (112, 144, 288, 32, 64, 64),
+    "4e": (256, 160, 320, 32, 128, 128),
+    "5a": (256, 160, 320, 32, 128, 128),
+    "5b": (384, 192, 384, 48, 128, 128),
+}
+
+
+class InceptionBatchNorm(nn.BatchNorm2d):
+    """Batch normalisation with the ε = 1e-3 of TensorFlow, where torchvision's weights are from."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, eps=1e-3)
+
+
+class ResponseNorm(nn.LocalResponseNorm):
+    """Divide by the activity of five neighbouring channels (Krizhevsky et al. 2012, 3.3)."""
+
+    def __init__(self) -> None:
+        super().__init__(5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoogLeNetConfig:
+    """Hyper-parameters of GoogLeNet; the defaults are torchvision's layout."""
+
+    depth: int = knob(5, "Modules in stage 4; those over 5 repeat 4d", axis="depth", ge=3, le=12)
+    base_channels: int = knob(
+        64, "Channels c of the stem; Table 1 scales with it", axis="width", ge=8, le=128, step=8
+    )
+    image_size: int = knob(224, "Input height and width", axis="resolution", ge=48, le=512, step=8)
+    branch_kernel: int = knob(
+        3, "Kernel of the third branch: 5 in the paper, 3 in torchvision", options=(3, 5)
+    )
+    pool_kernel: int = knob(
+        2, "Kernel of the last max-pooling: 3 in the paper, 2 in torchvision", options=(2, 3)
+    )
+    norm: type[nn.Module] = knob(
+        InceptionBatchNorm,
+        "Normalisation after each convolution; Identity, as in the paper, is none",
+        options=(InceptionBatchNorm, nn.Identity),
+    )
+    response_norm: type[nn.Module] = knob(
+        nn.Identity,
+        "Normalisation across channels in the stem; Identity is none",
+        options=(nn.Identity, ResponseNorm),
+    )
+    bias: bool = knob(False, "Bias in the convolutions (BatchNorm makes it superfluous)")
+    aux_logits: bool = knob(False, "Auxiliary heads on modules 4a and 4d, which work in training")
+    dropout: float = knob(0.2, "Dropout rate before the last layer", ge=0.0, le=0.9, step=0.05)
+    in_channels: int = knob(3, "Input channels C", ge=1, le=16)
+    num_classes: int = knob(1000, "Classes", ge=1, le=30000)
+
+
+class InceptionConv(ConvNormAct):
+    """A convolution that keeps the size of the map (or halves it), its norm, and a ReLU."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        bias: bool,
+        norm: type[nn.Module],
+        stride: int = 1,
+    ) -> None:
+        super().__init__(
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride=stride,
+            padding=kernel_size // 2,
+            bias=bias,
+            norm=norm,
+            activation=nn.ReLU,
+        )
+
+
+class Inception(nn.Module):
+    """Four branches side by side, concatenated (Figure 2b).
+
+    `widths` is a row of Table 1. (B, C, H, W) -> (B, out_channels, H, W).
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        widths: Sequence[int],
+        branch_kernel: int,
+        bias: bool,
+        norm: type[nn.Module],
+    ) -> None:
+        super().__init__()
+        w1, reduce3, w3, reduce5, w5, project = widths
+        self.out_channels = w1 + w3 + w5 + project
+        self.branch1 = InceptionConv(in_channels, w1, 1, bias, norm)
+        self.branch2 = nn.Sequential(
+            InceptionConv(in_channels, reduce3, 1, bias, norm),
+            InceptionConv(reduce3, w3, 3, bias, norm),
+        )
+        self.branch3 = nn.Sequential(
+            InceptionConv(in_channels, reduce5, 1, bias, norm),
+            InceptionConv(reduce5, w5, branch_kernel, bias, norm),
+        )
+        self.branch4 = nn.Sequential(
+            nn.MaxPool2d(3, stride=1, padding=1),
+            InceptionConv(in_channels, project, 1, bias, norm),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        branches = (self.branch1(x), self.branch2(x), self.branch3(x), self.branch4(x))
+        return torch.cat(branches, dim=1)  # (B, C', H, W)
+
+
+class InceptionStage(nn.Sequential):
+    """Modules one after another at one resolution: (B, C, H, W) -> (B, out_channels, H, W)."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        rows: Sequence[Sequence[int]],
+        branch_kernel: int,
+        bias: bool,
+        norm: type[nn.Module],
+    ) -> None:
+        super().__init__()
+        self.out_channels = in_channels
+        for widths in rows:
+            module = Inception(self.out_channels, widths, branch_kernel, bias, norm)
+            self.append(module)
+            self.out_channels = module.out_channels
+
+
+class GoogLeNetStem(nn.Sequential):
+    """Three convolutions and two max-poolings: (B, C, H, W) -> (B, 3·c, H/8, W/8)."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        c: int,
+        bias: bool,
+        norm: type[nn.Module],
+        response_norm: type[nn.Module],
+    ) -> None:
+        super().__init__(
+            InceptionConv(in_channels, c, 7, bias, norm, stride=2),
+            nn.MaxPool2d(3, stride=2, ceil_mode=True),
+            response_norm(),
+            InceptionConv(c, c, 1, bias, norm),
+            InceptionConv(c, 3 * c, 3, bias, norm),
+            response_norm(),
+            nn.MaxPool2d(3, stride=2, ceil_mode=True),
+        )
+
+
+class AuxiliaryHead(nn.Module):
+    """A small classifier on a map in the middle (section 5): (B, C, H, W) -> (B, num_classes)."""
+
+    def __init__(
+        self, in_channels: int, c: int, bias: bool, norm: type[nn.Module], num_classes: int
+    ) -> None:
+        super().__init__()
+        self.pool = nn.AdaptiveAvgPool2d(4)
+        self.conv = InceptionConv(in_channels, 2 * c, 1, bias, norm)
+        self.fc1 = nn.Linear(2 * c * 16, 16 * c)
+        self.relu = nn.ReLU()
+        self.dropout = nn.Dropout(0.7)
+        self.fc2 = nn.Linear(16 * c, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(self.pool(x))  # (B, 2*c, 4, 4)
+        x = self.relu(self.fc1(x.flatten(1)))  # (B, F)
+        return self.fc2(self.dropout(x))  # (B, num_classes)
+
+
+class GoogLeNet(nn.Module):
+    """A stem, nine Inception modules in three stages, the mean over the map, one linear layer."""
+
+    def __init__(self, config: GoogLeNetConfig) -> None:
+        super().__init__()
+        c, conv = config.base_channels, (config.bias, config.norm)
+
+        def stage(in_channels: int, *names: str) -> InceptionStage:
+            rows = [[width * c // 64 for width in INCEPTION_WIDTHS[name]] for name in names]
+            return InceptionStage(in_channels, rows, config.branch_kernel, *conv)
+
+        middle = [("4b", "4c", "4d")[min(i, 2)] for i in range(config.depth - 2)]
+        self.stem = GoogLeNetStem(config.in_channels, c, *conv, config.response_norm)
+        self.stage3 = stage(3 * c, "3a", "3b")
+        self.pool3 = nn.MaxPool2d(3, stride=2, ceil_mode=True)
+        self.stage4a = stage(self.stage3.out_channels, "4a")
+        self.stage4b = stage(self.stage4a.out_channels, *middle)
+        self.stage4e = stage(self.stage4b.out_channels, "4e")
+        self.pool4 = nn.MaxPool2d(config.pool_kernel, stride=2, ceil_mode=True)
+        self.stage5 = stage(self.stage4e.out_channels, "5a", "5b")
+        watched = (self.stage4a, self.stage4b) if config.aux_logits else ()
+        self.aux = nn.ModuleList(
+            AuxiliaryHead(part.out_channels, c, *conv, config.num_classes) for part in watched
+        )
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.dropout = nn.Dropout(config.dropout)
+        self.fc = nn.Linear(self.stage5.out_channels, config.num_classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):  # He et al. 2015: the paper's layout has no norm
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+
+    def forward(self, images: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """Images (B, C, H, W) to logits (B, num_classes).
+
+        In training with auxiliary heads: (logits, those on 4d, those on 4a), all of one shape.
+        """
+        x = self.pool3(self.stage3(self.stem(images)))  # (B, C', H', W')
+        x4a = self.stage4a(x)  # (B, C', H', W')
+        x4d = self.stage4b(x4a)  # (B, C', H', W')
+        x = self.pool4(self.stage4e(x4d))  # (B, C', H', W')
+        x = self.pool(self.stage5(x)).flatten(1)  # (B, F)
+        logits = self.fc(self.dropout(x))  # (B, num_classes)
+        if self.training and self.aux:
+            aux1, aux2 = self.aux
+            return logits, aux2(x4d), aux1(x4a)
+        return logits
+
+
+def example(config: GoogLeNetConfig, batch: int) -> tuple[Tensor, ...]:
+    """One batch of images (B, C, H, W)."""
+    return (torch.randn(batch, config.in_channels, config.image_size, config.image_size),)
+
+
+TORCHVISION = GoogLeNetConfig()
+ORIGINAL = GoogLeNetConfig(
+    branch_kernel=5,
+    pool_kernel=3,
+    norm=nn.Identity,
+    response_norm=ResponseNorm,
+    bias=True,
+    dropout=0.4,
+)
+TABLE = "Szegedy et al. 2015, Table 1, summed over the layers"
+
+# fmt: off
+PRESETS = (
+    Preset("GoogLeNet", TORCHVISION, 6_624_904, "torchvision, documentation of googlenet"),
+    Preset("GoogLeNet with auxiliary heads", replace(TORCHVISION, aux_logits=True), 13_004_888, "torchvision googlenet(aux_logits=True)"),  # noqa: E501
+    Preset("GoogLeNet original", ORIGINAL, 6_998_552, TABLE),
+    Preset("GoogLeNet original with auxiliary heads", replace(ORIGINAL, aux_logits=True), 13_378_280, TABLE + " and section 5"),  # noqa: E501
+)
+# fmt: on
+
+WEIGHTS = "torchvision, IMAGENET1K_V1 weights, one crop at 224"
+
+FAMILY = Family(
+    title="GoogLeNet (Inception)",
+    config=GoogLeNetConfig,
+    model=GoogLeNet,
+    example=example,
+    presets=PRESETS,
+    guide=Guide(
+        tasks=("classification",),
+        data="medium",
+        use_when="parameters must be few, objects vary in size, and no newer kernel is at hand",
+        avoid_when="time is what counts: many small branches keep a GPU waiting; take a ResNet",
+        strengths=(
+            "several scales in every layer",
+            "the accuracy of VGG-11 with a twentieth of its parameters",
+            "1 × 1 reductions: the idea behind every bottleneck since",
+        ),
+        cost=(
+            r"a module with reductions $r_3, r_5$: $C(w_1 + r_3 + r_5 + w_p) + 9\,r_3 w_3 + k^2 "
+            r"r_5 w_5$ parameters, once for every pixel in MACs; all grow with $c^2$"
+        ),
+        related=("vgg", "resnet", "mobilenet"),
+        results=(
+            Result("GoogLeNet", "ImageNet-1k top-1", 69.778, "%", WEIGHTS),
+            Result(
+                "GoogLeNet original with auxiliary heads",
+                "ImageNet-1k top-5 error",
+                10.07,
+                "%",
+                "Szegedy et al. 2015, Table 3 (one model, one crop)",
+            ),
+        ),
+    ),
+)

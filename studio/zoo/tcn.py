@@ -1,0 +1,297 @@
+r"""A temporal convolutional network reads a sequence with convolutions that look back, never ahead.
+
+Three ideas make a convolution a rival of the recurrent network (section 3):
+
+- **Causal.** The output at step $t$ is made of steps up to $t$. The input is padded by
+  $p = (k - 1)\,d$ zeros, and what the padding makes beyond the end is cut off ("chomped").
+- **Dilated.** A kernel of $k$ taps that stand $d$ steps apart (equation 2) reaches back $(k-1)\,d$
+  steps, and $d = 2^i$ doubles from level to level.
+- **Residual.** A level is a block of two such convolutions whose result is added to its input, so
+  that many levels train well.
+
+**The receptive field** is how far back an output can see. Each level adds $2(k-1)2^i$ steps, so
+that $n$ levels see
+
+$$1 + 2\,(k-1)\,(2^n - 1) \text{ steps:}$$
+
+depth doubles it, kernel size only multiplies it. *It must cover what the task asks for*: with
+$k = 7$ and 8 levels it is 3,061 steps, enough for the 784 pixels of a digit read one by one; with 6
+levels it is 757 and the first pixels are out of reach, however long one trains. The config knows it
+(`receptive_field`).
+
+**Weight norm.** Every kernel is written as a direction and a length,
+$w = g\,v / \lVert v \rVert$, with one gain $g$ per output channel, which steadies the steps of the
+optimiser where batch norm would mix the steps of time.
+
+**What to watch.** All steps are computed at once, so training is quick where a recurrent network
+waits for each step. But in use one step at a time the network needs the whole receptive field at
+hand, where a recurrent network keeps one state. Parameters grow with $k n H^2$ and not with the
+length. The official code pads both ends and chomps one; it is done so here too, and the MACs count
+the $p$ steps that are thrown away.
+
+A signal comes as F features a step. Text comes as tokens and is embedded; there the last level is
+as wide as a token if the output reads with the embedding's matrix (`tied_head`).
+
+Shapes: B batch, F input_size, T steps (seq_len), H width, C channels, K num_classes, k kernel_size,
+n depth.
+
+Paper: Bai, Kolter & Koltun, "An Empirical Evaluation of Generic Convolutional and Recurrent
+Networks for Sequence Modeling", 2018, https://arxiv.org/abs/1803.01271; Salimans & Kingma (weight
+norm), NeurIPS 2016, https://arxiv.org/abs/1602.07868
+
+Official code: https://github.com/locuslab/TCN
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from studio.family import Family, Guide, Preset, Result
+from studio.knobs import knob
+
+
+class StepEmbedding(nn.Module):
+    """A vector for each token, laid out as convolutions want it. (B, T) -> (B, F, T)."""
+
+    def __init__(self, vocab_size: int, input_size: int, dropout: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(vocab_size, input_size) * 0.01)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        x = self.dropout(F.embedding(tokens, self.weight))  # (B, T, F)
+        return x.transpose(1, 2)  # (B, F, T)
+
+
+class LastStepHead(nn.Module):
+    """One answer a sequence, from the last step, which has seen the most. (B, H, T) -> (B, K)."""
+
+    def __init__(self, width: int, num_classes: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x[:, :, -1])  # (B, K)
+
+
+class EveryStepHead(nn.Module):
+    """An answer at every step: the next word, the next chord. (B, H, T) -> (B, T, K)."""
+
+    def __init__(self, width: int, num_classes: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x.transpose(1, 2))  # (B, T, K)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TCNConfig:
+    """Hyper-parameters of a TCN (Table 2 of the paper), in brackets as the paper writes them."""
+
+    depth: int = knob(8, "Levels (n); each doubles the dilation", axis="depth", ge=1, le=12)
+    width: int = knob(30, "Channels of a level H (hidden)", axis="width", ge=1, le=2048)
+    kernel_size: int = knob(7, "Taps of a kernel k", ge=2, le=16)
+    seq_len: int = knob(400, "Steps T", axis="resolution", ge=1, le=8192)
+    input_size: int = knob(
+        2, "Features of a step F: as measured, or of its embedding", ge=1, le=2048
+    )
+    num_classes: int = knob(
+        1, "Outputs K; of tokens, how many different there are", ge=1, le=262144
+    )
+    dropout: float = knob(0.0, "Dropout rate after each convolution", ge=0.0, le=0.9, step=0.05)
+    embedding: type[nn.Module] = knob(
+        nn.Identity,
+        "Measured features are taken as they are (Identity); tokens are embedded",
+        options=(nn.Identity, StepEmbedding),
+    )
+    head: type[nn.Module] = knob(
+        LastStepHead, "One answer a sequence, or one a step", options=(LastStepHead, EveryStepHead)
+    )
+    tied_head: bool = knob(False, "The output reads with the matrix of the embedding")
+
+    def __post_init__(self) -> None:
+        if self.tied_head and self.embedding is nn.Identity:
+            raise ValueError(
+                "tied_head=True needs a matrix to share, and embedding=Identity has none"
+            )
+
+    @property
+    def receptive_field(self) -> int:
+        """How many steps an output is made of, itself included: compare it with `seq_len`."""
+        return 1 + 2 * (self.kernel_size - 1) * (2**self.depth - 1)
+
+
+class CausalConv(nn.Module):
+    """A causal convolution whose kernels are a gain times a direction (weight norm).
+
+    `weight_g` is one gain per output channel, `weight_v` the directions; at the start their
+    product is an ordinary kernel. (B, C, T) -> (B, C', T).
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int, dilation: int
+    ) -> None:
+        super().__init__()
+        self.dilation = dilation
+        self.padding = (kernel_size - 1) * dilation
+        bound = (in_channels * kernel_size) ** -0.5  # as nn.Conv1d draws
+        self.bias = nn.Parameter(torch.empty(out_channels).uniform_(-bound, bound))
+        v = torch.empty(out_channels, in_channels, kernel_size).uniform_(-bound, bound)
+        self.weight_g = nn.Parameter(torch.linalg.vector_norm(v, dim=(1, 2), keepdim=True))
+        self.weight_v = nn.Parameter(v)
+
+    def forward(self, x: Tensor) -> Tensor:
+        length = torch.linalg.vector_norm(self.weight_v, dim=(1, 2), keepdim=True)
+        weight = self.weight_g * self.weight_v / length
+        y = F.conv1d(x, weight, self.bias, padding=self.padding, dilation=self.dilation)
+        return y[:, :, : x.shape[2]].contiguous()  # (B, C', T)
+
+
+class TemporalBlock(nn.Module):
+    """ReLU(x + two causal convolutions of x) (Figure 1b); a 1 × 1 convolution where C changes.
+
+    (B, C, T) -> (B, C', T).
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int, dilation: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.conv1 = CausalConv(in_channels, out_channels, kernel_size, dilation)
+        self.conv2 = CausalConv(out_channels, out_channels, kernel_size, dilation)
+        self.relu = nn.ReLU()
+        self.dropout = nn.Dropout(dropout)
+        alike = in_channels == out_channels
+        self.downsample = nn.Identity() if alike else nn.Conv1d(in_channels, out_channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.dropout(self.relu(self.conv1(x)))  # (B, C', T)
+        y = self.dropout(self.relu(self.conv2(y)))
+        return self.relu(y + self.downsample(x))  # (B, C', T)
+
+
+class TCN(nn.Module):
+    """An embedding or none, a block for each level, a head."""
+
+    def __init__(self, config: TCNConfig) -> None:
+        super().__init__()
+        K, size = config.num_classes, config.input_size
+        last = size if config.tied_head else config.width
+        widths = (size, *[config.width] * (config.depth - 1), last)
+        # nn.Identity takes the arguments of the layer it stands for, and ignores them.
+        self.embedding = config.embedding(K, size, config.dropout)
+        self.network = nn.Sequential(
+            *(
+                TemporalBlock(widths[i], widths[i + 1], config.kernel_size, 2**i, config.dropout)
+                for i in range(config.depth)
+            )
+        )
+        self.head = config.head(last, K)
+        if config.tied_head:
+            linear = self.head.get_submodule("linear")
+            linear.weight = self.embedding.get_parameter("weight")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features (B, F, T) or tokens (B, T), to logits (B, K) or (B, T, K)."""
+        x = self.embedding(x)  # (B, F, T)
+        x = self.network(x)  # (B, H, T)
+        return self.head(x)
+
+
+def example(config: TCNConfig, batch: int) -> tuple[Tensor, ...]:
+    """One batch of sequences: features (B, F, T), or tokens (B, T) for a StepEmbedding."""
+    if config.embedding is nn.Identity:
+        return (torch.randn(batch, config.input_size, config.seq_len),)
+    return (torch.randint(config.num_classes, (batch, config.seq_len)),)
+
+
+def tcn(
+    depth: int,
+    width: int,
+    kernel_size: int,
+    seq_len: int,
+    input_size: int,
+    num_classes: int,
+    dropout: float = 0.0,
+) -> TCNConfig:
+    """A network on measured features that answers once, at the end."""
+    return TCNConfig(
+        depth=depth,
+        width=width,
+        kernel_size=kernel_size,
+        seq_len=seq_len,
+        input_size=input_size,
+        num_classes=num_classes,
+        dropout=dropout,
+    )
+
+
+def language_model(
+    depth: int, width: int, embed_dim: int, vocab_size: int, seq_len: int, dropout: float
+) -> TCNConfig:
+    """Predicts the next token at every step; kernels of 3, one matrix for both ends."""
+    network = tcn(depth, width, 3, seq_len, embed_dim, vocab_size, dropout)
+    return replace(network, embedding=StepEmbedding, head=EveryStepHead, tied_head=True)
+
+
+ADDING = tcn(8, 30, 7, 400, 2, 1)
+ADDING_600 = tcn(8, 24, 8, 600, 2, 1)
+COPY = replace(tcn(8, 10, 8, 1020, 1, 10), head=EveryStepHead)  # 1,000 blanks, twice 10 digits
+MNIST = tcn(8, 25, 7, 784, 1, 10, dropout=0.05)
+CHORDS = replace(tcn(4, 150, 5, 256, 88, 88, dropout=0.25), head=EveryStepHead)
+CHORDS_PAPER = replace(CHORDS, kernel_size=6, dropout=0.2)
+PTB_WORD = language_model(4, 600, 600, 10000, 80, dropout=0.45)
+PTB_CHAR = language_model(3, 450, 100, 50, 400, dropout=0.1)
+
+CODE = "locuslab/TCN, default of "
+TABLE_2 = "Bai et al. 2018, Table 2"
+
+# fmt: off
+PRESETS = (
+    Preset("TCN adding problem", ADDING, 96_001, CODE + "adding_problem"),
+    Preset("TCN adding problem T=600", ADDING_600, 70_369, TABLE_2),
+    Preset("TCN copy memory T=1000", COPY, 12_530, CODE + "copy_memory"),
+    Preset("TCN sequential MNIST", MNIST, 66_910, CODE + "mnist_pixel (sequential and permuted)"),
+    Preset("TCN Nottingham", CHORDS, 882_538, CODE + "poly_music, 88 keys"),
+    Preset("TCN Nottingham (paper)", CHORDS_PAPER, 1_053_238, TABLE_2),
+    Preset("TCN PTB word", PTB_WORD, 14_659_600, CODE + "word_cnn, 10,000 words"),
+    Preset("TCN PTB character", PTB_CHAR, 2_222_100, CODE + "char_cnn, with 50 characters"),
+)
+# fmt: on
+
+TABLE_1 = "Bai et al. 2018, Table 1"
+
+FAMILY = Family(
+    title="Temporal Convolutional Network",
+    config=TCNConfig,
+    model=TCN,
+    example=example,
+    presets=PRESETS,
+    guide=Guide(
+        tasks=("time-series", "language"),
+        data="small",
+        use_when="order matters, the history that counts has a known length, and training should "
+        "be quick",
+        avoid_when="the history that counts has no bound, or each step must be answered with "
+        "little memory: take a recurrent network",
+        strengths=(
+            "all steps are computed at once, in training as in use",
+            "how far back it sees is known beforehand, and set by depth and kernel size",
+            "gradients run through a few levels and not through every step of time",
+        ),
+        cost=r"about $2 n k H^2$ parameters, whatever the length; $2 n k H^2$ MACs a step, and a "
+        r"receptive field of $1 + 2 (k - 1)(2^n - 1)$ steps",
+        related=("recurrent", "attention", "cnn"),
+        results=(
+            Result("TCN sequential MNIST", "Sequential MNIST accuracy", 99.0, "%", TABLE_1),
+            Result("TCN Nottingham (paper)", "Nottingham loss", 3.07, "nats", TABLE_1),
+            Result("TCN PTB word", "Penn Treebank perplexity", 88.68, "", TABLE_1),
+            Result("TCN PTB character", "Penn Treebank bits per character", 1.31, "", TABLE_1),
+        ),
+    ),
+)
