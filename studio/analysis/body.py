@@ -26,7 +26,8 @@ class Body:
 
     `params` counts each parameter once, `macs` are multiply-accumulates. An inference trace knows
     `peak_bytes`, the most that is alive at once beyond the inputs; a training trace `saved_bytes`,
-    the activations made inside that stay alive for the backward pass. A `transparent` body hands
+    the activations made inside that stay alive for the backward pass. `tensors` are a module's own
+    parameters and buffers. A `transparent` body hands
     its input on (dropout in evaluation, flatten).
     """
 
@@ -40,6 +41,7 @@ class Body:
     saved_bytes: int = 0
     transparent: bool = False
     settings: str = ""
+    tensors: tuple[tuple[str, Shape], ...] = ()
     calls: tuple[Call, ...] = ()
     returns: tuple[Source | str | None, ...] = ()
 

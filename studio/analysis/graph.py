@@ -7,12 +7,14 @@ the box that uses it, however deep the two lie, so that a residual can be follow
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 
 from studio.analysis import units
-from studio.analysis.body import INPUT, Body, Call, Source
+from studio.analysis.body import INPUT, Body, Call, Shape, Source
 from studio.drawing.graph import Edge, Graph, Node
 
 SIGNS = {
@@ -31,24 +33,39 @@ SIGNS = {
 }
 
 
+class Made(NamedTuple):
+    """A tensor on its way: the box that made it, and the shape that it had there."""
+
+    node: str
+    shape: Shape
+
+
 def graph(root: Body) -> Graph:
     """The picture of a traced model. Ids are paths of modules, the same at every depth."""
     plan = Plan()
-    inputs = tuple(_input(i, shape, len(root.inputs)) for i, shape in enumerate(root.inputs))
-    inner, made = plan.inside(root, "", [node.id for node in inputs])
-    outputs = tuple(
-        Node(id=f"output{i or ''}", label="output", detail=units.shape(shape), kind="output")
-        for i, shape in enumerate(root.outputs)
-    )
-    for node, maker, shape in zip(outputs, made, root.outputs, strict=True):
-        plan.connect(maker, node.id, units.shape(shape))
+    inputs = _ends("input", root.inputs)
+    given = [Made(node.id, shape) for node, shape in zip(inputs, root.inputs, strict=True)]
+    inner, made = plan.inside(root, "", given)
+    outputs = _ends("output", root.outputs)
+    for node, source, shape in zip(outputs, made, root.outputs, strict=True):
+        plan.connect(source, node.id, shape)
     children = (*inputs, *inner, *outputs)
     return Graph(Node(id="", label=root.kind, children=children), tuple(plan.edges))
 
 
-def _input(number: int, shape: tuple[int, ...], among: int) -> Node:
-    label = f"input {number + 1}" if among > 1 else "input"
-    return Node(id=f"input{number or ''}", label=label, detail=units.shape(shape), kind="input")
+def _ends(kind: Literal["input", "output"], shapes: Sequence[Shape]) -> tuple[Node, ...]:
+    """The boxes at which the data enters or leaves, numbered where there are several."""
+    many = len(shapes) > 1
+    return tuple(
+        Node(
+            id=f"{kind}{i or ''}",
+            label=f"{kind} {i + 1}" if many else kind,
+            detail=units.shape(shape),
+            kind=kind,
+            facts=(units.shape(shape),),
+        )
+        for i, shape in enumerate(shapes)
+    )
 
 
 @dataclass
@@ -57,23 +74,29 @@ class Plan:
 
     edges: list[Edge] = field(default_factory=list)
 
-    def connect(self, source: str | None, target: str, label: str) -> None:
-        if source is not None:
-            self.edges.append(Edge(source, target, label))
+    def connect(self, source: Made | None, target: str, shape: Shape) -> None:
+        """An edge says what arrives; where a part was taken on the way, what it was taken from."""
+        if source is None:
+            return
+        whole = math.prod(source.shape) == math.prod(shape)
+        label = units.shape(shape)
+        label = label if whole else f"{units.shape(source.shape)} → {label}"
+        self.edges.append(Edge(source.node, target, label))
 
     def inside(
-        self, body: Body, path: str, inputs: Sequence[str | None]
-    ) -> tuple[tuple[Node, ...], list[str | None]]:
+        self, body: Body, path: str, inputs: Sequence[Made | None]
+    ) -> tuple[tuple[Node, ...], list[Made | None]]:
         """The nodes of a body's calls, and for each output of the body the box that makes it."""
         nodes: dict[str, Node] = {}
-        made: list[list[str | None]] = []  # per call, per output: the box that makes it
+        made: list[list[Made | None]] = []  # per call, per output
         names: Counter[str] = Counter()
+        shapes = dict(body.tensors)
 
-        def origin(source: Source | str | None) -> str | None:
+        def origin(source: Source | str | None) -> Made | None:
             if isinstance(source, str):
                 name = f"{path}{source}"
-                nodes.setdefault(name, Node(id=name, label=source, kind="parameter"))
-                return name
+                nodes.setdefault(name, _parameter(name, source, shapes.get(source)))
+                return Made(name, shapes.get(source, ()))
             if source is None:
                 return None
             made_by = inputs if source.call == INPUT else made[source.call]
@@ -83,7 +106,7 @@ class Plan:
             call = body.calls[first]
             sources = [origin(source) for source in call.sources]
             if call.body.transparent:
-                outputs: list[str | None] = [sources[0]] * len(call.body.outputs)
+                outputs: list[Made | None] = [sources[0]] * len(call.body.outputs)
             else:
                 names[call.name] += 1
                 again = f"#{names[call.name]}" if names[call.name] > 1 else ""
@@ -94,15 +117,23 @@ class Plan:
         return tuple(nodes.values()), [origin(source) for source in body.returns]
 
     def _call(
-        self, call: Call, name: str, repeat: int, sources: list[str | None]
-    ) -> tuple[Node, list[str | None]]:
+        self, call: Call, name: str, repeat: int, sources: list[Made | None]
+    ) -> tuple[Node, list[Made | None]]:
         body = call.body
         children, outputs = self.inside(body, f"{name}.", sources) if body.calls else ((), [])
+        own = [Made(name, shape) for shape in body.outputs]
         if not children:
             for source, shape in zip(sources, body.inputs, strict=True):
-                self.connect(source, name, units.shape(shape))
-            outputs = [name] * len(body.outputs)
-        return _node(call, name, repeat, children), [made or name for made in outputs]
+                self.connect(source, name, shape)
+            outputs = list(own)
+        node = _node(call, name, repeat, children)
+        return node, [made or mine for made, mine in zip(outputs, own, strict=True)]
+
+
+def _parameter(name: str, label: str, shape: Shape | None) -> Node:
+    """A parameter or a buffer that joins the flow. (The shape of one tied to another is there.)"""
+    facts = () if shape is None else (units.shape(shape), f"{math.prod(shape):,} values")
+    return Node(id=name, label=label.rpartition(".")[2], kind="parameter", facts=facts)
 
 
 def _is_list(body: Body) -> bool:

@@ -190,8 +190,7 @@ class Tracer(TorchFunctionMode):
 
     def _enter(self, module: nn.Module, tensors: list[Tensor]) -> Frame:
         frame = Frame(module, leaf=_is_leaf(module))
-        own = {**module._parameters, **module._buffers}
-        frame.sources |= {id(t): name for name, t in own.items() if t is not None}
+        frame.sources |= {id(t): name for name, t in _own(module)}
         frame.sources |= {id(t): Source(INPUT, i) for i, t in enumerate(tensors)}
         self.frames.append(frame)
         return frame
@@ -213,6 +212,7 @@ class Tracer(TorchFunctionMode):
             saved_bytes=sum(inside.values()),
             transparent=all(place in given for place in made),
             settings=frame.module.extra_repr() if frame.leaf else "",
+            tensors=tuple((name, tuple(t.shape)) for name, t in _own(frame.module)),
             calls=tuple(frame.calls),
             returns=tuple(frame.sources.get(id(t)) for t in outputs),
         )
@@ -354,6 +354,13 @@ def _frozen(tree: Any) -> Hashable:
     if isinstance(tree, dict):
         return tuple((name, _frozen(part)) for name, part in tree.items())
     return tree  # type: ignore[no-any-return]
+
+
+def _own(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """The parameters and buffers of the module itself."""
+    for name, tensor in (*module._parameters.items(), *module._buffers.items()):
+        if tensor is not None:
+            yield name, tensor
 
 
 def _is_leaf(module: nn.Module) -> bool:

@@ -58,6 +58,16 @@ def test_edges_carry_the_shapes_that_are_used() -> None:
     assert labels["head", "output"] == "1 × 1000"
 
 
+def test_an_edge_that_takes_a_part_says_of_what() -> None:
+    labels = {(e.source, e.target): e.label for e in vit().edges}
+    assert labels["norm", "head"] == "1 × 197 × 768 → 1 × 768"
+    assert labels["patch_embed.proj", "cat"] == "1 × 196 × 768"  # all of it, in another shape
+
+
+def test_what_joins_the_flow_says_its_shape() -> None:
+    assert node(vit(), "class_token").facts == ("1 × 1 × 768", "768 values")
+
+
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.key)
 def test_every_node_has_its_own_name_and_every_edge_its_ends(family: Family) -> None:
     designs = [family.design(preset.name) for preset in family.presets]
