@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -57,14 +58,14 @@ def test_pictures_and_files_are_there() -> None:
     assert {path for path in named if not (PROJECT / path).exists()} == set()
 
 
-def test_the_rooms_are_those_of_the_studio() -> None:
-    rooms = {
-        path.name
-        for path in (PROJECT / "studio").iterdir()
-        if not path.name.startswith("_") and path.name != "tables.py"
-    }
-    listed = re.findall(r"^  (\w+)(/|\.py) ", TEXT, re.MULTILINE)
-    assert {name + ending.strip("/") for name, ending in listed} == rooms
+def test_the_rooms_are_those_of_the_studio_in_the_order_of_their_contract() -> None:
+    rooms = {path.stem for path in (PROJECT / "studio").iterdir() if not path.name.startswith("_")}
+    contracts = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))
+    layers = contracts["tool"]["importlinter"]["contracts"][0]["layers"]
+    order = [room for layer in layers for room in re.findall(r"\w+", layer) if room in rooms]
+    listed = re.findall(r"^  (\w+)(?:/|\.py) ", TEXT, re.MULTILINE)
+    assert {*listed, "tables"} == rooms
+    assert listed == [room for room in order if room != "tables"]
 
 
 def test_its_architecture_passes_every_test_without_another_edit(tmp_path: Path) -> None:
