@@ -234,13 +234,18 @@ class Design:
 
     @cached_property
     def base(self) -> Preset:
-        """The preset that differs in the fewest knobs: links and reports speak relative to it."""
+        """The preset that differs in the fewest knobs: where no other is chosen, links and reports
+        speak relative to it."""
         return min(self.family.presets, key=lambda preset: len(self.changes(preset)))
 
     @property
     def title(self) -> str:
-        """The preset's name, with what was changed: `ViT-B/16, depth=6`."""
-        return ", ".join([self.base.name, *(f"{k}={v}" for k, v in self._written().items())])
+        """The nearest preset's name, with what was changed: `ViT-B/16, depth=6`."""
+        return self.titled(self.base)
+
+    def titled(self, base: Preset) -> str:
+        """The title, told from a preset of one's choice."""
+        return ", ".join([base.name, *(f"{k}={v}" for k, v in self._written(base).items())])
 
     def changes(self, preset: Preset) -> dict[str, Any]:
         """The knobs in which this design differs from a preset, with this design's values."""
@@ -277,14 +282,16 @@ class Design:
     def to_json(self) -> str:
         return json.dumps(self.to_dict(), indent=2)
 
-    def to_query(self) -> dict[str, str]:
-        """The parameters of a link: the family, the nearest preset, and what differs from it."""
-        return {"family": self.family.key, "preset": self.base.name, **self._written()}
+    def to_query(self, base: Preset | None = None) -> dict[str, str]:
+        """The parameters of a link: the family, a preset (by default the nearest one), and what
+        differs from it."""
+        base = base or self.base
+        return {"family": self.family.key, "preset": base.name, **self._written(base)}
 
     @property
     def query(self) -> str:
         return urlencode(self.to_query(), safe="/,")
 
-    def _written(self) -> dict[str, str]:
+    def _written(self, base: Preset) -> dict[str, str]:
         knobs = self.family.knobs
-        return {name: knobs[name].text(v) for name, v in self.changes(self.base).items()}
+        return {name: knobs[name].text(v) for name, v in self.changes(base).items()}

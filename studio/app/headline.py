@@ -81,7 +81,7 @@ def title(now: State) -> None:
     design = now.design
     paper = URL.search(design.family.lesson[design.family.lesson.find("Paper:") :])
     link = f" · [paper]({paper.group()})" if paper else ""
-    st.markdown(f"### {design.title} &nbsp;:small[:gray[{design.family.title}{link}]]")
+    st.markdown(f"### {now.title} &nbsp;:small[:gray[{design.family.title}{link}]]")
 
 
 def headline(now: State) -> None:

@@ -46,7 +46,7 @@ def pickers(now: State) -> None:
         "Preset",
         [preset.name for preset in family.presets],
         format_func=lambda name: described(family, name),
-        key=state.view(key, now.design.base.name),
+        key=state.view(key, now.preset.name),
         on_change=lambda: state.put(state.current().chosen(family.key, st.session_state[key])),
     )
     with st.container(horizontal=True, gap="xsmall", wrap=False):
@@ -57,8 +57,8 @@ def buttons(now: State) -> None:
     """Back to the preset, and what to compare with."""
     st.button(
         "Reset to preset",
-        help=f"Back to {now.design.base.name}",
-        disabled=now.design.preset is not None,
+        help=f"Back to {now.preset.name}",
+        disabled=now.design.config == now.preset.config,
         on_click=lambda: state.put(reset(state.current())),
         width="stretch",
     )
@@ -77,7 +77,7 @@ def described(family: Family, name: str) -> str:
 
 
 def reset(now: State) -> State:
-    return now.chosen(now.design.family.key, now.design.base.name)
+    return now.chosen(now.design.family.key, now.preset.name)
 
 
 def pinned(now: State) -> State:

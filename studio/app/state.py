@@ -17,11 +17,13 @@ from urllib.parse import parse_qsl, urlencode
 import streamlit as st
 
 from studio import zoo
-from studio.family import Design, DesignError
+from studio.family import Design, DesignError, Preset
 from studio.knobs import Axis, Knob
 
 TABS = ("Scaling", "Layers", "Code", "Lesson")
 BATCH = Knob(name="batch", default=1, help="Examples in one forward pass", ge=1, le=1024)
+TAB = Knob(name="tab", default=TABS[0], help="The view that is open", options=TABS)
+AXIS = Knob(name="axis", default="", help="The axis of the charts", options=get_args(Axis))
 UNHEARD_S = 1.0  # how long a browser may take to hear of a new link
 
 
@@ -32,29 +34,30 @@ class Case:
     design: Design
     batch: int = 1
 
-    @property
-    def link(self) -> dict[str, str]:
-        """The parameters that name this case."""
+    def to_query(self, base: Preset | None = None) -> dict[str, str]:
+        """The parameters that name this case, told from a preset (by default the nearest one)."""
         batch = {BATCH.name: str(self.batch)} if self.batch != BATCH.default else {}
-        return self.design.to_query() | batch
+        return self.design.to_query(base) | batch
 
     @classmethod
     def named(cls, link: Mapping[str, str]) -> Case:
-        """The case that parameters name; without any, where the page starts. Raises DesignError."""
+        """The case that parameters name. Raises DesignError."""
         settings = dict(link)
         batch = BATCH.read(settings.pop(BATCH.name, BATCH.default))
-        return cls(zoo.design_from_query(settings) if settings else START, batch)
+        return cls(zoo.design_from_query(settings), batch)
 
 
 @dataclass(frozen=True, kw_only=True)
 class State:
     """The case on the page, those it is compared with, and what there is to say about the change.
 
-    `axis` is the one on the scaling charts: the last one turned or chosen. `notes` tells for a knob
-    why it did not land where it was put, `refusal` what was refused.
+    `preset` is the one that was chosen: title and link tell the design as changes to it, however
+    many there are. `axis` is the one on the scaling charts: the last one turned or chosen. `notes`
+    tells for a knob why it did not land where it was put, `refusal` what was refused.
     """
 
     case: Case
+    preset: Preset
     previous: Case | None = None
     pinned: Case | None = None
     tab: str = TABS[0]
@@ -65,6 +68,10 @@ class State:
     @property
     def design(self) -> Design:
         return self.case.design
+
+    @property
+    def title(self) -> str:
+        return self.design.titled(self.preset)
 
     def moved(self, case: Case, notes: Mapping[str, str] | None = None) -> State:
         """Another case; the one left becomes the previous one."""
@@ -86,34 +93,40 @@ class State:
 
     def chosen(self, family: str, preset: str | None = None) -> State:
         """A preset of a family, by default its first one."""
-        return self.moved(replace(self.case, design=zoo.family(family).design(preset)))
+        design = zoo.family(family).design(preset)
+        return replace(self.moved(replace(self.case, design=design)), preset=design.base)
 
     @property
     def link(self) -> dict[str, str]:
         """The parameters that restore this page: the case, the tab, the axis, the pinned case."""
-        view = {"tab": self.tab} if self.tab != TABS[0] else {}
-        view |= {"axis": self.axis} if self.axis else {}
-        view |= {"pin": urlencode(self.pinned.link)} if self.pinned else {}
-        return self.case.link | view
+        view: dict[str, str] = {TAB.name: self.tab} if self.tab != TAB.default else {}
+        view |= {AXIS.name: self.axis} if self.axis else {}
+        view |= {"pin": urlencode(self.pinned.to_query())} if self.pinned else {}
+        return self.case.to_query(self.preset) | view
 
     def followed(self, link: Mapping[str, str]) -> State:
         """The page that a link asks for. A link that cannot be followed leaves all as it is."""
-        settings = dict(link)
-        tab, axis = settings.pop("tab", TABS[0]), settings.pop("axis", "")
-        pin = dict(parse_qsl(settings.pop("pin", "")))
         try:
-            case, pinned = Case.named(settings), Case.named(pin) if pin else None
+            return self._restored(started(link))
         except DesignError as error:
             return replace(self, refusal=f"This link cannot be followed: {error}.")
-        return replace(
-            self.moved(case),
-            tab=tab if tab in TABS else TABS[0],
-            axis=next((known for known in get_args(Axis) if known == axis), None),
-            pinned=pinned,
-        )
+
+    def _restored(self, settings: dict[str, str]) -> State:
+        tab = TAB.read(settings.pop(TAB.name, TAB.default))
+        axis = AXIS.read(settings.pop(AXIS.name)) if AXIS.name in settings else None
+        pin = dict(parse_qsl(settings.pop("pin", "")))
+        case, pinned = Case.named(settings), Case.named(pin) if pin else None
+        preset = case.design.family.design(settings.get("preset")).base
+        return replace(self.moved(case), preset=preset, tab=tab, axis=axis, pinned=pinned)
 
 
 START = zoo.family("vit").design("ViT-S/16")  # famous, foldable, and quick to measure
+FIRST = State(case=Case(START), preset=START.base)
+
+
+def started(link: Mapping[str, str]) -> dict[str, str]:
+    """A link that names no family speaks of the design that the page starts with."""
+    return dict(link) if "family" in link else START.to_query() | dict(link)
 
 
 @dataclass(frozen=True)
@@ -136,7 +149,7 @@ def current() -> State:
     link = st.query_params.to_dict()
     state: State | None = st.session_state.get("state")
     if state is None:
-        state = replace(State(case=Case(START)).followed(link), previous=None)
+        state = replace(FIRST.followed(link), previous=None)
     elif st.session_state.address.is_news(link):
         state = state.followed(link)
     else:

@@ -7,13 +7,17 @@ from dataclasses import replace
 from typing import cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 import studio
 from studio.analysis import units
+from studio.app import sidebar
 from studio.app.latency import Patience
 from studio.app.ledger import LEDGER, Watch
-from studio.app.state import BATCH, START, TABS, Address, Case, State
+from studio.app.state import BATCH, FIRST, START, TABS, Address, Case
+from studio.family import Family
 from studio.measure.request import MeasureError, Measurement
 from tests.app.conftest import MAIN
 
@@ -88,6 +92,8 @@ def test_a_slider_that_cannot_stay_slides_on_and_says_why(app: AppTest) -> None:
         ({"family": "vit", "num_heads": "5"}, "num_heads=5"),
         ({"family": "vit", "deep": "5"}, "deep"),
         ({"batch": "many"}, "batch=many"),
+        ({"tab": "Colde"}, "tab=Colde is not one of its options; it takes Scaling, Layers, Code"),
+        ({"axis": "hieght"}, "axis=hieght is not one of its options; it takes depth, width"),
     ],
 )
 def test_a_bad_link_gives_one_sentence_and_the_default(link: dict[str, str], names: str) -> None:
@@ -111,6 +117,42 @@ def test_reset_goes_back_to_the_preset(app: AppTest) -> None:
     next(b for b in app.button if b.label == "Reset to preset").click().run()
     assert app.session_state["state"].design == START
     assert app.slider(key="vit.depth").value == 12
+
+
+@pytest.mark.usefixtures("still")
+def test_the_chosen_preset_stays_however_far_the_design_goes() -> None:
+    link = {"family": "vit", "preset": "ViT-S/16", "embed_dim": "448"}
+    link |= {"depth": "13", "num_heads": "8", "image_size": "240"}
+    app = opened(link)
+    assert app.session_state["state"].design.base.name == "ViT-B/16"  # by now the nearest one
+    assert app.selectbox(key="vit.preset").value == "ViT-S/16"
+    assert "ViT-S/16, " in title(app)
+    assert app.session_state["state"].link == link
+    next(b for b in app.button if b.label == "Reset to preset").click().run()
+    assert app.session_state["state"].design == studio.design("vit", "ViT-S/16")
+
+
+def test_a_design_turned_into_another_preset_can_still_be_reset() -> None:
+    small, base = studio.design("vit", "ViT-S/16"), studio.design("vit", "ViT-B/16")
+    turned = FIRST
+    for knob, value in base.changes(small.base).items():
+        turned = turned.turned(knob, value)
+    assert turned.design == base
+    assert turned.title == "ViT-S/16, embed_dim=768, num_heads=12"
+    assert sidebar.reset(turned).design == small
+
+
+@given(family=st.sampled_from(list(studio.families().values())), data=st.data())
+def test_a_design_comes_back_told_from_any_preset(family: Family, data: st.DataObject) -> None:
+    preset, other = (data.draw(st.sampled_from(family.presets)) for _ in range(2))
+    state = replace(FIRST, case=Case(family.design(other.name)), preset=preset)
+    followed = FIRST.followed(state.link)
+    assert (followed.case, followed.preset) == (state.case, preset)
+
+
+def test_a_link_without_a_family_speaks_of_the_first_design() -> None:
+    assert FIRST.followed({"depth": "3"}).title == "ViT-S/16, depth=3"
+    assert FIRST.followed({"preset": "ViT-B/16"}).title == "ViT-B/16"
 
 
 def test_a_pinned_design_stays_for_comparison(app: AppTest) -> None:
@@ -178,18 +220,17 @@ def test_a_model_too_large_to_measure_is_analysed_all_the_same() -> None:
 
 
 def test_turning_keeps_the_previous_case_and_refusals_keep_everything() -> None:
-    start = State(case=Case(START))
-    turned = start.turned("depth", 6)
-    assert turned.previous == start.case
-    assert turned.turned("depth", 6).previous == start.case
+    turned = FIRST.turned("depth", 6)
+    assert turned.previous == FIRST.case
+    assert turned.turned("depth", 6).previous == FIRST.case
     refused = turned.turned("depth", 600)
     assert refused.case == turned.case
     assert "depth=600" in refused.refusal
 
 
 def test_every_state_comes_back_from_its_link() -> None:
-    state = State(case=Case(START)).turned("embed_dim", 576).turned(BATCH.name, 4)
-    assert State(case=Case(START)).followed(state.link).case == state.case
+    state = FIRST.turned("embed_dim", 576).turned(BATCH.name, 4)
+    assert FIRST.followed(state.link).case == state.case
 
 
 def test_a_browser_that_has_not_heard_of_the_new_link_is_not_followed(
@@ -239,7 +280,7 @@ def test_a_link_restores_the_axis_and_the_pinned_design(still: None) -> None:
     state = opened(link).session_state.state
     assert state.axis == "heads"
     assert state.pinned == Case(studio.design("resnet", "ResNet-18"), 4)
-    assert State(case=state.case).followed(state.link).link == state.link
+    assert FIRST.followed(state.link).link == state.link
 
 
 def test_a_bad_pin_is_one_sentence(still: None) -> None:
