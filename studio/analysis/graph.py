@@ -29,6 +29,7 @@ SIGNS = {
     "cat": "concat",
     "scaled_dot_product_attention": "softmax attention",
     "interpolate": "up-sample",
+    "zeros_like": "zeros",
     "adaptive_avg_pool2d": "average pool",
 }
 
