@@ -9,11 +9,16 @@ from dataclasses import replace
 from itertools import chain, islice
 from typing import Any, get_args
 
-from studio.family import Design, DesignError, Family
+from studio.analysis.body import Body
+from studio.family import Design, Family
 from studio.knobs import Axis, Knob
 
 FACTORS = (1 / 4, 3 / 8, 1 / 2, 3 / 4, 3 / 2, 2, 3, 4)
-NEAR = 64  # how far to look for a legal value beside a round one
+NEAR = 64  # how many values to try for a legal one beside a round one
+POINTS = 7  # on a chart
+AFFORDED = 900  # bodies traced for one chart: half a second, at 0.6 ms each in the worst families
+STRAIGHT = 0.995  # R² above which points on log-log axes lie on a line
+FLAT = 0.005  # their distance from it (root mean square) at which they lie on any nearly level line
 
 
 def axes(family: Family) -> Mapping[Axis, Knob]:
@@ -33,17 +38,26 @@ def position(knob: Knob, value: Any) -> float:
     return float(sum(value)) if knob.axis == "depth" else statistics.fmean(value)
 
 
-def axis_points(design: Design, axis: Axis, count: int = 7) -> tuple[Design, ...]:
+def points_afforded(root: Body) -> int:
+    """How many designs like this one can be traced for a chart without a pause: 3 to 7.
+
+    A trace takes as long as it has different bodies. The design itself is traced already.
+    """
+    return max(3, min(POINTS, 1 + AFFORDED // len(_bodies(root, set()))))
+
+
+def axis_points(design: Design, axis: Axis, count: int = POINTS) -> tuple[Design, ...]:
     """The design and its legal neighbours along an axis, at most `count`, in rising order.
 
-    Only the axis' first knob moves. Its values are the round ones of the field (2^k and 3·2^k), so
-    that designs that differ in this knob alone share their points. Raises KeyError for an axis that
-    the family does not have.
+    Only the axis' first knob moves. Its values are all there are where the range is that short, and
+    else the round ones of the field (2^k and 3·2^k) and the ends of the range, so that designs that
+    differ in this knob alone share their points. Raises KeyError for an axis that the family does
+    not have.
     """
     knob = axes(design.family)[axis]
     here = position(knob, design.settings[knob.name])
     places = {here: design}
-    for value in _round_values(design, knob):
+    for value in _values(design, knob, count):
         if legal := _nearest(design, knob, value):
             places.setdefault(position(knob, legal.settings[knob.name]), legal)
     nearest = sorted(places, key=lambda x: abs(math.log(x / here)))[:count]
@@ -53,20 +67,40 @@ def axis_points(design: Design, axis: Axis, count: int = 7) -> tuple[Design, ...
 def exponent(xs: Sequence[float], ys: Sequence[float]) -> float | None:
     """The p of the power law y = c·x^p that fits best on log-log axes (least squares).
 
-    None where it cannot be told: fewer than two different x, or a figure that is not positive.
+    None where it cannot be told (fewer than two different x, or a figure that is not positive) and
+    where the points do not lie on a line there: not every growth is a power law.
     """
     if len(set(xs)) < 2 or min(*xs, *ys) <= 0:
         return None
-    return statistics.linear_regression([math.log(x) for x in xs], [math.log(y) for y in ys]).slope
+    across, up = [math.log(x) for x in xs], [math.log(y) for y in ys]
+    slope, start = statistics.linear_regression(across, up)
+    missed = statistics.fmean((y - start - slope * x) ** 2 for x, y in zip(across, up, strict=True))
+    straight = missed <= (1 - STRAIGHT) * statistics.pvariance(up)
+    return slope if straight or missed <= FLAT**2 else None
 
 
-def _round_values(design: Design, knob: Knob) -> Iterator[Any]:
-    """2^k and 3·2^k within the knob's range; a tuple is scaled as a whole by such factors."""
+def _bodies(root: Body, seen: set[int]) -> set[int]:
+    """The different bodies of a tree, by identity: equal layers share theirs."""
+    if id(root) not in seen:
+        seen.add(id(root))
+        for call in root.calls:
+            _bodies(call.body, seen)
+    return seen
+
+
+def _values(design: Design, knob: Knob, count: int) -> Iterator[Any]:
+    """A short range as a whole; of a longer one 2^k and 3·2^k and its ends; a tuple by factors."""
     value = design.settings[knob.name]
     if isinstance(value, tuple):
         entry = replace(knob, default=value[0])
         for factor in FACTORS:
             yield tuple(entry.clamp(v * factor) for v in value)
+        return
+    ends = tuple(knob.clamp(end) for end in (knob.ge, knob.le) if end is not None)
+    yield from ends
+    step = int(knob.step or 1)
+    if knob.kind is int and len(ends) == 2 and (ends[1] - ends[0]) // step < count:
+        yield from range(*ends, step)
         return
     for k in range(-2, 24):
         for number in (2.0**k, 1.5 * 2.0**k):
@@ -75,10 +109,14 @@ def _round_values(design: Design, knob: Knob) -> Iterator[Any]:
 
 
 def _nearest(design: Design, knob: Knob, value: Any) -> Design | None:
-    """The design with this value, or the nearest to it that the rules allow."""
+    """The design with this value, or the nearest to it that the rules allow.
+
+    The values are the knob's own, so only the config's rules are asked: a refusal by
+    `Design.replace` would look for the values that it offers, at every try anew.
+    """
     for candidate in chain((value,), islice(knob.near(value), NEAR)):
         try:
-            return design.replace(**{knob.name: candidate})
-        except DesignError:
+            return Design(design.family, replace(design.config, **{knob.name: candidate}))
+        except ValueError:
             continue
     return None

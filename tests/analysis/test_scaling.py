@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
+from time import perf_counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import studio
-from studio.analysis.scaling import axes, axis_points, exponent, position
-from studio.family import Family
+from studio import knobs
+from studio.analysis.scaling import axes, axis_points, exponent, points_afforded, position
+from studio.family import Design, Family, Preset
 
 FAMILIES = studio.families()
 
@@ -28,6 +31,15 @@ def test_the_exponent_of_a_power_law_is_found(p: float, c: float, xs: list[float
 @pytest.mark.parametrize(("xs", "ys"), [((), ()), ((2,), (3,)), ((2, 2), (3, 4)), ((1, 2), (0, 1))])
 def test_no_exponent_where_it_cannot_be_told(xs: tuple[float, ...], ys: tuple[float, ...]) -> None:
     assert exponent(xs, ys) is None
+
+
+@pytest.mark.parametrize("ys", [(4, 16, 64, 256, 1024), (1, 2, 4, 3, 5), (10, 10.2, 11, 13, 20)])
+def test_no_exponent_where_the_growth_is_no_power_law(ys: tuple[float, ...]) -> None:
+    assert exponent(range(1, 6), ys) is None
+
+
+def test_a_figure_that_hardly_moves_is_constant_and_not_lawless() -> None:
+    assert exponent((1, 2, 4, 8), (100, 100.3, 99.8, 100.1)) == pytest.approx(0, abs=0.005)
 
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=str)
@@ -62,3 +74,47 @@ def test_a_tuple_is_scaled_as_a_whole() -> None:
     depths = [point.config.depths for point in axis_points(design, "depth", count=99)]
     assert (6, 8, 12, 6) in depths
     assert (1, 1, 2, 1) in depths
+
+
+def test_a_short_range_is_shown_as_a_whole() -> None:
+    design = studio.design("unet")
+    knob = axes(design.family)["depth"]
+    depths = [point.config.depth for point in axis_points(design, "depth")]
+    assert depths == list(range(int(knob.ge or 0), int(knob.le or 0) + 1))
+
+
+def test_the_end_of_a_long_range_is_a_point_too() -> None:
+    design = studio.design("vit", preset="ViT-B/16")
+    knob = axes(design.family)["depth"]
+    points = axis_points(design.replace(depth=int(knob.le or 0) - 1), "depth")
+    assert points[-1].config.depth == knob.le
+
+
+@dataclass(frozen=True)
+class Strict:
+    """Thousands of widths, of which few are legal, and a rule that names two knobs."""
+
+    width: int = knobs.knob(5_000, "Width", axis="width", ge=1, le=90_000)
+    heads: int = knobs.knob(5_000, "Heads", ge=1, le=90_000)
+
+    def __post_init__(self) -> None:
+        if self.width % self.heads:
+            raise ValueError(f"heads={self.heads} must divide width={self.width}")
+
+
+def test_a_strict_rule_over_a_wide_range_is_quickly_walked() -> None:
+    presets = (Preset("only", Strict(), None, ""),)
+    design = Design(replace(FAMILIES["vit"], config=Strict, presets=presets), Strict())
+    start = perf_counter()
+    points = axis_points(design, "width")
+    assert perf_counter() - start < 1
+    assert design in points
+
+
+def test_large_models_afford_fewer_points() -> None:
+    afforded = {
+        key: points_afforded(studio.profile(studio.design(key)).root)
+        for key in ("vit", "inception", "faster_rcnn")
+    }
+    assert afforded["vit"] == 7
+    assert 7 > afforded["inception"] > afforded["faster_rcnn"] >= 3
