@@ -69,13 +69,14 @@ def duplicates(boxes: Tensor, threshold: float) -> Tensor:
     return better.amax(dim=-2) > threshold
 
 
-def nms(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
-    """Non-maximum suppression: the boxes to keep, (N, 4) and (N,) -> indices, best first.
+def nms(boxes: Tensor, scores: Tensor, labels: Tensor, threshold: float) -> Tensor:
+    """Non-maximum suppression: the boxes to keep, (N, 4), (N,) and (N,) -> indices, best first.
 
-    The best box stays, all that overlap it by more than the threshold go, and so on.
+    The best box stays, all of its class that overlap it by more than the threshold go, and so on.
     """
     order = scores.argsort(descending=True)
-    better = overlap(boxes[order], boxes[order]) > threshold
+    boxes, labels = boxes[order], labels[order]
+    better = (overlap(boxes, boxes) > threshold) & (labels == labels.unsqueeze(1))
     kept: list[int] = []
     for i in range(len(order)):
         if not better[i, kept].any():

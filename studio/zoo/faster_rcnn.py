@@ -258,8 +258,7 @@ class FasterRCNN(nn.Module):
             proposal, label = (score[:, 1:] > 0.05).nonzero(as_tuple=True)
             label = label + 1
             score, box = score[proposal, label], box[proposal, label]
-            apart = box + label.unsqueeze(1) * 2 * max(height, width)  # classes do not overlap
-            kept = nms(apart, score, 0.5)[:100]
+            kept = nms(box, score, label, 0.5)[:100]
             found.append((score[kept], label[kept], box[kept]))
         return found
 

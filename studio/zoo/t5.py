@@ -40,20 +40,23 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from studio.blocks.mlp import GatedMLP, TanhGELU
 from studio.blocks.norm import RMSNorm
+from studio.blocks.sampling import sample_tokens
 from studio.family import Family, Guide, Preset, Result
 from studio.knobs import knob
 
 
-def scaled_linear(in_features: int, out_features: int, std: float) -> nn.Linear:
-    """A linear map without bias, drawn with a standard deviation that keeps the variance."""
+def scaled_linear(in_features: int, out_features: int, head_dim: int = 1) -> nn.Linear:
+    """A linear map without bias that keeps the variance; that of W^Q is √d smaller."""
     linear = nn.Linear(in_features, out_features, bias=False)
-    nn.init.normal_(linear.weight, std=std)
+    nn.init.normal_(linear.weight, std=(in_features * head_dim) ** -0.5)
     return linear
 
 
@@ -62,8 +65,8 @@ class ReLUFeedForward(nn.Module):
 
     def __init__(self, embed_dim: int, mlp_dim: int, dropout: float) -> None:
         super().__init__()
-        self.wi = scaled_linear(embed_dim, mlp_dim, embed_dim**-0.5)
-        self.wo = scaled_linear(mlp_dim, embed_dim, mlp_dim**-0.5)
+        self.wi = scaled_linear(embed_dim, mlp_dim)
+        self.wo = scaled_linear(mlp_dim, embed_dim)
         self.act = nn.ReLU()
         self.dropout = nn.Dropout(dropout)
 
@@ -72,20 +75,13 @@ class ReLUFeedForward(nn.Module):
         return self.wo(x)  # (B, T, D)
 
 
-class GatedGELUFeedForward(nn.Module):
+class GatedGELUFeedForward(GatedMLP):
     """Version 1.1: one map is gated by the GELU of another (Shazeer 2020). Keeps the shape."""
 
     def __init__(self, embed_dim: int, mlp_dim: int, dropout: float) -> None:
-        super().__init__()
-        self.wi_0 = scaled_linear(embed_dim, mlp_dim, embed_dim**-0.5)
-        self.wi_1 = scaled_linear(embed_dim, mlp_dim, embed_dim**-0.5)
-        self.wo = scaled_linear(mlp_dim, embed_dim, mlp_dim**-0.5)
-        self.act = nn.GELU(approximate="tanh")
-        self.dropout = nn.Dropout(dropout)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.act(self.wi_0(x)) * self.wi_1(x)  # (B, T, M)
-        return self.wo(self.dropout(x))  # (B, T, D)
+        super().__init__(embed_dim, mlp_dim, TanhGELU, dropout)
+        for linear in (self.gate, self.up, self.down):
+            nn.init.normal_(linear.weight, std=linear.in_features**-0.5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,22 +91,16 @@ class T5Config:
     depth: int = knob(6, "Encoder blocks (num_layers)", axis="depth", ge=1, le=48)
     decoder_depth: int = knob(6, "Decoder blocks (num_decoder_layers)", axis="depth", ge=1, le=48)
     embed_dim: int = knob(512, "Token width D (d_model)", axis="width", ge=64, le=8192, step=64)
-    mlp_dim: int = knob(
-        2048, "Hidden width of the feed-forward M (d_ff)", axis="width", ge=64, le=65536, step=64
-    )
+    mlp_dim: int = knob(2048, "Hidden width M (d_ff)", axis="width", ge=64, le=65536, step=64)
     num_heads: int = knob(8, "Attention heads h", axis="heads", ge=1, le=128)
     head_dim: int = knob(64, "Width of a head d (d_kv); h·d need not be D", ge=8, le=256, step=8)
     seq_len: int = knob(512, "Source tokens N", axis="resolution", ge=8, le=2048, step=8)
     target_len: int = knob(512, "Target tokens T", axis="resolution", ge=8, le=2048, step=8)
     vocab_size: int = knob(32128, "Different tokens there are V", ge=2, le=262144)
-    num_buckets: int = knob(
-        32, "Buckets that share the offsets between two tokens", ge=4, le=128, step=4
-    )
+    num_buckets: int = knob(32, "Buckets that share the offsets j − i", ge=4, le=128, step=4)
     dropout: float = knob(0.1, "Dropout rate", ge=0.0, le=0.9, step=0.05)
     feed_forward: type[nn.Module] = knob(
-        ReLUFeedForward,
-        "The layer on each token: of the paper, or gated (version 1.1)",
-        options=(ReLUFeedForward, GatedGELUFeedForward),
+        ReLUFeedForward, "Plain, or gated (1.1)", options=(ReLUFeedForward, GatedGELUFeedForward)
     )
     tied_head: bool = knob(True, "The output reads with the embedding (version 1.1: its own)")
 
@@ -179,10 +169,10 @@ class T5Attention(nn.Module):
         inner = num_heads * head_dim
         self.num_heads = num_heads
         self.dropout = dropout
-        self.q = scaled_linear(embed_dim, inner, (embed_dim * head_dim) ** -0.5)
-        self.k = scaled_linear(embed_dim, inner, embed_dim**-0.5)
-        self.v = scaled_linear(embed_dim, inner, embed_dim**-0.5)
-        self.o = scaled_linear(inner, embed_dim, inner**-0.5)
+        self.q = scaled_linear(embed_dim, inner, head_dim)
+        self.k = scaled_linear(embed_dim, inner)
+        self.v = scaled_linear(embed_dim, inner)
+        self.o = scaled_linear(inner, embed_dim)
         self.position = position
 
     def forward(self, x: Tensor, memory: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -246,16 +236,12 @@ class T5Stack(nn.Module):
     """Tokens (B, T) to features (B, T, D); a decoder's looks at the encoder's output (B, N, D)."""
 
     def __init__(
-        self,
-        embed_tokens: nn.Embedding,
-        blocks: Iterable[nn.Module],
-        embed_dim: int,
-        dropout: float,
+        self, embed_tokens: nn.Embedding, blocks: Iterable[nn.Module], dropout: float
     ) -> None:
         super().__init__()
         self.embed_tokens = embed_tokens
         self.blocks = nn.ModuleList(blocks)
-        self.final_norm = RMSNorm(embed_dim)
+        self.final_norm = RMSNorm(embed_tokens.embedding_dim)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, tokens: Tensor, *memory: Tensor) -> Tensor:
@@ -293,10 +279,10 @@ class T5(nn.Module):
             for i in range(config.decoder_depth)
         )
         self.shared = nn.Embedding(config.vocab_size, D)
-        self.encoder = T5Stack(self.shared, encoder, D, dropout)
-        self.decoder = T5Stack(self.shared, decoder, D, dropout)
+        self.encoder = T5Stack(self.shared, encoder, dropout)
+        self.decoder = T5Stack(self.shared, decoder, dropout)
         self.target_len = T
-        self.lm_head = scaled_linear(D, config.vocab_size, D**-0.5)
+        self.lm_head = scaled_linear(D, config.vocab_size)
         if config.tied_head:
             self.lm_head.weight = self.shared.weight
         self.output_scale = D**-0.5 if config.tied_head else 1.0
@@ -315,17 +301,13 @@ class T5(nn.Module):
     def generate(self, source: Tensor, max_new_tokens: int, start: int = 0, end: int = 1) -> Tensor:
         """The likeliest token, again and again: (B, N) to (B, at most max_new_tokens).
 
-        It begins after `start` (T5 uses its padding token) and stops when every row has its `end`;
-        no more tokens than target_len.
+        It begins after `start` (the padding token); it stops when every row has its `end`, or T.
         """
         memory = self.encoder(source)
-        target = torch.full_like(source[:, :1], start)
-        for _ in range(min(max_new_tokens, self.target_len)):
-            chosen = self.decode(target, memory)[:, -1:].argmax(dim=-1)
-            target = torch.cat((target, chosen), dim=1)
-            if (target == end).any(dim=1).all():
-                break
-        return target[:, 1:]
+        begin = torch.full_like(source[:, :1], start)
+        steps = min(max_new_tokens, self.target_len)
+        decode = partial(self.decode, memory=memory)
+        return sample_tokens(decode, begin, steps, self.target_len, 1.0, 1, end)[:, 1:]
 
 
 def example(config: T5Config, batch: int) -> tuple[Tensor, ...]:
@@ -336,31 +318,19 @@ def example(config: T5Config, batch: int) -> tuple[Tensor, ...]:
     )
 
 
-def t5(embed_dim: int, mlp_dim: int, depth: int, num_heads: int, head_dim: int = 64) -> T5Config:
+def t5(D: int, M: int, L: int, h: int, d: int = 64) -> T5Config:
     """A size of section 3.7.2: encoder and decoder of equal depth, everything on one embedding."""
-    return T5Config(
-        depth=depth,
-        decoder_depth=depth,
-        embed_dim=embed_dim,
-        mlp_dim=mlp_dim,
-        num_heads=num_heads,
-        head_dim=head_dim,
-    )
+    return T5Config(depth=L, decoder_depth=L, embed_dim=D, mlp_dim=M, num_heads=h, head_dim=d)
 
 
-def gated(config: T5Config, vocab_size: int = 32128) -> T5Config:
+def gated(config: T5Config, V: int = 32128) -> T5Config:
     """Version 1.1 of a size: gated GELU, a head of its own."""
-    return replace(
-        config, vocab_size=vocab_size, feed_forward=GatedGELUFeedForward, tied_head=False
-    )
+    return replace(config, vocab_size=V, feed_forward=GatedGELUFeedForward, tied_head=False)
 
 
-def byte_t5(
-    embed_dim: int, mlp_dim: int, depth: int, decoder_depth: int, num_heads: int
-) -> T5Config:
+def byte_t5(D: int, M: int, depth: int, decoder_depth: int, h: int) -> T5Config:
     """A size of ByT5's Table 1: a vocabulary of bytes; the encoder is three times as deep."""
-    shape = t5(embed_dim, mlp_dim, depth, num_heads)
-    return replace(gated(shape, vocab_size=384), decoder_depth=decoder_depth)
+    return replace(gated(t5(D, M, depth, h), V=384), decoder_depth=decoder_depth)
 
 
 # The sizes of version 1.1, which mT5 shares.
@@ -376,7 +346,6 @@ V1_1 = "the T5 code's released checkpoints, version 1.1; exact count by transfor
 MT5 = "Xue et al. 2021, Table 1; exact count by transformers, "
 BYT5 = "Xue et al. 2022, Table 1; exact count by transformers, "
 
-# fmt: off
 PRESETS = (
     Preset("T5-small", t5(512, 2048, 6, 8), 60_506_624, T5_PAPER + "t5-small"),
     Preset("T5-base", t5(768, 3072, 12, 12), 222_903_552, T5_PAPER + "t5-base"),
@@ -399,8 +368,8 @@ PRESETS = (
     Preset("ByT5-XL", byte_t5(2560, 6720, 36, 12, 32), 3_737_801_728, BYT5 + "byt5-xl"),
     Preset("ByT5-XXL", byte_t5(4672, 12352, 36, 12, 64), 12_906_899_328, BYT5 + "byt5-xxl"),
 )
-# fmt: on
 
+GLUE = {"T5-small": 77.4, "T5-base": 82.7, "T5-large": 86.4, "T5-3B": 88.5, "T5-11B": 90.3}
 TABLE_14 = "Raffel et al. 2020, Table 14 (fine-tuned)"
 
 FAMILY = Family(
@@ -424,12 +393,8 @@ FAMILY = Family(
         r"$V D$ for each matrix of words; MACs: the encoder's weights $N$ times, the decoder's $T$ "
         r"times, and $2 L h d (N^2 + T^2 + N T)$ in attention",
         related=("transformer", "bert", "gpt"),
-        results=(
-            Result("T5-small", "GLUE average", 77.4, "", TABLE_14),
-            Result("T5-base", "GLUE average", 82.7, "", TABLE_14),
-            Result("T5-large", "GLUE average", 86.4, "", TABLE_14),
-            Result("T5-3B", "GLUE average", 88.5, "", TABLE_14),
-            Result("T5-11B", "GLUE average", 90.3, "", TABLE_14),
+        results=tuple(
+            Result(name, "GLUE average", score, "", TABLE_14) for name, score in GLUE.items()
         ),
     ),
 )

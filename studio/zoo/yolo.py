@@ -343,9 +343,8 @@ class YOLO(nn.Module):
             best, label = scores.max(dim=1)
             found = torch.cat((boxes, best[:, None], label[:, None].to(boxes)), dim=1)
             found = found[best > confidence]
-            # Shifted by its class, so that boxes of two classes never meet.
-            apart = found[:, :4] + found[:, 5:] * (1 + boxes.max() - boxes.min())
-            detections.append(found[nms(apart, found[:, 4], overlap)[:max_detections]])
+            kept = nms(found[:, :4], found[:, 4], found[:, 5], overlap)[:max_detections]
+            detections.append(found[kept])
         return detections
 
 
@@ -369,6 +368,7 @@ PRESETS = (
     Preset("YOLOv8x", scaled(1.00, 1.25, 512), 68_229_648, YAML),
 )
 
+AP = {"YOLOv8n": 37.3, "YOLOv8s": 44.9, "YOLOv8m": 50.2, "YOLOv8l": 52.9, "YOLOv8x": 53.9}
 DOCS = "https://docs.ultralytics.com/models/yolov8, detection on COCO val2017 at 640"
 
 FAMILY = Family(
@@ -392,12 +392,6 @@ FAMILY = Family(
             r"with $HW$: 4.4 G for n and 129 G for x at 640"
         ),
         related=("faster_rcnn", "detr", "resnet", "efficientnet"),
-        results=(
-            Result("YOLOv8n", "COCO box AP", 37.3, "%", DOCS),
-            Result("YOLOv8s", "COCO box AP", 44.9, "%", DOCS),
-            Result("YOLOv8m", "COCO box AP", 50.2, "%", DOCS),
-            Result("YOLOv8l", "COCO box AP", 52.9, "%", DOCS),
-            Result("YOLOv8x", "COCO box AP", 53.9, "%", DOCS),
-        ),
+        results=tuple(Result(name, "COCO box AP", ap, "%", DOCS) for name, ap in AP.items()),
     ),
 )

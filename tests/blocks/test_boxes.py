@@ -46,10 +46,17 @@ def test_duplicates_overlap_a_better_box() -> None:
 
 def test_suppression_spares_what_only_a_suppressed_box_overlaps() -> None:
     scores = torch.tensor([0.7, 0.8, 0.6, 0.9])
-    assert nms(BOXES, scores, 0.5).tolist() == [3, 1, 2]
+    alike = torch.ones(4, dtype=torch.long)
+    assert nms(BOXES, scores, alike, 0.5).tolist() == [3, 1, 2]
     chain = BOXES[0] + torch.tensor([[0.0], [3], [6]]) * torch.tensor([1.0, 0, 1, 0])
-    assert nms(chain, torch.tensor([3.0, 2, 1]), 0.5).tolist() == [0, 2]
+    assert nms(chain, torch.tensor([3.0, 2, 1]), alike[:3], 0.5).tolist() == [0, 2]
     assert duplicates(chain, 0.5).tolist() == [False, True, True]  # one step is stricter
+
+
+def test_suppression_spares_boxes_of_another_class() -> None:
+    scores = torch.tensor([0.7, 0.8, 0.6, 0.9])
+    assert nms(BOXES, scores, torch.tensor([0, 1, 0, 0]), 0.5).tolist() == [3, 1, 0, 2]
+    assert nms(BOXES, scores, torch.tensor([1, 1, 0, 0]), 0.5).tolist() == [3, 1, 2]
 
 
 def test_anchors_stand_on_every_pixel_of_a_level() -> None:
