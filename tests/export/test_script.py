@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import runpy
 import subprocess
@@ -162,6 +163,17 @@ def test_the_file_says_what_it_is() -> None:
     assert (made.config, made.model, made.example) == ("ViTConfig", "ViT", "example")
 
 
+def test_a_title_of_any_length_keeps_to_the_columns(executed: Any) -> None:
+    family = families()["tcn"]
+    for length in range(60, 120):
+        titled = dataclasses.replace(family, title=("word " * 30)[:length].strip())
+        design = Design(titled, family.presets[1].config)
+        text = unchecked(design)
+        assert max(map(len, text.splitlines())) <= 100
+        title = " ".join(executed(text).__doc__.split("\n\n")[0].split())
+        assert title == f"{titled.title}: {design.title}."
+
+
 def test_a_link_cannot_end_the_docstring(executed: Any) -> None:
     link = 'http://host/?a="""\nraise SystemExit\n"""'
     design = small(families()["vit"])
@@ -174,7 +186,8 @@ def test_nested_outputs_are_checked_one_by_one(executed: Any) -> None:
     live, _ = run(design.family.model, design.family.example, design.config)
     count = sum(p.numel() for p in live.parameters())
     made = script(design, params=count, macs=1, output_shapes=((1, 10),) * 3)
-    nested = "outputs = {'a': model(*inputs), 'b': (model(*inputs), [model(*inputs)])}"
-    text = made.text.replace("outputs = model(*inputs)", nested)
+    nested = "{'a': model(*inputs), 'b': (model(*inputs), [model(*inputs)])}"
+    text = made.text.replace("tensors(model(*inputs))", f"tensors({nested})")
+    assert nested in text
     module = executed(text)
     exec(compile(text, "exported.py", "exec"), vars(module) | {"__name__": "__main__"})
