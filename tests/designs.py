@@ -61,11 +61,11 @@ def tensors(outputs: Any) -> list[Tensor]:
 
 
 def _lowest(design: Design, knob: Knob) -> Design:
-    """The design with this knob as low as the rules let it go. Options and rates stay."""
+    """The design with this knob as low as the rules let it go. Options, flags and rates stay."""
     value = design.settings[knob.name]
     if isinstance(value, tuple) and not knob.options:
         return _replaced(design, knob, ends(knob)[0]) or design
-    if knob.options or knob.axis is None or knob.kind is not int or knob.ge is None:
+    if knob.options or knob.axis is None or knob.kind is bool or knob.ge is None:
         return design
     least = knob.clamp(knob.ge)
     lower = sorted(v for v in (least, *knob.near(least)) if v < value)
