@@ -38,7 +38,7 @@ class Made(NamedTuple):
     """A tensor on its way: the box that made it, and the shape that it had there."""
 
     node: str
-    shape: Shape
+    shape: Shape | None  # None for a parameter that is another module's
 
 
 def graph(root: Body) -> Graph:
@@ -79,9 +79,9 @@ class Plan:
         """An edge says what arrives; where a part was taken on the way, what it was taken from."""
         if source is None:
             return
-        whole = math.prod(source.shape) == math.prod(shape)
+        whole = source.shape is None or math.prod(source.shape) == math.prod(shape)
         label = units.shape(shape)
-        label = label if whole else f"{units.shape(source.shape)} → {label}"
+        label = label if whole else f"{units.shape(source.shape or ())} → {label}"
         self.edges.append(Edge(source.node, target, label))
 
     def inside(
@@ -97,7 +97,7 @@ class Plan:
             if isinstance(source, str):
                 name = f"{path}{source}"
                 nodes.setdefault(name, _parameter(name, source, shapes.get(source)))
-                return Made(name, shapes.get(source, ()))
+                return Made(name, shapes.get(source))
             if source is None:
                 return None
             made_by = inputs if source.call == INPUT else made[source.call]
@@ -132,9 +132,9 @@ class Plan:
 
 
 def _parameter(name: str, label: str, shape: Shape | None) -> Node:
-    """A parameter or a buffer that joins the flow. (The shape of one tied to another is there.)"""
+    """A parameter or a buffer that joins the flow, under its path where it is another module's."""
     facts = () if shape is None else (units.shape(shape), f"{math.prod(shape):,} values")
-    return Node(id=name, label=label.rpartition(".")[2], kind="parameter", facts=facts)
+    return Node(id=name, label=label, kind="parameter", facts=facts)
 
 
 def _is_list(body: Body) -> bool:

@@ -13,7 +13,7 @@ from torch import Tensor
 from studio.analysis.blueprint import blueprint, sample
 from studio.analysis.body import Body, Shape
 from studio.analysis.trace import trace
-from studio.family import Design, DesignError
+from studio.family import BATCH, Design
 
 Optimizer = Literal["sgd", "momentum", "adam"]
 
@@ -103,14 +103,7 @@ class Profile:
 @lru_cache(maxsize=1024)
 def profile(design: Design, batch: int = 1) -> Profile:
     """Build the design on meta, run it once, and say what it costs. Raises DesignError."""
-    if not 1 <= batch <= 65536:
-        nearest = min(max(batch, 1), 65536)
-        raise DesignError(
-            f"batch={batch} is outside 1 to 65536; the nearest that works is {nearest}",
-            knob="batch",
-            value=batch,
-            nearest=(nearest,),
-        )
+    batch = BATCH.read(batch)
     with TRACING:
         model, inputs = latest(design), sample(design, batch)
         root = trace(model.eval(), inputs)

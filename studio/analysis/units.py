@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-COUNTS = ((1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k"), (1.0, " "))
-BYTES = ((1e12, " TB"), (1e9, " GB"), (1e6, " MB"), (1e3, " kB"), (1.0, " B"))
+COUNTS = ((1e12, " T"), (1e9, " B"), (1e6, " M"), (1e3, " k"), (1.0, " "))
+PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
+MACS = tuple((scale, f" {prefix}MACs") for scale, prefix in PREFIXES)
+BYTES = tuple((scale, f" {prefix}B") for scale, prefix in PREFIXES)
 SECONDS = ((1.0, " s"), (1e-3, " ms"), (1e-6, " µs"))
 
 
 def count(number: float) -> str:
-    """86567656 -> "86.6 M"."""
+    """Parameters, with B for billions as the field has it: 174604259328 -> "175 B"."""
     return _scaled(number, COUNTS).rstrip()
 
 
 def macs(number: float) -> str:
     """Multiply-accumulates: 17563828224 -> "17.6 GMACs"."""
-    return _scaled(number, COUNTS) + "MACs"
+    return _scaled(number, MACS)
 
 
 def size(number: float) -> str:
