@@ -7,6 +7,7 @@ a link.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import re
@@ -19,9 +20,9 @@ from urllib.parse import urlencode
 
 from torch import Tensor, nn
 
-from studio.knobs import DesignError, Knob, knobs
+from studio.knobs import DesignError, Knob, knobs, quoted
 
-__all__ = ["Design", "DesignError", "Family", "Guide", "Preset", "Result", "Task", "Turn"]
+__all__ = ["BATCH", "Design", "DesignError", "Family", "Guide", "Preset", "Result", "Task", "Turn"]
 
 Task = Literal[
     "classification",
@@ -33,6 +34,9 @@ Task = Literal[
     "generation",
     "multi-modal",
 ]
+
+
+BATCH = Knob(name="batch", default=1, help="Examples in one forward pass", ge=1, le=65536)
 
 
 @dataclass(frozen=True)
@@ -111,11 +115,11 @@ class Family:
 
     def preset(self, name: str) -> Preset:
         for preset in self.presets:
-            if preset.name.lower() == name.lower():
+            if preset.name.lower() == str(name).lower():
                 return preset
         names = tuple(preset.name for preset in self.presets)
         raise DesignError(
-            f"{self.key} has no preset {name[:60]!r}; its presets are {', '.join(names)}",
+            f"{self.key} has no preset {quoted(name)}; its presets are {', '.join(names)}",
             knob="preset",
             value=name,
             nearest=names,
@@ -123,7 +127,7 @@ class Family:
 
     def design(self, /, preset: str | None = None, **settings: object) -> Design:
         """The preset (by default the first one) with some knobs set. Raises DesignError."""
-        start = self.preset(preset) if preset else self.presets[0]
+        start = self.presets[0] if preset is None else self.preset(preset)
         return Design(self, start.config).replace(**settings)
 
     def turn(self, config: Any, name: str, value: object) -> Turn:
@@ -170,7 +174,7 @@ class Family:
         if name not in self.knobs:
             known = tuple(self.knobs)
             raise DesignError(
-                f"{self.key} has no knob {name[:60]!r}; its knobs are {', '.join(known)}",
+                f"{self.key} has no knob {quoted(name)}; its knobs are {', '.join(known)}",
                 knob=name,
                 nearest=known,
             )
@@ -261,14 +265,29 @@ class Design:
         return {name: getattr(self.config, name) for name in self.family.knobs}
 
     def replace(self, /, **settings: object) -> Design:
-        """This design with some knobs set. Raises DesignError."""
-        values: dict[str, Any] = {}
+        """This design with some knobs set. Raises DesignError, which offers what goes with the rest
+        of what was asked."""
+        read: dict[str, Any] = {}
         for name, value in settings.items():
-            values[name] = self.family.read(self.config, name, value, **values)
+            with contextlib.suppress(DesignError):
+                read[name] = self.family.read(self.config, name, value)
+        values = {
+            name: self.family.read(
+                self.config, name, value, **{k: v for k, v in read.items() if k != name}
+            )
+            for name, value in settings.items()
+        }
         try:
             return Design(self.family, dataclasses.replace(self.config, **values))
         except ValueError as broken:
             raise self.family.refusal(self.config, values, str(broken)) from None
+
+    def below(self, name: str) -> list[Design]:
+        """This design with a knob at every lower value that the rules allow, the highest first."""
+        here = self.settings[name]
+        lower = sorted((v for v in self.family.knobs[name].near(here) if v < here), reverse=True)
+        configs = (_replaced(self.config, **{name: value}) for value in lower)
+        return [Design(self.family, config) for config in configs if config]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values: {family, preset, config}."""

@@ -221,13 +221,17 @@ def _number(value: object) -> float:
         return math.inf if isinstance(value, int) and value > 0 else -math.inf
 
 
-def _given(value: object) -> str:
-    """A refused value on one short line, whatever it is."""
+def quoted(value: object) -> str:
+    """A refused value on one short line, whatever it is, and a text in quotes."""
     try:
-        text = value.__name__ if isinstance(value, type) else repr(value).strip("'")
+        text = value.__name__ if isinstance(value, type) else repr(value)
     except (ValueError, RecursionError):  # thousands of digits, or of brackets
         text = f"this {type(value).__name__}"
-    return " ".join(text.split())[:60]
+    return " ".join(text.split())[:62]
+
+
+def _given(value: object) -> str:
+    return quoted(value).strip("'")[:60]
 
 
 def knob(

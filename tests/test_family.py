@@ -131,6 +131,19 @@ def test_what_a_refusal_offers_is_accepted(data: st.DataObject, design: Design) 
             assert design.replace(**{name: offer}).settings[name] == offer
 
 
+@settings(max_examples=200, deadline=None)
+@given(data=st.data(), design=designs())
+def test_what_a_refusal_of_several_offers_goes_with_the_others(
+    data: st.DataObject, design: Design
+) -> None:
+    chosen = data.draw(st.lists(st.sampled_from(list(design.family.knobs)), min_size=2, max_size=3))
+    asked = {name: data.draw(legal(design.family.knobs[name])) for name in chosen}
+    refused = attempt(lambda: design.replace(**asked))
+    if isinstance(refused, DesignError):
+        for offer in refused.nearest:
+            design.replace(**{**asked, refused.knob: offer})
+
+
 @settings(max_examples=300, deadline=None)
 @given(key=keys, query=st.dictionaries(names, text | st.integers().map(str), max_size=4))
 def test_any_link_is_a_design_or_a_refusal(key: str, query: dict[str, str]) -> None:
@@ -171,6 +184,10 @@ def test_deep_brackets_are_refused(depth: int) -> None:
         (
             lambda: family("vit").design(embed_dim=10**9),
             "embed_dim=1000000000 is outside 64 to 1664; the nearest that works is 1536",
+        ),
+        (
+            lambda: family("vit").design(num_heads=7, embed_dim=100),
+            "embed_dim=100 is not a multiple of 64; the nearest that works is 448 or 896",
         ),
         (lambda: design_from_json("[]"), "this is not a design: the studio reads "),
     ],

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from studio.family import Design, DesignError, Family
+from studio.knobs import quoted
 
 
 @cache
@@ -24,10 +25,10 @@ def families() -> Mapping[str, Family]:
 
 def family(key: str) -> Family:
     """The family of that key. Raises DesignError that lists the families there are."""
-    if key not in families():
-        known = tuple(families())
+    known = tuple(families())
+    if key not in known:
         raise DesignError(
-            f"there is no family {key[:60]!r}; the families are {', '.join(known)}",
+            f"there is no family {quoted(key)}; the families are {', '.join(known)}",
             knob="family",
             value=key,
             nearest=known,
