@@ -33,6 +33,7 @@ __all__ = [
     "Profile",
     "build",
     "design",
+    "design_from_json",
     "example",
     "export",
     "families",
@@ -73,21 +74,41 @@ def design(family: str, preset: str | None = None, **knobs: object) -> Design:
     return zoo.family(family).design(preset, **knobs)
 
 
+def design_from_json(text: str) -> Design:
+    """The design that `export(design, "json")` has written. Raises DesignError for other text."""
+    from studio import zoo
+
+    return zoo.design_from_json(text)
+
+
 def build(design: Design, device: str = "cpu") -> nn.Module:
-    """The design's module with fresh weights; on "meta" it takes no memory and has no values."""
+    """The design's module with fresh weights; on "meta" it takes no memory and has no values.
+
+    In evaluation mode, in which it is profiled and measured; to train it, call its `train()` first.
+    Raises DesignError for a device that this machine has not.
+    """
     import torch
 
     from studio.analysis.blueprint import blueprint
+    from studio.measure.device import device_of, devices
 
-    if device == "meta":
+    if str(device) == "meta":
         return blueprint(design)
-    with torch.device(device):
-        return design.family.model(design.config)
+    try:
+        place = torch.device(device_of(device))
+    except MeasureError as missing:
+        raise DesignError(
+            str(missing), knob="device", value=device, nearest=(*devices(), "meta")
+        ) from None
+    with place:
+        return design.family.model(design.config).eval()
 
 
 def example(design: Design, batch: int = 1) -> tuple[Tensor, ...]:
-    """Random inputs for the design's module, on the default device."""
-    return design.family.example(design.config, batch)
+    """Random inputs for the design's module, on the default device. Raises DesignError."""
+    from studio.family import BATCH
+
+    return design.family.example(design.config, BATCH.read(batch))
 
 
 def profile(design: Design, batch: int = 1) -> Profile:
@@ -96,19 +117,24 @@ def profile(design: Design, batch: int = 1) -> Profile:
     Takes milliseconds and no memory, whatever the size. Raises DesignError for a bad batch.
     """
     from studio.analysis.profile import profile
+    from studio.family import BATCH
 
-    return profile(design, batch)
+    return profile(design, BATCH.read(batch))
 
 
 def measure(design: Design, device: str = "cpu", batch: int = 1) -> Measurement:
     """How long a forward pass of the exported code takes, in a process of its own.
 
-    Raises MeasureError with one sentence where the memory is too small or the device is missing.
+    Raises MeasureError with one sentence where the memory is too small or the device is missing,
+    and DesignError for a bad batch.
     """
     from studio import forms
+    from studio.family import BATCH
+    from studio.measure.device import device_of
     from studio.measure.sweep import measure
 
-    return measure(forms.subject(design, batch), Conditions(batch=batch, device=device))
+    conditions = Conditions(batch=BATCH.read(batch), device=device_of(device))
+    return measure(forms.subject(design, conditions.batch), conditions)
 
 
 def export(design: Design, form: str = "script", *, link: str = "") -> str:

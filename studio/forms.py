@@ -5,7 +5,8 @@ The text that is measured is the text that is exported, so the two are made in o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from studio.analysis.graph import graph
@@ -15,8 +16,9 @@ from studio.drawing.layout import layout
 from studio.drawing.svg import svg
 from studio.export.script import Script, script
 from studio.family import Design, DesignError
+from studio.knobs import quoted
 from studio.measure.memory import admit
-from studio.measure.request import Subject
+from studio.measure.request import MeasureError, Subject
 
 
 def export(design: Design, form: str = "script", link: str = "") -> str:
@@ -24,10 +26,10 @@ def export(design: Design, form: str = "script", link: str = "") -> str:
 
     Raises DesignError, which lists the forms, for any other.
     """
-    if form not in FORMS:
-        known = tuple(FORMS)
+    known = tuple(FORMS)
+    if form not in known:
         raise DesignError(
-            f"there is no form {form[:60]!r}; the forms are {', '.join(known)}",
+            f"there is no form {quoted(form)}; the forms are {', '.join(known)}",
             knob="form",
             value=form,
             nearest=known,
@@ -49,9 +51,49 @@ def standalone(design: Design, link: str = "") -> Script:
 
 def subject(design: Design, batch: int = 1) -> Subject:
     """What is measured of a design. Raises MeasureError where the memory is too small for it."""
-    admit(profile(design, batch).inference_bytes, f"{design.title} at batch {batch}")
+    if why := obstacle(design, batch):
+        raise MeasureError(why)
     code = standalone(design)
     return Subject(code.text, code.config, code.model)
+
+
+def obstacle(design: Design, batch: int = 1) -> str:
+    """Why this machine's memory is too small to measure it, and the nearest that fits, in one
+    sentence; empty where it fits. Takes milliseconds, of a giant up to a second."""
+    try:
+        admit(
+            profile(design, batch).inference_bytes,
+            f"{design.title} at batch={batch}",
+            lambda room: _nearest(design, batch, room),
+        )
+    except MeasureError as refusal:
+        return str(refusal)
+    return ""
+
+
+def _nearest(design: Design, batch: int, room: float) -> str:
+    """The largest batch whose tensors take at most `room` bytes; where there is none, the first
+    axis along which one example fits, and how far down."""
+    batches = range(batch - 1, 0, -1)
+    if found := _largest([(design, fewer) for fewer in batches], room):
+        return f"batch={found[1]}"
+    alone = " with batch=1" if batch > 1 else ""
+    for knob in design.family.knobs.values():
+        lower = [(smaller, 1) for smaller in design.below(knob.name)] if knob.axis else []
+        if found := _largest(lower, room):
+            return f"{knob.name}={knob.text(found[0].settings[knob.name])}{alone}"
+    return ""
+
+
+def _largest(cases: Sequence[tuple[Design, int]], room: float) -> tuple[Design, int] | None:
+    """The first of these that fits, where each needs less than the one before."""
+    if not cases or not _fits(cases[-1], room):
+        return None
+    return cases[bisect_left(cases, True, key=lambda case: _fits(case, room))]
+
+
+def _fits(case: tuple[Design, int], room: float) -> bool:
+    return profile(*case).inference_bytes <= room
 
 
 def _script(design: Design, link: str) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -81,13 +83,85 @@ def test_what_does_not_fit_the_memory_is_not_measured(
     design: studio.Design, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory, "available_bytes", lambda: 10**6)
-    with pytest.raises(studio.MeasureError, match=r"needs about .* GB .* is free"):
+    refusal = r"ViT.* at batch=1 needs about .* GB .* this machine has 0\.0 GB free$"
+    with pytest.raises(studio.MeasureError, match=refusal):
         studio.measure(design)
 
 
+@pytest.mark.parametrize(
+    ("family", "preset", "batch", "free", "knob"),
+    [
+        ("vit", "ViT-B/16", 512, 3e9, "batch"),
+        ("gpt", "GPT-3 175B", 1, 30e9, "depth"),
+        ("resnet", "ResNet-152", 1, 5.4e8, "base_channels"),
+        ("gpt", "GPT-3 175B", 64, 30e9, "depth"),
+    ],
+)
+def test_what_does_not_fit_is_told_the_nearest_that_does(
+    monkeypatch: pytest.MonkeyPatch, family: str, preset: str, batch: int, free: float, knob: str
+) -> None:
+    monkeypatch.setattr(memory, "available_bytes", lambda: int(free))
+    design = studio.design(family, preset=preset)
+    said = forms.obstacle(design, batch)
+    offers = dict(re.findall(r"(\w+)=(\d+)", said.partition("the nearest that fits is ")[2]))
+    assert f"{preset} at batch={batch} needs about" in said
+    assert next(iter(offers)) == knob
+    offered = {"batch": batch, **{name: int(value) for name, value in offers.items()}}
+    assert not obstacle_of(design, **offered)
+    step = next(design.family.knobs[knob].near(offered[knob])) if knob != "batch" else None
+    above = {knob: offered[knob] + (abs(step - offered[knob]) if step else 1)}
+    assert obstacle_of(design, **{**offered, **above})
+
+
+def obstacle_of(design: studio.Design, batch: int, **knobs: int) -> str:
+    return forms.obstacle(design.replace(**knobs), batch)
+
+
 def test_a_missing_device_is_refused(design: studio.Design) -> None:
-    with pytest.raises(studio.MeasureError, match="no device nosuch"):
+    with pytest.raises(studio.MeasureError, match="no device nosuch; it has cpu"):
         studio.measure(design, device="nosuch")
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (lambda d: studio.profile(d, batch=1.5), "batch=1.5 .* works is 2"),
+        (lambda d: studio.profile(d, batch=True), "batch=True .* works is 1"),
+        (lambda d: studio.profile(d, batch=[2]), r"batch=\[2\] .* works is 1"),
+        (lambda d: studio.example(d, batch=0), "batch=0 .* works is 1"),
+        (lambda d: studio.measure(d, batch=None), "batch=None .* works is 1"),
+        (lambda d: studio.measure(d, device="cpu:3"), "device cpu:3; it has cpu"),
+        (lambda d: studio.measure(d, device=""), "device ''; it has cpu"),
+        (lambda d: studio.build(d, device="foo"), "device foo; it has cpu"),
+        (lambda d: studio.export(d, form=None), "form None; the forms are script"),
+        (lambda d: studio.export(d, form=["svg"]), "the forms are script"),
+        (lambda d: studio.design(3), "family 3; the families are"),
+        (lambda d: studio.design(["vit"]), "the families are"),
+        (lambda d: studio.design("vit", preset=3), "preset 3; its presets are ViT-B/16"),
+    ],
+)
+def test_what_is_of_the_wrong_kind_is_one_sentence_with_what_there_is(
+    design: studio.Design, call: Callable[[studio.Design], object], named: str
+) -> None:
+    with pytest.raises((studio.DesignError, studio.MeasureError), match=named) as refusal:
+        call(design)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_batch_is_read_as_every_knob_is(design: studio.Design) -> None:
+    assert studio.profile(design, batch="2") == studio.profile(design, batch=2)
+    assert len(studio.example(design, batch="2")[0]) == 2
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_a_model_is_built_for_evaluation(design: studio.Design, device: str) -> None:
+    assert not any(module.training for module in studio.build(design, device=device).modules())
+
+
+def test_a_design_is_read_from_the_json_that_was_written(design: studio.Design) -> None:
+    assert studio.design_from_json(studio.export(design, form="json")) == design
+    with pytest.raises(studio.DesignError, match="not a design"):
+        studio.design_from_json("[1]")
 
 
 @pytest.mark.parametrize("form", forms.FORMS)

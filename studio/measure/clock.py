@@ -18,6 +18,7 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter, process_time
 from types import ModuleType
@@ -25,6 +26,7 @@ from types import ModuleType
 import torch
 from torch import Tensor, nn
 
+from studio.measure.device import device_of
 from studio.measure.request import Conditions, MeasureError, Samples, Subject
 
 MIN_CYCLES = 3
@@ -95,10 +97,7 @@ def device_name(device: str) -> str:
 
 
 def _set_up(conditions: Conditions) -> None:
-    accelerator = torch.accelerator.current_accelerator()
-    kind = conditions.device.partition(":")[0]
-    if kind not in ("cpu", accelerator.type if accelerator else "cpu"):
-        raise MeasureError(f"this machine has no device {conditions.device}")
+    device_of(conditions.device)
     if torch.get_num_threads() != conditions.threads:
         torch.set_num_threads(conditions.threads)
     torch.set_flush_denormal(True)  # random activations may fall there, at many times the cost
@@ -106,7 +105,7 @@ def _set_up(conditions: Conditions) -> None:
 
 def _synchronize(conditions: Conditions) -> Callable[[], None]:
     on_cpu = conditions.device == "cpu"
-    return (lambda: None) if on_cpu else torch.accelerator.synchronize
+    return (lambda: None) if on_cpu else partial(torch.accelerator.synchronize, conditions.device)
 
 
 def _cycles(

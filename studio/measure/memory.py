@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 from studio.measure.request import MeasureError
@@ -25,18 +25,20 @@ GROUPS = {
 }
 
 
-def admit(needed_bytes: int, what: str) -> None:
+def admit(needed_bytes: int, what: str, nearest: Callable[[float], str] = lambda room: "") -> None:
     """Let pass what fits. `needed_bytes` is the predicted peak of live tensors, `what` its name.
 
-    Raises MeasureError with the memory needed and the memory available.
+    `nearest` says, given the bytes of live tensors that fit, what to ask for instead; this room
+    knows no design. Raises MeasureError with the memory needed and the memory free.
     """
-    needed = OVERHEAD * needed_bytes + FIXED_BYTES
-    available = available_bytes()
-    if needed > available:
-        raise MeasureError(
-            f"{what} needs about {needed / 1e9:.1f} GB to be measured and {available / 1e9:.1f} GB"
-            " is free; a smaller batch, resolution or width needs less"
+    needed, free = OVERHEAD * needed_bytes + FIXED_BYTES, available_bytes()
+    if needed > free:
+        refusal = (
+            f"{what} needs about {needed / 1e9:,.1f} GB to be measured, this machine has"
+            f" {free / 1e9:,.1f} GB free"
         )
+        advice = nearest((free - FIXED_BYTES) / OVERHEAD)
+        raise MeasureError(f"{refusal}; the nearest that fits is {advice}" if advice else refusal)
 
 
 def available_bytes() -> int:

@@ -23,6 +23,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
+from studio.measure.device import device_of
 from studio.measure.memory import available_bytes
 from studio.measure.request import MeasureError
 
@@ -243,9 +244,13 @@ _FIRST = threading.Lock()
 
 
 def worker(device: str = "cpu") -> Worker:
-    """The one worker of this process for a device: two at once would halve each other's figures."""
+    """The one worker of this process for a device: two at once would halve each other's figures.
+
+    Raises MeasureError where this machine has no such device.
+    """
+    known = device_of(device)
     with _FIRST:
-        return _worker(device)
+        return _worker(known)
 
 
 @cache

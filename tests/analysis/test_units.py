@@ -17,7 +17,8 @@ from studio.analysis import units
         (12_345, "12.3 k"),
         (999_600, "1.00 M"),
         (86_567_656, "86.6 M"),
-        (174_604_259_328, "175 G"),
+        (1_571_000_000_000, "1.57 T"),
+        (174_604_259_328, "175 B"),
     ],
 )
 def test_counts(number: int, text: str) -> None:
@@ -26,7 +27,11 @@ def test_counts(number: int, text: str) -> None:
 
 def test_quantities() -> None:
     assert units.macs(17_563_828_224) == "17.6 GMACs"
+    assert units.macs(5_060) == "5.06 kMACs"
     assert units.size(346_270_624) == "346 MB"
+    assert units.size(14_587e12) == "14.6 PB"
+    assert units.size(2e18) == "2.00 EB"
+    assert units.size(12) == "12 B"
     assert units.seconds(0.00812) == "8.12 ms"
     assert units.seconds(2.5e-5) == "25.0 µs"
     assert units.shape((1, 197, 768)) == "1 × 197 × 768"

@@ -24,8 +24,15 @@ def test_what_fits_is_admitted():
 def test_what_does_not_fit_is_refused_with_both_figures(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(MEMORY, "available_bytes", lambda: 5 * 10**9)
     admit(2_800_000_000, "what needs 4.96 GB")
-    with pytest.raises(MeasureError, match=r"ViT-H/14 needs about 5.3 GB .* 5.0 GB is free"):
+    with pytest.raises(MeasureError, match=r"ViT-H/14 needs about 5.3 GB .* 5.0 GB free$"):
         admit(3_000_000_000, "ViT-H/14")
+
+
+def test_a_refusal_offers_what_takes_the_room_there_is(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(MEMORY, "available_bytes", lambda: 5 * 10**9)
+    with pytest.raises(MeasureError, match=r"free; the nearest that fits is batch=2$") as refused:
+        admit(3_000_000_000, "ViT-H/14", lambda room: f"batch={room // 1_400_000_000:.0f}")
+    admit(2_800_000_000, str(refused.value))
 
 
 TWO = {"memory.max": "1000", "memory.current": "600", "memory.stat": "anon 500\ninactive_file 100"}

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import CancelledError
 from pathlib import Path
@@ -12,7 +13,7 @@ from queue import SimpleQueue
 import pytest
 import torch
 
-from studio.measure import host
+from studio.measure import device, host
 from studio.measure.request import MeasureError
 from studio.measure.worker import ENVIRONMENT, Worker, worker
 from tests.measure.processes import gone, wait_until
@@ -102,9 +103,20 @@ def test_memory_beyond_the_limit_is_an_error_and_the_process_lives(lab: Worker):
     assert lab.warm().result() == pid
 
 
-def test_one_worker_for_a_device():
+def test_one_worker_for_a_device(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(device, "devices", lambda: ("cpu", "cuda:0", "cuda:1"))
     assert worker("cpu") is worker("cpu")
-    assert worker("cpu") is not worker("mps")
+    assert worker("cuda") is worker("cuda:0")
+    assert worker("cuda") is not worker("cuda:1")
+    assert worker("cuda") is not worker("cpu")
+
+
+@pytest.mark.parametrize("name", ["cpu:3", "nosuch", ""])
+def test_a_device_that_is_not_there_gets_no_worker(name: str):
+    threads = threading.active_count()
+    with pytest.raises(MeasureError, match=r"no device .*; it has cpu"):
+        worker(name)
+    assert threading.active_count() == threads
 
 
 def test_a_stopped_worker_leaves_no_process():

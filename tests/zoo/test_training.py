@@ -20,7 +20,7 @@ CASES = [
 
 def step(design: Design) -> None:
     torch.manual_seed(0)
-    model = studio.build(design)
+    model = studio.build(design).train()
     outputs = tensors(model(*studio.example(design, batch=4)))
     assert all(output.isfinite().all() for output in outputs)
     sum(output.square().mean() for output in outputs).backward()

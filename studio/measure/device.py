@@ -1,0 +1,24 @@
+"""The devices of this machine, by one name each."""
+
+from __future__ import annotations
+
+from studio.measure.request import MeasureError
+
+
+def devices() -> tuple[str, ...]:
+    """What there is to compute on: `cpu`, then `cuda:0`, `cuda:1` or `mps:0`."""
+    import torch  # here, so that a refusal of other kinds does not wait for it
+
+    found = torch.accelerator.current_accelerator(check_available=True)
+    count = torch.accelerator.device_count() if found else 0
+    return ("cpu", *(f"{found.type}:{i}" for i in range(count) if found))
+
+
+def device_of(name: object) -> str:
+    """The one name of a device: `cuda` and `cuda:0` are the same. Raises MeasureError."""
+    known, asked = devices(), str(name)
+    for device in (asked, f"{asked}:0"):
+        if device in known:
+            return device
+    shown = " ".join(asked.split())[:60] or "''"
+    raise MeasureError(f"this machine has no device {shown}; it has {', '.join(known)}")
