@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from studio.measure.sweep import Point
 
 MOST_POINTS = 256
+FAMILY = "one of `studio families`, or the JSON of a design: a file's name.json, or - to read it"
 REFUSED, INTERRUPTED, BROKEN_PIPE = 2, 128 + 2, 128 + 13  # 128 and a signal, as shells report
 
 
@@ -162,7 +163,7 @@ def _parser() -> _Parser:
     parser.add_argument("--headless", action="store_true", help="open no browser")
     parser.set_defaults(run=serve)
     batch = _option("--batch", type=int, default=1, help="examples at once (default: 1)")
-    device = _option("--device", default="cpu", help="cpu (default), cuda or mps")
+    device = _option("--device", default="cpu", help="cpu (default), cuda, cuda:1, mps")
     as_json = _option("--json", action="store_true", help="print JSON")
     commands = parser.add_subparsers(metavar="COMMAND")
     for run, options in {
@@ -191,7 +192,7 @@ def _option(*names: str, **rules: Any) -> _Parser:
 
 
 def _designs() -> Iterator[_Parser]:
-    yield _option("family", metavar="FAMILY", help="one of `studio families`")
+    yield _option("family", metavar="FAMILY", help=FAMILY)
     yield _option("--preset", metavar="NAME", help="where to start (default: the first one)")
     yield _option(
         "--set",
@@ -234,8 +235,22 @@ def _assignment(text: str) -> tuple[str, str]:
 
 
 def _design(arguments: argparse.Namespace) -> Design:
-    start = studio.design(arguments.family, preset=arguments.preset)
-    return start.replace(**dict(arguments.settings))
+    return _start(arguments.family, arguments.preset).replace(**dict(arguments.settings))
+
+
+def _start(name: str, preset: str | None) -> Design:
+    """A family's preset, or the design that a file or standard input holds."""
+    if name != "-" and not name.endswith(".json"):
+        return studio.design(name, preset=preset)
+    if preset is not None:
+        raise DesignError(f"{name} holds a design already; --preset goes with a family's name")
+    try:
+        text = (sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()).decode()
+    except OSError as error:
+        raise DesignError(f"cannot read {name}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise DesignError(f"cannot read {name}: it is not text") from None
+    return studio.design_from_json(text)
 
 
 def _values(knob: Knob, text: str) -> list[str]:

@@ -19,6 +19,7 @@ import pytest
 
 import studio
 from studio import cli
+from studio.measure import memory
 
 TINY = ("--preset", "ViT-Ti/16", "--set", "image_size=32", "--set", "depth=1")
 PROFILE = {
@@ -134,7 +135,10 @@ def test_values_of_an_axis(
 def test_a_point_that_does_not_fit_is_null_and_says_why(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("studio.forms.admit", refusing_above(10**6))
+    smallest = studio.design("vit", preset="ViT-Ti/16", image_size=32, depth=1)
+    room = studio.profile(smallest).inference_bytes + 10**6
+    free = int(memory.OVERHEAD * room + memory.FIXED_BYTES)
+    monkeypatch.setattr(memory, "available_bytes", lambda: free)
     argv = ("sweep", "vit", *TINY, "--axis", "depth=1,12", "--json")
     assert cli.main(argv) == 0
     printed = capsys.readouterr()
@@ -142,18 +146,47 @@ def test_a_point_that_does_not_fit_is_null_and_says_why(
     assert small["measurement"]["runs"] > 0
     assert large["measurement"] is None
     assert "depth=12" in printed.err
-    assert "too large" in printed.err
+    assert "the nearest that fits is depth=1" in printed.err
 
 
-def refusing_above(limit: int) -> Any:
-    smallest = studio.design("vit", preset="ViT-Ti/16", image_size=32, depth=1)
-    allowed = studio.profile(smallest).inference_bytes + limit
+def test_a_design_is_read_from_a_file_and_from_standard_input(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "mine.json"
+    output(capsys, "export", "vit", *TINY, "--form", "json", "-o", str(path))
+    wanted = output(capsys, "profile", "vit", *TINY)
+    assert output(capsys, "profile", str(path)) == wanted
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(path.read_bytes())))
+    assert output(capsys, "profile", "-") == wanted
+    deeper = data(capsys, "profile", str(path), "--set", "depth=2")
+    assert deeper["config"]["depth"] == 2
 
-    def admit(needed_bytes: int, what: str) -> None:
-        if needed_bytes > allowed:
-            raise studio.MeasureError(f"{what} is too large")
 
-    return admit
+@pytest.mark.parametrize(
+    ("content", "options", "named"),
+    [
+        (None, [], "cannot read"),
+        (b"[1, 2]", [], "not a design"),
+        (b"{", [], "not a design"),
+        (b"\xff\xfe", [], "not text"),
+        (b'{"family": "vit", "config": {"depth": 99}}', [], "depth=99"),
+        (b'{"family": "vit", "config": {}}', ["--preset", "ViT-L/16"], "--preset"),
+    ],
+)
+def test_a_file_that_holds_no_design_is_one_line(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    content: bytes | None,
+    options: list[str],
+    named: str,
+) -> None:
+    path = tmp_path / "mine.json"
+    if content is not None:
+        path.write_bytes(content)
+    assert cli.main(["profile", str(path), *options]) == 2
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err.count("\n")) == ("", 1)
+    assert named in printed.err
 
 
 @pytest.mark.parametrize(
