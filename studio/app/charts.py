@@ -3,46 +3,68 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from studio.analysis.scaling import exponent
+from studio.analysis.scaling import FLAT, exponent
 
 HERE = "#e8590c"  # the design on the page; like the others, clear on the light and the dark theme
 EXACT, PALE, MEASURED = "#4a7fc1", "#7d93b2", "#2f9d80"
 TICKS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), (1, 1.2, 1.4, 1.6, 1.8, 2, *range(3, 10)))
 
 
+Kind = Literal["exact", "predicted", "measured"]
+
+
 @dataclass(frozen=True)
 class Curve:
-    """Figures along an axis. Exact ones are a line; measured ones are marks with their spread."""
+    """Figures along an axis: a line, or where they are measured marks with their spread.
+
+    Those in `apart` (by their x) were not measured together with the others: they are drawn hollow,
+    and no law is fitted to them.
+    """
 
     name: str
     xs: tuple[float, ...]
     ys: tuple[float, ...]
     colour: str = EXACT
-    measured: bool = False
+    kind: Kind = "exact"
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
+    apart: frozenset[float] = frozenset()
 
     @property
-    def law(self) -> str:
-        """The exponent of the fitted power law, written; two points alone fit any law."""
-        power = exponent(self.xs, self.ys) if len(self.xs) > 2 else None
-        if power is None:
-            return ""
-        return "constant" if abs(power) < 0.005 else f"{power:.2f}".replace("-", "−")
+    def measured(self) -> bool:
+        return self.kind == "measured"
+
+    @property
+    def together(self) -> list[tuple[float, float]]:
+        """The points that a law can be fitted to; two alone would fit any law."""
+        points = [(x, y) for x, y in zip(self.xs, self.ys, strict=True) if x not in self.apart]
+        return points if len(points) > 2 else []
+
+    @property
+    def power(self) -> float | None:
+        """The exponent of the power law that the figures follow, None where they follow none."""
+        return exponent([x for x, _ in self.together], [y for _, y in self.together])
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One quantity: its curves, how its figures are written, and what to say without a law."""
+    """One quantity: its curves, how its figures are written, and what to say where there are too
+    few of them for a law, and none at all."""
 
     title: str
     write: Callable[[float], str]
     curves: tuple[Curve, ...]
+    few: str = ""
     empty: str = ""
+
+    @property
+    def figures(self) -> list[float]:
+        return [y for curve in self.curves for y in (*curve.ys, *curve.low, *curve.high)]
 
 
 def figure(panels: Sequence[Panel], axis: str, here: float, height: int) -> dict[str, Any]:
@@ -58,7 +80,7 @@ def figure(panels: Sequence[Panel], axis: str, here: float, height: int) -> dict
     for number, panel in enumerate(panels):
         across, down = _place(number)
         layout |= _axes(number, panel, panels[0].curves[0].xs, axis, here, across, down)
-        layout["annotations"] += _titles(panel, axis, across, down)
+        layout["annotations"] += _words(panel, axis, across, down)
         for trace in _traces(panel, axis, here):
             traces.append(trace | {"xaxis": f"x{number + 1}", "yaxis": f"y{number + 1}"})
     return {"data": traces, "layout": layout}
@@ -79,7 +101,7 @@ def _axes(
     down: tuple[float, float],
 ) -> dict[str, Any]:
     low, high = _reach(panel)
-    values = _ticks(low, high)
+    values = _ticks(low, high) if panel.figures else []
     shared = {"type": "log", "automargin": True, "zeroline": False, "fixedrange": True}
     x = {
         "domain": across,
@@ -109,7 +131,7 @@ def _clear(x: float, here: float) -> bool:
 def _reach(panel: Panel) -> tuple[float, float]:
     """The ends of the panel's scale: a little more than its figures, and a factor of two at least,
     so that a constant is drawn as one."""
-    ys = [y for c in panel.curves for y in (*c.ys, *c.low, *c.high)] or [1e-3, 1e-1]
+    ys = panel.figures or [1.0]
     low, high = min(ys) / 1.2, max(ys) * 1.2
     spare = max(1.0, math.sqrt(2 * low / high))
     return low / spare, high * spare
@@ -132,13 +154,19 @@ def _tick(text: str) -> str:
     return f"{float(number):g} {unit}".rstrip()
 
 
-def _titles(
+def _words(
     panel: Panel, axis: str, across: tuple[float, float], down: tuple[float, float]
 ) -> Iterator[dict[str, Any]]:
+    """The title with the laws; amid an empty panel, what would fill it."""
     place = {"xref": "paper", "yref": "paper", "showarrow": False}
-    laws = " · ".join(_law(curve, panel, axis) for curve in panel.curves if curve.law)
+    laws = " · ".join(filter(None, (_law(curve, panel, axis) for curve in panel.curves)))
+    lawless = "no power law" if any(curve.together for curve in panel.curves) else panel.few
+    if not panel.figures:
+        middle = {"x": statistics.fmean(across), "y": statistics.fmean(down)}
+        yield place | middle | {"text": panel.empty, "font": {"size": 13}, "opacity": 0.75}
+        lawless = ""
     yield place | {
-        "text": f"<b>{panel.title}</b><br>{laws or panel.empty}",
+        "text": f"<b>{panel.title}</b><br>{laws or lawless or ' '}",
         "x": across[0],
         "y": down[1],
         "xanchor": "left",
@@ -150,28 +178,39 @@ def _titles(
 
 
 def _law(curve: Curve, panel: Panel, axis: str) -> str:
-    name = f"{curve.name} " if len(panel.curves) > 1 else ""
-    power = curve.law if curve.law == "constant" else f"∝ {axis}<sup><b>{curve.law}</b></sup>"
-    if len(panel.curves) > 1 and curve.law != "constant":
-        power = f"<sup><b>{curve.law}</b></sup>"
-        name = name.rstrip()
-    return f'<span style="color:{curve.colour}">{name}{power}</span>'
+    """`∝ depth^0.98`, or beside another curve `training^0.98`; empty without a law."""
+    power, alone = curve.power, len(panel.curves) == 1
+    if power is None:
+        return ""
+    raised = f"<sup><b>{power:.2f}</b></sup>".replace("-", "−")
+    law = f"∝ {axis}{raised}" if alone else f"{curve.name}{raised}"
+    if abs(power) < FLAT:
+        law = "constant" if alone else f"{curve.name} constant"
+    return f'<span style="color:{curve.colour}">{law}</span>'
 
 
 def _traces(panel: Panel, axis: str, here: float) -> Iterator[dict[str, Any]]:
     for curve in panel.curves:
         sizes = [11 if x == here else 7 if curve.measured else 4 for x in curve.xs]
         colours = [HERE if x == here else curve.colour for x in curve.xs]
-        kind = "measured" if curve.measured else "exact"
+        kinds = [f"{curve.kind} apart" if x in curve.apart else curve.kind for x in curve.xs]
         trace: dict[str, Any] = {
             "type": "scatter",
             "mode": "markers" if curve.measured else "lines+markers",
             "x": list(curve.xs),
             "y": list(curve.ys),
             "line": {"color": curve.colour, "width": 2},
-            "marker": {"size": sizes, "color": colours, "opacity": 1},
+            "marker": {
+                "size": sizes,
+                "color": colours,
+                "opacity": 1,
+                "symbol": ["circle-open" if x in curve.apart else "circle" for x in curve.xs],
+                "line": {"width": 2 if curve.apart else 0},
+            },
             "text": [panel.write(y) for y in curve.ys],
-            "hovertemplate": f"{axis} = %{{x}}<br>{curve.name} %{{text}} ({kind})<extra></extra>",
+            "customdata": kinds,
+            "hovertemplate": f"{axis} = %{{x}}<br>{curve.name} %{{text}} (%{{customdata}})"
+            "<extra></extra>",
         }
         if curve.measured:
             trace["text"] = [

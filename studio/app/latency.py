@@ -96,8 +96,16 @@ def notes(now: State) -> Iterator[str]:
     yield line(spread(here))
     for case, label in ((now.previous, "previous"), (now.pinned, "pinned")):
         if case and isinstance(there := LEDGER[case], Measurement):
-            yield note(change(here.median_s, there.median_s, units.seconds), label)
+            told = change(here.median_s, there.median_s, units.seconds)
+            yield line(f"≈ {label}") if is_noise(here, there) else note(told, label)
     yield f'<p title="{escape(here.device)}">{escape(conditions(here))}</p>'
+
+
+def is_noise(one: Measurement, other: Measurement) -> bool:
+    """Whether two figures may differ by chance: their middle halves overlap, or the machine was too
+    busy for one of them."""
+    overlap = one.q25_s <= other.q75_s and other.q25_s <= one.q75_s
+    return overlap or one.clean is False or other.clean is False
 
 
 def spread(point: Measurement) -> str:

@@ -4,18 +4,34 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from functools import lru_cache
+from itertools import count
 from threading import Lock
+from typing import NamedTuple
 
 from studio.analysis.profile import Profile
 from studio.app import figures
 from studio.app.state import Case
 from studio.measure.memory import admit
-from studio.measure.request import Conditions, MeasureError, Measurement, Subject
+from studio.measure.request import Conditions, MeasureError, Subject
 from studio.measure.sweep import Job, Point
 
-QUICK_MACS = 40e9  # about a second a call on one thread
-QUICK_PARAMS = 200e6  # about as long to fill with random weights
+QUICK_MACS = 60e9  # a second or two a call on one thread; the default U-Net has 48
+QUICK_PARAMS = 200e6  # about a second to fill with random weights
+PATIENT = 4  # times as much is measured in a sweep, which is asked for and shows how far it is
 LONGEST_MACS = 2e12  # a minute a call: no room of people waits for it
+
+
+class Entry(NamedTuple):
+    """A figure, and the number of the finished sweep that it is of; 0 where it is of none.
+
+    Only the points of one sweep were timed in turn, under the same load: they alone compare.
+    """
+
+    point: Point
+    sweep: int
+
+
+NOTHING = Entry(None, 0)
 
 
 class Ledger:
@@ -23,16 +39,21 @@ class Ledger:
 
     def __init__(self, limit: int) -> None:
         self._limit, self._lock = limit, Lock()
-        self._points: OrderedDict[Case, Measurement | MeasureError] = OrderedDict()
+        self._points: OrderedDict[Case, Entry] = OrderedDict()
 
     def __getitem__(self, case: Case) -> Point:
-        return self._points.get(case)
+        return self._points.get(case, NOTHING).point
 
-    def write(self, case: Case, point: Point) -> None:
-        if point is None:
+    def sweep(self, case: Case) -> int:
+        """The finished sweep that the case's figure is of, 0 for none; later ones are greater."""
+        return self._points.get(case, NOTHING).sweep
+
+    def write(self, case: Case, point: Point, sweep: int = 0) -> None:
+        """A first look does not replace the figure of a finished sweep."""
+        if point is None or self.sweep(case) > sweep:
             return
         with self._lock:
-            self._points[case] = point
+            self._points[case] = Entry(point, sweep)
             self._points.move_to_end(case)
             while len(self._points) > self._limit:
                 self._points.popitem(last=False)
@@ -44,6 +65,7 @@ class Ledger:
 
 
 LEDGER = Ledger(limit=4096)
+SWEEPS = count(1)
 
 
 class Watch:
@@ -56,8 +78,10 @@ class Watch:
     def look(self) -> bool:
         """Write down what there is by now; whether the job is still at work."""
         working = not self.job.done
+        finished = not working and self.job.progress == 1.0 and len(self.cases) > 1
+        sweep = next(SWEEPS) if finished else 0
         for case, point in zip(self.cases, self.job.snapshot(), strict=True):
-            LEDGER.write(case, point)
+            LEDGER.write(case, point, sweep)
             if self.job.error and point is None:
                 LEDGER.write(case, MeasureError(str(self.job.error)))
         return working
@@ -76,7 +100,16 @@ def conditions(case: Case) -> Conditions:
 
 def is_quick(profile: Profile) -> bool:
     """Whether it may be measured without being asked for."""
-    return profile.macs <= QUICK_MACS and profile.params <= QUICK_PARAMS
+    return _cost(profile) <= 1
+
+
+def is_timely(profile: Profile) -> bool:
+    """Whether it may be measured in a sweep, where others wait for it."""
+    return _cost(profile) <= PATIENT
+
+
+def _cost(profile: Profile) -> float:
+    return max(profile.macs / QUICK_MACS, profile.params / QUICK_PARAMS)
 
 
 def obstacle(profile: Profile) -> str:

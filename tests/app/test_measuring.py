@@ -1,0 +1,184 @@
+"""What may be measured, which figures compare, and what the charts say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import studio
+from studio.analysis import units
+from studio.app import figures, ledger, scaling
+from studio.app.charts import Curve, Panel, figure
+from studio.app.latency import is_noise, notes
+from studio.app.ledger import LEDGER, Watch, is_quick, obstacle
+from studio.app.state import Case, State
+from studio.measure.request import Measurement
+from tests.app.conftest import MAIN
+
+MADE = Measurement(
+    median_s=0.008, q25_s=0.0076, q75_s=0.0089, p95_s=None, runs=9, first_call_s=0.1,
+    cpu_s=None, clean=True, device="CPU", threads=1, dtype="float32", batch=1, torch_version="2",
+)  # fmt: skip
+
+
+def made(median_s: float, clean: bool | None = True) -> Measurement:
+    quarters = {"q25_s": 0.99 * median_s, "q75_s": 1.01 * median_s}
+    return replace(MADE, median_s=median_s, clean=clean, **quarters)
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> Iterator[None]:
+    """A ledger in which the test alone has written."""
+    before = dict(LEDGER._points)
+    LEDGER._points.clear()
+    yield
+    LEDGER._points.clear()
+    LEDGER._points.update(before)
+
+
+class Swept:
+    """A job that has ended, finished or cancelled."""
+
+    done, error = True, None
+
+    def __init__(self, points: list[Measurement], progress: float) -> None:
+        self.points, self.progress = tuple(points), progress
+
+    def snapshot(self) -> tuple[Measurement, ...]:
+        return self.points
+
+
+def swept(cases: tuple[Case, ...], seconds: list[float], progress: float = 1.0) -> None:
+    watch = cast(Any, object.__new__(Watch))
+    watch.cases, watch.job = cases, Swept([made(s) for s in seconds], progress)
+    watch.look()
+
+
+def page() -> State:
+    design = studio.design("vit", "ViT-Ti/16")
+    return State(case=Case(design), preset=design.base, axis="depth")
+
+
+def along_depth() -> tuple[tuple[Case, ...], Any]:
+    state = page()
+    return scaling.cases(state), scaling.axes(state.design.family)["depth"]
+
+
+def test_only_the_points_of_one_sweep_are_fitted() -> None:
+    shown, knob = along_depth()
+    swept(shown[1:], [0.001 * case.design.config.depth for case in shown[1:]])
+    LEDGER.write(shown[0], made(9.0))
+    curve = scaling.measured(shown, knob)
+    assert len(curve.xs) == len(shown)
+    assert curve.apart == {shown[0].design.config.depth}
+    assert curve.power == pytest.approx(1)
+    assert "hollow" in scaling.legend(shown, 0)
+
+
+def test_a_cancelled_sweep_is_drawn_hollow_and_fitted_to_nothing() -> None:
+    shown, knob = along_depth()
+    swept(shown, [0.001 * case.design.config.depth for case in shown], progress=0.5)
+    curve = scaling.measured(shown, knob)
+    assert curve.apart == set(curve.xs)
+    assert curve.power is None
+
+
+def test_first_looks_do_not_replace_a_finished_sweep_but_a_later_sweep_does() -> None:
+    shown, _ = along_depth()
+    swept(shown, [0.01] * len(shown))
+    swept(shown, [0.02] * len(shown), progress=0.5)
+    assert LEDGER[shown[0]] == made(0.01)
+    swept(shown[:4], [0.03] * 4)
+    assert LEDGER[shown[0]] == made(0.03)
+    assert scaling.measured_apart(shown) == set(shown[4:])
+
+
+def test_only_parameters_and_macs_are_called_exact() -> None:
+    shown, knob = along_depth()
+    kinds = {panel.title: {c.kind for c in panel.curves} for panel in scaling.panels(shown, knob)}
+    assert kinds == {
+        "Parameters": {"exact"},
+        "MACs": {"exact"},
+        "Memory": {"predicted"},
+        "Latency": {"measured"},
+    }
+    assert "memory is predicted" in scaling.legend(shown, 0)
+
+
+def drawn(ys: tuple[float, ...]) -> dict[str, Any]:
+    xs = tuple(range(1, len(ys) + 1))
+    panel = Panel("Time", units.seconds, (Curve("", xs, ys),), few="few", empty="press")
+    exact = Panel("Cost", units.count, (Curve("", (1, 2, 3, 4, 5), (1, 2, 3, 4, 5)),))
+    return figure((exact, panel), "depth", 1, 400)
+
+
+def words(chart: dict[str, Any]) -> str:
+    return " | ".join(note["text"] for note in chart["layout"]["annotations"])
+
+
+@pytest.mark.parametrize(
+    ("ys", "says"),
+    [((1, 4, 16, 64, 256), "no power law"), ((1, 4, 9, 16), "<b>2.00</b>"), ((1, 4), "few")],
+)
+def test_a_panel_says_what_law_there_is(ys: tuple[float, ...], says: str) -> None:
+    assert says in words(drawn(ys)).partition("Time")[2]
+
+
+def test_an_empty_panel_has_a_hint_in_the_place_of_a_scale() -> None:
+    chart = drawn(())
+    assert "press" in words(chart)
+    assert chart["layout"]["yaxis2"]["tickvals"] == []
+    assert chart["layout"]["yaxis1"]["tickvals"] != []
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "noise"),
+    [
+        (made(0.100), made(0.101), True),
+        (made(0.100), made(0.200), False),
+        (made(0.100, clean=False), made(0.200), True),
+        (made(0.100), made(0.200, clean=None), False),
+    ],
+)
+def test_what_may_be_chance_is_no_change(one: Measurement, other: Measurement, noise: bool) -> None:
+    assert is_noise(one, other) == is_noise(other, one) == noise
+    state = page().turned("depth", 5)
+    assert state.previous
+    LEDGER.write(state.case, one)
+    LEDGER.write(state.previous, other)
+    told = "".join(notes(state))
+    assert ("≈ previous" in told) == noise
+    assert ("moved" in told) != noise
+
+
+def test_the_default_unet_is_measured_by_itself() -> None:
+    assert is_quick(figures.profiled(Case(studio.design("unet"))))
+
+
+def test_a_sweep_holds_the_case_on_the_page_and_nothing_much_slower(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown, _ = along_depth()
+    monkeypatch.setattr(ledger, "QUICK_MACS", figures.profiled(shown[2]).macs / ledger.PATIENT)
+    timed = [case for case in shown if scaling.fits(case, shown[5])]
+    assert timed == [*shown[:3], shown[5]]
+    monkeypatch.setattr(ledger, "LONGEST_MACS", 1)
+    assert obstacle(figures.profiled(shown[5]))
+    assert not scaling.fits(shown[5], shown[5])
+
+
+@pytest.mark.usefixtures("still")
+@pytest.mark.parametrize("family", ["detr", "diffusion", "t5", "faster_rcnn", "gpt", "yolo"])
+def test_every_axis_of_a_large_family_is_drawn_without_a_pause(family: str) -> None:
+    app = AppTest.from_file(str(MAIN), default_timeout=60)
+    app.query_params["family"] = family
+    app.run()
+    for axis in scaling.axes(studio.design(family).family):
+        app.session_state["state"] = replace(app.session_state["state"], axis=axis)
+        app.run()
+        assert not app.exception
+        assert not app.button(key="sweep-start").disabled
