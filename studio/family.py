@@ -41,7 +41,11 @@ BATCH = Knob(name="batch", default=1, help="Examples in one forward pass", ge=1,
 
 @dataclass(frozen=True)
 class Preset:
-    """A published member of a family. `params` is the published count, None where there is none."""
+    """A known member of a family, and where it is from.
+
+    `params` is the count that `source` prints or that its definition gives when it is counted (the
+    source says which); None where there is nothing to compare with.
+    """
 
     name: str
     config: Any

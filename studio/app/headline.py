@@ -33,7 +33,9 @@ STYLE = """<style>
 .figure b { display: block; font-size: clamp(1rem, 14.5cqi, 1.65rem);
   font-weight: 600; line-height: 1.28; white-space: nowrap; letter-spacing: -.01em; }
 .figure p { margin: 0; font-size: .78rem; opacity: .8; }
-.figure p.tick { color: #2f8f5b; opacity: 1; }
+.figure p[title] { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2;
+  overflow: hidden; overflow-wrap: anywhere; }
+.figure p.tick { color: light-dark(#1b6e42, #6fd19c); opacity: 1; }
 .figure p.moved { font-weight: 600; opacity: 1; }
 </style>"""
 
@@ -101,7 +103,7 @@ def told(figure: Figure, now: State) -> tuple[str, list[str]]:
     value = figure.read(here)
     notes = [f"<p>{escape(figure.tells(here))}</p>"]
     if figure is FIGURES[0] and (preset := now.design.preset) and preset.params:
-        notes = [published(preset.params, here.params)]
+        notes = [compared(here.params, preset.params, preset.source)]
     for case, label in ((now.previous, "previous"), (now.pinned, "pinned")):
         if case:
             before = figure.read(figures.profiled(case))
@@ -109,11 +111,11 @@ def told(figure: Figure, now: State) -> tuple[str, list[str]]:
     return figure.write(value), notes
 
 
-def published(params: int, ours: int) -> str:
-    """The count in the paper or its code, with a tick where ours equals it."""
-    if ours == params:
-        return f'<p class="tick">✓ {params:,}, as published</p>'
-    return f"<p>published: {params:,}</p>"
+def compared(ours: int, params: int, source: str) -> str:
+    """The preset's count in the words of its source, with a tick where ours equals it."""
+    mark, tick = ("✓ ", ' class="tick"') if ours == params else ("", "")
+    where = escape(source)
+    return f'<p{tick} title="{where}">{mark}{params:,}, as in: <small>{where}</small></p>'
 
 
 def note(change: str, label: str) -> str:
@@ -123,9 +125,9 @@ def note(change: str, label: str) -> str:
 
 
 def change(value: float, before: float, write: Callable[[float], str]) -> str:
-    """How a figure moved: `+7.1 M (×1.33)`, and `=` where it stayed."""
+    """How a figure moved: `+7.1 M (×1.33)`, a ratio of 1.00 left out, and `=` where it stayed."""
     if value == before:
         return "="
     sign = "+" if value > before else "−"
-    ratio = f" (×{value / before:.3g})" if before else ""
-    return f"{sign}{write(abs(value - before))}{ratio}"
+    ratio = f"{value / before:.3g}" if before else "1"
+    return f"{sign}{write(abs(value - before))}" + (f" (×{ratio})" if ratio != "1" else "")

@@ -52,8 +52,10 @@ class State:
     """The case on the page, those it is compared with, and what there is to say about the change.
 
     `preset` is the one that was chosen: title and link tell the design as changes to it, however
-    many there are. `axis` is the one on the scaling charts: the last one turned or chosen. `notes`
-    tells for a knob why it did not land where it was put, `refusal` what was refused.
+    many there are. `axis` is the one on the scaling charts: the last one turned or chosen. `opened`
+    and `node` are the open blocks and the selected node of the layer graph, by their ids; one that
+    the graph does not have is not drawn. `notes` tells for a knob why it did not land where it was
+    put, `refusal` what was refused.
     """
 
     case: Case
@@ -62,6 +64,8 @@ class State:
     pinned: Case | None = None
     tab: str = TABS[0]
     axis: Axis | None = None
+    opened: tuple[str, ...] = ()
+    node: str = ""
     notes: Mapping[str, str] = field(default_factory=dict)
     refusal: str = ""
 
@@ -94,13 +98,17 @@ class State:
     def chosen(self, family: str, preset: str | None = None) -> State:
         """A preset of a family, by default its first one."""
         design = zoo.family(family).design(preset)
-        return replace(self.moved(replace(self.case, design=design)), preset=design.base)
+        moved = replace(self.moved(replace(self.case, design=design)), preset=design.base)
+        return moved if design.family is self.design.family else replace(moved, opened=(), node="")
 
     @property
     def link(self) -> dict[str, str]:
-        """The parameters that restore this page: the case, the tab, the axis, the pinned case."""
+        """The parameters that restore this page: the case, and each part of the view that differs
+        from a first visit's."""
         view: dict[str, str] = {TAB.name: self.tab} if self.tab != TAB.default else {}
         view |= {AXIS.name: self.axis} if self.axis else {}
+        view |= {"open": ",".join(self.opened)} if self.opened else {}
+        view |= {"node": self.node} if self.node else {}
         view |= {"pin": urlencode(self.pinned.to_query())} if self.pinned else {}
         return self.case.to_query(self.preset) | view
 
@@ -115,9 +123,17 @@ class State:
         tab = TAB.read(settings.pop(TAB.name, TAB.default))
         axis = AXIS.read(settings.pop(AXIS.name)) if AXIS.name in settings else None
         pin = dict(parse_qsl(settings.pop("pin", "")))
+        opened, node = settings.pop("open", ""), settings.pop("node", "")
         case, pinned = Case.named(settings), Case.named(pin) if pin else None
-        preset = case.design.family.design(settings.get("preset")).base
-        return replace(self.moved(case), preset=preset, tab=tab, axis=axis, pinned=pinned)
+        return replace(
+            self.moved(case),
+            preset=case.design.family.design(settings.get("preset")).base,
+            tab=tab,
+            axis=axis,
+            opened=tuple(filter(None, opened.split(","))),
+            node=node,
+            pinned=pinned,
+        )
 
 
 START = zoo.family("vit").design("ViT-S/16")  # famous, foldable, and quick to measure

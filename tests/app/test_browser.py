@@ -116,6 +116,22 @@ def test_the_back_button_undoes_a_change(open_page: Any, address: str) -> None:
     assert page.locator(".st-key-vit-depth input").input_value() == "12"
 
 
+def test_the_graph_follows_the_back_button_and_its_own_link(open_page: Any, address: str) -> None:
+    page = open_page(address)
+    told = page.locator(".stHtml small", has_text="in_features=384, out_features=1000")
+    page.locator('.node[data-id="head"]').click()
+    told.wait_for()
+    page.wait_for_url(re.compile("node=head"))
+    page.go_back()
+    told.wait_for(state="detached")
+    page.locator('.node[data-id="blocks.0"]').click()
+    page.locator('.node[data-id="blocks.0.norm1"]').wait_for()
+    page.wait_for_url(re.compile("open=blocks.0"))
+    assert "node=" not in page.url  # what the back button undid stays undone
+    again = open_page(page.url)
+    again.locator('.node[data-id="blocks.0.norm1"]').wait_for()
+
+
 def test_a_held_key_ends_where_the_slider_is(open_page: Any, address: str) -> None:
     page = open_page(address)
     has_text(figure(page, "Parameters"), "22.1 M")

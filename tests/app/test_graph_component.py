@@ -1,4 +1,4 @@
-"""The layer graph in an app: its state lives in the session, its picture in the payload."""
+"""The layer graph in an app: the page says what it shows, its picture is in the payload."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ def page() -> None:
 
     block = Node(id="b", label="Block", children=(Node(id="b.fc", label="Linear <fc>"),))
     root = Node(id="", label="net", children=(Node(id="x", label="x", kind="input"), block))
-    st.write(f"selected: {layer_graph(Graph(root, (Edge('x', 'b.fc'),)), key='graph')}")
+    graph, shown = Graph(root, (Edge("x", "b.fc"),)), st.session_state.get("shown", {})
+    node = layer_graph(
+        graph, key="graph", opened=shown.get("open", ()), selected=shown.get("selected", "")
+    )
+    st.write(f"selected: {node and node.id}")
 
 
 def payload(app: AppTest) -> dict[str, Any]:
@@ -27,7 +31,7 @@ def payload(app: AppTest) -> dict[str, Any]:
 def run(**state: object) -> AppTest:
     app = AppTest.from_function(page, default_timeout=30)
     if state:
-        app.session_state["graph"] = state
+        app.session_state["shown"] = state
     app.run()
     assert not app.exception
     return app
@@ -40,7 +44,7 @@ def test_blocks_are_closed_at_first() -> None:
     assert app.markdown[0].value == "selected: None"
 
 
-def test_open_blocks_and_selection_come_from_the_session() -> None:
+def test_open_blocks_and_selection_come_from_the_page() -> None:
     app = run(open=["b"], selected="b.fc")
     sent = payload(app)
     assert sent["open"] == ["b"]
@@ -51,5 +55,5 @@ def test_open_blocks_and_selection_come_from_the_session() -> None:
 def test_what_the_graph_does_not_have_is_neither_open_nor_selected() -> None:
     app = run(open=["gone", "b"], selected="gone.too")
     assert payload(app)["open"] == ["b"]
-    assert payload(app)["selected"] is None
+    assert payload(app)["selected"] == ""
     assert app.markdown[0].value == "selected: None"

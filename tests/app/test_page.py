@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from html import escape
 from typing import cast
 
 import pytest
@@ -13,10 +14,12 @@ from streamlit.testing.v1 import AppTest
 
 import studio
 from studio.analysis import units
-from studio.app import sidebar
+from studio.app import headline, sidebar
 from studio.app.latency import Patience
 from studio.app.ledger import LEDGER, Watch
 from studio.app.state import BATCH, FIRST, START, TABS, Address, Case
+from studio.app.views import explore
+from studio.drawing.graph import Node
 from studio.family import Family
 from studio.measure.request import MeasureError, Measurement
 from tests.app.conftest import MAIN
@@ -53,7 +56,8 @@ def test_every_family_opens_with_its_figures(family: str) -> None:
     assert design.title in title(app)
     counted = studio.profile(design).params
     assert units.count(counted) in figures(app)
-    assert (f"✓ {counted:,}, as published" in figures(app)) == bool(design.base.params)
+    claim = f"✓ {counted:,}, as in: <small>{escape(design.base.source)}</small>"
+    assert (claim in figures(app)) == bool(design.base.params)
     assert "GMACs" in figures(app) or "MMACs" in figures(app)
 
 
@@ -148,6 +152,37 @@ def test_a_design_comes_back_told_from_any_preset(family: Family, data: st.DataO
     state = replace(FIRST, case=Case(family.design(other.name)), preset=preset)
     followed = FIRST.followed(state.link)
     assert (followed.case, followed.preset) == (state.case, preset)
+
+
+@pytest.mark.usefixtures("still")
+def test_a_link_restores_the_open_blocks_and_the_selected_node() -> None:
+    link = {"family": "vit", "preset": "ViT-Ti/16", "open": "blocks.0,gone", "node": "head"}
+    app = opened(link)
+    sent = json.loads(app.get("bidi_component")[0].proto.json)
+    assert (sent["open"], sent["selected"]) == (["blocks.0"], "head")
+    assert app.session_state["state"].link == link
+    assert "open" not in app.session_state["state"].chosen("resnet").link
+
+
+def test_a_node_without_facts_is_its_name_alone() -> None:
+    assert explore.told(Node(id="x", label="a<b")) == "<b>a&lt;b</b>"
+    assert explore.told(Node(id="x", label="x", facts=("1 × 3",))) == "<b>x</b> · 1 × 3"
+
+
+@pytest.mark.parametrize(
+    ("value", "before", "told"),
+    [
+        (5, 5, "="),
+        (5, 0, "+5"),
+        (1000, 999, "+1"),
+        (1000, 990, "+10 (×1.01)"),
+        (5, 10, "−5 (×0.5)"),
+    ],
+)
+def test_a_change_tells_its_ratio_where_that_says_something(
+    value: int, before: int, told: str
+) -> None:
+    assert headline.change(value, before, str) == told
 
 
 def test_a_link_without_a_family_speaks_of_the_first_design() -> None:

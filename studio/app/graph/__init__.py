@@ -1,20 +1,20 @@
 """The layer graph on the page: an inline Streamlit component that shows the SVG made in Python.
 
-Which blocks are open and which node is selected live in `st.session_state[key]`, so that the page,
-a test or a link can set them: `st.session_state[key] = {"open": ["blocks.0"], "selected": "head"}`.
-Where the reader looks (zoom, place, focus) stays in the browser, over all re-runs.
+Which blocks are open and which node is selected is the page's to say; a click only tells what it
+would have shown. Where the reader looks (zoom, place, focus) stays in the browser, over all
+re-runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from studio.drawing.graph import Graph
+from studio.drawing.graph import Graph, Node
 from studio.drawing.layout import layout
 from studio.drawing.svg import svg
 
@@ -26,32 +26,34 @@ BUTTONS = {
 }
 
 
-def layer_graph(graph: Graph, *, key: str, height: int = 560) -> str | None:
-    """Show the graph in `height` pixels; returns the id of the selected node, if there is one.
+def layer_graph(
+    graph: Graph,
+    *,
+    key: str,
+    opened: Iterable[str] = (),
+    selected: str = "",
+    on_change: Callable[[tuple[str, ...], str], None] = lambda opened, selected: None,
+    height: int = 560,
+) -> Node | None:
+    """Show the graph in `height` pixels; returns the selected node, if there is one.
 
-    A click (or Enter) opens and closes a block, and selects any other node. A node that the graph
-    no longer has counts neither as open nor as selected.
+    A click (or Enter) opens and closes a block, and selects any other node: `on_change` is called
+    with the ids of all open blocks and of the selected node (empty for none). A node that the graph
+    does not have counts neither as open nor as selected.
     """
-    state: Mapping[str, Any] = st.session_state.get(key) or {}
-    known = {node.id for node in graph.root.walk()}
-    opened = [name for name in state.get("open") or () if name in known]
-    selected = state.get("selected") if state.get("selected") in known else None
-    drawing = svg(layout(graph, frozenset(opened)), selected=selected or "")
-    data = {"svg": drawing, "open": opened, "selected": selected, "height": height}
+    known = {node.id: node for node in graph.root.walk()}
+    shown = [name for name in opened if name in known]
+    chosen = selected if selected in known else ""
+    drawing = svg(layout(graph, frozenset(shown)), selected=chosen)
+    data = {"svg": drawing, "open": shown, "selected": chosen, "height": height}
     data["name"] = graph.root.label or "network"
-    result = _component()(
-        key=key,
-        data=data,
-        height=height,
-        on_open_change=_rerun,
-        on_selected_change=_rerun,
-    )
-    chosen = result.selected
-    return chosen if chosen in known else None
 
+    def clicked() -> None:
+        now = st.session_state[key].shown
+        on_change(tuple(now["open"]), now["selected"])
 
-def _rerun() -> None:
-    """A state that may change has to name a callback; the re-run itself draws the change."""
+    _component()(key=key, data=data, height=height, on_shown_change=clicked)
+    return known[chosen] if chosen else None
 
 
 @cache

@@ -8,10 +8,10 @@ const FARTHEST = 0.1;
 const READABLE = 0.75; // below this scale the texts are too small to start with
 const STILL = 4; // pixels that the pointer may move within a click
 
-export default function ({ data, parentElement, setStateValue }) {
+export default function ({ data, parentElement, setTriggerValue }) {
   const host = parentElement.querySelector('.graph');
   host.view ??= new View(host);
-  host.view.show(data, setStateValue);
+  host.view.show(data, setTriggerValue);
 }
 
 class View {
@@ -22,9 +22,9 @@ class View {
     this.listen();
   }
 
-  show(data, setStateValue) {
+  show(data, setTriggerValue) {
     this.data = data;
-    this.set = setStateValue;
+    this.send = setTriggerValue;
     this.host.style.height = `${data.height}px`; // the wrappers around it have no height of their own
     if (data.svg === this.drawn) return;
     const focus = this.host.getRootNode().activeElement?.dataset?.id;
@@ -102,9 +102,10 @@ class View {
     const { open, selected } = this.data;
     if (node.classList.contains('block')) {
       this.toggled = id;
-      this.set('open', open.includes(id) ? open.filter((o) => o !== id) : [...open, id]);
+      const next = open.includes(id) ? open.filter((o) => o !== id) : [...open, id];
+      this.send('shown', { open: next, selected });
     } else {
-      this.set('selected', id === selected ? null : id);
+      this.send('shown', { open, selected: id === selected ? '' : id });
     }
   }
 

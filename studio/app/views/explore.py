@@ -21,6 +21,7 @@ from studio.app.listing import listing
 from studio.app.scaling import scaling
 from studio.app.sidebar import sidebar
 from studio.app.state import TABS, State
+from studio.drawing.graph import Node
 
 VIEWS = dict(zip(TABS, (scaling, layers, listing, lesson), strict=True))
 
@@ -45,17 +46,27 @@ def explore() -> None:
         tabs(now)
 
 
-@st.fragment
 def picture(now: State) -> None:
     """The layer graph, and what there is to know about the node that is selected."""
-    graph = figures.graph(now.case)
-    chosen = layer_graph(graph, key=f"graph.{now.design.family.key}")
-    node = next((node for node in graph.root.walk() if node.id == chosen), None)
+    node = layer_graph(
+        figures.graph(now.case),
+        key=f"graph.{now.design.family.key}",
+        opened=now.opened,
+        selected=now.node,
+        on_change=_look,
+    )
     if node is None:
         st.caption("A click opens a block, or tells more about a layer.")
     else:
-        facts = " · ".join(map(escape, node.facts))
-        st.html(f"<small><b>{escape(node.label)}</b> · {facts}</small>")
+        st.html(f"<small>{told(node)}</small>")
+
+
+def told(node: Node) -> str:
+    return " · ".join([f"<b>{escape(node.label)}</b>", *map(escape, node.facts)])
+
+
+def _look(opened: tuple[str, ...], node: str) -> None:
+    state.put(replace(state.current(), opened=opened, node=node))
 
 
 def tabs(now: State) -> None:
