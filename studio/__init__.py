@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from studio.knobs import DesignError
-from studio.measure.request import Conditions, MeasureError, Measurement
+from studio.measure.request import Conditions, MeasureError, Measurement, NoMemoryError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -134,7 +134,10 @@ def measure(design: Design, device: str = "cpu", batch: int = 1) -> Measurement:
     from studio.measure.sweep import measure
 
     conditions = Conditions(batch=BATCH.read(batch), device=device_of(device))
-    return measure(forms.subject(design, conditions.batch), conditions)
+    try:
+        return measure(forms.subject(design, conditions.batch), conditions)
+    except NoMemoryError as ran_out:
+        raise forms.exhausted(design, conditions.batch, ran_out) from None
 
 
 def export(design: Design, form: str = "script", *, link: str = "") -> str:

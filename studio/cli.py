@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import studio
 from studio import tables
 from studio.knobs import DesignError, Knob
-from studio.measure.request import Conditions, MeasureError, Measurement, Subject
+from studio.measure.request import Conditions, MeasureError, Measurement, NoMemoryError, Subject
 
 if TYPE_CHECKING:
     from studio.analysis.profile import Profile
@@ -299,7 +299,12 @@ def _timed(designs: Sequence[Design], conditions: Conditions) -> list[Point]:
         points.update({design: points[design] or error for design in subjects})
     finally:
         _show_progress("")
-    return [points[design] for design in designs]
+    return [
+        forms.exhausted(design, conditions.batch, point)
+        if isinstance(point := points[design], NoMemoryError)
+        else point
+        for design in designs
+    ]
 
 
 def _family(key: str, family: Family) -> dict[str, Any]:

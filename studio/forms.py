@@ -71,6 +71,14 @@ def obstacle(design: Design, batch: int = 1) -> str:
     return ""
 
 
+def exhausted(design: Design, batch: int, said: MeasureError) -> MeasureError:
+    """What to say of memory that ran out against the prediction: with what needs half as much."""
+    half = profile(design, batch).inference_bytes / 2
+    nearest = _nearest(design, batch, half)
+    advice = f"; half as much takes {nearest}" if nearest else ""
+    return MeasureError(f"{design.title} at batch={batch}: {said}{advice}")
+
+
 def _nearest(design: Design, batch: int, room: float) -> str:
     """The largest batch whose tensors take at most `room` bytes; where there is none, the first
     axis along which one example fits, and how far down."""

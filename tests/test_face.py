@@ -15,7 +15,8 @@ import torch
 
 import studio
 from studio import forms
-from studio.measure import memory
+from studio.measure import memory, sweep
+from studio.measure.request import NoMemoryError
 from tests.designs import small
 
 
@@ -115,6 +116,20 @@ def test_what_does_not_fit_is_told_the_nearest_that_does(
 
 def obstacle_of(design: studio.Design, batch: int, **knobs: int) -> str:
     return forms.obstacle(design.replace(**knobs), batch)
+
+
+def test_memory_that_runs_out_names_what_needs_half(
+    design: studio.Design, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run_out(*_: object) -> None:
+        raise NoMemoryError("memory ran out while the model was measured")
+
+    monkeypatch.setattr(sweep, "measure", run_out)
+    with pytest.raises(studio.MeasureError, match="at batch=64: memory ran out") as refusal:
+        studio.measure(design, batch=64)
+    fewer = int(re.findall(r"half as much takes batch=(\d+)$", str(refusal.value))[0])
+    needed = [studio.profile(design, b).inference_bytes for b in (fewer, fewer + 1)]
+    assert needed[0] <= studio.profile(design, 64).inference_bytes / 2 < needed[1]
 
 
 def test_a_missing_device_is_refused(design: studio.Design) -> None:

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 import torch
 
 from studio.measure.clock import forget
-from studio.measure.request import MeasureError
+from studio.measure.request import MeasureError, NoMemoryError
 
 Call = tuple[Callable[..., Any], tuple[Any, ...]]
 Answer = tuple[bool, Any]  # whether it went well; the result, or else a MeasureError
@@ -73,20 +73,17 @@ def answer(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Answer:
     except MeasureError as error:
         return False, error
     except (Exception, SystemExit) as error:
-        refusal = MeasureError(sentence(error))
+        refusal = refused(error)
     forget()  # only now: the traceback held the model that failed
     return False, refusal
 
 
-def sentence(error: BaseException) -> str:
+def refused(error: BaseException) -> MeasureError:
     text = " ".join(str(error).split())
     no_memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
     if no_memory or any(sign in text for sign in NO_MEMORY):
-        return (
-            "memory ran out while the model was measured;"
-            " a smaller batch, resolution or width needs less"
-        )
-    return f"the model could not be run: {type(error).__name__}: {text[:200]}"
+        return NoMemoryError("memory ran out while the model was measured")
+    return MeasureError(f"the model could not be run: {type(error).__name__}: {text[:200]}")
 
 
 def limit_memory(limit: int) -> None:

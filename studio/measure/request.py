@@ -26,6 +26,10 @@ class MeasureError(RuntimeError):
     """A measurement that could not be made; the message is one sentence for who asked."""
 
 
+class NoMemoryError(MeasureError):
+    """Memory ran out in the measuring process, although what was predicted had fitted."""
+
+
 @dataclass(frozen=True)
 class Subject:
     """What is measured: the text of a script, and the names of two classes in it.
