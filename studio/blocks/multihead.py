@@ -10,7 +10,8 @@ class MultiHeadAttention(nn.Module):
     """Each token of x asks, each token of the memory answers: softmax(q kᵀ / √d) v in h heads.
 
     Without a memory the tokens ask one another (self-attention). `causal` hides from token t what
-    comes after it. (B, T, D) and (B, S, D) -> (B, T, D) (Vaswani et al. 2017, section 3.2.2).
+    comes after it; any other `mask`, which goes with h × T × S scores, is true where a token may
+    look. (B, T, D) and (B, S, D) -> (B, T, D) (Vaswani et al. 2017, section 3.2.2).
     """
 
     def __init__(
@@ -25,13 +26,20 @@ class MultiHeadAttention(nn.Module):
         self.v = nn.Linear(embed_dim, embed_dim)
         self.proj = nn.Linear(embed_dim, embed_dim)
 
-    def forward(self, x: Tensor, memory: Tensor | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, memory: Tensor | None = None, mask: Tensor | None = None
+    ) -> Tensor:
         source = x if memory is None else memory  # (B, S, D)
         q = self.q(x).unflatten(2, (self.num_heads, -1)).transpose(1, 2)  # (B, h, T, d)
         k = self.k(source).unflatten(2, (self.num_heads, -1)).transpose(1, 2)  # (B, h, S, d)
         v = self.v(source).unflatten(2, (self.num_heads, -1)).transpose(1, 2)  # (B, h, S, d)
         x = F.scaled_dot_product_attention(  # (B, h, T, d)
-            q, k, v, dropout_p=self.dropout if self.training else 0.0, is_causal=self.causal
+            q,
+            k,
+            v,
+            attn_mask=mask,
+            dropout_p=self.dropout if self.training else 0.0,
+            is_causal=self.causal,
         )
         x = x.transpose(1, 2).flatten(2)  # (B, T, D)
         return self.proj(x)  # (B, T, D)

@@ -88,9 +88,15 @@ class ResidualUnit(nn.Module):
         self.residual = block(in_channels, width, stride, norm, dilation)
         self.downsample: nn.Module = nn.Identity()
         if stride > 1 or in_channels != channels:
-            projection = nn.Conv2d(in_channels, channels, 1, stride, bias=False)
-            self.downsample = nn.Sequential(projection, norm(channels))
+            self.downsample = self.fit(in_channels, channels, stride, norm)
         self.relu = nn.ReLU()
+
+    def fit(
+        self, in_channels: int, channels: int, stride: int, norm: type[nn.Module]
+    ) -> nn.Sequential:
+        """What makes x as large as F(x)."""
+        projection = nn.Conv2d(in_channels, channels, 1, stride, bias=False)
+        return nn.Sequential(projection, norm(channels))
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.residual(x) + self.downsample(x)  # (B, C', H', W')

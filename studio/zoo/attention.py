@@ -58,7 +58,13 @@ class AttentionConfig:
     seq_len: int = knob(128, "Tokens in a sequence N", axis="resolution", ge=16, le=8192, step=16)
     vocab_size: int = knob(8192, "Different tokens there are", ge=2, le=262144)
     num_classes: int = knob(2, "Classes K", ge=1, le=30000)
-    dropout: float = knob(0.1, "Dropout rate after each sub-layer", ge=0.0, le=0.9, step=0.05)
+    dropout: float = knob(
+        0.1,
+        "Dropout rate after the embeddings, each sub-layer, and the MLP's activation",
+        ge=0.0,
+        le=0.9,
+        step=0.05,
+    )
     position: type[nn.Module] = knob(
         SinusoidalPosition,
         "How a token learns its place",

