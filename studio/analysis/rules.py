@@ -29,7 +29,7 @@ class Ruled:
 
 
 def attention(
-    query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, **_: Any
+    query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, *_: Any, **__: Any
 ) -> Ruled:
     """F.scaled_dot_product_attention: q kᵀ and its product with v; keeps q, k, v, the output and
     one log-sum-exp a row. A causal mask saves nothing: the full T × S is counted."""
