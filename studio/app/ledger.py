@@ -8,10 +8,10 @@ from itertools import count
 from threading import Lock
 from typing import NamedTuple
 
+from studio import forms
 from studio.analysis.profile import Profile
 from studio.app import figures
 from studio.app.state import Case
-from studio.measure.memory import admit
 from studio.measure.request import Conditions, MeasureError, Subject
 from studio.measure.sweep import Job, Point
 
@@ -116,8 +116,4 @@ def obstacle(profile: Profile) -> str:
     """Why it cannot be measured here, in one sentence; empty when it can."""
     if profile.macs > LONGEST_MACS:
         return "one forward pass would take minutes on one thread; it is not measured"
-    try:
-        admit(profile.inference_bytes, "this design")
-    except MeasureError as error:
-        return str(error)
-    return ""
+    return forms.obstacle(profile.design, profile.batch)
