@@ -163,7 +163,16 @@ def _words(
     lawless = "no power law" if any(curve.together for curve in panel.curves) else panel.few
     if not panel.figures:
         middle = {"x": statistics.fmean(across), "y": statistics.fmean(down)}
-        yield place | middle | {"text": panel.empty, "font": {"size": 13}, "opacity": 0.75}
+        yield (
+            place
+            | middle
+            | {
+                "text": panel.empty,
+                "xanchor": "center",
+                "yanchor": "middle",
+                "font": {"size": 13},
+            }
+        )
         lawless = ""
     yield place | {
         "text": f"<b>{panel.title}</b><br>{laws or lawless or ' '}",

@@ -24,11 +24,17 @@ STYLE = """<style>
 .stSidebar .stColumn { min-width: 0; }
 .figures { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: .5rem;
   font-variant-numeric: tabular-nums; }
+/* Room for every line a card may come to have, so that nothing beneath the cards ever moves. */
+.stMain { --high: 8.5rem; }
+@media (min-width: 641px) and (max-width: 1200px) { .stMain { --high: 10.8rem; } }
 .figures.one { grid-template-columns: minmax(0, 1fr); }
 .figure { border: 1px solid color-mix(in srgb, currentColor 16%, transparent); border-radius: .4rem;
-  padding: .45rem .8rem .5rem; min-height: 7.5rem; line-height: 1.32; container-type: inline-size; }
+  padding: .45rem .8rem .5rem; min-height: var(--high); line-height: 1.32;
+  container-type: inline-size; }
 @media (max-width: 640px) { .figures { grid-template-columns: repeat(2, minmax(0, 1fr)); } }
-.figure.short { min-height: 4.2rem; }
+.figure.short { min-height: calc(var(--high) - 3rem); }
+.st-key-measure { margin-top: -.5rem; }
+.st-key-measure button { min-height: 2.5rem; }
 .figure h6 { margin: 0; padding: 0; font-size: .8rem; font-weight: 500; opacity: .75; }
 .figure b { display: block; font-size: clamp(1rem, 14.5cqi, 1.65rem);
   font-weight: 600; line-height: 1.28; white-space: nowrap; letter-spacing: -.01em; }

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from studio.app.state import UNHEARD_S
 from tests.app.conftest import ROOT
 
 pytestmark = pytest.mark.browser
@@ -38,7 +39,11 @@ def open_tab(page: Any, name: str) -> None:
 
 def marked_at(page: Any) -> list[Any]:
     """Where the design on the page lies on the first chart: the x of its large mark."""
-    return page.locator(".js-plotly-plot").evaluate(
+    from playwright.sync_api import expect
+
+    plots = page.locator(".js-plotly-plot")
+    expect(plots).to_have_count(1)  # the chart of the family that was left goes with the run
+    return plots.evaluate(
         "plot => plot.data[0].x.filter((_, i) => plot.data[0].marker.size[i] > 10)"
     )
 
@@ -46,7 +51,7 @@ def marked_at(page: Any) -> list[Any]:
 def test_a_design_from_slider_to_script(open_page: Any, address: str, tmp_path: Path) -> None:
     page = open_page(address + "?family=resnet&preset=ResNet-18")
     has_text(figure(page, "Parameters"), "11.7 M")
-    page.get_by_role("combobox", name="Family").click()
+    page.get_by_role("combobox", name="Family").fill("Vision")
     page.get_by_role("option", name="Vision Transformer").click()
     has_text(figure(page, "Parameters"), "86.6 M")
     page.get_by_role("combobox", name="Preset").click()
@@ -122,6 +127,7 @@ def test_the_graph_follows_the_back_button_and_its_own_link(open_page: Any, addr
     page.locator('.node[data-id="head"]').click()
     told.wait_for()
     page.wait_for_url(re.compile("node=head"))
+    page.wait_for_timeout(1000 * UNHEARD_S + 100)  # sooner, the page thinks the browser is late
     page.go_back()
     told.wait_for(state="detached")
     page.locator('.node[data-id="blocks.0"]').click()
@@ -130,6 +136,23 @@ def test_the_graph_follows_the_back_button_and_its_own_link(open_page: Any, addr
     assert "node=" not in page.url  # what the back button undid stays undone
     again = open_page(page.url)
     again.locator('.node[data-id="blocks.0.norm1"]').wait_for()
+
+
+@pytest.mark.parametrize("size", [LAPTOP, NARROW], ids=["laptop", "narrow"])
+def test_the_graph_stays_where_it_is_whatever_the_cards_say(
+    open_page: Any, address: str, size: tuple[int, int]
+) -> None:
+    page = open_page(address, *size)
+    has_text(figure(page, "Measured latency"), re.compile(r"\d"))
+    height = page.locator(".graph").bounding_box()["y"]
+    page.get_by_role("button", name="Pin").click()
+    turn(page, "depth")
+    page.get_by_text("vs pinned").first.wait_for()
+    has_text(figure(page, "Measured latency"), re.compile(r"\d"))
+    assert page.locator(".graph").bounding_box()["y"] == pytest.approx(height, abs=1)
+    large = open_page(address + "?family=vit&preset=ViT-H/14", *size)
+    large.get_by_role("button", name="Measure it").wait_for()
+    assert large.locator(".graph").bounding_box()["y"] == pytest.approx(height, abs=1)
 
 
 def test_a_held_key_ends_where_the_slider_is(open_page: Any, address: str) -> None:

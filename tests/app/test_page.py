@@ -250,7 +250,7 @@ def test_a_measured_latency_is_shown_with_its_spread_and_device(still: None) -> 
 def test_a_model_too_large_to_measure_is_analysed_all_the_same() -> None:
     app = opened({"family": "attention", "preset": "GPT-3 shape (96 × 12288)"})
     assert not app.exception
-    assert "175 G" in figures(app)
+    assert "175 B" in figures(app)
     assert "it is not measured" in figures(app)
 
 
