@@ -24,7 +24,7 @@ TABS = ("Scaling", "Layers", "Code", "Lesson")
 BATCH = Knob(name="batch", default=1, help="Examples in one forward pass", ge=1, le=1024)
 TAB = Knob(name="tab", default=TABS[0], help="The view that is open", options=TABS)
 AXIS = Knob(name="axis", default="", help="The axis of the charts", options=get_args(Axis))
-UNHEARD_S = 1.0  # how long a browser may take to hear of a new link
+UNHEARD_S = 3.0  # how long a browser may take to hear of a new link
 
 
 @dataclass(frozen=True)
@@ -152,12 +152,20 @@ class Address:
     here: Mapping[str, str]
     left: Mapping[str, str] = field(default_factory=dict)
     since: float = 0.0
+    older: tuple[tuple[Mapping[str, str], float], ...] = ()  # links left before that, and when
 
     def is_news(self, link: Mapping[str, str]) -> bool:
         """Whether the reader went to another link (the back button), and the browser is not merely
         late: an event that was sent before it heard of a new link still carries the old one."""
-        late = link == self.left and monotonic() - self.since < UNHEARD_S
+        now = monotonic()
+        recent = ((self.left, self.since), *self.older)
+        late = any(link == left and now - since < UNHEARD_S for left, since in recent)
         return link != self.here and not late
+
+    def moved(self, link: Mapping[str, str]) -> Address:
+        """The session went on to another link."""
+        older = ((self.left, self.since), *self.older)[:8]
+        return Address(link, self.here, monotonic(), older)
 
 
 def current() -> State:
@@ -176,9 +184,9 @@ def current() -> State:
 
 def put(state: State) -> None:
     """Make this the session's state and write its link. For callbacks, which run first."""
-    left = st.session_state.address.here
-    if state.link != left:
-        st.session_state.address = Address(state.link, left, monotonic())
+    address: Address = st.session_state.address
+    if state.link != address.here:
+        st.session_state.address = address.moved(state.link)
         st.query_params.from_dict(state.link)
     st.session_state.state = state
 

@@ -116,6 +116,7 @@ def test_the_back_button_undoes_a_change(open_page: Any, address: str) -> None:
     turn(page, "depth")
     has_text(figure(page, "Parameters"), "23.8 M")
     page.wait_for_url(re.compile("depth=13"))
+    page.wait_for_timeout(1000 * UNHEARD_S + 100)  # sooner, the page thinks the browser is late
     page.go_back()
     has_text(figure(page, "Parameters"), "22.1 M")
     assert page.locator(".st-key-vit-depth input").input_value() == "12"
