@@ -37,14 +37,12 @@ def open_tab(page: Any, name: str) -> None:
     page.get_by_role("tab", name=name).click()
 
 
-def marked_at(page: Any) -> list[Any]:
-    """Where the design on the page lies on the first chart: the x of its large mark."""
-    from playwright.sync_api import expect
-
-    plots = page.locator(".js-plotly-plot")
-    expect(plots).to_have_count(1)  # the chart of the family that was left goes with the run
-    return plots.evaluate(
-        "plot => plot.data[0].x.filter((_, i) => plot.data[0].marker.size[i] > 10)"
+def is_marked_at(page: Any, x: float) -> None:
+    """The design on the page comes to lie at x on the first chart, where the large mark is."""
+    page.wait_for_function(
+        """x => [...document.querySelectorAll('.js-plotly-plot')].some(({ data }) => data?.length
+             && data[0].x.some((v, i) => v === x && data[0].marker.size[i] > 10))""",
+        arg=x,
     )
 
 
@@ -59,7 +57,7 @@ def test_a_design_from_slider_to_script(open_page: Any, address: str, tmp_path: 
     has_text(figure(page, "Parameters"), "5.72 M")
     page.locator("svg text", has_text="EncoderBlock × 12").wait_for()
     page.locator(".js-plotly-plot").wait_for()
-    assert marked_at(page) == [12]
+    is_marked_at(page, 12)
 
     turn(page, "depth", "ArrowLeft")
     has_text(figure(page, "Parameters"), "5.27 M")
@@ -67,7 +65,7 @@ def test_a_design_from_slider_to_script(open_page: Any, address: str, tmp_path: 
     page.wait_for_function(
         "document.querySelector('.js-plotly-plot').data[0].x.includes(11)", timeout=60_000
     )
-    assert marked_at(page) == [11]
+    is_marked_at(page, 11)
     has_text(figure(page, "Measured latency"), re.compile(r"^[\d.]+ (ms|s)$"))
 
     open_tab(page, "Code")
