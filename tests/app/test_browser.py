@@ -115,9 +115,12 @@ def test_the_back_button_undoes_a_change(open_page: Any, address: str) -> None:
     has_text(figure(page, "Parameters"), "23.8 M")
     page.wait_for_url(re.compile("depth=13"))
     page.wait_for_timeout(1000 * UNHEARD_S + 100)  # sooner, the page thinks the browser is late
+    page.wait_for_timeout(1000 * UNHEARD_S + 100)  # sooner, the page thinks the browser is late
     page.go_back()
     has_text(figure(page, "Parameters"), "22.1 M")
-    assert page.locator(".st-key-vit-depth input").input_value() == "12"
+    page.wait_for_function(  # the sidebar follows the figures
+        "document.querySelector('.st-key-vit-depth input').value === '12'"
+    )
 
 
 def test_the_graph_follows_the_back_button_and_its_own_link(open_page: Any, address: str) -> None:
