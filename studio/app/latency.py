@@ -10,7 +10,7 @@ from time import monotonic
 import streamlit as st
 
 from studio.analysis import units
-from studio.app import figures
+from studio.app import figures, state
 from studio.app.headline import card, change, note
 from studio.app.ledger import LEDGER, Watch, is_quick, obstacle
 from studio.app.state import Case, State
@@ -66,7 +66,7 @@ def _card(now: State, patience: Patience, waits: bool) -> None:
     patience.step(_ready(patience))
     point = LEDGER[now.case]
     if waits and point is not None:
-        st.rerun()  # the whole page, so that it stops looking and draws the point on its charts
+        state.again()  # the whole page, so that it stops looking and draws the point on its charts
     why = obstacle(figures.profiled(now.case))
     offers = not (isinstance(point, Measurement) or waits or why)
     match point:
@@ -82,7 +82,7 @@ def _card(now: State, patience: Patience, waits: bool) -> None:
     if offers and st.button("Measure it", key="measure", width="stretch"):
         LEDGER.forget(now.case)
         patience.asked = True
-        st.rerun()
+        state.again()
 
 
 def line(text: str) -> str:

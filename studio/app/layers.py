@@ -13,7 +13,7 @@ import streamlit as st
 
 from studio.analysis import units
 from studio.analysis.body import Body
-from studio.app import figures
+from studio.app import figures, state
 from studio.app.state import Case, State
 
 COLUMNS = {
@@ -59,7 +59,7 @@ def layers(now: State) -> None:
     rows = pandas.DataFrame(table(now.case)).style.format(WRITTEN)
     st.dataframe(rows, hide_index=True, height=340, column_config=COLUMNS, key="layers")
     st.caption(f"**{total(figures.trained(now.case))}**  \n{READING}")
-    with st.expander("The same model by torchinfo", key="torchinfo", on_change="rerun") as other:
+    with st.expander("The same model by torchinfo", key="torchinfo", on_change=state.stay) as other:
         if other.open:
             with st.spinner("torchinfo runs the model on meta; a recurrent one takes seconds"):
                 text = figures.summary(now.case)

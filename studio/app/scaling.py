@@ -65,7 +65,7 @@ def cases(now: State) -> tuple[Case, ...]:
 def _panels(now: State, watch: Watch | None) -> None:
     """The chart, and the sweep beneath it; while a sweep runs, points appear at every look."""
     if under_way() is not watch:
-        st.rerun()  # the whole page, so that it begins or ceases to look by itself
+        state.again()  # the whole page, so that it begins or ceases to look by itself
     axis = axis_of(now)
     knob = axes(now.design.family)[axis]
     shown = cases(now)

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from time import monotonic
-from typing import get_args
+from typing import NoReturn, get_args
 from urllib.parse import parse_qsl, urlencode
 
 import streamlit as st
@@ -24,7 +23,6 @@ TABS = ("Scaling", "Layers", "Code", "Lesson")
 BATCH = Knob(name="batch", default=1, help="Examples in one forward pass", ge=1, le=1024)
 TAB = Knob(name="tab", default=TABS[0], help="The view that is open", options=TABS)
 AXIS = Knob(name="axis", default="", help="The axis of the charts", options=get_args(Axis))
-UNHEARD_S = 3.0  # how long a browser may take to hear of a new link
 
 
 @dataclass(frozen=True)
@@ -145,50 +143,50 @@ def started(link: Mapping[str, str]) -> dict[str, str]:
     return dict(link) if "family" in link else START.to_query() | dict(link)
 
 
-@dataclass(frozen=True)
-class Address:
-    """The link as this session last knew it, and the one it left just before."""
+def arrived() -> State:
+    """The session's state at the start of a run of the whole page.
 
-    here: Mapping[str, str]
-    left: Mapping[str, str] = field(default_factory=dict)
-    since: float = 0.0
-    older: tuple[tuple[Mapping[str, str], float], ...] = ()  # links left before that, and when
-
-    def is_news(self, link: Mapping[str, str]) -> bool:
-        """Whether the reader went to another link (the back button), and the browser is not merely
-        late: an event that was sent before it heard of a new link still carries the old one."""
-        now = monotonic()
-        recent = ((self.left, self.since), *self.older)
-        late = any(link == left and now - since < UNHEARD_S for left, since in recent)
-        return link != self.here and not late
-
-    def moved(self, link: Mapping[str, str]) -> Address:
-        """The session went on to another link."""
-        older = ((self.left, self.since), *self.older)[:8]
-        return Address(link, self.here, monotonic(), older)
-
-
-def current() -> State:
-    """The session's state. On its first run, and after the back button, the link is followed."""
+    The link is followed on the first run, and when the reader went to another one (the back
+    button). A run that the page brought about itself says so (`stay`): its message may have left a
+    slow browser before it heard of the page's new link.
+    """
     link = st.query_params.to_dict()
+    ours = st.session_state.pop("ours", False)
     state: State | None = st.session_state.get("state")
     if state is None:
         state = replace(FIRST.followed(link), previous=None)
-    elif st.session_state.address.is_news(link):
-        state = state.followed(link)
-    else:
+    elif ours or link == st.session_state.link:
         return state
-    st.session_state.state, st.session_state.address = state, Address(link)
+    else:
+        state = state.followed(link)
+    st.session_state.state, st.session_state.link = state, link
+    return state
+
+
+def current() -> State:
+    """The session's state, for callbacks: they run before the page does."""
+    state: State = st.session_state.state
     return state
 
 
 def put(state: State) -> None:
-    """Make this the session's state and write its link. For callbacks, which run first."""
-    address: Address = st.session_state.address
-    if state.link != address.here:
-        st.session_state.address = address.moved(state.link)
+    """Make this the session's state and write its link. For callbacks."""
+    if state.link != st.session_state.link:
+        st.session_state.link = state.link
         st.query_params.from_dict(state.link)
     st.session_state.state = state
+    stay()
+
+
+def stay() -> None:
+    """The next run of the page is our own doing, and keeps its state."""
+    st.session_state.ours = True
+
+
+def again() -> NoReturn:
+    """Run the whole page again, from within a part of it."""
+    stay()
+    st.rerun()
 
 
 def view(key: str, value: object) -> str:

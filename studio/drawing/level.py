@@ -199,8 +199,13 @@ class _Draft:
         if key.port:
             return 4.0, 4.0
         middle = self._middle(key)
-        right = max(self._size(key).w - middle, self.content.reaches.get(key.name, 0.0))
-        return middle + self._aside(key.name), right
+        written = self._tail(key) + self.content.reaches.get(key.name, 0.0)
+        return middle + self._aside(key.name), max(self._size(key).w, written) - middle
+
+    def _tail(self, key: Key) -> float:
+        """From a box's left to the last line that leaves it, beside which its label stands."""
+        inner = self.content.docks.get(key.name)
+        return max([self._middle(key), *(inner.outs.values() if inner else ())])
 
     def _aside(self, name: str) -> float:
         """The room that the companion of a child takes, with its arrow."""
@@ -297,8 +302,7 @@ class _Draft:
         spots = {key.name: self._spot(key) for key in self.keys if not key.port}
         routes = {passage: self._route(passage, spots) for passage in self.passages}
         labels = {
-            name: (s.x + (s.w - self.content.sizes[name].cards) / 2 + 5, s.y + s.h + 14)
-            for name, s in spots.items()
+            name: (s.x + self._tail(Key("", name)) + 5, s.y + s.h + 14) for name, s in spots.items()
         }
         for target, passage in self.beside.items():
             name, at = passage.a.name, spots[target]

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from studio.app.state import UNHEARD_S
 from tests.app.conftest import ROOT
 
 pytestmark = pytest.mark.browser
@@ -114,8 +113,6 @@ def test_the_back_button_undoes_a_change(open_page: Any, address: str) -> None:
     turn(page, "depth")
     has_text(figure(page, "Parameters"), "23.8 M")
     page.wait_for_url(re.compile("depth=13"))
-    page.wait_for_timeout(1000 * UNHEARD_S + 100)  # sooner, the page thinks the browser is late
-    page.wait_for_timeout(1000 * UNHEARD_S + 100)  # sooner, the page thinks the browser is late
     page.go_back()
     has_text(figure(page, "Parameters"), "22.1 M")
     page.wait_for_function(  # the sidebar follows the figures
@@ -129,7 +126,6 @@ def test_the_graph_follows_the_back_button_and_its_own_link(open_page: Any, addr
     page.locator('.node[data-id="head"]').click()
     told.wait_for()
     page.wait_for_url(re.compile("node=head"))
-    page.wait_for_timeout(1000 * UNHEARD_S + 100)  # sooner, the page thinks the browser is late
     page.go_back()
     told.wait_for(state="detached")
     page.locator('.node[data-id="blocks.0"]').click()

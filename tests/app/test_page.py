@@ -17,7 +17,7 @@ from studio.analysis import units
 from studio.app import headline, sidebar
 from studio.app.latency import Patience
 from studio.app.ledger import LEDGER, Watch
-from studio.app.state import BATCH, FIRST, START, TABS, Address, Case
+from studio.app.state import BATCH, FIRST, START, TABS, Case
 from studio.app.views import explore
 from studio.drawing.graph import Node
 from studio.family import Family
@@ -268,15 +268,21 @@ def test_every_state_comes_back_from_its_link() -> None:
     assert FIRST.followed(state.link).case == state.case
 
 
-def test_a_browser_that_has_not_heard_of_the_new_link_is_not_followed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("studio.app.state.monotonic", lambda: 10.0)
-    address = Address({"depth": "6"}, left={"depth": "5"}, since=9.9)
-    assert not address.is_news({"depth": "6"})
-    assert not address.is_news({"depth": "5"})
-    assert address.is_news({"depth": "4"})
-    assert Address({"depth": "6"}, left={"depth": "5"}, since=1.0).is_news({"depth": "5"})
+def test_a_slow_browser_that_has_not_heard_of_the_new_link_is_not_followed(app: AppTest) -> None:
+    old = dict(app.query_params)
+    app.slider(key="vit.depth").set_value(6).run()
+    app.query_params = old
+    app.slider(key="vit.depth").set_value(5).run()
+    assert app.query_params["depth"] == "5"
+    assert app.session_state.state.design.settings["depth"] == 5
+
+
+def test_a_link_without_a_control_moved_is_the_back_button(app: AppTest) -> None:
+    old = dict(app.query_params)
+    app.slider(key="vit.depth").set_value(6).run()
+    app.query_params = old
+    app.run()
+    assert app.session_state.state.design.settings["depth"] == 12
 
 
 def test_a_measurement_that_failed_can_be_asked_for_again(still: None) -> None:

@@ -27,7 +27,7 @@ VIEWS = dict(zip(TABS, (scaling, layers, listing, lesson), strict=True))
 
 
 def explore() -> None:
-    now = state.current()
+    now = state.arrived()
     title(now)
     exact, measured = st.columns([4, 1], gap="xsmall")
     with exact:
