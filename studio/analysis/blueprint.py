@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from studio.analysis.pointwise import POINTWISE_RULES
 from studio.family import Design
 
 INITIALISERS = {
@@ -33,7 +34,9 @@ class NoValues(TorchFunctionMode):
             return args[0] if args else kwargs["tensor"]
         if func in DRAWS:
             return torch.empty(_size(args, kwargs), dtype=kwargs.get("dtype", DRAWS[func]))
-        return func(*args, **kwargs)
+        rule = POINTWISE_RULES.get(func)
+        ruled = rule(*args, **kwargs) if rule else None
+        return ruled.outputs if ruled else func(*args, **kwargs)
 
 
 def blueprint(design: Design) -> nn.Module:

@@ -10,22 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-
-@dataclass(frozen=True)
-class Ruled:
-    """What a rule says. `kept` are tensors kept for backward, `kept_bytes` what is kept besides."""
-
-    outputs: Any
-    macs: int
-    kept: tuple[Tensor, ...] = ()
-    kept_bytes: int = 0
+from studio.analysis.pointwise import POINTWISE_RULES
+from studio.analysis.ruled import Rule, Ruled, empty, like
 
 
 def attention(
@@ -36,19 +28,8 @@ def attention(
     S, d, e = key.shape[-2], query.shape[-1], value.shape[-1]
     rows = query.numel() // d  # B * h * T
     inputs = (query, key, value) if attn_mask is None else (query, key, value, attn_mask)
-    out = _like(_empty(query, *query.shape[:-1], e), *inputs)  # (..., T, e)
+    out = like(empty(query, *query.shape[:-1], e), *inputs)  # (..., T, e)
     return Ruled(out, rows * S * (d + e), (*inputs, out), 4 * rows)
-
-
-def addition(one: Any, other: Any, **_: Any) -> Ruled | None:
-    """A sum keeps nothing, and is laid out like the first of its terms that has its shape."""
-    if not (isinstance(one, Tensor) and isinstance(other, Tensor) and one.dtype == other.dtype):
-        return None
-    shape = torch.broadcast_shapes(one.shape, other.shape)  # type: ignore[no-untyped-call]
-    like = next((t for t in (one, other) if t.shape == shape), None)
-    if like is None:
-        return None
-    return Ruled(_like(torch.empty_like(like), one, other), 0)
 
 
 def recurrent(rnn: nn.RNNBase, x: Tensor, state: Any = None) -> Ruled:
@@ -67,9 +48,9 @@ def recurrent(rnn: nn.RNNBase, x: Tensor, state: Any = None) -> Ruled:
         directions * steps * (gates * H * (width + seen) + H * rnn.proj_size) for width in widths
     )
     batch = x.shape[0 if rnn.batch_first else 1]
-    out = _like(_empty(x, *x.shape[:-1], directions * seen), x, *rnn.parameters())
+    out = like(empty(x, *x.shape[:-1], directions * seen), x, *rnn.parameters())
     last = [
-        _like(_empty(x, rnn.num_layers * directions, batch, size), x, *rnn.parameters())
+        like(empty(x, rnn.num_layers * directions, batch, size), x, *rnn.parameters())
         for size in ((seen, H) if rnn.mode == "LSTM" else (seen,))
     ]
     per_step = 7 if gates > 1 else 1
@@ -89,7 +70,7 @@ def convolution(conv: nn.Conv1d | nn.Conv2d, x: Tensor) -> Ruled | None:
     size = [(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in sides]
     if x.shape[1:2] != (conv.in_channels,) or x.dim() != conv.weight.dim() or min(size) < 1:
         return None
-    out = _like(_empty(x, x.shape[0], conv.out_channels, *size), x, *conv.parameters())
+    out = like(empty(x, x.shape[0], conv.out_channels, *size), x, *conv.parameters())
     return Ruled(out, out.numel() * conv.weight[0].numel(), (x,))
 
 
@@ -97,14 +78,14 @@ def linear(layer: nn.Linear, x: Tensor) -> Ruled | None:
     """One product of each row with the matrix; keeps its input."""
     if x.shape[-1:] != (layer.in_features,):
         return None
-    out = _like(_empty(x, *x.shape[:-1], layer.out_features), x, *layer.parameters())
+    out = like(empty(x, *x.shape[:-1], layer.out_features), x, *layer.parameters())
     return Ruled(out, out.numel() * layer.in_features, (x,))
 
 
 def embedding(table: nn.Embedding, tokens: Tensor) -> Ruled:
     """A look-up computes nothing, and keeps the tokens."""
-    out = _empty(table.weight, *tokens.shape, table.embedding_dim)
-    return Ruled(_like(out, table.weight), 0, (tokens,))
+    out = empty(table.weight, *tokens.shape, table.embedding_dim)
+    return Ruled(like(out, table.weight), 0, (tokens,))
 
 
 def normalisation(norm: nn.Module, x: Tensor) -> Ruled:
@@ -117,33 +98,21 @@ def normalisation(norm: nn.Module, x: Tensor) -> Ruled:
             sets = x.shape[0] * norm.num_groups
         case _:
             sets = x.shape[1]  # one a channel
-    return Ruled(_like(torch.empty_like(x), x, *norm.parameters()), 0, (x,), 8 * sets)
+    return Ruled(like(torch.empty_like(x), x, *norm.parameters()), 0, (x,), 8 * sets)
 
 
 def activation(layer: nn.Module, x: Tensor) -> Ruled:
     """The derivative of ReLU, Sigmoid and Tanh is found from the output, of GELU and SiLU from the
     input: that is what they keep."""
-    out = _like(torch.empty_like(x), x)
+    out = like(torch.empty_like(x), x)
     return Ruled(out, 0, (x if isinstance(layer, (nn.GELU, nn.SiLU)) else out,))
 
 
-def _empty(like: Tensor, *shape: int) -> Tensor:
-    """Contiguous. (`new_empty` on meta is decomposed, which costs a second's import.)"""
-    return torch.empty(shape, dtype=like.dtype, device=like.device)
-
-
-def _like(made: Tensor, *sources: Tensor) -> Tensor:
-    """An output takes part in autograd if one of its inputs does."""
-    needed = torch.is_grad_enabled() and any(t.requires_grad for t in sources)
-    return made.requires_grad_(needed)
-
-
-FUNCTION_RULES: dict[Callable[..., Any], Callable[..., Ruled | None]] = {
+FUNCTION_RULES: dict[Callable[..., Any], Rule] = {
     F.scaled_dot_product_attention: attention,
-    Tensor.add: addition,
-    torch.add: addition,
+    **POINTWISE_RULES,
 }
-MODULE_RULES: dict[Callable[..., Any], Callable[..., Ruled | None]] = {
+MODULE_RULES: dict[Callable[..., Any], Rule] = {
     **{layer.forward: convolution for layer in (nn.Conv1d, nn.Conv2d)},
     **{layer.forward: recurrent for layer in (nn.RNN, nn.LSTM, nn.GRU)},
     nn.Linear.forward: linear,

@@ -24,7 +24,8 @@ from torch.overrides import TorchFunctionMode
 
 from studio.analysis.body import INPUT, Body, Call, Shape, Source
 from studio.analysis.meter import Meter, storage
-from studio.analysis.rules import FUNCTION_RULES, MODULE_RULES, Ruled
+from studio.analysis.ruled import Ruled
+from studio.analysis.rules import FUNCTION_RULES, MODULE_RULES
 from studio.analysis.survey import Numbers, survey
 
 unseen = torch._C.DisableTorchFunction  # while the tracer itself looks at tensors

@@ -205,7 +205,8 @@ class _Draft:
     def _tail(self, key: Key) -> float:
         """From a box's left to the last line that leaves it, beside which its label stands."""
         inner = self.content.docks.get(key.name)
-        return max([self._middle(key), *(inner.outs.values() if inner else ())])
+        lines = inner.outs.values() if inner else ()
+        return max(self._middle(key), *lines, 0.0)
 
     def _aside(self, name: str) -> float:
         """The room that the companion of a child takes, with its arrow."""

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.browser
 def test_a_family_opens_reshapes_and_exports(open_page: Any, address: str, key: str) -> None:
     page = open_page(f"{address}?family={key}&tab=Code")
     page.locator(".node").first.wait_for(state="attached")
+    page.locator("[data-test-script-state=notRunning]").wait_for()
     before = page.url
     # A detector's or an encoder's default may sit at the end of its slider: then go the other way.
     slider = page.locator(f"[class*='st-key-{key}-'] input[type=range]").first
