@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from html import escape
+from time import sleep
 
 import streamlit as st
 
@@ -23,6 +24,7 @@ from studio.app.sidebar import sidebar
 from studio.app.state import TABS, State
 from studio.drawing.graph import Node
 
+PAINT_S = 0.05  # two frames, and the way to the browser
 VIEWS = dict(zip(TABS, (scaling, layers, listing, lesson), strict=True))
 
 
@@ -32,6 +34,7 @@ def explore() -> None:
     exact, measured = st.columns([4, 1], gap="xsmall")
     with exact:
         headline(now)
+    let_paint(now)
     with measured:
         latency(now)
     refusal = st.empty()
@@ -44,6 +47,14 @@ def explore() -> None:
         picture(now)
     with right:
         tabs(now)
+
+
+def let_paint(now: State) -> None:
+    """Hold the rest back for a moment when the figures are new. A browser that receives the graph
+    and the charts together with the figures paints all of them at once, 40 ms later."""
+    if st.session_state.get("painted", now.case) != now.case:
+        sleep(PAINT_S)
+    st.session_state.painted = now.case
 
 
 def picture(now: State) -> None:
