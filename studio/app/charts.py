@@ -15,12 +15,13 @@ EXACT, PALE, MEASURED = "#4a7fc1", "#7d93b2", "#2f9d80"
 TICKS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), (1, 1.2, 1.4, 1.6, 1.8, 2, *range(3, 10)))
 
 
-Kind = Literal["exact", "predicted", "measured"]
+Kind = Literal["exact", "predicted", "expected", "measured"]
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Figures along an axis: a line, or where they are measured marks with their spread.
+    """Figures along an axis: a line, where they are measured marks with their spread, and where
+    they are expected (of latency not measured) a dashed line within its band.
 
     Those in `apart` (by their x) were not measured together with the others: they are drawn hollow,
     and no law is fitted to them.
@@ -43,7 +44,7 @@ class Curve:
     def together(self) -> list[tuple[float, float]]:
         """The points that a law can be fitted to; two alone would fit any law."""
         points = [(x, y) for x, y in zip(self.xs, self.ys, strict=True) if x not in self.apart]
-        return points if len(points) > 2 else []
+        return points if len(points) > 2 and self.kind != "expected" else []
 
     @property
     def power(self) -> float | None:
@@ -200,6 +201,9 @@ def _law(curve: Curve, panel: Panel, axis: str) -> str:
 
 def _traces(panel: Panel, axis: str, here: float) -> Iterator[dict[str, Any]]:
     for curve in panel.curves:
+        if curve.kind == "expected":
+            yield from _expected(curve, panel, axis)
+            continue
         sizes = [11 if x == here else 7 if curve.measured else 4 for x in curve.xs]
         colours = [HERE if x == here else curve.colour for x in curve.xs]
         kinds = [f"{curve.kind} apart" if x in curve.apart else curve.kind for x in curve.xs]
@@ -228,6 +232,30 @@ def _traces(panel: Panel, axis: str, here: float) -> Iterator[dict[str, Any]]:
             ]
             trace["error_y"] = _bars(curve)
         yield trace
+
+
+def _expected(curve: Curve, panel: Panel, axis: str) -> Iterator[dict[str, Any]]:
+    """The band, there and back, and the dashed line in it."""
+    shared = {"type": "scatter", "mode": "lines", "hoverinfo": "skip"}
+    if curve.low:
+        yield shared | {
+            "x": [*curve.xs, *reversed(curve.xs)],
+            "y": [*curve.high, *reversed(curve.low)],
+            "fill": "toself",
+            "fillcolor": curve.colour,
+            "opacity": 0.18,
+            "line": {"width": 0},
+        }
+    yield shared | {
+        "x": list(curve.xs),
+        "y": list(curve.ys),
+        "line": {"color": curve.colour, "width": 1.5, "dash": "dash"},
+        "hoverinfo": "text",
+        "hovertext": [
+            f"{axis} = {x:g}<br>{panel.write(y)} {curve.name}"
+            for x, y in zip(curve.xs, curve.ys, strict=True)
+        ],
+    }
 
 
 def _bars(curve: Curve) -> dict[str, Any]:
