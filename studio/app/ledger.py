@@ -1,4 +1,8 @@
-"""Every measurement made so far, shared by all sessions: what one person measured, all can see."""
+"""Every measurement made so far, shared by all sessions: what one person measured, all can see.
+
+Behind the ledger is the store on disk: a job looks there before it measures, and files what it has
+finished.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,9 @@ from studio.analysis.profile import Profile
 from studio.app import figures
 from studio.app.state import Case
 from studio.measure.request import Conditions, MeasureError, Subject
-from studio.measure.sweep import Job, Point
+from studio.measure.share import Jobs
+from studio.measure.store import store
+from studio.measure.sweep import Point
 
 QUICK_MACS = 60e9  # a second or two a call on one thread; the default U-Net has 48
 QUICK_PARAMS = 200e6  # about a second to fill with random weights
@@ -66,14 +72,27 @@ class Ledger:
 
 LEDGER = Ledger(limit=4096)
 SWEEPS = count(1)
+JOBS = Jobs()
 
 
 class Watch:
-    """A job, and the cases that its points are of. What it finds goes into the ledger."""
+    """A job, and the cases that its points are of. What it finds goes into the ledger.
 
-    def __init__(self, cases: tuple[Case, ...], title: str = "", budget_s: float = 1.0) -> None:
+    Sessions that ask for the same share a job, and the jobs of several sessions take turns.
+    """
+
+    def __init__(
+        self, cases: tuple[Case, ...], title: str = "", budget_s: float = 1.0, session: str = ""
+    ) -> None:
         self.cases, self.title = cases, title
-        self.job = Job([subject(case) for case in cases], conditions(cases[0]), budget_s=budget_s)
+        self.job = JOBS.ask(
+            [subject(case) for case in cases],
+            conditions(cases[0]),
+            budget_s=budget_s,
+            session=session,
+            store=store(),
+            fresh=is_swept(cases),
+        )
 
     def look(self) -> bool:
         """Write down what there is by now; whether the job is still at work."""
@@ -85,6 +104,12 @@ class Watch:
             if self.job.error and point is None:
                 LEDGER.write(case, MeasureError(str(self.job.error)))
         return working
+
+
+def is_swept(cases: tuple[Case, ...]) -> bool:
+    """Whether one finished sweep has timed them all: who asks for it again wants it anew."""
+    sweeps = {LEDGER.sweep(case) for case in cases}
+    return len(sweeps) == 1 and 0 not in sweeps
 
 
 @lru_cache(maxsize=256)

@@ -10,21 +10,40 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future, wait
+from dataclasses import dataclass, replace
+from pathlib import Path
 from threading import Thread
+from time import monotonic
 from typing import Any
 
 from studio.measure.clock import HELD_BYTES, HELD_MODELS, MIN_CYCLES, measure_round
+from studio.measure.engine import Caller, places
+from studio.measure.front import Ticket, desk
 from studio.measure.request import Conditions, MeasureError, Measurement, Samples, Subject
-from studio.measure.worker import LIMIT_S, NoWorkerError, Task, Worker, worker
+from studio.measure.store import Store
+from studio.measure.worker import LIMIT_S, NoWorkerError
 
 Point = Measurement | MeasureError | None  # None until it has a figure
 Points = tuple[Point, ...]
-Submit = Callable[..., Task[tuple[Samples, ...]]]
+Submit = Callable[..., Future[tuple[Samples, ...]]]
 Ask = Callable[[Sequence[int], float], tuple[Samples, ...]]  # points, seconds -> their samples
+Wanted = Callable[[], bool]
 
 FIRST_LOOK_S = 0.1
 LONGEST_ROUND_S = 3.0  # a round of slow models; others wait for it
+WANTED_S = 0.5  # between two looks at whether anybody still wants a job
+ANCHOR = Subject(Path(__file__).with_name("anchor.py").read_text("utf-8"), "Config", "Model")
+ANCHOR_BYTES = 2**24  # more than it weighs
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How far a sweep is, from 0 to 1, and the figures so far."""
+
+    progress: float
+    points: Points
+    anchor: Measurement | None = None
 
 
 def measure(
@@ -33,10 +52,10 @@ def measure(
     *,
     budget_s: float = 1.0,
     limit_s: float = LIMIT_S,
-    on: Worker | None = None,
+    on: Caller | None = None,
 ) -> Measurement:
     """The latency of one subject, timed for `budget_s` seconds. Raises MeasureError."""
-    submit = (on or worker(conditions.device)).submit
+    submit = (on or desk(conditions.device)).submit
     (samples,) = _asking(submit, (subject,), conditions, limit_s)((0,), budget_s)
     return samples.measurement(conditions)
 
@@ -48,7 +67,7 @@ def sweep(
     budget_s: float = 7.0,
     round_s: float = 0.5,
     limit_s: float = LIMIT_S,
-    on: Worker | None = None,
+    on: Caller | None = None,
 ) -> Iterator[Points]:
     """The figures of all subjects so far, after every round of about `round_s` seconds.
 
@@ -56,14 +75,19 @@ def sweep(
     subject that cannot be measured is a MeasureError in its place. Closing the iterator ends the
     sweep. Raises MeasureError where there is no measuring process at all.
     """
-    submit = (on or worker(conditions.device)).submit
+    submit = (on or desk(conditions.device)).submit
     ask = _asking(submit, subjects, conditions, limit_s)
-    for _, points in _rounds(len(subjects), conditions, budget_s, round_s, ask):
-        yield points
+    for stage in _rounds(len(subjects), conditions, budget_s, round_s, ask):
+        yield stage.points
 
 
 class Job:
-    """A sweep that runs by itself; a page looks in whenever it likes, and never waits."""
+    """A sweep that runs by itself; a page looks in whenever it likes, and never waits.
+
+    A sweep of several designs times the anchor among them. With a `store`, figures of an earlier
+    sweep of the same designs are taken from there, unless they are to be `fresh`, and those of a
+    sweep that ends are filed there. It stops by itself when `wanted` says no.
+    """
 
     def __init__(
         self,
@@ -73,26 +97,49 @@ class Job:
         budget_s: float = 7.0,
         round_s: float = 0.5,
         limit_s: float = LIMIT_S,
-        on: Worker | None = None,
+        on: Caller | None = None,
+        session: str = "",
+        store: Store | None = None,
+        fresh: bool = False,
+        wanted: Wanted = lambda: True,
     ) -> None:
-        self._state: tuple[float, Points] = (0.0, (None,) * len(subjects))
-        self._worker = on or worker(conditions.device)
-        self._task: Task[Any] | None = None
+        self._subjects, self._conditions = tuple(subjects), conditions
+        self._stage = Stage(0.0, (None,) * len(subjects))
+        self._began = monotonic()
+        self._on, self._session = on, session
+        self._store, self._fresh = store, fresh
+        self._task: Future[Any] | None = None
         self._cancelled = False
         self._error: Exception | None = None
-        ask = _asking(self._submit, subjects, conditions, limit_s)
-        rounds = _rounds(len(subjects), conditions, budget_s, round_s, ask)
+        anchored = len(subjects) > 1
+        timed = (*self._subjects, ANCHOR) if anchored else self._subjects
+        ask = _asking(self._submit, timed, conditions, limit_s, wanted)
+        rounds = _rounds(len(subjects), conditions, budget_s, round_s, ask, anchored=anchored)
         self._thread = Thread(target=self._run, args=(rounds,), name="sweep", daemon=True)
         self._thread.start()
 
     def snapshot(self) -> Points:
         """The latest figures, in the order of the subjects."""
-        return self._state[1]
+        return self._stage.points
 
     @property
     def progress(self) -> float:
         """From 0 to 1."""
-        return self._state[0]
+        return self._stage.progress
+
+    @property
+    def position(self) -> int:
+        """How many rounds of other sessions come before its next one."""
+        task = self._task
+        return task.position if isinstance(task, Ticket) else 0
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds left at its pace so far, waiting for others included; None before it has one."""
+        progress = self.progress
+        if self.done:
+            return 0.0
+        return (monotonic() - self._began) * (1 - progress) / progress if progress else None
 
     @property
     def done(self) -> bool:
@@ -110,25 +157,49 @@ class Job:
         if self._task:
             self._task.cancel()
 
-    def _submit(self, *call: Any, **rules: Any) -> Task[Any]:
-        self._task = self._worker.submit(*call, **rules)
+    def _submit(self, *call: Any, **rules: Any) -> Future[Any]:
+        on = self._on = self._on or desk(self._conditions.device, self._session)
+        self._task = on.submit(*call, **rules)
         if self._cancelled:  # between two rounds, when there was no task to cancel
             self._task.cancel()
         return self._task
 
-    def _run(self, rounds: Iterator[tuple[float, Points]]) -> None:
+    def _run(self, rounds: Iterator[Stage]) -> None:
         try:
-            for self._state in rounds:
+            if known := self._known():
+                self._stage = Stage(1.0, known)
+                return
+            for self._stage in rounds:
                 pass
-            self._state = (1.0, self.snapshot())
+            self._stage = replace(self._stage, progress=1.0)
+            self._file()
         except CancelledError:
             pass
         except Exception as error:  # a thread has no caller to raise to
             self._error = error
 
+    def _known(self) -> Points | None:
+        if self._store is None or self._fresh:
+            return None
+        found = places(self._conditions.device)
+        return self._store.find(self._subjects, self._conditions, found)
+
+    def _file(self) -> None:
+        if self._store is None:
+            return
+        pairs = zip(self._subjects, self.snapshot(), strict=True)
+        figures = {subject: point for subject, point in pairs if isinstance(point, Measurement)}
+        self._store.keep(figures, self._conditions)
+        if self._stage.anchor:
+            self._store.note(self._stage.anchor, ANCHOR, self._conditions)
+
 
 def _asking(
-    submit: Submit, subjects: Sequence[Subject], conditions: Conditions, limit_s: float
+    submit: Submit,
+    subjects: Sequence[Subject],
+    conditions: Conditions,
+    limit_s: float,
+    wanted: Wanted = lambda: True,
 ) -> Ask:
     seeds = iter(range(2**31))
 
@@ -137,6 +208,9 @@ def _asking(
         limit = limit_s * len(group) + budget_s
         task = submit(measure_round, chosen, conditions, budget_s, next(seeds), limit_s=limit)
         try:
+            while not wait((task,), WANTED_S).done:
+                if not wanted():
+                    raise CancelledError
             return task.result()
         finally:
             task.cancel()  # a caller that is interrupted while it waits leaves nothing running
@@ -145,9 +219,15 @@ def _asking(
 
 
 def _rounds(
-    count: int, conditions: Conditions, budget_s: float, round_s: float, ask: Ask
-) -> Iterator[tuple[float, Points]]:
-    """After every step: how far the sweep is (0 to 1), and the figures so far."""
+    count: int,
+    conditions: Conditions,
+    budget_s: float,
+    round_s: float,
+    ask: Ask,
+    *,
+    anchored: bool = False,
+) -> Iterator[Stage]:
+    """After every step: how far the sweep is, and the figures so far. An anchor comes last."""
     points: list[Point] = [None] * count
     steps = count + max(1, math.ceil(budget_s / round_s))
     first: dict[int, Samples] = {}
@@ -159,15 +239,21 @@ def _rounds(
             raise
         except MeasureError as error:
             points[i] = error
-        yield (i + 1) / steps, tuple(points)
-    for share, samples in _interleaved(first, budget_s, round_s, ask):
-        for i, times in samples.items():
-            points[i] = times.measurement(conditions)
-        yield (count + share * (steps - count)) / steps, tuple(points)
+        yield Stage((i + 1) / steps, tuple(points))
+    anchor = (count,) if anchored else ()
+    for share, samples in _interleaved(first, budget_s, round_s, ask, anchor):
+        timed = {i: times.measurement(conditions) for i, times in samples.items()}
+        points = [timed.get(i, point) for i, point in enumerate(points)]
+        progress = (count + share * (steps - count)) / steps
+        yield Stage(progress, tuple(points), timed.get(count))
 
 
 def _interleaved(
-    first: Mapping[int, Samples], budget_s: float, round_s: float, ask: Ask
+    first: Mapping[int, Samples],
+    budget_s: float,
+    round_s: float,
+    ask: Ask,
+    anchor: tuple[int, ...] = (),
 ) -> Iterator[tuple[float, Mapping[int, Samples]]]:
     """The share of the budget that is spent, and each point's samples, after every round."""
     samples: dict[int, Samples] = {}
@@ -176,8 +262,9 @@ def _interleaved(
     while groups and (spent < budget_s or unseen > 0):
         group = groups.popleft()
         unseen -= 1
+        timed = group + anchor if _has_room(group, first) else group
         try:
-            times = dict(zip(group, ask(group, round_s), strict=True))
+            times = dict(zip(timed, ask(timed, round_s), strict=True))
         except NoWorkerError:
             raise
         except MeasureError:
@@ -185,9 +272,20 @@ def _interleaved(
             groups.extend(_halves(group))
         else:
             spent += sum(new.spent_s for new in times.values())
-            samples |= {i: samples[i] + new if i in samples else new for i, new in times.items()}
+            samples |= {i: _joined(samples.get(i), new) for i, new in times.items()}
             groups.append(group)
         yield min(1.0, spent / budget_s), samples
+
+
+def _joined(old: Samples | None, new: Samples) -> Samples:
+    """Those of another machine, to which the sweep had to move, are not mixed."""
+    return old + new if old and old.device == new.device else new
+
+
+def _has_room(group: Sequence[int], first: Mapping[int, Samples]) -> bool:
+    """Whether the anchor can be held ready beside a group."""
+    weight = sum(first[i].weight_bytes for i in group)
+    return len(group) < HELD_MODELS and weight + ANCHOR_BYTES <= HELD_BYTES
 
 
 def _groups(first: Mapping[int, Samples]) -> Iterator[tuple[int, ...]]:

@@ -23,7 +23,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from studio.measure.device import device_of
+from studio.measure.device import device_of, devices
 from studio.measure.memory import available_bytes
 from studio.measure.request import MeasureError
 
@@ -161,6 +161,10 @@ class Worker:
     def warm(self) -> Task[int]:
         """Start the process and its import of torch, without waiting for them."""
         return self.submit(os.getpid)
+
+    def devices(self) -> tuple[str, ...]:
+        """What this machine has to compute on."""
+        return devices()
 
     def interrupt(self, task: Task[Any]) -> bool:
         """End the process if it is at work on this task."""

@@ -1,0 +1,77 @@
+"""Where measurements run: on this machine, or on a cluster that is there already.
+
+An engine is shaped like an executor of concurrent.futures, but a call has a time limit, and a
+cancel stops a call that has begun. By default it is the measuring process of this machine; where
+the environment variable STUDIO_SCHEDULER names a Dask scheduler (`tcp://host:port`), the same calls
+go there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from studio.measure.worker import LIMIT_S, worker
+
+T = TypeVar("T")
+SCHEDULER = "STUDIO_SCHEDULER"
+
+
+class Place(NamedTuple):
+    """What a figure is a figure of, beside the subject and the conditions."""
+
+    machine: str
+    torch_version: str
+
+
+class Caller(Protocol):
+    """Calls functions one at a time, elsewhere; their failures come as MeasureError."""
+
+    def submit(
+        self, function: Callable[..., T], /, *arguments: Any, limit_s: float = LIMIT_S
+    ) -> Future[T]: ...
+
+
+class Engine(Caller, Protocol):
+    """One device, and what other devices there are where it is."""
+
+    def devices(self) -> tuple[str, ...]: ...
+
+    def stop(self) -> None: ...
+
+
+def engine(device: str = "cpu") -> Engine:
+    """The engine of a device, the first where several machines have one. Raises MeasureError."""
+    return engines(device)[0]
+
+
+def engines(device: str = "cpu") -> tuple[Engine, ...]:
+    """An engine for each machine with such a device; at least one. Raises MeasureError.
+
+    A sweep keeps to one of them, since figures of two machines do not compare.
+    """
+    if address := os.environ.get(SCHEDULER):
+        from studio.measure import cluster  # an optional extra
+
+        return cluster.engines(address, device)
+    return (worker(device),)
+
+
+def places(device: str) -> tuple[Place, ...]:
+    """Where such a device is measured: older figures of these places are still good."""
+    if address := os.environ.get(SCHEDULER):
+        from studio.measure import cluster
+
+        return tuple(engine.place() for engine in cluster.engines(address, device))
+    return (here(device),)
+
+
+def here(device: str) -> Place:
+    """This machine, as its measurements name it."""
+    import torch
+
+    from studio.measure.clock import device_name
+
+    return Place(device_name(device), torch.__version__)

@@ -1,0 +1,153 @@
+"""The queue before an engine: sessions are served in turn, however much one of them asks for.
+
+With 40 sessions that ask for eight points each behind one that asked for 120, the median session
+waits half a second for its first point, where first come, first served makes it 5.6 s. The price is
+that a unit of work must be short: a round of a sweep, three seconds at most.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from itertools import count
+from threading import Condition, Lock, Thread
+from typing import Any, TypeVar
+
+from studio.measure.engine import Engine, engines
+from studio.measure.worker import LIMIT_S
+
+T = TypeVar("T")
+Send = Callable[[Engine], Future[T]]
+
+
+class Ticket(Future[T]):
+    """A call that waits for its turn, or has it. `cancel` stops it even when it has begun."""
+
+    def __init__(self, front: Front, session: str, send: Send[T]) -> None:
+        super().__init__()
+        self.session, self._front, self._send = session, front, send
+        self._sent: Future[T] | None = None
+        self._interrupted = False
+
+    @property
+    def position(self) -> int:
+        """How many calls of other sessions come before it; 0 once it is served."""
+        return self._front.ahead(self)
+
+    def cancel(self) -> bool:
+        if super().cancel():
+            return True
+        self._interrupted = True
+        return self._sent.cancel() if self._sent else self.running()
+
+    def serve(self, engine: Engine) -> None:
+        """Have the call made, and wait until it is over."""
+        if not self.set_running_or_notify_cancel():
+            return
+        try:
+            self._sent = self._send(engine)
+            if self._interrupted:  # while it was being sent, when there was nothing to cancel
+                self._sent.cancel()
+            result = self._sent.result()
+        except Exception as error:  # whatever it is, it is for who waits for this call
+            self.set_exception(error)
+        else:
+            self.set_result(result)
+
+
+class Front:
+    """One call at a time goes to the engine, of the session that has had the fewest turns.
+
+    Calls of a session have ranks that rise by one; the lowest rank is served first. Who comes later
+    begins at the rank that is being served: nobody saves up turns, nobody is made to catch up.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._numbers = count()
+        self._changed = Condition()  # guards those below
+        self._waiting: list[tuple[int, int, Ticket[Any]]] = []
+        self._ranks: dict[str, int] = {}  # of each session's last call that still waits
+        self._rank = 0  # that is being served
+        self._served: Ticket[Any] | None = None
+        Thread(target=self._serve, name="front", daemon=True).start()
+
+    def __len__(self) -> int:
+        """Calls that wait or are served."""
+        with self._changed:
+            waiting = sum(not ticket.done() for _, _, ticket in self._waiting)
+            return waiting + bool(self._served)
+
+    def submit(
+        self,
+        session: str,
+        function: Callable[..., T],
+        /,
+        *arguments: Any,
+        limit_s: float = LIMIT_S,
+    ) -> Ticket[T]:
+        def send(engine: Engine) -> Future[T]:
+            return engine.submit(function, *arguments, limit_s=limit_s)
+
+        ticket = Ticket(self, session, send)
+        with self._changed:
+            rank = self._ranks[session] = 1 + max(self._rank, self._ranks.get(session, 0))
+            heapq.heappush(self._waiting, (rank, next(self._numbers), ticket))
+            self._changed.notify()
+        return ticket
+
+    def ahead(self, ticket: Ticket[Any]) -> int:
+        with self._changed:
+            line = sorted(self._waiting)
+            places = [i for i, (_, _, waiting) in enumerate(line) if waiting is ticket]
+            if not places:
+                return 0
+            before = [waiting for _, _, waiting in line[: places[0]] if not waiting.done()]
+            before += [self._served] if self._served else []
+            return sum(other.session != ticket.session for other in before)
+
+    def _serve(self) -> None:
+        while True:
+            self._next().serve(self._engine)
+
+    def _next(self) -> Ticket[Any]:
+        with self._changed:
+            self._served = None
+            self._changed.wait_for(lambda: self._waiting)
+            self._rank, _, ticket = heapq.heappop(self._waiting)
+            if self._ranks[ticket.session] == self._rank:
+                del self._ranks[ticket.session]  # sessions come and go
+            self._served = ticket
+            return ticket
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A front as one session sees it: an engine."""
+
+    front: Front
+    session: str = ""
+
+    def submit(
+        self, function: Callable[..., T], /, *arguments: Any, limit_s: float = LIMIT_S
+    ) -> Ticket[T]:
+        return self.front.submit(self.session, function, *arguments, limit_s=limit_s)
+
+
+_FIRST = Lock()
+_fronts: dict[Engine, Front] = {}
+
+
+def front(engine: Engine) -> Front:
+    """The one queue before an engine."""
+    with _FIRST:
+        if engine not in _fronts:
+            _fronts[engine] = Front(engine)
+        return _fronts[engine]
+
+
+def desk(device: str = "cpu", session: str = "") -> Desk:
+    """Where a session asks for the device: the shortest queue of those for such a device."""
+    return Desk(min((front(engine) for engine in engines(device)), key=len), session)

@@ -1,0 +1,104 @@
+"""Sweeps that several sessions have asked for alike, made once."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+from threading import Lock
+from typing import Any
+
+from studio.measure.request import Conditions, Subject
+from studio.measure.sweep import Job, Points
+
+Wish = tuple[tuple[Subject, ...], Conditions, float]  # subjects, conditions, seconds of timing
+
+
+@dataclass(frozen=True, eq=False)
+class Shared:
+    """A job under way and who wants it: it ends when nobody does."""
+
+    job: Job
+    owners: set[int]
+
+
+class Share:
+    """One owner's part in a job, which it looks like. To cancel it, or to drop it, is to let go.
+
+    A browser that closes drops it, and a job that nobody owns any more stops within a second.
+    """
+
+    def __init__(self, shared: Shared, number: int) -> None:
+        self._shared, self._number = shared, number
+        self._last: tuple[float, Points] | None = None  # what it saw last, once it has let go
+        # Nothing but this: it may run in the middle of anything, whatever locks are held there.
+        weakref.finalize(self, shared.owners.discard, number).atexit = False
+
+    def snapshot(self) -> Points:
+        """The latest figures, in the order of the subjects."""
+        return self._last[1] if self._last else self._shared.job.snapshot()
+
+    @property
+    def progress(self) -> float:
+        """From 0 to 1."""
+        return self._last[0] if self._last else self._shared.job.progress
+
+    @property
+    def position(self) -> int:
+        """How many rounds of other sessions come before its next one."""
+        return 0 if self._last else self._shared.job.position
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds left at its pace so far; None before it has one."""
+        return 0.0 if self._last else self._shared.job.eta_s
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended: finished, cancelled or failed."""
+        return self._last is not None or self._shared.job.done
+
+    @property
+    def error(self) -> Exception | None:
+        """Why the whole sweep failed, if it did."""
+        return None if self._last else self._shared.job.error
+
+    def cancel(self) -> None:
+        """Let go. The last owner stops the job at once; the figures so far stay."""
+        job, owners = self._shared.job, self._shared.owners
+        self._last = (job.progress, job.snapshot())
+        owners.discard(self._number)
+        if not owners:
+            job.cancel()
+
+
+class Jobs:
+    """The jobs under way, by what was asked."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._numbers = count()
+        self._running: dict[Wish, Shared] = {}
+
+    def ask(
+        self,
+        subjects: Sequence[Subject],
+        conditions: Conditions,
+        *,
+        budget_s: float,
+        **rules: Any,
+    ) -> Share:
+        """A part in the job for this wish, which is begun where there is none. `rules` are those of
+        `Job`; rounds count as those of the session that was first."""
+        wish: Wish = (tuple(subjects), conditions, budget_s)
+        number = next(self._numbers)
+        with self._lock:
+            self._running = {w: s for w, s in self._running.items() if s.owners and not s.job.done}
+            shared = self._running.get(wish)
+            if shared is None:
+                owners = {number}
+                job = Job(*wish[:2], budget_s=budget_s, wanted=lambda: bool(owners), **rules)
+                shared = self._running[wish] = Shared(job, owners)
+            shared.owners.add(number)
+        return Share(shared, number)

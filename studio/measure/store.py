@@ -1,0 +1,231 @@
+"""Finished measurements on disk, shared by all sessions and processes of a person.
+
+A figure is filed under the text that was measured, the conditions, the machine and the version of
+torch. The store is a convenience: a disk that is full, read-only or damaged costs the memory of
+past figures and never a measurement. Nothing in it is code, so a file that somebody else wrote
+can only be wrong.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import math
+import os
+import sqlite3
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from threading import Lock
+from typing import TypeVar
+
+from studio.measure.engine import Place
+from studio.measure.request import Conditions, Measurement, Subject
+
+T = TypeVar("T")
+Figures = Mapping[Subject, Measurement]
+
+NAME = "measurements-1.sqlite"  # the number is that of the layout below
+ROWS = 20_000  # 10 to 20 MB
+PAGES = 8_192  # of 4 kB: a bound for the file, whatever is written
+BUSY_S = 2.0  # how long another process that writes is waited for
+HISTORY = 30  # sweeps
+FEWEST = 3
+
+LAYOUT = """
+CREATE TABLE IF NOT EXISTS figures (
+    key TEXT, sweep INTEGER, figure TEXT NOT NULL, PRIMARY KEY (key, sweep)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS age ON figures (sweep);
+CREATE TABLE IF NOT EXISTS anchors (
+    sweep INTEGER, machine TEXT, device TEXT, key TEXT, median_s REAL
+);
+"""
+KEEP = "INSERT OR REPLACE INTO figures VALUES (?, ?, ?)"
+FIND = "SELECT sweep, figure FROM figures WHERE key = ?"
+TRIM = "DELETE FROM {0} WHERE sweep < (SELECT sweep FROM {0} ORDER BY sweep DESC LIMIT 1 OFFSET ?)"
+NOTE = "INSERT INTO anchors VALUES (?, ?, ?, ?, ?)"
+NOTES = (
+    "SELECT key, median_s FROM anchors WHERE machine = ? AND device = ? ORDER BY sweep DESC LIMIT ?"
+)
+
+
+class Store:
+    """Figures on disk, at most `rows` of them: the oldest go first."""
+
+    def __init__(self, folder: Path, rows: int = ROWS) -> None:
+        self.path, self._rows = folder / NAME, rows
+        self._lock = Lock()
+        self.trouble = ""  # why it goes on in memory, in one sentence; empty where it does not
+        try:
+            self._disk = _opened(self.path)
+        except (OSError, sqlite3.Error) as error:
+            self._disk = self._fallen_back(error)
+
+    def find(
+        self, subjects: Sequence[Subject], conditions: Conditions, places: Sequence[Place]
+    ) -> tuple[Measurement, ...] | None:
+        """The figures of all subjects, of the latest sweep that timed all of them in one place:
+        only then they compare."""
+        for place in places:
+            found = [self._figures(key_of(s, conditions, place)) for s in subjects]
+            common = set.intersection(*map(set, found)) if found else set()
+            if common:
+                latest = max(common)
+                return tuple(figures[latest] for figures in found)
+        return None
+
+    def keep(self, figures: Figures, conditions: Conditions) -> None:
+        """File the figures of one sweep, which has just ended."""
+        sweep = time.time_ns()
+        rows = [
+            (key_of(subject, conditions, place_of(figure)), sweep, as_json(figure))
+            for subject, figure in figures.items()
+        ]
+
+        def write(disk: sqlite3.Connection) -> None:
+            disk.executemany(KEEP, rows)
+            disk.execute(TRIM.format("figures"), (self._rows - 1,))
+
+        self._do(write)
+
+    def note(self, anchor: Measurement, subject: Subject, conditions: Conditions) -> None:
+        """File the time of the anchor in one sweep."""
+        key = key_of(subject, conditions, place_of(anchor))
+        row = (time.time_ns(), anchor.device, conditions.device, key, anchor.median_s)
+
+        def write(disk: sqlite3.Connection) -> None:
+            disk.execute(NOTE, row)
+            disk.execute(TRIM.format("anchors"), (self._rows - 1,))
+
+        self._do(write)
+
+    def between_runs(self, device: str, machine: str) -> float | None:
+        """Relative standard deviation of the anchor between the last sweeps, at most 30.
+
+        It is the error bar of an absolute time on this machine, which the spread within one run is
+        not. Sweeps under other conditions are compared with their own mean. None below three.
+        """
+        rows = self._do(lambda disk: disk.execute(NOTES, (machine, device, HISTORY)).fetchall())
+        times: dict[str, list[float]] = {}
+        for key, median_s in rows:
+            times.setdefault(key, []).append(math.log(median_s))
+        freedom = len(rows) - len(times)
+        if freedom < FEWEST - 1:
+            return None
+        squares = sum(statistics.pvariance(logs) * len(logs) for logs in times.values())
+        return math.sqrt(squares / freedom)
+
+    def clear(self) -> None:
+        """Forget everything, on disk too."""
+        self._do(lambda disk: disk.executescript("DELETE FROM figures; DELETE FROM anchors;"))
+        self._do(lambda disk: disk.execute("VACUUM"))
+
+    def _figures(self, key: str) -> Mapping[int, Measurement]:
+        """By sweep."""
+        rows = self._do(lambda disk: disk.execute(FIND, (key,)).fetchall())
+        found = {}
+        for sweep, figure in rows:
+            with suppress(TypeError, ValueError):  # of another version, or damaged
+                found[sweep] = from_json(figure)
+        return found
+
+    def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        with self._lock:
+            try:
+                with self._disk:
+                    return work(self._disk)
+            except (OSError, sqlite3.Error) as error:
+                self._disk = self._fallen_back(error, self._disk)
+                with self._disk:
+                    return work(self._disk)
+
+    def _fallen_back(
+        self, error: Exception, disk: sqlite3.Connection | None = None
+    ) -> sqlite3.Connection:
+        """From now on in memory, with what the disk can still tell."""
+        self.trouble = (
+            f"measurements are kept until the studio ends and not on disk, since {self.path}"
+            f" cannot be used: {error}"
+        )
+        logging.getLogger(__name__).warning(self.trouble)
+        memory = sqlite3.connect(":memory:", check_same_thread=False)
+        if disk:
+            with suppress(sqlite3.Error):
+                disk.backup(memory)
+            disk.close()
+        memory.executescript(LAYOUT)
+        return memory
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """The database, a new one in place of a damaged one. Raises OSError, sqlite3.Error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return _connected(path)
+    except sqlite3.OperationalError:  # full, read-only, locked: the file itself may be sound
+        raise
+    except sqlite3.DatabaseError:
+        for file in path.parent.glob(f"{path.name}*"):
+            file.unlink()
+        return _connected(path)
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    disk = sqlite3.connect(path, timeout=BUSY_S, check_same_thread=False)
+    try:
+        disk.execute("PRAGMA journal_mode = WAL")
+        disk.execute("PRAGMA synchronous = NORMAL")
+        disk.execute(f"PRAGMA max_page_count = {PAGES}")
+        disk.executescript(LAYOUT)
+        ((verdict,),) = disk.execute("PRAGMA quick_check(1)").fetchall()
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(verdict)
+    except sqlite3.Error:
+        disk.close()
+        raise
+    return disk
+
+
+def key_of(subject: Subject, conditions: Conditions, place: Place) -> str:
+    """The text, the conditions and the place as one hash."""
+    parts = (asdict(subject), asdict(conditions), place)
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def place_of(figure: Measurement) -> Place:
+    return Place(figure.device, figure.torch_version)
+
+
+def as_json(figure: Measurement) -> str:
+    """Without loss: floats are written as Python writes them."""
+    return json.dumps(asdict(figure))
+
+
+def from_json(text: str) -> Measurement:
+    """Raises TypeError or ValueError where the text is of no measurement."""
+    return Measurement(**json.loads(text))
+
+
+def folder() -> Path:
+    """STUDIO_CACHE, or where this system keeps what programs can do without."""
+    if chosen := os.environ.get("STUDIO_CACHE"):
+        return Path(chosen)
+    roots = {
+        "darwin": Path.home() / "Library" / "Caches",
+        "win32": Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"),
+    }
+    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return roots.get(sys.platform, default) / "neural-architecture-studio"
+
+
+@cache
+def store() -> Store:
+    """The one store of this process."""
+    return Store(folder())

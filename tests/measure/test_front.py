@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from concurrent.futures import CancelledError
+from typing import Any
+
+import pytest
+
+from studio.measure import front as fronts
+from studio.measure.front import Desk, Front
+from studio.measure.request import Conditions, MeasureError, Measurement
+from studio.measure.share import Jobs
+from studio.measure.sweep import Job
+from studio.measure.worker import Worker
+from tests.measure.processes import wait_until
+from tests.measure.simulated import Simulated, subject
+from tests.measure.subjects import layers, sleeper
+
+CPU = Conditions()
+
+
+@pytest.fixture
+def engine() -> Simulated:
+    return Simulated()
+
+
+def test_forty_sessions_behind_a_greedy_one_have_their_first_points_soon(engine: Simulated):
+    front = Front(engine)
+    first: dict[str, float] = {}
+    order: list[str] = []
+
+    def ask(session: str, points: int) -> list[Any]:
+        def served(_: object) -> None:
+            first.setdefault(session, engine.clock_s)
+            order.append(session)
+
+        tickets = [front.submit(session, abs, (), i) for i in range(points)]
+        for ticket in tickets:
+            ticket.add_done_callback(served)
+        return tickets
+
+    tickets = ask("greedy", 120)
+    tickets += [t for i in range(40) for t in ask(f"session {i}", 8)]
+    engine.open.set()
+    wait_until(lambda: len(order) == 120 + 40 * 8)
+    del first["greedy"]
+    assert statistics.median(first.values()) <= 1.0
+    assert max(first.values()) <= 1.0
+    assert order.index("greedy", 2) > 40  # its second turn, after everybody's first
+    last = {session: len(order) - order[::-1].index(session) for session in first}
+    assert max(last.values()) - min(last.values()) <= 41  # they end together
+    assert engine.most == 1
+
+
+def test_a_session_that_asks_again_and_again_starves_nobody(engine: Simulated):
+    """The ranks of those that wait rise only by their own calls."""
+    front = Front(engine)
+    order: list[str] = []
+    engine.open.set()
+
+    def again(session: str, left: int) -> None:
+        order.append(session)
+        if left:
+            front.submit(session, abs, ()).add_done_callback(lambda _: again(session, left - 1))
+
+    patient = [front.submit("patient", abs, ()) for _ in range(10)]
+    for restless in ("a", "b", "c"):
+        again(restless, 40)
+    wait_until(lambda: all(ticket.done() for ticket in patient))
+    assert len(order) <= 4 * 12 + 3
+    wait_until(lambda: len(order) == 3 * 41)
+
+
+def test_the_position_counts_the_calls_of_others_alone(engine: Simulated):
+    front = Front(engine)
+    served = front.submit("a", abs, ())
+    wait_until(served.running)
+    mine = [front.submit("b", abs, ()) for _ in range(2)]
+    others = [front.submit(session, abs, ()) for session in "cd"]
+    assert [ticket.position for ticket in mine] == [1, 3]
+    assert others[1].position == 3
+    assert others[0].cancel()
+    assert [ticket.position for ticket in mine] == [1, 2]
+    assert len(front) == 4
+    engine.open.set()
+    assert mine[1].result(timeout=20) == ()
+    assert [ticket.position for ticket in mine] == [0, 0]
+
+
+def test_what_the_engine_refuses_is_for_the_one_who_asked(lab: Worker):
+    stopped = Worker()
+    stopped.stop()
+    with pytest.raises(MeasureError, match="has been stopped"):
+        Desk(Front(stopped)).submit(abs, -3).result(timeout=20)
+    desk = Desk(Front(lab))
+    with pytest.raises(MeasureError, match="could not be run"):
+        desk.submit(int, "three").result(timeout=60)
+    assert desk.submit(abs, -3).result(timeout=20) == 3
+
+
+def test_cancel_through_the_front_really_stops(lab: Worker):
+    desk = Desk(Front(lab))
+    running, waiting = desk.submit(time.sleep, 60), desk.submit(time.sleep, 60)
+    wait_until(running.running)
+    assert waiting.cancel()
+    assert running.cancel()
+    with pytest.raises(CancelledError):
+        running.result(timeout=30)
+    assert desk.submit(abs, -3).result(timeout=30) == 3
+
+
+def test_there_is_one_front_for_an_engine(lab: Worker, monkeypatch: pytest.MonkeyPatch):
+    idle = Simulated()
+    monkeypatch.setattr(fronts, "engines", lambda device: (lab, idle))
+    assert fronts.desk(session="a").front is fronts.desk(session="b").front
+    waiting = fronts.desk().submit(time.sleep, 60)
+    assert fronts.desk().front is fronts.front(idle)
+    waiting.cancel()
+
+
+def asked(jobs: Jobs, engine: Simulated, session: str, name: str = "s", points: int = 8) -> Any:
+    subjects = [subject(f"{name}{i}") for i in range(points)]
+    front = fronts.front(engine)
+    return jobs.ask(subjects, CPU, budget_s=1.0, session=session, on=Desk(front, session))
+
+
+def test_forty_sweeps_at_once_stream_and_equal_ones_are_made_once(engine: Simulated):
+    jobs, first = Jobs(), {}
+    engine.open.set()
+    shares = {f"{i}": asked(jobs, engine, f"{i}", name=f"design {i % 10} ") for i in range(40)}
+
+    def all_have_begun() -> bool:
+        for session, share in shares.items():
+            if isinstance(share.snapshot()[0], Measurement):
+                first.setdefault(session, engine.clock_s)
+        return len(first) == 40
+
+    wait_until(all_have_begun)
+    wait_until(lambda: all(share.done for share in shares.values()))
+    assert {share.progress for share in shares.values()} == {1.0}
+    assert {share.error for share in shares.values()} == {None}
+    looks = [call[0] for call in engine.calls if len(call[0]) == 1]
+    assert len(looks) == len(set(looks)) == 10 * 8  # every point exactly once
+
+
+def test_an_owner_who_cancels_only_lets_go(engine: Simulated):
+    jobs = Jobs()
+    one, other = (asked(jobs, engine, session) for session in "ab")
+    job = one._shared.job
+    assert other._shared.job is job
+    one.cancel()
+    assert (one.done, other.done, job.done) == (True, False, False)
+    engine.open.set()
+    wait_until(lambda: other.done)
+    assert (one.progress, other.progress) == (0.0, 1.0)
+    assert one.snapshot() == (None,) * 8
+    assert asked(jobs, engine, "c")._shared.job is not job
+
+
+def test_a_job_that_nobody_owns_any_more_ends(lab: Worker):
+    """A browser that closes says nothing: its session is dropped, and with it what it owned."""
+    jobs = Jobs()
+    share = jobs.ask([layers(1), sleeper(60)], CPU, budget_s=1.0, on=lab)
+    job, pid = share._shared.job, lab.warm().result(timeout=60)
+    wait_until(lambda: job.snapshot()[0] is not None)
+    del share
+    gc.collect()
+    wait_until(lambda: job.done, seconds=20)
+    assert job.error is None
+    assert isinstance(job.snapshot()[0], Measurement)
+    wait_until(lambda: lab.pid != pid)
+
+
+def test_a_job_tells_its_place_and_the_time_left(engine: Simulated):
+    front = Front(engine)
+    ahead = [front.submit(session, abs, ()) for session in "ab"]
+    job = Job([subject("one"), subject("two")], CPU, budget_s=1.0, on=Desk(front, "c"))
+    wait_until(lambda: job.position == 2)
+    assert job.eta_s is None
+    engine.open.set()
+    wait_until(lambda: all(ticket.done() for ticket in ahead) and job.progress > 0)
+    assert job.eta_s is not None
+    wait_until(lambda: job.done)
+    assert (job.position, job.eta_s) == (0, 0.0)
