@@ -79,6 +79,26 @@ def exponent(xs: Sequence[float], ys: Sequence[float]) -> float | None:
     return slope if straight or missed <= FLAT**2 else None
 
 
+def local_slope(xs: Sequence[float], ys: Sequence[float], x: float) -> float | None:
+    """The exponent at `x`: the slope on log-log axes between its two neighbours, or at an end
+    between the last point and its one neighbour.
+
+    `x` need not be a point itself where it has a neighbour on either side. None where it cannot be
+    told: too few points, `x` beyond them, or a figure that is not positive.
+    """
+    known = dict(zip(xs, ys, strict=True))
+    here = [x] if x in known else []
+    lower = max((other for other in known if other < x), default=None)
+    upper = min((other for other in known if other > x), default=None)
+    ends = [end for end in (lower, *here, upper) if end is not None]
+    if len(ends) < 2:
+        return None
+    (x0, y0), (x1, y1) = ((end, known[end]) for end in (ends[0], ends[-1]))
+    if min(x0, y0, y1) <= 0:
+        return None
+    return math.log(y1 / y0) / math.log(x1 / x0)
+
+
 def _bodies(root: Body, seen: set[int]) -> set[int]:
     """The different bodies of a tree, by identity: equal layers share theirs."""
     if id(root) not in seen:

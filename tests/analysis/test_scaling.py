@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 import studio
 from studio import knobs
-from studio.analysis.scaling import axes, axis_points, exponent, points_afforded, position
+from studio.analysis.scaling import (
+    axes,
+    axis_points,
+    exponent,
+    local_slope,
+    points_afforded,
+    position,
+)
 from studio.family import Design, Family, Preset
 
 FAMILIES = studio.families()
@@ -40,6 +47,31 @@ def test_no_exponent_where_the_growth_is_no_power_law(ys: tuple[float, ...]) -> 
 
 def test_a_figure_that_hardly_moves_is_constant_and_not_lawless() -> None:
     assert exponent((1, 2, 4, 8), (100, 100.3, 99.8, 100.1)) == pytest.approx(0, abs=0.005)
+
+
+@given(
+    st.floats(-3, 3),
+    st.floats(1e-6, 1e6),
+    st.lists(st.floats(1, 1e4), min_size=2, max_size=9, unique_by=lambda x: round(math.log(x), 2)),
+    st.data(),
+)
+def test_a_power_law_has_its_exponent_at_every_point(
+    p: float, c: float, xs: list[float], data: st.DataObject
+) -> None:
+    x = data.draw(st.sampled_from(xs))
+    assert local_slope(xs, [c * x**p for x in xs], x) == pytest.approx(p, abs=1e-6)
+
+
+@pytest.mark.parametrize(("x", "slope"), [(1, 0), (2, 1), (4, 2), (8, 2), (3, 2), (9, None)])
+def test_the_local_slope_looks_at_the_neighbours_alone(x: float, slope: float | None) -> None:
+    assert local_slope((8, 1, 2, 4), (16, 1, 1, 4), x) == (
+        None if slope is None else pytest.approx(slope)
+    )
+
+
+@pytest.mark.parametrize("ys", [(), (1,), (0, 1), (1, -1)])
+def test_no_local_slope_where_it_cannot_be_told(ys: tuple[float, ...]) -> None:
+    assert local_slope((1, 2)[: len(ys)], ys, 1) is None
 
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=str)
