@@ -27,6 +27,13 @@ Answer = tuple[bool, Any]  # whether it went well; the result, or else a Measure
 TORCH_BYTES = 2 * 2**30  # address space of torch's libraries and threads; 0.8 GB was seen
 IDLE_S = 60.0
 NO_MEMORY = ("can't allocate memory", "not enough memory")
+REASONS = {  # what torch says -> what it means here
+    "No working C++ compiler": "torch.compile needs a C++ compiler, and this machine has none",
+    "working triton": "torch.compile needs Triton on this device, and it is not installed",
+    "more than 1 value per channel": (
+        "batch normalisation cannot train on one value per channel; a batch of 2 works"
+    ),
+}
 
 
 def main() -> None:
@@ -83,6 +90,8 @@ def refused(error: BaseException) -> MeasureError:
     no_memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
     if no_memory or any(sign in text for sign in NO_MEMORY):
         return NoMemoryError("memory ran out while the model was measured")
+    if reason := next((said for sign, said in REASONS.items() if sign in text), ""):
+        return MeasureError(reason)
     return MeasureError(f"the model could not be run: {type(error).__name__}: {text[:200]}")
 
 
