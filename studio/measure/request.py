@@ -72,7 +72,8 @@ class Conditions:
 
     def __post_init__(self) -> None:
         for name, known in CHOICES.items():
-            if (value := getattr(self, name)) not in known:
+            value = getattr(self, name)
+            if not any(value == choice and type(value) is type(choice) for choice in known):
                 raise MeasureError(f"{name}={_shown(value)} is not {_or(known)}")
         for name in ("batch", "threads"):
             value = getattr(self, name)
@@ -187,11 +188,7 @@ class Measurement:
 
     def to_dict(self) -> Mapping[str, Any]:
         """Plain JSON values, times to four figures: ratios of medians are good to about 1 %."""
-        rounded = {
-            name: float(f"{value:.4g}") if isinstance(value, float) else value
-            for name, value in asdict(self).items()
-        }
-        return MappingProxyType(rounded | {"throughput": float(f"{self.throughput:.4g}")})
+        return _rounded(asdict(self) | {"throughput": self.throughput})
 
     def to_json(self) -> str:
         """Every figure in full, for `from_json`; `to_dict` is what people read."""
@@ -219,6 +216,16 @@ class LayerTime:
     own_s: float
     total_s: float
     calls: int
+
+    def to_dict(self) -> Mapping[str, Any]:
+        """Plain JSON values, times to four figures."""
+        return _rounded(asdict(self))
+
+
+def _rounded(figures: Mapping[str, Any]) -> Mapping[str, Any]:
+    return MappingProxyType(
+        {k: float(f"{v:.4g}") if isinstance(v, float) else v for k, v in figures.items()}
+    )
 
 
 def _shown(value: object) -> str:
