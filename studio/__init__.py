@@ -122,20 +122,42 @@ def profile(design: Design, batch: int = 1) -> Profile:
     return profile(design, BATCH.read(batch))
 
 
-def measure(design: Design, device: str = "cpu", batch: int = 1) -> Measurement:
-    """How long a forward pass of the exported code takes, in a process of its own.
+def measure(
+    design: Design,
+    device: str = "cpu",
+    batch: int = 1,
+    *,
+    mode: str = "inference",
+    dtype: str = "float32",
+    layout: str = "contiguous",
+    compiled: bool = False,
+    threads: int = 1,
+) -> Measurement:
+    """How long a call of the exported code takes, in a process of its own.
 
-    Raises MeasureError with one sentence where the memory is too small or the device is missing,
-    and DesignError for a bad batch.
+    A call is a forward pass, or with mode="training" a training step: forward, backward and an
+    update by SGD. `dtype` is also "bfloat16" or "float16", `layout` also "channels_last";
+    `compiled` is torch.compile, which may take a minute at first. Raises MeasureError with one
+    sentence where one of these cannot be, the memory is too small or the device is missing, and
+    DesignError for a bad batch.
     """
     from studio import forms
     from studio.family import BATCH
     from studio.measure.device import device_of
     from studio.measure.sweep import measure
 
-    conditions = Conditions(batch=BATCH.read(batch), device=device_of(device))
+    conditions = Conditions(
+        batch=BATCH.read(batch),
+        device=device_of(device),
+        mode=mode,
+        dtype=dtype,
+        layout=layout,
+        compiled=compiled,
+        threads=threads,
+    )
+    subject = forms.subject(design, conditions.batch)
     try:
-        return measure(forms.subject(design, conditions.batch), conditions)
+        return measure(subject, conditions, limit_s=conditions.limit_s)
     except NoMemoryError as ran_out:
         raise forms.exhausted(design, conditions.batch, ran_out) from None
 

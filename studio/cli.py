@@ -12,24 +12,34 @@ import json
 import os
 import runpy
 import sys
+import time
 import webbrowser
-from collections.abc import Iterator, Sequence
-from decimal import Decimal
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
 
 import studio
-from studio import tables
+from studio import options, tables
 from studio.knobs import DesignError, Knob
-from studio.measure.request import Conditions, MeasureError, Measurement, NoMemoryError, Subject
+from studio.measure.request import (
+    Conditions,
+    LayerTime,
+    MeasureError,
+    Measurement,
+    NoMemoryError,
+    Subject,
+)
 
 if TYPE_CHECKING:
     from studio.analysis.profile import Profile
     from studio.family import Design, Family
-    from studio.measure.sweep import Point
+    from studio.measure.sweep import Job, Point, Points
 
-MOST_POINTS = 256
-FAMILY = "one of `studio families`, or the JSON of a design: a file's name.json, or - to read it"
+LOOK_S = 0.1  # between two looks at a sweep under way
+BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left"
 REFUSED, INTERRUPTED, BROKEN_PIPE = 2, 128 + 2, 128 + 13  # 128 and a signal, as shells report
 
 
@@ -116,12 +126,15 @@ def export(arguments: argparse.Namespace) -> str:
 
 
 def measure(arguments: argparse.Namespace) -> str:
-    """How long a forward pass takes on this machine."""
+    """How long a forward pass or a training step takes on this machine."""
     design = _design(arguments)
-    found = studio.measure(design, device=arguments.device, batch=arguments.batch)
+    layers = _layers(design, arguments) if arguments.layers else {}
+    found = studio.measure(design, **_conditions(arguments))
     if arguments.json:
-        return _json({**studio.profile(design, arguments.batch).to_dict(), **found.to_dict()})
-    return tables.measurement(design, found)
+        figures = {**studio.profile(design, arguments.batch).to_dict(), **found.to_dict()}
+        times = {path: dict(time.to_dict()) for path, time in layers.items()}
+        return _json(figures | ({"layers": times} if arguments.layers else {}))
+    return tables.measurement(design, found) + (tables.layers(layers) if layers else "")
 
 
 def sweep(arguments: argparse.Namespace) -> str:
@@ -129,109 +142,57 @@ def sweep(arguments: argparse.Namespace) -> str:
     name, wanted = arguments.axis
     start = _design(arguments)
     knob = start.family.knob(name)
-    designs = [start.replace(**{name: value}) for value in _values(knob, wanted)]
+    designs = [start.replace(**{name: value}) for value in options.values(knob, wanted)]
     profiles = [studio.profile(design, arguments.batch) for design in designs]
     timed: list[Point] = [None] * len(designs)
     if arguments.measure:
-        timed = _timed(designs, Conditions(batch=arguments.batch, device=arguments.device))
-    for design, time in zip(designs, timed, strict=True):
-        if isinstance(time, MeasureError):
-            _say(f"{name}={knob.text(design.settings[name])} was not measured: {time}")
-    times = (time if isinstance(time, Measurement) else None for time in timed)
+        timed = _timed(designs, Conditions(**_conditions(arguments)))
+    for design, point in zip(designs, timed, strict=True):
+        if isinstance(point, MeasureError):
+            _say(f"{name}={knob.text(design.settings[name])} was not measured: {point}")
+    times = (point if isinstance(point, Measurement) else None for point in timed)
     points = list(zip(profiles, times, strict=True))
     if arguments.json:
         return _json({"axis": name, "points": [_point(knob, *point) for point in points]})
-    return tables.sweep(start, knob, points)
+    return (tables.csv if arguments.csv else tables.sweep)(start, knob, points)
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser whose complaints take the same way out as every other refusal."""
-
-    def error(self, message: str) -> NoReturn:
-        raise DesignError(f"{message}; see {self.prog} --help")
-
-
-def _parser() -> _Parser:
-    parser = _Parser(
+def _parser() -> options.Parser:
+    parser = options.Parser(
         prog="studio",
         description="Serve the neural architecture studio, or do one piece of its work here.",
         epilog="Without a command the studio is served as a page.",
         allow_abbrev=False,
     )
-    parser.add_argument("--port", type=_port, help="port of the page (the first free from 8501)")
+    parser.add_argument(
+        "--port", type=options.port, help="port of the page (the first free from 8501)"
+    )
     parser.add_argument("--address", default="127.0.0.1", help="address to serve (%(default)s)")
     parser.add_argument("--headless", action="store_true", help="open no browser")
     parser.set_defaults(run=serve)
-    batch = _option("--batch", type=int, default=1, help="examples at once (default: 1)")
-    device = _option("--device", default="cpu", help="cpu (default), cuda, cuda:1, mps")
-    as_json = _option("--json", action="store_true", help="print JSON")
     commands = parser.add_subparsers(metavar="COMMAND")
-    for run, options in {
-        families: [as_json],
-        profile: [*_designs(), batch, as_json],
-        export: [*_designs(), *_files()],
-        measure: [*_designs(), batch, device, as_json],
-        sweep: [*_designs(), *_axes(), batch, device, as_json],
+    for run, parents in {
+        families: [options.data("json")],
+        profile: [*options.designs(), options.batches(), options.data("json")],
+        export: [*options.designs(), *options.files()],
+        measure: [
+            *(*options.designs(), *options.conditions(), options.data("json")),
+            options.option("--layers", action="store_true", help="the time of each layer too"),
+        ],
+        sweep: [
+            *(*options.designs(), *options.axes(), *options.conditions()),
+            options.data("json", "csv"),
+        ],
     }.items():
         command = commands.add_parser(
             run.__name__,
             help=run.__doc__,
             description=run.__doc__,
-            parents=options,
+            parents=parents,
             allow_abbrev=False,
         )
         command.set_defaults(run=run)
     return parser
-
-
-def _option(*names: str, **rules: Any) -> _Parser:
-    """One option by itself, for the commands that take it."""
-    parser = _Parser(add_help=False)
-    parser.add_argument(*names, **rules)
-    return parser
-
-
-def _designs() -> Iterator[_Parser]:
-    yield _option("family", metavar="FAMILY", help=FAMILY)
-    yield _option("--preset", metavar="NAME", help="where to start (default: the first one)")
-    yield _option(
-        "--set",
-        dest="settings",
-        metavar="KNOB=VALUE",
-        type=_assignment,
-        action="append",
-        default=[],
-        help="turn a knob; may be repeated",
-    )
-
-
-def _files() -> Iterator[_Parser]:
-    yield _option("--form", default="script", help="script (default), svg, dot or json")
-    yield _option("-o", "--output", type=Path, metavar="PATH", help="file to write")
-
-
-def _axes() -> Iterator[_Parser]:
-    yield _option(
-        "--axis",
-        metavar="KNOB=VALUES",
-        type=_assignment,
-        required=True,
-        help="depth=2,4,8, or depth=2:24:2 (first:last:step), or depths=2,2,2,2/3,4,6,3",
-    )
-    yield _option("--no-measure", dest="measure", action="store_false", help="only count")
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:6]) < 65536):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 1 to 65535")
-    return int(text)
-
-
-def _assignment(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not (name and equals):
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form KNOB=VALUE")
-    return name.strip(), value.strip()
 
 
 def _design(arguments: argparse.Namespace) -> Design:
@@ -253,35 +214,22 @@ def _start(name: str, preset: str | None) -> Design:
     return studio.design_from_json(text)
 
 
-def _values(knob: Knob, text: str) -> list[str]:
-    """The values of `2,4,8`, of `2:24:2` (24 among them), or of `2,2/3,4` for a tuple."""
-    if isinstance(knob.default, tuple):
-        return text.split("/")
-    return _range(knob, text) if ":" in text else text.split(",")
+def _conditions(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {field.name: getattr(arguments, field.name) for field in fields(Conditions)}
 
 
-def _range(knob: Knob, text: str) -> list[str]:
-    """Counted in decimals, so that 0.1:0.3:0.1 ends at 0.3. Raises DesignError."""
-    first, last, *step = text.split(":")
-    try:
-        start, stride = Decimal(first), Decimal(":".join(step) or str(knob.step or 1))
-        steps = (Decimal(last) - start) / stride
-        if 0 <= steps < MOST_POINTS:
-            return [str(start + i * stride) for i in range(int(steps) + 1)]
-    except ArithmeticError:  # no numbers, or a step of zero
-        pass
-    raise DesignError(
-        f"{knob.name}={text[:60]} is not first:last:step with at most {MOST_POINTS} values, "
-        f"such as {knob.name}=2:24:2",
-        knob=knob.name,
-        value=text,
-    )
+def _layers(design: Design, arguments: argparse.Namespace) -> Mapping[str, LayerTime]:
+    from studio import forms
+    from studio.measure.layers import layer_times
+
+    conditions = Conditions(**_conditions(arguments))
+    return layer_times(forms.subject(design, conditions.batch), conditions)
 
 
 def _timed(designs: Sequence[Design], conditions: Conditions) -> list[Point]:
     """Each design's latency, all timed in turn, or why it has none."""
     from studio import forms
-    from studio.measure.sweep import sweep
+    from studio.measure.sweep import Job
 
     points: dict[Design, Point] = dict.fromkeys(designs)
     subjects: dict[Design, Subject] = {}
@@ -290,21 +238,33 @@ def _timed(designs: Sequence[Design], conditions: Conditions) -> list[Point]:
             subjects[design] = forms.subject(design, conditions.batch)
         except MeasureError as error:
             points[design] = error
-    try:
-        for number, figures in enumerate(sweep(list(subjects.values()), conditions), 1):
-            points.update(zip(subjects, figures, strict=True))
-            done = sum(isinstance(point, Measurement) for point in points.values())
-            _show_progress(f"measuring: {done} of {len(points)} points, round {number}")
-    except MeasureError as error:
-        points.update({design: points[design] or error for design in subjects})
-    finally:
-        _show_progress("")
+    job = Job(list(subjects.values()), conditions, limit_s=conditions.limit_s)
+    points.update(zip(subjects, _watched(job), strict=True))
     return [
         forms.exhausted(design, conditions.batch, point)
         if isinstance(point := points[design], NoMemoryError)
         else point
         for design in designs
     ]
+
+
+def _watched(job: Job) -> Points:
+    """What a sweep has found at its end. Meanwhile a terminal shows how far it is."""
+    with tqdm(total=1.0, bar_format=BAR, leave=False, disable=None) as bar:
+        try:
+            while not job.done:
+                points = job.snapshot()
+                measured = sum(isinstance(point, Measurement) for point in points)
+                bar.set_description(f"{measured} of {len(points)} points", refresh=False)
+                bar.update(job.progress - bar.n)
+                time.sleep(LOOK_S)
+        finally:
+            job.cancel()
+    if isinstance(failure := job.error, MeasureError):
+        return tuple(point or failure for point in job.snapshot())
+    if failure:
+        raise failure
+    return job.snapshot()
 
 
 def _family(key: str, family: Family) -> dict[str, Any]:
@@ -350,12 +310,6 @@ def _point(knob: Knob, found: Profile, time: Measurement | None) -> dict[str, An
 
 def _json(value: Any) -> str:
     return json.dumps(value, indent=2) + "\n"
-
-
-def _show_progress(text: str) -> None:
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r\x1b[K{text}")
-        sys.stderr.flush()
 
 
 def _say(text: str) -> None:

@@ -1,17 +1,26 @@
-"""Figures as text for a shell: aligned columns, with units."""
+"""Figures as text for a shell: aligned columns with units, or bare numbers separated by commas."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from csv import writer
 from typing import TYPE_CHECKING
 
 from studio.analysis import units
 from studio.knobs import Knob
-from studio.measure.request import Measurement
+from studio.measure.request import LayerTime, Measurement
 
 if TYPE_CHECKING:
     from studio.analysis.profile import Profile
     from studio.family import Design, Family
+
+COUNTED = ("params", "trainable_params", "macs", "flops", "inference_bytes", "training_bytes")
+TIMED = (
+    *("median_s", "q25_s", "q75_s", "p95_s", "throughput", "runs", "first_call_s", "compile_s"),
+    *("cpu_s", "clean", "mode", "dtype", "layout", "compiled", "threads", "device"),
+    "torch_version",
+)
 
 
 def families(found: Mapping[str, Family]) -> str:
@@ -39,17 +48,36 @@ def profile(found: Profile) -> str:
 
 def measurement(design: Design, found: Measurement) -> str:
     steady = {True: ", none interrupted", False: ", on a busy machine", None: ""}[found.clean]
-    threads = f", {found.threads} thread" + "s" * (found.threads > 1)
     latency = f"{units.seconds(found.median_s)}, the median of {found.runs} runs{steady}"
+    compiled = [("compilation", units.seconds(found.compile_s))] if found.compile_s else []
     return _headline(design, found.batch) + _aligned(
         (
             ("latency", latency),
             ("middle half", _middle_half(found)),
+            *compiled,
             ("first call", units.seconds(found.first_call_s)),
             ("throughput", f"{found.throughput:,.1f} examples a second"),
-            ("device", f"{found.device}{threads}, {found.dtype}"),
+            ("conditions", ", ".join(_conditions(found))),
+            ("device", found.device),
         )
     )
+
+
+def layers(times: Mapping[str, LayerTime]) -> str:
+    """A line for each module, in the order in which they are first called."""
+    whole_s = times[""].total_s
+    head = ("layer", "calls", "by itself", "share", "with its parts")
+    rows = (
+        (
+            path or "the model",
+            str(time.calls),
+            units.seconds(time.own_s),
+            f"{time.own_s / whole_s:.1%}",
+            units.seconds(time.total_s),
+        )
+        for path, time in times.items()
+    )
+    return _aligned([head, *rows], right=range(1, len(head)))
 
 
 def sweep(start: Design, knob: Knob, points: Sequence[tuple[Profile, Measurement | None]]) -> str:
@@ -57,6 +85,23 @@ def sweep(start: Design, knob: Knob, points: Sequence[tuple[Profile, Measurement
     head = (knob.name, "parameters", "MACs", "inference", "training", "latency", "middle half")
     rows = (_point(knob, *point) for point in points)
     return _headline(start, points[0][0].batch) + _aligned([head, *rows], right=range(len(head)))
+
+
+def csv(start: Design, knob: Knob, points: Sequence[tuple[Profile, Measurement | None]]) -> str:
+    """A row for each value of the knob, under a row of names; empty cells where not measured."""
+    text = io.StringIO()
+    rows = writer(text, lineterminator="\n")
+    rows.writerow((knob.name, "batch", *COUNTED, *TIMED))
+    rows.writerows(_cells(knob, *point) for point in points)
+    return text.getvalue()
+
+
+def _cells(knob: Knob, found: Profile, time: Measurement | None) -> Iterator[object]:
+    counted, timed = found.to_dict(), time.to_dict() if time else {}
+    yield knob.text(found.design.settings[knob.name])
+    yield found.batch
+    yield from (counted[name] for name in COUNTED)
+    yield from (timed.get(name) for name in TIMED)
 
 
 def _point(knob: Knob, found: Profile, time: Measurement | None) -> Sequence[str]:
@@ -73,6 +118,16 @@ def _point(knob: Knob, found: Profile, time: Measurement | None) -> Sequence[str
 
 def _headline(design: Design, batch: int) -> str:
     return f"{design.family.title}: {design.title}, batch {batch}\n"
+
+
+def _conditions(found: Measurement) -> Iterator[str]:
+    yield "training step" if found.mode == "training" else "inference"
+    yield found.dtype
+    if found.layout != "contiguous":
+        yield found.layout
+    if found.compiled:
+        yield "compiled"
+    yield f"{found.threads} thread" + "s" * (found.threads > 1)
 
 
 def _middle_half(found: Measurement) -> str:

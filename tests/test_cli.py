@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import os
@@ -113,6 +114,61 @@ def test_a_sweep_counts_and_measures_every_point(capsys: pytest.CaptureFixture[s
     assert first < last
 
 
+def test_conditions_are_labelled_in_the_result(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ("--mode", "training", "--dtype", "bfloat16", "--threads", "2", "--batch", "2")
+    labels = {"mode": "training", "dtype": "bfloat16", "threads": 2, "layout": "contiguous"}
+    found = data(capsys, "measure", "vit", *TINY, *asked)
+    assert {name: found[name] for name in labels} == labels
+    (point,) = data(capsys, "sweep", "vit", *TINY, *asked, "--axis", "depth=1")["points"]
+    assert {name: point["measurement"][name] for name in labels} == labels
+    table = output(capsys, "measure", "vit", *TINY, *asked)
+    assert "training step, bfloat16, 2 threads" in table
+
+
+def test_the_time_of_each_layer_in_its_place(capsys: pytest.CaptureFixture[str]) -> None:
+    times = data(capsys, "measure", "vit", *TINY, "--layers")["layers"]
+    assert {"", "blocks.0", "blocks.0.mlp.fc1", "head"} <= times.keys()
+    assert times["blocks.0"]["total_s"] >= times["blocks.0.mlp.fc1"]["own_s"] > 0
+    lines = output(capsys, "measure", "vit", *TINY, "--layers").splitlines()
+    head = next(i for i, line in enumerate(lines) if line.startswith("layer "))
+    assert lines[head + 1].startswith("the model")
+    assert [line.split()[0] for line in lines[head + 2 :]] == list(times)[1:]
+    assert "layers" not in data(capsys, "measure", "vit", *TINY)
+
+
+@pytest.mark.parametrize("measured", [True, False])
+def test_a_sweep_as_rows_for_a_spreadsheet(
+    capsys: pytest.CaptureFixture[str], measured: bool
+) -> None:
+    axis = ("--axis", "depth=1,2") if measured else ("--axis", "depth=1,2", "--no-measure")
+    text = output(capsys, "sweep", "vit", *TINY, *axis, "--csv")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [row["depth"] for row in rows] == ["1", "2"]
+    design = studio.design("vit", preset="ViT-Ti/16", image_size=32, depth=1)
+    assert int(rows[0]["params"]) == studio.profile(design).params
+    assert [bool(row["median_s"]) for row in rows] == [measured] * 2
+    assert None not in rows[0]
+    assert {"throughput", "mode", "clean", "device"} <= rows[0].keys()
+
+
+def test_a_value_with_commas_is_one_cell(capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ("sweep", "resnet", "--axis", "depths=2,2,2,2/3,4,6,3", "--no-measure", "--csv")
+    rows = list(csv.DictReader(io.StringIO(output(capsys, *argv))))
+    assert [row["depths"] for row in rows] == ["2,2,2,2", "3,4,6,3"]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_progress_is_shown_on_a_terminal_alone(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, terminal: bool
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    assert cli.main(["sweep", "vit", *TINY, "--axis", "depth=1,2", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert len(json.loads(printed.out)["points"]) == 2
+    assert ("2 of 2 points" in printed.err, "left" in printed.err) == (terminal, terminal)
+    assert terminal or printed.err == ""
+
+
 @pytest.mark.parametrize(
     ("family", "axis", "values"),
     [
@@ -211,6 +267,14 @@ def test_a_file_that_holds_no_design_is_one_line(
         ("export vit -o /nonexistent/x.py", "/nonexistent/x.py"),
         ("export vit -o /", "directory"),
         ("measure vit --device nosuch", "nosuch"),
+        ("measure vit --mode train", "inference or training"),
+        ("measure vit --dtype int8", "float32, bfloat16 or float16"),
+        ("measure vit --layout nhwc", "contiguous or channels_last"),
+        ("measure vit --threads 0", "threads=0"),
+        ("measure vit --layers --mode training", "mode=inference"),
+        ("sweep vit --axis depth=2 --mode train", "inference or training"),
+        ("sweep vit --axis depth=2 --device nosuch", "it has cpu"),
+        ("sweep vit --axis depth=2 --csv --json", "--csv"),
         ("sweep vit", "--axis"),
         ("sweep vit --axis nosuch=1,2", "nosuch"),
         ("sweep vit --axis depth=", "depth"),

@@ -80,6 +80,12 @@ def test_measure_times_the_exported_text(design: studio.Design) -> None:
     assert 0 < found.q25_s <= found.median_s <= found.q75_s < 1
 
 
+def test_measure_takes_its_conditions(design: studio.Design) -> None:
+    choices = {"mode": "training", "dtype": "bfloat16", "layout": "channels_last", "threads": 2}
+    found = studio.measure(design, batch=2, **choices)
+    assert {name: found.to_dict()[name] for name in choices} == choices
+
+
 def test_what_does_not_fit_the_memory_is_not_measured(
     design: studio.Design, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,6 +153,11 @@ def test_a_missing_device_is_refused(design: studio.Design) -> None:
         (lambda d: studio.measure(d, batch=None), "batch=None .* works is 1"),
         (lambda d: studio.measure(d, device="cpu:3"), "device cpu:3; it has cpu"),
         (lambda d: studio.measure(d, device=""), "device ''; it has cpu"),
+        (lambda d: studio.measure(d, mode=None), "mode=None is not inference or training"),
+        (lambda d: studio.measure(d, dtype=["x"]), "float32, bfloat16 or float16"),
+        (lambda d: studio.measure(d, layout=""), "is not contiguous or channels_last"),
+        (lambda d: studio.measure(d, compiled="yes"), "compiled=yes is not False or True"),
+        (lambda d: studio.measure(d, threads=1.5), "threads=1.5 is not a whole number from 1"),
         (lambda d: studio.build(d, device="foo"), "device foo; it has cpu"),
         (lambda d: studio.export(d, form=None), "form None; the forms are script"),
         (lambda d: studio.export(d, form=["svg"]), "the forms are script"),

@@ -10,42 +10,24 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import hashlib
-import math
+import os
 import platform
 import random
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from time import perf_counter, process_time
-from types import ModuleType
 
 import torch
-from torch import Tensor, nn
 
 from studio.measure.device import device_of
 from studio.measure.request import Conditions, MeasureError, Samples, Subject
+from studio.measure.specimen import Specimen, grad_mode, prepare, synchronizer
 
 MIN_CYCLES = 3
-BLOCK_S = 1e-3  # timer and synchronisation are far below 1 % of it
-WARM_UP_S = 0.1
 HELD_BYTES = 10**9  # weights of all the models that are kept ready
 HELD_MODELS = 32
-
-
-@dataclass(frozen=True, eq=False)
-class Specimen:
-    """A subject that has been built and warmed up."""
-
-    module: str
-    call: Callable[[], object]
-    block: int
-    first_call_s: float
-    weight_bytes: int
-
 
 _held: OrderedDict[tuple[Subject, Conditions], Specimen] = OrderedDict()
 
@@ -58,17 +40,18 @@ def measure_round(
     A subject is built when it is first seen and stays ready for later rounds. Raises MeasureError
     where the models together weigh more than is held at once, and whatever a subject raises.
     """
-    _set_up(conditions)
-    with torch.inference_mode():
+    set_up(conditions)
+    with grad_mode(conditions):
         specimens = [_specimen(subject, conditions) for subject in subjects]
         _check_weight(specimens)
-        times = _cycles(specimens, _synchronize(conditions), budget_s, random.Random(seed))
+        times = _cycles(specimens, synchronizer(conditions), budget_s, random.Random(seed))
     return tuple(
         Samples(
             walls=tuple(wall for wall, _ in pairs),
             cpus=tuple(cpu for _, cpu in pairs),
             block=specimen.block,
             first_call_s=specimen.first_call_s,
+            compile_s=specimen.compile_s,
             weight_bytes=specimen.weight_bytes,
             device=device_name(conditions.device),
             torch_version=torch.__version__,
@@ -82,7 +65,9 @@ def forget() -> None:
     for specimen in _held.values():
         sys.modules.pop(specimen.module, None)
     _held.clear()
-    _give_back()
+    if "torch._dynamo" in sys.modules:  # torch.compile has been used, and holds what it compiled
+        torch.compiler.reset()
+    give_back()
 
 
 def device_name(device: str) -> str:
@@ -96,16 +81,22 @@ def device_name(device: str) -> str:
     return processor if device == "cpu" else f"{processor} ({device})"
 
 
-def _set_up(conditions: Conditions) -> None:
+def set_up(conditions: Conditions) -> None:
+    """Make the process ready for the conditions. Raises MeasureError where the machine is not."""
     device_of(conditions.device)
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    if conditions.threads > cores:
+        raise MeasureError(f"threads={conditions.threads} is above {cores}, the cores at hand")
     if torch.get_num_threads() != conditions.threads:
         torch.set_num_threads(conditions.threads)
     torch.set_flush_denormal(True)  # random activations may fall there, at many times the cost
 
 
-def _synchronize(conditions: Conditions) -> Callable[[], None]:
-    on_cpu = conditions.device == "cpu"
-    return (lambda: None) if on_cpu else partial(torch.accelerator.synchronize, conditions.device)
+def give_back() -> None:
+    """Return freed memory to the system, which the allocator's settings keep for the next call."""
+    gc.collect()
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
+        trim(0)
 
 
 def _cycles(
@@ -137,13 +128,13 @@ def _timed(specimen: Specimen, synchronize: Callable[[], None]) -> tuple[float, 
 def _specimen(subject: Subject, conditions: Conditions) -> Specimen:
     key = (subject, conditions)
     if key not in _held:
-        _held[key] = _prepared(subject, conditions)
+        _held[key] = prepare(subject, conditions)
     _held.move_to_end(key)
     while len(_held) > HELD_MODELS or (len(_held) > 1 and _weight(_held.values()) > HELD_BYTES):
         _, dropped = _held.popitem(last=False)
         sys.modules.pop(dropped.module, None)
         del dropped
-        _give_back()
+        give_back()
     return _held[key]
 
 
@@ -158,60 +149,3 @@ def _check_weight(specimens: Sequence[Specimen]) -> None:
 
 def _weight(specimens: Iterable[Specimen]) -> int:
     return sum(specimen.weight_bytes for specimen in specimens)
-
-
-def _prepared(subject: Subject, conditions: Conditions) -> Specimen:
-    module = _load(subject.source)
-    model, inputs = _build(module, subject, conditions)
-    synchronize = _synchronize(conditions)
-
-    def call() -> object:
-        return model(*inputs)
-
-    def call_s() -> float:
-        start = perf_counter()
-        call()
-        synchronize()
-        return perf_counter() - start
-
-    first_call_s = call_s()
-    fastest, end = call_s(), perf_counter() + WARM_UP_S
-    while perf_counter() < end:
-        fastest = min(fastest, call_s())
-    tensors = (*model.parameters(), *model.buffers())
-    return Specimen(
-        module=module.__name__,
-        call=call,
-        block=max(1, math.ceil(BLOCK_S / fastest)),
-        first_call_s=first_call_s,
-        weight_bytes=sum(t.numel() * t.element_size() for t in tensors),
-    )
-
-
-def _load(source: str) -> ModuleType:
-    name = f"subject_{hashlib.sha256(source.encode()).hexdigest()[:16]}"
-    module = ModuleType(name)
-    sys.modules[name] = module  # dataclasses look their module up by name
-    exec(compile(source, f"<{name}>", "exec"), module.__dict__)
-    return module
-
-
-def _build(
-    module: ModuleType, subject: Subject, conditions: Conditions
-) -> tuple[nn.Module, tuple[Tensor, ...]]:
-    """The model with weights as it initialises them: zeros would be timed up to 8 % too fast."""
-    device, dtype = torch.device(conditions.device), getattr(torch, conditions.dtype)
-    config = getattr(module, subject.config)()
-    torch.manual_seed(0)
-    model = getattr(module, subject.model)(config).to(device=device, dtype=dtype).eval()
-    inputs = module.example(config, conditions.batch)
-    return model, tuple(
-        x.to(device=device, dtype=dtype if x.is_floating_point() else x.dtype) for x in inputs
-    )
-
-
-def _give_back() -> None:
-    """Return freed memory to the system, which the allocator's settings keep for the next call."""
-    gc.collect()
-    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
-        trim(0)

@@ -11,6 +11,7 @@ import os
 import pickle
 import signal
 import sys
+import warnings
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -27,6 +28,10 @@ Answer = tuple[bool, Any]  # whether it went well; the result, or else a Measure
 TORCH_BYTES = 2 * 2**30  # address space of torch's libraries and threads; 0.8 GB was seen
 IDLE_S = 60.0
 NO_MEMORY = ("can't allocate memory", "not enough memory")
+REASONS = {  # what torch says -> what it means here
+    "No working C++ compiler": "torch.compile needs a C++ compiler, and this machine has none",
+    "working triton": "torch.compile needs Triton on this device, and it is not installed",
+}
 
 
 def main() -> None:
@@ -34,6 +39,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the caller, who then stops us
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what the measured code prints is no answer
+    warnings.simplefilter("ignore")  # they are of torch and the measured code, for no reader
     with contextlib.suppress(OSError, AttributeError):
         os.nice(-10)  # where it is allowed; beside two busy neighbours 7 ms instead of 25
     limit_memory(int(sys.argv[1]) + TORCH_BYTES)
@@ -83,6 +89,8 @@ def refused(error: BaseException) -> MeasureError:
     no_memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
     if no_memory or any(sign in text for sign in NO_MEMORY):
         return NoMemoryError("memory ran out while the model was measured")
+    if reason := next((said for sign, said in REASONS.items() if sign in text), ""):
+        return MeasureError(reason)
     return MeasureError(f"the model could not be run: {type(error).__name__}: {text[:200]}")
 
 

@@ -7,13 +7,22 @@ interval is ever given.
 
 from __future__ import annotations
 
+import json
 import statistics
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_type_hints
 
-DTYPES = ("float32", "bfloat16", "float16")
+CHOICES: Mapping[str, tuple[object, ...]] = MappingProxyType(
+    {
+        "mode": ("inference", "training"),
+        "dtype": ("float32", "bfloat16", "float16"),
+        "layout": ("contiguous", "channels_last"),
+        "compiled": (False, True),
+    }
+)
+LIMIT_S, COMPILE_LIMIT_S = 30.0, 600.0  # a large model's compilation takes minutes
 CLEAN_SHARE = 0.97  # of its wall time, spent computing: the run was not interrupted
 QUIET_RUNS, QUIET_SHARE = 3, 0.1  # that many runs without interruption stand for all
 RUNS_FOR_P95 = 60  # below, the 95th percentile is one of the three slowest runs: an anecdote
@@ -46,19 +55,35 @@ class Subject:
 @dataclass(frozen=True, kw_only=True)
 class Conditions:
     """How it is measured. One thread by default: with as many threads as cores, one busy neighbour
-    turns milliseconds into half seconds, and the spread does not show it."""
+    turns milliseconds into half seconds, and the spread does not show it.
+
+    A `training` step is a forward pass in training mode, with the mean squares of the outputs as
+    its loss, a backward pass, and an update by SGD. `channels_last` orders the memory of images and
+    of convolutions by pixel. `compiled` is torch.compile as it comes.
+    """
 
     batch: int = 1
     device: str = "cpu"
+    mode: str = "inference"
     dtype: str = "float32"
+    layout: str = "contiguous"
+    compiled: bool = False
     threads: int = 1
 
     def __post_init__(self) -> None:
-        if self.dtype not in DTYPES:
-            raise MeasureError(f"dtype={self.dtype} is not one of {', '.join(DTYPES)}")
+        for name, known in CHOICES.items():
+            value = getattr(self, name)
+            if not any(value == choice and type(value) is type(choice) for choice in known):
+                raise MeasureError(f"{name}={_shown(value)} is not {_or(known)}")
         for name in ("batch", "threads"):
-            if getattr(self, name) < 1:
-                raise MeasureError(f"{name}={getattr(self, name)} is below 1")
+            value = getattr(self, name)
+            if type(value) is not int or value < 1:
+                raise MeasureError(f"{name}={_shown(value)} is not a whole number from 1")
+
+    @property
+    def limit_s(self) -> float:
+        """How long one subject may take, in seconds."""
+        return COMPILE_LIMIT_S if self.compiled else LIMIT_S
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,10 +100,12 @@ class Samples:
     weight_bytes: int
     device: str
     torch_version: str
+    compile_s: float | None = None
 
     def __add__(self, later: Samples) -> Samples:
         merged = {"walls": self.walls + later.walls, "cpus": self.cpus + later.cpus}
-        return Samples(**{**vars(later), **merged, "first_call_s": self.first_call_s})
+        begun = {"first_call_s": self.first_call_s, "compile_s": self.compile_s}
+        return Samples(**{**vars(later), **merged, **begun})
 
     @property
     def spent_s(self) -> float:
@@ -101,6 +128,10 @@ class Samples:
             dtype=conditions.dtype,
             batch=conditions.batch,
             torch_version=self.torch_version,
+            mode=conditions.mode,
+            layout=conditions.layout,
+            compiled=conditions.compiled,
+            compile_s=self.compile_s,
         )
 
     def _believed(self, conditions: Conditions) -> tuple[Floats, Floats, bool | None]:
@@ -121,9 +152,11 @@ class Samples:
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """The latency of one inference call, in seconds, and how it was come by.
+    """The latency of one call (a forward pass, or a training step) and how it was come by.
 
-    The first call stands apart, since it pays for what later calls find ready. `cpu_s` is the
+    Times are in seconds. The first call stands apart, since it pays for what later calls find
+    ready; so does `compile_s`, the call before it, in which torch.compile did its work (None where
+    nothing was compiled). `cpu_s` is the
     median CPU time of a call, which a busy machine hardly moves (one thread on a CPU, else None).
     `clean`: the figures are of runs that nothing interrupted; False where the machine was too busy
     for enough of them, None where it cannot be told (accelerators, several threads). `p95_s` needs
@@ -143,6 +176,10 @@ class Measurement:
     dtype: str
     batch: int
     torch_version: str
+    mode: str = "inference"
+    layout: str = "contiguous"
+    compiled: bool = False
+    compile_s: float | None = None
 
     @property
     def throughput(self) -> float:
@@ -151,8 +188,50 @@ class Measurement:
 
     def to_dict(self) -> Mapping[str, Any]:
         """Plain JSON values, times to four figures: ratios of medians are good to about 1 %."""
-        rounded = {
-            name: float(f"{value:.4g}") if isinstance(value, float) else value
-            for name, value in asdict(self).items()
-        }
-        return MappingProxyType(rounded | {"throughput": float(f"{self.throughput:.4g}")})
+        return _rounded(asdict(self) | {"throughput": self.throughput})
+
+    def to_json(self) -> str:
+        """Every figure in full, for `from_json`; `to_dict` is what people read."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Measurement:
+        """The measurement that `to_json` has written. Raises MeasureError for other text."""
+        kinds = get_type_hints(cls)
+        try:
+            found = cls(**json.loads(text))
+        except (ValueError, TypeError):
+            raise MeasureError("this text holds no measurement") from None
+        for name, value in vars(found).items():
+            if not isinstance(value, kinds[name]):
+                raise MeasureError(f"this text holds no measurement: {name}={_shown(value)}")
+        return found
+
+
+@dataclass(frozen=True)
+class LayerTime:
+    """The time of one module in a forward pass, in seconds: of all its `calls` together, without
+    (`own_s`) and with the modules that it calls (`total_s`)."""
+
+    own_s: float
+    total_s: float
+    calls: int
+
+    def to_dict(self) -> Mapping[str, Any]:
+        """Plain JSON values, times to four figures."""
+        return _rounded(asdict(self))
+
+
+def _rounded(figures: Mapping[str, Any]) -> Mapping[str, Any]:
+    return MappingProxyType(
+        {k: float(f"{v:.4g}") if isinstance(v, float) else v for k, v in figures.items()}
+    )
+
+
+def _shown(value: object) -> str:
+    return " ".join(str(value).split())[:60] or "''"
+
+
+def _or(choices: tuple[object, ...]) -> str:
+    *others, last = map(str, choices)
+    return f"{', '.join(others)} or {last}"

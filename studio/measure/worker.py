@@ -32,13 +32,17 @@ Answer = tuple[bool, Any]  # whether it went well; the result, or else a Measure
 
 # Spinning threads turn 8 ms into 496 ms beside one busy neighbour. The allocator would give back
 # and fault in again every large activation (+18 % on ResNet-18 at batch 16), and how often depends
-# on what the process did before; so it keeps them.
+# on what the process did before; so it keeps them. A compilation likewise starts from nothing, and
+# in this process, so that none outlives it. The profiler does not report on itself.
 ENVIRONMENT = {
     "OMP_WAIT_POLICY": "PASSIVE",
     "OMP_NUM_THREADS": "1",
     "MALLOC_TOP_PAD_": str(256 * 2**20),
     "MALLOC_MMAP_THRESHOLD_": str(2**30),
     "MALLOC_TRIM_THRESHOLD_": str(4 * 2**30),
+    "TORCHINDUCTOR_COMPILE_THREADS": "1",
+    "TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1",
+    "KINETO_LOG_LEVEL": "6",
 }
 LIMIT_S = 30.0
 START_LIMIT_S = 120.0

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from studio.measure.request import Conditions, MeasureError, Samples
+from studio.measure.request import Conditions, MeasureError, Measurement, Samples
 
 CPU = Conditions()
 
@@ -65,7 +66,61 @@ def test_json_promises_no_false_precision():
     assert "mean" not in str(written.keys())
 
 
-@pytest.mark.parametrize("wrong", [{"batch": 0}, {"threads": 0}, {"dtype": "int8"}])
-def test_impossible_conditions_are_refused(wrong: dict[str, object]):
-    with pytest.raises(MeasureError, match=next(iter(wrong))):
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"batch": 0}, "batch=0 is not a whole number from 1"),
+        ({"threads": 0}, "threads=0 is not a whole number from 1"),
+        ({"threads": None}, "threads=None is not a whole number from 1"),
+        ({"dtype": "int8"}, "dtype=int8 is not float32, bfloat16 or float16"),
+        ({"mode": "train"}, "mode=train is not inference or training"),
+        ({"layout": "nhwc"}, "layout=nhwc is not contiguous or channels_last"),
+        ({"layout": ["contiguous"]}, "is not contiguous or channels_last"),
+        ({"compiled": 1}, "compiled=1 is not False or True"),
+    ],
+)
+def test_impossible_conditions_are_refused(wrong: dict[str, object], said: str):
+    with pytest.raises(MeasureError) as refusal:
         Conditions(**wrong)
+    assert said in str(refusal.value)
+
+
+def measured(**conditions: object) -> Measurement:
+    return samples([1 / 3, 0.1 + 0.2, 2.0], [1 / 3, 0.1 + 0.2, 2.0]).measurement(
+        Conditions(**conditions)
+    )
+
+
+def test_a_measurement_says_how_it_was_made():
+    choices = {"mode": "training", "layout": "channels_last", "dtype": "bfloat16", "batch": 2}
+    written = measured(**choices).to_dict()
+    assert {name: written[name] for name in choices} == choices
+    assert (written["compiled"], written["compile_s"]) == (False, None)
+
+
+def test_rounds_keep_the_first_rounds_compilation():
+    first, later = (replace(samples([1.0], [1.0]), compile_s=s) for s in (30.0, 40.0))
+    assert (first + later).compile_s == 30.0
+
+
+@pytest.mark.parametrize("conditions", [{}, {"threads": 2}, {"mode": "training", "compiled": True}])
+def test_a_measurement_is_read_back_to_the_last_digit(conditions: dict[str, object]):
+    made = measured(**conditions)
+    assert Measurement.from_json(made.to_json()) == made
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[1]",
+        "3",
+        "{}",
+        json.dumps({**json.loads(measured().to_json()), "more": 1}),
+        json.dumps({**json.loads(measured().to_json()), "median_s": "fast"}),
+        json.dumps({**json.loads(measured().to_json()), "runs": None}),
+    ],
+)
+def test_other_text_is_no_measurement(text: str):
+    with pytest.raises(MeasureError, match="holds no measurement"):
+        Measurement.from_json(text)

@@ -1,0 +1,123 @@
+"""The options of the `studio` command, each by itself, and how their text is read."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NoReturn
+
+from studio.knobs import DesignError, Knob
+from studio.measure.request import CHOICES
+
+MOST_POINTS = 256
+FAMILY = "one of `studio families`, or the JSON of a design: a file's name.json, or - to read it"
+CHOSEN = {"mode": "what is timed", "dtype": "numbers", "layout": "memory of images"}
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaints take the same way out as every other refusal."""
+
+    def error(self, message: str) -> NoReturn:
+        raise DesignError(f"{message}; see {self.prog} --help")
+
+
+def option(*names: str, **rules: Any) -> Parser:
+    """One option by itself, for the commands that take it."""
+    parser = Parser(add_help=False)
+    parser.add_argument(*names, **rules)
+    return parser
+
+
+def designs() -> Iterator[Parser]:
+    yield option("family", metavar="FAMILY", help=FAMILY)
+    yield option("--preset", metavar="NAME", help="where to start (default: the first one)")
+    yield option(
+        "--set",
+        dest="settings",
+        metavar="KNOB=VALUE",
+        type=_assignment,
+        action="append",
+        default=[],
+        help="turn a knob; may be repeated",
+    )
+
+
+def files() -> Iterator[Parser]:
+    yield option("--form", default="script", help="script (default), svg, dot or json")
+    yield option("-o", "--output", type=Path, metavar="PATH", help="file to write")
+
+
+def axes() -> Iterator[Parser]:
+    yield option(
+        "--axis",
+        metavar="KNOB=VALUES",
+        type=_assignment,
+        required=True,
+        help="depth=2,4,8, or depth=2:24:2 (first:last:step), or depths=2,2,2,2/3,4,6,3",
+    )
+    yield option("--no-measure", dest="measure", action="store_false", help="only count")
+
+
+def batches() -> Parser:
+    return option("--batch", type=int, default=1, help="examples at once (default: 1)")
+
+
+def conditions() -> Iterator[Parser]:
+    """How it is measured; the names are those of `Conditions`."""
+    yield batches()
+    yield option("--device", default="cpu", help="cpu (default), cuda, cuda:1, mps")
+    for name, what in CHOSEN.items():
+        default, *others = CHOICES[name]
+        known = ", ".join(map(str, others))
+        yield option(f"--{name}", default=default, help=f"{what}: {default} (default), {known}")
+    yield option("--compile", dest="compiled", action="store_true", help="with torch.compile")
+    yield option("--threads", type=int, default=1, help="threads of the CPU (default: 1)")
+
+
+def data(*forms: str) -> Parser:
+    """The forms in which a program reads the result, of which one can be asked for."""
+    parser = Parser(add_help=False)
+    group = parser.add_mutually_exclusive_group()
+    for form in forms:
+        group.add_argument(f"--{form}", action="store_true", help=f"print {form.upper()}")
+    return parser
+
+
+def port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text[:6]) < 65536):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 1 to 65535")
+    return int(text)
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form KNOB=VALUE")
+    return name.strip(), value.strip()
+
+
+def values(knob: Knob, text: str) -> list[str]:
+    """The values of `2,4,8`, of `2:24:2` (24 among them), or of `2,2/3,4` for a tuple."""
+    if isinstance(knob.default, tuple):
+        return text.split("/")
+    return _range(knob, text) if ":" in text else text.split(",")
+
+
+def _range(knob: Knob, text: str) -> list[str]:
+    """Counted in decimals, so that 0.1:0.3:0.1 ends at 0.3. Raises DesignError."""
+    first, last, *step = text.split(":")
+    try:
+        start, stride = Decimal(first), Decimal(":".join(step) or str(knob.step or 1))
+        steps = (Decimal(last) - start) / stride
+        if 0 <= steps < MOST_POINTS:
+            return [str(start + i * stride) for i in range(int(steps) + 1)]
+    except ArithmeticError:  # no numbers, or a step of zero
+        pass
+    raise DesignError(
+        f"{knob.name}={text[:60]} is not first:last:step with at most {MOST_POINTS} values, "
+        f"such as {knob.name}=2:24:2",
+        knob=knob.name,
+        value=text,
+    )
