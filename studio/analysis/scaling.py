@@ -70,13 +70,22 @@ def exponent(xs: Sequence[float], ys: Sequence[float]) -> float | None:
     None where it cannot be told (fewer than two different x, or a figure that is not positive) and
     where the points do not lie on a line there: not every growth is a power law.
     """
-    if len(set(xs)) < 2 or min(*xs, *ys) <= 0:
+    slope = average_slope(xs, ys)
+    if slope is None:
         return None
     across, up = [math.log(x) for x in xs], [math.log(y) for y in ys]
-    slope, start = statistics.linear_regression(across, up)
+    start = statistics.fmean(up) - slope * statistics.fmean(across)
     missed = statistics.fmean((y - start - slope * x) ** 2 for x, y in zip(across, up, strict=True))
     straight = missed <= (1 - STRAIGHT) * statistics.pvariance(up)
     return slope if straight or missed <= FLAT**2 else None
+
+
+def average_slope(xs: Sequence[float], ys: Sequence[float]) -> float | None:
+    """The exponent over the whole range, whether or not the points lie on a line: least squares on
+    log-log axes. None for fewer than two different x, or a figure that is not positive."""
+    if len(set(xs)) < 2 or min(*xs, *ys) <= 0:
+        return None
+    return statistics.linear_regression(list(map(math.log, xs)), list(map(math.log, ys))).slope
 
 
 def local_slope(xs: Sequence[float], ys: Sequence[float], x: float) -> float | None:

@@ -24,7 +24,7 @@ class Curve:
     they are expected (of latency not measured) a dashed line within its band.
 
     Those in `apart` (by their x) were not measured together with the others: they are drawn hollow,
-    and no law is fitted to them.
+    and no law is fitted to them. Those in `loaded` were measured on a busy machine: hollow too.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Curve:
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
     apart: frozenset[float] = frozenset()
+    loaded: frozenset[float] = frozenset()
 
     @property
     def measured(self) -> bool:
@@ -54,12 +55,13 @@ class Curve:
 
 @dataclass(frozen=True)
 class Panel:
-    """One quantity: its curves, how its figures are written, and what to say where there are too
-    few of them for a law, and none at all."""
+    """One quantity: its curves, how its figures are written, what is said of their law (by default
+    the law itself), and what where there are too few of them for a law, and none at all."""
 
     title: str
     write: Callable[[float], str]
     curves: tuple[Curve, ...]
+    law: str = ""
     few: str = ""
     empty: str = ""
 
@@ -160,7 +162,7 @@ def _words(
 ) -> Iterator[dict[str, Any]]:
     """The title with the laws; amid an empty panel, what would fill it."""
     place = {"xref": "paper", "yref": "paper", "showarrow": False}
-    laws = " · ".join(filter(None, (_law(curve, panel, axis) for curve in panel.curves)))
+    laws = panel.law or " · ".join(filter(None, (law(c, panel, axis) for c in panel.curves)))
     lawless = "no power law" if any(curve.together for curve in panel.curves) else panel.few
     if not panel.figures:
         middle = {"x": statistics.fmean(across), "y": statistics.fmean(down)}
@@ -187,7 +189,7 @@ def _words(
     }
 
 
-def _law(curve: Curve, panel: Panel, axis: str) -> str:
+def law(curve: Curve, panel: Panel, axis: str) -> str:
     """`∝ depth^0.98`, or beside another curve `training^0.98`; empty without a law."""
     power, alone = curve.power, len(panel.curves) == 1
     if power is None:
@@ -206,7 +208,8 @@ def _traces(panel: Panel, axis: str, here: float) -> Iterator[dict[str, Any]]:
             continue
         sizes = [11 if x == here else 7 if curve.measured else 4 for x in curve.xs]
         colours = [HERE if x == here else curve.colour for x in curve.xs]
-        kinds = [f"{curve.kind} apart" if x in curve.apart else curve.kind for x in curve.xs]
+        kinds = [_kind(curve, x) for x in curve.xs]
+        hollow = curve.apart | curve.loaded
         trace: dict[str, Any] = {
             "type": "scatter",
             "mode": "markers" if curve.measured else "lines+markers",
@@ -217,8 +220,8 @@ def _traces(panel: Panel, axis: str, here: float) -> Iterator[dict[str, Any]]:
                 "size": sizes,
                 "color": colours,
                 "opacity": 1,
-                "symbol": ["circle-open" if x in curve.apart else "circle" for x in curve.xs],
-                "line": {"width": 2 if curve.apart else 0},
+                "symbol": ["circle-open" if x in hollow else "circle" for x in curve.xs],
+                "line": {"width": 2 if hollow else 0},
             },
             "text": [panel.write(y) for y in curve.ys],
             "customdata": kinds,
@@ -232,6 +235,11 @@ def _traces(panel: Panel, axis: str, here: float) -> Iterator[dict[str, Any]]:
             ]
             trace["error_y"] = _bars(curve)
         yield trace
+
+
+def _kind(curve: Curve, x: float) -> str:
+    apart = " apart" if x in curve.apart else ""
+    return f"{curve.kind}{apart}{' under load' if x in curve.loaded else ''}"
 
 
 def _expected(curve: Curve, panel: Panel, axis: str) -> Iterator[dict[str, Any]]:

@@ -11,12 +11,14 @@ import streamlit as st
 
 from studio.analysis import units
 from studio.app import figures, state
+from studio.app.expected import begin_calibration
 from studio.app.headline import card, change, note
-from studio.app.ledger import LEDGER, Watch, is_quick, obstacle
+from studio.app.ledger import LEDGER, Watch, between_runs, is_quick, obstacle
 from studio.app.state import Case, State
 from studio.measure.request import Measurement
 
 REST_S = 0.5  # after the last change, before measuring
+TITLES = {"inference": "Measured latency", "training": "Measured training step"}
 ASKED = "large: measured when asked"
 LOOK_S = 0.4  # between two looks at a measurement under way
 
@@ -30,6 +32,7 @@ class Patience:
 
     case: Case
     since: float
+    session: str = ""
     asked: bool = False
     watch: Watch | None = None
 
@@ -39,7 +42,8 @@ class Patience:
             self.watch = None  # an old measurement must not overwrite newer figures
         rested = monotonic() - self.since >= REST_S
         if not self.watch and ready and rested and LEDGER[self.case] is None:
-            self.watch = Watch((self.case,))
+            begin_calibration(self.case.dtype)
+            self.watch = Watch((self.case,), session=self.session)
 
 
 def latency(now: State) -> None:
@@ -52,7 +56,8 @@ def latency(now: State) -> None:
 def _patience(case: Case) -> Patience:
     mine: Patience | None = st.session_state.get("patience")
     if mine is None or mine.case != case:
-        mine = Patience(case, monotonic(), watch=mine.watch if mine else None)
+        watch = mine.watch if mine else None
+        mine = Patience(case, monotonic(), state.session(), watch=watch)
         st.session_state.patience = mine
     return mine
 
@@ -78,7 +83,7 @@ def _card(now: State, patience: Patience, waits: bool) -> None:
         case error:
             value, words = "—", iter([line(str(error))])
     kind = "figure short" if offers else "figure"
-    st.html(f'<div class="figures one">{card("Measured latency", value, words, kind)}</div>')
+    st.html(f'<div class="figures one">{card(TITLES[now.case.mode], value, words, kind)}</div>')
     if offers and st.button("Measure it", key="measure", width="stretch"):
         LEDGER.forget(now.case)
         patience.asked = True
@@ -109,14 +114,22 @@ def is_noise(one: Measurement, other: Measurement) -> bool:
 
 
 def spread(point: Measurement) -> str:
-    """The middle half of the runs, under the median's own unit: `7.6-8.9 ms (middle half)`."""
-    return f"{units.seconds(point.q25_s)} to {units.seconds(point.q75_s)} (middle half)"
+    """The middle half of the runs, under the median's own unit, and how far runs lie apart."""
+    half = f"{units.seconds(point.q25_s)} to {units.seconds(point.q75_s)} (middle half)"
+    apart = between_runs(point)
+    return half if apart is None else f"{half}; ±{apart:.0%} between runs"
 
 
 def conditions(point: Measurement) -> str:
-    load = ", under load" if point.clean is False else ""
-    threads = "1 thread" if point.threads == 1 else f"{point.threads} threads"
-    return f"{short(point.device)}, {threads}{load}"
+    words = [
+        short(point.device),
+        "1 thread" if point.threads == 1 else f"{point.threads} threads",
+        point.dtype if point.dtype != "float32" else "",
+        point.layout if point.layout != "contiguous" else "",
+        f"compiled in {units.seconds(point.compile_s)}" if point.compile_s else "",
+        "under load" if point.clean is False else "",
+    ]
+    return ", ".join(filter(None, words))
 
 
 def short(device: str) -> str:

@@ -7,6 +7,7 @@ finished.
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import replace
 from functools import lru_cache
 from itertools import count
 from threading import Lock
@@ -16,7 +17,7 @@ from studio import forms
 from studio.analysis.profile import Profile
 from studio.app import figures
 from studio.app.state import Case
-from studio.measure.request import Conditions, MeasureError, Subject
+from studio.measure.request import MeasureError, Measurement, Subject
 from studio.measure.share import Jobs
 from studio.measure.store import store
 from studio.measure.sweep import Point
@@ -64,6 +65,24 @@ class Ledger:
             while len(self._points) > self._limit:
                 self._points.popitem(last=False)
 
+    def alike(self, case: Case) -> dict[Case, Measurement]:
+        """What was measured of the case's family under its conditions, at any batch, on a machine
+        that was not too busy; the latest last."""
+        with self._lock:
+            known = list(self._points.items())
+        return {
+            other: entry.point
+            for other, entry in known
+            if isinstance(entry.point, Measurement)
+            and entry.point.clean is not False
+            and other.design.family is case.design.family
+            and replace(other, design=case.design, batch=case.batch) == case
+        }
+
+    def clear(self) -> None:
+        with self._lock:
+            self._points.clear()
+
     def forget(self, case: Case) -> None:
         """So that it is measured again."""
         with self._lock:
@@ -87,7 +106,7 @@ class Watch:
         self.cases, self.title = cases, title
         self.job = JOBS.ask(
             [subject(case) for case in cases],
-            conditions(cases[0]),
+            cases[0].conditions,
             budget_s=budget_s,
             session=session,
             store=store(),
@@ -119,10 +138,6 @@ def subject(case: Case) -> Subject:
     return Subject(made.text, made.config, made.model)
 
 
-def conditions(case: Case) -> Conditions:
-    return Conditions(batch=case.batch)
-
-
 def is_quick(profile: Profile) -> bool:
     """Whether it may be measured without being asked for."""
     return _cost(profile) <= 1
@@ -135,6 +150,18 @@ def is_timely(profile: Profile) -> bool:
 
 def _cost(profile: Profile) -> float:
     return max(profile.macs / QUICK_MACS, profile.params / QUICK_PARAMS)
+
+
+def between_runs(point: Measurement) -> float | None:
+    """How far two runs on this machine usually lie apart (relative standard deviation), by what the
+    anchor took in the sweeps so far; None where there were too few."""
+    return store().between_runs("cpu", point.device)
+
+
+def forget_all() -> None:
+    """For everybody, on disk too."""
+    LEDGER.clear()
+    store().clear()
 
 
 def obstacle(profile: Profile) -> str:

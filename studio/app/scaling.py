@@ -2,31 +2,53 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import replace
 
 import streamlit as st
 
 from studio.analysis import units
+from studio.analysis.roofline import BANDWIDTH, COMPUTE, OVERHEAD, Device
 from studio.analysis.scaling import axes, axis_points, points_afforded, position
-from studio.app import figures, state
+from studio.app import figures, growth, state
 from studio.app.charts import MEASURED, PALE, Curve, Panel, figure
-from studio.app.latency import short
-from studio.app.ledger import LEDGER, Watch, is_timely, obstacle
+from studio.app.expected import expected
+from studio.app.latency import TITLES, short
+from studio.app.ledger import LEDGER, Watch, between_runs, forget_all, is_timely, obstacle
 from studio.app.state import Case, State
-from studio.knobs import Axis, Knob
+from studio.knobs import Axis, DesignError, Knob
 from studio.measure.request import Measurement
 
 LOOK_S = 0.7  # between two looks at a sweep
 SWEEP_S = 6.0  # spent timing, beside building
 HEIGHT = 490
+DEVICE = [f"{figure.name}, {figure.unit}" for figure in (COMPUTE, BANDWIDTH, OVERHEAD)]
 ASK = "press “Measure this axis”"
 
 
 def scaling(now: State) -> None:
     watch = under_way()
-    chooser(now)
-    st.fragment(run_every=LOOK_S if watch else None)(_panels)(now, watch)
+    left, right = st.columns([3, 1], vertical_alignment="center")
+    with left:
+        chooser(now)
+    with right:
+        other = other_device()
+    st.fragment(run_every=LOOK_S if watch else None)(_panels)(now, watch, other)
+
+
+def other_device() -> Device | None:
+    """The limits of a device that one does not have, typed in; None where there are none."""
+    with st.popover("Another device", width="stretch"):
+        st.caption("Figures of a data sheet. They order designs; they are no latency.")
+        typed = [st.text_input(label, key=f"device.{label}") for label in DEVICE]
+    if not any(typed):
+        return None
+    try:
+        return Device.read(*(text or "0" for text in typed))
+    except DesignError as refusal:
+        st.caption(f":orange[{refusal}]")
+        return None
 
 
 def under_way() -> Watch | None:
@@ -59,10 +81,11 @@ def chooser(now: State) -> None:
 
 def cases(now: State) -> tuple[Case, ...]:
     count = points_afforded(figures.profiled(now.case).root)
-    return tuple(Case(d, now.case.batch) for d in axis_points(now.design, axis_of(now), count))
+    neighbours = axis_points(now.design, axis_of(now), count)
+    return tuple(replace(now.case, design=design) for design in neighbours)
 
 
-def _panels(now: State, watch: Watch | None) -> None:
+def _panels(now: State, watch: Watch | None, other: Device | None) -> None:
     """The chart, and the sweep beneath it; while a sweep runs, points appear at every look."""
     if under_way() is not watch:
         state.again()  # the whole page, so that it begins or ceases to look by itself
@@ -71,9 +94,12 @@ def _panels(now: State, watch: Watch | None) -> None:
     shown = cases(now)
     able = tuple(case for case in shown if fits(case, now.case))
     hint = "measuring …" if watch else ASK if able else "too large to be measured here"
-    chart = figure(panels(shown, knob, hint), label(knob), _at(now.case, knob), HEIGHT)
+    here = _at(now.case, knob)
+    four = panels(now.case, shown, knob, hint, other)
+    chart = figure(four, label(knob), here, HEIGHT)
     st.plotly_chart(chart, key="chart", config={"displayModeBar": False})
-    controls(axis, shown, able, watch)
+    told = growth.reading(four[-1].curves[-1], four[1].curves[0], here)
+    controls(axis, shown, able, watch, told)
 
 
 def label(knob: Knob) -> str:
@@ -84,8 +110,14 @@ def _at(case: Case, knob: Knob) -> float:
     return position(knob, case.design.settings[knob.name])
 
 
-def panels(shown: tuple[Case, ...], knob: Knob, hint: str = "") -> tuple[Panel, ...]:
-    """Parameters, compute, memory, and what has been measured so far, or how to."""
+def panels(
+    here: Case,
+    shown: tuple[Case, ...],
+    knob: Knob,
+    hint: str = "",
+    other: Device | None = None,
+) -> tuple[Panel, ...]:
+    """Parameters, compute, memory, and the latency: expected, and measured so far."""
     xs = tuple(_at(case, knob) for case in shown)
     found = [figures.profiled(case) for case in shown]
     training = tuple(float(p.training_bytes()) for p in found)
@@ -94,33 +126,46 @@ def panels(shown: tuple[Case, ...], knob: Knob, hint: str = "") -> tuple[Panel, 
         Curve("training", xs, training, kind="predicted"),
         Curve("inference", xs, inference, PALE, kind="predicted"),
     )
+    macs = Curve("", xs, tuple(float(p.macs) for p in found))
+    times = measured(shown, knob)
+    latency = Panel(
+        TITLES[here.mode],
+        units.seconds,
+        (*expected(shown, xs, here, other), times),
+        law=growth.law(times, macs, label(knob), _at(here, knob)),
+        few="no finished sweep yet" if times.xs else hint,
+        empty=hint,
+    )
     return (
         Panel("Parameters", units.count, (Curve("", xs, tuple(float(p.params) for p in found)),)),
-        Panel("MACs", units.macs, (Curve("", xs, tuple(float(p.macs) for p in found)),)),
+        Panel("MACs", units.macs, (macs,)),
         Panel("Memory", units.size, memory),
-        Panel(
-            "Latency",
-            units.seconds,
-            (measured(shown, knob),),
-            few="no finished sweep yet",
-            empty=hint,
-        ),
+        latency,
     )
 
 
 def measured(shown: tuple[Case, ...], knob: Knob) -> Curve:
     points = [(case, p) for case in shown if isinstance(p := LEDGER[case], Measurement)]
     apart = measured_apart(shown)
+    bars = [bar(p) for _, p in points]
     return Curve(
         "latency",
         tuple(_at(case, knob) for case, _ in points),
         tuple(p.median_s for _, p in points),
         MEASURED,
         "measured",
-        low=tuple(p.q25_s for _, p in points),
-        high=tuple(p.q75_s for _, p in points),
+        low=tuple(low for low, _ in bars),
+        high=tuple(high for _, high in bars),
         apart=frozenset(_at(case, knob) for case, _ in points if case in apart),
+        loaded=frozenset(_at(case, knob) for case, p in points if p.clean is False),
     )
+
+
+def bar(point: Measurement) -> tuple[float, float]:
+    """The error bar: where another run on this machine would most likely end, and no less than the
+    middle half of this one."""
+    apart = 1 + (between_runs(point) or 0.0)
+    return min(point.q25_s, point.median_s / apart), max(point.q75_s, point.median_s * apart)
 
 
 def measured_apart(shown: tuple[Case, ...]) -> frozenset[Case]:
@@ -133,15 +178,19 @@ def measured_apart(shown: tuple[Case, ...]) -> frozenset[Case]:
 
 
 def controls(
-    axis: Axis, shown: tuple[Case, ...], able: tuple[Case, ...], watch: Watch | None
+    axis: Axis,
+    shown: tuple[Case, ...],
+    able: tuple[Case, ...],
+    watch: Watch | None,
+    told: str = "",
 ) -> None:
     """Start a sweep, or see how far it is and stop it; and what the marks mean."""
     words, button = st.columns([3, 2], vertical_alignment="center")
     if watch:
-        words.progress(watch.job.progress, f"{watch.title} · {watch.job.progress:.0%}")
+        words.progress(watch.job.progress, f"{watch.title} · {pace(watch)}")
         button.button("Cancel", key="cancel", on_click=watch.job.cancel, width="stretch")
         return
-    words.caption(legend(shown, len(shown) - len(able)))
+    words.caption(" ".join(filter(None, (told, legend(shown, len(shown) - len(able))))))
     button.button(
         "Measure this axis",
         key="sweep-start",
@@ -152,6 +201,22 @@ def controls(
         args=(able, f"Measuring {len(able)} designs along {axis}"),
         width="stretch",
     )
+    button.button(
+        "Forget all measurements",
+        key="forget",
+        help="For everybody who uses this server, on disk too",
+        type="tertiary",
+        on_click=forget_all,
+        width="stretch",
+    )
+
+
+def pace(watch: Watch) -> str:
+    """How far a sweep is, how long it will take, and who comes before it."""
+    job = watch.job
+    left = "" if job.eta_s is None else f" · {math.ceil(job.eta_s)} s left"
+    line = f" · {job.position} before it" if job.position else ""
+    return f"{job.progress:.0%}{left}{line}"
 
 
 def fits(case: Case, here: Case) -> bool:
@@ -161,15 +226,17 @@ def fits(case: Case, here: Case) -> bool:
 
 
 def legend(shown: tuple[Case, ...], left_out: int) -> str:
-    device = next((p.device for c in shown if isinstance(p := LEDGER[c], Measurement)), "")
-    where = f" on {short(device)}" if device else ""
-    hollow = "; hollow: measured apart, not fitted" if measured_apart(shown) else ""
+    point = next((p for c in shown if isinstance(p := LEDGER[c], Measurement)), None)
+    where = f" on {short(point.device)}" if point else ""
+    apart = between_runs(point) if point else None
+    bars = "middle half of the runs" if apart is None else f"±{apart:.0%} between runs"
+    hollow = "; hollow: measured apart, not fitted, or under load" if measured_apart(shown) else ""
     slow = f" A sweep leaves out the {left_out} largest of these designs." if left_out else ""
     return (
         "Parameters and MACs are exact, memory is predicted."
-        f" Latency is measured{where}, 1 thread; bars: middle half{hollow}.{slow}"
+        f" Latency is measured{where}, 1 thread; bars: {bars}{hollow}; dashed: expected.{slow}"
     )
 
 
 def _start(able: tuple[Case, ...], title: str) -> None:
-    st.session_state.sweep = Watch(able, title, SWEEP_S)
+    st.session_state.sweep = Watch(able, title, SWEEP_S, state.session())

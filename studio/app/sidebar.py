@@ -10,7 +10,7 @@ import streamlit as st
 import studio
 from studio.analysis import units
 from studio.app import state, widgets
-from studio.app.state import BATCH, State
+from studio.app.state import BATCH, CONDITIONS, State
 from studio.family import Family
 from studio.knobs import Axis
 
@@ -29,6 +29,10 @@ def sidebar(now: State) -> None:
             if knob.axis is None:
                 widgets.control(now, knob, now.design.settings[knob.name])
     widgets.number(BATCH, now.case.batch, BATCH.name, (), **widgets.turns(BATCH.name, BATCH.name))
+    with st.expander("How it is timed", key="timed"):
+        for name, knob in CONDITIONS.items():
+            if knob is not BATCH:
+                widgets.switch(knob, getattr(now.case, name), name)
 
 
 def pickers(now: State) -> None:

@@ -12,37 +12,64 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NoReturn, get_args
 from urllib.parse import parse_qsl, urlencode
+from uuid import uuid4
 
 import streamlit as st
 
 from studio import zoo
 from studio.family import Design, DesignError, Preset
 from studio.knobs import Axis, Knob
+from studio.measure.request import CHOICES, Conditions
 
 TABS = ("Scaling", "Layers", "Code", "Lesson")
 BATCH = Knob(name="batch", default=1, help="Examples in one forward pass", ge=1, le=1024)
+HELP = {
+    "mode": "A forward pass, or a training step: forward, backward, and an update by SGD",
+    "dtype": "Of the weights and the activations; the figures of memory stay those of float32",
+    "layout": "Of images in memory: channel by channel, or pixel by pixel with all its channels",
+    "compiled": "torch.compile, whose own time is told apart",
+}
+CONDITIONS = {BATCH.name: BATCH} | {
+    name: Knob(
+        name=name,
+        default=choices[0],
+        help=HELP[name],
+        options=() if isinstance(choices[0], bool) else choices,
+    )
+    for name, choices in CHOICES.items()
+}
 TAB = Knob(name="tab", default=TABS[0], help="The view that is open", options=TABS)
 AXIS = Knob(name="axis", default="", help="The axis of the charts", options=get_args(Axis))
 
 
 @dataclass(frozen=True)
 class Case:
-    """A design and the batch that it is given: what all figures of the page are figures of."""
+    """A design, the batch that it is given, and how it is timed: what all figures of the page are
+    figures of. The names are those of `Conditions`."""
 
     design: Design
     batch: int = 1
+    mode: str = "inference"
+    dtype: str = "float32"
+    layout: str = "contiguous"
+    compiled: bool = False
+
+    @property
+    def conditions(self) -> Conditions:
+        return Conditions(**{name: getattr(self, name) for name in CONDITIONS})
 
     def to_query(self, base: Preset | None = None) -> dict[str, str]:
         """The parameters that name this case, told from a preset (by default the nearest one)."""
-        batch = {BATCH.name: str(self.batch)} if self.batch != BATCH.default else {}
-        return self.design.to_query(base) | batch
+        values = ((knob, getattr(self, knob.name)) for knob in CONDITIONS.values())
+        named = {knob.name: knob.text(value) for knob, value in values if value != knob.default}
+        return self.design.to_query(base) | named
 
     @classmethod
     def named(cls, link: Mapping[str, str]) -> Case:
         """The case that parameters name. Raises DesignError."""
         settings = dict(link)
-        batch = BATCH.read(settings.pop(BATCH.name, BATCH.default))
-        return cls(zoo.design_from_query(settings), batch)
+        read = {n: knob.read(settings.pop(n, knob.default)) for n, knob in CONDITIONS.items()}
+        return cls(zoo.design_from_query(settings), **read)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,8 +110,8 @@ class State:
     def turned(self, knob: str, value: object) -> State:
         """One knob turned, as far as the rules allow. A refusal leaves all as it is."""
         try:
-            if knob == BATCH.name:
-                return self.moved(replace(self.case, batch=BATCH.read(value)))
+            if knob in CONDITIONS:
+                return self.moved(replace(self.case, **{knob: CONDITIONS[knob].read(value)}))
             turn = self.design.family.turn(self.design.config, knob, value)
         except DesignError as error:
             return replace(self, notes={}, refusal=str(error))
@@ -167,6 +194,12 @@ def current() -> State:
     """The session's state, for callbacks: they run before the page does."""
     state: State = st.session_state.state
     return state
+
+
+def session() -> str:
+    """A name for this browser's session, by which it is served in turn with the others."""
+    name: str = st.session_state.setdefault("session", uuid4().hex)
+    return name
 
 
 def put(state: State) -> None:

@@ -23,14 +23,20 @@ def control(now: State, knob: Knob, value: Any) -> None:
     key = f"{now.design.family.key}.{knob.name}"
     if isinstance(value, tuple):
         entries(now, knob, value, key)
-    elif isinstance(value, bool):
-        st.toggle(knob.name, key=state.view(key, value), help=knob.help, **turns(knob.name, key))
-    elif knob.options:
-        options(knob, knob.text(value), key)
+    elif isinstance(value, bool) or knob.options:
+        switch(knob, value, key)
     else:
         number(knob, value, key, presets(now, knob), **turns(knob.name, key))
     if why := now.notes.get(knob.name):
         st.caption(f":orange[→] {why}")
+
+
+def switch(knob: Knob, value: Any, key: str) -> None:
+    """The control of a knob that is on or off, or one of a few."""
+    if isinstance(value, bool):
+        st.toggle(knob.name, key=state.view(key, value), help=knob.help, **turns(knob.name, key))
+    else:
+        options(knob, knob.text(value), key)
 
 
 def turns(knob: str, key: str) -> dict[str, Any]:

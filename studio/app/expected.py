@@ -1,0 +1,105 @@
+"""What the latency of designs that were not measured is expected to be, and what their layers wait
+for: by designs of the family that were measured, and before there are enough by the device's
+limits alone, which only tell the order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from functools import lru_cache
+from threading import Lock
+
+from studio.analysis import roofline
+from studio.analysis.prediction import Predictor, fit
+from studio.analysis.roofline import Device
+from studio.analysis.work import Work, work
+from studio.app import figures
+from studio.app.charts import MEASURED, PALE, Curve
+from studio.app.ledger import LEDGER
+from studio.app.state import Case
+from studio.measure.calibration import Calibration, calibrate
+from studio.measure.front import desk
+from studio.measure.request import Conditions, Measurement
+
+ANCHORS = 24  # the latest; older figures are of other hours
+WIDEST = 3.0  # a band that reaches farther says nothing
+
+_first = Lock()
+_calibrations: dict[str, Future[Calibration]] = {}  # by dtype
+
+
+def begin_calibration(dtype: str) -> None:
+    """Have the device calibrated, once a process; takes two seconds of the measuring process."""
+    with _first:
+        if dtype not in _calibrations:
+            _calibrations[dtype] = desk("cpu", "calibration").submit(
+                calibrate, Conditions(dtype=dtype)
+            )
+
+
+def this_device(dtype: str) -> Device | None:
+    """The limits of the device at hand; None as long as they are not known."""
+    found = _calibrations.get(dtype)
+    if not found or not found.done() or found.cancelled() or found.exception():
+        return None
+    rates = found.result()
+    return Device(
+        flops_per_s=rates.flops_per_s,
+        bytes_per_s=rates.bytes_per_s,
+        seconds_per_op=rates.seconds_per_op,
+    )
+
+
+def expected(
+    shown: Sequence[Case], xs: tuple[float, ...], here: Case, other: Device | None = None
+) -> Iterator[Curve]:
+    """The curves of expected latency: of this machine, and where its figures were typed in of
+    another device."""
+    predictor = learned(here)
+    device = this_device(here.dtype)
+    if predictor:
+        yield foretold(predictor, shown, xs)
+    elif device and here.mode == "inference":
+        yield limited(device, shown, xs, "by this device's limits, order only", MEASURED)
+    if other:
+        yield limited(other, shown, xs, "by the other device's limits, order only", PALE)
+
+
+def learned(here: Case) -> Predictor | None:
+    """What measured designs of the family, under the same conditions, say of the others."""
+    anchors = list(LEDGER.alike(here).items())[-ANCHORS:]
+    return fit([of(case) for case, _ in anchors], [undisturbed_s(p) for _, p in anchors])
+
+
+def undisturbed_s(point: Measurement) -> float:
+    """CPU time where it can be told: a busy machine stretches wall times."""
+    return point.median_s if point.cpu_s is None else point.cpu_s
+
+
+@lru_cache(maxsize=1024)
+def of(case: Case) -> Work:
+    return work(figures.profiled(case).root)
+
+
+def foretold(predictor: Predictor, shown: Sequence[Case], xs: tuple[float, ...]) -> Curve:
+    found = [predictor(of(case)) for case in shown]
+    narrow = predictor.factor <= WIDEST
+    n = predictor.anchors
+    return Curve(
+        f"expected, by {n} measured designs"
+        + (f"; the band should hold {n} of {n + 1}" if narrow else ""),
+        xs,
+        tuple(point.seconds for point in found),
+        MEASURED,
+        "expected",
+        low=tuple(point.low for point in found) if narrow else (),
+        high=tuple(point.high for point in found) if narrow else (),
+    )
+
+
+def limited(
+    device: Device, shown: Sequence[Case], xs: tuple[float, ...], name: str, colour: str
+) -> Curve:
+    found = (roofline.seconds(device, figures.profiled(case).root) for case in shown)
+    return Curve(name, xs, tuple(found), colour, "expected")
