@@ -2,7 +2,7 @@
 
 Williams, Waterman and Patterson, "Roofline: an insightful visual performance model for multicore
 architectures" (CACM 52, 2009), with a fixed overhead for each operation. Few kernels reach
-the limits: over five families on one CPU the sum was 0.7 of the measured time, from 0.4 to 1.0. So
+the limits: over five families on one CPU the sum was 0.7 of the measured time, from 0.3 to 1.0. So
 it orders designs and says what holds a layer back, and that is all.
 """
 
