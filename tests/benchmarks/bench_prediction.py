@@ -82,11 +82,13 @@ class Case(NamedTuple):
 
 
 class Score(NamedTuple):
-    """Of held-out designs: the mean relative error, and the share that lay in the band."""
+    """Of held-out designs: the mean relative error, the share that lay in the band, Spearman's rank
+    correlation of the prediction and of the roofline, and the band's factor."""
 
     error: float
     held: float
     order: float
+    roofline_order: float
     factor: float
 
 
@@ -112,11 +114,13 @@ def score(anchors: Sequence[Case], held_out: Sequence[Case]) -> Score:
     predictor = fit([a.work for a in anchors], [a.seconds for a in anchors])
     assert predictor
     expected = [predictor(c.work) for c in held_out]
-    pairs = list(zip(expected, (c.seconds for c in held_out), strict=True))
+    times = [c.seconds for c in held_out]
+    pairs = list(zip(expected, times, strict=True))
     return Score(
         error=statistics.fmean(abs(e.seconds / seconds - 1) for e, seconds in pairs),
         held=statistics.fmean(e.low <= seconds <= e.high for e, seconds in pairs),
-        order=spearman([e.seconds for e in expected], [c.seconds for c in held_out]),
+        order=spearman([e.seconds for e in expected], times),
+        roofline_order=spearman([c.roofline for c in held_out], times),
         factor=predictor.factor,
     )
 
@@ -166,7 +170,6 @@ def test_five_anchors_predict_their_family() -> None:
 def report(family: str, cases: Sequence[Case], mine: Score, others: Score) -> None:
     times = [c.seconds for c in cases]
     ratios = [c.roofline / c.seconds for c in cases]
-    order = spearman([c.roofline for c in cases], times)
     print(
         f"{family}, {min(times) * 1e3:.1f} to {max(times) * 1e3:.0f} ms,"
         f" {sum(c.clean for c in cases)} of {len(cases)} clean:"
@@ -174,5 +177,5 @@ def report(family: str, cases: Sequence[Case], mine: Score, others: Score) -> No
         f" in the band {mine.held:.0%} (×÷ {mine.factor:.2f});"
         f" any five anchors: error {others.error:.1%}, in the band {others.held:.0%};"
         f" roofline: {statistics.median(ratios):.2f} of the time"
-        f" ({min(ratios):.2f} to {max(ratios):.2f}), order {order:.3f}"
+        f" ({min(ratios):.2f} to {max(ratios):.2f}), order {mine.roofline_order:.3f}"
     )
