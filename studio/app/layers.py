@@ -13,8 +13,11 @@ import streamlit as st
 
 from studio.analysis import units
 from studio.analysis.body import Body
+from studio.analysis.roofline import bound
 from studio.app import figures, state
+from studio.app.expected import this_device
 from studio.app.state import Case, State
+from studio.app.timing import TIMINGS, Times, button
 
 COLUMNS = {
     "Layer": st.column_config.TextColumn(width=172, help="Its path in the model"),
@@ -25,9 +28,19 @@ COLUMNS = {
         width=63, help="Millions of multiply-accumulates in one forward pass"
     ),
     "Saved": st.column_config.NumberColumn(width=63, help="Activations kept for the backward pass"),
+    "Time": st.column_config.NumberColumn(width=63, help="Measured, with the layers inside it"),
+    "Bound": st.column_config.TextColumn(
+        width=70, help="What most of its time should go into by this device's limits"
+    ),
 }
-WRITTEN = {"Parameters": "{:,}".format, "MMACs": "{:,.1f}".format, "Saved": units.size}
+WRITTEN = {
+    "Parameters": "{:,}".format,
+    "MMACs": "{:,.1f}".format,
+    "Saved": units.size,
+    "Time": units.seconds,
+}
 OWN = "(own)"
+LOOK_S = 0.4  # between two looks at times that are measured
 READING = (
     "Rows with none inside add up to this; ×n: n equal layers together. (own): what a block has"
     " beside its layers, as activations that one makes and the next keeps; below zero where layers"
@@ -37,7 +50,10 @@ READING = (
 
 @dataclass(frozen=True)
 class Row:
-    """A layer, or a run of equal ones, with the figures of all its repeats together."""
+    """A layer, or a run of equal ones, with the figures of all its repeats together.
+
+    `modules` are the paths of all the modules that it stands for, `body` one of them.
+    """
 
     path: str
     kind: str
@@ -45,6 +61,8 @@ class Row:
     params: int
     macs: int
     saved_bytes: int
+    modules: tuple[str, ...]
+    body: Body
 
     def without(self, other: Row) -> Row:
         return replace(
@@ -56,9 +74,8 @@ class Row:
 
 
 def layers(now: State) -> None:
-    rows = pandas.DataFrame(table(now.case)).style.format(WRITTEN)
-    st.dataframe(rows, hide_index=True, height=340, column_config=COLUMNS, key="layers")
-    st.caption(f"**{total(figures.trained(now.case))}**  \n{READING}")
+    waits = TIMINGS.waits(now.case)
+    st.fragment(run_every=LOOK_S if waits else None)(_rows)(now, waits)
     with st.expander("The same model by torchinfo", key="torchinfo", on_change=state.stay) as other:
         if other.open:
             with st.spinner("torchinfo runs the model on meta; a recurrent one takes seconds"):
@@ -66,13 +83,48 @@ def layers(now: State) -> None:
             st.code(text, language=None, height=360)
 
 
+def _rows(now: State, waited: bool) -> None:
+    if TIMINGS.waits(now.case) != waited:
+        state.again()  # so that the page begins or ceases to look by itself
+    counted, measured = table(now.case), timed(now.case)
+    columns = {"Layer": counted["Layer"]} | measured | counted  # what was asked for comes first
+    rows = pandas.DataFrame(columns).style.format({k: WRITTEN[k] for k in WRITTEN if k in columns})
+    st.dataframe(rows, hide_index=True, height=340, column_config=COLUMNS, key="layers")
+    button(now.case)
+    st.caption(f"**{total(figures.trained(now.case))}**  \n{READING}")
+
+
 @lru_cache(maxsize=64)
 def table(case: Case) -> dict[str, list[Any]]:
-    """The columns by their names. The rows are `walk`'s."""
-    rows = (vars(row) | {"macs": row.macs / 1e6} for row in walk(figures.trained(case)))
-    return dict(
-        zip(COLUMNS, map(list, zip(*(row.values() for row in rows), strict=True)), strict=True)
-    )
+    """The counted columns by their names. The rows are `walk`'s."""
+    rows = list(walk(figures.trained(case)))
+    return {
+        "Layer": [row.path for row in rows],
+        "Kind": [row.kind for row in rows],
+        "Output": [row.output for row in rows],
+        "Parameters": [row.params for row in rows],
+        "MMACs": [row.macs / 1e6 for row in rows],
+        "Saved": [row.saved_bytes for row in rows],
+    }
+
+
+def timed(case: Case) -> dict[str, list[Any]]:
+    """The measured columns, where there are any: seconds, and what a layer waits for."""
+    rows = list(walk(figures.trained(case)))
+    found: dict[str, list[Any]] = {}
+    if times := TIMINGS.known(case):
+        found["Time"] = [seconds(row, times) for row in rows]
+    if device := this_device(case.dtype):
+        found["Bound"] = [bound(device, row.body) or "" for row in rows]
+    return found
+
+
+def seconds(row: Row, times: Times) -> float | None:
+    """Of all the modules that a row stands for; None for what is no module."""
+    known = [times[path] for path in row.modules if path in times]
+    if not known:
+        return None
+    return sum(time.own_s if row.path.endswith(OWN) else time.total_s for time in known)
 
 
 def total(body: Body) -> str:
@@ -81,13 +133,15 @@ def total(body: Body) -> str:
     return f"Total: {body.params:,} parameters · {body.macs / 1e6:,.1f} MMACs · {saved}"
 
 
-def walk(body: Body, path: str = "", calls: int = 1, copies: int = 1) -> Iterator[Row]:
+def walk(
+    body: Body, path: str = "", calls: int = 1, within: tuple[str, ...] = ("",)
+) -> Iterator[Row]:
     """The layers inside a body that is called so often, each followed by what is inside it, and
     last what the body has beside them: together they add up to it. Runs of equal ones are folded.
 
-    A module that is called twice has its weights once: `copies` counts the modules.
+    A module that is called twice has its weights once: `within` are the modules.
     """
-    own = _row(f"{path}{OWN}", body, calls, copies, "beside its layers", "")
+    own = _row(f"{path}{OWN}", body, calls, within, "beside its layers", "")
     whole = own
     for _, equal in groupby(body.calls, key=lambda call: id(call.body)):
         run = tuple(equal)
@@ -95,7 +149,8 @@ def walk(body: Body, path: str = "", calls: int = 1, copies: int = 1) -> Iterato
         if not inner.is_module and not inner.macs:
             continue
         name, repeats = f"{path}{run[0].name}", calls * len(run)
-        modules = copies * len({call.name for call in run})
+        names = dict.fromkeys(call.name for call in run)
+        modules = tuple(f"{outer}.{one}".lstrip(".") for outer in within for one in names)
         label = name if len(run) == 1 else f"{name} ×{len(run)}"
         shapes = ", ".join(map(units.shape, inner.outputs))
         row = _row(label, inner, repeats, modules, inner.kind, shapes)
@@ -106,6 +161,8 @@ def walk(body: Body, path: str = "", calls: int = 1, copies: int = 1) -> Iterato
         yield own
 
 
-def _row(path: str, body: Body, calls: int, copies: int, kind: str, output: str) -> Row:
-    costs = body.params * copies, body.macs * calls, body.saved_bytes * calls
-    return Row(path, kind, output, *costs)
+def _row(
+    path: str, body: Body, calls: int, modules: tuple[str, ...], kind: str, output: str
+) -> Row:
+    costs = body.params * len(modules), body.macs * calls, body.saved_bytes * calls
+    return Row(path, kind, output, *costs, modules, body)

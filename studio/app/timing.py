@@ -1,0 +1,75 @@
+"""The time of each layer: measured when asked, in the measuring process, and shared by all."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+from studio.app import state
+from studio.app.ledger import subject
+from studio.app.state import Case
+from studio.measure.front import desk
+from studio.measure.layers import measure_layers
+from studio.measure.request import LayerTime
+
+Times = Mapping[str, LayerTime]  # by the path of a module, as in `named_modules()`
+BUDGET_S = 1.5
+KEPT = 128
+
+
+@dataclass
+class Timings:
+    """The latest timings of layers, finished and under way, by case."""
+
+    asked: OrderedDict[Case, Future[dict[str, LayerTime]]] = field(default_factory=OrderedDict)
+
+    def ask(self, case: Case, session: str) -> None:
+        conditions = case.conditions
+        self.asked[case] = desk(conditions.device, session).submit(
+            measure_layers, subject(case), conditions, BUDGET_S, limit_s=conditions.limit_s
+        )
+        while len(self.asked) > KEPT:
+            self.asked.popitem(last=False)
+
+    def waits(self, case: Case) -> bool:
+        return case in self.asked and not self.asked[case].done()
+
+    def known(self, case: Case) -> Times:
+        """Empty where there are none, or none yet."""
+        return {} if self.trouble(case) or not self._done(case) else self.asked[case].result()
+
+    def trouble(self, case: Case) -> str:
+        """Why there are none, in one sentence; empty where that is not known."""
+        error = self.asked[case].exception() if self._done(case) else None
+        return str(error) if error else ""
+
+    def _done(self, case: Case) -> bool:
+        return case in self.asked and self.asked[case].done()
+
+
+TIMINGS = Timings()
+
+
+def button(case: Case) -> None:
+    """Asks for the times of the layers, and says why where there are none."""
+    words, right = st.columns([3, 2], vertical_alignment="center")
+    if why := TIMINGS.trouble(case):
+        words.caption(f":orange[{why}]")
+    right.button(
+        "measuring …" if TIMINGS.waits(case) else "Time each layer",
+        key="time-layers",
+        help="By torch's profiler, in the process that measures the whole",
+        disabled=TIMINGS.waits(case) or bool(TIMINGS.known(case)),
+        on_click=_ask,
+        args=(case,),
+        width="stretch",
+    )
+
+
+def _ask(case: Case) -> None:
+    state.stay()
+    TIMINGS.ask(case, state.session())
