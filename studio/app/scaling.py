@@ -67,12 +67,12 @@ def axis_of(now: State) -> Axis:
 
 def chooser(now: State) -> None:
     knobs = axes(now.design.family)
-    key = state.view(f"{now.design.family.key}.axis", axis_of(now))
+    key, axis = f"{now.design.family.key}.axis", axis_of(now)
     st.segmented_control(
         "Along which axis",
         list(knobs),
         format_func=str.capitalize,
-        key=key,
+        **state.view(key, axis, default=axis),
         required=True,
         label_visibility="collapsed",
         on_change=lambda: state.put(replace(state.current(), axis=st.session_state[key])),

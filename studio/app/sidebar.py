@@ -42,15 +42,16 @@ def pickers(now: State) -> None:
         "Family",
         list(families),
         format_func=lambda key: families[key].title,
-        key=state.view("family", family.key),
+        **state.view("family", family.key, index=list(families).index(family.key)),
         on_change=lambda: state.put(state.current().chosen(st.session_state.family)),
     )
     key = f"{family.key}.preset"
+    presets = [preset.name for preset in family.presets]
     st.selectbox(
         "Preset",
-        [preset.name for preset in family.presets],
+        presets,
         format_func=lambda name: described(family, name),
-        key=state.view(key, now.preset.name),
+        **state.view(key, now.preset.name, index=presets.index(now.preset.name)),
         on_change=lambda: state.put(state.current().chosen(family.key, st.session_state[key])),
     )
     with st.container(horizontal=True, gap="xsmall", wrap=False):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import NoReturn, get_args
+from typing import Any, NoReturn, get_args
 from urllib.parse import parse_qsl, urlencode
 from uuid import uuid4
 
@@ -222,9 +222,22 @@ def again() -> NoReturn:
     st.rerun()
 
 
-def view(key: str, value: object) -> str:
-    """The key of a widget that now shows this value (set only where it differs, so that a run that
-    comes late does not pull a slider back from under the hand)."""
-    if key not in st.session_state or st.session_state[key] != value:
-        st.session_state[key] = value
-    return key
+def view(key: str, shown: object, /, **default: object) -> dict[str, Any]:
+    """The key of a widget that now shows this value, and its default (`value=` or the like).
+
+    A browser that never hears of a value starts a control at its default, and tells it as if
+    somebody had moved it there: so the default is the value. Where the control has to move, the
+    value is set, in every run until one has come to its end; and else not, so that a run that comes
+    late does not pull a slider back from under the hand.
+    """
+    unsent: set[str] = st.session_state.setdefault("unsent", set())
+    if key in unsent or st.session_state.get(key, shown) != shown:
+        unsent.add(key)
+        st.session_state[key] = shown
+        return {"key": key}
+    return {"key": key, **default}
+
+
+def sent() -> None:
+    """All controls have been drawn, and the browser hears of it."""
+    st.session_state.unsent = set()

@@ -34,7 +34,8 @@ def control(now: State, knob: Knob, value: Any) -> None:
 def switch(knob: Knob, value: Any, key: str) -> None:
     """The control of a knob that is on or off, or one of a few."""
     if isinstance(value, bool):
-        st.toggle(knob.name, key=state.view(key, value), help=knob.help, **turns(knob.name, key))
+        shown = state.view(key, value, value=value)
+        st.toggle(knob.name, help=knob.help, **shown, **turns(knob.name, key))
     else:
         options(knob, knob.text(value), key)
 
@@ -55,13 +56,15 @@ def number(knob: Knob, value: float, key: str, marks: Iterable[float], **rules: 
     rules |= {"label": knob.name, "help": knob.help or None}
     wide = (high - low) / step > STEPS and high / max(low, 1) >= 2**OCTAVES
     if not wide:
-        st.slider(key=state.view(key, value), min_value=low, max_value=high, step=step, **rules)
+        shown = state.view(key, value, value=value)
+        st.slider(min_value=low, max_value=high, step=step, **shown, **rules)
         return
     values = ladder(knob, marks)
     if value not in values:  # another ladder is another slider, so it needs another key
         values, key = sorted([*values, value]), f"{key}={value}"
         rules["args"] = (knob.name, key) if len(rules["args"]) == 2 else (*rules["args"][:-1], key)
-    st.select_slider(key=state.view(key, value), options=values, format_func=_plain, **rules)
+    shown = state.view(key, value, value=value)
+    st.select_slider(options=values, format_func=_plain, **shown, **rules)
 
 
 def _plain(value: float) -> str:
@@ -100,7 +103,7 @@ def lengths(knob: Knob, value: tuple[int, ...], key: str) -> None:
     st.segmented_control(
         knob.name,
         knob.lengths,
-        key=state.view(key, len(value)),
+        **state.view(key, len(value), default=len(value)),
         required=True,
         help=knob.help,
         on_change=_turn_length,
@@ -117,11 +120,13 @@ def _turn_length(knob: str, key: str) -> None:
 def options(knob: Knob, value: str, key: str) -> None:
     """Side by side where there are few, else a list. Classes are shown by their names."""
     names = [knob.text(option) for option in knob.options]
-    rules = {"key": state.view(key, value), "help": knob.help, **turns(knob.name, key)}
+    rules = {"help": knob.help, **turns(knob.name, key)}
     if sum(map(len, names)) + 4 * len(names) <= 34:
-        st.segmented_control(knob.name, names, required=True, **rules)
+        shown = state.view(key, value, default=value)
+        st.segmented_control(knob.name, names, required=True, **shown, **rules)
     else:
-        st.selectbox(knob.name, names, **rules)
+        shown = state.view(key, value, index=names.index(value))
+        st.selectbox(knob.name, names, **shown, **rules)
 
 
 def presets(now: State, knob: Knob) -> Iterator[Any]:

@@ -47,6 +47,7 @@ def explore() -> None:
         picture(now)
     with right:
         tabs(now)
+    state.sent()
 
 
 def let_paint(now: State) -> None:
@@ -82,8 +83,8 @@ def _look(opened: tuple[str, ...], node: str) -> None:
 
 def tabs(now: State) -> None:
     """Only the open one is computed."""
-    key = state.view("tab", now.tab)
-    for tab, view in zip(st.tabs(TABS, key=key, on_change=_turn), VIEWS.values(), strict=True):
+    shown = state.view("tab", now.tab, default=now.tab)
+    for tab, view in zip(st.tabs(TABS, on_change=_turn, **shown), VIEWS.values(), strict=True):
         with tab:
             if tab.open:
                 view(now)
