@@ -127,7 +127,7 @@ def obstacle_of(design: studio.Design, batch: int, **knobs: int) -> str:
 def test_memory_that_runs_out_names_what_needs_half(
     design: studio.Design, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run_out(*_: object) -> None:
+    def run_out(*_: object, **__: object) -> None:
         raise NoMemoryError("memory ran out while the model was measured")
 
     monkeypatch.setattr(sweep, "measure", run_out)
