@@ -14,6 +14,7 @@ from typing import Any
 
 import streamlit as st
 
+from studio import family
 from studio.analysis import units
 from studio.analysis.memory import Memory, Mode, largest_batch, over_batches, peak, quick
 from studio.analysis.profile import Optimizer
@@ -120,7 +121,7 @@ def _room(room: float) -> None:
         st.markdown("Room in GB", width="content")
         st.number_input(
             "Room in GB",
-            min_value=0.1,
+            min_value=0.0,
             max_value=1e6,
             step=1.0,
             format="%.1f",
@@ -218,8 +219,9 @@ def fitting(request: Request, answer: Answer) -> str:
     by = f" by {OPTIMIZERS[request.optimizer]}" if request.mode == "training" else ""
     if not answer.largest:
         return f"**Nothing fits in {room}**: {step}{by} at batch 1 needs {need} already."
+    least = "at least " if answer.largest == family.BATCH.le else ""  # nobody looked further
     return (
-        f"**The largest batch that fits in {room} is {answer.largest:,}**:"
+        f"**The largest batch that fits in {room} is {least}{answer.largest:,}**:"
         f" {step}{by} peaks at {need} there."
     )
 
@@ -304,7 +306,7 @@ def _totals(bars: Mapping[str, Memory]) -> dict[str, Any]:
 
 
 def _scale(top: float) -> dict[str, Any]:
-    """From nothing to a little above the highest bar, in four or five round steps."""
+    """From nothing to a little above the highest bar, in four to eight round steps."""
     step = 10.0 ** math.floor(math.log10(top / 4))
     step *= next(factor for factor in (10, 5, 2.5, 2, 1) if factor * step <= top / 4)
     values = [step * k for k in range(math.floor(top / step) + 1)]
