@@ -64,7 +64,7 @@ def subject(design: Design, batch: int = 1) -> Subject:
 def obstacle(design: Design, batch: int = 1, mode: Mode = "inference") -> str:
     """Why this machine's memory is too small to measure it, and the nearest that fits, in one
     sentence; empty where it fits. Takes milliseconds, of a giant up to a second; a training step
-    (by Adam, which needs most) is simulated first, which takes 0.1 to 3 s, once."""
+    (by Adam, which needs most) is simulated first, which takes 0.1 to 6 s, once."""
     step = "a training step of " if mode == "training" else ""
     try:
         admit(

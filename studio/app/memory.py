@@ -29,6 +29,7 @@ WAIT_S = 0.25  # a blink; what takes longer is shown when it comes
 LOOK_S = 0.5  # between two looks at a simulation
 BARS = 7  # powers of two around the batch on the page
 HEIGHT = 320
+LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "normal"}
 GB = 1e9
 NAMES = {"training": "Training", "inference": "Inference"}
 OPTIMIZERS = {"adam": "Adam", "momentum": "SGD, momentum", "sgd": "SGD"}
@@ -235,7 +236,7 @@ def chart(request: Request, peaks: Mapping[Case, Memory], axis: str) -> dict[str
     line = {"color": HERE, "width": 1.5, "dash": "dash"}
     room = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "line": line}
     room |= {"y0": request.room_bytes, "y1": request.room_bytes}
-    label = {"text": f"{units.size(request.room_bytes)} room", "textposition": "start"}
+    words = {"text": f"{units.size(request.room_bytes)} room", "textposition": "start"}
     near = request.room_bytes < top
     ticks = [_tick(place, case == request.here) for case, place in places.items()]
     return {
@@ -245,8 +246,7 @@ def chart(request: Request, peaks: Mapping[Case, Memory], axis: str) -> dict[str
             "margin": {"l": 4, "r": 12, "t": 34, "b": 4},
             "barmode": "stack",
             "bargap": 0.3,
-            "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
-            | {"traceorder": "normal"},
+            "legend": LEGEND,
             "xaxis": {
                 "type": "category",
                 "title": {"text": axis, "standoff": 2},
@@ -259,7 +259,7 @@ def chart(request: Request, peaks: Mapping[Case, Memory], axis: str) -> dict[str
                 "automargin": True,
             },
             "yaxis": _scale(top),
-            "shapes": [room | {"label": label | {"font": {"color": HERE}}}] if near else [],
+            "shapes": [room | {"label": words | {"font": {"color": HERE}}}] if near else [],
         },
     }
 
