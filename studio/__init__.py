@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from studio.knobs import DesignError
-from studio.measure.request import Conditions, MeasureError, Measurement, NoMemoryError
+from studio.measure.request import Conditions, MeasureError, Measurement, Mode, NoMemoryError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -127,7 +127,7 @@ def measure(
     device: str = "cpu",
     batch: int = 1,
     *,
-    mode: str = "inference",
+    mode: Mode = "inference",
     dtype: str = "float32",
     layout: str = "contiguous",
     compiled: bool = False,
@@ -155,11 +155,11 @@ def measure(
         compiled=compiled,
         threads=threads,
     )
-    subject = forms.subject(design, conditions.batch)
+    subject = forms.subject(design, conditions.batch, conditions.mode)
     try:
         return measure(subject, conditions, limit_s=conditions.limit_s)
     except NoMemoryError as ran_out:
-        raise forms.exhausted(design, conditions.batch, ran_out) from None
+        raise forms.exhausted(design, conditions.batch, ran_out, conditions.mode) from None
 
 
 def export(design: Design, form: str = "script", *, link: str = "") -> str:

@@ -235,13 +235,13 @@ def _timed(designs: Sequence[Design], conditions: Conditions) -> list[Point]:
     subjects: dict[Design, Subject] = {}
     for design in points:
         try:
-            subjects[design] = forms.subject(design, conditions.batch)
+            subjects[design] = forms.subject(design, conditions.batch, conditions.mode)
         except MeasureError as error:
             points[design] = error
     job = Job(list(subjects.values()), conditions, limit_s=conditions.limit_s)
     points.update(zip(subjects, _watched(job), strict=True))
     return [
-        forms.exhausted(design, conditions.batch, point)
+        forms.exhausted(design, conditions.batch, point, conditions.mode)
         if isinstance(point := points[design], NoMemoryError)
         else point
         for design in designs

@@ -8,8 +8,10 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
+from typing import TypeVar
 
 from studio.analysis.graph import graph
+from studio.analysis.memory import Mode, largest_batch, peak
 from studio.analysis.profile import profile
 from studio.drawing.dot import dot
 from studio.drawing.layout import layout
@@ -19,6 +21,8 @@ from studio.family import Design, DesignError
 from studio.knobs import quoted
 from studio.measure.memory import admit
 from studio.measure.request import MeasureError, Subject
+
+T = TypeVar("T")
 
 
 def export(design: Design, form: str = "script", link: str = "") -> str:
@@ -49,59 +53,72 @@ def standalone(design: Design, link: str = "") -> Script:
     )
 
 
-def subject(design: Design, batch: int = 1) -> Subject:
+def subject(design: Design, batch: int = 1, mode: Mode = "inference") -> Subject:
     """What is measured of a design. Raises MeasureError where the memory is too small for it."""
-    if why := obstacle(design, batch):
+    if why := obstacle(design, batch, mode):
         raise MeasureError(why)
     code = standalone(design)
     return Subject(code.text, code.config, code.model)
 
 
-def obstacle(design: Design, batch: int = 1) -> str:
+def obstacle(design: Design, batch: int = 1, mode: Mode = "inference") -> str:
     """Why this machine's memory is too small to measure it, and the nearest that fits, in one
-    sentence; empty where it fits. Takes milliseconds, of a giant up to a second."""
+    sentence; empty where it fits. Takes milliseconds, of a giant up to a second; a training step
+    (by Adam, which needs most) is simulated first, which takes 0.1 to 6 s, once."""
+    step = "a training step of " if mode == "training" else ""
     try:
         admit(
-            profile(design, batch).inference_bytes,
-            f"{design.title} at batch={batch}",
-            lambda room: _nearest(design, batch, room),
+            _needed(design, batch, mode),
+            f"{step}{design.title} at batch={batch}",
+            lambda room: _nearest(design, batch, room, mode),
         )
     except MeasureError as refusal:
         return str(refusal)
     return ""
 
 
-def exhausted(design: Design, batch: int, said: MeasureError) -> MeasureError:
+def exhausted(
+    design: Design, batch: int, said: MeasureError, mode: Mode = "inference"
+) -> MeasureError:
     """What to say of memory that ran out against the prediction: with what needs half as much."""
-    half = profile(design, batch).inference_bytes / 2
-    nearest = _nearest(design, batch, half)
+    nearest = _nearest(design, batch, _needed(design, batch, mode) / 2, mode)
     advice = f"; half as much takes {nearest}" if nearest else ""
     return MeasureError(f"{design.title} at batch={batch}: {said}{advice}")
 
 
-def _nearest(design: Design, batch: int, room: float) -> str:
+def _nearest(design: Design, batch: int, room: float, mode: Mode = "inference") -> str:
     """The largest batch whose tensors take at most `room` bytes; where there is none, the first
     axis along which one example fits, and how far down."""
-    batches = range(batch - 1, 0, -1)
-    if found := _largest([(design, fewer) for fewer in batches], room):
-        return f"batch={found[1]}"
+    if fewer := _fewer(design, batch, room, mode):
+        return f"batch={fewer}"
     alone = " with batch=1" if batch > 1 else ""
     for knob in design.family.knobs.values():
-        lower = [(smaller, 1) for smaller in design.below(knob.name)] if knob.axis else []
-        if found := _largest(lower, room):
-            return f"{knob.name}={knob.text(found[0].settings[knob.name])}{alone}"
+        lower = design.below(knob.name) if knob.axis else []
+        if found := _largest(lower, lambda smaller: _needed(smaller, 1, mode) <= room):
+            return f"{knob.name}={knob.text(found.settings[knob.name])}{alone}"
     return ""
 
 
-def _largest(cases: Sequence[tuple[Design, int]], room: float) -> tuple[Design, int] | None:
+def _fewer(design: Design, batch: int, room: float, mode: Mode) -> int:
+    """The largest batch below this one that fits, 0 where there is none."""
+    if mode == "training":
+        return min(batch - 1, largest_batch(design, room, mode))
+    fits = _largest(range(batch - 1, 0, -1), lambda fewer: _needed(design, fewer, mode) <= room)
+    return fits or 0
+
+
+def _largest(cases: Sequence[T], fits: Callable[[T], bool]) -> T | None:
     """The first of these that fits, where each needs less than the one before."""
-    if not cases or not _fits(cases[-1], room):
+    if not cases or not fits(cases[-1]):
         return None
-    return cases[bisect_left(cases, True, key=lambda case: _fits(case, room))]
+    return cases[bisect_left(cases, True, key=fits)]
 
 
-def _fits(case: tuple[Design, int], room: float) -> bool:
-    return profile(*case).inference_bytes <= room
+def _needed(design: Design, batch: int, mode: Mode) -> int:
+    """The peak in bytes. The layer tree knows that of inference as well as a simulation does."""
+    if mode == "training":
+        return peak(design, batch, mode).total
+    return profile(design, batch).inference_bytes
 
 
 def _script(design: Design, link: str) -> str:

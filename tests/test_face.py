@@ -124,6 +124,17 @@ def obstacle_of(design: studio.Design, batch: int, **knobs: int) -> str:
     return forms.obstacle(design.replace(**knobs), batch)
 
 
+def test_a_training_step_is_admitted_by_its_own_peak(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "available_bytes", lambda: int(1e9))
+    design = studio.design("vit", "ViT-Ti/16")
+    assert not forms.obstacle(design, 64)
+    said = forms.obstacle(design, 64, "training")
+    assert said.startswith("a training step of ViT-Ti/16 at batch=64 needs about")
+    (fits,) = re.findall(r"the nearest that fits is batch=(\d+)", said)
+    assert not forms.obstacle(design, int(fits), "training")
+    assert forms.obstacle(design, int(fits) + 1, "training")
+
+
 def test_memory_that_runs_out_names_what_needs_half(
     design: studio.Design, monkeypatch: pytest.MonkeyPatch
 ) -> None:

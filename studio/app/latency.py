@@ -64,7 +64,7 @@ def _patience(case: Case) -> Patience:
 
 def _ready(patience: Patience) -> bool:
     profile = figures.profiled(patience.case)
-    return not obstacle(profile) and (patience.asked or is_quick(profile))
+    return not obstacle(patience.case) and (patience.asked or is_quick(profile))
 
 
 def _card(now: State, patience: Patience, waits: bool) -> None:
@@ -72,7 +72,7 @@ def _card(now: State, patience: Patience, waits: bool) -> None:
     point = LEDGER[now.case]
     if waits and point is not None:
         state.again()  # the whole page, so that it stops looking and draws the point on its charts
-    why = obstacle(figures.profiled(now.case))
+    why = obstacle(now.case)
     offers = not (isinstance(point, Measurement) or waits or why)
     match point:
         case Measurement():

@@ -88,7 +88,8 @@ def _rows(now: State, waited: bool) -> None:
         state.again()  # so that the page begins or ceases to look by itself
     counted, measured = table(now.case), timed(now.case)
     columns = {"Layer": counted["Layer"]} | measured | counted  # what was asked for comes first
-    rows = pandas.DataFrame(columns).style.format({k: WRITTEN[k] for k in WRITTEN if k in columns})
+    written = {name: form for name, form in WRITTEN.items() if name in columns}
+    rows = pandas.DataFrame(columns).style.format(written, na_rep="")
     st.dataframe(rows, hide_index=True, height=340, column_config=COLUMNS, key="layers")
     button(now.case)
     st.caption(f"**{total(figures.trained(now.case))}**  \n{READING}")

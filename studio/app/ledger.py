@@ -14,9 +14,11 @@ from threading import Lock
 from typing import NamedTuple
 
 from studio import forms
+from studio.analysis.memory import quick
 from studio.analysis.profile import Profile
 from studio.app import figures
 from studio.app.state import Case
+from studio.measure.memory import admit
 from studio.measure.request import MeasureError, Measurement, Subject
 from studio.measure.share import Jobs
 from studio.measure.store import store
@@ -164,8 +166,24 @@ def forget_all() -> None:
     store().clear()
 
 
-def obstacle(profile: Profile) -> str:
-    """Why it cannot be measured here, in one sentence; empty when it can."""
+def obstacle(case: Case) -> str:
+    """Why it cannot be measured here, in one sentence; empty when it can.
+
+    A training step is admitted by the layer tree's figure, which is there at once; where it needs
+    more, the measuring process runs out of its memory and says so.
+    """
+    profile = figures.profiled(case)
     if profile.macs > LONGEST_MACS:
         return "one forward pass would take minutes on one thread; it is not measured"
-    return forms.obstacle(profile.design, profile.batch)
+    if case.mode == "training":
+        needed = quick(case.design, case.batch, "training").total
+        return admission(needed, f"a training step of {case.design.title} at batch={case.batch}")
+    return forms.obstacle(case.design, case.batch)
+
+
+def admission(needed_bytes: int, what: str) -> str:
+    try:
+        admit(needed_bytes, what)
+    except MeasureError as refusal:
+        return str(refusal)
+    return ""

@@ -221,8 +221,7 @@ def pace(watch: Watch) -> str:
 
 def fits(case: Case, here: Case) -> bool:
     """Whether a sweep times it: where it can be, the case on the page always."""
-    profile = figures.profiled(case)
-    return (case == here or is_timely(profile)) and not obstacle(profile)
+    return (case == here or is_timely(figures.profiled(case))) and not obstacle(case)
 
 
 def legend(shown: tuple[Case, ...], left_out: int) -> str:

@@ -10,18 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NoReturn, get_args
+from typing import Any, Literal, NoReturn, get_args
 from urllib.parse import parse_qsl, urlencode
 from uuid import uuid4
 
 import streamlit as st
 
 from studio import zoo
+from studio.analysis.memory import Mode
+from studio.analysis.profile import Optimizer
 from studio.family import Design, DesignError, Preset
 from studio.knobs import Axis, Knob
 from studio.measure.request import CHOICES, Conditions
 
-TABS = ("Scaling", "Layers", "Code", "Lesson")
+TABS = ("Scaling", "Layers", "Memory", "Code", "Lesson")
 BATCH = Knob(name="batch", default=1, help="Examples in one forward pass", ge=1, le=1024)
 HELP = {
     "mode": "A forward pass, or a training step: forward, backward, and an update by SGD",
@@ -41,6 +43,37 @@ CONDITIONS = {BATCH.name: BATCH} | {
 TAB = Knob(name="tab", default=TABS[0], help="The view that is open", options=TABS)
 AXIS = Knob(name="axis", default="", help="The axis of the charts", options=get_args(Axis))
 
+MEMORY = {
+    "mode": Knob(name="memory.mode", default="training", help="", options=get_args(Mode)),
+    "optimizer": Knob(
+        name="memory.optimizer", default="adam", help="", options=get_args(Optimizer)
+    ),
+    "over": Knob(name="memory.over", default="batch", help="", options=("batch", "resolution")),
+    "room": Knob(name="memory.room", default=0.0, help="Gigabytes", ge=0, le=1e6),
+}
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the Memory tab is asked; `room` in GB, 0 for what this machine has free."""
+
+    mode: Mode = "training"
+    optimizer: Optimizer = "adam"
+    over: Literal["batch", "resolution"] = "batch"
+    room: float = 0.0
+
+    @property
+    def link(self) -> dict[str, str]:
+        values = ((knob, getattr(self, name)) for name, knob in MEMORY.items())
+        return {knob.name: knob.text(value) for knob, value in values if value != knob.default}
+
+    @classmethod
+    def taken(cls, settings: dict[str, str]) -> Question:
+        """The question that a link asks, taken out of it."""
+        return cls(
+            **{k: knob.read(settings.pop(knob.name, knob.default)) for k, knob in MEMORY.items()}
+        )
+
 
 @dataclass(frozen=True)
 class Case:
@@ -49,7 +82,7 @@ class Case:
 
     design: Design
     batch: int = 1
-    mode: str = "inference"
+    mode: Mode = "inference"
     dtype: str = "float32"
     layout: str = "contiguous"
     compiled: bool = False
@@ -77,10 +110,10 @@ class State:
     """The case on the page, those it is compared with, and what there is to say about the change.
 
     `preset` is the one that was chosen: title and link tell the design as changes to it, however
-    many there are. `axis` is the one on the scaling charts: the last one turned or chosen. `opened`
-    and `node` are the open blocks and the selected node of the layer graph, by their ids; one that
-    the graph does not have is not drawn. `notes` tells for a knob why it did not land where it was
-    put, `refusal` what was refused.
+    many there are. `axis` is the one on the scaling charts: the last one turned or chosen.
+    `question` is what the Memory tab is asked. `opened` and `node` are the open blocks and the
+    selected node of the layer graph, by their ids; one that the graph does not have is not drawn.
+    `notes` tells for a knob why it did not land where it was put, `refusal` what was refused.
     """
 
     case: Case
@@ -89,6 +122,7 @@ class State:
     pinned: Case | None = None
     tab: str = TABS[0]
     axis: Axis | None = None
+    question: Question = Question()
     opened: tuple[str, ...] = ()
     node: str = ""
     notes: Mapping[str, str] = field(default_factory=dict)
@@ -132,6 +166,7 @@ class State:
         from a first visit's."""
         view: dict[str, str] = {TAB.name: self.tab} if self.tab != TAB.default else {}
         view |= {AXIS.name: self.axis} if self.axis else {}
+        view |= self.question.link
         view |= {"open": ",".join(self.opened)} if self.opened else {}
         view |= {"node": self.node} if self.node else {}
         view |= {"pin": urlencode(self.pinned.to_query())} if self.pinned else {}
@@ -147,6 +182,7 @@ class State:
     def _restored(self, settings: dict[str, str]) -> State:
         tab = TAB.read(settings.pop(TAB.name, TAB.default))
         axis = AXIS.read(settings.pop(AXIS.name)) if AXIS.name in settings else None
+        question = Question.taken(settings)
         pin = dict(parse_qsl(settings.pop("pin", "")))
         opened, node = settings.pop("open", ""), settings.pop("node", "")
         case, pinned = Case.named(settings), Case.named(pin) if pin else None
@@ -155,6 +191,7 @@ class State:
             preset=case.design.family.design(settings.get("preset")).base,
             tab=tab,
             axis=axis,
+            question=question,
             opened=tuple(filter(None, opened.split(","))),
             node=node,
             pinned=pinned,

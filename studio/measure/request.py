@@ -12,11 +12,12 @@ import statistics
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_args, get_type_hints
 
+Mode = Literal["inference", "training"]
 CHOICES: Mapping[str, tuple[object, ...]] = MappingProxyType(
     {
-        "mode": ("inference", "training"),
+        "mode": get_args(Mode),
         "dtype": ("float32", "bfloat16", "float16"),
         "layout": ("contiguous", "channels_last"),
         "compiled": (False, True),
@@ -64,7 +65,7 @@ class Conditions:
 
     batch: int = 1
     device: str = "cpu"
-    mode: str = "inference"
+    mode: Mode = "inference"
     dtype: str = "float32"
     layout: str = "contiguous"
     compiled: bool = False

@@ -99,12 +99,13 @@ def test_first_looks_do_not_replace_a_finished_sweep_but_a_later_sweep_does() ->
 
 def test_only_parameters_and_macs_are_called_exact() -> None:
     shown, knob = along_depth()
-    kinds = {panel.title: {c.kind for c in panel.curves} for panel in scaling.panels(shown, knob)}
+    drawn = scaling.panels(shown[0], shown, knob)
+    kinds = {panel.title: {c.kind for c in panel.curves} for panel in drawn}
     assert kinds == {
         "Parameters": {"exact"},
         "MACs": {"exact"},
         "Memory": {"predicted"},
-        "Latency": {"measured"},
+        "Measured latency": {"measured"},
     }
     assert "memory is predicted" in scaling.legend(shown, 0)
 
@@ -167,7 +168,7 @@ def test_a_sweep_holds_the_case_on_the_page_and_nothing_much_slower(
     timed = [case for case in shown if scaling.fits(case, shown[5])]
     assert timed == [*shown[:3], shown[5]]
     monkeypatch.setattr(ledger, "LONGEST_MACS", 1)
-    assert obstacle(figures.profiled(shown[5]))
+    assert obstacle(shown[5])
     assert not scaling.fits(shown[5], shown[5])
 
 

@@ -96,7 +96,7 @@ def test_a_slider_that_cannot_stay_slides_on_and_says_why(app: AppTest) -> None:
         ({"family": "vit", "num_heads": "5"}, "num_heads=5"),
         ({"family": "vit", "deep": "5"}, "deep"),
         ({"batch": "many"}, "batch=many"),
-        ({"tab": "Colde"}, "tab=Colde is not one of its options; it takes Scaling, Layers, Code"),
+        ({"tab": "Colde"}, "tab=Colde is not one of its options; it takes Scaling, Layers, Memory"),
         ({"axis": "hieght"}, "axis=hieght is not one of its options; it takes depth, width"),
     ],
 )

@@ -19,13 +19,14 @@ from studio.app.latency import latency
 from studio.app.layers import layers
 from studio.app.lesson import lesson
 from studio.app.listing import listing
+from studio.app.memory import memory
 from studio.app.scaling import scaling
 from studio.app.sidebar import sidebar
 from studio.app.state import TABS, State
 from studio.drawing.graph import Node
 
 PAINT_S = 0.05  # two frames, and the way to the browser
-VIEWS = dict(zip(TABS, (scaling, layers, listing, lesson), strict=True))
+VIEWS = dict(zip(TABS, (scaling, layers, memory, listing, lesson), strict=True))
 
 
 def explore() -> None:

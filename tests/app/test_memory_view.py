@@ -1,0 +1,127 @@
+"""The Memory tab, driven without a browser."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import studio
+from studio.analysis import units
+from studio.analysis.memory import largest_batch, peak, quick
+from studio.app import memory
+from studio.app.memory import Answer, Request, fitting
+from studio.app.state import Case
+from tests.app.conftest import MAIN
+
+CNN = {"family": "cnn", "tab": "Memory"}
+LINK = CNN | {"batch": "16", "memory.room": "0.5"}
+
+
+def opened(link: dict[str, str]) -> AppTest:
+    """The page once its simulation is over: a browser looks again by itself."""
+    app = AppTest.from_file(str(MAIN), default_timeout=120)
+    for name, value in link.items():
+        app.query_params[name] = value
+    return settled(app.run())
+
+
+def settled(app: AppTest) -> AppTest:
+    app.session_state["simulation"][1].result(60)
+    app.run()
+    assert not app.exception
+    return app
+
+
+def bars(app: AppTest) -> dict[str, dict[str, float]]:
+    """The chart: for each part its size at each place of the axis."""
+    (chart,) = app.get("plotly_chart")
+    traces = json.loads(chart.proto.spec)["data"]
+    return {t["name"]: dict(zip(t["x"], t["y"], strict=True)) for t in traces if "name" in t}
+
+
+def said(app: AppTest) -> str:
+    return " ".join(element.value for element in (*app.markdown, *app.caption))
+
+
+@pytest.mark.usefixtures("still")
+def test_the_chart_stacks_the_simulated_parts_over_the_batch() -> None:
+    app, design = opened(LINK), studio.design("cnn")
+    found = bars(app)
+    assert list(found) == ["Parameters", "Gradients", "Optimiser states", "Activations"]
+    assert list(found["Parameters"]) == ["2", "4", "8", "16", "32", "64", "128"]
+    for batch in (2, 16, 128):
+        stacked = sum(part[str(batch)] for part in found.values())
+        assert stacked == peak(design, batch, "training").total
+    assert "Simulated" in said(app)
+
+
+@pytest.mark.usefixtures("still")
+def test_the_largest_batch_is_one_sentence_and_follows_the_room() -> None:
+    app, design = opened(LINK), studio.design("cnn")
+    largest = largest_batch(design, 0.5e9, "training")
+    at = units.size(peak(design, largest, "training").total)
+    assert f"fits in 500 MB is {largest:,}**: training by Adam peaks at {at} there." in said(app)
+    settled(app.number_input(key="memory.room").set_value(0.2).run())
+    assert f"fits in 200 MB is {largest_batch(design, 0.2e9, 'training'):,}**" in said(app)
+    assert app.session_state["state"].link["memory.room"] == "0.2"
+
+
+@pytest.mark.usefixtures("still")
+def test_inference_has_neither_gradients_nor_states() -> None:
+    found = bars(opened(LINK | {"memory.mode": "inference"}))
+    assert list(found) == ["Parameters", "Activations"]
+
+
+@pytest.mark.usefixtures("still")
+def test_the_chart_goes_over_the_resolution_where_there_is_one() -> None:
+    found = bars(opened(LINK | {"memory.over": "resolution", "memory.optimizer": "sgd"}))
+    design = studio.design("cnn")
+    assert "Optimiser states" not in found
+    assert str(design.config.image_size) in found["Activations"]
+    sizes = list(found["Activations"].values())
+    assert sizes == sorted(set(sizes))
+
+
+@pytest.mark.usefixtures("still")
+def test_the_link_restores_what_was_asked_and_a_bad_one_is_a_sentence() -> None:
+    link = LINK | {"memory.mode": "inference", "memory.over": "resolution"}
+    assert opened(link).session_state["state"].question.link == {
+        name: value for name, value in link.items() if name.startswith("memory.")
+    }
+    app = AppTest.from_file(str(MAIN), default_timeout=60)
+    app.query_params["memory.mode"] = "trainig"
+    (warning,) = app.run().warning
+    assert "memory.mode=trainig is not one of its options" in warning.value
+
+
+@pytest.mark.usefixtures("still")
+def test_the_page_does_not_wait_for_a_long_simulation(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Never:
+        def submit(self, *_: Any) -> Future[Answer]:
+            return Future()
+
+    monkeypatch.setattr(memory, "POOL", Never())
+    app = AppTest.from_file(str(MAIN), default_timeout=60)
+    for name, value in LINK.items():
+        app.query_params[name] = value
+    found = bars(app.run())
+    predicted = quick(studio.design("cnn"), 16, "training").total
+    assert {place: sum(part[place] for part in found.values()) for place in ["16"]} == {
+        "16": predicted
+    }
+    assert list(found["Parameters"]) == ["16"]
+    assert "Predicted from the layer tree" in said(app)
+
+
+def test_where_nothing_fits_it_says_what_one_example_needs() -> None:
+    design = studio.design("vit", depth=3)
+    request = Request((Case(design),), Case(design), "training", "adam", 1e6)
+    answer = memory.simulated(request)
+    need = units.size(peak(design, 1, "training").total)
+    assert fitting(request, answer) == (
+        f"**Nothing fits in 1.00 MB**: training by Adam at batch 1 needs {need} already."
+    )
