@@ -206,6 +206,8 @@ def _asking(
     def ask(group: Sequence[int], budget_s: float) -> tuple[Samples, ...]:
         chosen = tuple(subjects[i] for i in group)
         limit = limit_s * len(group) + budget_s
+        if not wanted():
+            raise CancelledError
         task = submit(measure_round, chosen, conditions, budget_s, next(seeds), limit_s=limit)
         try:
             while not wait((task,), WANTED_S).done:
