@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import count
 from threading import Lock
 from typing import NamedTuple
+
+from streamlit import runtime
 
 from studio import forms
 from studio.analysis.memory import quick
@@ -111,6 +113,7 @@ class Watch:
             cases[0].conditions,
             budget_s=budget_s,
             session=session,
+            present=partial(is_open, session),
             store=store(),
             fresh=is_swept(cases),
         )
@@ -125,6 +128,11 @@ class Watch:
             if self.job.error and point is None:
                 LEDGER.write(case, MeasureError(str(self.job.error)))
         return working
+
+
+def is_open(session: str) -> bool:
+    """Whether the session's browser is connected; a name that is no session's always counts."""
+    return not (session and runtime.exists()) or runtime.get_instance().is_active_session(session)
 
 
 def is_swept(cases: tuple[Case, ...]) -> bool:

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NoReturn, get_args
 from urllib.parse import parse_qsl, urlencode
-from uuid import uuid4
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from studio import zoo
 from studio.analysis.memory import Mode
@@ -234,9 +234,9 @@ def current() -> State:
 
 
 def session() -> str:
-    """A name for this browser's session, by which it is served in turn with the others."""
-    name: str = st.session_state.setdefault("session", uuid4().hex)
-    return name
+    """The name of this browser's session, by which it is served in turn with the others."""
+    context = get_script_run_ctx()
+    return context.session_id if context else ""
 
 
 def put(state: State) -> None:

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import logging
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future, wait
 from dataclasses import replace
@@ -27,6 +29,7 @@ from studio.measure.worker import LIMIT_S, NoWorkerError, worker
 try:
     import distributed
     from distributed.client import FutureCancelledError
+    from distributed.core import Status
 except ImportError:
     raise NoWorkerError(
         f"{SCHEDULER} names a cluster, which needs the extra `cluster`:"
@@ -120,6 +123,7 @@ class Remote:
                 pure=False,  # a repeated measurement is another one
                 resources={self._resource: 1},
                 workers=[home],
+                priority=-time.time_ns(),  # first come, first served; Dask alone starves some
             )
 
         return Call(self, send)
@@ -189,10 +193,15 @@ def guarded(
     key = dask.get_current_task()
     task = worker(device).submit(function, *arguments, limit_s=limit_s)
     while not wait((task,), POLL_S).done:
-        state = dask.state.tasks.get(key)
-        if state is None or state.state == "cancelled":
+        if not is_wanted(dask, key):
             task.cancel()
     return labelled(task.result())
+
+
+def is_wanted(dask: distributed.Worker, key: str) -> bool:
+    task = dask.state.tasks.get(key)
+    at_work = dask.status in (Status.running, Status.paused)  # else its scheduler has gone
+    return at_work and task is not None and task.state != "cancelled"
 
 
 def labelled(result: T) -> T:
@@ -230,6 +239,8 @@ def _client(address: str) -> distributed.Client:
                 f"no scheduler answers at {SCHEDULER}={address} ({error}); start one with"
                 " `dask scheduler`, or unset the variable to measure on this machine"
             ) from None
+        # What becomes of the connection is said in one sentence, without Dask's own tracebacks.
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
         atexit.register(client.close)
         _clients[address] = client
         return client

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from studio.measure.device import device_of
 from studio.measure.worker import LIMIT_S, worker
 
 T = TypeVar("T")
@@ -65,7 +66,7 @@ def places(device: str) -> tuple[Place, ...]:
         from studio.measure import cluster
 
         return tuple(engine.place() for engine in cluster.engines(address, device))
-    return (here(device),)
+    return (here(device_of(device)),)
 
 
 def here(device: str) -> Place:

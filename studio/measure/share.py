@@ -3,37 +3,69 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
 from threading import Lock
+from time import monotonic
 from typing import Any
 
 from studio.measure.request import Conditions, Subject
 from studio.measure.sweep import Job, Points
 
+Present = Callable[[], bool]
 Wish = tuple[tuple[Subject, ...], Conditions, float]  # subjects, conditions, seconds of timing
+AWAY_S = 10.0
+
+
+class Owners:
+    """Who wants a job, by number: it ends when nobody does.
+
+    An owner that is not `present` any more is no owner after a while: a connection may come back.
+    """
+
+    def __init__(self) -> None:
+        self._present: dict[int, Present] = {}
+        self._seen: dict[int, float] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._present)
+
+    def join(self, number: int, present: Present) -> None:
+        self._seen[number], self._present[number] = monotonic(), present
+
+    def leave(self, number: int) -> None:
+        """Nothing but this: it may run in the middle of anything, whatever locks are held there."""
+        self._present.pop(number, None)
+
+    def remain(self) -> bool:
+        """Whether there are any, after a look at who is still present."""
+        for number, present in tuple(self._present.items()):
+            if present():
+                self._seen[number] = monotonic()
+            elif monotonic() - self._seen[number] > AWAY_S:
+                self.leave(number)
+        return bool(self)
 
 
 @dataclass(frozen=True, eq=False)
 class Shared:
-    """A job under way and who wants it: it ends when nobody does."""
+    """A job under way and who wants it."""
 
     job: Job
-    owners: set[int]
+    owners: Owners
 
 
 class Share:
     """One owner's part in a job, which it looks like. To cancel it, or to drop it, is to let go.
 
-    A browser that closes drops it, and a job that nobody owns any more stops within a second.
+    A job that nobody owns any more stops within a second.
     """
 
     def __init__(self, shared: Shared, number: int) -> None:
         self._shared, self._number = shared, number
         self._last: tuple[float, Points] | None = None  # what it saw last, once it has let go
-        # Nothing but this: it may run in the middle of anything, whatever locks are held there.
-        weakref.finalize(self, shared.owners.discard, number).atexit = False
+        weakref.finalize(self, shared.owners.leave, number).atexit = False
 
     def snapshot(self) -> Points:
         """The latest figures, in the order of the subjects."""
@@ -68,7 +100,7 @@ class Share:
         """Let go. The last owner stops the job at once; the figures so far stay."""
         job, owners = self._shared.job, self._shared.owners
         self._last = (job.progress, job.snapshot())
-        owners.discard(self._number)
+        owners.leave(self._number)
         if not owners:
             job.cancel()
 
@@ -87,18 +119,23 @@ class Jobs:
         conditions: Conditions,
         *,
         budget_s: float,
+        present: Present = lambda: True,
         **rules: Any,
     ) -> Share:
-        """A part in the job for this wish, which is begun where there is none. `rules` are those of
-        `Job`; rounds count as those of the session that was first."""
+        """A part in the job for this wish, which is begun where there is none.
+
+        `present` tells whether who asks is still there. `rules` are those of `Job`; rounds count as
+        those of the session that was first.
+        """
         wish: Wish = (tuple(subjects), conditions, budget_s)
         number = next(self._numbers)
         with self._lock:
             self._running = {w: s for w, s in self._running.items() if s.owners and not s.job.done}
             shared = self._running.get(wish)
             if shared is None:
-                owners = {number}
-                job = Job(*wish[:2], budget_s=budget_s, wanted=lambda: bool(owners), **rules)
+                owners = Owners()
+                owners.join(number, present)
+                job = Job(*wish[:2], budget_s=budget_s, wanted=owners.remain, **rules)
                 shared = self._running[wish] = Shared(job, owners)
-            shared.owners.add(number)
+            shared.owners.join(number, present)
         return Share(shared, number)

@@ -25,7 +25,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TypeVar
 
-from studio.measure.engine import Place
+from studio.measure.engine import Place, here
 from studio.measure.request import Conditions, Measurement, Subject
 
 T = TypeVar("T")
@@ -106,12 +106,14 @@ class Store:
 
         self._do(write)
 
-    def between_runs(self, device: str, machine: str) -> float | None:
+    def between_runs(self, device: str = "cpu", machine: str | None = None) -> float | None:
         """Relative standard deviation of the anchor between the last sweeps, at most 30.
 
-        It is the error bar of an absolute time on this machine, which the spread within one run is
-        not. Sweeps under other conditions are compared with their own mean. None below three.
+        It is the error bar of an absolute time on this machine (or the one so named), which the
+        spread within one run is not. Sweeps under other conditions are compared with their own
+        mean. None below three.
         """
+        machine = machine or here(device).machine
         rows = self._do(lambda disk: disk.execute(NOTES, (machine, device, HISTORY)).fetchall())
         times: dict[str, list[float]] = {}
         for key, median_s in rows:

@@ -22,7 +22,7 @@ from studio.measure.engine import Caller, places
 from studio.measure.front import Ticket, desk
 from studio.measure.request import Conditions, MeasureError, Measurement, Samples, Subject
 from studio.measure.store import Store
-from studio.measure.worker import LIMIT_S, NoWorkerError
+from studio.measure.worker import NoWorkerError
 
 Point = Measurement | MeasureError | None  # None until it has a figure
 Points = tuple[Point, ...]
@@ -51,7 +51,7 @@ def measure(
     conditions: Conditions,
     *,
     budget_s: float = 1.0,
-    limit_s: float = LIMIT_S,
+    limit_s: float | None = None,
     on: Caller | None = None,
 ) -> Measurement:
     """The latency of one subject, timed for `budget_s` seconds. Raises MeasureError."""
@@ -66,7 +66,7 @@ def sweep(
     *,
     budget_s: float = 7.0,
     round_s: float = 0.5,
-    limit_s: float = LIMIT_S,
+    limit_s: float | None = None,
     on: Caller | None = None,
 ) -> Iterator[Points]:
     """The figures of all subjects so far, after every round of about `round_s` seconds.
@@ -96,7 +96,7 @@ class Job:
         *,
         budget_s: float = 7.0,
         round_s: float = 0.5,
-        limit_s: float = LIMIT_S,
+        limit_s: float | None = None,
         on: Caller | None = None,
         session: str = "",
         store: Store | None = None,
@@ -198,14 +198,16 @@ def _asking(
     submit: Submit,
     subjects: Sequence[Subject],
     conditions: Conditions,
-    limit_s: float,
+    limit_s: float | None,
     wanted: Wanted = lambda: True,
 ) -> Ask:
     seeds = iter(range(2**31))
 
     def ask(group: Sequence[int], budget_s: float) -> tuple[Samples, ...]:
         chosen = tuple(subjects[i] for i in group)
-        limit = limit_s * len(group) + budget_s
+        limit = (limit_s or conditions.limit_s) * len(group) + budget_s
+        if not wanted():
+            raise CancelledError
         task = submit(measure_round, chosen, conditions, budget_s, next(seeds), limit_s=limit)
         try:
             while not wait((task,), WANTED_S).done:

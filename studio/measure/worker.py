@@ -47,6 +47,7 @@ ENVIRONMENT = {
 LIMIT_S = 30.0
 START_LIMIT_S = 120.0
 ATTEMPTS = 2
+NICER = 5
 
 
 class NoWorkerError(MeasureError):
@@ -259,6 +260,17 @@ def worker(device: str = "cpu") -> Worker:
     known = device_of(device)
     with _FIRST:
         return _worker(known)
+
+
+def step_back() -> None:
+    """Let measuring go first: for a process that serves people, before it starts other threads.
+
+    On Linux a priority is a thread's, and is handed down: the thread that starts the measuring
+    processes is there already and keeps its own.
+    """
+    _worker("cpu")
+    with contextlib.suppress(OSError, AttributeError):
+        os.nice(NICER)
 
 
 @cache

@@ -16,6 +16,7 @@ from socket import gethostname
 import pytest
 
 from studio.measure.engine import Engine, engine, engines, here, places
+from studio.measure.front import Desk
 from studio.measure.request import Conditions, MeasureError, Measurement
 from studio.measure.sweep import Job, measure
 from studio.measure.worker import worker
@@ -109,16 +110,16 @@ def home_of(engine: Engine) -> tuple[int, int]:
 def test_a_sweep_survives_a_dask_worker(cluster: Cluster):
     homes = {home_of(e)[0]: home_of(e)[1] for e in engines("cpu")}
     assert homes.keys() == {process.pid for process in cluster.processes[1:]}
-    job = Job([layers(i) for i in (1, 2, 3, 4)], CPU, budget_s=2.0, round_s=0.3, on=None)
+    job = Job([layers(i) for i in (1, 2, 3, 4)], CPU, budget_s=2.0, round_s=0.3)
     wait_until(lambda: job.progress > 0.3)
-    used = job._on.front._engine  # type: ignore[union-attr]
-    (parent, child) = home_of(used)
+    assert isinstance(job._on, Desk)
+    parent, child = home_of(job._on.front._engine)
     os.kill(parent, signal.SIGKILL)
     wait_until(lambda: job.done)
     assert (job.error, job.progress) == (None, 1.0)
-    points = job.snapshot()
-    assert len([p for p in points if isinstance(p, Measurement)]) == 4
-    assert {p.device.endswith(f" on {gethostname()}") for p in points} == {True}
+    points = [point for point in job.snapshot() if isinstance(point, Measurement)]
+    assert len(points) == 4
+    assert {p.device for p in points} == {f"{here('cpu').machine} on {gethostname()}"}
     wait_until(lambda: gone(child))
     (other,) = set(homes) - {parent}
     assert _count() == 1
@@ -148,9 +149,9 @@ def test_devices_places_failures_cancel_and_limits_are_as_they_are_here(cluster:
 
 
 def test_a_scheduler_that_goes_away_ends_the_sweep_with_a_sentence(cluster: Cluster):
-    job = Job([layers(1), layers(2)], CPU, budget_s=60.0, round_s=0.3)
-    wait_until(lambda: job.progress > 0.3 or job.done, seconds=60)
     pids = [home_of(e)[1] for e in engines("cpu")]
+    job = Job([layers(1), layers(2)], CPU, budget_s=60.0, round_s=0.3)
+    wait_until(lambda: None not in job.snapshot() or job.done)
     cluster.processes[0].kill()
     wait_until(lambda: job.done, seconds=60)
     assert str(job.error) == f"the scheduler at {cluster.address} has gone away"

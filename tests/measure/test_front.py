@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from studio.measure import front as fronts
+from studio.measure import share
 from studio.measure.front import Desk, Front
 from studio.measure.request import Conditions, MeasureError, Measurement
 from studio.measure.share import Jobs
@@ -132,15 +133,15 @@ def test_forty_sweeps_at_once_stream_and_equal_ones_are_made_once(engine: Simula
     shares = {f"{i}": asked(jobs, engine, f"{i}", name=f"design {i % 10} ") for i in range(40)}
 
     def all_have_begun() -> bool:
-        for session, share in shares.items():
-            if isinstance(share.snapshot()[0], Measurement):
+        for session, one in shares.items():
+            if isinstance(one.snapshot()[0], Measurement):
                 first.setdefault(session, engine.clock_s)
         return len(first) == 40
 
     wait_until(all_have_begun)
-    wait_until(lambda: all(share.done for share in shares.values()))
-    assert {share.progress for share in shares.values()} == {1.0}
-    assert {share.error for share in shares.values()} == {None}
+    wait_until(lambda: all(one.done for one in shares.values()))
+    assert {one.progress for one in shares.values()} == {1.0}
+    assert {one.error for one in shares.values()} == {None}
     looks = [call[0] for call in engine.calls if len(call[0]) == 1]
     assert len(looks) == len(set(looks)) == 10 * 8  # every point exactly once
 
@@ -160,17 +161,35 @@ def test_an_owner_who_cancels_only_lets_go(engine: Simulated):
 
 
 def test_a_job_that_nobody_owns_any_more_ends(lab: Worker):
-    """A browser that closes says nothing: its session is dropped, and with it what it owned."""
+    """Its owner was dropped, and never said that it had gone."""
     jobs = Jobs()
-    share = jobs.ask([layers(1), sleeper(60)], CPU, budget_s=1.0, on=lab)
-    job, pid = share._shared.job, lab.warm().result(timeout=60)
+    mine = jobs.ask([layers(1), sleeper(60)], CPU, budget_s=1.0, on=lab)
+    job, pid = mine._shared.job, lab.warm().result(timeout=60)
     wait_until(lambda: job.snapshot()[0] is not None)
-    del share
+    del mine
     gc.collect()
     wait_until(lambda: job.done, seconds=20)
     assert job.error is None
     assert isinstance(job.snapshot()[0], Measurement)
     wait_until(lambda: lab.pid != pid)
+
+
+def test_a_browser_that_closes_is_waited_for_a_while(lab: Worker, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(share, "AWAY_S", 1.0)
+    here = {"a", "b"}
+    jobs, shares = Jobs(), []
+    for session in "ab":
+        rules = {"on": lab, "present": lambda session=session: session in here}
+        shares.append(jobs.ask([layers(1), layers(2)], CPU, budget_s=600.0, **rules))
+    job = shares[0]._shared.job
+    wait_until(lambda: None not in job.snapshot())
+    here.remove("a")
+    time.sleep(2.5)
+    assert not job.done
+    here.remove("b")
+    wait_until(lambda: job.done, seconds=20)
+    assert job.error is None
+    assert 0 < job.progress < 1
 
 
 def test_a_job_tells_its_place_and_the_time_left(engine: Simulated):

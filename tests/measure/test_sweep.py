@@ -3,14 +3,16 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from dataclasses import replace
 
 import pytest
 
 from studio.measure.clock import measure_round
-from studio.measure.request import Conditions, MeasureError, Measurement, Subject
-from studio.measure.sweep import Job, measure, sweep
+from studio.measure.request import Conditions, MeasureError, Measurement, NoMemoryError, Subject
+from studio.measure.sweep import Job, _joined, measure, sweep
 from studio.measure.worker import Worker
 from tests.measure.processes import gone, wait_until
+from tests.measure.simulated import answer
 from tests.measure.subjects import heavy, layers, script, sleeper
 
 CPU = Conditions()
@@ -129,6 +131,34 @@ def test_a_model_beyond_the_memory_is_refused_and_the_next_is_measured(lab: Work
     with pytest.raises(MeasureError, match="memory ran out"):
         measure(heavy(1, 8.0), CPU, on=lab)
     assert measure(layers(1), CPU, budget_s=0.1, on=lab).runs >= 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the address space")
+def test_memory_that_runs_out_in_mid_sweep_costs_one_point(lab: Worker):
+    job = Job([layers(1), heavy(2, 8.0), layers(2)], CPU, budget_s=0.3, round_s=0.1, on=lab)
+    wait_until(lambda: job.done)
+    assert (job.error, job.progress) == (None, 1.0)
+    assert isinstance(job.snapshot()[1], NoMemoryError)
+    assert len(figures(job.snapshot())) == 2
+
+
+def test_the_anchor_is_timed_among_the_designs_of_a_job_where_there_is_room(lab: Worker):
+    job = Job([layers(1), layers(2)], CPU, budget_s=0.3, round_s=0.1, on=lab)
+    heavies = Job([heavy(1, 0.99), heavy(2, 0.99)], CPU, budget_s=0.1, round_s=0.1, on=lab)
+    alone = Job([layers(1)], CPU, budget_s=0.1, on=lab)
+    wait_until(lambda: job.done and heavies.done and alone.done)
+    assert job._stage.anchor
+    assert job._stage.anchor.median_s > 0
+    assert len(figures(job.snapshot())) == len(figures(heavies.snapshot())) == 2
+    assert heavies._stage.anchor is None
+    assert alone._stage.anchor is None
+
+
+def test_times_of_two_machines_are_not_mixed():
+    here, there = answer([layers(1)])[0], replace(answer([layers(1)])[0], device="Another CPU")
+    assert _joined(None, here) is here
+    assert len(_joined(here, here).walls) == 6
+    assert _joined(here, there) is there
 
 
 def test_a_text_that_is_not_python_is_one_sentence(lab: Worker):

@@ -15,7 +15,7 @@ import torch
 
 from studio.measure import device, host
 from studio.measure.request import MeasureError
-from studio.measure.worker import ENVIRONMENT, Worker, worker
+from studio.measure.worker import ENVIRONMENT, NICER, Worker, worker
 from tests.measure.processes import gone, wait_until
 
 
@@ -176,3 +176,26 @@ def test_the_caller_runs_once_and_ends_in_the_middle_of_a_call(caller: Path):
     first, pid = run.stdout.splitlines()
     assert (run.returncode, run.stderr, first) == (0, "", "the page runs")
     wait_until(lambda: gone(int(pid)))
+
+
+SERVER = """
+import os, threading
+from studio.measure.worker import step_back, worker
+
+step_back()
+seen = []
+thread = threading.Thread(target=lambda: seen.append(os.getpriority(os.PRIO_PROCESS, 0)))
+thread.start()
+thread.join()
+child = worker().submit(os.getpriority, os.PRIO_PROCESS, 0).result()
+print(seen[0], child)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a priority is a process's")
+def test_a_server_is_nicer_than_what_it_measures():
+    run = subprocess.run([sys.executable, "-c", SERVER], capture_output=True, text=True, timeout=90)
+    server, child = map(int, run.stdout.split())
+    here = os.getpriority(os.PRIO_PROCESS, 0)
+    assert server == min(19, here + NICER)
+    assert child <= here

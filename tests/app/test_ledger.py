@@ -1,0 +1,87 @@
+"""What the page asks for: in turn, once for all who ask alike, and not at all where it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import studio
+from studio.app import ledger
+from studio.app.ledger import LEDGER, Watch
+from studio.app.state import Case
+from studio.measure import front, sweep
+from studio.measure.engine import Place
+from studio.measure.request import Measurement
+from studio.measure.store import Store
+from tests.measure.processes import wait_until
+from tests.measure.simulated import Simulated
+
+CASES = tuple(Case(studio.design("cnn", depth=depth)) for depth in (2, 3, 4))
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Simulated]:
+    made, kept = Simulated(), Store(tmp_path)
+    monkeypatch.setattr(front, "engines", lambda device: (made,))
+    monkeypatch.setattr(sweep, "places", lambda device: (Place("Simulated", "2"),))
+    monkeypatch.setattr(ledger, "store", lambda: kept)
+    restart()
+    yield made
+    made.open.set()
+    restart()
+
+
+def restart() -> None:
+    """As after a new start of the studio, which finds nothing but the store."""
+    for case in CASES:
+        LEDGER.forget(case)
+
+
+def over(watch: Watch) -> bool:
+    return not watch.look()
+
+
+def test_two_sessions_share_a_job_and_one_that_cancels_takes_nothing_away(engine: Simulated):
+    one, other = (Watch(CASES, "sweep", 1.0, session) for session in ("a", "b"))
+    one.job.cancel()
+    assert over(one)
+    engine.open.set()
+    wait_until(lambda: over(other))
+    assert len([call for call in engine.calls if len(call[0]) == 1]) == len(CASES)
+    assert all(isinstance(LEDGER[case], Measurement) for case in CASES)
+
+
+def test_what_the_store_knows_is_not_measured_but_asked_for_again_it_is(engine: Simulated):
+    engine.open.set()
+    first = Watch(CASES, "sweep")
+    wait_until(lambda: over(first))
+    made = len(engine.calls)
+    restart()
+    again = Watch(CASES, "sweep")
+    wait_until(lambda: over(again))
+    assert len(engine.calls) == made
+    assert len({LEDGER.sweep(case) for case in CASES} - {0}) == 1  # still figures of one sweep
+    restart()
+    alone = Watch(CASES[:1])
+    wait_until(lambda: over(alone))
+    assert len(engine.calls) == made
+    assert isinstance(LEDGER[CASES[0]], Measurement)
+    whole = Watch(CASES, "sweep")
+    wait_until(lambda: over(whole))
+    assert len(engine.calls) == made
+    anew = Watch(CASES, "sweep")
+    wait_until(lambda: over(anew))
+    assert len(engine.calls) > made
+
+
+def test_a_session_waits_for_one_round_of_another_and_not_for_its_sweep(engine: Simulated):
+    long = Watch(CASES, "sweep", 60.0, "a")
+    wait_until(lambda: engine.most == 1)
+    short = Watch((Case(studio.design("cnn", depth=5)),), session="b")
+    wait_until(lambda: short.job.position == 1)
+    engine.open.set()
+    wait_until(lambda: over(short))
+    assert not over(long)
+    long.job.cancel()
