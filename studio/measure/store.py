@@ -26,7 +26,7 @@ from threading import Lock
 from typing import TypeVar
 
 from studio.measure.engine import Place, here
-from studio.measure.request import Conditions, Measurement, Subject
+from studio.measure.request import Conditions, MeasureError, Measurement, Subject
 
 T = TypeVar("T")
 Figures = Mapping[Subject, Measurement]
@@ -85,7 +85,7 @@ class Store:
         """File the figures of one sweep, which has just ended."""
         sweep = time.time_ns()
         rows = [
-            (key_of(subject, conditions, place_of(figure)), sweep, as_json(figure))
+            (key_of(subject, conditions, place_of(figure)), sweep, figure.to_json())
             for subject, figure in figures.items()
         ]
 
@@ -134,8 +134,8 @@ class Store:
         rows = self._do(lambda disk: disk.execute(FIND, (key,)).fetchall())
         found = {}
         for sweep, figure in rows:
-            with suppress(TypeError, ValueError):  # of another version, or damaged
-                found[sweep] = from_json(figure)
+            with suppress(MeasureError):  # of another version, or damaged
+                found[sweep] = Measurement.from_json(figure)
         return found
 
     def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -203,16 +203,6 @@ def key_of(subject: Subject, conditions: Conditions, place: Place) -> str:
 
 def place_of(figure: Measurement) -> Place:
     return Place(figure.device, figure.torch_version)
-
-
-def as_json(figure: Measurement) -> str:
-    """Without loss: floats are written as Python writes them."""
-    return json.dumps(asdict(figure))
-
-
-def from_json(text: str) -> Measurement:
-    """Raises TypeError or ValueError where the text is of no measurement."""
-    return Measurement(**json.loads(text))
 
 
 def folder() -> Path:

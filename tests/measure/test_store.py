@@ -11,7 +11,7 @@ import pytest
 
 from studio.measure.engine import Place, here
 from studio.measure.request import Conditions, MeasureError, Measurement
-from studio.measure.store import NAME, Store, as_json, folder, from_json, store
+from studio.measure.store import NAME, Store, folder, store
 from studio.measure.sweep import ANCHOR, Job
 from studio.measure.worker import Worker
 from tests.measure.processes import wait_until
@@ -26,12 +26,6 @@ MADE = Measurement(
     torch_version="2.13",
 )  # fmt: skip
 A, B, C = map(subject, "abc")
-
-
-def test_a_figure_comes_back_without_loss_in_another_process(tmp_path: Path):
-    Store(tmp_path).keep({A: MADE}, CPU)
-    assert Store(tmp_path).find([A], CPU, [HERE]) == (MADE,)
-    assert from_json(as_json(MADE)) == MADE
 
 
 @pytest.mark.parametrize(
