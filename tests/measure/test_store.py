@@ -47,6 +47,11 @@ def test_a_figure_is_of_its_text_conditions_machine_and_torch(
     assert kept.find([A], CPU, [place, HERE]) == (MADE,)
 
 
+def test_a_figure_comes_back_without_loss_in_another_process(tmp_path: Path):
+    Store(tmp_path).keep({A: MADE}, CPU)
+    assert Store(tmp_path).find([A], CPU, [HERE]) == (MADE,)
+
+
 def test_only_figures_of_one_sweep_are_found_together(tmp_path: Path):
     kept, later = Store(tmp_path), replace(MADE, median_s=0.5)
     kept.keep({A: MADE, B: MADE}, CPU)
