@@ -9,13 +9,15 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import math
 import os
 import runpy
 import sys
 import time
 import webbrowser
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -138,23 +140,43 @@ def measure(arguments: argparse.Namespace) -> str:
 
 
 def sweep(arguments: argparse.Namespace) -> str:
-    """What a design costs along one knob, and how long it takes."""
-    name, wanted = arguments.axis
+    """What a design costs along one knob, or a grid of two, and how long it takes."""
     start = _design(arguments)
-    knob = start.family.knob(name)
-    designs = [start.replace(**{name: value}) for value in options.values(knob, wanted)]
+    knobs = [start.family.knob(name) for name, _ in arguments.axes]
+    designs = list(_swept(start, knobs, [wanted for _, wanted in arguments.axes]))
     profiles = [studio.profile(design, arguments.batch) for design in designs]
     timed: list[Point] = [None] * len(designs)
     if arguments.measure:
         timed = _timed(designs, Conditions(**_conditions(arguments)))
     for design, point in zip(designs, timed, strict=True):
         if isinstance(point, MeasureError):
-            _say(f"{name}={knob.text(design.settings[name])} was not measured: {point}")
+            _say(f"{_named(design, knobs)} was not measured: {point}")
     times = (point if isinstance(point, Measurement) else None for point in timed)
     points = list(zip(profiles, times, strict=True))
     if arguments.json:
-        return _json({"axis": name, "points": [_point(knob, *point) for point in points]})
-    return (tables.csv if arguments.csv else tables.sweep)(start, knob, points)
+        axis = {"axis": knobs[0].name} if len(knobs) == 1 else {"axes": [k.name for k in knobs]}
+        return _json(axis | {"points": [_point(knobs, *point) for point in points]})
+    return (tables.csv if arguments.csv else tables.sweep)(start, knobs, points)
+
+
+def _swept(start: Design, knobs: Sequence[Knob], wanted: Sequence[str]) -> Iterator[Design]:
+    """The designs of a sweep, the last knob turning fastest. Raises DesignError along one knob; of
+    a grid, corners that cannot be are left out."""
+    read = [options.values(knob, text) for knob, text in zip(knobs, wanted, strict=True)]
+    if math.prod(map(len, read)) > options.MOST_POINTS:
+        raise DesignError(f"a sweep has at most {options.MOST_POINTS} points")
+    for values in product(*read):
+        settings = dict(zip((knob.name for knob in knobs), values, strict=True))
+        try:
+            yield start.replace(**settings)
+        except DesignError as refusal:
+            if len(knobs) == 1:
+                raise
+            _say(f"{', '.join(f'{k}={v}' for k, v in settings.items())} is left out: {refusal}")
+
+
+def _named(design: Design, knobs: Sequence[Knob]) -> str:
+    return ", ".join(f"{k.name}={k.text(design.settings[k.name])}" for k in knobs)
 
 
 def _parser() -> options.Parser:
@@ -299,10 +321,11 @@ def _family(key: str, family: Family) -> dict[str, Any]:
     }
 
 
-def _point(knob: Knob, found: Profile, time: Measurement | None) -> dict[str, Any]:
-    """One point of a sweep as JSON."""
+def _point(knobs: Sequence[Knob], found: Profile, time: Measurement | None) -> dict[str, Any]:
+    """One point of a sweep as JSON; of a grid, the values in the order of its axes."""
+    values = [knob.write(found.design.settings[knob.name]) for knob in knobs]
     return {
-        "value": knob.write(found.design.settings[knob.name]),
+        **({"value": values[0]} if len(values) == 1 else {"values": values}),
         **found.to_dict(),
         "measurement": dict(time.to_dict()) if time else None,
     }

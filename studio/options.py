@@ -52,10 +52,13 @@ def files() -> Iterator[Parser]:
 def axes() -> Iterator[Parser]:
     yield option(
         "--axis",
+        dest="axes",
         metavar="KNOB=VALUES",
         type=_assignment,
+        action="append",
         required=True,
-        help="depth=2,4,8, or depth=2:24:2 (first:last:step), or depths=2,2,2,2/3,4,6,3",
+        help="depth=2,4,8, or depth=2:24:2 (first:last:step), or depths=2,2,2,2/3,4,6,3; given"
+        " twice, a grid",
     )
     yield option("--no-measure", dest="measure", action="store_false", help="only count")
 

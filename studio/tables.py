@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from studio.analysis.profile import Profile
     from studio.family import Design, Family
 
+    Timed = tuple[Profile, Measurement | None]
+
 COUNTED = ("params", "trainable_params", "macs", "flops", "inference_bytes", "training_bytes")
 TIMED = (
     *("median_s", "q25_s", "q75_s", "p95_s", "throughput", "runs", "first_call_s", "compile_s"),
@@ -80,33 +82,40 @@ def layers(times: Mapping[str, LayerTime]) -> str:
     return _aligned([head, *rows], right=range(1, len(head)))
 
 
-def sweep(start: Design, knob: Knob, points: Sequence[tuple[Profile, Measurement | None]]) -> str:
-    """A line for each value of the knob; `points` are in the order of the values."""
-    head = (knob.name, "parameters", "MACs", "inference", "training", "latency", "middle half")
-    rows = (_point(knob, *point) for point in points)
-    return _headline(start, points[0][0].batch) + _aligned([head, *rows], right=range(len(head)))
+def sweep(start: Design, knobs: Sequence[Knob], points: Sequence[Timed]) -> str:
+    """A line for each point; `points` are in the order of the knobs' values."""
+    names = [knob.name for knob in knobs]
+    head = (*names, "parameters", "MACs", "inference", "training", "latency", "middle half")
+    rows = (_point(knobs, *point) for point in points)
+    batch = f", batch {points[0][0].batch}" if points else ""
+    title = f"{start.family.title}: {start.title}{batch}\n"
+    return title + _aligned([head, *rows], right=range(len(head)))
 
 
-def csv(start: Design, knob: Knob, points: Sequence[tuple[Profile, Measurement | None]]) -> str:
-    """A row for each value of the knob, under a row of names; empty cells where not measured."""
+def csv(start: Design, knobs: Sequence[Knob], points: Sequence[Timed]) -> str:
+    """A row for each point, under a row of names; empty cells where not measured."""
     text = io.StringIO()
     rows = writer(text, lineterminator="\n")
-    rows.writerow((knob.name, "batch", *COUNTED, *TIMED))
-    rows.writerows(_cells(knob, *point) for point in points)
+    rows.writerow((*(knob.name for knob in knobs), "batch", *COUNTED, *TIMED))
+    rows.writerows(_cells(knobs, *point) for point in points)
     return text.getvalue()
 
 
-def _cells(knob: Knob, found: Profile, time: Measurement | None) -> Iterator[object]:
+def _cells(knobs: Sequence[Knob], found: Profile, time: Measurement | None) -> Iterator[object]:
     counted, timed = found.to_dict(), time.to_dict() if time else {}
-    yield knob.text(found.design.settings[knob.name])
+    yield from _values(knobs, found.design)
     yield found.batch
     yield from (counted[name] for name in COUNTED)
     yield from (timed.get(name) for name in TIMED)
 
 
-def _point(knob: Knob, found: Profile, time: Measurement | None) -> Sequence[str]:
+def _values(knobs: Sequence[Knob], design: Design) -> Iterator[str]:
+    yield from (knob.text(design.settings[knob.name]) for knob in knobs)
+
+
+def _point(knobs: Sequence[Knob], found: Profile, time: Measurement | None) -> Sequence[str]:
     return (
-        knob.text(found.design.settings[knob.name]),
+        *_values(knobs, found.design),
         f"{found.params:,}",
         f"{found.macs:,}",
         units.size(found.inference_bytes),

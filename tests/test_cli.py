@@ -373,3 +373,15 @@ def answer(url: str, patience_s: float = 60.0) -> str:
 def studio_command(*argv: str, **streams: Any) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "studio", *argv]
     return subprocess.run(command, text=True, check=False, timeout=120, **streams)
+
+
+def test_two_axes_make_a_grid_without_the_corners_that_cannot_be(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    axes = "--axis", "depth=2,4", "--axis", "num_heads=3,5"
+    assert main(["sweep", "vit", "--preset", "ViT-Ti/16", *axes, "--no-measure", "--json"]) == 0
+    out, said = capsys.readouterr()
+    grid = json.loads(out)
+    assert grid["axes"] == ["depth", "num_heads"]
+    assert [point["values"] for point in grid["points"]] == [[2, 3], [4, 3]]
+    assert "depth=2, num_heads=5 is left out" in said
