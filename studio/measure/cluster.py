@@ -42,6 +42,7 @@ Offers = Mapping[str, tuple[str, ...]]
 CONNECT_S = 5.0
 POLL_S = 0.25  # between two looks of a running call at whether it is still wanted
 ATTEMPTS = 2
+GRACE_S = 10.0  # Dask's nanny starts a dead worker anew in 3 s
 
 
 class Call(Future[T]):
@@ -69,7 +70,7 @@ class Call(Future[T]):
 
     def _outcome(self) -> T:
         for _ in range(ATTEMPTS):
-            home = self._remote.home()
+            home = self._remote.home(self._cancelled)
             with contextlib.suppress(HomeLostError):
                 return self._at(home)
         raise MeasureError("two workers of the cluster ended without a result")
@@ -139,11 +140,15 @@ class Remote:
         (found,) = self._client.run(labelled_here, self.device, workers=[self._home]).values()
         return Place(*found)
 
-    def home(self) -> str:
-        """The worker that measures. Raises NoWorkerError where none is left."""
-        homes = self.homes()
-        if not homes:
-            raise NoWorkerError(f"no worker of the cluster has the device {self.device} any more")
+    def home(self, cancelled: Event) -> str:
+        """The worker that measures. Raises NoWorkerError where none is left, or comes back."""
+        end = time.monotonic() + GRACE_S
+        while not (homes := self.homes()):
+            if cancelled.wait(POLL_S):
+                raise CancelledError
+            if time.monotonic() > end:
+                gone = f"no worker of the cluster has the device {self.device} any more"
+                raise NoWorkerError(gone)
         if self._home not in homes:
             self._home = homes[0]
         return self._home

@@ -69,7 +69,7 @@ class Front:
         self._numbers = count()
         self._changed = Condition()  # guards those below
         self._waiting: list[tuple[int, int, Ticket[Any]]] = []
-        self._ranks: dict[str, int] = {}  # of each session's last call that still waits
+        self._ranks: dict[str, int] = {}  # of each session's last call, if it may still matter
         self._rank = 0  # that is being served
         self._served: Ticket[Any] | None = None
         Thread(target=self._serve, name="front", daemon=True).start()
@@ -93,7 +93,7 @@ class Front:
 
         ticket = Ticket(self, session, send)
         with self._changed:
-            rank = self._ranks[session] = 1 + max(self._rank, self._ranks.get(session, 0))
+            rank = self._ranks[session] = max(self._rank, 1 + self._ranks.get(session, -1))
             heapq.heappush(self._waiting, (rank, next(self._numbers), ticket))
             self._changed.notify()
         return ticket
@@ -117,8 +117,7 @@ class Front:
             self._served = None
             self._changed.wait_for(lambda: self._waiting)
             self._rank, _, ticket = heapq.heappop(self._waiting)
-            if self._ranks[ticket.session] == self._rank:
-                del self._ranks[ticket.session]  # sessions come and go
+            self._ranks = {s: rank for s, rank in self._ranks.items() if rank >= self._rank}
             self._served = ticket
             return ticket
 

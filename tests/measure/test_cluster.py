@@ -146,6 +146,12 @@ def test_devices_places_failures_cancel_and_limits_are_as_they_are_here(cluster:
         task.result(timeout=30)
     wait_until(lambda: gone(child), seconds=20)
     assert measure(layers(1), CPU, budget_s=0.1).device == f"{machine} on {gethostname()}"
+    for process in cluster.processes[1:]:
+        process.kill()
+        process.wait(20)
+    task = chosen.submit(abs, -3)
+    cluster.work()  # as a nanny does
+    assert task.result(timeout=60) == 3
 
 
 def test_a_scheduler_that_goes_away_ends_the_sweep_with_a_sentence(cluster: Cluster):
