@@ -75,6 +75,8 @@ def _put(text: str) -> int:
 
 def serve(arguments: argparse.Namespace) -> str:
     """Serve the page until it is stopped, and open it where there is a browser."""
+    from studio.measure.worker import step_back
+
     page = Path(__file__).with_name("app") / "main.py"
     project = page.parents[2]
     options = {
@@ -87,6 +89,7 @@ def serve(arguments: argparse.Namespace) -> str:
     flags = [f"--{name}={value}" for name, value in options.items() if value is not None]
     if (project / ".streamlit" / "config.toml").is_file():
         os.chdir(project)  # Streamlit looks for the theme and the limits of the server there
+    step_back()
     sys.argv = ["streamlit", "run", str(page), *flags]
     runpy.run_module("streamlit", run_name="__main__", alter_sys=True)
     return ""
@@ -251,6 +254,7 @@ def _layers(design: Design, arguments: argparse.Namespace) -> Mapping[str, Layer
 def _timed(designs: Sequence[Design], conditions: Conditions) -> list[Point]:
     """Each design's latency, all timed in turn, or why it has none."""
     from studio import forms
+    from studio.measure.front import desk
     from studio.measure.sweep import Job
 
     points: dict[Design, Point] = dict.fromkeys(designs)
@@ -260,7 +264,7 @@ def _timed(designs: Sequence[Design], conditions: Conditions) -> list[Point]:
             subjects[design] = forms.subject(design, conditions.batch, conditions.mode)
         except MeasureError as error:
             points[design] = error
-    job = Job(list(subjects.values()), conditions, limit_s=conditions.limit_s)
+    job = Job(list(subjects.values()), conditions, on=desk(conditions.device))
     points.update(zip(subjects, _watched(job), strict=True))
     return [
         forms.exhausted(design, conditions.batch, point, conditions.mode)

@@ -379,7 +379,7 @@ def test_two_axes_make_a_grid_without_the_corners_that_cannot_be(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     axes = "--axis", "depth=2,4", "--axis", "num_heads=3,5"
-    assert main(["sweep", "vit", "--preset", "ViT-Ti/16", *axes, "--no-measure", "--json"]) == 0
+    assert cli.main(["sweep", "vit", "--preset", "ViT-Ti/16", *axes, "--no-measure", "--json"]) == 0
     out, said = capsys.readouterr()
     grid = json.loads(out)
     assert grid["axes"] == ["depth", "num_heads"]

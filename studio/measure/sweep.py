@@ -111,7 +111,7 @@ class Job:
         self._task: Future[Any] | None = None
         self._cancelled = False
         self._error: Exception | None = None
-        anchored = len(subjects) > 1
+        anchored = len(subjects) > 1 and not conditions.compiled  # compiling it takes a minute
         timed = (*self._subjects, ANCHOR) if anchored else self._subjects
         ask = _asking(self._submit, timed, conditions, limit_s, wanted)
         rounds = _rounds(len(subjects), conditions, budget_s, round_s, ask, anchored=anchored)
