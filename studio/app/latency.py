@@ -103,7 +103,7 @@ def notes(now: State) -> Iterator[str]:
         if case and isinstance(there := LEDGER[case], Measurement):
             told = change(here.median_s, there.median_s, units.seconds)
             yield line(f"≈ {label}") if is_noise(here, there) else note(told, label)
-    yield f'<p title="{escape(here.device)}">{escape(conditions(here))}</p>'
+    yield f'<p title="{escape(in_full(here))}">{escape(conditions(here))}</p>'
 
 
 def is_noise(one: Measurement, other: Measurement) -> bool:
@@ -130,6 +130,20 @@ def conditions(point: Measurement) -> str:
         "under load" if point.clean is False else "",
     ]
     return ", ".join(filter(None, words))
+
+
+def in_full(point: Measurement) -> str:
+    """All that a measurement tells, for those who ask."""
+    words = [
+        point.device,
+        f"{point.runs} runs",
+        f"95 % of them below {units.seconds(point.p95_s)}" if point.p95_s else "",
+        f"first call {units.seconds(point.first_call_s)}",
+        f"CPU time {units.seconds(point.cpu_s)}" if point.cpu_s else "",
+        f"{point.throughput:.3g} examples a second",
+        f"torch {point.torch_version}",
+    ]
+    return "; ".join(filter(None, words))
 
 
 def short(device: str) -> str:

@@ -107,6 +107,18 @@ def test_a_sweep_can_be_cancelled(open_page: Any, address: str) -> None:
     page.get_by_role("button", name="Measure this axis").wait_for()
 
 
+def test_layers_are_timed_and_a_training_step_is_simulated(open_page: Any, address: str) -> None:
+    from playwright.sync_api import expect
+
+    page = open_page(address + "?family=cnn&tab=Layers")
+    button = page.get_by_role("button", name="Time each layer")
+    button.click()
+    expect(button).to_be_disabled(timeout=60_000)  # once it is back: there are times
+    open_tab(page, "Memory")
+    page.get_by_text("The largest batch that fits").wait_for()
+    page.wait_for_url(re.compile("tab=Memory"))
+
+
 def test_the_back_button_undoes_a_change(open_page: Any, address: str) -> None:
     page = open_page(address)
     has_text(figure(page, "Parameters"), "22.1 M")
