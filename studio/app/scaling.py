@@ -17,6 +17,7 @@ from studio.app.expected import expected
 from studio.app.latency import TITLES, short
 from studio.app.ledger import LEDGER, Watch, between_runs, forget_all, is_timely, obstacle
 from studio.app.state import Case, State
+from studio.app.timing import TIMINGS
 from studio.knobs import Axis, DesignError, Knob
 from studio.measure.request import Measurement
 
@@ -208,11 +209,11 @@ def controls(
         width="stretch",
     )
     button.button(
-        "Forget all measurements",
+        "Forget all",
         key="forget",
-        help="For everybody who uses this server, on disk too",
+        help="All measurements, for everybody who uses this server, on disk too",
         type="tertiary",
-        on_click=forget_all,
+        on_click=_forget,
         width="stretch",
     )
 
@@ -245,6 +246,12 @@ def legend(shown: tuple[Case, ...], left_out: int, lines: tuple[str, ...] = ()) 
         "Parameters and MACs are exact, memory is predicted."
         f" Latency is measured{where}, 1 thread; bars: {bars}{hollow}{dashed}.{slow}"
     )
+
+
+def _forget() -> None:
+    state.stay()
+    forget_all()
+    TIMINGS.asked.clear()
 
 
 def _start(able: tuple[Case, ...], title: str) -> None:

@@ -74,3 +74,13 @@ def test_a_calibration_waits_for_nothing_and_may_fail(monkeypatch: pytest.Monkey
     expected.begin_calibration("float32")
     assert expected._calibrations["float32"].exception()
     assert expected.this_device("float32") is None
+
+
+@pytest.mark.usefixtures("still")
+def test_to_forget_all_is_to_forget_the_times_of_layers_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    case, task = Case(studio.design("vit", "ViT-S/16")), Future[dict[str, LayerTime]]()
+    monkeypatch.setattr(TIMINGS, "asked", OrderedDict({case: task}))
+    AppTest.from_file(str(MAIN), default_timeout=60).run().button(key="forget").click().run()
+    assert not TIMINGS.waits(case)
