@@ -6,7 +6,7 @@ limits alone, which only tell the order.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from threading import Lock
 
@@ -26,16 +26,20 @@ ANCHORS = 24  # the latest; older figures are of other hours
 WIDEST = 3.0  # a band that reaches farther says nothing
 
 _first = Lock()
+_POOL = ThreadPoolExecutor(1, "calibration")
 _calibrations: dict[str, Future[Calibration]] = {}  # by dtype
 
 
 def begin_calibration(dtype: str) -> None:
-    """Have the device calibrated, once a process; takes two seconds of the measuring process."""
+    """Have the device calibrated, once a process; takes two seconds of the measuring process, and
+    none of the page's, which must not wait for a cluster that is away."""
     with _first:
         if dtype not in _calibrations:
-            _calibrations[dtype] = desk("cpu", "calibration").submit(
-                calibrate, Conditions(dtype=dtype)
-            )
+            _calibrations[dtype] = _POOL.submit(_calibrated, dtype)
+
+
+def _calibrated(dtype: str) -> Calibration:
+    return desk("cpu", "calibration").submit(calibrate, Conditions(dtype=dtype)).result()
 
 
 def this_device(dtype: str) -> Device | None:

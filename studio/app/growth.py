@@ -20,22 +20,26 @@ def slopes(latency: Curve, macs: Curve, here: float) -> tuple[float, float | Non
 
 
 def law(latency: Curve, macs: Curve, axis: str, here: float) -> str:
-    """`depth^0.86 on average, here 0.91 (MACs 0.98)`, as a title of the chart; empty without."""
+    """`∝ depth^0.86`, the average over the range, as a title of the chart; empty without."""
+    found = slopes(latency, macs, here)
+    if found is None:
+        return ""
+    text = f"∝ {axis}<sup><b>{found[0]:.2f}</b></sup>"
+    return f'<span style="color:{MEASURED}">{text.replace("-", "−")}</span>'
+
+
+def reading(latency: Curve, macs: Curve, here: float) -> str:
+    """The exponents and what the gap between them means, in two sentences; empty without."""
     found = slopes(latency, macs, here)
     if found is None:
         return ""
     average, local, of_macs = found
     beside = f", here {local:.2f}" if local is not None else ""
-    text = f"∝ {axis}<sup><b>{average:.2f}</b></sup>{beside} (MACs {of_macs:.2f})"
-    return f'<span style="color:{MEASURED}">{text.replace("-", "−")}</span>'
+    figures = f"Exponent of latency {average:.2f}{beside}; of the MACs {of_macs:.2f}."
+    return f"{figures.replace('-', '−')} {_meaning(average, of_macs)}"
 
 
-def reading(latency: Curve, macs: Curve, here: float) -> str:
-    """What the gap between the two exponents means, in one sentence; empty without."""
-    found = slopes(latency, macs, here)
-    if found is None:
-        return ""
-    average, _, of_macs = found
+def _meaning(average: float, of_macs: float) -> str:
     if average < of_macs - ALIKE:
         return (
             "Latency grows more slowly than the MACs: the smaller designs spend their time on"

@@ -47,10 +47,12 @@ class Patience:
 
 
 def latency(now: State) -> None:
-    """The figure's card, which looks again by itself only as long as there is none."""
+    """The figure's card, which looks again by itself as long as there is none, or a sweep of this
+    session may bring a better one."""
     patience = _patience(now.case)
     waits = LEDGER[now.case] is None and _ready(patience)
-    st.fragment(run_every=LOOK_S if waits else None)(_card)(now, patience, waits)
+    looks = waits or st.session_state.get("sweep") is not None
+    st.fragment(run_every=LOOK_S if looks else None)(_card)(now, patience, waits)
 
 
 def _patience(case: Case) -> Patience:

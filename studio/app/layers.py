@@ -90,9 +90,14 @@ def _rows(now: State, waited: bool) -> None:
     columns = {"Layer": counted["Layer"]} | measured | counted  # what was asked for comes first
     written = {name: form for name, form in WRITTEN.items() if name in columns}
     rows = pandas.DataFrame(columns).style.format(written, na_rep="")
-    st.dataframe(rows, hide_index=True, height=340, column_config=COLUMNS, key="layers")
+    st.dataframe(
+        rows, hide_index=True, height=340, column_config=COLUMNS, key="layers", placeholder=""
+    )
     button(now.case)
-    st.caption(f"**{total(figures.trained(now.case))}**  \n{READING}")
+    times = clock(now.case)
+    st.caption(
+        "  \n".join(filter(None, (f"**{total(figures.trained(now.case))}**", times, READING)))
+    )
 
 
 @lru_cache(maxsize=64)
@@ -118,6 +123,18 @@ def timed(case: Case) -> dict[str, list[Any]]:
     if device := this_device(case.dtype):
         found["Bound"] = [bound(device, row.body) or "" for row in rows]
     return found
+
+
+def clock(case: Case) -> str:
+    """How the times were come by, and what they add up to; empty where there are none."""
+    whole = TIMINGS.known(case).get("")
+    if whole is None:
+        return ""
+    kinds = [case.dtype] + [case.layout] * (case.layout != "contiguous")
+    return (
+        f"Time: {units.seconds(whole.total_s)} a forward pass, {', '.join(kinds)}, 1 thread,"
+        " measured apart from the figure above; its shares are the profiler's."
+    )
 
 
 def seconds(row: Row, times: Times) -> float | None:

@@ -159,6 +159,8 @@ def _turns(name: str, key: str) -> dict[str, Any]:
 
 
 def _turn(name: str, key: str) -> None:
+    if not state.is_drawn(key):
+        return
     now = state.current()
     state.put(replace(now, question=replace(now.question, **{name: st.session_state[key]})))
 

@@ -17,6 +17,7 @@ from studio.app.expected import expected
 from studio.app.latency import TITLES, short
 from studio.app.ledger import LEDGER, Watch, between_runs, forget_all, is_timely, obstacle
 from studio.app.state import Case, State
+from studio.app.timing import TIMINGS
 from studio.knobs import Axis, DesignError, Knob
 from studio.measure.request import Measurement
 
@@ -29,26 +30,24 @@ ASK = "press “Measure this axis”"
 
 def scaling(now: State) -> None:
     watch = under_way()
-    left, right = st.columns([3, 1], vertical_alignment="center")
-    with left:
+    with st.container(horizontal=True, horizontal_alignment="distribute"):
         chooser(now)
-    with right:
         other = other_device()
     st.fragment(run_every=LOOK_S if watch else None)(_panels)(now, watch, other)
 
 
 def other_device() -> Device | None:
     """The limits of a device that one does not have, typed in; None where there are none."""
-    with st.popover("Another device", width="stretch"):
+    with st.popover("Another device"):
         st.caption("Figures of a data sheet. They order designs; they are no latency.")
         typed = [st.text_input(label, key=f"device.{label}") for label in DEVICE]
-    if not any(typed):
-        return None
-    try:
-        return Device.read(*(text or "0" for text in typed))
-    except DesignError as refusal:
-        st.caption(f":orange[{refusal}]")
-        return None
+        if not any(typed):
+            return None
+        try:
+            return Device.read(*(text or "0" for text in typed))
+        except DesignError as refusal:
+            st.caption(f":orange[{refusal}]")
+            return None
 
 
 def under_way() -> Watch | None:
@@ -75,8 +74,14 @@ def chooser(now: State) -> None:
         **state.view(key, axis, default=axis),
         required=True,
         label_visibility="collapsed",
-        on_change=lambda: state.put(replace(state.current(), axis=st.session_state[key])),
+        on_change=_choose,
+        args=(key,),
     )
+
+
+def _choose(key: str) -> None:
+    if state.is_drawn(key):
+        state.put(replace(state.current(), axis=st.session_state[key]))
 
 
 def cases(now: State) -> tuple[Case, ...]:
@@ -98,8 +103,9 @@ def _panels(now: State, watch: Watch | None, other: Device | None) -> None:
     four = panels(now.case, shown, knob, hint, other)
     chart = figure(four, label(knob), here, HEIGHT)
     st.plotly_chart(chart, key="chart", config={"displayModeBar": False})
-    told = growth.reading(four[-1].curves[-1], four[1].curves[0], here)
-    controls(axis, shown, able, watch, told)
+    *lines, times = four[-1].curves
+    told = growth.reading(times, four[1].curves[0], here)
+    controls(axis, shown, able, watch, told, tuple(line.name for line in lines))
 
 
 def label(knob: Knob) -> str:
@@ -183,6 +189,7 @@ def controls(
     able: tuple[Case, ...],
     watch: Watch | None,
     told: str = "",
+    lines: tuple[str, ...] = (),
 ) -> None:
     """Start a sweep, or see how far it is and stop it; and what the marks mean."""
     words, button = st.columns([3, 2], vertical_alignment="center")
@@ -190,7 +197,7 @@ def controls(
         words.progress(watch.job.progress, f"{watch.title} · {pace(watch)}")
         button.button("Cancel", key="cancel", on_click=watch.job.cancel, width="stretch")
         return
-    words.caption(" ".join(filter(None, (told, legend(shown, len(shown) - len(able))))))
+    words.caption(" ".join(filter(None, (told, legend(shown, len(shown) - len(able), lines)))))
     button.button(
         "Measure this axis",
         key="sweep-start",
@@ -202,11 +209,11 @@ def controls(
         width="stretch",
     )
     button.button(
-        "Forget all measurements",
+        "Forget all",
         key="forget",
-        help="For everybody who uses this server, on disk too",
+        help="All measurements, for everybody who uses this server, on disk too",
         type="tertiary",
-        on_click=forget_all,
+        on_click=_forget,
         width="stretch",
     )
 
@@ -224,17 +231,27 @@ def fits(case: Case, here: Case) -> bool:
     return (case == here or is_timely(figures.profiled(case))) and not obstacle(case)
 
 
-def legend(shown: tuple[Case, ...], left_out: int) -> str:
+def legend(shown: tuple[Case, ...], left_out: int, lines: tuple[str, ...] = ()) -> str:
+    """What the marks mean, and the dashed `lines` by what they are expected."""
     point = next((p for c in shown if isinstance(p := LEDGER[c], Measurement)), None)
     where = f" on {short(point.device)}" if point else ""
     apart = between_runs(point) if point else None
     bars = "middle half of the runs" if apart is None else f"±{apart:.0%} between runs"
-    hollow = "; hollow: measured apart, not fitted, or under load" if measured_apart(shown) else ""
+    loaded = any(isinstance(p := LEDGER[c], Measurement) and p.clean is False for c in shown)
+    kinds = ["measured apart, not fitted"] * bool(measured_apart(shown)) + ["under load"] * loaded
+    hollow = f"; hollow: {' or '.join(kinds)}" if kinds else ""
+    dashed = f"; dashed: {'; pale: '.join(lines)}" if lines else ""
     slow = f" A sweep leaves out the {left_out} largest of these designs." if left_out else ""
     return (
         "Parameters and MACs are exact, memory is predicted."
-        f" Latency is measured{where}, 1 thread; bars: {bars}{hollow}; dashed: expected.{slow}"
+        f" Latency is measured{where}, 1 thread; bars: {bars}{hollow}{dashed}.{slow}"
     )
+
+
+def _forget() -> None:
+    state.stay()
+    forget_all()
+    TIMINGS.asked.clear()
 
 
 def _start(able: tuple[Case, ...], title: str) -> None:

@@ -52,10 +52,16 @@ def pickers(now: State) -> None:
         presets,
         format_func=lambda name: described(family, name),
         **state.view(key, now.preset.name, index=presets.index(now.preset.name)),
-        on_change=lambda: state.put(state.current().chosen(family.key, st.session_state[key])),
+        on_change=_choose,
+        args=(family.key, key),
     )
     with st.container(horizontal=True, gap="xsmall", wrap=False):
         buttons(now)
+
+
+def _choose(family: str, key: str) -> None:
+    if state.is_drawn(key):
+        state.put(state.current().chosen(family, st.session_state[key]))
 
 
 def buttons(now: State) -> None:

@@ -216,6 +216,7 @@ def arrived() -> State:
     """
     link = st.query_params.to_dict()
     ours = st.session_state.pop("ours", False)
+    st.session_state.drawing = set()
     state: State | None = st.session_state.get("state")
     if state is None:
         state = replace(FIRST.followed(link), previous=None)
@@ -267,6 +268,7 @@ def view(key: str, shown: object, /, **default: object) -> dict[str, Any]:
     value is set, in every run until one has come to its end; and else not, so that a run that comes
     late does not pull a slider back from under the hand.
     """
+    st.session_state.setdefault("drawing", set()).add(key)
     unsent: set[str] = st.session_state.setdefault("unsent", set())
     if key in unsent or st.session_state.get(key, shown) != shown:
         unsent.add(key)
@@ -278,3 +280,11 @@ def view(key: str, shown: object, /, **default: object) -> dict[str, Any]:
 def sent() -> None:
     """All controls have been drawn, and the browser hears of it."""
     st.session_state.unsent = set()
+    st.session_state.drawn = st.session_state.drawing
+
+
+def is_drawn(key: str) -> bool:
+    """Whether a widget is on the page. For callbacks: a browser that hears late of a page without
+    it tells its value once more, as if somebody had moved it there."""
+    drawn: set[str] = st.session_state.get("drawn", set())
+    return key in drawn | st.session_state.drawing

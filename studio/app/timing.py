@@ -14,7 +14,7 @@ from studio.app.ledger import subject
 from studio.app.state import Case
 from studio.measure.front import desk
 from studio.measure.layers import measure_layers
-from studio.measure.request import LayerTime
+from studio.measure.request import LayerTime, MeasureError
 
 Times = Mapping[str, LayerTime]  # by the path of a module, as in `named_modules()`
 BUDGET_S = 1.5
@@ -29,26 +29,34 @@ class Timings:
 
     def ask(self, case: Case, session: str) -> None:
         conditions = case.conditions
-        self.asked[case] = desk(conditions.device, session).submit(
-            measure_layers, subject(case), conditions, BUDGET_S, limit_s=conditions.limit_s
-        )
+        try:
+            task: Future[dict[str, LayerTime]] = desk(conditions.device, session).submit(
+                measure_layers, subject(case), conditions, BUDGET_S, limit_s=conditions.limit_s
+            )
+        except MeasureError as refusal:  # there is nothing to measure on
+            task = Future()
+            task.set_exception(refusal)
+        self.asked[case] = task
         while len(self.asked) > KEPT:
             self.asked.popitem(last=False)
 
     def waits(self, case: Case) -> bool:
-        return case in self.asked and not self.asked[case].done()
+        task = self.asked.get(case)
+        return task is not None and not task.done()
 
     def known(self, case: Case) -> Times:
         """Empty where there are none, or none yet."""
-        return {} if self.trouble(case) or not self._done(case) else self.asked[case].result()
+        task = self._done(case)
+        return task.result() if task and not task.exception() else {}
 
     def trouble(self, case: Case) -> str:
         """Why there are none, in one sentence; empty where that is not known."""
-        error = self.asked[case].exception() if self._done(case) else None
-        return str(error) if error else ""
+        task = self._done(case)
+        return str(task.exception() or "") if task else ""
 
-    def _done(self, case: Case) -> bool:
-        return case in self.asked and self.asked[case].done()
+    def _done(self, case: Case) -> Future[dict[str, LayerTime]] | None:
+        task = self.asked.get(case)  # looked up once: another session may push it out
+        return task if task and task.done() else None
 
 
 TIMINGS = Timings()

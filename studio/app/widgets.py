@@ -46,7 +46,8 @@ def turns(knob: str, key: str) -> dict[str, Any]:
 
 
 def _turn(knob: str, key: str) -> None:
-    state.put(state.current().turned(knob, st.session_state[key]))
+    if state.is_drawn(key):
+        state.put(state.current().turned(knob, st.session_state[key]))
 
 
 def number(knob: Knob, value: float, key: str, marks: Iterable[float], **rules: Any) -> None:
@@ -94,6 +95,8 @@ def entries(now: State, knob: Knob, value: tuple[int, ...], key: str) -> None:
 
 
 def _turn_entry(knob: str, i: int, key: str) -> None:
+    if not state.is_drawn(key):
+        return
     now = state.current()
     value = now.design.settings[knob]
     state.put(now.turned(knob, (*value[:i], st.session_state[key], *value[i + 1 :])))
@@ -112,6 +115,8 @@ def lengths(knob: Knob, value: tuple[int, ...], key: str) -> None:
 
 
 def _turn_length(knob: str, key: str) -> None:
+    if not state.is_drawn(key):
+        return
     now = state.current()
     value, length = now.design.settings[knob], st.session_state[key]
     state.put(now.turned(knob, (value + value[-1:] * length)[:length]))

@@ -47,7 +47,10 @@ class RoIAlign(nn.Module):
         index = row[:, :, :, None, :, None] + x[:, :, None, :, None, :]  # (B, R, S, S, 4, 4)
         weight = y_weight[:, :, :, None, :, None] * x_weight[:, :, None, :, None, :]
         bins = F.embedding_bag(  # (B*R*S*S, D)
-            index.view(-1, 16), table, mode="sum", per_sample_weights=weight.view(-1, 16)
+            index.view(-1, 16),
+            table,
+            mode="sum",
+            per_sample_weights=weight.view(-1, 16).to(table.dtype),
         )
         return bins.view(B * R, S * S, D).transpose(1, 2).reshape(B * R, D, S, S)  # (B*R, D, S, S)
 

@@ -85,8 +85,9 @@ class Job:
     """A sweep that runs by itself; a page looks in whenever it likes, and never waits.
 
     A sweep of several designs times the anchor among them. With a `store`, figures of an earlier
-    sweep of the same designs are taken from there, unless they are to be `fresh`, and those of a
-    sweep that ends are filed there. It stops by itself when `wanted` says no.
+    sweep of the same designs are taken from there, unless they are to be `fresh` or the machine was
+    busy then, and those of a sweep that ends are filed there. It stops by itself when `wanted` says
+    no.
     """
 
     def __init__(
@@ -182,7 +183,9 @@ class Job:
         if self._store is None or self._fresh:
             return None
         found = places(self._conditions.device)
-        return self._store.find(self._subjects, self._conditions, found)
+        figures = self._store.find(self._subjects, self._conditions, found)
+        disturbed = figures and any(figure.clean is False for figure in figures)
+        return None if disturbed else figures
 
     def _file(self) -> None:
         if self._store is None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from concurrent.futures import Future
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
 import studio
-from studio.app import figures
-from studio.app.layers import total, walk
+from studio.app import expected, figures
+from studio.app.layers import clock, total, walk
 from studio.app.state import Case
+from studio.app.timing import TIMINGS, Timings
+from studio.measure.request import LayerTime, MeasureError
 from tests.app.conftest import MAIN
 
 
@@ -38,3 +43,44 @@ def test_the_total_stands_beneath_the_table() -> None:
     body = figures.trained(Case(studio.design("recurrent")))
     assert f"{body.params:,} parameters" in total(body)
     assert any(total(body) in caption.value for caption in app.caption)
+
+
+def test_times_say_how_they_were_come_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    case, task = Case(studio.design("vit"), dtype="bfloat16"), Future[dict[str, LayerTime]]()
+    monkeypatch.setattr(TIMINGS, "asked", OrderedDict({case: task}))
+    assert clock(case) == ""
+    task.set_result({"": LayerTime(0.0, 0.0123, 1)})
+    assert "12.3 ms a forward pass, bfloat16, 1 thread" in clock(case)
+
+
+def test_where_nothing_measures_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: str) -> None:
+        raise MeasureError("no scheduler answers")
+
+    monkeypatch.setattr("studio.app.timing.desk", away)
+    timings, case = Timings(), Case(studio.design("vit"))
+    timings.ask(case, "")
+    assert timings.trouble(case) == "no scheduler answers"
+    assert not timings.known(case)
+    assert not timings.waits(case)
+
+
+def test_a_calibration_waits_for_nothing_and_may_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: str) -> None:
+        raise MeasureError("no scheduler answers")
+
+    monkeypatch.setattr(expected, "desk", away)
+    monkeypatch.setattr(expected, "_calibrations", {})
+    expected.begin_calibration("float32")
+    assert expected._calibrations["float32"].exception()
+    assert expected.this_device("float32") is None
+
+
+@pytest.mark.usefixtures("still")
+def test_to_forget_all_is_to_forget_the_times_of_layers_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    case, task = Case(studio.design("vit", "ViT-S/16")), Future[dict[str, LayerTime]]()
+    monkeypatch.setattr(TIMINGS, "asked", OrderedDict({case: task}))
+    AppTest.from_file(str(MAIN), default_timeout=60).run().button(key="forget").click().run()
+    assert not TIMINGS.waits(case)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,10 +15,11 @@ from studio.app.ledger import LEDGER, Watch
 from studio.app.state import Case
 from studio.measure import front, sweep
 from studio.measure.engine import Place
-from studio.measure.request import Measurement
+from studio.measure.request import Measurement, Samples
 from studio.measure.store import Store
+from tests.measure import simulated
 from tests.measure.processes import wait_until
-from tests.measure.simulated import Simulated
+from tests.measure.simulated import Simulated, answer
 
 CASES = tuple(Case(studio.design("cnn", depth=depth)) for depth in (2, 3, 4))
 
@@ -74,6 +77,24 @@ def test_what_the_store_knows_is_not_measured_but_asked_for_again_it_is(engine: 
     anew = Watch(CASES, "sweep")
     wait_until(lambda: over(anew))
     assert len(engine.calls) > made
+
+
+def test_what_the_store_knows_of_a_busy_machine_is_measured_again(
+    engine: Simulated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def starved(*call: Any) -> tuple[Samples, ...]:
+        return tuple(replace(s, cpus=tuple(c / 2 for c in s.cpus)) for s in answer(*call))
+
+    engine.open.set()
+    with monkeypatch.context() as busy:
+        busy.setattr(simulated, "answer", starved)
+        first = Watch(CASES, "sweep")
+        wait_until(lambda: over(first))
+    assert {LEDGER[case].clean for case in CASES} == {False}
+    restart()
+    again = Watch(CASES, "sweep")
+    wait_until(lambda: over(again))
+    assert {LEDGER[case].clean for case in CASES} == {True}
 
 
 def test_a_session_waits_for_one_round_of_another_and_not_for_its_sweep(engine: Simulated):

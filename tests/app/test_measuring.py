@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 import studio
 from studio.analysis import units
-from studio.app import figures, ledger, scaling
+from studio.app import figures, growth, ledger, scaling
 from studio.app.charts import Curve, Panel, figure
 from studio.app.latency import is_noise, notes
 from studio.app.ledger import LEDGER, Watch, is_quick, obstacle
@@ -77,6 +77,33 @@ def test_only_the_points_of_one_sweep_are_fitted() -> None:
     assert curve.apart == {shown[0].design.config.depth}
     assert curve.power == pytest.approx(1)
     assert "hollow" in scaling.legend(shown, 0)
+
+
+def test_a_finished_sweep_under_load_says_why_its_marks_are_hollow() -> None:
+    shown, _ = along_depth()
+    swept(shown, [0.01] * len(shown))
+    assert "hollow" not in scaling.legend(shown, 0)
+    LEDGER._points.clear()
+    watch = cast(Any, object.__new__(Watch))
+    watch.cases, watch.job = shown, Swept([made(0.01, clean=False)] * len(shown), 1.0)
+    watch.look()
+    assert "hollow: under load" in scaling.legend(shown, 0)
+
+
+def test_the_legend_says_what_is_expected_by_what() -> None:
+    shown, _ = along_depth()
+    assert "dashed" not in scaling.legend(shown, 0)
+    assert "dashed: by limits, order only" in scaling.legend(shown, 0, ("by limits, order only",))
+
+
+def test_the_exponents_stand_in_a_sentence_and_one_of_them_in_the_title() -> None:
+    shown, knob = along_depth()
+    swept(shown, [0.001 * case.design.config.depth**0.5 for case in shown])
+    panels = scaling.panels(shown[3], shown, knob)
+    told = growth.reading(panels[-1].curves[-1], panels[1].curves[0], panels[1].curves[0].xs[3])
+    assert panels[-1].law.endswith("∝ depth<sup><b>0.50</b></sup></span>")
+    assert "latency 0.50, here 0.50; of the MACs 0.9" in told
+    assert "more slowly" in told
 
 
 def test_a_cancelled_sweep_is_drawn_hollow_and_fitted_to_nothing() -> None:

@@ -327,3 +327,14 @@ def test_a_link_restores_the_axis_and_the_pinned_design(still: None) -> None:
 def test_a_bad_pin_is_one_sentence(still: None) -> None:
     app = opened({"family": "vit", "pin": "family=nosuch"})
     assert "there is no family 'nosuch'" in app.warning[0].value
+
+
+@pytest.mark.usefixtures("still")
+def test_a_browser_that_hears_late_of_another_family_does_not_bring_the_old_one_back() -> None:
+    app = opened({"family": "resnet"})
+    (gone,) = (w for w in app._tree.get_widget_states().widgets if w.id.endswith("resnet.preset"))
+    app.selectbox(key="family").set_value("diffusion").run()
+    late = app._tree.get_widget_states()
+    late.widgets.append(gone)
+    app._run(late)
+    assert app.session_state["state"].design.family.key == "diffusion"

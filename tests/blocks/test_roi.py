@@ -55,3 +55,11 @@ def test_gradients_reach_the_levels_that_are_read() -> None:
     RoIAlign(7)(levels, boxes).sum().backward()
     reached = [bool(p.grad is not None and p.grad.abs().sum() > 0) for p in levels]
     assert reached == [True, False, False, False]
+
+
+def test_a_pyramid_of_bfloat16_is_read_in_bfloat16() -> None:
+    boxes = torch.tensor([8.0, 8, 40, 40]).expand(2, 1, 4)
+    exact = RoIAlign(7)(ramps((0.01, 0.01)), boxes)
+    found = RoIAlign(7)([p.bfloat16() for p in ramps((0.01, 0.01))], boxes)
+    assert found.dtype == torch.bfloat16
+    assert torch.allclose(found.float(), exact, atol=0.01)
