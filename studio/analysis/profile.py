@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from threading import Lock
 from typing import Any, Literal, TypeVar
 
 from torch import Tensor
@@ -13,6 +12,7 @@ from torch import Tensor
 from studio.analysis.blueprint import blueprint, sample
 from studio.analysis.body import Body, Shape
 from studio.analysis.trace import trace
+from studio.analysis.turns import Turns
 from studio.family import BATCH, Design
 
 T = TypeVar("T")
@@ -20,7 +20,7 @@ Optimizer = Literal["sgd", "momentum", "adam"]
 
 # Building a blueprint takes longer than tracing it, and it is traced twice, in either mode: the
 # latest ones are kept, for one thread at a time.
-TRACING = Lock()
+TRACING = Turns()
 latest = lru_cache(maxsize=4)(blueprint)
 _forgetting: list[Callable[[], None]] = [latest.cache_clear]
 
@@ -122,7 +122,7 @@ def _once(trace: Callable[[Design, int], T]) -> Callable[[Design, int], T]:
 
     @lru_cache(maxsize=KEPT)
     def known(design: Design, batch: int) -> T:
-        with TRACING:
+        with TRACING.turn():
             return traced(design, batch)
 
     _forgetting.extend((traced.cache_clear, known.cache_clear))
