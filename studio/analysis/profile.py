@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from threading import Lock
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from torch import Tensor
 
 from studio.analysis.blueprint import blueprint, sample
 from studio.analysis.body import Body, Shape
 from studio.analysis.trace import trace
+from studio.analysis.turns import Turns
 from studio.family import BATCH, Design
 
+T = TypeVar("T")
 Optimizer = Literal["sgd", "momentum", "adam"]
 
 # Building a blueprint takes longer than tracing it, and it is traced twice, in either mode: the
 # latest ones are kept, for one thread at a time.
-TRACING = Lock()
+TRACING = Turns()
 latest = lru_cache(maxsize=4)(blueprint)
+_forgetting: list[Callable[[], None]] = [latest.cache_clear]
+
+KEPT = 1024
 
 STATES: dict[Optimizer, int] = {"sgd": 0, "momentum": 1, "adam": 2}  # values kept per parameter
 
@@ -100,13 +104,35 @@ class Profile:
         }
 
 
-@lru_cache(maxsize=1024)
 def profile(design: Design, batch: int = 1) -> Profile:
     """Build the design on meta, run it once, and say what it costs. Raises DesignError."""
-    batch = BATCH.read(batch)
-    with TRACING:
-        model, inputs = latest(design), sample(design, batch)
-        root = trace(model.eval(), inputs)
+    return _profile(design, BATCH.read(batch))
+
+
+def forget() -> None:
+    """So that all is traced anew."""
+    for clear in _forgetting:
+        clear()
+
+
+def _once(trace: Callable[[Design, int], T]) -> Callable[[Design, int], T]:
+    """Cached and one at a time. Who waited finds what another thread has traced meanwhile, so that
+    a class that asks for a design at once has it traced once."""
+    traced = lru_cache(maxsize=KEPT)(trace)
+
+    @lru_cache(maxsize=KEPT)
+    def known(design: Design, batch: int) -> T:
+        with TRACING.turn():
+            return traced(design, batch)
+
+    _forgetting.extend((traced.cache_clear, known.cache_clear))
+    return known
+
+
+@_once
+def _profile(design: Design, batch: int) -> Profile:
+    model, inputs = latest(design), sample(design, batch)
+    root = trace(model.eval(), inputs)
     parameters = list(model.parameters())
     return Profile(
         design=design,
@@ -120,11 +146,10 @@ def profile(design: Design, batch: int = 1) -> Profile:
     )
 
 
-@lru_cache(maxsize=1024)
+@_once
 def training_trace(design: Design, batch: int) -> Body:
     """The tree of layers in training mode: each body knows what it saves for backward."""
-    with TRACING:
-        return trace(latest(design).train(), sample(design, batch))
+    return trace(latest(design).train(), sample(design, batch))
 
 
 def _bytes(tensors: Iterable[Tensor]) -> int:

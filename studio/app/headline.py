@@ -11,6 +11,7 @@ import streamlit as st
 
 from studio.analysis import units
 from studio.analysis.profile import Profile
+from studio.analysis.turns import hurry
 from studio.app import figures
 from studio.app.state import State
 
@@ -93,7 +94,8 @@ def title(now: State) -> None:
 
 
 def headline(now: State) -> None:
-    cells = (card(figure.name, *told(figure, now)) for figure in FIGURES)
+    with hurry():
+        cells = [card(figure.name, *told(figure, now)) for figure in FIGURES]
     st.html(f'{STYLE}<div class="figures">{"".join(cells)}</div>')
 
 

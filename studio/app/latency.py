@@ -13,14 +13,14 @@ from studio.analysis import units
 from studio.app import figures, state
 from studio.app.expected import begin_calibration
 from studio.app.headline import card, change, note
-from studio.app.ledger import LEDGER, Watch, between_runs, is_quick, obstacle
+from studio.app.ledger import LEDGER, Watch, between_runs, is_quick, look_s, obstacle
 from studio.app.state import Case, State
 from studio.measure.request import Measurement
 
 REST_S = 0.5  # after the last change, before measuring
 TITLES = {"inference": "Measured latency", "training": "Measured training step"}
 ASKED = "large: measured when asked"
-LOOK_S = 0.4  # between two looks at a measurement under way
+LOOK_S = 0.4  # between two looks at a measurement under way, at the least
 
 
 @dataclass
@@ -52,7 +52,7 @@ def latency(now: State) -> None:
     patience = _patience(now.case)
     waits = LEDGER[now.case] is None and _ready(patience)
     looks = waits or st.session_state.get("sweep") is not None
-    st.fragment(run_every=LOOK_S if looks else None)(_card)(now, patience, waits)
+    st.fragment(run_every=look_s(LOOK_S) if looks else None)(_card)(now, patience, waits)
 
 
 def _patience(case: Case) -> Patience:

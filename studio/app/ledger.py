@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import count
 from threading import Lock
+from time import monotonic
 from typing import NamedTuple
 
 from streamlit import runtime
@@ -23,12 +24,13 @@ from studio.app.state import Case
 from studio.measure.memory import admit
 from studio.measure.request import MeasureError, Measurement, Subject
 from studio.measure.share import Jobs
-from studio.measure.store import store
+from studio.measure.store import Store, store
 from studio.measure.sweep import Point
 
 QUICK_MACS = 60e9  # a second or two a call on one thread; the default U-Net has 48
 QUICK_PARAMS = 200e6  # about a second to fill with random weights
 PATIENT = 4  # times as much is measured in a sweep, which is asked for and shows how far it is
+QUEUED_S = 0.25  # half a round, for each who waits
 LONGEST_MACS = 2e12  # a minute a call: no room of people waits for it
 
 
@@ -130,6 +132,12 @@ class Watch:
         return working
 
 
+def look_s(shortest: float) -> float:
+    """Seconds between two looks at a measurement: the longer the queue, the rarer is news in it,
+    and the looks of a class must leave the server time for its sliders."""
+    return max(shortest, QUEUED_S * len(JOBS))
+
+
 def is_open(session: str) -> bool:
     """Whether the session's browser is connected; a name that is no session's always counts."""
     return not (session and runtime.exists()) or runtime.get_instance().is_active_session(session)
@@ -165,7 +173,13 @@ def _cost(profile: Profile) -> float:
 def between_runs(point: Measurement) -> float | None:
     """How far two runs on this machine usually lie apart (relative standard deviation), by what the
     anchor took in the sweeps so far; None where there were too few."""
-    return store().between_runs("cpu", point.device)
+    return _between_runs(store(), point.device, int(monotonic()))
+
+
+@lru_cache(maxsize=16)
+def _between_runs(known: Store, machine: str, second: int) -> float | None:
+    """At most once a second from the disk: every bar of every look asks."""
+    return known.between_runs("cpu", machine)
 
 
 def forget_all() -> None:

@@ -15,13 +15,13 @@ from studio.app import figures, growth, state
 from studio.app.charts import MEASURED, PALE, Curve, Panel, figure
 from studio.app.expected import expected
 from studio.app.latency import TITLES, short
-from studio.app.ledger import LEDGER, Watch, between_runs, forget_all, is_timely, obstacle
+from studio.app.ledger import LEDGER, Watch, between_runs, forget_all, is_timely, look_s, obstacle
 from studio.app.state import Case, State
 from studio.app.timing import TIMINGS
 from studio.knobs import Axis, DesignError, Knob
 from studio.measure.request import Measurement
 
-LOOK_S = 0.7  # between two looks at a sweep
+LOOK_S = 0.7  # between two looks at a sweep, at the least
 SWEEP_S = 6.0  # spent timing, beside building
 HEIGHT = 490
 DEVICE = [f"{figure.name}, {figure.unit}" for figure in (COMPUTE, BANDWIDTH, OVERHEAD)]
@@ -33,7 +33,7 @@ def scaling(now: State) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         chooser(now)
         other = other_device()
-    st.fragment(run_every=LOOK_S if watch else None)(_panels)(now, watch, other)
+    st.fragment(run_every=look_s(LOOK_S) if watch else None)(_panels)(now, watch, other)
 
 
 def other_device() -> Device | None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
+from time import monotonic
 
 from studio.measure.request import MeasureError
 
@@ -42,7 +44,15 @@ def admit(needed_bytes: int, what: str, nearest: Callable[[float], str] = lambda
 
 
 def available_bytes() -> int:
-    """Memory that a new process may use without swapping, within the limits of its container."""
+    """Memory that a new process may use without swapping, within the limits of its container.
+
+    Looked up at most once a second, since every design of every chart of a class asks for it.
+    """
+    return _available_bytes(int(monotonic()))
+
+
+@lru_cache(maxsize=1)
+def _available_bytes(second: int) -> int:
     meminfo = Path("/proc/meminfo")
     if meminfo.exists():
         return max(0, min(_of_machine(meminfo.read_text()), *_of_groups()))

@@ -28,8 +28,8 @@ class Owners:
         self._present: dict[int, Present] = {}
         self._seen: dict[int, float] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self._present)
+    def __len__(self) -> int:
+        return len(self._present)
 
     def join(self, number: int, present: Present) -> None:
         self._seen[number], self._present[number] = monotonic(), present
@@ -112,6 +112,10 @@ class Jobs:
         self._lock = Lock()
         self._numbers = count()
         self._running: dict[Wish, Shared] = {}
+
+    def __len__(self) -> int:
+        """How many parts in jobs under way are held."""
+        return sum(len(s.owners) for s in tuple(self._running.values()) if not s.job.done)
 
     def ask(
         self,

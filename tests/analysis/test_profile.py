@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from time import sleep
 
 import pytest
+from torch.nn import Module
 
+import studio
 from studio import zoo
+from studio.analysis.blueprint import blueprint
 from studio.analysis.profile import profile
-from studio.family import DesignError
+from studio.family import Design, DesignError
 
 VIT = zoo.family("vit").design("ViT-B/16")
 
@@ -54,3 +59,26 @@ def test_the_json_form_is_plain() -> None:
 def test_a_batch_out_of_range_is_refused(batch: int) -> None:
     with pytest.raises(DesignError, match=f"batch={batch}.*nearest"):
         profile(VIT, batch)
+
+
+def test_a_class_that_asks_at_once_has_a_design_traced_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    traced = []
+
+    def slow(design: Design) -> Module:
+        traced.append(design)
+        sleep(0.05)
+        return blueprint(design)
+
+    monkeypatch.setattr("studio.analysis.profile.latest", slow)
+    design = studio.design("vit", "ViT-Ti/16", num_classes=7)
+    with ThreadPoolExecutor(8) as readers:
+        found = list(readers.map(lambda _: profile(design), range(8)))
+    assert traced == [design]
+    assert len(set(map(id, found))) == 1
+
+
+def test_a_batch_that_is_not_given_is_the_batch_of_one() -> None:
+    design = studio.design("vit")
+    assert profile(design) is profile(design, 1)

@@ -210,3 +210,11 @@ def test_every_axis_of_a_large_family_is_drawn_without_a_pause(family: str) -> N
         app.run()
         assert not app.exception
         assert not app.button(key="sweep-start").disabled
+
+
+@pytest.mark.parametrize(("waiting", "seconds"), [(0, 0.7), (1, 0.7), (40, 10.0)])
+def test_looks_are_rarer_where_many_wait(
+    monkeypatch: pytest.MonkeyPatch, waiting: int, seconds: float
+) -> None:
+    monkeypatch.setattr(ledger, "JOBS", range(waiting))
+    assert ledger.look_s(0.7) == seconds

@@ -21,7 +21,7 @@ import torchinfo
 
 import studio
 from studio.analysis.blueprint import blueprint, sample
-from studio.analysis.profile import latest, profile
+from studio.analysis.profile import forget, profile
 from studio.analysis.trace import MEMO, Memo, trace
 from studio.family import Design
 
@@ -43,16 +43,14 @@ def ratio(ours: Callable[[], Any], theirs: Callable[[], Any], pairs: int) -> flo
 
 def cold(design: Design) -> None:
     """A profile with nothing remembered."""
-    profile.cache_clear()
-    latest.cache_clear()
+    forget()
     MEMO.clear()
     profile(design)
 
 
 def warm(design: Design) -> None:
     """A profile of a design never seen, with equal blocks remembered."""
-    profile.cache_clear()
-    latest.cache_clear()
+    forget()
     profile(design)
 
 

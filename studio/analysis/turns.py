@@ -1,0 +1,46 @@
+"""A lock for work of two kinds: what a hand on a slider waits for goes before all else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from threading import Condition
+
+_hurried = ContextVar("hurried", default=False)
+
+
+@contextmanager
+def hurry() -> Iterator[None]:
+    """What this thread asks for within goes before what others ask for without."""
+    token = _hurried.set(True)
+    try:
+        yield
+    finally:
+        _hurried.reset(token)
+
+
+class Turns:
+    """One at a time; of those who wait, the hurried first."""
+
+    def __init__(self) -> None:
+        self._free = Condition()  # guards those below
+        self._taken = False
+        self._hurried = 0  # who wait
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        hurried = _hurried.get()
+        with self._free:
+            self._hurried += hurried
+            try:
+                self._free.wait_for(lambda: not self._taken and (hurried or not self._hurried))
+            finally:
+                self._hurried -= hurried
+            self._taken = True
+        try:
+            yield
+        finally:
+            with self._free:
+                self._taken = False
+                self._free.notify_all()
