@@ -36,7 +36,9 @@ def reading(latency: Curve, macs: Curve, here: float) -> str:
     average, local, of_macs = found
     beside = f", here {local:.2f}" if local is not None else ""
     figures = f"Exponent of latency {average:.2f}{beside}; of the MACs {of_macs:.2f}."
-    return f"{figures.replace('-', '−')} {_meaning(average, of_macs)}"
+    busy = 2 * len(latency.loaded) > len(latency.together)
+    meaning = "Most of it was measured under load." if busy else _meaning(average, of_macs)
+    return f"{figures.replace('-', '−')} {meaning}"
 
 
 def _meaning(average: float, of_macs: float) -> str:

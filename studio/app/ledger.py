@@ -72,15 +72,15 @@ class Ledger:
                 self._points.popitem(last=False)
 
     def alike(self, case: Case) -> dict[Case, Measurement]:
-        """What was measured of the case's family under its conditions, at any batch, on a machine
-        that was not too busy; the latest last."""
+        """What was measured of the case's family under its conditions, at any batch, and in a way
+        that a busy machine hardly moves (a quiet run, or its CPU time); the latest last."""
         with self._lock:
             known = list(self._points.items())
         return {
             other: entry.point
             for other, entry in known
             if isinstance(entry.point, Measurement)
-            and entry.point.clean is not False
+            and (entry.point.clean is not False or entry.point.cpu_s is not None)
             and other.design.family is case.design.family
             and replace(other, design=case.design, batch=case.batch) == case
         }

@@ -159,7 +159,7 @@ def _turns(name: str, key: str) -> dict[str, Any]:
 
 
 def _turn(name: str, key: str) -> None:
-    if not state.is_drawn(key):
+    if not state.is_meant(key):
         return
     now = state.current()
     state.put(replace(now, question=replace(now.question, **{name: st.session_state[key]})))

@@ -80,7 +80,7 @@ def chooser(now: State) -> None:
 
 
 def _choose(key: str) -> None:
-    if state.is_drawn(key):
+    if state.is_meant(key):
         state.put(replace(state.current(), axis=st.session_state[key]))
 
 

@@ -43,7 +43,7 @@ def pickers(now: State) -> None:
         list(families),
         format_func=lambda key: families[key].title,
         **state.view("family", family.key, index=list(families).index(family.key)),
-        on_change=lambda: state.put(state.current().chosen(st.session_state.family)),
+        on_change=_choose_family,
     )
     key = f"{family.key}.preset"
     presets = [preset.name for preset in family.presets]
@@ -59,8 +59,13 @@ def pickers(now: State) -> None:
         buttons(now)
 
 
+def _choose_family() -> None:
+    if state.is_meant("family"):
+        state.put(state.current().chosen(st.session_state.family))
+
+
 def _choose(family: str, key: str) -> None:
-    if state.is_drawn(key):
+    if state.is_meant(key):
         state.put(state.current().chosen(family, st.session_state[key]))
 
 

@@ -216,7 +216,7 @@ def arrived() -> State:
     """
     link = st.query_params.to_dict()
     ours = st.session_state.pop("ours", False)
-    st.session_state.drawing = set()
+    st.session_state.drawing = {}
     state: State | None = st.session_state.get("state")
     if state is None:
         state = replace(FIRST.followed(link), previous=None)
@@ -268,9 +268,12 @@ def view(key: str, shown: object, /, **default: object) -> dict[str, Any]:
     value is set, in every run until one has come to its end; and else not, so that a run that comes
     late does not pull a slider back from under the hand.
     """
-    st.session_state.setdefault("drawing", set()).add(key)
+    st.session_state.setdefault("drawing", {})[key] = shown
     unsent: set[str] = st.session_state.setdefault("unsent", set())
-    if key in unsent or st.session_state.get(key, shown) != shown:
+    before = st.session_state.get(key, shown)
+    if before != shown:
+        st.session_state.setdefault("left", {})[key] = before
+    if key in unsent or before != shown:
         unsent.add(key)
         st.session_state[key] = shown
         return {"key": key}
@@ -283,8 +286,17 @@ def sent() -> None:
     st.session_state.drawn = st.session_state.drawing
 
 
-def is_drawn(key: str) -> bool:
-    """Whether a widget is on the page. For callbacks: a browser that hears late of a page without
-    it tells its value once more, as if somebody had moved it there."""
-    drawn: set[str] = st.session_state.get("drawn", set())
-    return key in drawn | st.session_state.drawing
+def is_meant(key: str) -> bool:
+    """Whether somebody has moved this widget. For callbacks.
+
+    A browser that is late tells, along with what was moved, the values of widgets that are on the
+    page no more, and old values of those that it has not yet heard were set to others.
+    """
+    drawn: dict[str, object] = st.session_state.get("drawn", {}) | st.session_state.drawing
+    left: dict[str, object] = st.session_state.setdefault("left", {})
+    told = st.session_state[key]
+    moved = [other for other, shown in drawn.items() if st.session_state.get(other, shown) != shown]
+    if key not in drawn or (len(moved) > 1 and key in left and told == left[key]):
+        return False
+    left.pop(key, None)
+    return True

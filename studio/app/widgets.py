@@ -46,7 +46,7 @@ def turns(knob: str, key: str) -> dict[str, Any]:
 
 
 def _turn(knob: str, key: str) -> None:
-    if state.is_drawn(key):
+    if state.is_meant(key):
         state.put(state.current().turned(knob, st.session_state[key]))
 
 
@@ -95,7 +95,7 @@ def entries(now: State, knob: Knob, value: tuple[int, ...], key: str) -> None:
 
 
 def _turn_entry(knob: str, i: int, key: str) -> None:
-    if not state.is_drawn(key):
+    if not state.is_meant(key):
         return
     now = state.current()
     value = now.design.settings[knob]
@@ -115,7 +115,7 @@ def lengths(knob: Knob, value: tuple[int, ...], key: str) -> None:
 
 
 def _turn_length(knob: str, key: str) -> None:
-    if not state.is_drawn(key):
+    if not state.is_meant(key):
         return
     now = state.current()
     value, length = now.design.settings[knob], st.session_state[key]

@@ -23,9 +23,10 @@ from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile
 
 from studio.measure.clock import give_back, set_up
+from studio.measure.engine import Caller
+from studio.measure.front import desk
 from studio.measure.request import Conditions, LayerTime, MeasureError, Subject
 from studio.measure.specimen import Call, build, grad_mode, synchronizer
-from studio.measure.worker import Worker, worker
 
 # torch.profiler.record_function costs 20 µs a range under the profiler, this one 7.
 record_range = torch._C._profiler._RecordFunctionFast
@@ -39,14 +40,14 @@ Times = Mapping[Chain, float]
 
 
 def layer_times(
-    subject: Subject, conditions: Conditions, *, budget_s: float = 1.0, on: Worker | None = None
+    subject: Subject, conditions: Conditions, *, budget_s: float = 1.0, on: Caller | None = None
 ) -> Mapping[str, LayerTime]:
     """The time of each module that is called, by its path as in `named_modules()`; "" is the model.
 
     Own times add up to the total of the model. They are of a forward pass, as `mode=inference`
     times it. Raises MeasureError.
     """
-    submit = (on or worker(conditions.device)).submit
+    submit = (on or desk(conditions.device)).submit
     task = submit(measure_layers, subject, conditions, budget_s, limit_s=conditions.limit_s)
     try:
         return MappingProxyType(task.result())

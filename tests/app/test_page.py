@@ -277,6 +277,22 @@ def test_a_slow_browser_that_has_not_heard_of_the_new_link_is_not_followed(app: 
     assert app.session_state.state.design.settings["depth"] == 5
 
 
+def test_a_slow_browser_that_has_not_heard_of_a_preset_does_not_turn_it_back(app: AppTest) -> None:
+    app.selectbox(key="vit.preset").set_value("ViT-Ti/16").run()
+    app.slider(key="vit.embed_dim").set_value(384)  # as before the preset, beside what is moved
+    app.slider(key="vit.num_heads").set_value(6)
+    app.slider(key="vit.depth").set_value(11).run()
+    settings = app.session_state.state.design.settings
+    assert [settings[name] for name in ("depth", "embed_dim", "num_heads")] == [11, 192, 3]
+    assert app.slider(key="vit.embed_dim").value == 192
+
+
+def test_a_control_that_was_set_can_be_moved_back(app: AppTest) -> None:
+    app.selectbox(key="vit.preset").set_value("ViT-Ti/16").run()
+    app.slider(key="vit.embed_dim").set_value(384).run()
+    assert app.session_state.state.design.settings["embed_dim"] == 384
+
+
 def test_a_link_without_a_control_moved_is_the_back_button(app: AppTest) -> None:
     old = dict(app.query_params)
     app.slider(key="vit.depth").set_value(6).run()

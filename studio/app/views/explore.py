@@ -92,4 +92,5 @@ def tabs(now: State) -> None:
 
 
 def _turn() -> None:
-    state.put(replace(state.current(), tab=st.session_state.tab))
+    if state.is_meant("tab"):
+        state.put(replace(state.current(), tab=st.session_state.tab))
