@@ -65,7 +65,8 @@ class Predictor:
 
     def __call__(self, work: Work) -> Expected:
         seconds = sum(cost * part for cost, part in zip(self.costs, work, strict=True))
-        return Expected(seconds, seconds / self.factor, seconds * self.factor)
+        high = seconds * self.factor if self.factor < math.inf else math.inf
+        return Expected(seconds, seconds / self.factor, high)
 
 
 def fit(works: Sequence[Work], seconds: Sequence[float]) -> Predictor | None:

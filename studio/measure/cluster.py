@@ -62,8 +62,10 @@ class Call(Future[T]):
     def _run(self) -> None:
         try:
             self.set_result(self._outcome())
-        except (MeasureError, CancelledError) as error:
+        except MeasureError as error:
             self.set_exception(error)
+        except CancelledError as error:  # by us, or by a client whose scheduler has gone
+            self.set_exception(error if self._cancelled.is_set() else self._remote.lost())
         except Exception as error:  # of Dask, which has many
             text = f"the cluster could not make the call: {type(error).__name__}: {error}"
             self.set_exception(MeasureError(text[:300]))
