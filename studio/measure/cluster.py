@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future, wait
 from dataclasses import replace
 from functools import cache
-from socket import gethostname
+from socket import create_connection, gethostname
 from threading import Event, Lock, Thread
 from typing import Any, TypeVar
 
@@ -62,13 +62,13 @@ class Call(Future[T]):
     def _run(self) -> None:
         try:
             self.set_result(self._outcome())
-        except MeasureError as error:
-            self.set_exception(error)
         except CancelledError as error:  # by us, or by a client whose scheduler has gone
             self.set_exception(error if self._cancelled.is_set() else self._remote.lost())
+        except MeasureError as error:
+            self.set_exception(self._remote.reason(error))
         except Exception as error:  # of Dask, which has many
             text = f"the cluster could not make the call: {type(error).__name__}: {error}"
-            self.set_exception(MeasureError(text[:300]))
+            self.set_exception(self._remote.reason(MeasureError(text[:300])))
 
     def _outcome(self) -> T:
         for _ in range(ATTEMPTS):
@@ -159,6 +159,10 @@ class Remote:
         offers = self._offers().items()
         return tuple(home for home, names in offers if self._resource in names)
 
+    def reason(self, error: MeasureError) -> MeasureError:
+        """Why a call failed: whatever came of it, a scheduler that answers no more is the cause."""
+        return error if answers(self._scheduler) else self.lost()
+
     def lost(self) -> NoWorkerError:
         return NoWorkerError(f"the scheduler at {self._scheduler} has gone away")
 
@@ -180,6 +184,16 @@ def engines(address: str, device: str) -> tuple[Remote, ...]:
     known = ", ".join(sorted({name for names in found.values() for name in names}))
     offered = f"it has {known}" if known else "no worker there names a device as its resource"
     raise MeasureError(f"the cluster at {address} has no device {device}; {offered}")
+
+
+def answers(address: str) -> bool:
+    """Whether anybody listens at `tcp://host:port`."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    try:
+        create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def offers(client: distributed.Client) -> Offers:
