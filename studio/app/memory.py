@@ -182,11 +182,12 @@ def _title(now: State) -> str:
 def shown(now: State) -> tuple[Case, ...]:
     """The cases on the chart, in rising order, the one on the page among them."""
     if _over(now) == "resolution":
-        return tuple(Case(d, now.case.batch) for d in axis_points(now.design, "resolution"))
+        neighbours = axis_points(now.design, "resolution")
+        return tuple(replace(now.case, design=design) for design in neighbours)
     here, last = now.case.batch, round(math.log2(BATCH.le or 1))
     first = min(max(0, round(math.log2(here)) - BARS // 2), last - BARS + 1)
     batches = {here} | {2**k for k in range(first, first + BARS)}
-    return tuple(Case(now.design, batch) for batch in sorted(batches))
+    return tuple(replace(now.case, batch=batch) for batch in sorted(batches))
 
 
 def simulation(request: Request) -> Future[Answer]:

@@ -125,3 +125,11 @@ def test_where_nothing_fits_it_says_what_one_example_needs() -> None:
     assert fitting(request, answer) == (
         f"**Nothing fits in 1.00 MB**: training by Adam at batch 1 needs {need} already."
     )
+
+
+@pytest.mark.usefixtures("still")
+@pytest.mark.parametrize("over", ["batch", "resolution"])
+def test_the_case_on_the_page_is_on_the_chart_however_it_is_timed(over: str) -> None:
+    app = opened(CNN | {"dtype": "bfloat16", "mode": "training", "memory.over": over})
+    now = app.session_state.state
+    assert now.case in memory.shown(now)
