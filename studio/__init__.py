@@ -157,7 +157,7 @@ def measure(
     )
     subject = forms.subject(design, conditions.batch, conditions.mode)
     try:
-        return measure(subject, conditions, limit_s=conditions.limit_s)
+        return measure(subject, conditions)
     except NoMemoryError as ran_out:
         raise forms.exhausted(design, conditions.batch, ran_out, conditions.mode) from None
 

@@ -66,14 +66,19 @@ def obstacle(design: Design, batch: int = 1, mode: Mode = "inference") -> str:
     sentence; empty where it fits. Takes milliseconds, of a giant up to a second; a training step
     (by Adam, which needs most) is simulated first, which takes 0.1 to 6 s, once."""
     step = "a training step of " if mode == "training" else ""
+    return refusal(
+        _needed(design, batch, mode),
+        f"{step}{design.title} at batch={batch}",
+        lambda room: _nearest(design, batch, room, mode),
+    )
+
+
+def refusal(needed_bytes: int, what: str, nearest: Callable[[float], str] = lambda room: "") -> str:
+    """What `admit` says of that which does not fit; empty where it fits."""
     try:
-        admit(
-            _needed(design, batch, mode),
-            f"{step}{design.title} at batch={batch}",
-            lambda room: _nearest(design, batch, room, mode),
-        )
-    except MeasureError as refusal:
-        return str(refusal)
+        admit(needed_bytes, what, nearest)
+    except MeasureError as refused:
+        return str(refused)
     return ""
 
 

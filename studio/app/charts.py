@@ -162,7 +162,7 @@ def _words(
 ) -> Iterator[dict[str, Any]]:
     """The title with the laws; amid an empty panel, what would fill it."""
     place = {"xref": "paper", "yref": "paper", "showarrow": False}
-    laws = panel.law or " · ".join(filter(None, (law(c, panel, axis) for c in panel.curves)))
+    laws = panel.law or " · ".join(filter(None, (_law(c, panel, axis) for c in panel.curves)))
     lawless = "no power law" if any(curve.together for curve in panel.curves) else panel.few
     if not panel.figures:
         middle = {"x": statistics.fmean(across), "y": statistics.fmean(down)}
@@ -189,7 +189,7 @@ def _words(
     }
 
 
-def law(curve: Curve, panel: Panel, axis: str) -> str:
+def _law(curve: Curve, panel: Panel, axis: str) -> str:
     """`∝ depth^0.98`, or beside another curve `training^0.98`; empty without a law."""
     power, alone = curve.power, len(panel.curves) == 1
     if power is None:

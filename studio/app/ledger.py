@@ -21,7 +21,6 @@ from studio.analysis.memory import quick
 from studio.analysis.profile import Profile
 from studio.app import figures
 from studio.app.state import Case
-from studio.measure.memory import admit
 from studio.measure.request import MeasureError, Measurement, Subject
 from studio.measure.share import Jobs
 from studio.measure.store import Store, store
@@ -199,13 +198,7 @@ def obstacle(case: Case) -> str:
         return "one forward pass would take minutes on one thread; it is not measured"
     if case.mode == "training":
         needed = quick(case.design, case.batch, "training").total
-        return admission(needed, f"a training step of {case.design.title} at batch={case.batch}")
+        return forms.refusal(
+            needed, f"a training step of {case.design.title} at batch={case.batch}"
+        )
     return forms.obstacle(case.design, case.batch)
-
-
-def admission(needed_bytes: int, what: str) -> str:
-    try:
-        admit(needed_bytes, what)
-    except MeasureError as refusal:
-        return str(refusal)
-    return ""
