@@ -1,17 +1,19 @@
 """The queue before an engine: sessions are served in turn, however much one of them asks for.
 
-With 40 sessions that ask for eight points each behind one that asked for 120, the median session
-waits half a second for its first point, where first come, first served makes it 5.6 s. The price is
-that a unit of work must be short: a round of a sweep, three seconds at most.
+Among calls that are due alike, the one that most sessions wait for comes first: in a class half of
+the pages are the same, and one call serves them all. With 40 sessions that ask for eight points
+each behind one that asked for 120, the median session waits half a second for its first point,
+where first come, first served makes it 5.6 s. The price is that a unit of work must be short: a
+round of a sweep, three seconds at most.
 """
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import count
+from operator import attrgetter
 from threading import Condition, Lock, Thread
 from typing import Any, TypeVar
 
@@ -20,16 +22,25 @@ from studio.measure.worker import LIMIT_S
 
 T = TypeVar("T")
 Send = Callable[[Engine], Future[T]]
+Wanted = Callable[[], int]  # by how many
 
 
 class Ticket(Future[T]):
     """A call that waits for its turn, or has it. `cancel` stops it even when it has begun."""
 
-    def __init__(self, front: Front, session: str, send: Send[T]) -> None:
+    def __init__(
+        self, front: Front, session: str, rank: int, number: int, wanted: Wanted, send: Send[T]
+    ) -> None:
         super().__init__()
-        self.session, self._front, self._send = session, front, send
+        self.session, self.rank = session, rank
+        self._front, self._number, self._wanted, self._send = front, number, wanted, send
         self._sent: Future[T] | None = None
         self._interrupted = False
+
+    @property
+    def due(self) -> tuple[int, int, int]:
+        """The least is served first. It changes as more sessions want the same."""
+        return self.rank, -self._wanted(), self._number
 
     @property
     def position(self) -> int:
@@ -68,7 +79,7 @@ class Front:
         self._engine = engine
         self._numbers = count()
         self._changed = Condition()  # guards those below
-        self._waiting: list[tuple[int, int, Ticket[Any]]] = []
+        self._waiting: list[Ticket[Any]] = []
         self._ranks: dict[str, int] = {}  # of each session's last call, if it may still matter
         self._rank = 0  # that is being served
         self._served: Ticket[Any] | None = None
@@ -77,7 +88,7 @@ class Front:
     def __len__(self) -> int:
         """Calls that wait or are served."""
         with self._changed:
-            waiting = sum(not ticket.done() for _, _, ticket in self._waiting)
+            waiting = sum(not ticket.done() for ticket in self._waiting)
             return waiting + bool(self._served)
 
     def submit(
@@ -87,24 +98,25 @@ class Front:
         /,
         *arguments: Any,
         limit_s: float = LIMIT_S,
+        wanted: Wanted = lambda: 1,
     ) -> Ticket[T]:
         def send(engine: Engine) -> Future[T]:
             return engine.submit(function, *arguments, limit_s=limit_s)
 
-        ticket = Ticket(self, session, send)
         with self._changed:
             rank = self._ranks[session] = max(self._rank, 1 + self._ranks.get(session, -1))
-            heapq.heappush(self._waiting, (rank, next(self._numbers), ticket))
+            ticket = Ticket(self, session, rank, next(self._numbers), wanted, send)
+            self._waiting.append(ticket)
             self._changed.notify()
         return ticket
 
     def ahead(self, ticket: Ticket[Any]) -> int:
         with self._changed:
-            line = sorted(self._waiting)
-            places = [i for i, (_, _, waiting) in enumerate(line) if waiting is ticket]
-            if not places:
+            if ticket not in self._waiting:
                 return 0
-            before = [waiting for _, _, waiting in line[: places[0]] if not waiting.done()]
+            due = ticket.due
+            waiting = [other for other in self._waiting if not other.done()]
+            before = [other for other in waiting if other.due < due]
             before += [self._served] if self._served else []
             return sum(other.session != ticket.session for other in before)
 
@@ -116,9 +128,10 @@ class Front:
         with self._changed:
             self._served = None
             self._changed.wait_for(lambda: self._waiting)
-            self._rank, _, ticket = heapq.heappop(self._waiting)
+            ticket = self._served = min(self._waiting, key=attrgetter("due"))
+            self._waiting.remove(ticket)
+            self._rank = ticket.rank
             self._ranks = {s: rank for s, rank in self._ranks.items() if rank >= self._rank}
-            self._served = ticket
             return ticket
 
 
@@ -128,11 +141,14 @@ class Desk:
 
     front: Front
     session: str = ""
+    wanted: Wanted = lambda: 1
 
     def submit(
         self, function: Callable[..., T], /, *arguments: Any, limit_s: float = LIMIT_S
     ) -> Ticket[T]:
-        return self.front.submit(self.session, function, *arguments, limit_s=limit_s)
+        return self.front.submit(
+            self.session, function, *arguments, limit_s=limit_s, wanted=self.wanted
+        )
 
 
 _FIRST = Lock()
@@ -147,6 +163,6 @@ def front(engine: Engine) -> Front:
         return _fronts[engine]
 
 
-def desk(device: str = "cpu", session: str = "") -> Desk:
+def desk(device: str = "cpu", session: str = "", wanted: Wanted = lambda: 1) -> Desk:
     """Where a session asks for the device: the shortest queue of those for such a device."""
-    return Desk(min((front(engine) for engine in engines(device)), key=len), session)
+    return Desk(min((front(engine) for engine in engines(device)), key=len), session, wanted)

@@ -38,14 +38,14 @@ class Owners:
         """Nothing but this: it may run in the middle of anything, whatever locks are held there."""
         self._present.pop(number, None)
 
-    def remain(self) -> bool:
-        """Whether there are any, after a look at who is still present."""
+    def remain(self) -> int:
+        """How many there are, after a look at who is still present."""
         for number, present in tuple(self._present.items()):
             if present():
                 self._seen[number] = monotonic()
             elif monotonic() - self._seen[number] > AWAY_S:
                 self.leave(number)
-        return bool(self)
+        return len(self)
 
 
 @dataclass(frozen=True, eq=False)

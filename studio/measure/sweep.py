@@ -19,7 +19,7 @@ from typing import Any
 
 from studio.measure.clock import HELD_BYTES, HELD_MODELS, MIN_CYCLES, measure_round
 from studio.measure.engine import Caller, places
-from studio.measure.front import Ticket, desk
+from studio.measure.front import Ticket, Wanted, desk
 from studio.measure.request import Conditions, MeasureError, Measurement, Samples, Subject
 from studio.measure.store import Store
 from studio.measure.worker import NoWorkerError
@@ -28,7 +28,6 @@ Point = Measurement | MeasureError | None  # None until it has a figure
 Points = tuple[Point, ...]
 Submit = Callable[..., Future[tuple[Samples, ...]]]
 Ask = Callable[[Sequence[int], float], tuple[Samples, ...]]  # points, seconds -> their samples
-Wanted = Callable[[], bool]
 
 FIRST_LOOK_S = 0.1
 LONGEST_ROUND_S = 3.0  # a round of slow models; others wait for it
@@ -86,8 +85,8 @@ class Job:
 
     A sweep of several designs times the anchor among them. With a `store`, figures of an earlier
     sweep of the same designs are taken from there, unless they are to be `fresh` or the machine was
-    busy then, and those of a sweep that ends are filed there. It stops by itself when `wanted` says
-    no.
+    busy then, and those of a sweep that ends are filed there. `wanted` says by how many: who is
+    wanted by more is served before others, and stops by itself when nobody is left.
     """
 
     def __init__(
@@ -102,12 +101,12 @@ class Job:
         session: str = "",
         store: Store | None = None,
         fresh: bool = False,
-        wanted: Wanted = lambda: True,
+        wanted: Wanted = lambda: 1,
     ) -> None:
         self._subjects, self._conditions = tuple(subjects), conditions
         self._stage = Stage(0.0, (None,) * len(subjects))
         self._began = monotonic()
-        self._on, self._session = on, session
+        self._on, self._session, self._wanted = on, session, wanted
         self._store, self._fresh = store, fresh
         self._task: Future[Any] | None = None
         self._cancelled = False
@@ -159,8 +158,9 @@ class Job:
             self._task.cancel()
 
     def _submit(self, *call: Any, **rules: Any) -> Future[Any]:
-        on = self._on = self._on or desk(self._conditions.device, self._session)
-        self._task = on.submit(*call, **rules)
+        if self._on is None:
+            self._on = desk(self._conditions.device, self._session, self._wanted)
+        self._task = self._on.submit(*call, **rules)
         if self._cancelled:  # between two rounds, when there was no task to cancel
             self._task.cancel()
         return self._task
@@ -202,7 +202,7 @@ def _asking(
     subjects: Sequence[Subject],
     conditions: Conditions,
     limit_s: float | None,
-    wanted: Wanted = lambda: True,
+    wanted: Wanted = lambda: 1,
 ) -> Ask:
     seeds = iter(range(2**31))
 

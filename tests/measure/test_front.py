@@ -74,6 +74,25 @@ def test_a_session_that_asks_again_and_again_starves_nobody(engine: Simulated):
     wait_until(lambda: len(order) == 3 * 41)
 
 
+def test_what_most_sessions_wait_for_is_served_first_among_those_that_are_due(engine: Simulated):
+    front = Front(engine)
+    order: list[str] = []
+    served = front.submit("a", abs, ())
+    wait_until(served.running)
+    company = {"b": 1, "c": 1, "d": 3}
+    tickets: dict[str, list[Any]] = {}
+    for session in "bcdbcd":
+        ticket = front.submit(session, abs, (), wanted=lambda s=session: company[s])
+        ticket.add_done_callback(lambda _, s=session: order.append(s))
+        tickets.setdefault(session, []).append(ticket)
+    assert [tickets[session][0].position for session in company] == [2, 3, 1]
+    company["c"] = 2  # somebody joins while it waits
+    assert [tickets[session][0].position for session in company] == [3, 2, 1]
+    engine.open.set()
+    wait_until(lambda: len(order) == 6)
+    assert "".join(order) == "dcbdcb"
+
+
 def test_the_position_counts_the_calls_of_others_alone(engine: Simulated):
     front = Front(engine)
     served = front.submit("a", abs, ())
