@@ -73,7 +73,13 @@ def expected(
 def learned(here: Case) -> Predictor | None:
     """What measured designs of the family, under the same conditions, say of the others."""
     anchors = list(LEDGER.alike(here).items())[-ANCHORS:]
-    return fit([of(case) for case, _ in anchors], [undisturbed_s(p) for _, p in anchors])
+    return _fit(tuple(of(case) for case, _ in anchors), tuple(undisturbed_s(p) for _, p in anchors))
+
+
+@lru_cache(maxsize=256)
+def _fit(works: tuple[Work, ...], seconds: tuple[float, ...]) -> Predictor | None:
+    """Of several looks at the same figures, the first pays."""
+    return fit(works, seconds)
 
 
 def undisturbed_s(point: Measurement) -> float:

@@ -12,7 +12,7 @@ from studio.analysis import units
 from studio.analysis.roofline import BANDWIDTH, COMPUTE, OVERHEAD, Device
 from studio.analysis.scaling import axes, axis_points, points_afforded, position
 from studio.app import figures, growth, state
-from studio.app.charts import MEASURED, PALE, Curve, Panel, figure
+from studio.app.charts import MEASURED, PALE, Curve, Panel, chart
 from studio.app.expected import expected
 from studio.app.latency import TITLES, short
 from studio.app.ledger import LEDGER, Watch, between_runs, forget_all, is_timely, look_s, obstacle
@@ -101,8 +101,8 @@ def _panels(now: State, watch: Watch | None, other: Device | None) -> None:
     hint = "measuring …" if watch else ASK if able else "too large to be measured here"
     here = _at(now.case, knob)
     four = panels(now.case, shown, knob, hint, other)
-    chart = figure(four, label(knob), here, HEIGHT)
-    st.plotly_chart(chart, key="chart", config={"displayModeBar": False})
+    drawn = chart(four, label(knob), here, HEIGHT)
+    st.plotly_chart(drawn, key="chart", config={"displayModeBar": False})
     *lines, times = four[-1].curves
     told = growth.reading(times, four[1].curves[0], here)
     controls(axis, shown, able, watch, told, tuple(line.name for line in lines))

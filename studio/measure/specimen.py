@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from studio.measure.request import Conditions, MeasureError, Subject
 
 BLOCK_S = 1e-3  # timer and synchronisation are far below 1 % of it
-WARM_UP_S = 0.1  # in which an accelerator also chooses its kernels for these shapes
+WARM_UP_S = 0.1  # in which an accelerator chooses its kernels for these shapes
+BRIEF_WARM_UP_S = 0.02  # of a CPU, which has chosen in its first call
 IMAGE_DIMENSIONS = 4  # batch, channels, height, width
 
 Call = Callable[[], object]
@@ -55,7 +56,8 @@ def prepare(subject: Subject, conditions: Conditions) -> Specimen:
 
     compile_s = call_s() if conditions.compiled else None
     first_call_s = call_s()
-    fastest, end = call_s(), perf_counter() + WARM_UP_S
+    warm_up_s = BRIEF_WARM_UP_S if conditions.device == "cpu" else WARM_UP_S
+    fastest, end = call_s(), perf_counter() + warm_up_s
     while perf_counter() < end:
         fastest = min(fastest, call_s())
     tensors = (*model.parameters(), *model.buffers())

@@ -29,7 +29,7 @@ Points = tuple[Point, ...]
 Submit = Callable[..., Future[tuple[Samples, ...]]]
 Ask = Callable[[Sequence[int], float], tuple[Samples, ...]]  # points, seconds -> their samples
 
-FIRST_LOOK_S = 0.1
+FIRST_LOOK_S = 0.05  # or three calls
 LONGEST_ROUND_S = 3.0  # a round of slow models; others wait for it
 WANTED_S = 0.5  # between two looks at whether anybody still wants a job
 ANCHOR = Subject(Path(__file__).with_name("anchor.py").read_text("utf-8"), "Config", "Model")

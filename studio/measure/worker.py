@@ -211,7 +211,8 @@ class Worker:
             task.set_exception(result)
 
     def _answer(self, task: Task[Any]) -> Answer:
-        late = MeasureError(f"no result after {task.limit_s:g} s, so the measurement was stopped")
+        limit = f"{round(task.limit_s, 1):g} s"
+        late = MeasureError(f"no result after {limit}, so the measurement was stopped")
         code = 0
         for _ in range(ATTEMPTS):
             child = self._ready(task)
