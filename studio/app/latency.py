@@ -14,6 +14,7 @@ from studio.app import figures, state
 from studio.app.expected import begin_calibration
 from studio.app.headline import card, change, note
 from studio.app.ledger import LEDGER, Watch, between_runs, is_quick, look_s, obstacle
+from studio.app.precedence import PRECEDENCE
 from studio.app.state import Case, State
 from studio.measure.request import Measurement
 
@@ -69,6 +70,7 @@ def _ready(patience: Patience) -> bool:
     return not obstacle(patience.case) and (patience.asked or is_quick(profile))
 
 
+@PRECEDENCE.after()
 def _card(now: State, patience: Patience, waits: bool) -> None:
     patience.step(_ready(patience))
     point = LEDGER[now.case]

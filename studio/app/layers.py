@@ -16,6 +16,7 @@ from studio.analysis.body import Body
 from studio.analysis.roofline import bound
 from studio.app import figures, state
 from studio.app.expected import this_device
+from studio.app.precedence import PRECEDENCE
 from studio.app.state import Case, State
 from studio.app.timing import TIMINGS, Times, button
 
@@ -83,6 +84,7 @@ def layers(now: State) -> None:
             st.code(text, language=None, height=360)
 
 
+@PRECEDENCE.after()
 def _rows(now: State, waited: bool) -> None:
     if TIMINGS.waits(now.case) != waited:
         state.again()  # so that the page begins or ceases to look by itself

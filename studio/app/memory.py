@@ -21,6 +21,7 @@ from studio.analysis.profile import Optimizer
 from studio.analysis.scaling import axes, axis_points, position
 from studio.app import state
 from studio.app.charts import EXACT, HERE, MEASURED, PALE
+from studio.app.precedence import PRECEDENCE
 from studio.app.scaling import label
 from studio.app.state import BATCH, Case, State
 from studio.measure.memory import available_bytes
@@ -83,6 +84,7 @@ def memory(now: State) -> None:
     st.fragment(run_every=LOOK_S if waits else None)(_told)(now, request, found, waits)
 
 
+@PRECEDENCE.after()
 def _told(now: State, request: Request, found: Future[Answer], waits: bool) -> None:
     """The sentence and the chart; while the simulation runs, the design on the page alone."""
     if waits and found.done():

@@ -16,6 +16,7 @@ from studio.app.charts import MEASURED, PALE, Curve, Panel, chart
 from studio.app.expected import expected
 from studio.app.latency import TITLES, short
 from studio.app.ledger import LEDGER, Watch, between_runs, forget_all, is_timely, look_s, obstacle
+from studio.app.precedence import PRECEDENCE
 from studio.app.state import Case, State
 from studio.app.timing import TIMINGS
 from studio.knobs import Axis, DesignError, Knob
@@ -90,6 +91,7 @@ def cases(now: State) -> tuple[Case, ...]:
     return tuple(replace(now.case, design=design) for design in neighbours)
 
 
+@PRECEDENCE.after()
 def _panels(now: State, watch: Watch | None, other: Device | None) -> None:
     """The chart, and the sweep beneath it; while a sweep runs, points appear at every look."""
     if under_way() is not watch:

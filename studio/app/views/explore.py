@@ -20,6 +20,7 @@ from studio.app.layers import layers
 from studio.app.lesson import lesson
 from studio.app.listing import listing
 from studio.app.memory import memory
+from studio.app.precedence import PRECEDENCE
 from studio.app.scaling import scaling
 from studio.app.sidebar import sidebar
 from studio.app.state import TABS, State
@@ -30,25 +31,27 @@ VIEWS = dict(zip(TABS, (scaling, layers, memory, listing, lesson), strict=True))
 
 
 def explore() -> None:
-    now = state.arrived()
-    title(now)
-    exact, measured = st.columns([4, 1], gap="xsmall")
-    with exact:
-        headline(now)
+    with PRECEDENCE.first():
+        now = state.arrived()
+        title(now)
+        exact, measured = st.columns([4, 1], gap="xsmall")
+        with exact:
+            headline(now)
     let_paint(now)
-    with measured:
-        latency(now)
-    refusal = st.empty()
-    if now.refusal:
-        refusal.warning(now.refusal, icon=":material/block:")
-    with st.sidebar:
-        sidebar(now)
-    left, right = st.columns([5, 6])
-    with left:
-        picture(now)
-    with right:
-        tabs(now)
-    state.sent()
+    with PRECEDENCE.after():
+        with measured:
+            latency(now)
+        refusal = st.empty()
+        if now.refusal:
+            refusal.warning(now.refusal, icon=":material/block:")
+        with st.sidebar:
+            sidebar(now)
+        left, right = st.columns([5, 6])
+        with left:
+            picture(now)
+        with right:
+            tabs(now)
+        state.sent()
 
 
 def let_paint(now: State) -> None:

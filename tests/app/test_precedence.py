@@ -1,0 +1,95 @@
+"""Whose turn it is on a server with many readers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from threading import Event, Thread
+
+import pytest
+
+from studio.app import precedence
+from studio.app.precedence import Precedence
+from tests.measure.processes import wait_until
+
+
+@pytest.fixture(autouse=True)
+def nobody_moves_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no page behind these threads."""
+    monkeypatch.setattr(precedence, "_end_if_outdated", lambda: None)
+
+
+class Page:
+    """A thread that is in one part of the page until it is told to go on."""
+
+    def __init__(self, part: Callable[[], AbstractContextManager[None]]) -> None:
+        self.inside, self.go_on = Event(), Event()
+        self._thread = Thread(target=self._draw, args=(part,), daemon=True)
+        self._thread.start()
+
+    def _draw(self, part: Callable[[], AbstractContextManager[None]]) -> None:
+        with part():
+            self.inside.set()
+            self.go_on.wait(20)
+
+    def finish(self) -> None:
+        self.go_on.set()
+        self._thread.join(20)
+
+
+def test_charts_wait_for_figures_and_figures_for_nobody():
+    order = Precedence()
+    figures = [Page(order.first) for _ in range(2)]
+    assert all(page.inside.wait(20) for page in figures)
+    charts = Page(order.after)
+    assert not charts.inside.wait(0.2)
+    figures[0].finish()
+    assert not charts.inside.wait(0.2)
+    figures[1].finish()
+    assert charts.inside.wait(20)
+    late = Page(order.first)
+    assert late.inside.wait(20)
+    for page in (late, charts):
+        page.finish()
+
+
+def test_charts_are_drawn_one_page_at_a_time():
+    order = Precedence()
+    pages = [Page(order.after) for _ in range(3)]
+    for left in (3, 2, 1):
+        wait_until(lambda: any(page.inside.is_set() for page in pages))
+        (drawn,) = [page for page in pages if page.inside.is_set()]
+        assert len(pages) == left
+        pages.remove(drawn)
+        drawn.finish()
+
+
+def test_a_part_within_a_part_waits_for_nothing():
+    order = Precedence()
+    with order.after(), order.after():
+        pass
+    with order.after():
+        pass
+
+
+def test_figures_that_never_cease_hold_charts_back_for_a_while_only(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(precedence, "LONGEST_S", 0.3)
+    order = Precedence()
+    with order.first():
+        charts = Page(order.after)
+        assert charts.inside.wait(20)
+        charts.finish()
+
+
+def test_a_page_that_is_left_behind_waits_no_longer(monkeypatch: pytest.MonkeyPatch):
+    def outdated() -> None:
+        raise InterruptedError
+
+    monkeypatch.setattr(precedence, "_end_if_outdated", outdated)
+    order = Precedence()
+    with order.first(), pytest.raises(InterruptedError), order.after():
+        pass
+    with order.after():
+        pass
