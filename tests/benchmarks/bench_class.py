@@ -22,6 +22,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from typing import NamedTuple
@@ -33,6 +34,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.Slider_pb2 import Slider
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from tests.app.conftest import ROOT, wait_for
 
@@ -225,9 +227,10 @@ class Session:
                 self.progress = element.progress.value
 
     async def _look(self, part: str, interval_s: float) -> None:
-        while True:
-            await asyncio.sleep(interval_s)
-            await self._ask(part=part)
+        with suppress(ConnectionClosed):
+            while True:
+                await asyncio.sleep(interval_s)
+                await self._ask(part=part)
 
     def _stop_looking(self, parts: Iterable[str]) -> None:
         for part in parts:
