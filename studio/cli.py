@@ -145,7 +145,7 @@ def measure(arguments: argparse.Namespace) -> str:
 def sweep(arguments: argparse.Namespace) -> str:
     """What a design costs along one knob, or a grid of two, and how long it takes."""
     start = _design(arguments)
-    knobs = [start.family.knob(name) for name, _ in arguments.axes]
+    knobs = [start.family.knob(start.config, name) for name, _ in arguments.axes]
     designs = list(_swept(start, knobs, [wanted for _, wanted in arguments.axes]))
     profiles = [studio.profile(design, arguments.batch) for design in designs]
     timed: list[Point] = [None] * len(designs)
@@ -179,7 +179,7 @@ def _swept(start: Design, knobs: Sequence[Knob], wanted: Sequence[str]) -> Itera
 
 
 def _named(design: Design, knobs: Sequence[Knob]) -> str:
-    return ", ".join(f"{k.name}={k.text(design.settings[k.name])}" for k in knobs)
+    return ", ".join(f"{k.name}={k.text(design.value(k.name))}" for k in knobs)
 
 
 def _parser() -> options.Parser:
@@ -327,7 +327,7 @@ def _family(key: str, family: Family) -> dict[str, Any]:
 
 def _point(knobs: Sequence[Knob], found: Profile, time: Measurement | None) -> dict[str, Any]:
     """One point of a sweep as JSON; of a grid, the values in the order of its axes."""
-    values = [knob.write(found.design.settings[knob.name]) for knob in knobs]
+    values = [knob.write(found.design.value(knob.name)) for knob in knobs]
     return {
         **({"value": values[0]} if len(values) == 1 else {"values": values}),
         **found.to_dict(),

@@ -15,12 +15,14 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Literal
 from urllib.parse import urlencode
 
 from torch import Tensor, nn
 
 from studio.knobs import DesignError, Knob, knobs, quoted
+from studio.records import expanded, value_of, with_values
 
 __all__ = ["BATCH", "Design", "DesignError", "Family", "Guide", "Preset", "Result", "Task", "Turn"]
 
@@ -36,6 +38,7 @@ Task = Literal[
 ]
 
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 BATCH = Knob(name="batch", default=1, help="Examples in one forward pass", ge=1, le=65536)
 
 
@@ -141,9 +144,9 @@ class Family:
         stays as chosen, and another knob of the broken rule yields. Raises DesignError where
         nothing near is legal.
         """
-        knob, wanted = self.knob(name), self.read(config, name, value)
+        knob, wanted = self.knob(config, name), self.read(config, name, value)
         try:
-            return Turn(dataclasses.replace(config, **{name: wanted}))
+            return Turn(with_values(config, {name: wanted}))
         except ValueError as broken:
             rule = str(broken)
         moved, others = self._slides(config, knob, wanted), self._yields(config, knob, wanted, rule)
@@ -153,64 +156,68 @@ class Family:
         raise self.refusal(config, {name: wanted}, rule)
 
     def _slides(self, config: Any, knob: Knob, wanted: Any) -> Iterator[tuple[Any, str]]:
-        before = getattr(config, knob.name)
+        before = value_of(config, knob.name)
         if isinstance(wanted, (bool, type, tuple)):
             return
         onward = 1 if wanted >= before else -1
         values = sorted(knob.near(wanted), key=lambda v: (v - wanted) * onward < 0)
         for value in values:
-            if value != before and (legal := _replaced(config, **{knob.name: value})):
+            if value != before and (legal := _replaced(config, {knob.name: value})):
                 yield legal, f"{knob.name} went on to {knob.text(value)}"
 
     def _yields(self, config: Any, knob: Knob, wanted: Any, rule: str) -> Iterator[tuple[Any, str]]:
-        for other in self._named(rule):
+        for other in _named(config, rule):
             if other == knob.name:
                 continue
-            for value in self.knobs[other].near(getattr(config, other)):
-                if legal := _replaced(config, **{other: value, knob.name: wanted}):
-                    yield legal, f"{other} moved to {self.knobs[other].text(value)}"
+            yielding = self.knob(config, other)
+            for value in yielding.near(value_of(config, other)):
+                if legal := _replaced(config, {other: value, knob.name: wanted}):
+                    yield legal, f"{other} moved to {yielding.text(value)}"
                     break
 
-    def _named(self, rule: str) -> list[str]:
-        return [name for name in re.findall(r"(\w+)=", rule) if name in self.knobs]
-
-    def knob(self, name: str) -> Knob:
-        if name not in self.knobs:
-            known = tuple(self.knobs)
+    def knob(self, config: Any, name: str) -> Knob:
+        """A knob of a config of this family, or of a record in it. Raises DesignError."""
+        known = tuple(expanded(config))
+        if name not in known:
             raise DesignError(
                 f"{self.key} has no knob {quoted(name)}; its knobs are {', '.join(known)}",
                 knob=name,
                 nearest=known,
             )
-        return self.knobs[name]
+        return expanded(config)[name]
 
-    def read(self, config: Any, name: str, value: object, **others: Any) -> Any:
+    def read(
+        self, config: Any, name: str, value: object, others: Mapping[str, Any] = NOTHING
+    ) -> Any:
         """A knob's value; a refusal offers only what a config with these `others` can take."""
 
         def works(value: Any) -> bool:
-            return _replaced(config, **others, **{name: value}) is not None
+            return _replaced(config, {**others, name: value}) is not None
 
-        here = self.knob(name)  # what is neither number nor choice is answered with what stands
-        return dataclasses.replace(here, default=getattr(config, name)).read(value, works)
+        knob = self.knob(config, name)
+        # What is neither number nor choice is answered with what stands.
+        return dataclasses.replace(knob, default=value_of(config, name)).read(value, works)
 
     def refusal(self, config: Any, values: Mapping[str, Any], rule: str) -> DesignError:
         """The rule that is broken, with the nearest values that would mend it."""
-        named = self._named(rule)
+        named = _named(config, rule)
         asked = [name for name in named if name in values] or named
         ways: list[tuple[str, Any]] = []
         for name in asked:
-            here = values.get(name, getattr(config, name))
+            here = values.get(name, value_of(config, name))
             rest = {k: v for k, v in values.items() if k != name}
             legal = (
-                v for v in self.knobs[name].near(here) if _replaced(config, **rest, **{name: v})
+                v
+                for v in self.knob(config, name).near(here)
+                if _replaced(config, {**rest, name: v})
             )
             ways += [(name, v) for v, _ in zip(legal, range(2), strict=False)]
-        works = " or ".join(f"{name}={self.knobs[name].text(v)}" for name, v in ways)
+        works = " or ".join(f"{name}={self.knob(config, name).text(v)}" for name, v in ways)
         name = next(iter([n for n, _ in ways] + asked), "")
         return DesignError(
             f"{rule}; the nearest that works is {works}" if works else rule,
             knob=name,
-            value=values.get(name, getattr(config, name, None)),
+            value=values.get(name, value_of(config, name) if name else None),
             nearest=tuple(v for n, v in ways if n == name),
         )
 
@@ -221,9 +228,14 @@ def family_of(config: type) -> Family:
     return family
 
 
-def _replaced(config: Any, /, **changes: Any) -> Any | None:
+def _named(config: Any, rule: str) -> list[str]:
+    """The knobs that a rule speaks of."""
+    return [name for name in re.findall(r"([\w.]+)=", rule) if name in expanded(config)]
+
+
+def _replaced(config: Any, changes: Mapping[str, Any]) -> Any | None:
     try:
-        return dataclasses.replace(config, **changes)
+        return with_values(config, changes)
     except ValueError:
         return None
 
@@ -264,8 +276,17 @@ class Design:
         }
 
     @property
+    def knobs(self) -> Mapping[str, Knob]:
+        """The family's knobs, and those of this design's records by their paths."""
+        return expanded(self.config)
+
+    def value(self, name: str) -> Any:
+        """The value of a knob, in Python's terms."""
+        return value_of(self.config, name)
+
+    @property
     def settings(self) -> dict[str, Any]:
-        """Every knob's value, in Python's terms."""
+        """The value of every knob of the family, in Python's terms."""
         return {name: getattr(self.config, name) for name in self.family.knobs}
 
     def replace(self, /, **settings: object) -> Design:
@@ -277,20 +298,20 @@ class Design:
                 read[name] = self.family.read(self.config, name, value)
         values = {
             name: self.family.read(
-                self.config, name, value, **{k: v for k, v in read.items() if k != name}
+                self.config, name, value, {k: v for k, v in read.items() if k != name}
             )
             for name, value in settings.items()
         }
         try:
-            return Design(self.family, dataclasses.replace(self.config, **values))
+            return Design(self.family, with_values(self.config, values))
         except ValueError as broken:
             raise self.family.refusal(self.config, values, str(broken)) from None
 
     def below(self, name: str) -> list[Design]:
         """This design with a knob at every lower value that the rules allow, the highest first."""
-        here = self.settings[name]
-        lower = sorted((v for v in self.family.knobs[name].near(here) if v < here), reverse=True)
-        configs = (_replaced(self.config, **{name: value}) for value in lower)
+        here = self.value(name)
+        lower = sorted((v for v in self.knobs[name].near(here) if v < here), reverse=True)
+        configs = (_replaced(self.config, {name: value}) for value in lower)
         return [Design(self.family, config) for config in configs if config]
 
     def to_dict(self) -> dict[str, Any]:

@@ -97,10 +97,10 @@ def _nearest(design: Design, batch: int, room: float, mode: Mode = "inference") 
     if fewer := _fewer(design, batch, room, mode):
         return f"batch={fewer}"
     alone = " with batch=1" if batch > 1 else ""
-    for knob in design.family.knobs.values():
+    for knob in design.knobs.values():
         lower = design.below(knob.name) if knob.axis else []
         if found := _largest(lower, lambda smaller: _needed(smaller, 1, mode) <= room):
-            return f"{knob.name}={knob.text(found.settings[knob.name])}{alone}"
+            return f"{knob.name}={knob.text(found.value(knob.name))}{alone}"
     return ""
 
 

@@ -256,5 +256,10 @@ def knob(
 def knobs(config: type) -> Mapping[str, Knob]:
     """The knobs of a config class, by name, in the order of the file."""
     return MappingProxyType(
-        {f.name: Knob(name=f.name, default=f.default, **f.metadata["knob"]) for f in fields(config)}
+        {
+            f.name: f.metadata.get("made", Knob)(
+                name=f.name, default=f.default, **f.metadata["knob"]
+            )
+            for f in fields(config)
+        }
     )

@@ -110,7 +110,7 @@ def _cells(knobs: Sequence[Knob], found: Profile, time: Measurement | None) -> I
 
 
 def _values(knobs: Sequence[Knob], design: Design) -> Iterator[str]:
-    yield from (knob.text(design.settings[knob.name]) for knob in knobs)
+    yield from (knob.text(design.value(knob.name)) for knob in knobs)
 
 
 def _point(knobs: Sequence[Knob], found: Profile, time: Measurement | None) -> Sequence[str]:

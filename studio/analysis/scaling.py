@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -10,9 +11,11 @@ from itertools import chain, islice
 from typing import Any, get_args
 
 from studio.analysis.body import Body
-from studio.family import Design, Family
+from studio.family import Design
 from studio.knobs import Axis, Knob
+from studio.records import with_values
 
+ENTRY = re.compile(r"\.\d+\.")  # in the name of a knob of one of several records
 FACTORS = (1 / 4, 3 / 8, 1 / 2, 3 / 4, 3 / 2, 2, 3, 4)
 NEAR = 64  # how many values to try for a legal one beside a round one
 POINTS = 7  # on a chart
@@ -21,14 +24,17 @@ STRAIGHT = 0.995  # R² above which points on log-log axes lie on a line
 FLAT = 0.005  # their distance from it (root mean square) at which they lie on any nearly level line
 
 
-def axes(family: Family) -> Mapping[Axis, Knob]:
-    """The axes that a family can be scaled along, each with its first knob: the one that is swept.
+def axes(design: Design) -> Mapping[str, Knob]:
+    """The axes that a design can be scaled along, each with its first knob: the one that is swept.
 
-    Width is a matter of `embed_dim` first and of `mlp_ratio` second: one knob a curve.
+    Width is a matter of `embed_dim` first and of `mlp_ratio` second: one knob a curve. Each of
+    several records (the stages of a composition) has axes of its own, by the names of their knobs.
     """
-    knobs = [k for k in family.knobs.values() if not k.options and k.axis is not None]
-    firsts = {k.axis: k for k in reversed(knobs)}
-    return {axis: firsts[axis] for axis in get_args(Axis) if axis in firsts}
+    known = [k for k in design.knobs.values() if not k.options and k.axis is not None]
+    shared = [k for k in known if not ENTRY.search(k.name)]
+    firsts = {k.axis: k for k in reversed(shared)}
+    own = {k.name: k for k in known if ENTRY.search(k.name)}
+    return {axis: firsts[axis] for axis in get_args(Axis) if axis in firsts} | own
 
 
 def position(knob: Knob, value: Any) -> float:
@@ -46,7 +52,7 @@ def points_afforded(root: Body) -> int:
     return max(3, min(POINTS, 1 + AFFORDED // len(_bodies(root, set()))))
 
 
-def axis_points(design: Design, axis: Axis, count: int = POINTS) -> tuple[Design, ...]:
+def axis_points(design: Design, axis: str, count: int = POINTS) -> tuple[Design, ...]:
     """The design and its legal neighbours along an axis, at most `count`, in rising order.
 
     Only the axis' first knob moves. Its values are all there are where the range is that short, and
@@ -54,12 +60,12 @@ def axis_points(design: Design, axis: Axis, count: int = POINTS) -> tuple[Design
     differ in this knob alone share their points. Raises KeyError for an axis that the family does
     not have.
     """
-    knob = axes(design.family)[axis]
-    here = position(knob, design.settings[knob.name])
+    knob = axes(design)[axis]
+    here = position(knob, design.value(knob.name))
     places = {here: design}
     for value in _values(design, knob, count):
         if legal := _nearest(design, knob, value):
-            places.setdefault(position(knob, legal.settings[knob.name]), legal)
+            places.setdefault(position(knob, legal.value(knob.name)), legal)
     nearest = sorted(places, key=lambda x: abs(math.log(x / here)))[:count]
     return tuple(places[x] for x in sorted(nearest))
 
@@ -119,7 +125,7 @@ def _bodies(root: Body, seen: set[int]) -> set[int]:
 
 def _values(design: Design, knob: Knob, count: int) -> Iterator[Any]:
     """A short range as a whole; of a longer one 2^k and 3·2^k and its ends; a tuple by factors."""
-    value = design.settings[knob.name]
+    value = design.value(knob.name)
     if isinstance(value, tuple):
         entry = replace(knob, default=value[0])
         for factor in FACTORS:
@@ -145,7 +151,7 @@ def _nearest(design: Design, knob: Knob, value: Any) -> Design | None:
     """
     for candidate in chain((value,), islice(knob.near(value), NEAR)):
         try:
-            return Design(design.family, replace(design.config, **{knob.name: candidate}))
+            return Design(design.family, with_values(design.config, {knob.name: candidate}))
         except ValueError:
             continue
     return None

@@ -106,7 +106,7 @@ def _told(now: State, request: Request, found: Future[Answer], waits: bool) -> N
 def controls(now: State) -> float:
     """What is asked, control by control. Returns the room in GB."""
     asked = now.question
-    over = ("batch", "resolution") if "resolution" in axes(now.design.family) else ("batch",)
+    over = ("batch", "resolution") if "resolution" in axes(now.design) else ("batch",)
     left, right = st.columns([4, 5], gap="xsmall")
     with left:
         _choice("Mode", "mode", tuple(NAMES), asked.mode, NAMES)
@@ -174,11 +174,11 @@ def _free() -> float:
 
 
 def _over(now: State) -> str:
-    return now.question.over if "resolution" in axes(now.design.family) else "batch"
+    return now.question.over if "resolution" in axes(now.design) else "batch"
 
 
 def _title(now: State) -> str:
-    return "batch" if _over(now) == "batch" else label(axes(now.design.family)["resolution"])
+    return "batch" if _over(now) == "batch" else label(axes(now.design)["resolution"])
 
 
 def shown(now: State) -> tuple[Case, ...]:
@@ -272,8 +272,8 @@ def chart(request: Request, peaks: Mapping[Case, Memory], axis: str) -> dict[str
 def _place(case: Case, axis: str) -> int:
     if axis == BATCH.name:
         return case.batch
-    knob = axes(case.design.family)["resolution"]
-    return round(position(knob, case.design.settings[knob.name]))
+    knob = axes(case.design)["resolution"]
+    return round(position(knob, case.design.value(knob.name)))
 
 
 def _tick(place: str, here: bool) -> str:

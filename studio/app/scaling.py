@@ -19,7 +19,7 @@ from studio.app.ledger import LEDGER, Watch, between_runs, forget_all, is_timely
 from studio.app.precedence import PRECEDENCE
 from studio.app.state import Case, State
 from studio.app.timing import TIMINGS
-from studio.knobs import Axis, DesignError, Knob
+from studio.knobs import DesignError, Knob
 from studio.measure.request import Measurement
 
 LOOK_S = 0.7  # between two looks at a sweep, at the least
@@ -59,14 +59,14 @@ def under_way() -> Watch | None:
     return watch
 
 
-def axis_of(now: State) -> Axis:
+def axis_of(now: State) -> str:
     """The axis on show: the one chosen, or else the first."""
-    known = axes(now.design.family)
+    known = axes(now.design)
     return now.axis if now.axis and now.axis in known else next(iter(known))
 
 
 def chooser(now: State) -> None:
-    knobs = axes(now.design.family)
+    knobs = axes(now.design)
     key, axis = f"{now.design.family.key}.axis", axis_of(now)
     st.segmented_control(
         "Along which axis",
@@ -97,7 +97,7 @@ def _panels(now: State, watch: Watch | None, other: Device | None) -> None:
     if under_way() is not watch:
         state.again()  # the whole page, so that it begins or ceases to look by itself
     axis = axis_of(now)
-    knob = axes(now.design.family)[axis]
+    knob = axes(now.design)[axis]
     shown = cases(now)
     able = tuple(case for case in shown if fits(case, now.case))
     hint = "measuring …" if watch else ASK if able else "too large to be measured here"
@@ -115,7 +115,7 @@ def label(knob: Knob) -> str:
 
 
 def _at(case: Case, knob: Knob) -> float:
-    return position(knob, case.design.settings[knob.name])
+    return position(knob, case.design.value(knob.name))
 
 
 def panels(
@@ -186,7 +186,7 @@ def measured_apart(shown: tuple[Case, ...]) -> frozenset[Case]:
 
 
 def controls(
-    axis: Axis,
+    axis: str,
     shown: tuple[Case, ...],
     able: tuple[Case, ...],
     watch: Watch | None,

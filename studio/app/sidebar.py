@@ -23,11 +23,11 @@ def sidebar(now: State) -> None:
             with st.container(gap="xsmall"):
                 st.markdown(f":small[**{axis.upper()}**]")
                 for knob in members:
-                    widgets.control(now, knob, now.design.settings[knob.name])
+                    widgets.control(now, knob, now.design.value(knob.name))
     with st.expander("More", key="more"):
         for knob in knobs.values():
             if knob.axis is None:
-                widgets.control(now, knob, now.design.settings[knob.name])
+                widgets.control(now, knob, now.design.value(knob.name))
     widgets.number(BATCH, now.case.batch, BATCH.name, (), **widgets.turns(BATCH.name, BATCH.name))
     with st.expander("How it is timed", key="timed"):
         for name, knob in CONDITIONS.items():

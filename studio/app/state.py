@@ -19,6 +19,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from studio import zoo
 from studio.analysis.memory import Mode
 from studio.analysis.profile import Optimizer
+from studio.analysis.scaling import axes
 from studio.family import Design, DesignError, Preset
 from studio.knobs import Axis, Knob
 from studio.measure.request import CHOICES, Conditions
@@ -121,7 +122,7 @@ class State:
     previous: Case | None = None
     pinned: Case | None = None
     tab: str = TABS[0]
-    axis: Axis | None = None
+    axis: str | None = None
     question: Question = Question()
     opened: tuple[str, ...] = ()
     node: str = ""
@@ -151,7 +152,8 @@ class State:
             return replace(self, notes={}, refusal=str(error))
         design = Design(self.design.family, turn.config)
         notes = {knob: turn.why} if turn.why else {}
-        axis = self.design.family.knobs[knob].axis or self.axis
+        along = next((axis for axis, one in axes(design).items() if one.name == knob), None)
+        axis = along or self.design.knobs[knob].axis or self.axis
         return replace(self.moved(replace(self.case, design=design), notes), axis=axis)
 
     def chosen(self, family: str, preset: str | None = None) -> State:
@@ -181,7 +183,7 @@ class State:
 
     def _restored(self, settings: dict[str, str]) -> State:
         tab = TAB.read(settings.pop(TAB.name, TAB.default))
-        axis = AXIS.read(settings.pop(AXIS.name)) if AXIS.name in settings else None
+        axis = settings.pop(AXIS.name, None)
         question = Question.taken(settings)
         pin = dict(parse_qsl(settings.pop("pin", "")))
         opened, node = settings.pop("open", ""), settings.pop("node", "")
@@ -190,12 +192,19 @@ class State:
             self.moved(case),
             preset=case.design.family.design(settings.get("preset")).base,
             tab=tab,
-            axis=axis,
+            axis=None if axis is None else _axis(axis, case.design),
             question=question,
             opened=tuple(filter(None, opened.split(","))),
             node=node,
             pinned=pinned,
         )
+
+
+def _axis(name: str, design: Design) -> str:
+    """Raises DesignError for what is no axis, of any design or of this one."""
+    own = tuple(axis for axis in axes(design) if axis not in AXIS.options)
+    read: str = replace(AXIS, options=AXIS.options + own).read(name)
+    return read
 
 
 START = zoo.family("vit").design("ViT-S/16")  # famous, foldable, and quick to measure

@@ -98,7 +98,7 @@ def _turn_entry(knob: str, i: int, key: str) -> None:
     if not state.is_meant(key):
         return
     now = state.current()
-    value = now.design.settings[knob]
+    value = now.design.value(knob)
     state.put(now.turned(knob, (*value[:i], st.session_state[key], *value[i + 1 :])))
 
 
@@ -118,7 +118,7 @@ def _turn_length(knob: str, key: str) -> None:
     if not state.is_meant(key):
         return
     now = state.current()
-    value, length = now.design.settings[knob], st.session_state[key]
+    value, length = now.design.value(knob), st.session_state[key]
     state.put(now.turned(knob, (value + value[-1:] * length)[:length]))
 
 

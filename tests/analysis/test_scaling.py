@@ -78,15 +78,13 @@ def test_no_local_slope_where_it_cannot_be_told(ys: tuple[float, ...]) -> None:
 def test_points_rise_along_one_knob_and_hold_the_design(family: Family) -> None:
     for preset in family.presets:
         design = family.design(preset.name)
-        for axis, knob in axes(family).items():
+        for axis, knob in axes(design).items():
             points = axis_points(design, axis)
-            places = [position(knob, point.settings[knob.name]) for point in points]
+            places = [position(knob, point.value(knob.name)) for point in points]
             assert design in points
             assert 2 <= len(points) <= 7
             assert places == sorted(set(places))
-            assert all(
-                p.replace(**{knob.name: design.settings[knob.name]}) == design for p in points
-            )
+            assert all(p.replace(**{knob.name: design.value(knob.name)}) == design for p in points)
 
 
 def test_designs_that_differ_on_the_axis_alone_share_their_points() -> None:
@@ -110,14 +108,14 @@ def test_a_tuple_is_scaled_as_a_whole() -> None:
 
 def test_a_short_range_is_shown_as_a_whole() -> None:
     design = studio.design("unet")
-    knob = axes(design.family)["depth"]
+    knob = axes(design)["depth"]
     depths = [point.config.depth for point in axis_points(design, "depth")]
     assert depths == list(range(int(knob.ge or 0), int(knob.le or 0) + 1))
 
 
 def test_the_end_of_a_long_range_is_a_point_too() -> None:
     design = studio.design("vit", preset="ViT-B/16")
-    knob = axes(design.family)["depth"]
+    knob = axes(design)["depth"]
     points = axis_points(design.replace(depth=int(knob.le or 0) - 1), "depth")
     assert points[-1].config.depth == knob.le
 

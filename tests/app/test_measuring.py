@@ -65,7 +65,7 @@ def page() -> State:
 
 def along_depth() -> tuple[tuple[Case, ...], Any]:
     state = page()
-    return scaling.cases(state), scaling.axes(state.design.family)["depth"]
+    return scaling.cases(state), scaling.axes(state.design)["depth"]
 
 
 def test_only_the_points_of_one_sweep_are_fitted() -> None:
@@ -205,7 +205,7 @@ def test_every_axis_of_a_large_family_is_drawn_without_a_pause(family: str) -> N
     app = AppTest.from_file(str(MAIN), default_timeout=60)
     app.query_params["family"] = family
     app.run()
-    for axis in scaling.axes(studio.design(family).family):
+    for axis in scaling.axes(studio.design(family)):
         app.session_state["state"] = replace(app.session_state["state"], axis=axis)
         app.run()
         assert not app.exception

@@ -72,7 +72,7 @@ def logged(ticket, engine, serve=Ticket.serve):
 if Ticket.serve.__name__ != "logged":
     Ticket.serve = logged
 if st.query_params.pop("greedy", ""):
-    along = [replace(state.FIRST, axis=axis) for axis in axes(state.START.family)]
+    along = [replace(state.FIRST, axis=axis) for axis in axes(state.START)]
     st.session_state.greedy = [
         Watch(scaling.cases(now), "", scaling.SWEEP_S, state.session()) for now in along
     ]

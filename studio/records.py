@@ -1,0 +1,215 @@
+"""Records: knobs that hold knobs, such as the stages of a composition.
+
+A record is a frozen dataclass whose fields are knobs, as a config is. A field of a config may hold
+one, of the kinds that it lists, or a tuple of them. A knob within is named by its path from the
+config, counted as Python counts: `stages.2.depth`. As a text a record is written as in Python,
+with what differs from its defaults: `MBConv(depth=3) Tokens()`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from studio.knobs import DesignError, Knob, knobs, quoted
+
+T = TypeVar("T")
+KIND = "kind"  # beside the knobs of a record in JSON: the name of its class
+RECORD = re.compile(r"\s*(\w+)\s*\(([^()]*)\)\s*,?")
+ASSIGNMENT = re.compile(r"\s*(\w+)\s*=\s*([^=]*?)\s*(?:,\s*(?=\w+\s*=)|$)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordKnob(Knob):
+    """A knob that holds a record, or a tuple of them; `options` are the kinds (classes) it takes.
+
+    The number of entries of a tuple is one of `lengths`.
+    """
+
+    def read(self, value: object, works: Callable[[Any], bool] = lambda _: True) -> Any:
+        """The record or records of a JSON value, a text or Python. Raises DesignError."""
+        many = isinstance(self.default, tuple)
+        given = _parsed(value) if isinstance(value, str) else value
+        if not many:
+            given = given if isinstance(value, str) else (given,)
+        if not isinstance(given, (list, tuple)) or (not many and len(given) != 1):
+            raise self._refused(value, "does not say which kinds it has")
+        read = tuple(self._record(one, self._place(i)) for i, one in enumerate(given))
+        if many and self.lengths and len(read) not in self.lengths:
+            few, most = min(self.lengths), max(self.lengths)
+            raise self._refused(len(read), f"has {len(read)} entries, not {few} to {most}")
+        return read if many else read[0]
+
+    def write(self, value: Any) -> Any:
+        if isinstance(value, tuple):
+            return [self.write(one) for one in value]
+        found = {
+            name: knob.write(getattr(value, name)) for name, knob in knobs(type(value)).items()
+        }
+        return {KIND: type(value).__name__, **found}
+
+    def text(self, value: Any) -> str:
+        if isinstance(value, tuple):
+            return " ".join(self.text(one) for one in value)
+        changed = [
+            f"{name}={knob.text(here)}"
+            for name, knob in knobs(type(value)).items()
+            if (here := getattr(value, name)) != knob.default
+        ]
+        return f"{type(value).__name__}({', '.join(changed)})"
+
+    def near(self, value: Any) -> Iterator[Any]:
+        """Nothing: no kind is near another."""
+        yield from ()
+
+    def within(self, value: Any) -> Iterator[Knob]:
+        """The knobs of the record or records, named by their paths."""
+        records = value if isinstance(value, tuple) else (value,)
+        for i, record in enumerate(records):
+            for knob in knobs(type(record)).values():
+                yield dataclasses.replace(knob, name=f"{self._place(i)}.{knob.name}")
+
+    def _place(self, i: int) -> str:
+        return f"{self.name}.{i}" if isinstance(self.default, tuple) else self.name
+
+    def _record(self, value: object, place: str) -> Any:
+        if isinstance(value, self.options):
+            return self._checked(value, place)
+        match value:
+            case {"kind": kind, **settings}:
+                pass
+            case type():
+                kind, settings = value.__name__, {}
+            case _:
+                raise self._refused(value, "is no record", place)
+        made = {option.__name__: option for option in self.options}.get(str(kind))
+        if made is None:
+            raise self._refused(kind, "is not one of its kinds", place)
+        known = knobs(made)
+        for name in settings:
+            if name not in known:
+                raise self._refused(
+                    name, f"is no knob of {kind}", place, tuple(known), "its knobs are"
+                )
+        return _made(made, {n: _read(known[n], v, place) for n, v in settings.items()}, place)
+
+    def _checked(self, record: Any, place: str) -> Any:
+        """A record made in Python: its values are read like all others."""
+        known = knobs(type(record))
+        return _made(
+            type(record), {n: _read(k, getattr(record, n), place) for n, k in known.items()}, place
+        )
+
+    def _refused(
+        self,
+        value: object,
+        why: str,
+        place: str = "",
+        nearest: tuple[Any, ...] = (),
+        label: str = "its kinds are",
+    ) -> DesignError:
+        known = nearest or tuple(option.__name__ for option in self.options)
+        name = place or self.name
+        message = f"{name}={quoted(value)} {why}; {label} {', '.join(known)}"
+        return DesignError(message, knob=name, value=value, nearest=known)
+
+
+def records(
+    default: T,
+    help: str,
+    *,
+    options: tuple[type, ...],
+    lengths: Iterable[int] = (),
+) -> T:
+    """A field of a config that holds a record, or a tuple of them, of these kinds."""
+    rules: dict[str, Any] = {"help": help, "options": options, "lengths": tuple(lengths)}
+    made: T = field(default=default, metadata={"knob": rules, "made": RecordKnob})
+    return made
+
+
+@cache
+def expanded(config: Any) -> Mapping[str, Knob]:
+    """The knobs of a config, by name, with those of its records by their paths."""
+    found: dict[str, Knob] = {}
+    for name, knob in knobs(type(config)).items():
+        found[name] = knob
+        if isinstance(knob, RecordKnob):
+            found |= {inner.name: inner for inner in knob.within(getattr(config, name))}
+    return MappingProxyType(found)
+
+
+def value_of(config: Any, path: str) -> Any:
+    """The value of a knob of the config, or of one of its records."""
+    value = config
+    for name in path.split("."):
+        value = value[int(name)] if isinstance(value, tuple) else getattr(value, name)
+    return value
+
+
+def with_values(config: Any, values: Mapping[str, Any]) -> Any:
+    """The config with some knobs set, its own or those within. Raises ValueError by its rules."""
+    changes: dict[str, Any] = {}
+    inner: dict[str, dict[str, Any]] = defaultdict(dict)
+    for path, value in values.items():
+        name, _, rest = path.partition(".")
+        if rest:
+            inner[name][rest] = value
+        else:
+            changes[name] = value
+    for name, settings in inner.items():
+        changes[name] = _turned(changes.get(name, getattr(config, name)), settings, name)
+    return dataclasses.replace(config, **changes)
+
+
+def _turned(held: Any, settings: Mapping[str, Any], place: str) -> Any:
+    if not isinstance(held, tuple):
+        return _placed(lambda: dataclasses.replace(held, **settings), place)
+    entries = list(held)
+    for path, value in settings.items():
+        index, _, name = path.partition(".")
+        i = int(index)
+        entries[i] = _turned(entries[i], {name: value}, f"{place}.{i}")
+    return tuple(entries)
+
+
+def _made(kind: type, settings: Mapping[str, Any], place: str) -> Any:
+    try:
+        return _placed(lambda: kind(**settings), place)
+    except ValueError as broken:
+        raise DesignError(str(broken), knob=place) from None
+
+
+def _placed(make: Callable[[], T], place: str) -> T:
+    """What is made; a rule that is broken in the making names its knobs by their paths."""
+    try:
+        return make()
+    except ValueError as broken:
+        raise ValueError(placed(str(broken), place)) from None
+
+
+def placed(rule: str, place: str) -> str:
+    """A record's rule with its knobs named by their paths: `heads=5` as `stages.2.heads=5`."""
+    return re.sub(r"(?<![\w.])(\w+)=", rf"{place}.\1=", rule)
+
+
+def _read(knob: Knob, value: object, place: str) -> Any:
+    return dataclasses.replace(knob, name=f"{place}.{knob.name}").read(value)
+
+
+def _parsed(text: str) -> list[dict[str, str]] | None:
+    """The records that a text writes; None where it is no such text."""
+    found, end = [], 0
+    while written := RECORD.match(text, end):
+        kind, inside = written.groups()
+        settings = dict(ASSIGNMENT.findall(inside))
+        if not settings and inside.strip():
+            return None
+        found.append({KIND: kind, **settings})
+        end = written.end()
+    return found if (found and end == len(text.rstrip())) or not text.strip() else None
