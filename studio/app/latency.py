@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from html import escape
 from time import monotonic
 
@@ -20,6 +21,7 @@ from studio.measure.request import Measurement
 REST_S = 0.5  # after the last change, before measuring
 TITLES = {"inference": "Measured latency", "training": "Measured training step"}
 ASKED = "large: measured when asked"
+DAYS = 30  # that are counted; what is older has a date
 LOOK_S = 0.4  # between two looks at a measurement under way, at the least
 
 
@@ -123,7 +125,9 @@ def spread(point: Measurement) -> str:
 
 
 def conditions(point: Measurement) -> str:
+    when = age(point)
     words = [
+        f"measured {when}" if when else "",
         short(point.device),
         "1 thread" if point.threads == 1 else f"{point.threads} threads",
         point.dtype if point.dtype != "float32" else "",
@@ -132,6 +136,17 @@ def conditions(point: Measurement) -> str:
         "under load" if point.clean is False else "",
     ]
     return ", ".join(filter(None, words))
+
+
+def age(point: Measurement) -> str:
+    """How long ago it was measured, where that was before today: `3 days ago`; empty otherwise."""
+    if not point.measured_at:
+        return ""
+    day = datetime.fromisoformat(point.measured_at).astimezone().date()
+    days = (datetime.now().astimezone().date() - day).days
+    if days > DAYS:
+        return f"on {day}"
+    return f"{days} days ago" if days > 1 else "yesterday" if days == 1 else ""
 
 
 def in_full(point: Measurement) -> str:
@@ -144,6 +159,7 @@ def in_full(point: Measurement) -> str:
         f"CPU time {units.seconds(point.cpu_s)}" if point.cpu_s else "",
         f"{point.throughput:.3g} examples a second",
         f"torch {point.torch_version}",
+        f"measured at {point.measured_at}" if point.measured_at else "",
     ]
     return "; ".join(filter(None, words))
 
