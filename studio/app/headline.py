@@ -82,9 +82,7 @@ FIGURES = (
         "Training memory, estimate",
         lambda found: found.training_bytes(),
         units.size,
-        lambda found: (
-            f"with Adam; of it {units.size(found.saved_bytes)} activations, batch {found.batch}"
-        ),
+        lambda found: f"Adam; {units.size(found.saved_bytes)} activations, batch {found.batch}",
         "The sum over the layers: parameters, all gradients, Adam's states, all saved activations."
         " They are seldom all alive at once, and what is at work for a moment is left out. Over the"
         " families it is 0.3 to 1.5 times the peak of a simulated step (batches of 1 and 8), which"

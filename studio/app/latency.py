@@ -107,7 +107,8 @@ def notes(now: State) -> Iterator[str]:
         if case and isinstance(there := LEDGER[case], Measurement):
             told = change(here.median_s, there.median_s, units.seconds)
             yield line(f"≈ {label}") if is_noise(here, there) else note(told, label)
-    yield f'<p title="{escape(in_full(here))}">{escape(conditions(here))}</p>'
+    told = conditions(here)  # a narrow card cuts it short
+    yield f'<p title="{escape(told)}; {escape(in_full(here))}">{escape(told)}</p>'
 
 
 def is_noise(one: Measurement, other: Measurement) -> bool:

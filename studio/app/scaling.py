@@ -196,6 +196,8 @@ def controls(
 ) -> None:
     """Start a sweep (or `why` there can be none), or see how far it is and stop it; and what the
     marks mean."""
+    if why and not watch:
+        st.caption(f":orange[This axis cannot be measured: {why}.]")
     words, button = st.columns([3, 2], vertical_alignment="center")
     if watch:
         words.progress(watch.job.progress, f"{watch.title} · {pace(watch)}")
@@ -203,9 +205,7 @@ def controls(
         return
     left_out = len(shown) - len(able) if able else 0
     words.caption(" ".join(filter(None, (told, legend(shown, left_out, lines)))))
-    if why:
-        button.caption(f":orange[This axis cannot be measured: {why}.]")
-    else:
+    if able:
         starter(axis, able, button)
     button.button(
         "Forget all",
