@@ -155,7 +155,7 @@ def measure(
         compiled=compiled,
         threads=threads,
     )
-    subject = forms.subject(design, conditions.batch, conditions.mode)
+    subject = forms.subject(design, conditions.batch, conditions.mode, conditions.layout)
     try:
         return measure(subject, conditions)
     except NoMemoryError as ran_out:

@@ -193,6 +193,8 @@ def obstacle(case: Case) -> str:
     A training step is admitted by the layer tree's figure, which is there at once; where it needs
     more, the measuring process runs out of its memory and says so.
     """
+    if why := forms.misfit(case.design, case.batch, case.layout):
+        return why
     profile = figures.profiled(case)
     if profile.macs > LONGEST_MACS:
         return "one forward pass would take minutes on one thread; it is not measured"

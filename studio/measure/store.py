@@ -19,14 +19,14 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import TypeVar
 
 from studio.measure.engine import Place, here
-from studio.measure.request import Conditions, MeasureError, Measurement, Subject
+from studio.measure.request import Conditions, MeasureError, Measurement, Subject, utc
 
 T = TypeVar("T")
 Figures = Mapping[Subject, Measurement]
@@ -135,7 +135,10 @@ class Store:
         found = {}
         for sweep, figure in rows:
             with suppress(MeasureError):  # of another version, or damaged
-                found[sweep] = Measurement.from_json(figure)
+                made = Measurement.from_json(figure)
+                found[sweep] = (
+                    made if made.measured_at else replace(made, measured_at=utc(sweep / 1e9))
+                )
         return found
 
     def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 import studio
+from studio import forms
 from studio.analysis import units
 from studio.app import figures, growth, ledger, scaling
 from studio.app.charts import Curve, Panel, figure
-from studio.app.latency import is_noise, notes
+from studio.app.latency import conditions, is_noise, notes
 from studio.app.ledger import LEDGER, Watch, is_quick, obstacle
 from studio.app.state import Case, State
-from studio.measure.request import Measurement
+from studio.measure.request import MeasureError, Measurement
 from tests.app.conftest import MAIN
 
 MADE = Measurement(
@@ -218,3 +220,44 @@ def test_looks_are_rarer_where_many_wait(
 ) -> None:
     monkeypatch.setattr(ledger, "JOBS", range(waiting))
     assert ledger.look_s(0.7) == seconds
+
+
+@pytest.mark.parametrize(
+    ("days", "says"), [(0, ""), (1, "yesterday"), (3, "3 days ago"), (100, "on 20")]
+)
+def test_a_figure_of_an_earlier_day_says_so(days: int, says: str) -> None:
+    then = datetime.now().astimezone() - timedelta(days=days)
+    point = replace(made(0.1), measured_at=then.astimezone(UTC).isoformat(timespec="seconds"))
+    shown, _ = along_depth()
+    LEDGER.write(shown[0], point)
+    LEDGER.write(shown[1], replace(point, measured_at=datetime.now(UTC).isoformat()))
+    assert says in conditions(point)
+    assert ("measured" in conditions(point)) == bool(days)
+    assert says in scaling.legend(shown, 0)
+    assert ("the oldest" in scaling.legend(shown, 0)) == bool(days)
+
+
+@pytest.mark.usefixtures("still")
+def test_what_cannot_be_measured_has_a_sentence_in_the_place_of_a_button() -> None:
+    app = AppTest.from_file(str(MAIN), default_timeout=60)
+    for name, value in {"family": "bert", "layout": "channels_last"}.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    assert not {"measure", "sweep-start"} & {button.key for button in app.button}
+    why = forms.obstacle(studio.design("bert"), layout="channels_last")
+    assert "needs images" in why
+    assert any(why in caption.value for caption in app.caption)
+    with pytest.raises(MeasureError, match="needs images"):
+        studio.measure(studio.design("bert"), layout="channels_last")
+    assert not forms.obstacle(studio.design("cnn"), layout="channels_last")
+
+
+@pytest.mark.usefixtures("still")
+def test_layers_of_a_training_step_are_not_offered() -> None:
+    app = AppTest.from_file(str(MAIN), default_timeout=60)
+    for name, value in {"family": "cnn", "mode": "training", "tab": "Layers"}.items():
+        app.query_params[name] = value
+    app.run()
+    assert "time-layers" not in {button.key for button in app.button}
+    assert any("mode=inference works" in caption.value for caption in app.caption)
