@@ -86,8 +86,8 @@ class Job:
 
     A sweep of several designs times the anchor among them. With a `store`, figures of an earlier
     sweep of the same designs are taken from there, unless they are to be `fresh` or the machine was
-    busy then, and those of a sweep that ends are filed there. It stops by itself when `wanted` says
-    no.
+    busy then, and those of a sweep that ends are filed there, unless the store was cleared
+    meanwhile. It stops by itself when `wanted` says no.
     """
 
     def __init__(
@@ -109,6 +109,7 @@ class Job:
         self._began = monotonic()
         self._on, self._session = on, session
         self._store, self._fresh = store, fresh
+        self._cleared = store.cleared if store else 0
         self._task: Future[Any] | None = None
         self._cancelled = False
         self._error: Exception | None = None
@@ -188,7 +189,7 @@ class Job:
         return None if disturbed else figures
 
     def _file(self) -> None:
-        if self._store is None:
+        if self._store is None or self._store.cleared != self._cleared:
             return
         pairs = zip(self._subjects, self.snapshot(), strict=True)
         figures = {subject: point for subject, point in pairs if isinstance(point, Measurement)}

@@ -17,6 +17,7 @@ from studio.app.latency import is_noise, notes
 from studio.app.ledger import LEDGER, Watch, is_quick, obstacle
 from studio.app.state import Case, State
 from studio.measure.request import Measurement
+from studio.measure.store import store
 from tests.app.conftest import MAIN
 
 MADE = Measurement(
@@ -52,9 +53,10 @@ class Swept:
         return self.points
 
 
-def swept(cases: tuple[Case, ...], seconds: list[float], progress: float = 1.0) -> None:
+def swept(cases: tuple[Case, ...], seconds: list[float], progress: float = 1.0, **how: Any) -> None:
     watch = cast(Any, object.__new__(Watch))
-    watch.cases, watch.job = cases, Swept([made(s) for s in seconds], progress)
+    watch.cases, watch.job = cases, Swept([made(s, **how) for s in seconds], progress)
+    watch._cleared = store().cleared
     watch.look()
 
 
@@ -84,9 +86,7 @@ def test_a_finished_sweep_under_load_says_why_its_marks_are_hollow() -> None:
     swept(shown, [0.01] * len(shown))
     assert "hollow" not in scaling.legend(shown, 0)
     LEDGER._points.clear()
-    watch = cast(Any, object.__new__(Watch))
-    watch.cases, watch.job = shown, Swept([made(0.01, clean=False)] * len(shown), 1.0)
-    watch.look()
+    swept(shown, [0.01] * len(shown), clean=False)
     assert "hollow: under load" in scaling.legend(shown, 0)
 
 
