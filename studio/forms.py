@@ -11,14 +11,14 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from studio.analysis.graph import graph
-from studio.analysis.memory import Mode, largest_batch, peak
+from studio.analysis.memory import largest_batch, peak
 from studio.analysis.profile import profile
 from studio.drawing.dot import dot
 from studio.drawing.layout import layout
 from studio.drawing.svg import svg
 from studio.export.script import Script, script
 from studio.family import Design, DesignError
-from studio.knobs import quoted
+from studio.knobs import Mode, quoted
 from studio.measure.memory import admit
 from studio.measure.request import MeasureError, Subject, unsuited
 

@@ -16,7 +16,7 @@ import streamlit as st
 
 from studio import family
 from studio.analysis import units
-from studio.analysis.memory import Memory, Mode, largest_batch, over_batches, peak, quick
+from studio.analysis.memory import Memory, largest_batch, over_batches, peak, quick
 from studio.analysis.profile import Optimizer
 from studio.analysis.scaling import axes, axis_points, position
 from studio.app import state
@@ -24,6 +24,7 @@ from studio.app.charts import EXACT, HERE, MEASURED, PALE
 from studio.app.precedence import PRECEDENCE
 from studio.app.scaling import label
 from studio.app.state import BATCH, Case, State
+from studio.knobs import Mode
 from studio.measure.memory import FIXED_BYTES, OVERHEAD, available_bytes, tensor_bytes
 
 WAIT_S = 0.25  # a blink; what takes longer is shown when it comes

@@ -17,10 +17,9 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from studio import zoo
-from studio.analysis.memory import Mode
 from studio.analysis.profile import Optimizer
 from studio.family import Design, DesignError, Preset
-from studio.knobs import Axis, Knob
+from studio.knobs import Axis, Knob, Mode
 from studio.measure.request import CHOICES, Conditions
 
 TABS = ("Scaling", "Layers", "Memory", "Code", "Lesson")

@@ -14,9 +14,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
-Mode = Literal["inference", "training"]
+from studio.knobs import Mode
+
 CHOICES: Mapping[str, tuple[object, ...]] = MappingProxyType(
     {
         "mode": get_args(Mode),

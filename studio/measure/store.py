@@ -62,6 +62,7 @@ class Store:
     def __init__(self, folder: Path, rows: int = ROWS) -> None:
         self.path, self._rows = folder / NAME, rows
         self._lock = Lock()
+        self.cleared = 0  # times: a sweep that began before the last one is not filed
         self.trouble = ""  # why it goes on in memory, in one sentence; empty where it does not
         try:
             self._disk = _opened(self.path)
@@ -126,6 +127,7 @@ class Store:
 
     def clear(self) -> None:
         """Forget everything, on disk too."""
+        self.cleared += 1
         self._do(lambda disk: disk.executescript("DELETE FROM figures; DELETE FROM anchors;"))
         self._do(lambda disk: disk.execute("VACUUM"))
 

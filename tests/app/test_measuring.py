@@ -19,6 +19,7 @@ from studio.app.latency import conditions, is_noise, notes
 from studio.app.ledger import LEDGER, Watch, is_quick, obstacle
 from studio.app.state import Case, State
 from studio.measure.request import MeasureError, Measurement
+from studio.measure.store import store
 from tests.app.conftest import MAIN
 
 MADE = Measurement(
@@ -54,9 +55,10 @@ class Swept:
         return self.points
 
 
-def swept(cases: tuple[Case, ...], seconds: list[float], progress: float = 1.0) -> None:
+def swept(cases: tuple[Case, ...], seconds: list[float], progress: float = 1.0, **how: Any) -> None:
     watch = cast(Any, object.__new__(Watch))
-    watch.cases, watch.job = cases, Swept([made(s) for s in seconds], progress)
+    watch.cases, watch.job = cases, Swept([made(s, **how) for s in seconds], progress)
+    watch._cleared = store().cleared
     watch.look()
 
 
@@ -86,9 +88,7 @@ def test_a_finished_sweep_under_load_says_why_its_marks_are_hollow() -> None:
     swept(shown, [0.01] * len(shown))
     assert "hollow" not in scaling.legend(shown, 0)
     LEDGER._points.clear()
-    watch = cast(Any, object.__new__(Watch))
-    watch.cases, watch.job = shown, Swept([made(0.01, clean=False)] * len(shown), 1.0)
-    watch.look()
+    swept(shown, [0.01] * len(shown), clean=False)
     assert "hollow: under load" in scaling.legend(shown, 0)
 
 
@@ -214,7 +214,7 @@ def test_every_axis_of_a_large_family_is_drawn_without_a_pause(family: str) -> N
         assert not app.button(key="sweep-start").disabled
 
 
-@pytest.mark.parametrize(("waiting", "seconds"), [(0, 0.7), (1, 0.7), (40, 10.0)])
+@pytest.mark.parametrize(("waiting", "seconds"), [(0, 0.7), (1, 0.7), (40, 4.0)])
 def test_looks_are_rarer_where_many_wait(
     monkeypatch: pytest.MonkeyPatch, waiting: int, seconds: float
 ) -> None:
