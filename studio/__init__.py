@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from studio.knobs import DesignError
-from studio.measure.request import Conditions, MeasureError, Measurement, Mode, NoMemoryError
+from studio.knobs import DesignError, Mode
+from studio.measure.request import Conditions, MeasureError, Measurement, NoMemoryError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -155,7 +155,7 @@ def measure(
         compiled=compiled,
         threads=threads,
     )
-    subject = forms.subject(design, conditions.batch, conditions.mode)
+    subject = forms.subject(design, conditions.batch, conditions.mode, conditions.layout)
     try:
         return measure(subject, conditions)
     except NoMemoryError as ran_out:

@@ -248,7 +248,8 @@ def _layers(design: Design, arguments: argparse.Namespace) -> Mapping[str, Layer
     from studio.measure.layers import layer_times
 
     conditions = Conditions(**_conditions(arguments))
-    return layer_times(forms.subject(design, conditions.batch), conditions)
+    subject = forms.subject(design, conditions.batch, layout=conditions.layout)
+    return layer_times(subject, conditions)
 
 
 def _timed(designs: Sequence[Design], conditions: Conditions) -> list[Point]:
@@ -261,7 +262,9 @@ def _timed(designs: Sequence[Design], conditions: Conditions) -> list[Point]:
     subjects: dict[Design, Subject] = {}
     for design in points:
         try:
-            subjects[design] = forms.subject(design, conditions.batch, conditions.mode)
+            subjects[design] = forms.subject(
+                design, conditions.batch, conditions.mode, conditions.layout
+            )
         except MeasureError as error:
             points[design] = error
     job = Job(list(subjects.values()), conditions, on=desk(conditions.device))

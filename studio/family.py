@@ -91,7 +91,10 @@ class Turn:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Family:
-    """One architecture: its config, its model, an example input, its presets and its guide."""
+    """One architecture: its config, its model, an example input, its presets and its guide.
+
+    `adapted` is given the settings of a config that breaks a rule, and sets right what it can.
+    """
 
     title: str
     config: type
@@ -99,6 +102,7 @@ class Family:
     example: Callable[[Any, int], tuple[Tensor, ...]]
     presets: tuple[Preset, ...]
     guide: Guide
+    adapted: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict  # settings that may not fit
 
     def __reduce__(self) -> tuple[Any, ...]:
         return family_of, (self.config,)
@@ -146,7 +150,7 @@ class Family:
         """
         knob, wanted = self.knob(config, name), self.read(config, name, value)
         try:
-            return Turn(with_values(config, {name: wanted}))
+            return Turn(self.fitted(config, {name: wanted}))
         except ValueError as broken:
             rule = str(broken)
         moved, others = self._slides(config, knob, wanted), self._yields(config, knob, wanted, rule)
@@ -154,6 +158,17 @@ class Family:
             for candidate, change in turned:
                 return Turn(candidate, f"{rule}, so {change}")
         raise self.refusal(config, {name: wanted}, rule)
+
+    def fitted(self, config: Any, values: Mapping[str, Any]) -> Any:
+        """A config with some knobs set, adapted where it must be. Raises ValueError."""
+        try:
+            return with_values(config, values)
+        except ValueError:
+            whole = {name: values.get(name, getattr(config, name)) for name in self.knobs}
+            found = self.adapted(whole)
+            if found == whole:
+                raise
+            return self.config(**found)
 
     def _slides(self, config: Any, knob: Knob, wanted: Any) -> Iterator[tuple[Any, str]]:
         before = value_of(config, knob.name)
@@ -229,8 +244,11 @@ def family_of(config: type) -> Family:
 
 
 def _named(config: Any, rule: str) -> list[str]:
-    """The knobs that a rule speaks of."""
-    return [name for name in re.findall(r"([\w.]+)=", rule) if name in expanded(config)]
+    """The knobs that a rule speaks of; one of a record's begins with its place."""
+    known, place = expanded(config), re.match(r"([\w.]+): ", rule)
+    names = re.findall(r"(\w+)=", rule)
+    inner = [f"{place[1]}.{name}" for name in names] if place else []
+    return [name for name in (*inner, *names) if name in known]
 
 
 def _replaced(config: Any, changes: Mapping[str, Any]) -> Any | None:
@@ -303,7 +321,7 @@ class Design:
             for name, value in settings.items()
         }
         try:
-            return Design(self.family, with_values(self.config, values))
+            return Design(self.family, self.family.fitted(self.config, values))
         except ValueError as broken:
             raise self.family.refusal(self.config, values, str(broken)) from None
 

@@ -11,16 +11,16 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from studio.analysis.graph import graph
-from studio.analysis.memory import Mode, largest_batch, peak
+from studio.analysis.memory import largest_batch, peak
 from studio.analysis.profile import profile
 from studio.drawing.dot import dot
 from studio.drawing.layout import layout
 from studio.drawing.svg import svg
 from studio.export.script import Script, script
 from studio.family import Design, DesignError
-from studio.knobs import quoted
+from studio.knobs import Mode, quoted
 from studio.measure.memory import admit
-from studio.measure.request import MeasureError, Subject
+from studio.measure.request import MeasureError, Subject, unsuited
 
 T = TypeVar("T")
 
@@ -53,24 +53,36 @@ def standalone(design: Design, link: str = "") -> Script:
     )
 
 
-def subject(design: Design, batch: int = 1, mode: Mode = "inference") -> Subject:
-    """What is measured of a design. Raises MeasureError where the memory is too small for it."""
-    if why := obstacle(design, batch, mode):
+def subject(
+    design: Design, batch: int = 1, mode: Mode = "inference", layout: str = "contiguous"
+) -> Subject:
+    """What is measured of a design. Raises MeasureError where it cannot be, as `obstacle` says."""
+    if why := obstacle(design, batch, mode, layout):
         raise MeasureError(why)
     code = standalone(design)
     return Subject(code.text, code.config, code.model)
 
 
-def obstacle(design: Design, batch: int = 1, mode: Mode = "inference") -> str:
-    """Why this machine's memory is too small to measure it, and the nearest that fits, in one
-    sentence; empty where it fits. Takes milliseconds, of a giant up to a second; a training step
-    (by Adam, which needs most) is simulated first, which takes 0.1 to 6 s, once."""
+def obstacle(
+    design: Design, batch: int = 1, mode: Mode = "inference", layout: str = "contiguous"
+) -> str:
+    """Why it cannot be measured, in one sentence: its inputs cannot have the layout, or this
+    machine's memory is too small (with the nearest that fits); empty where it can. Takes
+    milliseconds, of a giant up to a second; a training step (by Adam, which needs most) is
+    simulated first, which takes 0.1 to 6 s, once."""
+    if why := misfit(design, batch, layout):
+        return why
     step = "a training step of " if mode == "training" else ""
     return refusal(
         _needed(design, batch, mode),
         f"{step}{design.title} at batch={batch}",
         lambda room: _nearest(design, batch, room, mode),
     )
+
+
+def misfit(design: Design, batch: int, layout: str) -> str:
+    """Why the design's inputs cannot have the layout, in one sentence; empty where they can."""
+    return unsuited(profile(design, batch).inputs, layout)
 
 
 def refusal(needed_bytes: int, what: str, nearest: Callable[[float], str] = lambda room: "") -> str:

@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
 Axis = Literal["depth", "width", "heads", "resolution"]
+Mode = Literal["inference", "training"]  # in which a model is called
 T = TypeVar("T")
 
 FLAGS = {"true": True, "on": True, "yes": True, "1": True}

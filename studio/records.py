@@ -49,9 +49,7 @@ class RecordKnob(Knob):
     def write(self, value: Any) -> Any:
         if isinstance(value, tuple):
             return [self.write(one) for one in value]
-        found = {
-            name: knob.write(getattr(value, name)) for name, knob in knobs(type(value)).items()
-        }
+        found = {name: knob.write(getattr(value, name)) for name, knob in _knobs(value).items()}
         return {KIND: type(value).__name__, **found}
 
     def text(self, value: Any) -> str:
@@ -59,7 +57,7 @@ class RecordKnob(Knob):
             return " ".join(self.text(one) for one in value)
         changed = [
             f"{name}={knob.text(here)}"
-            for name, knob in knobs(type(value)).items()
+            for name, knob in _knobs(value).items()
             if (here := getattr(value, name)) != knob.default
         ]
         return f"{type(value).__name__}({', '.join(changed)})"
@@ -72,7 +70,7 @@ class RecordKnob(Knob):
         """The knobs of the record or records, named by their paths."""
         records = value if isinstance(value, tuple) else (value,)
         for i, record in enumerate(records):
-            for knob in knobs(type(record)).values():
+            for knob in _knobs(record).values():
                 yield dataclasses.replace(knob, name=f"{self._place(i)}.{knob.name}")
 
     def _place(self, i: int) -> str:
@@ -81,14 +79,12 @@ class RecordKnob(Knob):
     def _record(self, value: object, place: str) -> Any:
         if isinstance(value, self.options):
             return self._checked(value, place)
-        match value:
-            case {"kind": kind, **settings}:
-                pass
-            case type():
-                kind, settings = value.__name__, {}
-            case _:
-                raise self._refused(value, "is no record", place)
-        made = {option.__name__: option for option in self.options}.get(str(kind))
+        if isinstance(value, type):
+            value = {KIND: value.__name__}
+        if not isinstance(value, Mapping) or KIND not in value:
+            raise self._refused(value, "is no record", place)
+        kind, settings = str(value[KIND]), {str(k): v for k, v in value.items() if k != KIND}
+        made = {option.__name__: option for option in self.options}.get(kind)
         if made is None:
             raise self._refused(kind, "is not one of its kinds", place)
         known = knobs(made)
@@ -101,7 +97,7 @@ class RecordKnob(Knob):
 
     def _checked(self, record: Any, place: str) -> Any:
         """A record made in Python: its values are read like all others."""
-        known = knobs(type(record))
+        known = _knobs(record)
         return _made(
             type(record), {n: _read(k, getattr(record, n), place) for n, k in known.items()}, place
         )
@@ -137,7 +133,7 @@ def records(
 def expanded(config: Any) -> Mapping[str, Knob]:
     """The knobs of a config, by name, with those of its records by their paths."""
     found: dict[str, Knob] = {}
-    for name, knob in knobs(type(config)).items():
+    for name, knob in _knobs(config).items():
         found[name] = knob
         if isinstance(knob, RecordKnob):
             found |= {inner.name: inner for inner in knob.within(getattr(config, name))}
@@ -178,6 +174,11 @@ def _turned(held: Any, settings: Mapping[str, Any], place: str) -> Any:
     return tuple(entries)
 
 
+def _knobs(record: Any) -> Mapping[str, Knob]:
+    kind: Any = type(record)
+    return knobs(kind)
+
+
 def _made(kind: type, settings: Mapping[str, Any], place: str) -> Any:
     try:
         return _placed(lambda: kind(**settings), place)
@@ -186,16 +187,11 @@ def _made(kind: type, settings: Mapping[str, Any], place: str) -> Any:
 
 
 def _placed(make: Callable[[], T], place: str) -> T:
-    """What is made; a rule that is broken in the making names its knobs by their paths."""
+    """What is made; a rule that is broken in the making tells its place."""
     try:
         return make()
     except ValueError as broken:
-        raise ValueError(placed(str(broken), place)) from None
-
-
-def placed(rule: str, place: str) -> str:
-    """A record's rule with its knobs named by their paths: `heads=5` as `stages.2.heads=5`."""
-    return re.sub(r"(?<![\w.])(\w+)=", rf"{place}.\1=", rule)
+        raise ValueError(f"{place}: {broken}") from None
 
 
 def _read(knob: Knob, value: object, place: str) -> Any:

@@ -21,7 +21,7 @@ COUNTED = ("params", "trainable_params", "macs", "flops", "inference_bytes", "tr
 TIMED = (
     *("median_s", "q25_s", "q75_s", "p95_s", "throughput", "runs", "first_call_s", "compile_s"),
     *("cpu_s", "clean", "mode", "dtype", "layout", "compiled", "threads", "device"),
-    "torch_version",
+    *("torch_version", "measured_at"),
 )
 
 

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import accumulate
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -36,8 +36,7 @@ from studio.analysis.blueprint import NoValues, blueprint
 from studio.analysis.meter import Meter, storage
 from studio.analysis.profile import STATES, Optimizer, profile
 from studio.family import BATCH, Design
-
-Mode = Literal["inference", "training"]
+from studio.knobs import Mode
 
 # Adam makes the root of the second moment and then its quotient, each as large as the parameter.
 TEMPORARIES: dict[Optimizer, int] = {"sgd": 0, "momentum": 0, "adam": 2}

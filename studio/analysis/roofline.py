@@ -47,7 +47,7 @@ class Figure(NamedTuple):
 
 COMPUTE = Figure("compute", "TFLOP/s", 1e12, 1e-3, 1e5)
 BANDWIDTH = Figure("bandwidth", "GB/s", 1e9, 1e-1, 1e5)
-OVERHEAD = Figure("overhead", "µs", 1e-6, 0, 1e5)
+OVERHEAD = Figure("overhead per operation", "µs", 1e-6, 0, 1e5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,8 @@ def seconds(device: Device, root: Body) -> float:
 
 
 def bound(device: Device, body: Body) -> Bound | None:
-    """What most of a layer's roofline goes into; None for one that starts no operation."""
+    """What most of a layer's roofline goes into, `overhead` being that of all its operations; None
+    for one that starts none."""
     longest, name = max((seconds, name) for name, seconds in _spent(device, body).items())
     return name if longest else None
 

@@ -101,7 +101,7 @@ def figure(panels: Sequence[Panel], axis: str, here: float, height: int) -> dict
 
 def _place(number: int) -> tuple[tuple[float, float], tuple[float, float]]:
     row, column = divmod(number, 2)
-    return ((0.0, 0.45), (0.57, 1.0))[column], ((0.59, 1.0), (0.0, 0.41))[row]
+    return ((0.0, 0.47), (0.53, 1.0))[column], ((0.59, 1.0), (0.0, 0.41))[row]
 
 
 def _axes(
@@ -127,6 +127,7 @@ def _axes(
     if number >= 2:
         x["title"] = {"text": axis, "standoff": 2}
     y = {
+        "side": "right" if number % 2 else "left",  # outwards: labels of any width have room there
         "domain": down,
         "anchor": f"x{number + 1}",
         "range": [math.log10(low), math.log10(high)],

@@ -31,10 +31,12 @@ _calibrations: dict[str, Future[Calibration]] = {}  # by dtype
 
 
 def begin_calibration(dtype: str) -> None:
-    """Have the device calibrated, once a process; takes two seconds of the measuring process, and
-    none of the page's, which must not wait for a cluster that is away."""
+    """Have the device calibrated, once a process, and again where that has failed; takes two
+    seconds of the measuring process, and none of the page's, which must not wait for a cluster
+    that is away."""
     with _first:
-        if dtype not in _calibrations:
+        known = _calibrations.get(dtype)
+        if known is None or _has_failed(known):
             _calibrations[dtype] = _POOL.submit(_calibrated, dtype)
 
 
@@ -42,10 +44,14 @@ def _calibrated(dtype: str) -> Calibration:
     return desk("cpu", "calibration").submit(calibrate, Conditions(dtype=dtype)).result()
 
 
+def _has_failed(found: Future[Calibration]) -> bool:
+    return found.done() and found.exception() is not None
+
+
 def this_device(dtype: str) -> Device | None:
     """The limits of the device at hand; None as long as they are not known."""
     found = _calibrations.get(dtype)
-    if not found or not found.done() or found.cancelled() or found.exception():
+    if found is None or not found.done() or _has_failed(found):
         return None
     rates = found.result()
     return Device(

@@ -37,6 +37,7 @@ STYLE = """<style>
 .st-key-measure { margin-top: -.5rem; }
 .st-key-measure button { min-height: 2.5rem; }
 .figure h6 { margin: 0; padding: 0; font-size: .8rem; font-weight: 500; opacity: .75; }
+.figure h6[title] { cursor: help; text-decoration: underline dotted; text-underline-offset: .2em; }
 .figure b { display: block; font-size: clamp(1rem, 14.5cqi, 1.65rem);
   font-weight: 600; line-height: 1.28; white-space: nowrap; letter-spacing: -.01em; }
 .figure p { margin: 0; font-size: .78rem; opacity: .8; }
@@ -55,6 +56,7 @@ class Figure:
     read: Callable[[Profile], float]
     write: Callable[[float], str]
     tells: Callable[[Profile], str]
+    help: str = ""
 
 
 FIGURES = (
@@ -77,10 +79,14 @@ FIGURES = (
         lambda found: f"alive at once in inference, batch {found.batch}",
     ),
     Figure(
-        "Training memory (Adam)",
+        "Training memory, estimate",
         lambda found: found.training_bytes(),
         units.size,
-        lambda found: f"of it {units.size(found.saved_bytes)} activations, batch {found.batch}",
+        lambda found: f"Adam; {units.size(found.saved_bytes)} activations, batch {found.batch}",
+        "The sum over the layers: parameters, all gradients, Adam's states, all saved activations."
+        " They are seldom all alive at once, and what is at work for a moment is left out. Over the"
+        " families it is 0.3 to 1.5 times the peak of a simulated step (batches of 1 and 8), which"
+        " the Memory tab shows.",
     ),
 )
 
@@ -95,14 +101,15 @@ def title(now: State) -> None:
 
 def headline(now: State) -> None:
     with hurry():
-        cells = [card(figure.name, *told(figure, now)) for figure in FIGURES]
+        cells = [card(f.name, *told(f, now), help=f.help) for f in FIGURES]
     st.html(f'{STYLE}<div class="figures">{"".join(cells)}</div>')
 
 
-def card(name: str, value: str, notes: Iterable[str], kind: str = "figure") -> str:
+def card(name: str, value: str, notes: Iterable[str], kind: str = "figure", help: str = "") -> str:
     """A figure as HTML; the notes are HTML already."""
+    head = f'<h6 title="{escape(help)}">' if help else "<h6>"
     below = "".join(notes)
-    return f'<div class="{kind}"><h6>{escape(name)}</h6><b>{escape(value)}</b>{below}</div>'
+    return f'<div class="{kind}">{head}{escape(name)}</h6><b>{escape(value)}</b>{below}</div>'
 
 
 def told(figure: Figure, now: State) -> tuple[str, list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from html import escape
 from time import monotonic
 
@@ -21,6 +22,7 @@ from studio.measure.request import Measurement
 REST_S = 0.5  # after the last change, before measuring
 TITLES = {"inference": "Measured latency", "training": "Measured training step"}
 ASKED = "large: measured when asked"
+DAYS = 30  # that are counted; what is older has a date
 LOOK_S = 0.4  # between two looks at a measurement under way, at the least
 
 
@@ -107,7 +109,8 @@ def notes(now: State) -> Iterator[str]:
         if case and isinstance(there := LEDGER[case], Measurement):
             told = change(here.median_s, there.median_s, units.seconds)
             yield line(f"≈ {label}") if is_noise(here, there) else note(told, label)
-    yield f'<p title="{escape(in_full(here))}">{escape(conditions(here))}</p>'
+    told = conditions(here)  # a narrow card cuts it short
+    yield f'<p title="{escape(told)}; {escape(in_full(here))}">{escape(told)}</p>'
 
 
 def is_noise(one: Measurement, other: Measurement) -> bool:
@@ -125,7 +128,9 @@ def spread(point: Measurement) -> str:
 
 
 def conditions(point: Measurement) -> str:
+    when = age(point)
     words = [
+        f"measured {when}" if when else "",
         short(point.device),
         "1 thread" if point.threads == 1 else f"{point.threads} threads",
         point.dtype if point.dtype != "float32" else "",
@@ -134,6 +139,17 @@ def conditions(point: Measurement) -> str:
         "under load" if point.clean is False else "",
     ]
     return ", ".join(filter(None, words))
+
+
+def age(point: Measurement) -> str:
+    """How long ago it was measured, where that was before today: `3 days ago`; empty otherwise."""
+    if not point.measured_at:
+        return ""
+    day = datetime.fromisoformat(point.measured_at).astimezone().date()
+    days = (datetime.now().astimezone().date() - day).days
+    if days > DAYS:
+        return f"on {day}"
+    return f"{days} days ago" if days > 1 else "yesterday" if days == 1 else ""
 
 
 def in_full(point: Measurement) -> str:
@@ -146,6 +162,7 @@ def in_full(point: Measurement) -> str:
         f"CPU time {units.seconds(point.cpu_s)}" if point.cpu_s else "",
         f"{point.throughput:.3g} examples a second",
         f"torch {point.torch_version}",
+        f"measured at {point.measured_at}" if point.measured_at else "",
     ]
     return "; ".join(filter(None, words))
 

@@ -13,7 +13,7 @@ import streamlit as st
 
 from studio.analysis import units
 from studio.analysis.body import Body
-from studio.analysis.roofline import bound
+from studio.analysis.roofline import Device, bound
 from studio.app import figures, state
 from studio.app.expected import this_device
 from studio.app.precedence import PRECEDENCE
@@ -31,7 +31,9 @@ COLUMNS = {
     "Saved": st.column_config.NumberColumn(width=63, help="Activations kept for the backward pass"),
     "Time": st.column_config.NumberColumn(width=63, help="Measured, with the layers inside it"),
     "Bound": st.column_config.TextColumn(
-        width=70, help="What most of its time should go into by this device's limits"
+        width=70,
+        help="What most of its time should go into by this device's limits: computing, moving"
+        " memory, or the overhead per operation",
     ),
 }
 WRITTEN = {
@@ -103,9 +105,14 @@ def _rows(now: State, waited: bool) -> None:
 
 
 @lru_cache(maxsize=64)
+def rows_of(case: Case) -> tuple[Row, ...]:
+    return tuple(walk(figures.trained(case)))
+
+
+@lru_cache(maxsize=64)
 def table(case: Case) -> dict[str, list[Any]]:
-    """The counted columns by their names. The rows are `walk`'s."""
-    rows = list(walk(figures.trained(case)))
+    """The counted columns by their names."""
+    rows = rows_of(case)
     return {
         "Layer": [row.path for row in rows],
         "Kind": [row.kind for row in rows],
@@ -118,13 +125,18 @@ def table(case: Case) -> dict[str, list[Any]]:
 
 def timed(case: Case) -> dict[str, list[Any]]:
     """The measured columns, where there are any: seconds, and what a layer waits for."""
-    rows = list(walk(figures.trained(case)))
     found: dict[str, list[Any]] = {}
     if times := TIMINGS.known(case):
-        found["Time"] = [seconds(row, times) for row in rows]
+        found["Time"] = [seconds(row, times) for row in rows_of(case)]
     if device := this_device(case.dtype):
-        found["Bound"] = [bound(device, row.body) or "" for row in rows]
+        found["Bound"] = bounds(case, device)
     return found
+
+
+@lru_cache(maxsize=64)
+def bounds(case: Case, device: Device) -> list[str]:
+    """What each row waits for; every row asks its whole subtree, so it is worked out once."""
+    return [bound(device, row.body) or "" for row in rows_of(case)]
 
 
 def clock(case: Case) -> str:

@@ -100,7 +100,8 @@ JOBS = Jobs()
 
 
 class Watch:
-    """A job, and the cases that its points are of. What it finds goes into the ledger.
+    """A job, and the cases that its points are of. What it finds goes into the ledger, until all is
+    forgotten: then it ends.
 
     Sessions that ask for the same share a job, and the jobs of several sessions take turns.
     """
@@ -109,6 +110,7 @@ class Watch:
         self, cases: tuple[Case, ...], title: str = "", budget_s: float = 1.0, session: str = ""
     ) -> None:
         self.cases, self.title = cases, title
+        self._cleared = store().cleared
         self.job = JOBS.ask(
             [subject(case) for case in cases],
             cases[0].conditions,
@@ -121,6 +123,9 @@ class Watch:
 
     def look(self) -> bool:
         """Write down what there is by now; whether the job is still at work."""
+        if self._cleared != store().cleared:
+            self.job.cancel()
+            return False
         working = not self.job.done
         finished = not working and self.job.progress == 1.0 and len(self.cases) > 1
         sweep = next(SWEEPS) if finished else 0
@@ -182,9 +187,10 @@ def _between_runs(known: Store, machine: str, second: int) -> float | None:
 
 
 def forget_all() -> None:
-    """For everybody, on disk too."""
-    LEDGER.clear()
+    """For everybody, on disk too; what is being measured is not written any more either."""
+    JOBS.forget()
     store().clear()
+    LEDGER.clear()
 
 
 def obstacle(case: Case) -> str:
@@ -193,6 +199,8 @@ def obstacle(case: Case) -> str:
     A training step is admitted by the layer tree's figure, which is there at once; where it needs
     more, the measuring process runs out of its memory and says so.
     """
+    if why := forms.misfit(case.design, case.batch, case.layout):
+        return why
     profile = figures.profiled(case)
     if profile.macs > LONGEST_MACS:
         return "one forward pass would take minutes on one thread; it is not measured"

@@ -16,7 +16,7 @@ import streamlit as st
 
 from studio import family
 from studio.analysis import units
-from studio.analysis.memory import Memory, Mode, largest_batch, over_batches, peak, quick
+from studio.analysis.memory import Memory, largest_batch, over_batches, peak, quick
 from studio.analysis.profile import Optimizer
 from studio.analysis.scaling import axes, axis_points, position
 from studio.app import state
@@ -24,17 +24,21 @@ from studio.app.charts import EXACT, HERE, MEASURED, PALE
 from studio.app.precedence import PRECEDENCE
 from studio.app.scaling import label
 from studio.app.state import BATCH, Case, State
-from studio.measure.memory import available_bytes
+from studio.knobs import Mode
+from studio.measure.memory import FIXED_BYTES, OVERHEAD, available_bytes, tensor_bytes
 
 WAIT_S = 0.25  # a blink; what takes longer is shown when it comes
 LOOK_S = 0.5  # between two looks at a simulation
 BARS = 7  # powers of two around the batch on the page
 HEIGHT = 320
+ROOM_WIDTH = 240  # of its label and its field, in pixels
 LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "normal"}
 GB = 1e9
 NAMES = {"training": "Training", "inference": "Inference"}
 OPTIMIZERS = {"adam": "Adam", "momentum": "SGD, momentum", "sgd": "SGD"}
 SAND = "#b08d4f"
+# What the memory of a process was, as a multiple of its tensors: measured on a CPU, 8 models.
+PROCESS = {"training": "1.2 to 1.7 times", "inference": "up to 1.2 times"}
 PARTS: dict[str, tuple[str, Callable[[Memory], int]]] = {
     "Parameters": (EXACT, lambda found: found.parameters + found.buffers),
     "Gradients": (PALE, lambda found: found.gradients),
@@ -45,9 +49,9 @@ MEANING = (
     "What is alive at the peak, in float32: **parameters** with the buffers of norms, the"
     " **gradients** there are by then, **optimiser states** (Adam keeps two values per parameter,"
     " momentum one), and **activations**: inputs, what is saved for backward, what is at work. The"
-    " card above adds all gradients to all saved activations, which seldom meet. Left out: the"
-    " workspace of kernels and the allocator's waste (a process on a CPU takes about 1.2 times"
-    " this, with convolutions up to 1.7 times), and on a GPU the CUDA context (0.3 to 0.5 GB)."
+    " card above is an estimate: it adds all gradients to all saved activations, which seldom meet."
+    " Left out: the workspace of kernels and the allocator's waste, which a process has on top, and"
+    " on a GPU the CUDA context (0.3 to 0.5 GB)."
 )
 SIMULATED = "Simulated with tensors that have no numbers, every byte made and released."
 WAITING = "Predicted from the layer tree; the steps are being simulated …"
@@ -67,11 +71,13 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """The peak of each design, and the largest batch of the page's own with the peak there."""
+    """The peak of each design, and the largest batch of the page's own with the peak there: the one
+    whose tensors fit, and the one that fits with the margin that a measurement is given."""
 
     peaks: tuple[Memory, ...]
     largest: int
     there: Memory
+    with_margin: int
 
 
 def memory(now: State) -> None:
@@ -107,20 +113,18 @@ def controls(now: State) -> float:
     """What is asked, control by control. Returns the room in GB."""
     asked = now.question
     over = ("batch", "resolution") if "resolution" in axes(now.design) else ("batch",)
-    left, right = st.columns([4, 5], gap="xsmall")
-    with left:
+    training = asked.mode == "training"
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         _choice("Mode", "mode", tuple(NAMES), asked.mode, NAMES)
-        _choice("Along which axis", "over", over, _over(now), {})
-    with right:
-        training = asked.mode == "training"
         _choice("Optimiser", "optimizer", tuple(OPTIMIZERS), asked.optimizer, OPTIMIZERS, training)
+        _choice("Along which axis", "over", over, _over(now), {})
         _room(asked.room or _free())
     return asked.room or _free()
 
 
 def _room(room: float) -> None:
     shown = state.view("memory.room", room, value=room)
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(horizontal=True, vertical_alignment="center", width=ROOM_WIDTH, wrap=False):
         st.markdown("Room in GB", width="content")
         st.number_input(
             "Room in GB",
@@ -129,7 +133,7 @@ def _room(room: float) -> None:
             step=1.0,
             format="%.1f",
             label_visibility="collapsed",
-            width=150,
+            width=140,
             **shown,
             **_turns("room", "memory.room"),
         )
@@ -151,6 +155,7 @@ def _choice(
         required=True,
         disabled=not enabled,
         label_visibility="collapsed",
+        width="content",
         **state.view(key, value, default=value),
         **_turns(name, key),
     )
@@ -215,21 +220,42 @@ def simulated(request: Request) -> Answer:
         peaks = tuple(peak(c.design, c.batch, mode, optimizer) for c in request.shown)
     largest = largest_batch(design, request.room_bytes, mode, optimizer)
     there = over_batches(design, (max(largest, 1),), mode, optimizer)[0]
-    return Answer(peaks, largest, there)
+    spared = tensor_bytes(request.room_bytes)
+    return Answer(peaks, largest, there, largest_batch(design, spared, mode, optimizer))
 
 
 def fitting(request: Request, answer: Answer) -> str:
-    """The largest batch that fits, in one sentence."""
+    """The largest batch that fits, in one sentence for its tensors and one for the process."""
     room, need = units.size(request.room_bytes), units.size(answer.there.total)
     step = "training" if request.mode == "training" else "inference"
     by = f" by {OPTIMIZERS[request.optimizer]}" if request.mode == "training" else ""
+    at = resolution(request.here)
     if not answer.largest:
-        return f"**Nothing fits in {room}**: {step}{by} at batch 1 needs {need} already."
-    least = "at least " if answer.largest == family.BATCH.le else ""  # nobody looked further
+        return f"**Nothing fits in {room}**{at}: {step}{by} at batch 1 needs {need} already."
     return (
-        f"**The largest batch that fits in {room} is {least}{answer.largest:,}**:"
-        f" {step}{by} peaks at {need} there."
+        f"**The largest batch whose tensors fit in {room} is {_least(answer.largest)}**{at}:"
+        f" {step}{by} peaks at {need} there. {process(request.mode, answer.with_margin)}"
     )
+
+
+def process(mode: Mode, largest: int) -> str:
+    """What else is taken, and the largest batch that fits with a margin for it."""
+    fits = f"batch {_least(largest)} fits" if largest else "nothing fits"
+    margin = f"{OVERHEAD:g} times and {units.size(FIXED_BYTES)}"
+    return (
+        f"A process on a CPU takes {PROCESS[mode]} what its tensors take, and its libraries;"
+        f" with a margin of {margin}, **{fits}**."
+    )
+
+
+def _least(batch: int) -> str:
+    return f"{'at least ' if batch == family.BATCH.le else ''}{batch:,}"  # nobody looked further
+
+
+def resolution(case: Case) -> str:
+    """What resolution a figure is for: ` (image_size=32)`; empty where there is none."""
+    knob = axes(case.design).get("resolution")
+    return f" ({knob.name}={knob.text(case.design.settings[knob.name])})" if knob else ""
 
 
 def chart(request: Request, peaks: Mapping[Case, Memory], axis: str) -> dict[str, Any]:

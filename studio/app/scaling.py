@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import replace
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from studio.analysis import units
 from studio.analysis.roofline import BANDWIDTH, COMPUTE, OVERHEAD, Device
@@ -14,7 +15,7 @@ from studio.analysis.scaling import axes, axis_points, points_afforded, position
 from studio.app import figures, growth, state
 from studio.app.charts import MEASURED, PALE, Curve, Panel, chart
 from studio.app.expected import expected
-from studio.app.latency import TITLES, short
+from studio.app.latency import TITLES, age, short
 from studio.app.ledger import LEDGER, Watch, between_runs, forget_all, is_timely, look_s, obstacle
 from studio.app.precedence import PRECEDENCE
 from studio.app.state import Case, State
@@ -100,14 +101,15 @@ def _panels(now: State, watch: Watch | None, other: Device | None) -> None:
     knob = axes(now.design)[axis]
     shown = cases(now)
     able = tuple(case for case in shown if fits(case, now.case))
-    hint = "measuring …" if watch else ASK if able else "too large to be measured here"
+    why = "" if able else obstacle(now.case)
+    hint = "measuring …" if watch else ASK if able else "not measured here"
     here = _at(now.case, knob)
     four = panels(now.case, shown, knob, hint, other)
     drawn = chart(four, label(knob), here, HEIGHT)
     st.plotly_chart(drawn, key="chart", config={"displayModeBar": False})
     *lines, times = four[-1].curves
     told = growth.reading(times, four[1].curves[0], here)
-    controls(axis, shown, able, watch, told, tuple(line.name for line in lines))
+    controls(axis, shown, able, watch, told, tuple(line.name for line in lines), why)
 
 
 def label(knob: Knob) -> str:
@@ -192,30 +194,39 @@ def controls(
     watch: Watch | None,
     told: str = "",
     lines: tuple[str, ...] = (),
+    why: str = "",
 ) -> None:
-    """Start a sweep, or see how far it is and stop it; and what the marks mean."""
+    """Start a sweep (or `why` there can be none), or see how far it is and stop it; and what the
+    marks mean."""
+    if why and not watch:
+        st.caption(f":orange[This axis cannot be measured: {why}.]")
     words, button = st.columns([3, 2], vertical_alignment="center")
     if watch:
         words.progress(watch.job.progress, f"{watch.title} · {pace(watch)}")
         button.button("Cancel", key="cancel", on_click=watch.job.cancel, width="stretch")
         return
-    words.caption(" ".join(filter(None, (told, legend(shown, len(shown) - len(able), lines)))))
-    button.button(
-        "Measure this axis",
-        key="sweep-start",
-        help=f"Times {len(able)} designs in turn, in a process of its own",
-        type="primary",
-        disabled=not able,
-        on_click=_start,
-        args=(able, f"Measuring {len(able)} designs along {axis}"),
-        width="stretch",
-    )
+    left_out = len(shown) - len(able) if able else 0
+    words.caption(" ".join(filter(None, (told, legend(shown, left_out, lines)))))
+    if able:
+        starter(axis, able, button)
     button.button(
         "Forget all",
         key="forget",
         help="All measurements, for everybody who uses this server, on disk too",
         type="tertiary",
         on_click=_forget,
+        width="stretch",
+    )
+
+
+def starter(axis: str, able: tuple[Case, ...], place: DeltaGenerator) -> None:
+    place.button(
+        "Measure this axis",
+        key="sweep-start",
+        help=f"Times {len(able)} designs in turn, in a process of its own",
+        type="primary",
+        on_click=_start,
+        args=(able, f"Measuring {len(able)} designs along {axis}"),
         width="stretch",
     )
 
@@ -235,18 +246,20 @@ def fits(case: Case, here: Case) -> bool:
 
 def legend(shown: tuple[Case, ...], left_out: int, lines: tuple[str, ...] = ()) -> str:
     """What the marks mean, and the dashed `lines` by what they are expected."""
-    point = next((p for c in shown if isinstance(p := LEDGER[c], Measurement)), None)
-    where = f" on {short(point.device)}" if point else ""
-    apart = between_runs(point) if point else None
+    points = [p for c in shown if isinstance(p := LEDGER[c], Measurement)]
+    oldest = min(points, key=lambda point: point.measured_at, default=None)
+    where = f" on {short(oldest.device)}" if oldest else ""
+    old = f", the oldest {when}" if oldest and (when := age(oldest)) else ""
+    apart = between_runs(oldest) if oldest else None
     bars = "middle half of the runs" if apart is None else f"±{apart:.0%} between runs"
-    loaded = any(isinstance(p := LEDGER[c], Measurement) and p.clean is False for c in shown)
+    loaded = any(point.clean is False for point in points)
     kinds = ["measured apart, not fitted"] * bool(measured_apart(shown)) + ["under load"] * loaded
     hollow = f"; hollow: {' or '.join(kinds)}" if kinds else ""
     dashed = f"; dashed: {'; pale: '.join(lines)}" if lines else ""
     slow = f" A sweep leaves out the {left_out} largest of these designs." if left_out else ""
     return (
         "Parameters and MACs are exact, memory is predicted."
-        f" Latency is measured{where}, 1 thread; bars: {bars}{hollow}{dashed}.{slow}"
+        f" Latency is measured{where}, 1 thread{old}; bars: {bars}{hollow}{dashed}.{slow}"
     )
 
 

@@ -17,11 +17,10 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from studio import zoo
-from studio.analysis.memory import Mode
 from studio.analysis.profile import Optimizer
 from studio.analysis.scaling import axes
 from studio.family import Design, DesignError, Preset
-from studio.knobs import Axis, Knob
+from studio.knobs import Axis, Knob, Mode
 from studio.measure.request import CHOICES, Conditions
 
 TABS = ("Scaling", "Layers", "Memory", "Code", "Lesson")
@@ -29,7 +28,8 @@ BATCH = Knob(name="batch", default=1, help="Examples in one forward pass", ge=1,
 HELP = {
     "mode": "A forward pass, or a training step: forward, backward, and an update by SGD",
     "dtype": "Of the weights and the activations; the figures of memory stay those of float32",
-    "layout": "Of images in memory: channel by channel, or pixel by pixel with all its channels",
+    "layout": "Of images in memory: channel by channel, or pixel by pixel with all its channels;"
+    " only models that take images can have the second",
     "compiled": "torch.compile, whose own time is told apart",
 }
 CONDITIONS = {BATCH.name: BATCH} | {

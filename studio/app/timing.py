@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from studio.app import state
-from studio.app.ledger import subject
+from studio.app.ledger import obstacle, subject
 from studio.app.state import Case
 from studio.measure.front import desk
-from studio.measure.layers import measure_layers
+from studio.measure.layers import measure_layers, untimed
 from studio.measure.request import LayerTime, MeasureError
 
 Times = Mapping[str, LayerTime]  # by the path of a module, as in `named_modules()`
@@ -63,7 +63,10 @@ TIMINGS = Timings()
 
 
 def button(case: Case) -> None:
-    """Asks for the times of the layers, and says why where there are none."""
+    """Asks for the times of the layers, and says why where there are none, or can be none."""
+    if why := untimed(case.conditions) or obstacle(case):
+        st.caption(f"Layers cannot be timed here: {why}.")
+        return
     words, right = st.columns([3, 2], vertical_alignment="center")
     if why := TIMINGS.trouble(case):
         words.caption(f":orange[{why}]")

@@ -13,7 +13,7 @@ import json
 import symtable
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from typing import Any
 
@@ -21,6 +21,7 @@ from torch import nn
 
 from studio.export.source import ROOMS, Import, Source, load
 from studio.family import Design
+from studio.knobs import knobs
 
 LINE_LENGTH = 100
 
@@ -59,7 +60,7 @@ def slice_design(design: Design) -> Slice:
     family = design.family
     home = family.config.__module__
     config = _define(load(home), family.config.__name__, design.settings)
-    classes = [_chosen(v) for v in design.settings.values() if isinstance(v, type)]
+    classes = [_chosen(kind) for value in design.settings.values() for kind in _kinds(value)]
     roots = [_resolve(home, part.__name__) for part in (family.model, family.example)]
     early = _closure([*classes, *_uses(config, methods=False)], config)
     found = _closure([config, *classes, *roots], config)
@@ -154,7 +155,8 @@ def _define(source: Source, name: str, settings: Mapping[str, Any]) -> Definitio
     for part in reversed(node.body if isinstance(node, ast.ClassDef) else ()):
         match part:
             case ast.AnnAssign(
-                target=ast.Name(id=knob), value=ast.Call(func=ast.Name(id="knob")) as call
+                target=ast.Name(id=knob),
+                value=ast.Call(func=ast.Name(id="knob" | "records")) as call,
             ):
                 default, help = call.args
                 value = _written(settings[knob]) if settings else ast.unparse(default)
@@ -168,10 +170,23 @@ def _define(source: Source, name: str, settings: Mapping[str, Any]) -> Definitio
 def _field(statement: str, help: str) -> list[str]:
     """One field of a config, with its help beside it, or above it where the line is too short."""
     line = f"    {statement}  # {help}"
-    if len(line) <= LINE_LENGTH:
+    if len(line) <= LINE_LENGTH and "\n" not in statement:
         return [line]
     above = textwrap.wrap(help, LINE_LENGTH - 6)
-    return [*(f"    # {part}" for part in above), f"    {statement}"]
+    return [*(f"    # {part}" for part in above), *f"    {statement}".split("\n")]
+
+
+def _kinds(value: object) -> Iterator[type]:
+    """The classes in a knob's value: it may be one, or a record, or records, that hold some."""
+    if isinstance(value, type):
+        yield value
+    elif isinstance(value, tuple):
+        for entry in value:
+            yield from _kinds(entry)
+    elif is_dataclass(value):
+        yield type(value)
+        for field in fields(value):
+            yield from _kinds(getattr(value, field.name))
 
 
 def _written(value: object) -> str:
@@ -181,8 +196,22 @@ def _written(value: object) -> str:
             return f"nn.{value.__name__}" if _is_of_torch(value) else value.__name__
         case str():
             return json.dumps(value, ensure_ascii=False)
+        case tuple() if any(map(is_dataclass, value)):
+            rows = "".join(f"        {_written(row)},\n" for row in value)
+            return f"(\n{rows}    )"
+        case _ if is_dataclass(value):
+            return f"{type(value).__name__}({', '.join(_arguments(value))})"
         case _:
             return repr(value)
+
+
+def _arguments(record: Any) -> Iterator[str]:
+    """What a reader wants to see of a record: its size, and whatever is not as usual."""
+    kind: Any = type(record)
+    for name, knob in knobs(kind).items():
+        value = getattr(record, name)
+        if knob.axis or value != knob.default:
+            yield f"{name}={_written(value)}"
 
 
 def _is_of_torch(value: type) -> bool:

@@ -22,6 +22,7 @@ from time import perf_counter, process_time
 import torch
 
 from studio.measure.device import device_of
+from studio.measure.half import refused_early
 from studio.measure.request import Conditions, MeasureError, Samples, Subject
 from studio.measure.specimen import Specimen, grad_mode, prepare, synchronizer
 
@@ -128,7 +129,8 @@ def _timed(specimen: Specimen, synchronize: Callable[[], None]) -> tuple[float, 
 def _specimen(subject: Subject, conditions: Conditions) -> Specimen:
     key = (subject, conditions)
     if key not in _held:
-        _held[key] = prepare(subject, conditions)
+        with refused_early(conditions):
+            _held[key] = prepare(subject, conditions)
     _held.move_to_end(key)
     while len(_held) > HELD_MODELS or (len(_held) > 1 and _weight(_held.values()) > HELD_BYTES):
         _, dropped = _held.popitem(last=False)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future, wait
 from dataclasses import replace
 from functools import cache
-from socket import create_connection, gethostname
+from socket import gethostname
 from threading import Event, Lock, Thread
 from typing import Any, TypeVar
 
@@ -67,8 +67,7 @@ class Call(Future[T]):
         except MeasureError as error:
             self.set_exception(self._remote.reason(error))
         except Exception as error:  # of Dask, which has many
-            text = f"the cluster could not make the call: {type(error).__name__}: {error}"
-            self.set_exception(self._remote.reason(MeasureError(text[:300])))
+            self.set_exception(self._remote.reason(translated(error)))
 
     def _outcome(self) -> T:
         for _ in range(ATTEMPTS):
@@ -139,7 +138,10 @@ class Remote:
 
     def place(self) -> Place:
         """The machine that is measured, asked of the machine itself."""
-        (found,) = self._client.run(labelled_here, self.device, workers=[self._home]).values()
+        try:
+            (found,) = self._client.run(labelled_here, self.device, workers=[self._home]).values()
+        except Exception as error:
+            raise self.reason(translated(error)) from None
         return Place(*found)
 
     def home(self, cancelled: Event) -> str:
@@ -161,7 +163,11 @@ class Remote:
 
     def reason(self, error: MeasureError) -> MeasureError:
         """Why a call failed: whatever came of it, a scheduler that answers no more is the cause."""
-        return error if answers(self._scheduler) else self.lost()
+        try:
+            self._offers()
+        except NoWorkerError as lost:
+            return lost
+        return error
 
     def lost(self) -> NoWorkerError:
         return NoWorkerError(f"the scheduler at {self._scheduler} has gone away")
@@ -169,14 +175,17 @@ class Remote:
     def _offers(self) -> Offers:
         try:
             return offers(self._client)
-        except (OSError, ValueError, RuntimeError):
+        except Exception:
             raise self.lost() from None
 
 
 def engines(address: str, device: str) -> tuple[Remote, ...]:
     """An engine for each worker of the cluster with this device. Raises MeasureError."""
     client = _client(address)
-    found = offers(client)
+    try:
+        found = offers(client)
+    except Exception as error:  # it has gone, and the client has not seen it yet
+        raise unanswered(address, error) from None
     for resource in dict.fromkeys((device, f"{device}:0", device.removesuffix(":0"))):
         if homes := [home for home, names in found.items() if resource in names]:
             with _FIRST:
@@ -186,20 +195,27 @@ def engines(address: str, device: str) -> tuple[Remote, ...]:
     raise MeasureError(f"the cluster at {address} has no device {device}; {offered}")
 
 
-def answers(address: str) -> bool:
-    """Whether anybody listens at `tcp://host:port`."""
-    host, _, port = address.rpartition("://")[2].rpartition(":")
-    try:
-        create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
-    except (OSError, ValueError):
-        return False
-    return True
-
-
 def offers(client: distributed.Client) -> Offers:
-    """The devices of each worker of the cluster, by its address."""
-    workers = client.scheduler_info()["workers"]
+    """The devices of each worker of the cluster, by its address.
+
+    Raises whatever Dask raises where the scheduler does not answer. `Client.scheduler_info` tells
+    its last answer then, nothing at all once it has given up, and at times one without workers.
+    """
+    workers = client.sync(client.scheduler.identity, n_workers=-1)["workers"]
     return {home: tuple(worker.get("resources", ())) for home, worker in workers.items()}
+
+
+def translated(error: Exception) -> MeasureError:
+    """Dask has many exceptions; ours have one sentence."""
+    text = f"the cluster could not make the call: {type(error).__name__}: {error}"
+    return MeasureError(text[:300])
+
+
+def unanswered(address: str, error: Exception) -> NoWorkerError:
+    return NoWorkerError(
+        f"no scheduler answers at {SCHEDULER}={address} ({error}); start one with"
+        " `dask scheduler`, or unset the variable to measure on this machine"
+    )
 
 
 def guarded(
@@ -256,10 +272,7 @@ def _client(address: str) -> distributed.Client:
         try:
             client = distributed.Client(address, timeout=CONNECT_S, set_as_default=False)
         except (OSError, ValueError) as error:
-            raise NoWorkerError(
-                f"no scheduler answers at {SCHEDULER}={address} ({error}); start one with"
-                " `dask scheduler`, or unset the variable to measure on this machine"
-            ) from None
+            raise unanswered(address, error) from None
         # What becomes of the connection is said in one sentence, without Dask's own tracebacks.
         logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
         atexit.register(client.close)

@@ -59,7 +59,8 @@ def measure_layers(
     subject: Subject, conditions: Conditions, budget_s: float
 ) -> dict[str, LayerTime]:
     """What runs in the measuring process. Takes about `budget_s` seconds beside building."""
-    _check(conditions)
+    if why := untimed(conditions):
+        raise MeasureError(why)
     set_up(conditions)
     with grad_mode(conditions):
         name, model, inputs = build(subject, conditions)
@@ -73,13 +74,15 @@ def measure_layers(
     return _spread(statistics.median(plain), _medians(list(map(_own_times, passes))), calls)
 
 
-def _check(conditions: Conditions) -> None:
+def untimed(conditions: Conditions) -> str:
+    """Why layers are not timed under such conditions, in one sentence; empty where they are."""
     if conditions.mode == "training":
-        raise MeasureError("layers are timed in a forward pass; mode=inference works")
+        return "layers are timed in a forward pass; mode=inference works"
     if conditions.compiled:
-        raise MeasureError("a compiled model has no layers to time; compiled=False works")
+        return "a compiled model has no layers to time; compiled=False works"
     if conditions.device.partition(":")[0] not in PROFILED:
-        raise MeasureError(f"layers are timed on {' and '.join(PROFILED)}, not {conditions.device}")
+        return f"layers are timed on {' and '.join(PROFILED)}, not {conditions.device}"
+    return ""
 
 
 def _passes(

@@ -39,8 +39,13 @@ def admit(needed_bytes: int, what: str, nearest: Callable[[float], str] = lambda
             f"{what} needs about {needed / 1e9:,.1f} GB to be measured, this machine has"
             f" {free / 1e9:,.1f} GB free"
         )
-        advice = nearest((free - FIXED_BYTES) / OVERHEAD)
+        advice = nearest(tensor_bytes(free))
         raise MeasureError(f"{refusal}; the nearest that fits is {advice}" if advice else refusal)
+
+
+def tensor_bytes(room_bytes: float) -> float:
+    """What tensors may take at their peak in a process that has so much room."""
+    return (room_bytes - FIXED_BYTES) / OVERHEAD
 
 
 def available_bytes() -> int:

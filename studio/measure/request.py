@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
-Mode = Literal["inference", "training"]
+from studio.knobs import Mode
+
 CHOICES: Mapping[str, tuple[object, ...]] = MappingProxyType(
     {
         "mode": get_args(Mode),
@@ -26,6 +29,7 @@ CHOICES: Mapping[str, tuple[object, ...]] = MappingProxyType(
 LIMIT_S, COMPILE_LIMIT_S = 30.0, 600.0  # a large model's compilation takes minutes
 CLEAN_SHARE = 0.97  # of its wall time, spent computing: the run was not interrupted
 QUIET_RUNS, QUIET_SHARE = 3, 0.1  # that many runs without interruption stand for all
+IMAGE_DIMENSIONS = 4  # batch, channels, height, width
 RUNS_FOR_P95 = 60  # below, the 95th percentile is one of the three slowest runs: an anecdote
 
 
@@ -87,6 +91,17 @@ class Conditions:
         return COMPILE_LIMIT_S if self.compiled else LIMIT_S
 
 
+def unsuited(inputs: Sequence[Sequence[int]], layout: str) -> str:
+    """Why inputs of these shapes cannot have the layout, in one sentence; empty where they can."""
+    if layout != "channels_last" or any(len(shape) == IMAGE_DIMENSIONS for shape in inputs):
+        return ""
+    shapes = " and ".join(str(tuple(shape)) for shape in inputs)
+    return (
+        f"layout=channels_last needs images, inputs of four dimensions, and this model takes"
+        f" {shapes}; layout=contiguous works"
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Samples:
     """The raw times of one subject, in seconds a call. Those of several rounds add up.
@@ -113,6 +128,7 @@ class Samples:
         return sum(self.walls) * self.block
 
     def measurement(self, conditions: Conditions) -> Measurement:
+        """Their median and middle half, measured as of now."""
         walls, cpus, clean = self._believed(conditions)
         twentieths = statistics.quantiles(walls, n=20, method="inclusive")
         return Measurement(
@@ -133,6 +149,7 @@ class Samples:
             layout=conditions.layout,
             compiled=conditions.compiled,
             compile_s=self.compile_s,
+            measured_at=utc(time.time()),
         )
 
     def _believed(self, conditions: Conditions) -> tuple[Floats, Floats, bool | None]:
@@ -161,7 +178,8 @@ class Measurement:
     median CPU time of a call, which a busy machine hardly moves (one thread on a CPU, else None).
     `clean`: the figures are of runs that nothing interrupted; False where the machine was too busy
     for enough of them, None where it cannot be told (accelerators, several threads). `p95_s` needs
-    60 runs.
+    60 runs. `measured_at` is a time in UTC as ISO 8601 writes it, by the clock of the process that
+    asked; empty in what an older studio has written.
     """
 
     median_s: float
@@ -181,6 +199,7 @@ class Measurement:
     layout: str = "contiguous"
     compiled: bool = False
     compile_s: float | None = None
+    measured_at: str = ""
 
     @property
     def throughput(self) -> float:
@@ -201,6 +220,8 @@ class Measurement:
         kinds = get_type_hints(cls)
         try:
             found = cls(**json.loads(text))
+            if found.measured_at:
+                datetime.fromisoformat(found.measured_at)
         except (ValueError, TypeError):
             raise MeasureError("this text holds no measurement") from None
         for name, value in vars(found).items():
@@ -221,6 +242,11 @@ class LayerTime:
     def to_dict(self) -> Mapping[str, Any]:
         """Plain JSON values, times to four figures."""
         return _rounded(asdict(self))
+
+
+def utc(seconds: float) -> str:
+    """A time since 1970 in ISO 8601: `2026-11-23T18:27:00+00:00`."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def _rounded(figures: Mapping[str, Any]) -> Mapping[str, Any]:

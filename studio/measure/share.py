@@ -19,7 +19,7 @@ AWAY_S = 10.0
 
 
 class Owners:
-    """Who wants a job, by number: it ends when nobody does.
+    """Who wants a job, by number: it ends when nobody does, and then nobody joins it any more.
 
     An owner that is not `present` any more is no owner after a while: a connection may come back.
     """
@@ -27,12 +27,18 @@ class Owners:
     def __init__(self) -> None:
         self._present: dict[int, Present] = {}
         self._seen: dict[int, float] = {}
+        self._lock = Lock()  # between who joins and who finds that nobody is left
+        self._over = False
 
     def __len__(self) -> int:
         return len(self._present)
 
-    def join(self, number: int, present: Present) -> None:
-        self._seen[number], self._present[number] = monotonic(), present
+    def join(self, number: int, present: Present) -> bool:
+        """Whether it was not over yet."""
+        with self._lock:
+            if not self._over:
+                self._seen[number], self._present[number] = monotonic(), present
+            return not self._over
 
     def leave(self, number: int) -> None:
         """Nothing but this: it may run in the middle of anything, whatever locks are held there."""
@@ -45,7 +51,13 @@ class Owners:
                 self._seen[number] = monotonic()
             elif monotonic() - self._seen[number] > AWAY_S:
                 self.leave(number)
-        return len(self)
+        return 0 if self.over() else len(self)
+
+    def over(self) -> bool:
+        """Whether nobody is left."""
+        with self._lock:
+            self._over = self._over or not self._present
+            return self._over
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +113,7 @@ class Share:
         job, owners = self._shared.job, self._shared.owners
         self._last = (job.progress, job.snapshot())
         owners.leave(self._number)
-        if not owners:
+        if owners.over():
             job.cancel()
 
 
@@ -116,6 +128,11 @@ class Jobs:
     def __len__(self) -> int:
         """How many parts in jobs under way are held."""
         return sum(len(s.owners) for s in tuple(self._running.values()) if not s.job.done)
+
+    def forget(self) -> None:
+        """Who asks from now on begins anew; jobs under way go on for those who have a part."""
+        with self._lock:
+            self._running = {}
 
     def ask(
         self,
@@ -136,10 +153,9 @@ class Jobs:
         with self._lock:
             self._running = {w: s for w, s in self._running.items() if s.owners and not s.job.done}
             shared = self._running.get(wish)
-            if shared is None:
+            if shared is None or not shared.owners.join(number, present):
                 owners = Owners()
                 owners.join(number, present)
                 job = Job(*wish[:2], budget_s=budget_s, wanted=owners.remain, **rules)
                 shared = self._running[wish] = Shared(job, owners)
-            shared.owners.join(number, present)
         return Share(shared, number)

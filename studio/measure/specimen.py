@@ -16,12 +16,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from studio.measure.request import Conditions, MeasureError, Subject
+from studio.measure.request import IMAGE_DIMENSIONS, Conditions, MeasureError, Subject, unsuited
 
 BLOCK_S = 1e-3  # timer and synchronisation are far below 1 % of it
 WARM_UP_S = 0.1  # in which an accelerator chooses its kernels for these shapes
 BRIEF_WARM_UP_S = 0.02  # of a CPU, which has chosen in its first call
-IMAGE_DIMENSIONS = 4  # batch, channels, height, width
 
 Call = Callable[[], object]
 NUMBERS = count(1)
@@ -110,12 +109,8 @@ def _load(source: str) -> ModuleType:
 
 
 def _by_pixel(model: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[nn.Module, tuple[Tensor, ...]]:
-    if all(x.dim() != IMAGE_DIMENSIONS for x in inputs):
-        shapes = " and ".join(str(tuple(x.shape)) for x in inputs)
-        raise MeasureError(
-            f"layout=channels_last needs images, inputs of four dimensions, and this model takes"
-            f" {shapes}; layout=contiguous works"
-        )
+    if why := unsuited([x.shape for x in inputs], "channels_last"):
+        raise MeasureError(why)
     images = torch.channels_last
     model.to(memory_format=images)  # type: ignore[call-overload]  # torch's stub leaves it out
     return model, tuple(

@@ -19,14 +19,14 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import TypeVar
 
 from studio.measure.engine import Place, here
-from studio.measure.request import Conditions, MeasureError, Measurement, Subject
+from studio.measure.request import Conditions, MeasureError, Measurement, Subject, utc
 
 T = TypeVar("T")
 Figures = Mapping[Subject, Measurement]
@@ -62,6 +62,7 @@ class Store:
     def __init__(self, folder: Path, rows: int = ROWS) -> None:
         self.path, self._rows = folder / NAME, rows
         self._lock = Lock()
+        self.cleared = 0  # times: a sweep that began before the last one is not filed
         self.trouble = ""  # why it goes on in memory, in one sentence; empty where it does not
         try:
             self._disk = _opened(self.path)
@@ -126,6 +127,7 @@ class Store:
 
     def clear(self) -> None:
         """Forget everything, on disk too."""
+        self.cleared += 1
         self._do(lambda disk: disk.executescript("DELETE FROM figures; DELETE FROM anchors;"))
         self._do(lambda disk: disk.execute("VACUUM"))
 
@@ -135,7 +137,10 @@ class Store:
         found = {}
         for sweep, figure in rows:
             with suppress(MeasureError):  # of another version, or damaged
-                found[sweep] = Measurement.from_json(figure)
+                made = Measurement.from_json(figure)
+                found[sweep] = (
+                    made if made.measured_at else replace(made, measured_at=utc(sweep / 1e9))
+                )
         return found
 
     def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:

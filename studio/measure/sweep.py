@@ -85,8 +85,9 @@ class Job:
 
     A sweep of several designs times the anchor among them. With a `store`, figures of an earlier
     sweep of the same designs are taken from there, unless they are to be `fresh` or the machine was
-    busy then, and those of a sweep that ends are filed there. `wanted` says by how many: who is
-    wanted by more is served before others, and stops by itself when nobody is left.
+    busy then, and those of a sweep that ends are filed there, unless the store was cleared
+    meanwhile. `wanted` says by how many: who is wanted by more is served before others, and stops
+    by itself when nobody is left.
     """
 
     def __init__(
@@ -108,6 +109,7 @@ class Job:
         self._began = monotonic()
         self._on, self._session, self._wanted = on, session, wanted
         self._store, self._fresh = store, fresh
+        self._cleared = store.cleared if store else 0
         self._task: Future[Any] | None = None
         self._cancelled = False
         self._error: Exception | None = None
@@ -188,7 +190,7 @@ class Job:
         return None if disturbed else figures
 
     def _file(self) -> None:
-        if self._store is None:
+        if self._store is None or self._store.cleared != self._cleared:
             return
         pairs = zip(self._subjects, self.snapshot(), strict=True)
         figures = {subject: point for subject, point in pairs if isinstance(point, Measurement)}

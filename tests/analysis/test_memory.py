@@ -14,9 +14,10 @@ from torch.profiler import profile as watched
 
 import studio
 from studio.analysis import memory
-from studio.analysis.memory import Mode, largest_batch, over_batches, peak, quick
+from studio.analysis.memory import largest_batch, over_batches, peak, quick
 from studio.analysis.profile import Optimizer
 from studio.family import Design, DesignError, Family
+from studio.knobs import Mode
 from tests.designs import small, tensors
 
 FAMILIES = studio.families()

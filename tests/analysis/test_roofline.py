@@ -74,8 +74,8 @@ def test_figures_are_read_with_and_without_their_unit() -> None:
         ((0, 1, 1), "compute is a number of TFLOP/s from 0.001 to 100000, not 0", (0.001,)),
         ((1, "nan", 1), "bandwidth is a number of GB/s from 0.1 to 100000, not 'nan'", ()),
         ((1, "inf", 1), "bandwidth is a number of GB/s from 0.1 to 100000, not 'inf'", (1e5,)),
-        ((1, 1, -1), "overhead is a number of µs from 0 to 100000, not -1", (0,)),
-        ((1, 1, True), "overhead is a number of µs from 0 to 100000, not True", ()),
+        ((1, 1, -1), "overhead per operation is a number of µs from 0 to 100000, not -1", (0,)),
+        ((1, 1, True), "overhead per operation is a number of µs from 0 to 100000, not True", ()),
     ],
 )
 def test_a_figure_that_cannot_be_is_one_sentence(

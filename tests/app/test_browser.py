@@ -115,7 +115,7 @@ def test_layers_are_timed_and_a_training_step_is_simulated(open_page: Any, addre
     button.click()
     expect(button).to_be_disabled(timeout=60_000)  # once it is back: there are times
     open_tab(page, "Memory")
-    page.get_by_text("The largest batch that fits").wait_for()
+    page.get_by_text("The largest batch whose tensors fit").wait_for()
     page.wait_for_url(re.compile("tab=Memory"))
 
 

@@ -13,8 +13,10 @@ from studio.app import expected, figures
 from studio.app.layers import clock, total, walk
 from studio.app.state import Case
 from studio.app.timing import TIMINGS, Timings
+from studio.measure.calibration import Calibration
 from studio.measure.request import LayerTime, MeasureError
 from tests.app.conftest import MAIN
+from tests.measure.processes import wait_until
 
 
 @pytest.mark.parametrize("family", studio.families())
@@ -65,7 +67,19 @@ def test_where_nothing_measures_there_is_a_sentence(monkeypatch: pytest.MonkeyPa
     assert not timings.waits(case)
 
 
-def test_a_calibration_waits_for_nothing_and_may_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+class Calibrating:
+    """Tells the same rates at once."""
+
+    def submit(self, *_: object, **__: object) -> Future[Calibration]:
+        task = Future[Calibration]()
+        rates = {"flops_per_s": 1e11, "bytes_per_s": 1e10, "seconds_per_op": 1e-6}
+        task.set_result(Calibration(**rates, device="Simulated", dtype="float32", threads=1))
+        return task
+
+
+def test_a_calibration_waits_for_nothing_and_one_that_failed_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def away(*_: str) -> None:
         raise MeasureError("no scheduler answers")
 
@@ -74,6 +88,12 @@ def test_a_calibration_waits_for_nothing_and_may_fail(monkeypatch: pytest.Monkey
     expected.begin_calibration("float32")
     assert expected._calibrations["float32"].exception()
     assert expected.this_device("float32") is None
+    monkeypatch.setattr(expected, "desk", lambda *_: Calibrating())
+    expected.begin_calibration("float32")
+    wait_until(lambda: expected.this_device("float32") is not None)
+    known = expected._calibrations["float32"]
+    expected.begin_calibration("float32")
+    assert expected._calibrations["float32"] is known
 
 
 @pytest.mark.usefixtures("still")

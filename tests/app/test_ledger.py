@@ -97,6 +97,33 @@ def test_what_the_store_knows_of_a_busy_machine_is_measured_again(
     assert {LEDGER[case].clean for case in CASES} == {True}
 
 
+def test_what_is_being_measured_when_all_is_forgotten_is_not_written(engine: Simulated):
+    before = Watch(CASES, "sweep", session="a")
+    wait_until(lambda: engine.most == 1)
+    ledger.forget_all()
+    engine.open.set()
+    job = before.job._shared.job
+    wait_until(lambda: job.done)
+    assert job.progress == 1.0
+    assert over(before)
+    assert {LEDGER[case] for case in CASES} == {None}
+    made = len(engine.calls)
+    anew = Watch(CASES, "sweep", session="a")
+    wait_until(lambda: over(anew))
+    assert len(engine.calls) > made
+
+
+def test_who_asks_after_all_was_forgotten_has_no_part_in_what_began_before(engine: Simulated):
+    before = Watch(CASES, "sweep", session="a")
+    ledger.forget_all()
+    after = Watch(CASES, "sweep", session="b")
+    engine.open.set()
+    assert over(before)
+    wait_until(lambda: over(after))
+    assert all(isinstance(LEDGER[case], Measurement) for case in CASES)
+    assert after.job.progress == 1.0
+
+
 def test_a_session_waits_for_one_round_of_another_and_not_for_its_sweep(engine: Simulated):
     long = Watch(CASES, "sweep", 60.0, "a")
     wait_until(lambda: engine.most == 1)

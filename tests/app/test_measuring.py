@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 import studio
+from studio import forms
 from studio.analysis import units
 from studio.app import figures, growth, ledger, scaling
 from studio.app.charts import Curve, Panel, figure
-from studio.app.latency import is_noise, notes
+from studio.app.latency import conditions, is_noise, notes
 from studio.app.ledger import LEDGER, Watch, is_quick, obstacle
 from studio.app.state import Case, State
-from studio.measure.request import Measurement
+from studio.measure.request import MeasureError, Measurement
+from studio.measure.store import store
 from tests.app.conftest import MAIN
 
 MADE = Measurement(
@@ -52,9 +55,10 @@ class Swept:
         return self.points
 
 
-def swept(cases: tuple[Case, ...], seconds: list[float], progress: float = 1.0) -> None:
+def swept(cases: tuple[Case, ...], seconds: list[float], progress: float = 1.0, **how: Any) -> None:
     watch = cast(Any, object.__new__(Watch))
-    watch.cases, watch.job = cases, Swept([made(s) for s in seconds], progress)
+    watch.cases, watch.job = cases, Swept([made(s, **how) for s in seconds], progress)
+    watch._cleared = store().cleared
     watch.look()
 
 
@@ -84,9 +88,7 @@ def test_a_finished_sweep_under_load_says_why_its_marks_are_hollow() -> None:
     swept(shown, [0.01] * len(shown))
     assert "hollow" not in scaling.legend(shown, 0)
     LEDGER._points.clear()
-    watch = cast(Any, object.__new__(Watch))
-    watch.cases, watch.job = shown, Swept([made(0.01, clean=False)] * len(shown), 1.0)
-    watch.look()
+    swept(shown, [0.01] * len(shown), clean=False)
     assert "hollow: under load" in scaling.legend(shown, 0)
 
 
@@ -212,9 +214,50 @@ def test_every_axis_of_a_large_family_is_drawn_without_a_pause(family: str) -> N
         assert not app.button(key="sweep-start").disabled
 
 
-@pytest.mark.parametrize(("waiting", "seconds"), [(0, 0.7), (1, 0.7), (40, 10.0)])
+@pytest.mark.parametrize(("waiting", "seconds"), [(0, 0.7), (1, 0.7), (40, 4.0)])
 def test_looks_are_rarer_where_many_wait(
     monkeypatch: pytest.MonkeyPatch, waiting: int, seconds: float
 ) -> None:
     monkeypatch.setattr(ledger, "JOBS", range(waiting))
     assert ledger.look_s(0.7) == seconds
+
+
+@pytest.mark.parametrize(
+    ("days", "says"), [(0, ""), (1, "yesterday"), (3, "3 days ago"), (100, "on 20")]
+)
+def test_a_figure_of_an_earlier_day_says_so(days: int, says: str) -> None:
+    then = datetime.now().astimezone() - timedelta(days=days)
+    point = replace(made(0.1), measured_at=then.astimezone(UTC).isoformat(timespec="seconds"))
+    shown, _ = along_depth()
+    LEDGER.write(shown[0], point)
+    LEDGER.write(shown[1], replace(point, measured_at=datetime.now(UTC).isoformat()))
+    assert says in conditions(point)
+    assert ("measured" in conditions(point)) == bool(days)
+    assert says in scaling.legend(shown, 0)
+    assert ("the oldest" in scaling.legend(shown, 0)) == bool(days)
+
+
+@pytest.mark.usefixtures("still")
+def test_what_cannot_be_measured_has_a_sentence_in_the_place_of_a_button() -> None:
+    app = AppTest.from_file(str(MAIN), default_timeout=60)
+    for name, value in {"family": "bert", "layout": "channels_last"}.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    assert not {"measure", "sweep-start"} & {button.key for button in app.button}
+    why = forms.obstacle(studio.design("bert"), layout="channels_last")
+    assert "needs images" in why
+    assert any(why in caption.value for caption in app.caption)
+    with pytest.raises(MeasureError, match="needs images"):
+        studio.measure(studio.design("bert"), layout="channels_last")
+    assert not forms.obstacle(studio.design("cnn"), layout="channels_last")
+
+
+@pytest.mark.usefixtures("still")
+def test_layers_of_a_training_step_are_not_offered() -> None:
+    app = AppTest.from_file(str(MAIN), default_timeout=60)
+    for name, value in {"family": "cnn", "mode": "training", "tab": "Layers"}.items():
+        app.query_params[name] = value
+    app.run()
+    assert "time-layers" not in {button.key for button in app.button}
+    assert any("mode=inference works" in caption.value for caption in app.caption)

@@ -64,9 +64,14 @@ def test_the_largest_batch_is_one_sentence_and_follows_the_room() -> None:
     app, design = opened(LINK), studio.design("cnn")
     largest = largest_batch(design, 0.5e9, "training")
     at = units.size(peak(design, largest, "training").total)
-    assert f"fits in 500 MB is {largest:,}**: training by Adam peaks at {at} there." in said(app)
+    safe = largest_batch(design, (0.5e9 - 0.2e9) / 1.7, "training")
+    assert f"whose tensors fit in 500 MB is {largest:,}** (image_size=32)" in said(app)
+    assert f"training by Adam peaks at {at} there" in said(app)
+    assert "1.2 to 1.7 times what its tensors take" in said(app)
+    assert f"**batch {safe:,} fits**" in said(app)
+    assert 0 < safe < largest
     settled(app.number_input(key="memory.room").set_value(0.2).run())
-    assert f"fits in 200 MB is {largest_batch(design, 0.2e9, 'training'):,}**" in said(app)
+    assert f"fit in 200 MB is {largest_batch(design, 0.2e9, 'training'):,}**" in said(app)
     assert app.session_state["state"].link["memory.room"] == "0.2"
 
 
@@ -123,7 +128,8 @@ def test_where_nothing_fits_it_says_what_one_example_needs() -> None:
     answer = memory.simulated(request)
     need = units.size(peak(design, 1, "training").total)
     assert fitting(request, answer) == (
-        f"**Nothing fits in 1.00 MB**: training by Adam at batch 1 needs {need} already."
+        f"**Nothing fits in 1.00 MB** (image_size=224):"
+        f" training by Adam at batch 1 needs {need} already."
     )
 
 

@@ -113,6 +113,17 @@ def test_a_machine_without_a_compiler_says_so(monkeypatch: pytest.MonkeyPatch):
         bare.stop()
 
 
+def test_what_float16_makes_too_slow_is_said_before_its_limit(lab: Worker):
+    """Its limit is 30 s, in which nobody else is served."""
+    build = "self.layers = nn.Sequential(*(nn.Identity() for _ in range(100)))"
+    forward = "return self.layers(x if x.dtype is not torch.float16 else time.sleep(5.5) or x)"
+    slow = script(forward, build)
+    with pytest.raises(MeasureError, match=r"more than 5 s.*bfloat16"):
+        timed(lab, slow, dtype="float16")
+    assert timed(lab, slow, dtype="bfloat16").runs >= 3
+    assert timed(lab, layers(1), dtype="float16").dtype == "float16"
+
+
 @pytest.mark.parametrize("family", ["detr", "faster_rcnn", "recurrent", "vae"])
 def test_families_with_several_outputs_are_trained(lab: Worker, family: str):
     design = small(studio.families()[family])

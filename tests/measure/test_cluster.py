@@ -19,7 +19,7 @@ from studio.measure.engine import Engine, engine, engines, here, places
 from studio.measure.front import Desk
 from studio.measure.request import Conditions, MeasureError, Measurement
 from studio.measure.sweep import Job, measure
-from studio.measure.worker import worker
+from studio.measure.worker import NoWorkerError, worker
 from tests.measure.processes import gone, wait_until
 from tests.measure.subjects import layers
 
@@ -166,6 +166,28 @@ def test_a_scheduler_that_goes_away_ends_the_sweep_with_a_sentence(cluster: Clus
     wait_until(lambda: job.done, seconds=60)
     assert "no scheduler answers" in str(job.error)
     wait_until(lambda: all(gone(pid) for pid in pids), seconds=90)
+
+
+def test_a_call_that_is_sent_as_the_scheduler_goes_is_told_as_that(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anything else would be told of the design, and a sweep would go on without the others."""
+    chosen = engine("cpu")
+    client = chosen._client
+    send = client.submit
+
+    def late(*call: object, **rules: object) -> object:
+        cluster.processes[0].kill()
+        cluster.processes[0].wait(20)
+        return send(*call, **rules)
+
+    monkeypatch.setattr(client, "submit", late)
+    for _ in range(2):  # the second time of a client that has given up
+        with pytest.raises(NoWorkerError, match="has gone away"):
+            chosen.submit(abs, -3).result(timeout=60)
+        wait_until(lambda: client.status == "closed")
+    with pytest.raises(NoWorkerError, match="no scheduler answers"):
+        places("cpu")
 
 
 def test_an_address_where_nobody_answers_is_one_sentence(monkeypatch: pytest.MonkeyPatch):

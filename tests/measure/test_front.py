@@ -12,7 +12,7 @@ from studio.measure import front as fronts
 from studio.measure import share
 from studio.measure.front import Desk, Front
 from studio.measure.request import Conditions, MeasureError, Measurement
-from studio.measure.share import Jobs
+from studio.measure.share import Jobs, Owners
 from studio.measure.sweep import Job
 from studio.measure.worker import Worker
 from tests.measure.processes import wait_until
@@ -177,6 +177,24 @@ def test_an_owner_who_cancels_only_lets_go(engine: Simulated):
     assert (one.progress, other.progress) == (0.0, 1.0)
     assert one.snapshot() == (None,) * 8
     assert asked(jobs, engine, "c")._shared.job is not job
+
+
+def test_nobody_joins_a_job_that_is_being_cancelled(
+    engine: Simulated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last owner lets go just when another has found the job and is about to join."""
+    jobs = Jobs()
+    one, join = asked(jobs, engine, "a"), Owners.join
+
+    def late(owners: Owners, *who: Any) -> bool:
+        one.cancel()
+        return join(owners, *who)
+
+    monkeypatch.setattr(Owners, "join", late)
+    other = asked(jobs, engine, "b")
+    engine.open.set()
+    wait_until(lambda: other.done)
+    assert (other.error, other.progress) == (None, 1.0)
 
 
 def test_a_job_that_nobody_owns_any_more_ends(lab: Worker):

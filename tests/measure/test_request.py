@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -109,6 +110,15 @@ def test_a_measurement_is_read_back_to_the_last_digit(conditions: dict[str, obje
     assert Measurement.from_json(made.to_json()) == made
 
 
+def test_a_measurement_says_when_it_was_made_and_an_older_one_is_read_without():
+    made = measured()
+    age = datetime.now(UTC) - datetime.fromisoformat(made.to_dict()["measured_at"])
+    assert abs(age) < timedelta(minutes=1)
+    older = json.loads(made.to_json())
+    del older["measured_at"]
+    assert Measurement.from_json(json.dumps(older)) == replace(made, measured_at="")
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -119,6 +129,7 @@ def test_a_measurement_is_read_back_to_the_last_digit(conditions: dict[str, obje
         json.dumps({**json.loads(measured().to_json()), "more": 1}),
         json.dumps({**json.loads(measured().to_json()), "median_s": "fast"}),
         json.dumps({**json.loads(measured().to_json()), "runs": None}),
+        json.dumps({**json.loads(measured().to_json()), "measured_at": "lately"}),
     ],
 )
 def test_other_text_is_no_measurement(text: str):

@@ -23,7 +23,7 @@ HERE = Place("Some CPU", "2.13")
 MADE = Measurement(
     median_s=0.1 + 0.2, q25_s=0.29, q75_s=1 / 3, p95_s=None, runs=9, first_call_s=0.5,
     cpu_s=0.3, clean=True, device="Some CPU", threads=1, dtype="float32", batch=1,
-    torch_version="2.13",
+    torch_version="2.13", measured_at="2026-01-02T03:04:05+00:00",
 )  # fmt: skip
 A, B, C = map(subject, "abc")
 
@@ -152,6 +152,14 @@ def test_a_row_of_another_version_is_not_there(tmp_path: Path, row: str):
     kept.keep({A: MADE}, CPU)
     kept._disk.execute("UPDATE figures SET figure = ?", (row,))
     assert kept.find([A], CPU, [HERE]) is None
+
+
+def test_a_row_without_its_time_has_that_of_its_sweep(tmp_path: Path):
+    kept = Store(tmp_path)
+    kept.keep({A: replace(MADE, measured_at="")}, CPU)
+    kept._disk.execute("UPDATE figures SET sweep = ?", (1_700_000_000 * 10**9,))
+    (found,) = kept.find([A], CPU, [HERE]) or ()
+    assert found == replace(MADE, measured_at="2023-11-14T22:13:20+00:00")
 
 
 def test_processes_write_at_the_same_time(tmp_path: Path):

@@ -1,0 +1,74 @@
+"""What flows from row to row of a composition, and what a row is.
+
+A row is a frozen record of its own hyper-parameters. It tells from the shape that flows in what
+flows out, without building anything, and it builds the module that does it. Shapes are those of
+one example; a map of a clip has its frames in the batch, so that rows for images serve for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import nn
+
+STEM = -1  # what a row may join beside the output of a stage, by its number: that of the stem,
+MEMORY = -2  # and the second input
+
+
+@dataclass(frozen=True)
+class Map:
+    """A map of features (B·T, C, H, W), of T frames."""
+
+    channels: int
+    height: int
+    width: int
+    frames: int = 1
+
+    def __str__(self) -> str:
+        return f"a map ({self.channels}, {self.height}, {self.width})"
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Tokens or steps (B, N, D); those of a map know its H × W as their grid."""
+
+    count: int
+    width: int
+    grid: tuple[int, int] | None = None
+
+    def __str__(self) -> str:
+        return f"{self.count} tokens of {self.width}"
+
+
+Flow = Map | Tokens
+
+
+class Row:
+    """A stem, a stage or a head. `takes` is what must flow in."""
+
+    takes: ClassVar[type[Map | Tokens]]
+
+    @property
+    def joins(self) -> tuple[int, ...]:
+        """The numbers of the stages whose outputs it reads beside what flows in."""
+        return ()
+
+    @property
+    def memory(self) -> Tokens | None:
+        """The second input that it reads, if it reads one: then it joins MEMORY."""
+        return None
+
+    # What flows out, given what flows in and what is joined. Raises ValueError, which names the
+    # knob that does not fit.
+    flow: Callable[..., Flow]
+    # The module for them.
+    build: Callable[..., nn.Module]
+
+
+def shrunk(x: Map, channels: int, stride: int) -> Map:
+    """After padded convolutions of which one has this stride. Raises ValueError."""
+    if stride > min(x.height, x.width):
+        raise ValueError(f"stride={stride} is more than the map has: {x.height} × {x.width} pixels")
+    return Map(channels, -(-x.height // stride), -(-x.width // stride), x.frames)

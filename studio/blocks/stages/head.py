@@ -1,0 +1,51 @@
+"""Heads: the last row, which answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from studio.blocks.norm import LayerNorm
+from studio.blocks.stages.flow import Flow, Map, Row, Tokens
+from studio.knobs import knob
+
+
+class Head(Row):
+    """The last row. What it answers flows nowhere."""
+
+    def flow(self, x: Flow, *joined: Flow) -> Flow:
+        return x
+
+
+@dataclass(frozen=True, kw_only=True)
+class PooledHead(Head):
+    """The mean over all pixels, and a linear layer. (B, C, H, W) to logits (B, K)."""
+
+    takes = Map
+
+    num_classes: int = knob(1000, "Classes", ge=1, le=100_000)
+
+    def build(self, x: Map) -> nn.Module:
+        return nn.Sequential(
+            nn.AdaptiveAvgPool2d(1), nn.Flatten(1), nn.Linear(x.channels, self.num_classes)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassTokenHead(Head):
+    """A norm, and a linear layer on the first token. (B, N, D) to logits (B, K)."""
+
+    takes = Tokens
+
+    num_classes: int = knob(1000, "Classes", ge=1, le=100_000)
+
+    def build(self, x: Tokens) -> nn.Module:
+        return nn.Sequential(LayerNorm(x.width), First(), nn.Linear(x.width, self.num_classes))
+
+
+class First(nn.Module):
+    """The first token alone. (B, N, D) -> (B, D)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, 0]  # (B, D)

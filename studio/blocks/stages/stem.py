@@ -1,0 +1,95 @@
+"""Stems: what becomes of the input before the first stage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from studio.blocks.conv import ConvNormAct
+from studio.blocks.position import LearnedPosition
+from studio.blocks.stages.flow import Flow, Map, Row, Tokens
+from studio.knobs import knob
+
+
+class Stem(Row):
+    """The first row. It knows what the input looks like."""
+
+    def example(self, batch: int) -> Tensor:
+        """An input at random."""
+        raise NotImplementedError
+
+    def start(self) -> Flow:
+        """What flows out."""
+        raise NotImplementedError
+
+    def module(self) -> nn.Module:
+        """What makes it of the input."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvStem(Stem):
+    """Convolutions of which the first has the stride. Images (B, C, H, W) to a map."""
+
+    image_size: int = knob(
+        224, "Pixels of an image's side", axis="resolution", ge=8, le=1024, step=8
+    )
+    in_channels: int = knob(3, "Channels of an image", ge=1, le=16)
+    width: int = knob(64, "Channels", axis="width", ge=4, le=1024, step=4)
+    depth: int = knob(1, "Convolutions", ge=1, le=4)
+    kernel_size: int = knob(3, "Kernel of the convolutions", ge=1, le=11)
+    stride: int = knob(2, "Stride of the first", ge=1, le=8)
+    norm: type[nn.Module] = knob(
+        nn.BatchNorm2d, "After each convolution", options=(nn.BatchNorm2d, nn.Identity)
+    )
+    activation: type[nn.Module] = knob(
+        nn.ReLU, "After the norm", options=(nn.ReLU, nn.GELU, nn.SiLU)
+    )
+
+    def __post_init__(self) -> None:
+        if self.kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size={self.kernel_size} must be odd")
+
+    def example(self, batch: int) -> Tensor:
+        return torch.randn(batch, self.in_channels, self.image_size, self.image_size)
+
+    def start(self) -> Flow:
+        side = -(-self.image_size // self.stride)
+        return Map(self.width, side, side)
+
+    def module(self) -> nn.Module:
+        widths = (self.in_channels, *[self.width] * self.depth)
+        return nn.Sequential(
+            *(
+                ConvNormAct(
+                    widths[i],
+                    widths[i + 1],
+                    self.kernel_size,
+                    stride=self.stride if i == 0 else 1,
+                    norm=self.norm,
+                    activation=self.activation,
+                )
+                for i in range(self.depth)
+            )
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenStem(Stem):
+    """A learned vector for each token, and for each place. (B, N) to tokens (B, N, D)."""
+
+    vocab_size: int = knob(30_522, "Different tokens", ge=2, le=262_144)
+    seq_len: int = knob(128, "Tokens of a text", axis="resolution", ge=1, le=4096)
+    width: int = knob(256, "Features of a token", axis="width", ge=8, le=4096, step=8)
+
+    def example(self, batch: int) -> Tensor:
+        return torch.randint(self.vocab_size, (batch, self.seq_len))
+
+    def start(self) -> Flow:
+        return Tokens(self.seq_len, self.width)
+
+    def module(self) -> nn.Module:
+        embedding = nn.Embedding(self.vocab_size, self.width)
+        return nn.Sequential(embedding, LearnedPosition(self.seq_len, self.width))

@@ -1,0 +1,122 @@
+"""Stages that mix tokens, from tokens to tokens, and what leads to them from maps and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from studio.blocks.encoder import EncoderBlock
+from studio.blocks.norm import LayerNorm
+from studio.blocks.position import LearnedPosition
+from studio.blocks.stages.flow import Map, Row, Tokens
+from studio.knobs import knob
+
+
+class TokenStage(Row):
+    """A stage from tokens to tokens."""
+
+    takes = Tokens
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transformer(TokenStage):
+    """Pre-norm encoder blocks (Dosovitskiy et al. 2021, eq. 2-3); the width is that of the tokens
+    that flow in."""
+
+    depth: int = knob(4, "Blocks", axis="depth", ge=1, le=48)
+    heads: int = knob(8, "Attention heads; they divide the width", axis="heads", ge=1, le=64)
+    expansion: float = knob(4.0, "MLP width over the width", ge=0.5, le=8.0, step=0.5)
+
+    def flow(self, x: Tokens) -> Tokens:
+        if x.width % self.heads:
+            raise ValueError(f"heads={self.heads} must divide the width of the tokens, {x.width}")
+        return x
+
+    def build(self, x: Tokens) -> nn.Module:
+        return nn.Sequential(
+            *(
+                EncoderBlock(
+                    x.width,
+                    self.heads,
+                    int(self.expansion * x.width),
+                    norm=LayerNorm,
+                    activation=nn.GELU,
+                    dropout=0.0,
+                )
+                for _ in range(self.depth)
+            )
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToTokens(Row):
+    """Each pixel of a map becomes a token. (B, C, H, W) to (B, H·W, C), one more for a class."""
+
+    takes = Map
+
+    class_token: bool = knob(False, "A learned token before the others, for a head to read")
+    position: bool = knob(True, "Add a learned vector for each place")
+
+    def flow(self, x: Map) -> Tokens:
+        if x.frames > 1:
+            raise ValueError(f"{x.frames} frames cannot become tokens side by side")
+        count = x.height * x.width
+        if self.class_token:
+            return Tokens(count + 1, x.channels)
+        return Tokens(count, x.channels, (x.height, x.width))
+
+    def build(self, x: Map) -> nn.Module:
+        tokens = self.flow(x)
+        layers: list[nn.Module] = [Flatten()]
+        if self.class_token:
+            layers.append(ClassToken(tokens.width))
+        if self.position:
+            layers.append(LearnedPosition(tokens.count, tokens.width))
+        return nn.Sequential(*layers)
+
+
+class Flatten(nn.Module):
+    """(B, C, H, W) -> (B, H·W, C)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(2).transpose(1, 2)  # (B, N, D)
+
+
+class ClassToken(nn.Module):
+    """Put a learned token before the others (Dosovitskiy et al. 2021, eq. 1)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.token = nn.Parameter(torch.zeros(1, 1, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        token = self.token.expand(x.shape[0], -1, -1)  # (B, 1, D)
+        return torch.cat((token, x), dim=1)  # (B, N + 1, D)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToMap(TokenStage):
+    """Tokens that were pixels become a map again. (B, H·W, C) to (B, C, H, W)."""
+
+    def flow(self, x: Tokens) -> Map:
+        if x.grid is None:
+            raise ValueError(f"{x} are not the pixels of a map, so they cannot become one again")
+        return Map(x.width, *x.grid)
+
+    def build(self, x: Tokens) -> nn.Module:
+        assert x.grid
+        return Unflatten(*x.grid)
+
+
+class Unflatten(nn.Module):
+    """(B, H·W, C) -> (B, C, H, W)."""
+
+    def __init__(self, height: int, width: int) -> None:
+        super().__init__()
+        self.height, self.width = height, width
+
+    def forward(self, x: Tensor) -> Tensor:
+        B, _, C = x.shape
+        return x.transpose(1, 2).reshape(B, C, self.height, self.width)  # (B, C, H, W)
