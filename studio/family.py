@@ -172,7 +172,7 @@ class Family:
 
     def _slides(self, config: Any, knob: Knob, wanted: Any) -> Iterator[tuple[Any, str]]:
         before = value_of(config, knob.name)
-        if isinstance(wanted, (bool, type, tuple)):
+        if isinstance(wanted, bool) or not isinstance(wanted, (int, float)):
             return
         onward = 1 if wanted >= before else -1
         values = sorted(knob.near(wanted), key=lambda v: (v - wanted) * onward < 0)

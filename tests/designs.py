@@ -9,6 +9,7 @@ from torch import Tensor
 
 from studio.family import Design, Family
 from studio.knobs import DesignError, Knob
+from studio.records import RecordKnob
 
 
 def small(family: Family) -> Design:
@@ -20,7 +21,7 @@ def small(family: Family) -> Design:
     design, before = family.design(), None
     while design != before:
         before = design
-        for knob in family.knobs.values():
+        for knob in tuple(design.knobs.values()):
             design = _lowest(design, knob)
     return design
 
@@ -29,21 +30,49 @@ def corners(family: Family, start: Design | None = None) -> Iterator[tuple[str, 
     """Every knob at its ends and at each option, one at a time, as (label, design).
 
     From `start`, by default the first preset. An end that breaks a rule becomes the nearest legal
-    design, as the slider does it. What comes out equal to an earlier one is left out.
+    design, as the slider does it; a kind of record that does not fit there at all is left out. What
+    comes out equal to an earlier one is left out too.
     """
     start = start or family.design()
     seen = {start}
-    for knob in family.knobs.values():
+    for knob in start.knobs.values():
         for value in ends(knob):
-            design = Design(family, family.turn(start.config, knob.name, value).config)
+            design = turned(start, knob, value)
             if design not in seen:
                 seen.add(design)
                 yield f"{knob.name}={knob.text(value)}", design
 
 
+def turned(design: Design, knob: Knob, value: Any) -> Design:
+    """The design with a knob turned as the slider does it; as it was where no such record fits."""
+    try:
+        return Design(design.family, design.family.turn(design.config, knob.name, value).config)
+    except DesignError:
+        if isinstance(knob, RecordKnob):
+            return design
+        raise
+
+
+def options(family: Family) -> Iterator[tuple[str, Design]]:
+    """The smallest member, and the same with each structural choice, as (label, design)."""
+    start = small(family)
+    yield "the smallest", start
+    for label, design in corners(family, start):
+        knob = start.knobs[label.split("=")[0]]
+        if knob.options or isinstance(knob.default, bool):
+            yield label, design
+
+
 def ends(knob: Knob) -> tuple[Any, ...]:
-    """The extreme values of a knob: each option, both flags, or the least and the greatest."""
+    """The extreme values of a knob: each option, both flags, or the least and the greatest.
+
+    Of records each kind: in place of one, before those of a tuple.
+    """
     limits = tuple(limit for limit in (knob.ge, knob.le) if limit is not None)
+    if isinstance(knob, RecordKnob):
+        kinds = tuple(kind() for kind in knob.options)
+        many = isinstance(knob.default, tuple)
+        return tuple((kind, *knob.default) for kind in kinds) if many else kinds
     if knob.options or isinstance(knob.default, bool):
         return knob.options or (False, True)
     if isinstance(knob.default, tuple):
@@ -62,7 +91,7 @@ def tensors(outputs: Any) -> list[Tensor]:
 
 def _lowest(design: Design, knob: Knob) -> Design:
     """The design with this knob as low as the rules let it go. Options, flags and rates stay."""
-    value = design.settings[knob.name]
+    value = design.value(knob.name)
     if isinstance(value, tuple) and not knob.options:
         return _replaced(design, knob, ends(knob)[0]) or design
     if knob.options or knob.axis is None or knob.kind is bool or knob.ge is None:

@@ -23,6 +23,9 @@ Shapes: B batch, T frames, C channels, H W map, N tokens, D their width, K class
 Paper: Dai et al., "CoAtNet: Marrying Convolution and Attention for All Data Sizes", NeurIPS 2021,
 https://arxiv.org/abs/2106.04803; Dosovitskiy et al., "An Image Is Worth 16x16 Words", ICLR 2021,
 https://arxiv.org/abs/2010.11929
+
+Official code: https://github.com/google-research/vision_transformer (the hybrid ViT; of CoAtNet
+none was published)
 """
 
 from __future__ import annotations

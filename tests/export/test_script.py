@@ -19,7 +19,7 @@ from torch import Tensor
 from studio.export.script import Script, script
 from studio.family import Design, Family
 from studio.zoo import families
-from tests.designs import corners, ends, small, tensors
+from tests.designs import corners, ends, small, tensors, turned
 
 BARE = """
 import runpy, sys
@@ -53,12 +53,12 @@ def small_corners(family: Family) -> Iterator[tuple[str, Design]]:
     """The smallest design, and from it each option, each flag, and each knob at its least."""
     start = small(family)
     yield "small", start
-    for knob in family.knobs.values():
+    for knob in start.knobs.values():
         choice = knob.options or isinstance(knob.default, bool)
         for value in ends(knob) if choice else ends(knob)[:1]:
-            turned = family.turn(start.config, knob.name, value)
-            if turned.config != start.config:
-                yield f"{knob.name}={knob.text(value)}", Design(family, turned.config)
+            design = turned(start, knob, value)
+            if design != start:
+                yield f"{knob.name}={knob.text(value)}", design
 
 
 CASES = [

@@ -9,18 +9,11 @@ import torch
 
 from studio import zoo
 from studio.analysis.profile import profile
-from studio.family import Design, Family
-from tests.designs import corners, small, tensors
+from studio.family import Family
+from tests.designs import corners, options, tensors
 
 FAMILIES = list(zoo.families().values())
 every_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.key)
-
-
-def options(family: Family) -> list[Design]:
-    """The smallest member, and the same with each structural choice."""
-    start = small(family)
-    choices = [k.name for k in family.knobs.values() if k.options or isinstance(k.default, bool)]
-    return [start, *(d for label, d in corners(family, start) if label.split("=")[0] in choices)]
 
 
 @every_family
@@ -44,13 +37,13 @@ def test_every_knob_builds_at_its_ends(family: Family) -> None:
 
 @every_family
 def test_the_profile_is_that_of_the_model_that_runs(family: Family) -> None:
-    for design in options(family):
+    for label, design in options(family):
         model = family.model(design.config).eval()
         with torch.inference_mode():
             outputs = tensors(model(*family.example(design.config, 2)))
         found = profile(design, 2)
-        assert found.params == sum(p.numel() for p in model.parameters())
-        assert found.output_shapes == tuple(tuple(t.shape) for t in outputs)
+        assert found.params == sum(p.numel() for p in model.parameters()), label
+        assert found.output_shapes == tuple(tuple(t.shape) for t in outputs), label
 
 
 @every_family
@@ -62,7 +55,7 @@ def test_the_lesson_names_shapes_paper_and_code(family: Family) -> None:
 
 @every_family
 def test_knobs_say_what_they_mean_and_take_their_defaults(family: Family) -> None:
-    assert {knob.axis for knob in family.knobs.values()} > {None}
+    assert {knob.axis for knob in family.design().knobs.values()} > {None}
     for name, knob in family.knobs.items():
         assert knob.help, name
         for preset in family.presets:

@@ -7,15 +7,7 @@ import torch
 
 import studio
 from studio.family import Design, Family
-from tests.designs import ends, small, tensors
-
-CASES = [
-    (family, knob.name, value)
-    for family in studio.families().values()
-    for knob in family.knobs.values()
-    if knob.options or isinstance(knob.default, bool)
-    for value in ends(knob)
-]
+from tests.designs import options, tensors
 
 
 def step(design: Design) -> None:
@@ -33,13 +25,6 @@ def step(design: Design) -> None:
 
 @pytest.mark.parametrize("family", studio.families().values(), ids=list(studio.families()))
 def test_every_parameter_of_a_small_member_gets_a_finite_gradient(family: Family) -> None:
-    step(small(family))
-
-
-@pytest.mark.parametrize(
-    ("family", "name", "value"),
-    CASES,
-    ids=[f"{f.key}: {n}={f.knobs[n].text(v)}" for f, n, v in CASES],
-)
-def test_so_it_is_with_every_choice(family: Family, name: str, value: object) -> None:
-    step(Design(family, family.turn(small(family).config, name, value).config))
+    for label, design in options(family):
+        print(label)  # shown where it fails
+        step(design)
