@@ -151,6 +151,8 @@ def sweep(arguments: argparse.Namespace) -> str:
     timed: list[Point] = [None] * len(designs)
     if arguments.measure:
         timed = _timed(designs, Conditions(**_conditions(arguments)))
+    if timed and all(isinstance(point, MeasureError) for point in timed):
+        raise MeasureError(f"nothing was measured: {timed[0]}")
     for design, point in zip(designs, timed, strict=True):
         if isinstance(point, MeasureError):
             _say(f"{_named(design, knobs)} was not measured: {point}")
@@ -165,6 +167,9 @@ def sweep(arguments: argparse.Namespace) -> str:
 def _swept(start: Design, knobs: Sequence[Knob], wanted: Sequence[str]) -> Iterator[Design]:
     """The designs of a sweep, the last knob turning fastest. Raises DesignError along one knob; of
     a grid, corners that cannot be are left out."""
+    names = [knob.name for knob in knobs]
+    if len(knobs) > 2 or len(set(names)) < len(names):
+        raise DesignError(f"a sweep has one axis, or two of different knobs, not {_and(names)}")
     read = [options.values(knob, text) for knob, text in zip(knobs, wanted, strict=True)]
     if math.prod(map(len, read)) > options.MOST_POINTS:
         raise DesignError(f"a sweep has at most {options.MOST_POINTS} points")
@@ -176,6 +181,10 @@ def _swept(start: Design, knobs: Sequence[Knob], wanted: Sequence[str]) -> Itera
             if len(knobs) == 1:
                 raise
             _say(f"{', '.join(f'{k}={v}' for k, v in settings.items())} is left out: {refusal}")
+
+
+def _and(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _named(design: Design, knobs: Sequence[Knob]) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     Timed = tuple[Profile, Measurement | None]
 
+LOADED = " *"
 COUNTED = ("params", "trainable_params", "macs", "flops", "inference_bytes", "training_bytes")
 TIMED = (
     *("median_s", "q25_s", "q75_s", "p95_s", "throughput", "runs", "first_call_s", "compile_s"),
@@ -89,7 +90,9 @@ def sweep(start: Design, knobs: Sequence[Knob], points: Sequence[Timed]) -> str:
     rows = (_point(knobs, *point) for point in points)
     batch = f", batch {points[0][0].batch}" if points else ""
     title = f"{start.family.title}: {start.title}{batch}\n"
-    return title + _aligned([head, *rows], right=range(len(head)))
+    busy = any(time and time.clean is False for _, time in points)
+    note = f"{LOADED.strip()} measured on a busy machine\n" if busy else ""
+    return title + _aligned([head, *rows], right=range(len(head))) + note
 
 
 def csv(start: Design, knobs: Sequence[Knob], points: Sequence[Timed]) -> str:
@@ -120,7 +123,7 @@ def _point(knobs: Sequence[Knob], found: Profile, time: Measurement | None) -> S
         f"{found.macs:,}",
         units.size(found.inference_bytes),
         units.size(found.training_bytes()),
-        units.seconds(time.median_s) if time else "-",
+        units.seconds(time.median_s) + LOADED * (time.clean is False) if time else "-",
         _middle_half(time) if time else "-",
     )
 

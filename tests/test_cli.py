@@ -375,6 +375,17 @@ def studio_command(*argv: str, **streams: Any) -> subprocess.CompletedProcess[st
     return subprocess.run(command, text=True, check=False, timeout=120, **streams)
 
 
+@pytest.mark.parametrize(
+    "axes", [("depth=2,4", "depth=8"), ("depth=2", "num_heads=3", "embed_dim=192")]
+)
+def test_axes_are_two_different_ones_at_most(
+    capsys: pytest.CaptureFixture[str], axes: tuple[str, ...]
+) -> None:
+    asked = [word for axis in axes for word in ("--axis", axis)]
+    assert cli.main(["sweep", "vit", *asked, "--no-measure"]) == 2
+    assert "one axis, or two of different knobs, not depth" in capsys.readouterr().err
+
+
 def test_two_axes_make_a_grid_without_the_corners_that_cannot_be(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -26,8 +26,9 @@ class Curve:
     """Figures along an axis: a line, where they are measured marks with their spread, and where
     they are expected (of latency not measured) a dashed line within its band.
 
-    Those in `apart` (by their x) were not measured together with the others: they are drawn hollow,
-    and no law is fitted to them. Those in `loaded` were measured on a busy machine: hollow too.
+    `steady` are the times to which a law is fitted where a busy machine stretched those that are
+    drawn. Those in `apart` (by their x) were not measured together with the others: they are drawn
+    hollow, and no law is fitted to them. Those in `loaded` are of a busy machine: hollow too.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Curve:
     high: tuple[float, ...] = ()
     apart: frozenset[float] = frozenset()
     loaded: frozenset[float] = frozenset()
+    steady: tuple[float, ...] = ()
 
     @property
     def measured(self) -> bool:
@@ -47,7 +49,8 @@ class Curve:
     @property
     def together(self) -> list[tuple[float, float]]:
         """The points that a law can be fitted to; two alone would fit any law."""
-        points = [(x, y) for x, y in zip(self.xs, self.ys, strict=True) if x not in self.apart]
+        ys = self.steady or self.ys
+        points = [(x, y) for x, y in zip(self.xs, ys, strict=True) if x not in self.apart]
         return points if len(points) > 2 and self.kind != "expected" else []
 
     @property

@@ -103,7 +103,7 @@ def foretold(predictor: Predictor, shown: Sequence[Case], xs: tuple[float, ...])
     narrow = predictor.factor <= WIDEST
     n = predictor.anchors
     return Curve(
-        f"expected, by {n} measured designs"
+        f"expected of an idle machine, by {n} measured designs"
         + (f"; the band should hold {n} of {n + 1}" if narrow else ""),
         xs,
         tuple(point.seconds for point in found),

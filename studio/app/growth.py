@@ -24,7 +24,7 @@ def law(latency: Curve, macs: Curve, axis: str, here: float) -> str:
     found = slopes(latency, macs, here)
     if found is None:
         return ""
-    text = f"∝ {axis}<sup><b>{found[0]:.2f}</b></sup>"
+    text = f"∝ {axis}<sup><b>{found[0]:.2f}</b></sup>{' in CPU time' * bool(latency.steady)}"
     return f'<span style="color:{MEASURED}">{text.replace("-", "−")}</span>'
 
 
@@ -35,9 +35,10 @@ def reading(latency: Curve, macs: Curve, here: float) -> str:
         return ""
     average, local, of_macs = found
     beside = f", here {local:.2f}" if local is not None else ""
-    figures = f"Exponent of latency {average:.2f}{beside}; of the MACs {of_macs:.2f}."
-    busy = 2 * len(latency.loaded) > len(latency.together)
-    meaning = "Most of it was measured under load." if busy else _meaning(average, of_macs)
+    of_what = "CPU time (the machine was busy)" if latency.steady else "latency"
+    figures = f"Exponent of {of_what} {average:.2f}{beside}; of the MACs {of_macs:.2f}."
+    untold = latency.loaded and not latency.steady
+    meaning = "Some of it was measured under load." if untold else _meaning(average, of_macs)
     return f"{figures.replace('-', '−')} {meaning}"
 
 

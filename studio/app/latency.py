@@ -79,7 +79,8 @@ def _card(now: State, patience: Patience, waits: bool) -> None:
     if waits and point is not None:
         state.again()  # the whole page, so that it stops looking and draws the point on its charts
     why = obstacle(now.case)
-    offers = not (isinstance(point, Measurement) or waits or why)
+    loaded = isinstance(point, Measurement) and point.clean is False
+    offers = not (waits or why) and (loaded or not isinstance(point, Measurement))
     match point:
         case Measurement():
             value, words = units.seconds(point.median_s), notes(now)
@@ -90,7 +91,8 @@ def _card(now: State, patience: Patience, waits: bool) -> None:
             value, words = "—", iter([line(str(error))])
     kind = "figure short" if offers else "figure"
     st.html(f'<div class="figures one">{card(TITLES[now.case.mode], value, words, kind)}</div>')
-    if offers and st.button("Measure it", key="measure", width="stretch"):
+    asks = "Measure again" if loaded else "Measure it"
+    if offers and st.button(asks, key="measure", width="stretch"):
         LEDGER.forget(now.case)
         patience.asked = True
         state.again()
@@ -110,7 +112,8 @@ def notes(now: State) -> Iterator[str]:
             told = change(here.median_s, there.median_s, units.seconds)
             yield line(f"≈ {label}") if is_noise(here, there) else note(told, label)
     told = conditions(here)  # a narrow card cuts it short
-    yield f'<p title="{escape(told)}; {escape(in_full(here))}">{escape(told)}</p>'
+    load = "<strong>under load</strong>, " if here.clean is False else ""
+    yield f'<p title="{escape(told)}; {escape(in_full(here))}">{load}{escape(told)}</p>'
 
 
 def is_noise(one: Measurement, other: Measurement) -> bool:
@@ -136,7 +139,6 @@ def conditions(point: Measurement) -> str:
         point.dtype if point.dtype != "float32" else "",
         point.layout if point.layout != "contiguous" else "",
         f"compiled in {units.seconds(point.compile_s)}" if point.compile_s else "",
-        "under load" if point.clean is False else "",
     ]
     return ", ".join(filter(None, words))
 

@@ -62,8 +62,10 @@ class Ledger:
         return self._points.get(case, NOTHING).sweep
 
     def write(self, case: Case, point: Point, sweep: int = 0) -> None:
-        """A first look does not replace the figure of a finished sweep."""
+        """A look does not replace the figure of a finished sweep, nor a better look."""
         if point is None or self.sweep(case) > sweep:
+            return
+        if not sweep and is_better(self[case], point):
             return
         with self._lock:
             self._points[case] = Entry(point, sweep)
@@ -95,6 +97,14 @@ class Ledger:
             self._points.pop(case, None)
 
 
+def is_better(known: Point, found: Point) -> bool:
+    """Whether a figure is of a quieter machine, or of more runs, than one that came later."""
+    if not (isinstance(known, Measurement) and isinstance(found, Measurement)):
+        return isinstance(known, Measurement)
+    before, after = ((point.clean is not False, point.runs) for point in (known, found))
+    return before > after
+
+
 LEDGER = Ledger(limit=4096)
 SWEEPS = count(1)
 JOBS = Jobs()
@@ -122,6 +132,11 @@ class Watch:
             store=store(),
             fresh=is_swept(cases),
         )
+
+    @property
+    def trouble(self) -> str:
+        """Why it ended before it had all points, in one sentence; empty where it did not."""
+        return f"the sweep stopped: {self.job.error}" if self.job.error else ""
 
     def look(self) -> bool:
         """Write down what there is by now; whether the job is still at work."""

@@ -21,7 +21,8 @@ from studio.app.precedence import PRECEDENCE
 from studio.app.state import Case, State
 from studio.app.timing import TIMINGS
 from studio.knobs import DesignError, Knob
-from studio.measure.request import Measurement
+from studio.measure.request import Measurement, steady_s
+from studio.measure.store import store
 
 LOOK_S = 0.7  # between two looks at a sweep, at the least
 SWEEP_S = 6.0  # spent timing, beside building
@@ -56,6 +57,7 @@ def under_way() -> Watch | None:
     """This session's sweep while it is at work; what it has found so far is written down."""
     watch: Watch | None = st.session_state.get("sweep")
     if watch and not watch.look():
+        st.session_state.sweep_trouble = watch.trouble
         st.session_state.sweep = watch = None  # an old sweep must not overwrite newer figures
     return watch
 
@@ -158,6 +160,9 @@ def measured(shown: tuple[Case, ...], knob: Knob) -> Curve:
     points = [(case, p) for case in shown if isinstance(p := LEDGER[case], Measurement)]
     apart = measured_apart(shown)
     bars = [bar(p) for _, p in points]
+    fitted = [p for case, p in points if case not in apart]
+    loaded = frozenset(_at(case, knob) for case, p in points if p.clean is False)
+    steady = steady_s([p for _, p in points]) if any(p.clean is False for p in fitted) else ()
     return Curve(
         "latency",
         tuple(_at(case, knob) for case, _ in points),
@@ -167,7 +172,8 @@ def measured(shown: tuple[Case, ...], knob: Knob) -> Curve:
         low=tuple(low for low, _ in bars),
         high=tuple(high for _, high in bars),
         apart=frozenset(_at(case, knob) for case, _ in points if case in apart),
-        loaded=frozenset(_at(case, knob) for case, p in points if p.clean is False),
+        loaded=loaded,
+        steady=steady,
     )
 
 
@@ -206,7 +212,12 @@ def controls(
         button.button("Cancel", key="cancel", on_click=watch.job.cancel, width="stretch")
         return
     left_out = len(shown) - len(able) if able else 0
-    words.caption(" ".join(filter(None, (told, legend(shown, left_out, lines)))))
+    if told:
+        words.caption(told)
+    words.caption(legend(shown, left_out, lines))
+    for trouble in (st.session_state.get("sweep_trouble"), store().trouble):
+        if trouble:
+            words.caption(f":orange[{trouble[0].upper()}{trouble[1:]}.]")
     if able:
         starter(axis, able, button)
     button.button(
@@ -270,4 +281,5 @@ def _forget() -> None:
 
 
 def _start(able: tuple[Case, ...], title: str) -> None:
+    st.session_state.sweep_trouble = ""
     st.session_state.sweep = Watch(able, title, SWEEP_S, state.session())

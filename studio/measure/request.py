@@ -230,6 +230,16 @@ class Measurement:
         return found
 
 
+def steady_s(points: Sequence[Measurement]) -> tuple[float, ...]:
+    """Times of several designs that compare, in seconds: their medians where no run was disturbed,
+    and else CPU times, of all of them alike (medians where those cannot be told)."""
+    times = tuple(point.cpu_s for point in points if point.cpu_s is not None)
+    disturbed = any(point.clean is False for point in points)
+    if disturbed and len(times) == len(points):
+        return times
+    return tuple(point.median_s for point in points)
+
+
 @dataclass(frozen=True)
 class LayerTime:
     """The time of one module in a forward pass, in seconds: of all its `calls` together, without

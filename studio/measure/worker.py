@@ -213,19 +213,31 @@ class Worker:
     def _answer(self, task: Task[Any]) -> Answer:
         limit = f"{round(task.limit_s, 1):g} s"
         late = MeasureError(f"no result after {limit}, so the measurement was stopped")
-        code = 0
-        for _ in range(ATTEMPTS):
-            child = self._ready(task)
+        starts, calls = ATTEMPTS, ATTEMPTS
+        while calls and starts:
+            try:
+                child = self._ready(task)
+            except LostError as lost:
+                code, starts = self._ended(lost), starts - 1
+                continue
             try:
                 return child.ask(task.call, task.limit_s, late)
             except LostError as lost:
-                code = child.close()
-                if lost.cause:
-                    raise lost.cause from None
+                code, calls = self._ended(lost), calls - 1
+        if not starts:
+            raise NoWorkerError(f"the measuring process ended as it started (exit code {code})")
         raise MeasureError(
             f"the measuring process ended twice without a result (exit code {code}); most likely"
             " memory ran out, and a smaller batch, resolution or width needs less"
         )
+
+    def _ended(self, lost: LostError) -> int:
+        """The exit code of a process that was lost. Raises the reason, where it was ended here."""
+        assert self._child
+        code = self._child.close()
+        if lost.cause:
+            raise lost.cause from None
+        return code
 
     def _ready(self, task: Task[Any]) -> Child:
         if self._child and self._child.alive:
@@ -240,13 +252,7 @@ class Worker:
             except OSError as error:
                 raise NoWorkerError(f"the measuring process does not start: {error}") from None
         late = NoWorkerError(f"the measuring process did not start within {START_LIMIT_S:g} s")
-        try:
-            child.ask(b"", START_LIMIT_S, late)
-        except LostError as lost:
-            code = child.close()
-            raise lost.cause or NoWorkerError(
-                f"the measuring process ended as it started (exit code {code})"
-            ) from None
+        child.ask(b"", START_LIMIT_S, late)
         return child
 
 

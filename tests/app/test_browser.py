@@ -55,7 +55,7 @@ def test_a_design_from_slider_to_script(open_page: Any, address: str, tmp_path: 
     page.get_by_role("option", name="ViT-Ti/16 · 5.72 M", exact=True).click()
     has_text(figure(page, "Parameters"), "5.72 M")
     page.locator("svg text", has_text="EncoderBlock × 12").wait_for()
-    page.locator(".js-plotly-plot").wait_for()
+    page.locator(".js-plotly-plot").first.wait_for()  # a redrawn chart stands beside the old one
     is_marked_at(page, 12)
 
     turn(page, "depth", "ArrowLeft")
@@ -86,7 +86,7 @@ def test_a_design_from_slider_to_script(open_page: Any, address: str, tmp_path: 
 
 def test_a_sweep_whose_points_arrive_while_the_page_is_used(open_page: Any, address: str) -> None:
     page = open_page(address + "?family=cnn&preset=CNN+32-64+@28+(MNIST)")
-    page.locator(".js-plotly-plot").wait_for()
+    page.locator(".js-plotly-plot").first.wait_for()  # a redrawn chart stands beside the old one
     page.get_by_role("button", name="Measure this axis").click()
     page.get_by_role("button", name="Cancel").wait_for()
     page.wait_for_function(
@@ -95,13 +95,13 @@ def test_a_sweep_whose_points_arrive_while_the_page_is_used(open_page: Any, addr
     page.locator(".st-key-cnn-depth input").press("ArrowRight")
     page.get_by_text("depth=3").first.wait_for()
     page.get_by_role("button", name="Measure this axis").wait_for(timeout=120_000)
-    points = page.locator(".js-plotly-plot").evaluate("plot => plot.data.at(-1).x.length")
+    points = page.locator(".js-plotly-plot").first.evaluate("plot => plot.data.at(-1).x.length")
     assert points >= 3
 
 
 def test_a_sweep_can_be_cancelled(open_page: Any, address: str) -> None:
     page = open_page(address + "?family=recurrent")
-    page.locator(".js-plotly-plot").wait_for()
+    page.locator(".js-plotly-plot").first.wait_for()  # a redrawn chart stands beside the old one
     page.get_by_role("button", name="Measure this axis").click()
     page.get_by_role("button", name="Cancel").click()
     page.get_by_role("button", name="Measure this axis").wait_for()

@@ -108,6 +108,37 @@ def test_the_exponents_stand_in_a_sentence_and_one_of_them_in_the_title() -> Non
     assert "more slowly" in told
 
 
+def test_under_load_the_exponent_is_that_of_cpu_time_for_all_points_alike() -> None:
+    shown, knob = along_depth()
+    swept(shown, [0.001 * case.design.config.depth**2 for case in shown])
+    for i, case in enumerate(shown):  # some points had quiet runs, and some had none
+        depth = case.design.config.depth
+        point = replace(made(0.001 * depth**2), cpu_s=0.001 * depth, clean=bool(i % 2))
+        LEDGER.write(case, point, LEDGER.sweep(case))
+    panels = scaling.panels(shown[3], shown, knob)
+    latency, macs = panels[-1].curves[-1], panels[1].curves[0]
+    assert "depth<sup><b>1.00</b></sup> in CPU time" in panels[-1].law
+    assert "CPU time (the machine was busy) 1.00" in growth.reading(latency, macs, macs.xs[3])
+
+
+@pytest.mark.parametrize(
+    ("later", "stays"),
+    [
+        ({"runs": 3}, True),
+        ({"runs": 90}, False),
+        ({"runs": 90, "clean": False}, True),
+    ],
+)
+def test_a_worse_look_does_not_replace_a_better_one(later: dict[str, Any], stays: bool) -> None:
+    case, known = along_depth()[0][0], replace(made(0.01), runs=30, clean=True)
+    found = replace(known, median_s=0.02, **later)
+    LEDGER.write(case, known)
+    LEDGER.write(case, found)
+    assert LEDGER[case] == (known if stays else found)
+    LEDGER.write(case, MeasureError("no memory"))
+    assert isinstance(LEDGER[case], Measurement)
+
+
 def test_a_cancelled_sweep_is_drawn_hollow_and_fitted_to_nothing() -> None:
     shown, knob = along_depth()
     swept(shown, [0.001 * case.design.config.depth for case in shown], progress=0.5)

@@ -24,7 +24,7 @@ import studio
 from studio import forms
 from studio.family import Design
 from studio.measure.clock import measure_round
-from studio.measure.request import Conditions, Measurement, Subject
+from studio.measure.request import Conditions, Measurement, Subject, steady_s
 from studio.measure.specimen import prepare
 from studio.measure.sweep import measure, sweep
 from studio.measure.worker import worker
@@ -93,7 +93,7 @@ def test_a_fitted_exponent_agrees(load: str) -> None:
     exponents = []
     for _ in range(5):
         *_, last = sweep(subjects, CPU, budget_s=4.0)
-        times = [point.median_s for point in last if isinstance(point, Measurement)]
+        times = steady_s([point for point in last if isinstance(point, Measurement)])
         exponents.append(linear_regression(depths, list(map(math.log, times))).slope)
     deviation = statistics.stdev(exponents)
     told = ", ".join(f"{e:.3f}" for e in exponents)

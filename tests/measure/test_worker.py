@@ -103,6 +103,23 @@ def test_memory_beyond_the_limit_is_an_error_and_the_process_lives(lab: Worker):
     assert lab.warm().result() == pid
 
 
+def test_a_process_that_is_killed_as_it_starts_is_started_again():
+    """A call in flight survives the loss of its process, and then of the one that replaces it."""
+    made = Worker()
+    try:
+        first = made.warm().result(timeout=60)
+        slow = made.submit(time.sleep, 0.5)
+        os.kill(first, signal.SIGKILL)
+        wait_until(lambda: made.pid not in (None, first))
+        starting = made.pid
+        assert starting
+        os.kill(starting, signal.SIGKILL)
+        assert slow.result(timeout=60) is None
+        assert made.pid not in (first, starting)
+    finally:
+        made.stop()
+
+
 def test_one_worker_for_a_device(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(device, "devices", lambda: ("cpu", "cuda:0", "cuda:1"))
     assert worker("cpu") is worker("cpu")
