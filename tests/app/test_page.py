@@ -242,7 +242,7 @@ def test_a_measured_latency_is_shown_with_its_spread_and_device(still: None) -> 
     case = Case(studio.design("cnn"))
     LEDGER.write(case, made)
     shown = figures(opened({"family": "cnn"}))
-    for words in ("8.10 ms", "7.60 ms to 8.90 ms", "Some, 1 thread, under load"):
+    for words in ("8.10 ms", "7.60 ms to 8.90 ms", "<strong>under load</strong>, Some, 1 thread"):
         assert words in shown
 
 
