@@ -50,9 +50,8 @@ from torch import Tensor, nn
 
 from studio.blocks.conv import ConvNormAct
 from studio.blocks.drop_path import drop_paths
-from studio.blocks.inverted_residual import InvertedResidual, make_divisible
+from studio.blocks.inverted_residual import MBConvBlock, make_divisible
 from studio.blocks.norm import SlowBatchNorm
-from studio.blocks.squeeze_excite import SqueezeExcite
 from studio.family import Family, Guide, Preset, Result
 from studio.knobs import knob
 
@@ -127,37 +126,6 @@ class EfficientNetConfig:
         return round(self.image_size * GAMMA**self.phi)
 
 
-class MBConv(InvertedResidual):
-    """An inverted residual that squeezes and excites, to a quarter of the channels it is given.
-
-    (B, C, H, W) -> (B, C', H/stride, W/stride), through `expansion` times C.
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        expansion: int,
-        out_channels: int,
-        kernel_size: int,
-        stride: int,
-        drop_path: nn.Module,
-        norm: type[nn.Module],
-        activation: type[nn.Module],
-    ) -> None:
-        hidden, squeezed = expansion * in_channels, max(1, in_channels // 4)
-        super().__init__(
-            in_channels,
-            hidden,
-            out_channels,
-            kernel_size,
-            stride,
-            squeeze=SqueezeExcite(hidden, squeezed, activation=activation, gate=nn.Sigmoid),
-            drop_path=drop_path,
-            norm=norm,
-            activation=activation,
-        )
-
-
 class EfficientNet(nn.Module):
     """A stem, seven stages of MBConv, a last 1 × 1 convolution, the mean, a classifier."""
 
@@ -175,7 +143,9 @@ class EfficientNet(nn.Module):
             stage, width = nn.Sequential(), config.channels(c)
             for i in range(config.repeats(n)):
                 stride = s if i == 0 else 1
-                stage.append(MBConv(channels, t, width, k, stride, next(drops), norm, activation))
+                stage.append(
+                    MBConvBlock(channels, t, width, k, stride, next(drops), norm, activation)
+                )
                 channels = width
             self.stages.append(stage)
         features = config.channels(1280)

@@ -45,46 +45,21 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from studio.blocks.backbone import ImageNetStem, Stem
+from studio.blocks.backbone import ImageNetStem, ResNetStem
 from studio.blocks.norm import GroupNorm
-from studio.blocks.residual import BasicBlock, Bottleneck, ResidualFunction, ResidualUnit
+from studio.blocks.residual import (
+    BasicBlock,
+    Bottleneck,
+    PaddedResidualUnit,
+    PlainUnit,
+    ResidualFunction,
+    ResidualUnit,
+)
 from studio.family import Family, Guide, Preset, Result
 from studio.knobs import knob
 
 
-class PaddedResidualUnit(ResidualUnit):
-    """y = ReLU(F(x) + x), x sub-sampled and padded with zero channels to fit (option A)."""
-
-    def fit(
-        self, in_channels: int, channels: int, stride: int, norm: type[nn.Module]
-    ) -> nn.Sequential:
-        extra = channels - in_channels
-        sample = nn.AvgPool2d(1, stride)  # one pixel of every stride × stride, as it is
-        pad = nn.ZeroPad3d((0, 0, 0, 0, extra // 2, extra - extra // 2))  # on W, H, and then C
-        return nn.Sequential(sample, pad)
-
-
-class PlainUnit(nn.Module):
-    """y = ReLU(F(x)): no shortcut, the plain network that the paper compares with (Figure 3)."""
-
-    def __init__(
-        self,
-        block: type[ResidualFunction],
-        in_channels: int,
-        width: int,
-        stride: int,
-        norm: type[nn.Module],
-    ) -> None:
-        super().__init__()
-        self.residual = block(in_channels, width, stride, norm)
-        self.relu = nn.ReLU()
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.residual(x)  # (B, C', H', W')
-        return self.relu(x)
-
-
-class CIFARStem(Stem):
+class CIFARStem(ResNetStem):
     """One 3 × 3 convolution that keeps the size of small images (section 4.2)."""
 
     stride = 1
@@ -142,7 +117,7 @@ class ResNetConfig:
         "The shortcut around F: projected (B), padded (A), or none",
         options=(ResidualUnit, PaddedResidualUnit, PlainUnit),
     )
-    stem: type[Stem] = knob(
+    stem: type[ResNetStem] = knob(
         ImageNetStem, "Before the first stage", options=(ImageNetStem, CIFARStem)
     )
     norm: type[nn.Module] = knob(

@@ -1,0 +1,113 @@
+"""Residual units of standardised convolutions and group norm, as the hybrid ViT's ResNet has them.
+
+Kolesnikov et al. 2020 (BiT), https://arxiv.org/abs/1912.11370, section 3.2: such a pair needs no
+batch to take a mean over. Padded as TensorFlow pads, so that the published weights fit.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from studio.blocks.residual import ResidualFunction, ResidualUnit
+
+
+class SamePad(nn.Module):
+    """Zeros around a map, so that a kernel with this stride gives ⌈H/stride⌉ × ⌈W/stride⌉ pixels.
+
+    Where their number is odd, the last one is on the right and below. (B, C, H, W) -> padded.
+    """
+
+    def __init__(self, kernel_size: int, stride: int) -> None:
+        super().__init__()
+        self.kernel_size, self.stride = kernel_size, stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        top, bottom = self.split(x.shape[2])
+        left, right = self.split(x.shape[3])
+        return F.pad(x, (left, right, top, bottom))
+
+    def split(self, size: int) -> tuple[int, int]:
+        """The zeros before and after a row of so many pixels."""
+        steps = -(-size // self.stride) - 1
+        zeros = max(steps * self.stride + self.kernel_size - size, 0)
+        return zeros // 2, zeros - zeros // 2
+
+
+class StandardisedConv(nn.Conv2d):
+    """A convolution whose filters have mean 0 and variance 1 each (Qiao et al. 2019, eq. 2-4).
+
+    (B, C, H, W) -> (B, C', H', W').
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int = 1,
+        padding: int = 0,
+    ) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        variance, mean = torch.var_mean(self.weight, dim=(1, 2, 3), correction=0, keepdim=True)
+        weight = (self.weight - mean) * torch.rsqrt(variance + 1e-8)
+        return F.conv2d(x, weight, stride=self.stride, padding=self.padding)  # (B, C', H', W')
+
+
+class StandardisedBottleneck(ResidualFunction):
+    """F of 1 × 1, 3 × 3 and 1 × 1 standardised convolutions, the last four times as wide."""
+
+    expansion = 4
+
+    def __init__(
+        self,
+        in_channels: int,
+        width: int,
+        stride: int,
+        norm: type[nn.Module],
+        dilation: int = 1,
+    ) -> None:
+        super().__init__()
+        self.conv1 = StandardisedConv(in_channels, width, 1)
+        self.norm1 = norm(width)
+        self.pad = SamePad(3, stride)
+        self.conv2 = StandardisedConv(width, width, 3, stride)
+        self.norm2 = norm(width)
+        self.conv3 = StandardisedConv(width, 4 * width, 1)
+        self.norm3 = norm(4 * width)
+        self.relu = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.relu(self.norm1(self.conv1(x)))  # (B, w, H, W)
+        x = self.conv2(self.pad(x))  # (B, w, H', W')
+        x = self.relu(self.norm2(x))
+        return self.norm3(self.conv3(x))  # (B, 4*w, H', W')
+
+
+class StandardisedUnit(ResidualUnit):
+    """y = ReLU(F(x) + Wx); where the shape changes, W is a standardised 1 × 1 convolution."""
+
+    def fit(
+        self, in_channels: int, channels: int, stride: int, norm: type[nn.Module]
+    ) -> nn.Sequential:
+        return nn.Sequential(StandardisedConv(in_channels, channels, 1, stride), norm(channels))
+
+
+class StandardisedStem(nn.Sequential):
+    """A standardised 7 × 7 convolution and a max-pooling, each of stride 2.
+
+    After a ReLU, zeros around the map are never the greatest. (B, C, H, W) -> (B, C', H/4, W/4).
+    """
+
+    def __init__(self, in_channels: int, width: int, norm: type[nn.Module]) -> None:
+        super().__init__(
+            SamePad(7, 2),
+            StandardisedConv(in_channels, width, 7, stride=2),
+            norm(width),
+            nn.ReLU(),
+            SamePad(3, 2),
+            nn.MaxPool2d(3, stride=2),
+        )
