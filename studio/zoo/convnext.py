@@ -38,6 +38,7 @@ Official code: https://github.com/facebookresearch/ConvNeXt
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +46,9 @@ from torch import Tensor, nn
 from studio.blocks.convnext import ConvNeXtBlock, ConvNeXtDownsample
 from studio.blocks.drop_path import drop_paths
 from studio.blocks.norm import LayerNorm, LayerNorm2d
+from studio.blocks.stages.head import PooledHead
+from studio.blocks.stages.residual import ConvNeXtBlocks
+from studio.blocks.stages.stem import PatchStem
 from studio.family import Family, Guide, Preset, Result
 from studio.knobs import knob
 
@@ -121,6 +125,31 @@ def example(config: ConvNeXtConfig, batch: int) -> tuple[Tensor, ...]:
     return (torch.randn(batch, config.in_channels, config.image_size, config.image_size),)
 
 
+def stages(config: ConvNeXtConfig) -> dict[str, Any]:
+    """The same network as the settings of a hybrid."""
+    return {
+        "stem": PatchStem(
+            image_size=config.image_size,
+            in_channels=config.in_channels,
+            width=config.base_channels,
+            norm=LayerNorm2d,
+        ),
+        "stages": tuple(
+            ConvNeXtBlocks(
+                depth=depth,
+                width=config.base_channels * 2**i,
+                expansion=config.mlp_ratio,
+                kernel_size=config.kernel_size,
+                stride=1 if i == 0 else 2,
+                layer_scale=config.layer_scale,
+                activation=config.activation,
+            )
+            for i, depth in enumerate(config.depths)
+        ),
+        "head": PooledHead(num_classes=config.num_classes, norm=LayerNorm),
+    }
+
+
 def convnext(base_channels: int, depths: tuple[int, ...], drop_path: float = 0.0) -> ConvNeXtConfig:
     """A line of section 3, with the stochastic depth of Table 5 (XL: of its pre-training)."""
     return ConvNeXtConfig(base_channels=base_channels, depths=depths, drop_path=drop_path)
@@ -151,6 +180,7 @@ FAMILY = Family(
     model=ConvNeXt,
     example=example,
     presets=PRESETS,
+    stages=stages,
     guide=Guide(
         tasks=("classification",),
         data="medium",

@@ -43,7 +43,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -52,6 +52,10 @@ from studio.blocks.conv import ConvNormAct
 from studio.blocks.drop_path import drop_paths
 from studio.blocks.inverted_residual import MBConvBlock, make_divisible
 from studio.blocks.norm import SlowBatchNorm
+from studio.blocks.stages.convolution import Conv
+from studio.blocks.stages.head import PooledHead
+from studio.blocks.stages.residual import MBConv
+from studio.blocks.stages.stem import ConvStem
 from studio.family import Family, Guide, Preset, Result
 from studio.knobs import knob
 
@@ -181,6 +185,32 @@ def example(config: EfficientNetConfig, batch: int) -> tuple[Tensor, ...]:
     return (torch.randn(batch, config.in_channels, config.resolution, config.resolution),)
 
 
+def stages(config: EfficientNetConfig) -> dict[str, Any]:
+    """The same network as the settings of a hybrid."""
+    layers: dict[str, Any] = {"norm": config.norm, "activation": config.activation}
+    blocks = (
+        MBConv(
+            depth=config.repeats(n),
+            width=config.channels(c),
+            expansion=t,
+            kernel_size=k,
+            stride=s,
+            **layers,
+        )
+        for t, k, s, c, n in STAGES
+    )
+    return {
+        "stem": ConvStem(
+            image_size=config.resolution,
+            in_channels=config.in_channels,
+            width=config.channels(32),
+            **layers,
+        ),
+        "stages": (*blocks, Conv(width=config.channels(1280), kernel_size=1, **layers)),
+        "head": PooledHead(num_classes=config.num_classes),
+    }
+
+
 def compound(
     width_mult: float,
     depth_mult: float,
@@ -225,6 +255,7 @@ FAMILY = Family(
     model=EfficientNet,
     example=example,
     presets=PRESETS,
+    stages=stages,
     guide=Guide(
         tasks=("classification",),
         data="medium",

@@ -40,7 +40,10 @@ Official code: https://github.com/KaimingHe/deep-residual-networks
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -55,6 +58,9 @@ from studio.blocks.residual import (
     ResidualFunction,
     ResidualUnit,
 )
+from studio.blocks.stages.head import PooledHead
+from studio.blocks.stages.residual import Residual
+from studio.blocks.stages.stem import ConvPoolStem, ConvStem, ImageStem
 from studio.family import Family, Guide, Preset, Result
 from studio.knobs import knob
 
@@ -173,6 +179,32 @@ def example(config: ResNetConfig, batch: int) -> tuple[Tensor, ...]:
     return (torch.randn(batch, config.in_channels, config.image_size, config.image_size),)
 
 
+def stages(config: ResNetConfig) -> dict[str, Any]:
+    """The same network as the settings of a hybrid."""
+    small: Callable[..., ImageStem] = partial(ConvStem, stride=1)
+    stem = ConvPoolStem if config.stem is ImageNetStem else small
+    return {
+        "stem": stem(
+            image_size=config.image_size,
+            in_channels=config.in_channels,
+            width=config.base_channels,
+            norm=config.norm,
+        ),
+        "stages": tuple(
+            Residual(
+                block=config.block,
+                depth=depth,
+                width=config.base_channels * 2**i,
+                stride=1 if i == 0 else 2,
+                shortcut=config.shortcut,
+                norm=config.norm,
+            )
+            for i, depth in enumerate(config.depths)
+        ),
+        "head": PooledHead(num_classes=config.num_classes),
+    }
+
+
 def imagenet(block: type[ResidualFunction], *depths: int, num_classes: int = 1000) -> ResNetConfig:
     """A column of Table 1."""
     return ResNetConfig(block=block, depths=depths, num_classes=num_classes)
@@ -236,6 +268,7 @@ FAMILY = Family(
     model=ResNet,
     example=example,
     presets=PRESETS,
+    stages=stages,
     guide=Guide(
         tasks=("classification",),
         data="medium",

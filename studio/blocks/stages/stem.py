@@ -36,9 +36,7 @@ class Stem(Row):
 class ImageStem(Stem):
     """A stem for images (B, C, H, W), which makes a map of them."""
 
-    image_size: int = knob(
-        224, "Pixels of an image's side", axis="resolution", ge=8, le=1024, step=2
-    )
+    image_size: int = knob(224, "Pixels of an image's side", axis="resolution", ge=8, le=1024)
     in_channels: int = knob(3, "Channels of an image", ge=1, le=16)
 
     def example(self, batch: int) -> Tensor:
