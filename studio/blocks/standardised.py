@@ -10,8 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from studio.blocks.residual import ResidualFunction, ResidualUnit
-
 
 class SamePad(nn.Module):
     """Zeros around a map, so that a kernel with this stride gives ⌈H/stride⌉ × ⌈W/stride⌉ pixels.
@@ -47,53 +45,46 @@ class StandardisedConv(nn.Conv2d):
         out_channels: int,
         kernel_size: int,
         stride: int = 1,
-        padding: int = 0,
     ) -> None:
-        super().__init__(in_channels, out_channels, kernel_size, stride, padding, bias=False)
+        super().__init__(in_channels, out_channels, kernel_size, stride, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         variance, mean = torch.var_mean(self.weight, dim=(1, 2, 3), correction=0, keepdim=True)
         weight = (self.weight - mean) * torch.rsqrt(variance + 1e-8)
-        return F.conv2d(x, weight, stride=self.stride, padding=self.padding)  # (B, C', H', W')
+        return F.conv2d(x, weight, stride=self.stride)  # (B, C', H', W')
 
 
-class StandardisedBottleneck(ResidualFunction):
-    """F of 1 × 1, 3 × 3 and 1 × 1 standardised convolutions, the last four times as wide."""
+class StandardisedUnit(nn.Module):
+    """y = ReLU(F(x) + Wx), F a bottleneck of standardised convolutions that ends 4·width wide.
 
-    expansion = 4
+    W is 1 where the shape stays, else a 1 × 1 convolution.
+    (B, C, H, W) -> (B, 4·width, H/stride, W/stride).
+    """
 
-    def __init__(
-        self,
-        in_channels: int,
-        width: int,
-        stride: int,
-        norm: type[nn.Module],
-        dilation: int = 1,
-    ) -> None:
+    def __init__(self, in_channels: int, width: int, stride: int, norm: type[nn.Module]) -> None:
         super().__init__()
-        self.conv1 = StandardisedConv(in_channels, width, 1)
-        self.norm1 = norm(width)
-        self.pad = SamePad(3, stride)
-        self.conv2 = StandardisedConv(width, width, 3, stride)
-        self.norm2 = norm(width)
-        self.conv3 = StandardisedConv(width, 4 * width, 1)
-        self.norm3 = norm(4 * width)
+        channels = 4 * width
+        self.residual = nn.Sequential(
+            StandardisedConv(in_channels, width, 1),
+            norm(width),
+            nn.ReLU(),
+            SamePad(3, stride),
+            StandardisedConv(width, width, 3, stride),
+            norm(width),
+            nn.ReLU(),
+            StandardisedConv(width, channels, 1),
+            norm(channels),
+        )
+        self.shortcut: nn.Module = nn.Identity()
+        if stride > 1 or in_channels != channels:
+            self.shortcut = nn.Sequential(
+                StandardisedConv(in_channels, channels, 1, stride), norm(channels)
+            )
         self.relu = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.relu(self.norm1(self.conv1(x)))  # (B, w, H, W)
-        x = self.conv2(self.pad(x))  # (B, w, H', W')
-        x = self.relu(self.norm2(x))
-        return self.norm3(self.conv3(x))  # (B, 4*w, H', W')
-
-
-class StandardisedUnit(ResidualUnit):
-    """y = ReLU(F(x) + Wx); where the shape changes, W is a standardised 1 × 1 convolution."""
-
-    def fit(
-        self, in_channels: int, channels: int, stride: int, norm: type[nn.Module]
-    ) -> nn.Sequential:
-        return nn.Sequential(StandardisedConv(in_channels, channels, 1, stride), norm(channels))
+        x = self.residual(x) + self.shortcut(x)  # (B, C', H', W')
+        return self.relu(x)
 
 
 class StandardisedStem(nn.Sequential):

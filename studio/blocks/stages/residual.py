@@ -20,7 +20,7 @@ from studio.blocks.residual import (
 )
 from studio.blocks.stages.convolution import MapStage
 from studio.blocks.stages.flow import Map, shrunk
-from studio.blocks.standardised import StandardisedBottleneck, StandardisedUnit
+from studio.blocks.standardised import StandardisedUnit
 from studio.knobs import knob
 
 
@@ -84,11 +84,10 @@ class StandardisedResidual(MapStage):
         return shrunk(x, 4 * self.width, self.stride)
 
     def build(self, x: Map) -> nn.Module:
-        block = StandardisedBottleneck
         return nn.Sequential(
-            StandardisedUnit(block, x.channels, self.width, self.stride, self.norm),
+            StandardisedUnit(x.channels, self.width, self.stride, self.norm),
             *(
-                StandardisedUnit(block, 4 * self.width, self.width, 1, self.norm)
+                StandardisedUnit(4 * self.width, self.width, 1, self.norm)
                 for _ in range(self.depth - 1)
             ),
         )
