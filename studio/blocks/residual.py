@@ -104,7 +104,10 @@ class ResidualUnit(nn.Module):
 
 
 class PaddedResidualUnit(ResidualUnit):
-    """y = ReLU(F(x) + x), x sub-sampled and padded with zero channels to fit (option A)."""
+    """y = ReLU(F(x) + x), x sub-sampled and padded with zero channels to fit (option A).
+
+    Where F(x) has fewer channels than x, those in the middle of x are what is added.
+    """
 
     def fit(
         self, in_channels: int, channels: int, stride: int, norm: type[nn.Module]

@@ -94,15 +94,20 @@ def test_a_stage_gives_what_it_says(kind: type[MapStage]) -> None:
         (ConvNeXtBlocks(stride=4), "stride=4 is more than the map has: 3 × 5 pixels"),
         (WindowTransformer(heads=5), "heads=5 must divide the channels of the map, 24"),
         (WindowTransformer(), "window_size=7 must divide the sides of the map, 3 × 5"),
-        (
-            Residual(block=BasicBlock, width=16, shortcut=PaddedResidualUnit),
-            "shortcut=PaddedResidualUnit cannot pad 24 to 16",
-        ),
     ],
 )
 def test_what_does_not_fit_is_told_by_its_knob(row: MapStage, rule: str) -> None:
     with pytest.raises(ValueError, match=rule):
         row.flow(Map(24, 3, 5))
+
+
+def test_a_padded_shortcut_to_fewer_channels_adds_those_in_the_middle() -> None:
+    row = Residual(block=BasicBlock, depth=1, width=16, stride=1, shortcut=PaddedResidualUnit)
+    unit = row.build(Map(24, 4, 4)).eval()
+    for parameter in unit.parameters():
+        nn.init.zeros_(parameter)
+    x = torch.rand(2, 24, 4, 4)
+    torch.testing.assert_close(unit(x), x[:, 4:20])
 
 
 @pytest.mark.parametrize("side", [32, 36])

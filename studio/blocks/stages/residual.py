@@ -51,10 +51,7 @@ class Residual(MapStage):
     )
 
     def flow(self, x: Map) -> Map:
-        channels = self.block.expansion * self.width
-        if self.shortcut is PaddedResidualUnit and channels < x.channels:
-            raise ValueError(f"shortcut=PaddedResidualUnit cannot pad {x.channels} to {channels}")
-        return shrunk(x, channels, self.stride)
+        return shrunk(x, self.block.expansion * self.width, self.stride)
 
     def build(self, x: Map) -> nn.Module:
         channels = self.block.expansion * self.width

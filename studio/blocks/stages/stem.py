@@ -103,12 +103,17 @@ class ConvPoolStem(ImageStem):
 
 
 @dataclass(frozen=True, kw_only=True)
-class StandardisedConvStem(ConvPoolStem):
+class StandardisedConvStem(ImageStem):
     """The same of a standardised convolution, padded as TensorFlow pads (hybrid ViT)."""
 
+    width: int = knob(64, "Channels", axis="width", ge=4, le=1024, step=4)
     norm: type[nn.Module] = knob(
         GroupNorm, "After the convolution", options=(GroupNorm, nn.BatchNorm2d)
     )
+
+    def start(self) -> Flow:
+        side = -(-self.image_size // 4)
+        return Map(self.width, side, side)
 
     def module(self) -> nn.Module:
         return StandardisedStem(self.in_channels, self.width, self.norm)
