@@ -60,7 +60,7 @@ from studio.blocks.residual import (
 )
 from studio.blocks.stages.head import PooledHead
 from studio.blocks.stages.residual import Residual
-from studio.blocks.stages.stem import ConvPoolStem, ConvStem, ImageStem
+from studio.blocks.stages.stem import ConvPoolStem, ConvStem, SquareImageStem
 from studio.family import Family, Guide, Preset, Result
 from studio.knobs import knob
 
@@ -181,7 +181,7 @@ def example(config: ResNetConfig, batch: int) -> tuple[Tensor, ...]:
 
 def stages(config: ResNetConfig) -> dict[str, Any]:
     """The same network as the settings of a hybrid."""
-    small: Callable[..., ImageStem] = partial(ConvStem, stride=1)
+    small: Callable[..., SquareImageStem] = partial(ConvStem, stride=1)
     stem = ConvPoolStem if config.stem is ImageNetStem else small
     return {
         "stem": stem(

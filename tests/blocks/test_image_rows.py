@@ -35,9 +35,9 @@ from studio.blocks.stages.residual import (
 from studio.blocks.stages.stem import (
     ConvPoolStem,
     ConvStem,
-    ImageStem,
     PatchStem,
     PreNormStem,
+    SquareImageStem,
     StandardisedConvStem,
 )
 from studio.blocks.standardised import SamePad, StandardisedConv
@@ -50,7 +50,7 @@ STAGES: tuple[type[MapStage], ...] = (
     *(Conv, Residual, StandardisedResidual, MBConv, PreNormMBConv, ConvNeXtBlocks),
     *(DepthwiseSeparable, Inception, SqueezeExcitation, RelativeTransformer, WindowTransformer),
 )
-STEMS: tuple[type[ImageStem], ...] = (
+STEMS: tuple[type[SquareImageStem], ...] = (
     *(ConvStem, ConvPoolStem, PatchStem, PreNormStem, StandardisedConvStem),
 )
 MAPS = (Map(16, 12, 12), Map(16, 9, 7), Map(24, 12, 8, frames=3))
@@ -112,7 +112,7 @@ def test_a_padded_shortcut_to_fewer_channels_adds_those_in_the_middle() -> None:
 
 @pytest.mark.parametrize("side", [32, 36])
 @pytest.mark.parametrize("kind", STEMS, ids=lambda kind: kind.__name__)
-def test_a_stem_gives_what_it_says(kind: type[ImageStem], side: int) -> None:
+def test_a_stem_gives_what_it_says(kind: type[SquareImageStem], side: int) -> None:
     for row in variants(kind):
         stem = replace(row, image_size=side)
         y = stem.start()

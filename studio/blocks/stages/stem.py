@@ -33,8 +33,8 @@ class Stem(Row):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageStem(Stem):
-    """A stem for images (B, C, H, W), which makes a map of them."""
+class SquareImageStem(Stem):
+    """A stem for square images (B, C, H, W), which makes a map of them."""
 
     image_size: int = knob(224, "Pixels of an image's side", axis="resolution", ge=8, le=1024)
     in_channels: int = knob(3, "Channels of an image", ge=1, le=16)
@@ -44,7 +44,7 @@ class ImageStem(Stem):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConvStem(ImageStem):
+class ConvStem(SquareImageStem):
     """Convolutions of which the first has the stride."""
 
     width: int = knob(64, "Channels", axis="width", ge=4, le=1024, step=4)
@@ -86,7 +86,7 @@ class ConvStem(ImageStem):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConvPoolStem(ImageStem):
+class ConvPoolStem(SquareImageStem):
     """A 7 × 7 convolution and a max-pooling, each of stride 2 (ResNet, He et al. 2016)."""
 
     width: int = knob(64, "Channels", axis="width", ge=4, le=1024, step=4)
@@ -103,7 +103,7 @@ class ConvPoolStem(ImageStem):
 
 
 @dataclass(frozen=True, kw_only=True)
-class StandardisedConvStem(ImageStem):
+class StandardisedConvStem(SquareImageStem):
     """The same of a standardised convolution, padded as TensorFlow pads (hybrid ViT)."""
 
     width: int = knob(64, "Channels", axis="width", ge=4, le=1024, step=4)
@@ -120,7 +120,7 @@ class StandardisedConvStem(ImageStem):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PreNormStem(ImageStem):
+class PreNormStem(SquareImageStem):
     """Two 3 × 3 convolutions, nothing after the second: CoAtNet's stages begin with a norm."""
 
     width: int = knob(64, "Channels", axis="width", ge=4, le=1024, step=4)
@@ -142,7 +142,7 @@ class PreNormStem(ImageStem):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PatchStem(ImageStem):
+class PatchStem(SquareImageStem):
     """Cut into patches, each mapped to its channels: a convolution whose stride is its kernel."""
 
     width: int = knob(96, "Channels", axis="width", ge=8, le=4096, step=8)
