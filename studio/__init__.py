@@ -31,6 +31,7 @@ __all__ = [
     "MeasureError",
     "Measurement",
     "Profile",
+    "as_stages",
     "build",
     "design",
     "design_from_json",
@@ -79,6 +80,17 @@ def design_from_json(text: str) -> Design:
     from studio import zoo
 
     return zoo.design_from_json(text)
+
+
+def as_stages(design: Design) -> Design:
+    """The same network composed of stages, to be changed one by one: a design of the hybrid.
+
+    Equal in parameters, compute and, with its weights, outputs; without dropout and drop path,
+    which work in training alone. Raises DesignError for a family that is not made of stages.
+    """
+    from studio import zoo
+
+    return zoo.as_stages(design)
 
 
 def build(design: Design, device: str = "cpu") -> nn.Module:

@@ -93,7 +93,9 @@ class Turn:
 class Family:
     """One architecture: its config, its model, an example input, its presets and its guide.
 
-    `adapted` is given the settings of a config that breaks a rule, and sets right what it can.
+    `adapted` is given the settings of a config that breaks a rule, and sets right what it can. A
+    family whose members are made of stages has `stages`: the settings of the hybrid that is one of
+    them, with the same parameters in the same order of computation.
     """
 
     title: str
@@ -103,6 +105,7 @@ class Family:
     presets: tuple[Preset, ...]
     guide: Guide
     adapted: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict  # settings that may not fit
+    stages: Callable[[Any], Mapping[str, Any]] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return family_of, (self.config,)

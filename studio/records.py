@@ -165,11 +165,15 @@ def with_values(config: Any, values: Mapping[str, Any]) -> Any:
 
 def _turned(held: Any, settings: Mapping[str, Any], place: str) -> Any:
     if not isinstance(held, tuple):
+        if unknown := ", ".join(settings.keys() - _knobs(held).keys()):
+            raise ValueError(f"{place}: {type(held).__name__} has no {unknown}")
         return _placed(lambda: dataclasses.replace(held, **settings), place)
     entries = list(held)
     for path, value in settings.items():
         index, _, name = path.partition(".")
         i = int(index)
+        if i >= len(entries):
+            raise ValueError(f"{place} has {len(entries)} entries, and none of number {i}")
         entries[i] = _turned(entries[i], {name: value}, f"{place}.{i}")
     return tuple(entries)
 

@@ -7,13 +7,13 @@ from torch import Tensor, nn
 from studio.blocks.residual import Bottleneck, ResidualUnit
 
 
-class Stem(nn.Module):
+class ResNetStem(nn.Module):
     """What comes before the first stage: (B, C, H, W) -> (B, width, H/stride, W/stride)."""
 
     stride: int
 
 
-class ImageNetStem(Stem):
+class ImageNetStem(ResNetStem):
     """A 7 × 7 convolution and a max-pooling, each of stride 2: large images shrink four-fold."""
 
     stride = 4

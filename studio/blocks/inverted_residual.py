@@ -7,6 +7,7 @@ from functools import partial
 from torch import Tensor, nn
 
 from studio.blocks.conv import ConvNormAct
+from studio.blocks.squeeze_excite import SqueezeExcite
 
 
 class InvertedResidual(nn.Module):
@@ -45,6 +46,37 @@ class InvertedResidual(nn.Module):
         y = self.squeeze(self.depthwise(y))  # (B, E, H', W')
         y = self.project(y)  # (B, C', H', W')
         return x + self.drop_path(y) if self.residual else y
+
+
+class MBConvBlock(InvertedResidual):
+    """An inverted residual that squeezes and excites, to a quarter of the channels it is given.
+
+    (B, C, H, W) -> (B, C', H/stride, W/stride), through `expansion` times C.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        expansion: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int,
+        drop_path: nn.Module,
+        norm: type[nn.Module],
+        activation: type[nn.Module],
+    ) -> None:
+        hidden, squeezed = expansion * in_channels, max(1, in_channels // 4)
+        super().__init__(
+            in_channels,
+            hidden,
+            out_channels,
+            kernel_size,
+            stride,
+            squeeze=SqueezeExcite(hidden, squeezed, activation=activation, gate=nn.Sigmoid),
+            drop_path=drop_path,
+            norm=norm,
+            activation=activation,
+        )
 
 
 def make_divisible(channels: float, divisor: int = 8) -> int:

@@ -14,6 +14,18 @@ class LayerNorm(nn.LayerNorm):
         super().__init__(embed_dim, eps=1e-6)
 
 
+class LayerNorm2d(nn.Module):
+    """Layer norm over the channels of each pixel: (B, C, H, W) -> (B, C, H, W)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = LayerNorm(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.norm(x.permute(0, 2, 3, 1))  # (B, H, W, C)
+        return x.permute(0, 3, 1, 2)  # (B, C, H, W)
+
+
 class RMSNorm(nn.Module):
     """x / RMS(x) · g: layer norm without the mean and the bias (Zhang & Sennrich 2019, eq. 4)."""
 

@@ -101,3 +101,38 @@ class ResidualUnit(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.residual(x) + self.downsample(x)  # (B, C', H', W')
         return self.relu(x)
+
+
+class PaddedResidualUnit(ResidualUnit):
+    """y = ReLU(F(x) + x), x sub-sampled and padded with zero channels to fit (option A).
+
+    Where F(x) has fewer channels than x, those in the middle of x are what is added.
+    """
+
+    def fit(
+        self, in_channels: int, channels: int, stride: int, norm: type[nn.Module]
+    ) -> nn.Sequential:
+        extra = channels - in_channels
+        sample = nn.AvgPool2d(1, stride)  # one pixel of every stride × stride, as it is
+        pad = nn.ZeroPad3d((0, 0, 0, 0, extra // 2, extra - extra // 2))  # on W, H, and then C
+        return nn.Sequential(sample, pad)
+
+
+class PlainUnit(nn.Module):
+    """y = ReLU(F(x)): no shortcut, the plain network that the paper compares with (Figure 3)."""
+
+    def __init__(
+        self,
+        block: type[ResidualFunction],
+        in_channels: int,
+        width: int,
+        stride: int,
+        norm: type[nn.Module],
+    ) -> None:
+        super().__init__()
+        self.residual = block(in_channels, width, stride, norm)
+        self.relu = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.residual(x)  # (B, C', H', W')
+        return self.relu(x)

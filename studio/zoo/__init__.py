@@ -36,6 +36,23 @@ def family(key: str) -> Family:
     return families()[key]
 
 
+def as_stages(design: Design) -> Design:
+    """The same network as a hybrid, stage by stage: with its weights it gives what it gives.
+
+    What works in training alone is left out (dropout, drop path), and weights begin as the hybrid's
+    do. Raises DesignError where the family is not made of stages, or a stage lacks a setting.
+    """
+    if design.family.stages is None:
+        known = tuple(key for key, family in families().items() if family.stages)
+        raise DesignError(
+            f"{design.family.key} cannot be opened as stages; {', '.join(known)} can",
+            knob="family",
+            value=design.family.key,
+            nearest=known,
+        )
+    return family("hybrid").design(**design.family.stages(design.config))
+
+
 def design_from_query(query: Mapping[str, str]) -> Design:
     """The design that a link's parameters name. Raises DesignError."""
     settings = dict(query)

@@ -38,12 +38,17 @@ Official code: https://github.com/facebookresearch/ConvNeXt
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from studio.blocks.convnext import ConvNeXtBlock, ConvNeXtDownsample
 from studio.blocks.drop_path import drop_paths
-from studio.blocks.norm import LayerNorm
+from studio.blocks.norm import LayerNorm, LayerNorm2d
+from studio.blocks.stages.head import PooledHead
+from studio.blocks.stages.residual import ConvNeXtBlocks
+from studio.blocks.stages.stem import PatchStem
 from studio.family import Family, Guide, Preset, Result
 from studio.knobs import knob
 
@@ -72,60 +77,6 @@ class ConvNeXtConfig:
     num_classes: int = knob(1000, "Classes", ge=1, le=30000)
 
 
-class LayerNorm2d(nn.Module):
-    """Layer norm over the channels of each pixel: (B, C, H, W) -> (B, C, H, W)."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.norm = LayerNorm(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.norm(x.permute(0, 2, 3, 1))  # (B, H, W, C)
-        return x.permute(0, 3, 1, 2)  # (B, C, H, W)
-
-
-class ConvNeXtBlock(nn.Module):
-    """A depthwise convolution and an MLP over the channels (Figure 4, right).
-
-    (B, C, H, W) -> (B, C, H, W).
-    """
-
-    def __init__(
-        self,
-        channels: int,
-        kernel_size: int,
-        mlp_ratio: float,
-        layer_scale: float,
-        drop_path: nn.Module,
-        activation: type[nn.Module],
-    ) -> None:
-        super().__init__()
-        hidden = int(channels * mlp_ratio)
-        self.gamma = nn.Parameter(torch.full((channels, 1, 1), layer_scale))
-        self.dwconv = nn.Conv2d(
-            channels, channels, kernel_size, padding=kernel_size // 2, groups=channels
-        )
-        self.norm = LayerNorm(channels)
-        self.pwconv1 = nn.Linear(channels, hidden)
-        self.act = activation()
-        self.pwconv2 = nn.Linear(hidden, channels)
-        self.drop_path = drop_path
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.dwconv(x)  # (B, C, H, W)
-        y = self.norm(y.permute(0, 2, 3, 1))  # (B, H, W, C)
-        y = self.act(self.pwconv1(y))  # (B, H, W, E)
-        y = self.pwconv2(y).permute(0, 3, 1, 2)  # (B, C, H, W)
-        return x + self.drop_path(self.gamma * y)
-
-
-class Downsample(nn.Sequential):
-    """Between two stages: (B, C, H, W) -> (B, 2·C, H/2, W/2), normalised first for stability."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__(LayerNorm2d(channels), nn.Conv2d(channels, 2 * channels, 2, stride=2))
-
-
 class ConvNeXt(nn.Module):
     """A patchify stem, four stages with down-sampling between them, the mean, a classifier."""
 
@@ -139,7 +90,7 @@ class ConvNeXt(nn.Module):
         self.stages = nn.Sequential()
         for i, depth in enumerate(config.depths):
             if i > 0:
-                self.stages.append(Downsample(channels))
+                self.stages.append(ConvNeXtDownsample(channels, 2 * channels, 2))
                 channels = 2 * channels
             blocks = (
                 ConvNeXtBlock(
@@ -174,6 +125,31 @@ def example(config: ConvNeXtConfig, batch: int) -> tuple[Tensor, ...]:
     return (torch.randn(batch, config.in_channels, config.image_size, config.image_size),)
 
 
+def stages(config: ConvNeXtConfig) -> dict[str, Any]:
+    """The same network as the settings of a hybrid."""
+    return {
+        "stem": PatchStem(
+            image_size=config.image_size,
+            in_channels=config.in_channels,
+            width=config.base_channels,
+            norm=LayerNorm2d,
+        ),
+        "stages": tuple(
+            ConvNeXtBlocks(
+                depth=depth,
+                width=config.base_channels * 2**i,
+                expansion=config.mlp_ratio,
+                kernel_size=config.kernel_size,
+                stride=1 if i == 0 else 2,
+                layer_scale=config.layer_scale,
+                activation=config.activation,
+            )
+            for i, depth in enumerate(config.depths)
+        ),
+        "head": PooledHead(num_classes=config.num_classes, norm=LayerNorm),
+    }
+
+
 def convnext(base_channels: int, depths: tuple[int, ...], drop_path: float = 0.0) -> ConvNeXtConfig:
     """A line of section 3, with the stochastic depth of Table 5 (XL: of its pre-training)."""
     return ConvNeXtConfig(base_channels=base_channels, depths=depths, drop_path=drop_path)
@@ -204,6 +180,7 @@ FAMILY = Family(
     model=ConvNeXt,
     example=example,
     presets=PRESETS,
+    stages=stages,
     guide=Guide(
         tasks=("classification",),
         data="medium",

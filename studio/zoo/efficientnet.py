@@ -43,16 +43,19 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from studio.blocks.conv import ConvNormAct
 from studio.blocks.drop_path import drop_paths
-from studio.blocks.inverted_residual import InvertedResidual, make_divisible
+from studio.blocks.inverted_residual import MBConvBlock, make_divisible
 from studio.blocks.norm import SlowBatchNorm
-from studio.blocks.squeeze_excite import SqueezeExcite
+from studio.blocks.stages.convolution import Conv
+from studio.blocks.stages.head import PooledHead
+from studio.blocks.stages.residual import MBConv
+from studio.blocks.stages.stem import ConvStem
 from studio.family import Family, Guide, Preset, Result
 from studio.knobs import knob
 
@@ -127,37 +130,6 @@ class EfficientNetConfig:
         return round(self.image_size * GAMMA**self.phi)
 
 
-class MBConv(InvertedResidual):
-    """An inverted residual that squeezes and excites, to a quarter of the channels it is given.
-
-    (B, C, H, W) -> (B, C', H/stride, W/stride), through `expansion` times C.
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        expansion: int,
-        out_channels: int,
-        kernel_size: int,
-        stride: int,
-        drop_path: nn.Module,
-        norm: type[nn.Module],
-        activation: type[nn.Module],
-    ) -> None:
-        hidden, squeezed = expansion * in_channels, max(1, in_channels // 4)
-        super().__init__(
-            in_channels,
-            hidden,
-            out_channels,
-            kernel_size,
-            stride,
-            squeeze=SqueezeExcite(hidden, squeezed, activation=activation, gate=nn.Sigmoid),
-            drop_path=drop_path,
-            norm=norm,
-            activation=activation,
-        )
-
-
 class EfficientNet(nn.Module):
     """A stem, seven stages of MBConv, a last 1 × 1 convolution, the mean, a classifier."""
 
@@ -175,7 +147,9 @@ class EfficientNet(nn.Module):
             stage, width = nn.Sequential(), config.channels(c)
             for i in range(config.repeats(n)):
                 stride = s if i == 0 else 1
-                stage.append(MBConv(channels, t, width, k, stride, next(drops), norm, activation))
+                stage.append(
+                    MBConvBlock(channels, t, width, k, stride, next(drops), norm, activation)
+                )
                 channels = width
             self.stages.append(stage)
         features = config.channels(1280)
@@ -209,6 +183,32 @@ def initialise_efficientnet(module: nn.Module) -> None:
 def example(config: EfficientNetConfig, batch: int) -> tuple[Tensor, ...]:
     """One batch of images (B, C, H, W), as large as φ makes them."""
     return (torch.randn(batch, config.in_channels, config.resolution, config.resolution),)
+
+
+def stages(config: EfficientNetConfig) -> dict[str, Any]:
+    """The same network as the settings of a hybrid."""
+    layers: dict[str, Any] = {"norm": config.norm, "activation": config.activation}
+    blocks = (
+        MBConv(
+            depth=config.repeats(n),
+            width=config.channels(c),
+            expansion=t,
+            kernel_size=k,
+            stride=s,
+            **layers,
+        )
+        for t, k, s, c, n in STAGES
+    )
+    return {
+        "stem": ConvStem(
+            image_size=config.resolution,
+            in_channels=config.in_channels,
+            width=config.channels(32),
+            **layers,
+        ),
+        "stages": (*blocks, Conv(width=config.channels(1280), kernel_size=1, **layers)),
+        "head": PooledHead(num_classes=config.num_classes),
+    }
 
 
 def compound(
@@ -255,6 +255,7 @@ FAMILY = Family(
     model=EfficientNet,
     example=example,
     presets=PRESETS,
+    stages=stages,
     guide=Guide(
         tasks=("classification",),
         data="medium",

@@ -37,10 +37,26 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from studio.blocks.stages.convolution import Conv, Residual
+from studio.blocks.stages.attention import RelativeTransformer, WindowTransformer
+from studio.blocks.stages.convolution import Conv, DepthwiseSeparable, Inception, SqueezeExcitation
 from studio.blocks.stages.flow import MEMORY, STEM, Flow, Map, Row, Tokens
-from studio.blocks.stages.head import ClassTokenHead, Head, PooledHead
-from studio.blocks.stages.stem import ConvStem, Stem, TokenStem
+from studio.blocks.stages.head import ClassTokenHead, Head, HiddenLayerHead, PooledHead
+from studio.blocks.stages.residual import (
+    ConvNeXtBlocks,
+    MBConv,
+    PreNormMBConv,
+    Residual,
+    StandardisedResidual,
+)
+from studio.blocks.stages.stem import (
+    ConvPoolStem,
+    ConvStem,
+    PatchStem,
+    PreNormStem,
+    StandardisedConvStem,
+    Stem,
+    TokenStem,
+)
 from studio.blocks.stages.tokens import ToMap, ToTokens, Transformer
 from studio.family import Family, Guide, Preset
 from studio.records import records
@@ -53,15 +69,29 @@ class HybridConfig:
     """What the network is composed of, from the input to the answer."""
 
     stem: Stem = records(
-        ConvStem(), "What becomes of the input first", options=(ConvStem, TokenStem)
+        ConvStem(),
+        "What becomes of the input first",
+        options=(
+            *(ConvStem, ConvPoolStem, PatchStem, PreNormStem, StandardisedConvStem),
+            TokenStem,
+        ),
     )
     stages: tuple[Row, ...] = records(
         (Residual(), ToTokens(class_token=True), Transformer()),
         "The stages, in order",
-        options=(Conv, Residual, ToTokens, Transformer, ToMap),
+        options=(
+            *(Conv, Residual, StandardisedResidual, MBConv, PreNormMBConv, ConvNeXtBlocks),
+            *(DepthwiseSeparable, Inception, SqueezeExcitation),
+            *(RelativeTransformer, WindowTransformer),
+            *(ToTokens, Transformer, ToMap),
+        ),
         lengths=range(1, 33),
     )
-    head: Head = records(ClassTokenHead(), "The answer", options=(PooledHead, ClassTokenHead))
+    head: Head = records(
+        ClassTokenHead(),
+        "The answer",
+        options=(PooledHead, HiddenLayerHead, ClassTokenHead),
+    )
 
     def __post_init__(self) -> None:
         self.flows()
@@ -150,6 +180,36 @@ def adapted(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {**settings, "stages": tuple(rows[:-1])}
 
 
+R50_VIT = HybridConfig(
+    stem=StandardisedConvStem(),
+    stages=(
+        StandardisedResidual(depth=3, width=64, stride=1),
+        StandardisedResidual(depth=4, width=128),
+        StandardisedResidual(depth=9, width=256),
+        Conv(width=768, kernel_size=1, norm=nn.Identity, activation=nn.Identity),
+        ToTokens(class_token=True),
+        Transformer(depth=12, heads=12),
+    ),
+)
+
+
+def coatnet(stem: int, width: int, depths: tuple[int, int, int, int]) -> HybridConfig:
+    """A column of Dai et al. 2021, Table 3: convolution, convolution, attention, attention."""
+    c1, c2, t1, t2 = depths
+    return HybridConfig(
+        stem=PreNormStem(width=stem),
+        stages=(
+            PreNormMBConv(depth=c1, width=width),
+            PreNormMBConv(depth=c2, width=2 * width),
+            RelativeTransformer(depth=t1, width=4 * width, heads=width // 8),
+            RelativeTransformer(depth=t2, width=8 * width, heads=width // 4),
+        ),
+        head=HiddenLayerHead(hidden_size=8 * width),
+    )
+
+
+TIMM = "timm 1.0.31, "
+
 PRESETS = (
     Preset(
         "Residual stage + transformer",
@@ -157,6 +217,11 @@ PRESETS = (
         None,
         "a small one to start from, of our own",
     ),
+    Preset("R50+ViT-B/16", R50_VIT, 98_659_112, TIMM + "vit_base_r50_s16_224, 1000 classes"),
+    Preset("CoAtNet-0", coatnet(64, 96, (2, 3, 5, 2)), 25_036_820, TIMM + "coatnet_0_224"),
+    Preset("CoAtNet-1", coatnet(64, 96, (2, 6, 14, 2)), 42_225_776, TIMM + "coatnet_1_224"),
+    Preset("CoAtNet-2", coatnet(128, 128, (2, 6, 14, 2)), 74_684_744, TIMM + "coatnet_2_224"),
+    Preset("CoAtNet-3", coatnet(192, 192, (2, 6, 14, 2)), 166_966_264, TIMM + "coatnet_3_224"),
 )
 
 FAMILY = Family(

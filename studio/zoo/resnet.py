@@ -40,51 +40,32 @@ Official code: https://github.com/KaimingHe/deep-residual-networks
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from studio.blocks.backbone import ImageNetStem, Stem
+from studio.blocks.backbone import ImageNetStem, ResNetStem
 from studio.blocks.norm import GroupNorm
-from studio.blocks.residual import BasicBlock, Bottleneck, ResidualFunction, ResidualUnit
+from studio.blocks.residual import (
+    BasicBlock,
+    Bottleneck,
+    PaddedResidualUnit,
+    PlainUnit,
+    ResidualFunction,
+    ResidualUnit,
+)
+from studio.blocks.stages.head import PooledHead
+from studio.blocks.stages.residual import Residual
+from studio.blocks.stages.stem import ConvPoolStem, ConvStem, SquareImageStem
 from studio.family import Family, Guide, Preset, Result
 from studio.knobs import knob
 
 
-class PaddedResidualUnit(ResidualUnit):
-    """y = ReLU(F(x) + x), x sub-sampled and padded with zero channels to fit (option A)."""
-
-    def fit(
-        self, in_channels: int, channels: int, stride: int, norm: type[nn.Module]
-    ) -> nn.Sequential:
-        extra = channels - in_channels
-        sample = nn.AvgPool2d(1, stride)  # one pixel of every stride × stride, as it is
-        pad = nn.ZeroPad3d((0, 0, 0, 0, extra // 2, extra - extra // 2))  # on W, H, and then C
-        return nn.Sequential(sample, pad)
-
-
-class PlainUnit(nn.Module):
-    """y = ReLU(F(x)): no shortcut, the plain network that the paper compares with (Figure 3)."""
-
-    def __init__(
-        self,
-        block: type[ResidualFunction],
-        in_channels: int,
-        width: int,
-        stride: int,
-        norm: type[nn.Module],
-    ) -> None:
-        super().__init__()
-        self.residual = block(in_channels, width, stride, norm)
-        self.relu = nn.ReLU()
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.residual(x)  # (B, C', H', W')
-        return self.relu(x)
-
-
-class CIFARStem(Stem):
+class CIFARStem(ResNetStem):
     """One 3 × 3 convolution that keeps the size of small images (section 4.2)."""
 
     stride = 1
@@ -142,7 +123,7 @@ class ResNetConfig:
         "The shortcut around F: projected (B), padded (A), or none",
         options=(ResidualUnit, PaddedResidualUnit, PlainUnit),
     )
-    stem: type[Stem] = knob(
+    stem: type[ResNetStem] = knob(
         ImageNetStem, "Before the first stage", options=(ImageNetStem, CIFARStem)
     )
     norm: type[nn.Module] = knob(
@@ -196,6 +177,32 @@ class ResNet(nn.Module):
 def example(config: ResNetConfig, batch: int) -> tuple[Tensor, ...]:
     """One batch of images (B, C, H, W)."""
     return (torch.randn(batch, config.in_channels, config.image_size, config.image_size),)
+
+
+def stages(config: ResNetConfig) -> dict[str, Any]:
+    """The same network as the settings of a hybrid."""
+    small: Callable[..., SquareImageStem] = partial(ConvStem, stride=1)
+    stem = ConvPoolStem if config.stem is ImageNetStem else small
+    return {
+        "stem": stem(
+            image_size=config.image_size,
+            in_channels=config.in_channels,
+            width=config.base_channels,
+            norm=config.norm,
+        ),
+        "stages": tuple(
+            Residual(
+                block=config.block,
+                depth=depth,
+                width=config.base_channels * 2**i,
+                stride=1 if i == 0 else 2,
+                shortcut=config.shortcut,
+                norm=config.norm,
+            )
+            for i, depth in enumerate(config.depths)
+        ),
+        "head": PooledHead(num_classes=config.num_classes),
+    }
 
 
 def imagenet(block: type[ResidualFunction], *depths: int, num_classes: int = 1000) -> ResNetConfig:
@@ -261,6 +268,7 @@ FAMILY = Family(
     model=ResNet,
     example=example,
     presets=PRESETS,
+    stages=stages,
     guide=Guide(
         tasks=("classification",),
         data="medium",

@@ -24,12 +24,16 @@ Official code: https://github.com/google-research/vision_transformer
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from studio.blocks.encoder import EncoderBlock
 from studio.blocks.norm import LayerNorm, RMSNorm
+from studio.blocks.stages.head import ClassTokenHead
+from studio.blocks.stages.stem import PatchStem
+from studio.blocks.stages.tokens import ToTokens, Transformer
 from studio.family import Family, Guide, Preset, Result
 from studio.knobs import knob
 
@@ -122,6 +126,29 @@ def example(config: ViTConfig, batch: int) -> tuple[Tensor, ...]:
     return (torch.randn(batch, config.in_channels, config.image_size, config.image_size),)
 
 
+def stages(config: ViTConfig) -> dict[str, Any]:
+    """The same network as the settings of a hybrid."""
+    return {
+        "stem": PatchStem(
+            image_size=config.image_size,
+            in_channels=config.in_channels,
+            width=config.embed_dim,
+            patch_size=config.patch_size,
+        ),
+        "stages": (
+            ToTokens(class_token=True),
+            Transformer(
+                depth=config.depth,
+                heads=config.num_heads,
+                expansion=config.mlp_ratio,
+                norm=config.norm,
+                activation=config.activation,
+            ),
+        ),
+        "head": ClassTokenHead(num_classes=config.num_classes, norm=config.norm),
+    }
+
+
 def vit(
     depth: int, embed_dim: int, num_heads: int, patch_size: int, image_size: int = 224
 ) -> ViTConfig:
@@ -164,6 +191,7 @@ FAMILY = Family(
     model=ViT,
     example=example,
     presets=PRESETS,
+    stages=stages,
     guide=Guide(
         tasks=("classification",),
         data="large",

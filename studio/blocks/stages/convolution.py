@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from torch import nn
 
 from studio.blocks.conv import ConvNormAct
-from studio.blocks.residual import BasicBlock, Bottleneck, ResidualFunction, ResidualUnit
+from studio.blocks.inception import InceptionModule
+from studio.blocks.norm import GroupNorm, SlowBatchNorm
+from studio.blocks.squeeze_excite import SqueezeExcite
 from studio.blocks.stages.flow import Map, Row, shrunk
 from studio.knobs import knob
 
@@ -23,14 +26,18 @@ class Conv(MapStage):
     """Plain convolutions, each with its norm and activation; the first has the stride."""
 
     depth: int = knob(1, "Convolutions", axis="depth", ge=1, le=32)
-    width: int = knob(64, "Channels", axis="width", ge=4, le=4096, step=4)
+    width: int = knob(64, "Channels", axis="width", ge=4, le=8192, step=4)
     kernel_size: int = knob(3, "Kernel", ge=1, le=11)
     stride: int = knob(1, "Stride of the first", ge=1, le=4)
     norm: type[nn.Module] = knob(
-        nn.BatchNorm2d, "After each convolution", options=(nn.BatchNorm2d, nn.Identity)
+        nn.BatchNorm2d,
+        "After each convolution; without one, each has a bias",
+        options=(nn.BatchNorm2d, SlowBatchNorm, GroupNorm, nn.Identity),
     )
     activation: type[nn.Module] = knob(
-        nn.ReLU, "After the norm", options=(nn.ReLU, nn.GELU, nn.SiLU, nn.Identity)
+        nn.ReLU,
+        "After the norm",
+        options=(nn.ReLU, nn.GELU, nn.SiLU, nn.ReLU6, nn.Hardswish, nn.Identity),
     )
 
     def __post_init__(self) -> None:
@@ -59,38 +66,75 @@ class Conv(MapStage):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Residual(MapStage):
-    """Residual units (He et al. 2016): of two 3 × 3 convolutions, or bottlenecks."""
+class DepthwiseSeparable(MapStage):
+    """Depthwise convolutions, a pointwise one after each (Howard et al. 2017, section 3.1)."""
 
-    block: type[ResidualFunction] = knob(
-        Bottleneck, "What is added to the shortcut", options=(BasicBlock, Bottleneck)
+    depth: int = knob(1, "Pairs of convolutions", axis="depth", ge=1, le=32)
+    width: int = knob(128, "Channels", axis="width", ge=4, le=4096, step=4)
+    kernel_size: int = knob(3, "Kernel of the depthwise ones", options=(3, 5, 7, 9, 11))
+    stride: int = knob(1, "Stride of the first", ge=1, le=4)
+    norm: type[nn.Module] = knob(
+        nn.BatchNorm2d, "After each convolution", options=(nn.BatchNorm2d, GroupNorm)
     )
-    depth: int = knob(3, "Units", axis="depth", ge=1, le=48)
-    width: int = knob(
-        64,
-        "Channels within; a bottleneck ends four times as wide",
-        axis="width",
-        ge=4,
-        le=2048,
-        step=4,
+    activation: type[nn.Module] = knob(
+        nn.ReLU6, "After the norm", options=(nn.ReLU6, nn.ReLU, nn.GELU, nn.SiLU)
     )
-    stride: int = knob(2, "Stride of the first unit", ge=1, le=4)
 
     def flow(self, x: Map) -> Map:
-        return shrunk(x, self.block.expansion * self.width, self.stride)
+        return shrunk(x, self.width, self.stride)
 
     def build(self, x: Map) -> nn.Module:
-        channels = self.block.expansion * self.width
-        widths = (x.channels, *[channels] * self.depth)
-        return nn.Sequential(
-            *(
-                ResidualUnit(
-                    self.block,
-                    widths[i],
-                    self.width,
-                    self.stride if i == 0 else 1,
-                    nn.BatchNorm2d,
-                )
-                for i in range(self.depth)
+        conv = partial(ConvNormAct, norm=self.norm, activation=self.activation)
+        layers, channels = nn.Sequential(), x.channels
+        for i in range(self.depth):
+            stride = self.stride if i == 0 else 1
+            layers.append(
+                conv(channels, channels, self.kernel_size, stride=stride, groups=channels)
             )
-        )
+            layers.append(conv(channels, self.width, 1))
+            channels = self.width
+        return layers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inception(MapStage):
+    """Inception modules (Szegedy et al. 2015, Figure 2b), their branches in the proportions of 3a.
+
+    A max-pooling takes the stride before the first one.
+    """
+
+    depth: int = knob(2, "Modules", axis="depth", ge=1, le=16)
+    width: int = knob(256, "Channels of all branches", axis="width", ge=32, le=2048, step=16)
+    kernel_size: int = knob(5, "Kernel of the branch that sees farthest", options=(3, 5, 7))
+    stride: int = knob(2, "Stride of the max-pooling; 1 leaves it out", ge=1, le=4)
+    norm: type[nn.Module] = knob(
+        nn.BatchNorm2d, "After each convolution", options=(nn.BatchNorm2d, GroupNorm)
+    )
+
+    def flow(self, x: Map) -> Map:
+        return shrunk(x, self.width, self.stride)
+
+    def build(self, x: Map) -> nn.Module:
+        sixteenth = self.width // 16
+        shares = [part * sixteenth for part in (4, 6, 8, 1, 2, 2)]
+        layers, channels = nn.Sequential(), x.channels
+        if self.stride > 1:
+            layers.append(nn.MaxPool2d(3, self.stride, padding=1))
+        for _ in range(self.depth):
+            layers.append(InceptionModule(channels, shares, self.kernel_size, False, self.norm))
+            channels = self.width
+        return layers
+
+
+@dataclass(frozen=True, kw_only=True)
+class SqueezeExcitation(MapStage):
+    """Each channel times a weight that the whole map decides (Hu et al. 2018)."""
+
+    reduction: int = knob(16, "Channels over the squeezed ones", ge=1, le=64)
+
+    def flow(self, x: Map) -> Map:
+        return x
+
+    def build(self, x: Map) -> nn.Module:
+        squeezed = max(1, x.channels // self.reduction)
+        return SqueezeExcite(x.channels, squeezed, activation=nn.ReLU, gate=nn.Sigmoid)

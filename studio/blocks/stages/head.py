@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from studio.blocks.norm import LayerNorm
+from studio.blocks.norm import LayerNorm, RMSNorm
 from studio.blocks.stages.flow import Flow, Map, Row, Tokens
 from studio.knobs import knob
 
@@ -25,10 +25,39 @@ class PooledHead(Head):
     takes = Map
 
     num_classes: int = knob(1000, "Classes", ge=1, le=100_000)
+    norm: type[nn.Module] = knob(
+        nn.Identity, "Of the mean, as ConvNeXt has it, or none", options=(nn.Identity, LayerNorm)
+    )
 
     def build(self, x: Map) -> nn.Module:
         return nn.Sequential(
-            nn.AdaptiveAvgPool2d(1), nn.Flatten(1), nn.Linear(x.channels, self.num_classes)
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(1),
+            self.norm(x.channels),
+            nn.Linear(x.channels, self.num_classes),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class HiddenLayerHead(Head):
+    """The mean over all pixels, a norm, a hidden layer with tanh, and a linear layer (CoAtNet).
+
+    (B, C, H, W) to logits (B, K).
+    """
+
+    takes = Map
+
+    hidden_size: int = knob(768, "Features of the hidden layer", ge=8, le=8192, step=8)
+    num_classes: int = knob(1000, "Classes", ge=1, le=100_000)
+
+    def build(self, x: Map) -> nn.Module:
+        return nn.Sequential(
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(1),
+            LayerNorm(x.channels),
+            nn.Linear(x.channels, self.hidden_size),
+            nn.Tanh(),
+            nn.Linear(self.hidden_size, self.num_classes),
         )
 
 
@@ -39,9 +68,10 @@ class ClassTokenHead(Head):
     takes = Tokens
 
     num_classes: int = knob(1000, "Classes", ge=1, le=100_000)
+    norm: type[nn.Module] = knob(LayerNorm, "Before it", options=(LayerNorm, RMSNorm))
 
     def build(self, x: Tokens) -> nn.Module:
-        return nn.Sequential(LayerNorm(x.width), First(), nn.Linear(x.width, self.num_classes))
+        return nn.Sequential(self.norm(x.width), First(), nn.Linear(x.width, self.num_classes))
 
 
 class First(nn.Module):

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from studio.blocks.backbone import ImageNetStem
 from studio.blocks.conv import ConvNormAct
+from studio.blocks.norm import GroupNorm, LayerNorm2d, SlowBatchNorm
 from studio.blocks.position import LearnedPosition
 from studio.blocks.stages.flow import Flow, Map, Row, Tokens
+from studio.blocks.standardised import StandardisedStem
 from studio.knobs import knob
 
 
@@ -30,30 +33,36 @@ class Stem(Row):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConvStem(Stem):
-    """Convolutions of which the first has the stride. Images (B, C, H, W) to a map."""
+class SquareImageStem(Stem):
+    """A stem for square images (B, C, H, W), which makes a map of them."""
 
-    image_size: int = knob(
-        224, "Pixels of an image's side", axis="resolution", ge=8, le=1024, step=8
-    )
+    image_size: int = knob(224, "Pixels of an image's side", axis="resolution", ge=8, le=1024)
     in_channels: int = knob(3, "Channels of an image", ge=1, le=16)
+
+    def example(self, batch: int) -> Tensor:
+        return torch.randn(batch, self.in_channels, self.image_size, self.image_size)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvStem(SquareImageStem):
+    """Convolutions of which the first has the stride."""
+
     width: int = knob(64, "Channels", axis="width", ge=4, le=1024, step=4)
     depth: int = knob(1, "Convolutions", ge=1, le=4)
     kernel_size: int = knob(3, "Kernel of the convolutions", ge=1, le=11)
     stride: int = knob(2, "Stride of the first", ge=1, le=8)
     norm: type[nn.Module] = knob(
-        nn.BatchNorm2d, "After each convolution", options=(nn.BatchNorm2d, nn.Identity)
+        nn.BatchNorm2d,
+        "After each convolution",
+        options=(nn.BatchNorm2d, SlowBatchNorm, GroupNorm, nn.Identity),
     )
     activation: type[nn.Module] = knob(
-        nn.ReLU, "After the norm", options=(nn.ReLU, nn.GELU, nn.SiLU)
+        nn.ReLU, "After the norm", options=(nn.ReLU, nn.GELU, nn.SiLU, nn.ReLU6, nn.Hardswish)
     )
 
     def __post_init__(self) -> None:
         if self.kernel_size % 2 == 0:
             raise ValueError(f"kernel_size={self.kernel_size} must be odd")
-
-    def example(self, batch: int) -> Tensor:
-        return torch.randn(batch, self.in_channels, self.image_size, self.image_size)
 
     def start(self) -> Flow:
         side = -(-self.image_size // self.stride)
@@ -74,6 +83,87 @@ class ConvStem(Stem):
                 for i in range(self.depth)
             )
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvPoolStem(SquareImageStem):
+    """A 7 × 7 convolution and a max-pooling, each of stride 2 (ResNet, He et al. 2016)."""
+
+    width: int = knob(64, "Channels", axis="width", ge=4, le=1024, step=4)
+    norm: type[nn.Module] = knob(
+        nn.BatchNorm2d, "After the convolution", options=(nn.BatchNorm2d, GroupNorm)
+    )
+
+    def start(self) -> Flow:
+        side = -(-self.image_size // 4)
+        return Map(self.width, side, side)
+
+    def module(self) -> nn.Module:
+        return ImageNetStem(self.in_channels, self.width, self.norm)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StandardisedConvStem(SquareImageStem):
+    """The same of a standardised convolution, padded as TensorFlow pads (hybrid ViT)."""
+
+    width: int = knob(64, "Channels", axis="width", ge=4, le=1024, step=4)
+    norm: type[nn.Module] = knob(
+        GroupNorm, "After the convolution", options=(GroupNorm, nn.BatchNorm2d)
+    )
+
+    def start(self) -> Flow:
+        side = -(-self.image_size // 4)
+        return Map(self.width, side, side)
+
+    def module(self) -> nn.Module:
+        return StandardisedStem(self.in_channels, self.width, self.norm)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreNormStem(SquareImageStem):
+    """Two 3 × 3 convolutions, nothing after the second: CoAtNet's stages begin with a norm."""
+
+    width: int = knob(64, "Channels", axis="width", ge=4, le=1024, step=4)
+    activation: type[nn.Module] = knob(
+        nn.GELU, "Between the two", options=(nn.GELU, nn.SiLU, nn.ReLU, nn.Hardswish)
+    )
+
+    def start(self) -> Flow:
+        side = -(-self.image_size // 2)
+        return Map(self.width, side, side)
+
+    def module(self) -> nn.Module:
+        return nn.Sequential(
+            nn.Conv2d(self.in_channels, self.width, 3, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(self.width),
+            self.activation(),
+            nn.Conv2d(self.width, self.width, 3, padding=1, bias=False),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatchStem(SquareImageStem):
+    """Cut into patches, each mapped to its channels: a convolution whose stride is its kernel."""
+
+    width: int = knob(96, "Channels", axis="width", ge=8, le=4096, step=8)
+    patch_size: int = knob(4, "Side of a patch", axis="resolution", ge=2, le=64)
+    norm: type[nn.Module] = knob(
+        nn.Identity, "After it, as ConvNeXt has it, or none", options=(nn.Identity, LayerNorm2d)
+    )
+
+    def __post_init__(self) -> None:
+        if self.image_size % self.patch_size:
+            raise ValueError(
+                f"image_size={self.image_size} must be a multiple of patch_size={self.patch_size}"
+            )
+
+    def start(self) -> Flow:
+        side = self.image_size // self.patch_size
+        return Map(self.width, side, side)
+
+    def module(self) -> nn.Module:
+        patches = nn.Conv2d(self.in_channels, self.width, self.patch_size, self.patch_size)
+        return nn.Sequential(patches, self.norm(self.width))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from studio.blocks.encoder import EncoderBlock
-from studio.blocks.norm import LayerNorm
+from studio.blocks.norm import LayerNorm, RMSNorm
 from studio.blocks.position import LearnedPosition
 from studio.blocks.stages.flow import Map, Row, Tokens
 from studio.knobs import knob
@@ -28,6 +28,10 @@ class Transformer(TokenStage):
     depth: int = knob(4, "Blocks", axis="depth", ge=1, le=48)
     heads: int = knob(8, "Attention heads; they divide the width", axis="heads", ge=1, le=64)
     expansion: float = knob(4.0, "MLP width over the width", ge=0.5, le=8.0, step=0.5)
+    norm: type[nn.Module] = knob(LayerNorm, "Normalisation", options=(LayerNorm, RMSNorm))
+    activation: type[nn.Module] = knob(
+        nn.GELU, "Activation of the MLP", options=(nn.GELU, nn.ReLU, nn.SiLU)
+    )
 
     def flow(self, x: Tokens) -> Tokens:
         if x.width % self.heads:
@@ -41,8 +45,8 @@ class Transformer(TokenStage):
                     x.width,
                     self.heads,
                     int(self.expansion * x.width),
-                    norm=LayerNorm,
-                    activation=nn.GELU,
+                    norm=self.norm,
+                    activation=self.activation,
                     dropout=0.0,
                 )
                 for _ in range(self.depth)
