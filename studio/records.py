@@ -8,6 +8,7 @@ with what differs from its defaults: `MBConv(depth=3) Tokens()`.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import re
 from collections import defaultdict
@@ -150,6 +151,18 @@ def value_of(config: Any, path: str) -> Any:
 
 def with_values(config: Any, values: Mapping[str, Any]) -> Any:
     """The config with some knobs set, its own or those within. Raises ValueError by its rules."""
+    return dataclasses.replace(config, **_changes(config, values))
+
+
+def as_asked(config: Any, values: Mapping[str, Any]) -> Any:
+    """The same, whether or not the rules of the config hold; those of its records must."""
+    asked = copy.copy(config)
+    for name, value in _changes(config, values).items():
+        object.__setattr__(asked, name, value)
+    return asked
+
+
+def _changes(config: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     inner: dict[str, dict[str, Any]] = defaultdict(dict)
     for path, value in values.items():
@@ -160,7 +173,7 @@ def with_values(config: Any, values: Mapping[str, Any]) -> Any:
             changes[name] = value
     for name, settings in inner.items():
         changes[name] = _turned(changes.get(name, getattr(config, name)), settings, name)
-    return dataclasses.replace(config, **changes)
+    return changes
 
 
 def _turned(held: Any, settings: Mapping[str, Any], place: str) -> Any:

@@ -31,21 +31,29 @@ none was published)
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from studio.blocks.stages.clip import ConvLSTM, FrameTokens, LastFrame
 from studio.blocks.stages.convolution import Conv, Residual
-from studio.blocks.stages.flow import MEMORY, STEM, Flow, Map, Row, Tokens
+from studio.blocks.stages.flow import INPUT, MEMORY, STEM, Flow, Row, Tokens
 from studio.blocks.stages.head import ClassTokenHead, Head, PooledHead
+from studio.blocks.stages.input import ClipStem, ImageStem, SeriesStem
+from studio.blocks.stages.join import Add, Concatenate
+from studio.blocks.stages.mixing import CrossAttention, MLPMixer
+from studio.blocks.stages.pixel_head import DecoderHead, PixelHead
+from studio.blocks.stages.resolution import Pool, Upsample, ValidConv
+from studio.blocks.stages.sequence import Columns, Position, Project, Recurrent, TemporalConv
 from studio.blocks.stages.stem import ConvStem, Stem, TokenStem
+from studio.blocks.stages.token_head import EachTokenHead, LastTokenHead, MeanTokenHead
 from studio.blocks.stages.tokens import ToMap, ToTokens, Transformer
 from studio.family import Family, Guide, Preset
 from studio.records import records
 
-ADAPTERS = {(Map, Tokens): ToTokens(), (Tokens, Map): ToMap()}
+MOST_VALUES = 2**28  # of one example between two rows: a gigabyte
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,15 +61,29 @@ class HybridConfig:
     """What the network is composed of, from the input to the answer."""
 
     stem: Stem = records(
-        ConvStem(), "What becomes of the input first", options=(ConvStem, TokenStem)
+        ConvStem(),
+        "What becomes of the input first",
+        options=(ConvStem, TokenStem, ImageStem, ClipStem, SeriesStem),
     )
     stages: tuple[Row, ...] = records(
         (Residual(), ToTokens(class_token=True), Transformer()),
         "The stages, in order",
-        options=(Conv, Residual, ToTokens, Transformer, ToMap),
+        options=(
+            *(Conv, Residual, ToTokens, Transformer, ToMap),
+            *(ValidConv, Pool, Upsample, Add, Concatenate),
+            *(Recurrent, TemporalConv, MLPMixer, CrossAttention, Columns, Position, Project),
+            *(ConvLSTM, LastFrame, FrameTokens),
+        ),
         lengths=range(1, 33),
     )
-    head: Head = records(ClassTokenHead(), "The answer", options=(PooledHead, ClassTokenHead))
+    head: Head = records(
+        ClassTokenHead(),
+        "The answer",
+        options=(
+            *(PooledHead, ClassTokenHead),
+            *(MeanTokenHead, LastTokenHead, EachTokenHead, PixelHead, DecoderHead),
+        ),
+    )
 
     def __post_init__(self) -> None:
         self.flows()
@@ -77,28 +99,47 @@ class HybridConfig:
         return next((row.memory for row in self.rows if row.memory), None)
 
     def flows(self) -> dict[int, Flow]:
-        """What comes out of each stage, by its number, the stem being -1 and the memory -2.
+        """What comes out of each stage, by its number; what there is before them has numbers too.
 
         Raises ValueError where two rows do not fit.
         """
-        x = self.stem.start()
-        flows = {MEMORY: self.memory or x, STEM: x}
+        flows = sources(self.stem, self.memory)
         for i, row in enumerate(self.rows):
-            place = f"stages.{i}" if i < len(self.stages) else "head"
-            if not isinstance(x, row.takes):
-                raise ValueError(f"{place}: {type(row).__name__} does not take {x}")
             try:
-                flows[i] = x = row.flow(x, *self.joined(row, flows))
+                flows[i] = passed(row, flows[i - 1], flows)
             except ValueError as broken:
+                place = f"stages.{i}" if i < len(self.stages) else "head"
                 raise ValueError(f"{place}: {broken}") from None
         return flows
 
-    def joined(self, row: Row, flows: Mapping[int, Flow]) -> Iterator[Flow]:
-        """What a row reads beside what flows in. Raises ValueError where it is not there yet."""
-        for number in row.joins:
-            if number not in flows:
-                raise ValueError(f"source={number} is no stage before it")
-            yield flows[number]
+
+def sources(stem: Stem, memory: Tokens | None) -> dict[int, Flow]:
+    """What a row may join before any stage has run."""
+    there = {INPUT: stem.given(), MEMORY: memory, STEM: stem.start()}
+    return {number: flow for number, flow in there.items() if flow}
+
+
+def passed(row: Row, x: Flow, flows: Mapping[int, Flow]) -> Flow:
+    """What comes out of a row. Raises ValueError where it does not fit."""
+    name = type(row).__name__
+    if not isinstance(x, row.takes):
+        raise ValueError(f"{name} does not take {x}")
+    if row.memory and row.memory != flows[MEMORY]:
+        wanted, there = row.memory, flows[MEMORY]
+        raise ValueError(f"{name} asks a second input of {wanted}, and another of {there}")
+    after = row.flow(x, *joined(row, flows))
+    if after.values > MOST_VALUES:
+        raise ValueError(f"{name} makes {after}, of more than {MOST_VALUES:,} values")
+    return after
+
+
+def joined(row: Row, numbered: Mapping[int, Any]) -> Iterator[Any]:
+    """What a row reads beside what flows in. Raises ValueError where it is not there yet."""
+    for number in row.joins:
+        if number not in numbered:
+            knob = "source" if len(row.joins) == 1 else "skips"
+            raise ValueError(f"{knob}={number} is no stage before it")
+        yield numbered[number]
 
 
 class Hybrid(nn.Module):
@@ -107,21 +148,24 @@ class Hybrid(nn.Module):
     def __init__(self, config: HybridConfig) -> None:
         super().__init__()
         flows, rows = config.flows(), config.rows
-        built = [row.build(flows[i - 1], *config.joined(row, flows)) for i, row in enumerate(rows)]
+        built = [row.build(flows[i - 1], *joined(row, flows)) for i, row in enumerate(rows)]
         self.stem = config.stem.module()
         self.stages = nn.ModuleList(built[:-1])
         self.head = built[-1]
         self.joins = tuple(row.joins for row in rows)
         self.kept = frozenset(number for joins in self.joins for number in joins)
 
-    def forward(self, x: Tensor, *memory: Tensor) -> Tensor:
-        """The input of the stem, and the second input where a stage reads one, to the answer."""
-        outputs = dict.fromkeys((MEMORY,), *memory) if memory else {}
-        x = self.stem(x)
+    def forward(self, x: Tensor, memory: Tensor | None = None) -> Tensor:
+        """The input of the stem, and the second input where a stage reads one, to the answer.
+
+        B' is the batch, with the frames of a clip in it.
+        """
+        outputs = {INPUT: x, MEMORY: memory}
+        x = self.stem(x)  # (B', ...)
         for i, row in enumerate((*self.stages, self.head)):
             if i - 1 in self.kept:
                 outputs[i - 1] = x
-            x = row(x, *(outputs[number] for number in self.joins[i]))
+            x = row(x, *(outputs[number] for number in self.joins[i]))  # (B', ...)
         return x
 
 
@@ -135,19 +179,42 @@ def example(config: HybridConfig, batch: int) -> tuple[Tensor, ...]:
 
 def adapted(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings with a row that leads from one kind of tensor to the other wherever two rows
-    need one, up to the first row that does not fit for another reason."""
-    x, rows = settings["stem"].start(), []
-    left = [*settings["stages"], settings["head"]]
-    try:
-        while left:
-            if adapter := ADAPTERS.get((type(x), left[0].takes)):
-                x = adapter.flow(x)
-                rows.append(adapter)
-            x = left[0].flow(x)
-            rows.append(left.pop(0))
-    except ValueError:
-        rows += left
-    return {**settings, "stages": tuple(rows[:-1])}
+    need one. Raises ValueError by the numbers of the rows that are given."""
+    stem, rows = settings["stem"], (*settings["stages"], settings["head"])
+    made: list[Row] = []
+    flows = sources(stem, next((row.memory for row in rows if row.memory), None))
+    numbers = {number: number for number in flows}  # where each stage stands now
+    for i, row in enumerate(rows):
+        try:
+            row = renumbered(row, numbers)
+            for step in (*adapters(flows[len(made) - 1], row), row):
+                flows[len(made)] = passed(step, flows[len(made) - 1], flows)
+                made.append(step)
+        except ValueError as broken:
+            place = f"stages.{i}" if i < len(rows) - 1 else "head"
+            raise ValueError(f"{place}: {broken}") from None
+        numbers[i] = len(made) - 1
+    return {**settings, "stages": tuple(made[:-1]), "head": made[-1]}
+
+
+def adapters(x: Flow, row: Row) -> tuple[Row, ...]:
+    """What makes of x the kind of tensor that a row takes."""
+    if isinstance(x, row.takes):
+        return ()
+    if isinstance(x, Tokens):
+        return (ToMap(),)
+    return (ToTokens(),) if x.frames == 1 else (FrameTokens(),)
+
+
+def renumbered(row: Row, numbers: Mapping[int, int]) -> Row:
+    """The row where the stages have these new numbers. Raises ValueError where one has none."""
+    moved = dict(zip(row.joins, joined(row, numbers), strict=True))
+    held = {name: getattr(row, name) for name in ("source", "skips") if hasattr(row, name)}
+    changes = {
+        name: tuple(moved[n] for n in value) if isinstance(value, tuple) else moved[value]
+        for name, value in held.items()
+    }
+    return replace(row, **changes) if changes else row  # type: ignore[type-var]
 
 
 PRESETS = (
