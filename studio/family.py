@@ -164,7 +164,8 @@ class Family:
         try:
             return with_values(config, values)
         except ValueError:
-            whole = {name: values.get(name, getattr(config, name)) for name in self.knobs}
+            asked = as_asked(config, values)
+            whole = {name: getattr(asked, name) for name in self.knobs}
             found = self.adapted(whole)
             if found == whole:
                 raise
@@ -252,9 +253,10 @@ def family_of(config: type) -> Family:
 
 
 def _named(config: Any, rule: str) -> list[str]:
-    """The knobs that a rule speaks of; one of a record's begins with its place."""
+    """The knobs that a rule speaks of; one of a record's stands in it with its place, or the whole
+    rule begins with it."""
     known, place = expanded(config), re.match(r"([\w.]+): ", rule)
-    names = re.findall(r"(\w+)=", rule)
+    names = re.findall(r"([\w.]+)=", rule)
     inner = [f"{place[1]}.{name}" for name in names] if place else []
     return [name for name in (*inner, *names) if name in known]
 

@@ -12,13 +12,16 @@ Here each stage is a row, and any row may follow any other whose shapes fit:
 - **Two inputs.** Cross-attention lets a map or a text read another text.
 
 **Rows that lead from one kind of tensor to another** stand in the list like all others: `ToTokens`
-makes tokens of a map's pixels, `ToMap` makes them a map again.
+makes tokens of a map's pixels, `ToMap` makes them a map again, `Columns` makes steps of its columns
+and `FrameTokens` of a clip's frames.
 
 **What to watch.** Whether a step down in resolution comes before attention: at a stride of 8 an
 image of 224 pixels has 784 tokens, at a stride of 16 it has 196, and attention costs a sixteenth. A
-skip connection (`Join`) keeps its map alive until it is read: it costs memory, not compute.
+skip connection (`Add`, `Concatenate`) keeps its map alive: it costs memory, hardly any compute.
 
 Shapes: B batch, T frames, C channels, H W map, N tokens, D their width, K classes.
+
+Stages are numbered from 0; the stem is -1.
 
 Paper: Dai et al., "CoAtNet: Marrying Convolution and Attention for All Data Sizes", NeurIPS 2021,
 https://arxiv.org/abs/2106.04803; Dosovitskiy et al., "An Image Is Worth 16x16 Words", ICLR 2021,
@@ -30,13 +33,14 @@ none was published)
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from studio.blocks.residual import BasicBlock
 from studio.blocks.stages.clip import ConvLSTM, FrameTokens, LastFrame
 from studio.blocks.stages.convolution import Conv, Residual
 from studio.blocks.stages.flow import INPUT, MEMORY, STEM, Flow, Row, Tokens
@@ -96,7 +100,7 @@ class HybridConfig:
     @property
     def memory(self) -> Tokens | None:
         """The second input, if any stage reads one."""
-        return next((row.memory for row in self.rows if row.memory), None)
+        return memory_of(self.rows)
 
     def flows(self) -> dict[int, Flow]:
         """What comes out of each stage, by its number; what there is before them has numbers too.
@@ -113,6 +117,20 @@ class HybridConfig:
         return flows
 
 
+def memory_of(rows: Sequence[Row]) -> Tokens | None:
+    """The second input, if any row reads one. Raises ValueError where two do not read the same."""
+    asked = {f"stages.{i}": row.memory for i, row in enumerate(rows) if row.memory}
+    first, memory = next(iter(asked.items()), ("", None))
+    for place, other in asked.items():
+        if memory and other != memory:
+            raise ValueError(
+                f"{place}: memory_len={other.count} and memory_dim={other.width} are not those of"
+                f" the one second input, {first}.memory_len={memory.count} and"
+                f" {first}.memory_dim={memory.width}"
+            )
+    return memory
+
+
 def sources(stem: Stem, memory: Tokens | None) -> dict[int, Flow]:
     """What a row may join before any stage has run."""
     there = {INPUT: stem.given(), MEMORY: memory, STEM: stem.start()}
@@ -124,9 +142,6 @@ def passed(row: Row, x: Flow, flows: Mapping[int, Flow]) -> Flow:
     name = type(row).__name__
     if not isinstance(x, row.takes):
         raise ValueError(f"{name} does not take {x}")
-    if row.memory and row.memory != flows[MEMORY]:
-        wanted, there = row.memory, flows[MEMORY]
-        raise ValueError(f"{name} asks a second input of {wanted}, and another of {there}")
     after = row.flow(x, *joined(row, flows))
     if after.values > MOST_VALUES:
         raise ValueError(f"{name} makes {after}, of more than {MOST_VALUES:,} values")
@@ -179,21 +194,21 @@ def example(config: HybridConfig, batch: int) -> tuple[Tensor, ...]:
 
 def adapted(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings with a row that leads from one kind of tensor to the other wherever two rows
-    need one. Raises ValueError by the numbers of the rows that are given."""
-    stem, rows = settings["stem"], (*settings["stages"], settings["head"])
+    need one. Raises ValueError, by the numbers that the stages had."""
+    rows = (*settings["stages"], settings["head"])
+    flows = sources(settings["stem"], memory_of(rows))
+    numbers = {number: number for number in flows}  # where each stage comes to stand
     made: list[Row] = []
-    flows = sources(stem, next((row.memory for row in rows if row.memory), None))
-    numbers = {number: number for number in flows}  # where each stage stands now
+    x = flows[STEM]
     for i, row in enumerate(rows):
         try:
-            row = renumbered(row, numbers)
-            for step in (*adapters(flows[len(made) - 1], row), row):
-                flows[len(made)] = passed(step, flows[len(made) - 1], flows)
-                made.append(step)
+            for step in (*adapters(x, row), row):
+                x = passed(step, x, flows)
+                made.append(renumbered(step, numbers))
         except ValueError as broken:
             place = f"stages.{i}" if i < len(rows) - 1 else "head"
             raise ValueError(f"{place}: {broken}") from None
-        numbers[i] = len(made) - 1
+        flows[i], numbers[i] = x, len(made) - 1
     return {**settings, "stages": tuple(made[:-1]), "head": made[-1]}
 
 
@@ -217,14 +232,68 @@ def renumbered(row: Row, numbers: Mapping[int, int]) -> Row:
     return replace(row, **changes) if changes else row  # type: ignore[type-var]
 
 
-PRESETS = (
-    Preset(
-        "Residual stage + transformer",
-        HybridConfig(),
-        None,
-        "a small one to start from, of our own",
+def plain(width: int, depth: int = 1) -> Conv:
+    """Convolutions without a norm."""
+    return Conv(width=width, depth=depth, norm=nn.Identity)
+
+
+CRNN = HybridConfig(
+    stem=ImageStem(image_height=32, image_width=100, in_channels=1),
+    stages=(
+        *(plain(64), Pool()),
+        *(plain(128), Pool()),
+        *(plain(256, depth=2), Pool(stride_width=1)),
+        *(Conv(width=512, depth=2), Pool(stride_width=1)),
+        *(ValidConv(width=512, norm=nn.Identity), Columns()),
+        *(Recurrent(width=256), Project(width=256), Recurrent(width=256)),
     ),
+    head=EachTokenHead(num_classes=37),
 )
+VIDEO = HybridConfig(
+    stem=ClipStem(frames=16),
+    stages=(
+        Conv(width=64, kernel_size=7, stride=2),
+        *(Residual(block=BasicBlock, depth=2), Residual(block=BasicBlock, depth=2, width=128)),
+        *(ConvLSTM(width=128), LastFrame()),
+    ),
+    head=PooledHead(num_classes=101),
+)
+ATTENTION_U_NET = HybridConfig(
+    stem=ConvStem(image_size=256, depth=2, stride=1),
+    stages=(
+        *(Pool(), Conv(width=128, depth=2)),
+        *(Pool(), Conv(width=256, depth=2)),
+        *(Pool(), Conv(width=512, depth=2)),
+        *(Pool(), ToTokens(), Transformer(), ToMap()),
+    ),
+    head=DecoderHead(skips=(5, 3, 1, -1), num_classes=2),
+)
+IMAGE_AND_TEXT = HybridConfig(
+    stem=ConvStem(),
+    stages=(
+        *(Residual(block=BasicBlock, depth=2, width=128),),
+        *(Residual(block=BasicBlock, depth=2, width=256),),
+        *(Residual(block=BasicBlock, depth=2, width=512), ToTokens()),
+        *(CrossAttention(memory_dim=768), Transformer(depth=2)),
+    ),
+    head=MeanTokenHead(num_classes=3129),
+)
+
+OWN = "of our own: "
+SHI = (
+    "the definition summed: Shi et al. 2015, https://arxiv.org/abs/1507.05717, Table 1, with the"
+    " layer that joins both directions in the authors' code; the paper says 8.3 million"
+)
+
+# fmt: off
+PRESETS = (
+    Preset("Residual stage + transformer", HybridConfig(), None, OWN + "a small one to start from"),
+    Preset("CRNN", CRNN, 8_329_765, SHI),
+    Preset("ConvLSTM video classifier", VIDEO, None, OWN + "residual stages on each of 16 frames, the recurrence of Shi et al. 2015 (https://arxiv.org/abs/1506.04214) over them"),  # noqa: E501
+    Preset("U-Net with attention bottleneck", ATTENTION_U_NET, None, OWN + "Figure 1 of Ronneberger et al. 2015 with a transformer at the bottom"),  # noqa: E501
+    Preset("CNN-text cross-attention", IMAGE_AND_TEXT, None, OWN + "a map's pixels ask the states of a text encoder as wide as BERT-base"),  # noqa: E501
+)
+# fmt: on
 
 FAMILY = Family(
     title="Hybrid: a network composed of stages",
