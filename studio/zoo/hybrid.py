@@ -213,11 +213,11 @@ def adapted(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def adapters(x: Flow, row: Row) -> tuple[Row, ...]:
-    """What makes of x the kind of tensor that a row takes."""
+    """What makes of x the kind of tensor that a row takes, where something can."""
     if isinstance(x, row.takes):
         return ()
     if isinstance(x, Tokens):
-        return (ToMap(),)
+        return (ToMap(),) if x.grid else ()
     return (ToTokens(),) if x.frames == 1 else (FrameTokens(),)
 
 

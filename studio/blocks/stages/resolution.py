@@ -16,7 +16,7 @@ from studio.knobs import knob
 class Pool(MapStage):
     """One pixel of each window, which is as large as the stride."""
 
-    kind: type[nn.Module] = knob(
+    layer: type[nn.Module] = knob(
         nn.MaxPool2d, "What is kept of a window", options=(nn.MaxPool2d, nn.AvgPool2d)
     )
     stride_height: int = knob(2, "Stride down the height", ge=1, le=8)
@@ -34,14 +34,14 @@ class Pool(MapStage):
         )
 
     def build(self, x: Map) -> nn.Module:
-        return self.kind((self.stride_height, self.stride_width))
+        return self.layer((self.stride_height, self.stride_width))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Upsample(MapStage):
     """More pixels: each repeated, or with those between interpolated."""
 
-    kind: type[nn.Module] = knob(
+    layer: type[nn.Module] = knob(
         nn.UpsamplingNearest2d,
         "Repeated, or interpolated",
         options=(nn.UpsamplingNearest2d, nn.UpsamplingBilinear2d),
@@ -52,7 +52,7 @@ class Upsample(MapStage):
         return Map(x.channels, self.scale * x.height, self.scale * x.width, x.frames)
 
     def build(self, x: Map) -> nn.Module:
-        return self.kind(scale_factor=self.scale)
+        return self.layer(scale_factor=self.scale)
 
 
 @dataclass(frozen=True, kw_only=True)
