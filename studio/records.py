@@ -221,4 +221,4 @@ def _parsed(text: str) -> list[dict[str, str]] | None:
             return None
         found.append({KIND: kind, **settings})
         end = written.end()
-    return found if (found and end == len(text.rstrip())) or not text.strip() else None
+    return None if text[end:].strip() else found
