@@ -233,7 +233,7 @@ class Family:
         name = next(iter([n for n, _ in ways] + asked), "")
         return DesignError(
             f"{rule}; the nearest that works is {works}" if works else rule,
-            knob=name,
+            knob=name or _place(rule),
             value=values.get(name, value_of(wanted, name) if name else None),
             nearest=tuple(v for n, v in ways if n == name),
         )
@@ -255,10 +255,16 @@ def family_of(config: type) -> Family:
 def _named(config: Any, rule: str) -> list[str]:
     """The knobs that a rule speaks of; one of a record's stands in it with its place, or the whole
     rule begins with it."""
-    known, place = expanded(config), re.match(r"([\w.]+): ", rule)
+    known, place = expanded(config), _place(rule)
     names = re.findall(r"([\w.]+)=", rule)
-    inner = [f"{place[1]}.{name}" for name in names] if place else []
+    inner = [f"{place}.{name}" for name in names]
     return [name for name in (*inner, *names) if name in known]
+
+
+def _place(rule: str) -> str:
+    """The record that broke the rule, if it was one."""
+    place = re.match(r"([\w.]+): ", rule)
+    return place[1] if place else ""
 
 
 def _replaced(config: Any, changes: Mapping[str, Any]) -> Any | None:

@@ -108,13 +108,13 @@ class RecordKnob(Knob):
         value: object,
         why: str,
         place: str = "",
-        nearest: tuple[Any, ...] = (),
+        names: tuple[str, ...] = (),
         label: str = "its kinds are",
     ) -> DesignError:
-        known = nearest or tuple(option.__name__ for option in self.options)
         name = place or self.name
+        known = names or tuple(option.__name__ for option in self.options)
         message = f"{name}={quoted(value)} {why}; {label} {', '.join(known)}"
-        return DesignError(message, knob=name, value=value, nearest=known)
+        return DesignError(message, knob=name, value=value)
 
 
 def records(
