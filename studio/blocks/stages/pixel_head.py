@@ -74,9 +74,9 @@ class DecoderHead(Head):
         return (INPUT, *self.skips)
 
     def flow(self, x: Flow, *joined: Flow) -> Flow:
-        for number, skip in zip(self.joins, joined, strict=True):
+        for number, skip in zip(self.skips, joined[1:], strict=True):
             if not isinstance(skip, Map) or skip.frames > 1:
-                raise ValueError(f"skips={self.skips} joins {skip}, not one map, as {number}")
+                raise ValueError(f"skips={number} is {skip}, not one map")
         return super().flow(x)
 
     def build(self, x: Map, image: Map, *skips: Map) -> nn.Module:

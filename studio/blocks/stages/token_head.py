@@ -38,7 +38,7 @@ class LastTokenHead(Head):
 
     takes = Tokens
 
-    num_classes: int = knob(10, "Classes, or values to forecast", ge=1, le=100_000)
+    num_classes: int = knob(1000, "Classes, or values to forecast", ge=1, le=100_000)
 
     def build(self, x: Tokens) -> nn.Module:
         return nn.Sequential(Last(), nn.Linear(x.width, self.num_classes))
@@ -58,7 +58,7 @@ class EachTokenHead(Head):
 
     takes = Tokens
 
-    num_classes: int = knob(37, "Classes", ge=1, le=100_000)
+    num_classes: int = knob(1000, "Classes", ge=1, le=100_000)
 
     def build(self, x: Tokens) -> nn.Module:
         return nn.Linear(x.width, self.num_classes)
