@@ -48,12 +48,16 @@ class RecordKnob(Knob):
         return read if many else read[0]
 
     def write(self, value: Any) -> Any:
+        if isinstance(value, type):  # one of the options
+            return value.__name__
         if isinstance(value, tuple):
             return [self.write(one) for one in value]
         found = {name: knob.write(getattr(value, name)) for name, knob in _knobs(value).items()}
         return {KIND: type(value).__name__, **found}
 
     def text(self, value: Any) -> str:
+        if isinstance(value, type):
+            return value.__name__
         if isinstance(value, tuple):
             return " ".join(self.text(one) for one in value)
         changed = [

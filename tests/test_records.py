@@ -68,6 +68,11 @@ def test_what_is_written_is_read_back() -> None:
         assert FIRST.read(form(MANY[0])) == MANY[0]
 
 
+def test_an_option_is_a_class_and_written_by_its_name() -> None:
+    assert [REST.write(kind) for kind in REST.options] == ["Bare", "Kernel"]
+    assert [FIRST.text(kind) for kind in FIRST.options] == ["Bare", "Kernel"]
+
+
 def test_knobs_within_are_named_by_their_paths() -> None:
     config = Config(rest=(Bare(), Kernel(size=9)))
     inner = [name for name in expanded(config) if "." in name]
