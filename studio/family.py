@@ -22,7 +22,7 @@ from urllib.parse import urlencode
 from torch import Tensor, nn
 
 from studio.knobs import DesignError, Knob, knobs, quoted
-from studio.records import expanded, value_of, with_values
+from studio.records import as_asked, expanded, value_of, with_values
 
 __all__ = ["BATCH", "Design", "DesignError", "Family", "Guide", "Preset", "Result", "Task", "Turn"]
 
@@ -167,7 +167,8 @@ class Family:
         try:
             return with_values(config, values)
         except ValueError:
-            whole = {name: values.get(name, getattr(config, name)) for name in self.knobs}
+            asked = as_asked(config, values)
+            whole = {name: getattr(asked, name) for name in self.knobs}
             found = self.adapted(whole)
             if found == whole:
                 raise
@@ -218,26 +219,34 @@ class Family:
 
     def refusal(self, config: Any, values: Mapping[str, Any], rule: str) -> DesignError:
         """The rule that is broken, with the nearest values that would mend it."""
-        named = _named(config, rule)
+        try:
+            wanted = as_asked(config, values)
+        except ValueError:  # a record's own rule, which names a knob that stands in the config too
+            wanted = config
+        named = _named(wanted, rule)
         asked = [name for name in named if name in values] or named
         ways: list[tuple[str, Any]] = []
         for name in asked:
-            here = values.get(name, value_of(config, name))
+            here = values.get(name, value_of(wanted, name))
             rest = {k: v for k, v in values.items() if k != name}
-            legal = (
-                v
-                for v in self.knob(config, name).near(here)
-                if _replaced(config, {**rest, name: v})
-            )
+            near = self.knob(wanted, name).near(here)
+            legal = (v for v in near if self._fits(config, {**rest, name: v}))
             ways += [(name, v) for v, _ in zip(legal, range(2), strict=False)]
-        works = " or ".join(f"{name}={self.knob(config, name).text(v)}" for name, v in ways)
+        works = " or ".join(f"{name}={self.knob(wanted, name).text(v)}" for name, v in ways)
         name = next(iter([n for n, _ in ways] + asked), "")
         return DesignError(
             f"{rule}; the nearest that works is {works}" if works else rule,
-            knob=name,
-            value=values.get(name, value_of(config, name) if name else None),
+            knob=name or _place(rule),
+            value=values.get(name, value_of(wanted, name) if name else None),
             nearest=tuple(v for n, v in ways if n == name),
         )
+
+    def _fits(self, config: Any, values: Mapping[str, Any]) -> bool:
+        try:
+            self.fitted(config, values)
+        except ValueError:
+            return False
+        return True
 
 
 def family_of(config: type) -> Family:
@@ -247,11 +256,18 @@ def family_of(config: type) -> Family:
 
 
 def _named(config: Any, rule: str) -> list[str]:
-    """The knobs that a rule speaks of; one of a record's begins with its place."""
-    known, place = expanded(config), re.match(r"([\w.]+): ", rule)
-    names = re.findall(r"(\w+)=", rule)
-    inner = [f"{place[1]}.{name}" for name in names] if place else []
+    """The knobs that a rule speaks of; one of a record's stands in it with its place, or the whole
+    rule begins with it."""
+    known, place = expanded(config), _place(rule)
+    names = re.findall(r"([\w.]+)=", rule)
+    inner = [f"{place}.{name}" for name in names]
     return [name for name in (*inner, *names) if name in known]
+
+
+def _place(rule: str) -> str:
+    """The record that broke the rule, if it was one."""
+    place = re.match(r"([\w.]+): ", rule)
+    return place[1] if place else ""
 
 
 def _replaced(config: Any, changes: Mapping[str, Any]) -> Any | None:

@@ -8,6 +8,7 @@ with what differs from its defaults: `MBConv(depth=3) Tokens()`.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import re
 from collections import defaultdict
@@ -47,12 +48,16 @@ class RecordKnob(Knob):
         return read if many else read[0]
 
     def write(self, value: Any) -> Any:
+        if isinstance(value, type):  # one of the options
+            return value.__name__
         if isinstance(value, tuple):
             return [self.write(one) for one in value]
         found = {name: knob.write(getattr(value, name)) for name, knob in _knobs(value).items()}
         return {KIND: type(value).__name__, **found}
 
     def text(self, value: Any) -> str:
+        if isinstance(value, type):
+            return value.__name__
         if isinstance(value, tuple):
             return " ".join(self.text(one) for one in value)
         changed = [
@@ -107,13 +112,13 @@ class RecordKnob(Knob):
         value: object,
         why: str,
         place: str = "",
-        nearest: tuple[Any, ...] = (),
+        names: tuple[str, ...] = (),
         label: str = "its kinds are",
     ) -> DesignError:
-        known = nearest or tuple(option.__name__ for option in self.options)
         name = place or self.name
+        known = names or tuple(option.__name__ for option in self.options)
         message = f"{name}={quoted(value)} {why}; {label} {', '.join(known)}"
-        return DesignError(message, knob=name, value=value, nearest=known)
+        return DesignError(message, knob=name, value=value)
 
 
 def records(
@@ -150,6 +155,18 @@ def value_of(config: Any, path: str) -> Any:
 
 def with_values(config: Any, values: Mapping[str, Any]) -> Any:
     """The config with some knobs set, its own or those within. Raises ValueError by its rules."""
+    return dataclasses.replace(config, **_changes(config, values))
+
+
+def as_asked(config: Any, values: Mapping[str, Any]) -> Any:
+    """The same, whether or not the rules of the config hold; those of its records must."""
+    asked = copy.copy(config)
+    for name, value in _changes(config, values).items():
+        object.__setattr__(asked, name, value)
+    return asked
+
+
+def _changes(config: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     inner: dict[str, dict[str, Any]] = defaultdict(dict)
     for path, value in values.items():
@@ -160,7 +177,7 @@ def with_values(config: Any, values: Mapping[str, Any]) -> Any:
             changes[name] = value
     for name, settings in inner.items():
         changes[name] = _turned(changes.get(name, getattr(config, name)), settings, name)
-    return dataclasses.replace(config, **changes)
+    return changes
 
 
 def _turned(held: Any, settings: Mapping[str, Any], place: str) -> Any:
@@ -212,4 +229,4 @@ def _parsed(text: str) -> list[dict[str, str]] | None:
             return None
         found.append({KIND: kind, **settings})
         end = written.end()
-    return found if (found and end == len(text.rstrip())) or not text.strip() else None
+    return None if text[end:].strip() else found

@@ -84,7 +84,7 @@ def test_the_lesson_has_its_parts(family: Family) -> None:
 @every_family
 def test_knobs_have_meaning_and_limits(family: Family) -> None:
     assert 1 <= len(family.knobs) <= 13
-    assert {"depth", "width"} <= {knob.axis for knob in family.knobs.values()}
+    assert {"depth", "width"} <= {knob.axis for knob in family.design().knobs.values()}
     for knob in family.knobs.values():
         assert knob.help, knob.name
         if not knob.options and not isinstance(knob.default, bool):

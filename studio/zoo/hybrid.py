@@ -12,13 +12,16 @@ Here each stage is a row, and any row may follow any other whose shapes fit:
 - **Two inputs.** Cross-attention lets a map or a text read another text.
 
 **Rows that lead from one kind of tensor to another** stand in the list like all others: `ToTokens`
-makes tokens of a map's pixels, `ToMap` makes them a map again.
+makes tokens of a map's pixels, `ToMap` makes them a map again, `Columns` makes steps of its columns
+and `FrameTokens` of a clip's frames.
 
 **What to watch.** Whether a step down in resolution comes before attention: at a stride of 8 an
 image of 224 pixels has 784 tokens, at a stride of 16 it has 196, and attention costs a sixteenth. A
-skip connection (`Join`) keeps its map alive until it is read: it costs memory, not compute.
+skip connection (`Add`, `Concatenate`) keeps its map alive: it costs memory, hardly any compute.
 
 Shapes: B batch, T frames, C channels, H W map, N tokens, D their width, K classes.
+
+Stages are numbered from 0; the stem is -1.
 
 Paper: Dai et al., "CoAtNet: Marrying Convolution and Attention for All Data Sizes", NeurIPS 2021,
 https://arxiv.org/abs/2106.04803; Dosovitskiy et al., "An Image Is Worth 16x16 Words", ICLR 2021,
@@ -30,17 +33,23 @@ none was published)
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from studio.blocks.residual import BasicBlock
 from studio.blocks.stages.attention import RelativeTransformer, WindowTransformer
+from studio.blocks.stages.clip import ConvLSTM, FrameTokens, LastFrame
 from studio.blocks.stages.convolution import Conv, DepthwiseSeparable, Inception, SqueezeExcitation
-from studio.blocks.stages.flow import MEMORY, STEM, Flow, Map, Row, Tokens
+from studio.blocks.stages.flow import INPUT, MEMORY, STEM, Flow, Row, Tokens
 from studio.blocks.stages.head import ClassTokenHead, Head, HiddenLayerHead, PooledHead
+from studio.blocks.stages.input import ClipStem, ImageStem, SeriesStem
+from studio.blocks.stages.join import Add, Concatenate
+from studio.blocks.stages.mixing import CrossAttention, MLPMixer
+from studio.blocks.stages.pixel_head import DecoderHead, PixelHead
 from studio.blocks.stages.residual import (
     ConvNeXtBlocks,
     MBConv,
@@ -48,6 +57,8 @@ from studio.blocks.stages.residual import (
     Residual,
     StandardisedResidual,
 )
+from studio.blocks.stages.resolution import Pool, Upsample, ValidConv
+from studio.blocks.stages.sequence import Columns, Position, Project, Recurrent, TemporalConv
 from studio.blocks.stages.stem import (
     ConvPoolStem,
     ConvStem,
@@ -57,11 +68,12 @@ from studio.blocks.stages.stem import (
     Stem,
     TokenStem,
 )
+from studio.blocks.stages.token_head import EachTokenHead, LastTokenHead, MeanTokenHead
 from studio.blocks.stages.tokens import ToMap, ToTokens, Transformer
 from studio.family import Family, Guide, Preset
 from studio.records import records
 
-ADAPTERS = {(Map, Tokens): ToTokens(), (Tokens, Map): ToMap()}
+MOST_VALUES = 2**28  # of one example between two rows: a gigabyte
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,24 +85,35 @@ class HybridConfig:
         "What becomes of the input first",
         options=(
             *(ConvStem, ConvPoolStem, PatchStem, PreNormStem, StandardisedConvStem),
-            TokenStem,
+            *(ImageStem, ClipStem, TokenStem, SeriesStem),
         ),
     )
     stages: tuple[Row, ...] = records(
-        (Residual(), ToTokens(class_token=True), Transformer()),
+        (
+            Residual(block=BasicBlock, depth=2),
+            Residual(block=BasicBlock, depth=2, width=128),
+            Residual(block=BasicBlock, depth=2, width=256),
+            ToTokens(class_token=True),
+            Transformer(),
+        ),
         "The stages, in order",
         options=(
-            *(Conv, Residual, StandardisedResidual, MBConv, PreNormMBConv, ConvNeXtBlocks),
-            *(DepthwiseSeparable, Inception, SqueezeExcitation),
-            *(RelativeTransformer, WindowTransformer),
-            *(ToTokens, Transformer, ToMap),
+            *(Conv, ValidConv, Residual, StandardisedResidual, ConvNeXtBlocks),
+            *(MBConv, PreNormMBConv, DepthwiseSeparable, Inception, SqueezeExcitation),
+            *(RelativeTransformer, WindowTransformer, Pool, Upsample, Add, Concatenate),
+            *(ToTokens, ToMap, Transformer, MLPMixer, CrossAttention),
+            *(Recurrent, TemporalConv, Columns, Position, Project),
+            *(ConvLSTM, LastFrame, FrameTokens),
         ),
         lengths=range(1, 33),
     )
     head: Head = records(
         ClassTokenHead(),
         "The answer",
-        options=(PooledHead, HiddenLayerHead, ClassTokenHead),
+        options=(
+            *(PooledHead, HiddenLayerHead, ClassTokenHead),
+            *(MeanTokenHead, LastTokenHead, EachTokenHead, PixelHead, DecoderHead),
+        ),
     )
 
     def __post_init__(self) -> None:
@@ -104,31 +127,61 @@ class HybridConfig:
     @property
     def memory(self) -> Tokens | None:
         """The second input, if any stage reads one."""
-        return next((row.memory for row in self.rows if row.memory), None)
+        return memory_of(self.rows)
 
     def flows(self) -> dict[int, Flow]:
-        """What comes out of each stage, by its number, the stem being -1 and the memory -2.
+        """What comes out of each stage, by its number; what there is before them has numbers too.
 
         Raises ValueError where two rows do not fit.
         """
-        x = self.stem.start()
-        flows = {MEMORY: self.memory or x, STEM: x}
+        flows = sources(self.stem, self.memory)
         for i, row in enumerate(self.rows):
-            place = f"stages.{i}" if i < len(self.stages) else "head"
-            if not isinstance(x, row.takes):
-                raise ValueError(f"{place}: {type(row).__name__} does not take {x}")
             try:
-                flows[i] = x = row.flow(x, *self.joined(row, flows))
+                flows[i] = passed(row, flows[i - 1], flows)
             except ValueError as broken:
+                place = f"stages.{i}" if i < len(self.stages) else "head"
                 raise ValueError(f"{place}: {broken}") from None
         return flows
 
-    def joined(self, row: Row, flows: Mapping[int, Flow]) -> Iterator[Flow]:
-        """What a row reads beside what flows in. Raises ValueError where it is not there yet."""
-        for number in row.joins:
-            if number not in flows:
-                raise ValueError(f"source={number} is no stage before it")
-            yield flows[number]
+
+def memory_of(rows: Sequence[Row]) -> Tokens | None:
+    """The second input, if any row reads one. Raises ValueError where two do not read the same."""
+    asked = {f"stages.{i}": row.memory for i, row in enumerate(rows) if row.memory}
+    first, memory = next(iter(asked.items()), ("", None))
+    for place, other in asked.items():
+        if memory and other != memory:
+            raise ValueError(
+                f"{place}: memory_len={other.count} and memory_dim={other.width} are not those of"
+                f" the one second input, {first}.memory_len={memory.count} and"
+                f" {first}.memory_dim={memory.width}"
+            )
+    return memory
+
+
+def sources(stem: Stem, memory: Tokens | None) -> dict[int, Flow]:
+    """What a row may join before any stage has run."""
+    there = {INPUT: stem.given(), MEMORY: memory, STEM: stem.start()}
+    return {number: flow for number, flow in there.items() if flow}
+
+
+def passed(row: Row, x: Flow, flows: Mapping[int, Flow]) -> Flow:
+    """What comes out of a row. Raises ValueError where it does not fit."""
+    name = type(row).__name__
+    if not isinstance(x, row.takes):
+        raise ValueError(f"{name} does not take {x}")
+    after = row.flow(x, *joined(row, flows))
+    if after.values > MOST_VALUES:
+        raise ValueError(f"{name} makes {after}, of more than {MOST_VALUES:,} values")
+    return after
+
+
+def joined(row: Row, numbered: Mapping[int, Any]) -> Iterator[Any]:
+    """What a row reads beside what flows in. Raises ValueError where it is not there yet."""
+    for number in row.joins:
+        if number not in numbered:
+            knob = "source" if len(row.joins) == 1 else "skips"
+            raise ValueError(f"{knob}={number} is no stage before it")
+        yield numbered[number]
 
 
 class Hybrid(nn.Module):
@@ -137,21 +190,24 @@ class Hybrid(nn.Module):
     def __init__(self, config: HybridConfig) -> None:
         super().__init__()
         flows, rows = config.flows(), config.rows
-        built = [row.build(flows[i - 1], *config.joined(row, flows)) for i, row in enumerate(rows)]
+        built = [row.build(flows[i - 1], *joined(row, flows)) for i, row in enumerate(rows)]
         self.stem = config.stem.module()
         self.stages = nn.ModuleList(built[:-1])
         self.head = built[-1]
         self.joins = tuple(row.joins for row in rows)
         self.kept = frozenset(number for joins in self.joins for number in joins)
 
-    def forward(self, x: Tensor, *memory: Tensor) -> Tensor:
-        """The input of the stem, and the second input where a stage reads one, to the answer."""
-        outputs = dict.fromkeys((MEMORY,), *memory) if memory else {}
-        x = self.stem(x)
+    def forward(self, x: Tensor, memory: Tensor | None = None) -> Tensor:
+        """The input of the stem, and the second input where a stage reads one, to the answer.
+
+        B' is the batch, with the frames of a clip in it.
+        """
+        outputs = {INPUT: x, MEMORY: memory}
+        x = self.stem(x)  # (B', ...)
         for i, row in enumerate((*self.stages, self.head)):
             if i - 1 in self.kept:
                 outputs[i - 1] = x
-            x = row(x, *(outputs[number] for number in self.joins[i]))
+            x = row(x, *(outputs[number] for number in self.joins[i]))  # (B', ...)
         return x
 
 
@@ -165,19 +221,42 @@ def example(config: HybridConfig, batch: int) -> tuple[Tensor, ...]:
 
 def adapted(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings with a row that leads from one kind of tensor to the other wherever two rows
-    need one, up to the first row that does not fit for another reason."""
-    x, rows = settings["stem"].start(), []
-    left = [*settings["stages"], settings["head"]]
-    try:
-        while left:
-            if adapter := ADAPTERS.get((type(x), left[0].takes)):
-                x = adapter.flow(x)
-                rows.append(adapter)
-            x = left[0].flow(x)
-            rows.append(left.pop(0))
-    except ValueError:
-        rows += left
-    return {**settings, "stages": tuple(rows[:-1])}
+    need one. Raises ValueError, by the numbers that the stages had."""
+    rows = (*settings["stages"], settings["head"])
+    flows = sources(settings["stem"], memory_of(rows))
+    numbers = {number: number for number in flows}  # where each stage comes to stand
+    made: list[Row] = []
+    x = flows[STEM]
+    for i, row in enumerate(rows):
+        try:
+            for step in (*adapters(x, row), row):
+                x = passed(step, x, flows)
+                made.append(renumbered(step, numbers))
+        except ValueError as broken:
+            place = f"stages.{i}" if i < len(rows) - 1 else "head"
+            raise ValueError(f"{place}: {broken}") from None
+        flows[i], numbers[i] = x, len(made) - 1
+    return {**settings, "stages": tuple(made[:-1]), "head": made[-1]}
+
+
+def adapters(x: Flow, row: Row) -> tuple[Row, ...]:
+    """What makes of x the kind of tensor that a row takes, where something can."""
+    if isinstance(x, row.takes):
+        return ()
+    if isinstance(x, Tokens):
+        return (ToMap(),) if x.grid else ()
+    return (ToTokens(),) if x.frames == 1 else (FrameTokens(),)
+
+
+def renumbered(row: Row, numbers: Mapping[int, int]) -> Row:
+    """The row where the stages have these new numbers. Raises ValueError where one has none."""
+    moved = dict(zip(row.joins, joined(row, numbers), strict=True))
+    held = {name: getattr(row, name) for name in ("source", "skips") if hasattr(row, name)}
+    changes = {
+        name: tuple(moved[n] for n in value) if isinstance(value, tuple) else moved[value]
+        for name, value in held.items()
+    }
+    return replace(row, **changes) if changes else row  # type: ignore[type-var]
 
 
 R50_VIT = HybridConfig(
@@ -208,21 +287,74 @@ def coatnet(stem: int, width: int, depths: tuple[int, int, int, int]) -> HybridC
     )
 
 
-TIMM = "timm 1.0.31, "
+def plain(width: int, depth: int = 1) -> Conv:
+    """Convolutions without a norm."""
+    return Conv(width=width, depth=depth, norm=nn.Identity)
 
-PRESETS = (
-    Preset(
-        "Residual stage + transformer",
-        HybridConfig(),
-        None,
-        "a small one to start from, of our own",
+
+CRNN = HybridConfig(
+    stem=ImageStem(image_height=32, image_width=100, in_channels=1),
+    stages=(
+        *(plain(64), Pool()),
+        *(plain(128), Pool()),
+        *(plain(256, depth=2), Pool(stride_width=1)),
+        *(Conv(width=512, depth=2), Pool(stride_width=1)),
+        *(ValidConv(width=512, norm=nn.Identity), Columns()),
+        *(Recurrent(width=256), Project(width=256), Recurrent(width=256)),
     ),
+    head=EachTokenHead(num_classes=37),
+)
+VIDEO = HybridConfig(
+    stem=ClipStem(frames=16),
+    stages=(
+        Conv(width=64, kernel_size=7, stride=2),
+        *(Residual(block=BasicBlock, depth=2), Residual(block=BasicBlock, depth=2, width=128)),
+        *(ConvLSTM(width=128), LastFrame()),
+    ),
+    head=PooledHead(num_classes=101),
+)
+ATTENTION_U_NET = HybridConfig(
+    stem=ConvStem(image_size=256, depth=2, stride=1),
+    stages=(
+        *(Pool(), Conv(width=128, depth=2)),
+        *(Pool(), Conv(width=256, depth=2)),
+        *(Pool(), Conv(width=512, depth=2)),
+        *(Pool(), ToTokens(), Transformer(), ToMap()),
+    ),
+    head=DecoderHead(skips=(5, 3, 1, -1), num_classes=2),
+)
+IMAGE_AND_TEXT = HybridConfig(
+    stem=ConvStem(),
+    stages=(
+        *(Residual(block=BasicBlock, depth=2, width=128),),
+        *(Residual(block=BasicBlock, depth=2, width=256),),
+        *(Residual(block=BasicBlock, depth=2, width=512), ToTokens()),
+        *(CrossAttention(memory_dim=768), Transformer(depth=2)),
+    ),
+    head=MeanTokenHead(num_classes=3129),
+)
+
+OWN = "of our own: "
+TIMM = "timm 1.0.31, "
+SHI = (
+    "the definition summed: Shi et al. 2015, https://arxiv.org/abs/1507.05717, Table 1, with the"
+    " layer that joins both directions in the authors' code; the paper says 8.3 million"
+)
+
+# fmt: off
+PRESETS = (
+    Preset("Residual stages + transformer", HybridConfig(), None, OWN + "one to start from"),
     Preset("R50+ViT-B/16", R50_VIT, 98_659_112, TIMM + "vit_base_r50_s16_224, 1000 classes"),
     Preset("CoAtNet-0", coatnet(64, 96, (2, 3, 5, 2)), 25_036_820, TIMM + "coatnet_0_224"),
     Preset("CoAtNet-1", coatnet(64, 96, (2, 6, 14, 2)), 42_225_776, TIMM + "coatnet_1_224"),
     Preset("CoAtNet-2", coatnet(128, 128, (2, 6, 14, 2)), 74_684_744, TIMM + "coatnet_2_224"),
     Preset("CoAtNet-3", coatnet(192, 192, (2, 6, 14, 2)), 166_966_264, TIMM + "coatnet_3_224"),
+    Preset("CRNN", CRNN, 8_329_765, SHI),
+    Preset("ConvLSTM video classifier", VIDEO, None, OWN + "residual stages on each of 16 frames, the recurrence of Shi et al. 2015 (https://arxiv.org/abs/1506.04214) over them"),  # noqa: E501
+    Preset("U-Net with attention bottleneck", ATTENTION_U_NET, None, OWN + "Figure 1 of Ronneberger et al. 2015 with a transformer at the bottom"),  # noqa: E501
+    Preset("CNN-text cross-attention", IMAGE_AND_TEXT, None, OWN + "a map's pixels ask the states of a text encoder as wide as BERT-base"),  # noqa: E501
 )
+# fmt: on
 
 FAMILY = Family(
     title="Hybrid: a network composed of stages",

@@ -2,8 +2,8 @@
 
 Rank and sizes must fit. A letter means one size within one call of `forward` (within one round, if
 it first stands in a loop), and the size of the local variable of that name where there is one
-(`B, N, D = x.shape`); a primed letter (H') means the size of its own line. A variable that takes
-another shape must have a comment that says so.
+(`B, N, D = x.shape`); a primed letter (H') means the size of its own line, and after ... there may
+be any more. A variable that takes another shape must have a comment that says so.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any
 
 from torch import Tensor
 
+REST = "..."
 COMMENT = re.compile(r"#\s*(?:\w+ × )?\(([^()]*)\)")
 SIGNS = str.maketrans({"×": "*", "·": "*"})
 
@@ -103,6 +104,8 @@ def _compare(
     call: Call, letters: dict[str, int], done: Statement, shape: tuple[int, ...], what: str
 ) -> None:
     sizes = done.sizes or ()
+    if sizes[-1:] == (REST,):
+        sizes, shape = sizes[:-1], shape[: len(sizes) - 1]
     assert len(shape) == len(sizes), f"{what}, the comment says ({', '.join(sizes)})"
     for size, actual in zip(sizes, shape, strict=True):
         known = letters.get(size, _value(size, letters))

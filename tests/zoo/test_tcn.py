@@ -8,7 +8,8 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
 
 import studio
-from studio.zoo.tcn import TCN, CausalConv, EveryStepHead, TCNConfig
+from studio.blocks.temporal import CausalConv
+from studio.zoo.tcn import TCN, EveryStepHead, TCNConfig
 
 
 def seen(config: TCNConfig, step: int) -> list[int]:

@@ -8,13 +8,15 @@ one example; a map of a clip has its frames in the batch, so that rows for image
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import UnionType
 from typing import ClassVar
 
 from torch import nn
 
-STEM = -1  # what a row may join beside the output of a stage, by its number: that of the stem,
-MEMORY = -2  # and the second input
+STEM = -1  # What a row may join beside the output of a stage, by its number: that of the stem.
+MEMORY = -2  # The second input.
+INPUT = -3  # The first input, as it was before the stem.
 
 
 @dataclass(frozen=True)
@@ -26,17 +28,29 @@ class Map:
     width: int
     frames: int = 1
 
+    @property
+    def values(self) -> int:
+        """Of one example."""
+        return self.channels * self.height * self.width * self.frames
+
     def __str__(self) -> str:
-        return f"a map ({self.channels}, {self.height}, {self.width})"
+        each = f"{self.frames} frames, each " if self.frames > 1 else ""
+        return f"{each}a map ({self.channels}, {self.height}, {self.width})"
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """Tokens or steps (B, N, D); those of a map know its H × W as their grid."""
+    """Tokens or steps (B, N, D); those of a map know its H × W as their grid, which is no part of
+    their shape."""
 
     count: int
     width: int
-    grid: tuple[int, int] | None = None
+    grid: tuple[int, int] | None = field(default=None, compare=False)
+
+    @property
+    def values(self) -> int:
+        """Of one example."""
+        return self.count * self.width
 
     def __str__(self) -> str:
         return f"{self.count} tokens of {self.width}"
@@ -46,9 +60,12 @@ Flow = Map | Tokens
 
 
 class Row:
-    """A stem, a stage or a head. `takes` is what must flow in."""
+    """A stem, a stage or a head. `takes` is what must flow in.
 
-    takes: ClassVar[type[Map | Tokens]]
+    A knob that holds numbers of stages is called `source`, or `skips` where it holds several.
+    """
+
+    takes: ClassVar[type[Map] | type[Tokens] | UnionType]
 
     @property
     def joins(self) -> tuple[int, ...]:

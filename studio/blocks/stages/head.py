@@ -15,6 +15,8 @@ class Head(Row):
     """The last row. What it answers flows nowhere."""
 
     def flow(self, x: Flow, *joined: Flow) -> Flow:
+        if isinstance(x, Map) and x.frames > 1:
+            raise ValueError(f"{type(self).__name__} takes one map, not {x}")
         return x
 
 

@@ -23,6 +23,10 @@ class Stem(Row):
         """An input at random."""
         raise NotImplementedError
 
+    def given(self) -> Flow | None:
+        """The input itself, if a row may join it."""
+        return None
+
     def start(self) -> Flow:
         """What flows out."""
         raise NotImplementedError
@@ -41,6 +45,9 @@ class SquareImageStem(Stem):
 
     def example(self, batch: int) -> Tensor:
         return torch.randn(batch, self.in_channels, self.image_size, self.image_size)
+
+    def given(self) -> Map:
+        return Map(self.in_channels, self.image_size, self.image_size)
 
 
 @dataclass(frozen=True, kw_only=True)

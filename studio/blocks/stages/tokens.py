@@ -65,7 +65,7 @@ class ToTokens(Row):
 
     def flow(self, x: Map) -> Tokens:
         if x.frames > 1:
-            raise ValueError(f"{x.frames} frames cannot become tokens side by side")
+            raise ValueError(f"ToTokens takes one image, not {x}")
         count = x.height * x.width
         if self.class_token:
             return Tokens(count + 1, x.channels)
@@ -106,7 +106,7 @@ class ToMap(TokenStage):
 
     def flow(self, x: Tokens) -> Map:
         if x.grid is None:
-            raise ValueError(f"{x} are not the pixels of a map, so they cannot become one again")
+            raise ValueError(f"ToMap takes tokens that are the pixels of a map, not {x}")
         return Map(x.width, *x.grid)
 
     def build(self, x: Tokens) -> nn.Module:

@@ -1,0 +1,98 @@
+"""Stages for clips, whose frames are maps in a row: what runs through them, and what ends them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from torch import Tensor, nn
+
+from studio.blocks.conv_lstm import ConvLSTMLayer
+from studio.blocks.stages.flow import Flow, Map, Row, Tokens
+from studio.knobs import knob
+
+
+class ClipStage(Row):
+    """A stage that takes the frames of a clip together."""
+
+    takes = Map
+
+    def flow(self, x: Map) -> Flow:
+        if x.frames == 1:
+            raise ValueError(f"{type(self).__name__} takes the frames of a clip, not {x}")
+        return self.after(x)
+
+    def after(self, x: Map) -> Flow:
+        """What flows out."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvLSTM(ClipStage):
+    """LSTMs with convolutions in the place of matrices (Shi et al. 2015,
+    https://arxiv.org/abs/1506.04214, equation 3); a map of each frame."""
+
+    depth: int = knob(1, "Stacked layers", axis="depth", ge=1, le=8)
+    width: int = knob(64, "Channels of the state", axis="width", ge=4, le=1024, step=4)
+    kernel_size: int = knob(3, "Kernel", ge=1, le=11)
+
+    def __post_init__(self) -> None:
+        if self.kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size={self.kernel_size} must be odd")
+
+    def after(self, x: Map) -> Map:
+        return replace(x, channels=self.width)
+
+    def build(self, x: Map) -> nn.Module:
+        widths = (x.channels, *[self.width] * self.depth)
+        size = (x.height, x.width)
+        return nn.Sequential(
+            *(
+                ConvLSTMLayer(widths[i], widths[i + 1], self.kernel_size, size, x.frames)
+                for i in range(self.depth)
+            )
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LastFrame(ClipStage):
+    """The map of the last frame alone, which knows all before it after a `ConvLSTM`."""
+
+    def after(self, x: Map) -> Map:
+        return replace(x, frames=1)
+
+    def build(self, x: Map) -> nn.Module:
+        return KeepLast(x.frames)
+
+
+class KeepLast(nn.Module):
+    """(B·T, C, H, W) -> (B, C, H, W)."""
+
+    def __init__(self, frames: int) -> None:
+        super().__init__()
+        self.frames = frames
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[self.frames - 1 :: self.frames]  # (B, C, H, W)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameTokens(ClipStage):
+    """Each frame becomes a token, the mean over its pixels. (B·T, C, H, W) to (B, T, C)."""
+
+    def after(self, x: Map) -> Tokens:
+        return Tokens(x.frames, x.channels)
+
+    def build(self, x: Map) -> nn.Module:
+        return PoolFrames(x.frames)
+
+
+class PoolFrames(nn.Module):
+    """(B·T, C, H, W) -> (B, T, C)."""
+
+    def __init__(self, frames: int) -> None:
+        super().__init__()
+        self.frames = frames
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.mean(dim=(2, 3))  # (B·T, C)
+        return x.reshape(-1, self.frames, x.shape[1])  # (B, T, C)

@@ -1,0 +1,73 @@
+"""Skip connections: what flows in is joined with what an earlier stage gave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from studio.blocks.stages.flow import STEM, Flow, Map, Row
+from studio.knobs import knob
+
+
+class Join(Row):
+    """What flows in, joined with the output of the stage of this number."""
+
+    takes = Flow
+    source: int
+
+    @property
+    def joins(self) -> tuple[int, ...]:
+        return (self.source,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Add(Join):
+    """The sum of what flows in and the output of an earlier stage, which is of the same shape."""
+
+    source: int = knob(STEM, "Number of the earlier stage; -1 is the stem", ge=-1, le=31)
+
+    def flow(self, x: Flow, other: Flow) -> Flow:
+        if x != other:
+            raise ValueError(f"source={self.source} is {other}, to which {x} cannot be added")
+        return x
+
+    def build(self, x: Flow, other: Flow) -> nn.Module:
+        return Sum()
+
+
+class Sum(nn.Module):
+    """x + skip, of equal shapes."""
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        return x + skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Concatenate(Join):
+    """What flows in and the output of an earlier stage, side by side in their channels."""
+
+    source: int = knob(STEM, "Number of the earlier stage; -1 is the stem", ge=-1, le=31)
+
+    def flow(self, x: Flow, other: Flow) -> Flow:
+        if isinstance(x, Map) and isinstance(other, Map):
+            if replace(x, channels=other.channels) == other:
+                return replace(x, channels=x.channels + other.channels)
+        elif not isinstance(x, Map) and not isinstance(other, Map) and x.count == other.count:
+            return replace(x, width=x.width + other.width)
+        raise ValueError(f"source={self.source} is {other}, which does not fit beside {x}")
+
+    def build(self, x: Flow, other: Flow) -> nn.Module:
+        return SideBySide(dim=1 if isinstance(x, Map) else 2)
+
+
+class SideBySide(nn.Module):
+    """Both in one, along the axis of their channels."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        return torch.cat((x, skip), dim=self.dim)

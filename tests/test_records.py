@@ -1,0 +1,132 @@
+"""Knobs that hold knobs: read, written, turned by their paths, and refused with their place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from torch import nn
+
+from studio.knobs import DesignError, knob, knobs
+from studio.records import RecordKnob, as_asked, expanded, records, value_of, with_values
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kernel:
+    size: int = knob(3, "Size", ge=1, le=9)
+    taps: tuple[int, ...] = knob((1, 2), "Taps", ge=1, le=9, lengths=(1, 2, 3))
+    activation: type[nn.Module] = knob(nn.ReLU, "Activation", options=(nn.ReLU, nn.GELU))
+
+    def __post_init__(self) -> None:
+        if self.size % 2 == 0:
+            raise ValueError(f"size={self.size} must be odd")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bare:
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    first: Bare | Kernel = records(Kernel(), "The first", options=(Bare, Kernel))
+    rest: tuple[Bare | Kernel, ...] = records(
+        (Bare(),), "The others", options=(Bare, Kernel), lengths=range(1, 4)
+    )
+    width: int = knob(8, "Width", ge=1, le=64)
+
+    def __post_init__(self) -> None:
+        if len(self.rest) > self.width:
+            raise ValueError(f"width={self.width} is less than the rows")
+
+
+FIRST, REST = knobs(Config)["first"], knobs(Config)["rest"]
+MANY = (Kernel(size=5, taps=(4, 5, 6), activation=nn.GELU), Bare(), Kernel())
+
+
+def test_records_are_read_from_texts_json_classes_and_python_alike() -> None:
+    text = "Kernel(size=5, taps=4,5,6, activation=GELU) Bare() Kernel()"
+    written = [
+        {"kind": "Kernel", "size": "5", "taps": [4, 5, 6], "activation": "GELU"},
+        {"kind": "Bare"},
+        Kernel,
+    ]
+    assert REST.read(text) == REST.read(written) == REST.read(MANY) == MANY
+    assert FIRST.read("Kernel(size=7)") == FIRST.read(Kernel(size=7)) == Kernel(size=7)
+
+
+def test_what_is_written_is_read_back() -> None:
+    assert REST.text(MANY) == "Kernel(size=5, taps=4,5,6, activation=GELU) Bare() Kernel()"
+    assert REST.write(MANY)[1:] == [
+        {"kind": "Bare"},
+        {"kind": "Kernel", "size": 3, "taps": [1, 2], "activation": "ReLU"},
+    ]
+    for form in (REST.text, REST.write):
+        assert REST.read(form(MANY)) == MANY
+    for form in (FIRST.text, FIRST.write):
+        assert FIRST.read(form(MANY[0])) == MANY[0]
+
+
+def test_an_option_is_a_class_and_written_by_its_name() -> None:
+    assert [REST.write(kind) for kind in REST.options] == ["Bare", "Kernel"]
+    assert [FIRST.text(kind) for kind in FIRST.options] == ["Bare", "Kernel"]
+
+
+def test_knobs_within_are_named_by_their_paths() -> None:
+    config = Config(rest=(Bare(), Kernel(size=9)))
+    inner = [name for name in expanded(config) if "." in name]
+    assert inner == [f"{place}.{n}" for place in ("first", "rest.1") for n in knobs(Kernel)]
+    assert value_of(config, "rest.1.size") == 9
+    turned = with_values(config, {"rest.1.size": 5, "first.activation": nn.GELU, "width": 2})
+    assert turned == Config(
+        first=Kernel(activation=nn.GELU), rest=(Bare(), Kernel(size=5)), width=2
+    )
+    assert config.width == 8
+    anew = with_values(config, {"rest": (Kernel(), Bare()), "rest.0.size": 1})
+    assert anew.rest == (Kernel(size=1), Bare())
+
+
+def test_a_broken_rule_tells_its_place() -> None:
+    with pytest.raises(ValueError, match=r"^rest\.1: size=4 must be odd$"):
+        with_values(Config(rest=(Bare(), Kernel())), {"rest.1.size": 4})
+    with pytest.raises(ValueError, match=r"^first: size=4 must be odd$"):
+        with_values(Config(), {"first.size": 4})
+
+
+def test_a_config_as_asked_need_not_keep_its_rules() -> None:
+    asked = as_asked(Config(), {"width": 1, "rest": MANY, "rest.0.size": 7})
+    assert (asked.width, asked.rest[0].size, len(asked.rest)) == (1, 7, 3)
+    with pytest.raises(ValueError, match="width=1"):
+        with_values(Config(), {"width": 1, "rest": MANY})
+
+
+@pytest.mark.parametrize(
+    ("given", "place", "said"),
+    [
+        ("Kernel(size=4)", "rest.0", r"rest\.0: size=4 must be odd"),
+        ("Bare() Kernel(size=99)", "rest.1.size", r"rest\.1\.size=99 .* nearest that works is 9"),
+        ("Bare() Other()", "rest.1", r"rest\.1='Other' is not one of its kinds; .* Bare, Kernel"),
+        ("Kernel(depth=2)", "rest.0", r"rest\.0='depth' is no knob of Kernel; its knobs are size"),
+        ("Bare() " * 4, "rest", r"rest=4 has 4 entries, not 1 to 3"),
+        ("", "rest", r"rest=0 has 0 entries, not 1 to 3"),
+        ("Bare", "rest", r"rest='Bare' does not say which kinds it has"),
+        ("Kernel(5)", "rest", r"does not say which kinds"),
+        (7, "rest", r"rest=7 does not say which kinds"),
+        ([7], "rest.0", r"rest\.0=7 is no record"),
+        ([{"size": 3}], "rest.0", r"is no record"),
+        ([nn.ReLU], "rest.0", r"rest\.0='ReLU' is not one of its kinds"),
+        ((Kernel(size=11),), "rest.0.size", r"rest\.0\.size=11 is outside 1 to 9"),
+    ],
+)
+def test_what_is_no_record_is_refused_with_its_place(given: Any, place: str, said: str) -> None:
+    with pytest.raises(DesignError, match=said) as caught:
+        REST.read(given)
+    assert caught.value.knob == place
+
+
+def test_one_record_is_one() -> None:
+    with pytest.raises(DesignError, match="first="):
+        FIRST.read("Bare() Bare()")
+    assert isinstance(FIRST, RecordKnob)
+    assert list(FIRST.near(Bare())) == []
