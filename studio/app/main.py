@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from studio.app.views.compose import compose
 from studio.app.views.explore import explore
 
 # Three layers, wider and narrower. Streamlit's own icons would be fetched from the network.
@@ -19,7 +20,15 @@ def main() -> None:
         page_icon=ICON,
         layout="wide",
     )
-    explore()
+    pages = (
+        st.Page(explore, title="Explore", default=True),
+        st.Page(compose, title="Compose", url_path="compose"),
+    )
+    page = st.navigation(pages, position="hidden")
+    links = st.sidebar.container(key="pages", horizontal=True, gap="xsmall", wrap=False)
+    page.run()
+    for other in pages:  # after the page, whose state they hand on
+        links.page_link(other, query_params=st.session_state.link)
 
 
 if __name__ == "__main__":  # a process that imports this file again (multiprocessing) draws nothing

@@ -1,0 +1,67 @@
+"""The page on which a network is composed of stages: its rows beside its layer graph."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from studio import zoo
+from studio.app import composition, figures, state
+from studio.app.editor import editor
+from studio.app.state import State
+from studio.app.views.frame import frame, picture
+from studio.family import Design, Family
+
+
+def compose() -> None:
+    frame(_body)
+
+
+def _body(now: State) -> None:
+    left, right = st.columns([6, 5])
+    with left:
+        starts(now)
+        if composition.is_composed(now.design.family):
+            editor(now)
+    with right:
+        family = now.design.family
+        shown = figures.drafted(family, now.draft) if now.draft else figures.graph(now.case)
+        picture(now, shown, _look)
+        if now.draft:
+            st.caption("The figures above are those of the last composition that fits.")
+
+
+def starts(now: State) -> None:
+    """Where a composition may begin."""
+    known = [
+        family for family in map(zoo.family, zoo.families()) if composition.is_composed(family)
+    ]
+    here = composition.is_composed(now.design.family)
+    if not here:
+        st.info(f"{now.title} is one family's design, not a composition. Compose one instead:")
+    for family in known:
+        st.button(
+            "Start from the smallest",
+            key=f"start.{family.key}",
+            type="tertiary" if here else "primary",
+            help="One stage between a stem and a head",
+            on_click=_start,
+            args=(family,),
+        )
+
+
+def _start(family: Family) -> None:
+    now = state.current()
+    design = Design(family, composition.smallest(family))
+    moved = now.moved(replace(now.case, design=design))
+    state.put(replace(moved, preset=design.base, draft=None, place=state.PLACE, opened=(), node=""))
+
+
+def _look(opened: tuple[str, ...], node: str) -> None:
+    """What is looked at in the graph is the row that is open."""
+    now = state.current()
+    new = [node] if node != now.node else [block for block in opened if block not in now.opened]
+    named = [".".join(name.split(".")[: 2 if name.startswith("stages.") else 1]) for name in new]
+    place = next(filter(None, named), now.place)
+    state.put(replace(now, opened=opened, node=node, place=place))
