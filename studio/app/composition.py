@@ -237,11 +237,15 @@ def mends(family: Family, draft: Draft) -> tuple[Mend, ...]:
         *islice(_choices(family, draft), OFFERS),
         *islice(_heads(family, draft), OFFERS),
     )
-    stages = len(draft.rows) - 2
-    can_go = draft.place.startswith("stages") and stages - 1 in family.knobs["stages"].lengths
-    kind = type(draft.rows[draft.at]).__name__
-    away = Mend(f"Remove {kind}", removed(draft.rows, draft.at))
-    return (*tried[:WAYS], *((away,) if can_go else ()))
+    return (*tried[:WAYS], *_removal(family, draft))
+
+
+def _removal(family: Family, draft: Draft) -> Iterator[Mend]:
+    can_go = draft.place.startswith("stages")
+    if can_go and len(draft.rows) - 3 in family.knobs["stages"].lengths:
+        rows = removed(draft.rows, draft.at)
+        if _helps(family, draft, rows):
+            yield Mend(f"Remove {type(draft.rows[draft.at]).__name__}", rows)
 
 
 def _helps(family: Family, draft: Draft, rows: Rows) -> bool:

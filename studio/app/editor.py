@@ -20,11 +20,10 @@ from studio.blocks.stages.flow import Flow, Map
 
 STYLE = """<style>
 .st-key-rows .stElementContainer:has(.row) { flex: 0 0 auto; width: auto; }
-.st-key-rows button[kind="tertiary"] { justify-content: flex-start; min-height: 1.9rem;
-  padding-block: .1rem; text-align: left; }
-.st-key-rows button[kind="tertiary"] > div { min-width: 0; width: 100%; }
-.st-key-rows button[kind="tertiary"] p { overflow: hidden; text-overflow: ellipsis;
-  white-space: nowrap; width: 100%; text-align: left; }
+.st-key-rows button[kind="tertiary"] { min-height: 1.8rem; padding-block: 0; }
+.st-key-rows button[kind="tertiary"] :is(div, span) { min-width: 0; }
+.st-key-rows button[kind="tertiary"] > div, .st-key-rows button[kind="tertiary"] > div > span {
+  width: 100%; justify-content: flex-start; }
 .row { display: grid; grid-template-columns: 8.6rem 3.3rem 3.3rem; gap: .35rem; font-size: .8rem;
   font-variant-numeric: tabular-nums; text-align: right; line-height: 1.9rem; }
 .row.names { opacity: .7; line-height: 1.1rem; justify-content: end; }
@@ -40,7 +39,7 @@ FAULT = ":material/error:"
 def editor(now: State) -> None:
     """All rows of the composition on the page."""
     rows, opened = now.rows, composition.index(now.rows, now.place)
-    st.html(STYLE + NAMES)
+    st.html(STYLE)
     with st.container(key="rows", gap="xsmall"):
         lines = written(now)
         for i, line in enumerate(lines):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import streamlit as st
 
 from studio import zoo
 from studio.app import composition, figures, state
-from studio.app.editor import editor
+from studio.app.editor import NAMES, editor
 from studio.app.state import State
 from studio.app.views.frame import frame, picture
 from studio.family import Design, Family
@@ -20,35 +21,39 @@ def compose() -> None:
 
 def _body(now: State) -> None:
     left, right = st.columns([6, 5])
+    family = now.design.family
     with left:
-        starts(now)
-        if composition.is_composed(now.design.family):
+        if composition.is_composed(family):
+            with st.container(horizontal=True, gap="xsmall", wrap=False, key="names"):
+                start(family, "tertiary")
+                st.html(NAMES)
             editor(now)
+        else:
+            beginnings(now)
     with right:
-        family = now.design.family
         shown = figures.drafted(family, now.draft) if now.draft else figures.graph(now.case)
         picture(now, shown, _look)
         if now.draft:
             st.caption("The figures above are those of the last composition that fits.")
 
 
-def starts(now: State) -> None:
-    """Where a composition may begin."""
-    known = [
-        family for family in map(zoo.family, zoo.families()) if composition.is_composed(family)
-    ]
-    here = composition.is_composed(now.design.family)
-    if not here:
-        st.info(f"{now.title} is one family's design, not a composition. Compose one instead:")
-    for family in known:
-        st.button(
-            "Start from the smallest",
-            key=f"start.{family.key}",
-            type="tertiary" if here else "primary",
-            help="One stage between a stem and a head",
-            on_click=_start,
-            args=(family,),
-        )
+def beginnings(now: State) -> None:
+    """Where a composition may begin, on the page of a design that is none."""
+    st.info(f"{now.title} has no stages to turn one by one. A composition has.")
+    for family in zoo.families().values():
+        if composition.is_composed(family):
+            start(family, "primary")
+
+
+def start(family: Family, kind: Literal["primary", "tertiary"]) -> None:
+    st.button(
+        "Start from the smallest",
+        key=f"start.{family.key}",
+        type=kind,
+        help="One stage between a stem and a head",
+        on_click=_start,
+        args=(family,),
+    )
 
 
 def _start(family: Family) -> None:
