@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Any
@@ -19,7 +20,8 @@ from studio.records import RecordKnob
 
 Rows = tuple[Any, ...]  # a row of any kind, whose knobs are its own
 PLACED = re.compile(r"(stem|head|stages\.\d+): (.+)")
-SOURCE = "source"  # the knob that holds the number of an earlier stage
+SOURCE = "source"  # the knob that holds the number of an earlier stage,
+READ = (SOURCE, "skips")  # and that which holds several
 OFFERS = 2  # values of one knob that are offered as ways to mend a fault
 WAYS = 4  # beside removing the row
 
@@ -112,16 +114,31 @@ def read(family: Family, text: str) -> Rows:
 
 def fit(family: Family, rows: Rows) -> Any:
     """The config of these rows, with adapters where it needs them, or the Draft that they are."""
-    wanted = settings(rows)
-    found = dict(wanted)
-    for found in (wanted, dict(family.adapted(wanted))):
+    wanted: Mapping[str, Any] = settings(rows)
+    for step in (dict, family.adapted):
         try:
-            return family.config(**found)
+            wanted = step(wanted)  # the second may refuse, by the numbers that the stages have
+            return family.config(**wanted)
         except ValueError as broken:
             rule = str(broken)
-    rows = (found["stem"], *found["stages"], found["head"])
+    rows = (wanted["stem"], *wanted["stages"], wanted["head"])
     told = PLACED.match(rule)
-    return Draft(rows, told[1], told[2]) if told else Draft(rows, "head", rule)
+    place, fault = told.groups() if told else ("head", rule)
+    return _with_adapters(family, Draft(rows, place, fault))
+
+
+def _with_adapters(family: Family, draft: Draft) -> Draft:
+    """The draft with the adapters that the rows before its fault need."""
+    legal, rows, at = prefix(family, draft), draft.rows, draft.at
+    fitted = rows_of(legal)[:-1] if legal else ()
+    new = inserted(rows[:at], fitted)
+    order: list[Any] = list(range(len(rows)))
+    for i in new:
+        if i < at:  # what comes after them all is there for the head alone
+            order.insert(i, fitted[i])
+            at += 1
+    rows = rearranged(rows, order)
+    return Draft(rows, place(rows, at), draft.fault)
 
 
 def smallest(family: Family) -> Any:
@@ -136,11 +153,10 @@ def prefix(family: Family, draft: Draft) -> Any:
 
 
 def _headed(family: Family, rows: Rows) -> Any:
-    for kind in family.knobs["head"].options:
-        try:
-            return family.config(**settings((*rows, kind())))
-        except ValueError:
-            continue
+    for step in (dict, family.adapted):
+        for kind in family.knobs["head"].options:
+            with suppress(ValueError):
+                return family.config(**step(settings((*rows, kind()))))
     return None
 
 
@@ -155,11 +171,17 @@ def inserted(before: Rows, after: Rows) -> tuple[int, ...]:
     order."""
     left, found = list(before), []
     for i, row in enumerate(after):
-        if left and row == left[0]:
+        if left and _are_alike(row, left[0]):
             left.pop(0)
         else:
             found.append(i)
     return tuple(found)
+
+
+def _are_alike(row: Any, other: Any) -> bool:
+    """Whether they differ at most in the numbers of the stages that they read."""
+    read = {name: getattr(other, name) for name in READ if hasattr(other, name)}
+    return type(row) is type(other) and replace(row, **read) == other if read else row == other
 
 
 # What a person does to the rows.
@@ -173,11 +195,22 @@ def rearranged(rows: Rows, order: Sequence[int | Row]) -> Rows:
 
 
 def _following(row: Any, at: Mapping[int, int]) -> Any:
-    read = getattr(row, SOURCE, STEM - 1) - STEM  # counted from the stem, as rows are
-    if read < 0:
-        return row
-    kept = max((old for old in at if old <= read), default=0)
-    return replace(row, **{SOURCE: at[kept] + STEM})
+    changes: dict[str, Any] = {}
+    for name in READ:
+        match getattr(row, name, None):
+            case tuple(numbers):
+                changes[name] = tuple(_number(number, at) for number in numbers)
+            case int(number):
+                changes[name] = _number(number, at)
+    return replace(row, **changes) if changes else row
+
+
+def _number(number: int, at: Mapping[int, int]) -> int:
+    """Where the stage of this number has come to stand; what is no stage keeps its number."""
+    if number < STEM:
+        return number
+    kept = max((old for old in at if old <= number - STEM), default=0)
+    return at[kept] + STEM
 
 
 def added(rows: Rows, i: int, kind: type) -> Rows:
@@ -244,7 +277,8 @@ def _removal(family: Family, draft: Draft) -> Iterator[Mend]:
     can_go = draft.place.startswith("stages")
     if can_go and len(draft.rows) - 3 in family.knobs["stages"].lengths:
         rows = removed(draft.rows, draft.at)
-        if _helps(family, draft, rows):
+        found = fit(family, rows)
+        if not isinstance(found, Draft) or found.left < draft.left - 1:
             yield Mend(f"Remove {type(draft.rows[draft.at]).__name__}", rows)
 
 
@@ -291,7 +325,7 @@ def _turns(
 def _adapters(family: Family, draft: Draft) -> Iterator[Mend]:
     """Rows before it that make of what flows in what it takes."""
     legal = prefix(family, draft)
-    if legal is None or isinstance(outputs(legal)[-1], draft.rows[draft.at].takes):
+    if legal is None or isinstance(outputs(legal)[draft.at - 1], draft.rows[draft.at].takes):
         return
     for name, kind in kinds(family, "stages").items():
         rows = added(draft.rows, draft.at - 1, kind)

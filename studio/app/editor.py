@@ -20,13 +20,16 @@ from studio.blocks.stages.flow import Flow, Map
 
 STYLE = """<style>
 .st-key-rows .stElementContainer:has(.row) { flex: 0 0 auto; width: auto; }
+.st-key-rows { gap: .1rem; }
+.st-key-card { margin: .3rem 0; }
+.st-key-card .stColumn > .stVerticalBlock { gap: .4rem; }
 .st-key-rows button[kind="tertiary"] { min-height: 1.8rem; padding-block: 0; }
 .st-key-rows button[kind="tertiary"] :is(div, span) { min-width: 0; }
 .st-key-rows button[kind="tertiary"] > div, .st-key-rows button[kind="tertiary"] > div > span {
   width: 100%; justify-content: flex-start; }
 .row { display: grid; grid-template-columns: 8.6rem 3.3rem 3.3rem; gap: .35rem; font-size: .8rem;
   font-variant-numeric: tabular-nums; text-align: right; line-height: 1.9rem; }
-.row.names { opacity: .7; line-height: 1.1rem; justify-content: end; }
+.row.names { opacity: .7; line-height: 2.4rem; justify-content: end; }
 .row span { padding: 0 .3rem; border-radius: .2rem; white-space: nowrap; }
 .row b { color: light-dark(#c0392b, #ff7b6b); font-weight: 600; }
 @media (max-width: 640px) { .row { grid-template-columns: 6.2rem 2.6rem 2.6rem; gap: .15rem;
@@ -63,6 +66,8 @@ def closed(now: State, rows: Rows, i: int, line: str) -> None:
             args=(place,),
         )
         st.html(line)
+    if is_fault(now, place):
+        fault(now)
 
 
 def summary(rows: Rows, i: int) -> str:
@@ -84,6 +89,7 @@ def card(now: State, rows: Rows, i: int, line: str) -> None:
         with st.container(
             horizontal=True, gap="xsmall", vertical_alignment="center", horizontal_alignment="right"
         ):
+            st.markdown(f"`{place.removeprefix('stages.')}`", width="content")
             kind(now, rows, i)
             st.html(line)
         if faulty:
@@ -189,6 +195,7 @@ def written(now: State) -> list[str]:
     legal = composition.prefix(family, now.draft) if now.draft else now.design.config
     flows = [shape(flow) for flow in composition.outputs(legal)] if legal else []
     if now.draft:
+        flows = flows[: now.draft.at]
         gone = [""] * (len(now.rows) - len(flows) - 1)
         return [line(flow) for flow in flows] + [line("<b>does not fit</b>"), *map(line, gone)]
     root = figures.profiled(now.case).root

@@ -28,6 +28,7 @@ from studio.knobs import Axis, Knob, Mode
 from studio.measure.request import CHOICES, Conditions
 
 TABS = ("Scaling", "Layers", "Memory", "Code", "Lesson")
+LONGEST = 5  # runs of equal stages that a title names
 PLACE = "stages.0"  # the row that is open at first
 BATCH = Knob(name="batch", default=1, help="Examples in one forward pass", ge=1, le=1024)
 HELP = {
@@ -283,7 +284,8 @@ def _title(design: Design) -> str:
         return ""
     names = [type(row).__name__ for row in design.config.stages]
     runs = [(name, len(list(run))) for name, run in groupby(names)]
-    return " · ".join(f"{name} × {count}" if count > 1 else name for name, count in runs)
+    told = [f"{name} × {count}" if count > 1 else name for name, count in runs]
+    return " · ".join(told if len(told) <= LONGEST else (*told[:2], "…", *told[-2:]))
 
 
 START = zoo.family("vit").design("ViT-S/16")  # famous, foldable, and quick to measure

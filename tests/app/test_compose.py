@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
 import studio
-from studio.app import composition
+from studio.app import composition, opening
 from studio.app.composition import Draft
 from studio.app.state import FIRST, State
 from studio.blocks.stages.convolution import Conv, Residual
@@ -177,3 +177,19 @@ def test_a_row_that_reads_another_goes_on_to_read_it() -> None:
 
 def test_a_composition_is_called_by_the_kinds_of_its_stages() -> None:
     assert composed(Conv(), Conv(), ToTokens(), ToMap()).title == "Conv × 2 · ToTokens · ToMap"
+
+
+def test_a_design_opened_as_stages_is_the_composition_on_the_page() -> None:
+    whole = FIRST.chosen("resnet")
+    stages = composed(Conv()).design
+    now = opening.opened(whole, lambda design: stages)
+    assert (now.design, now.previous) == (stages, whole.case)
+
+    def refuse(design: studio.Design) -> studio.Design:
+        raise studio.DesignError(f"{design.family.key} cannot be opened as stages")
+
+    refused = opening.opened(whole, refuse)
+    assert (refused.design, refused.refusal) == (
+        whole.design,
+        "resnet cannot be opened as stages",
+    )

@@ -10,6 +10,7 @@ import streamlit as st
 from studio import zoo
 from studio.app import composition, figures, state
 from studio.app.editor import NAMES, editor
+from studio.app.opening import opened
 from studio.app.state import State
 from studio.app.views.frame import frame, picture
 from studio.family import Design, Family
@@ -57,16 +58,13 @@ def start(family: Family, kind: Literal["primary", "tertiary"]) -> None:
 
 
 def _start(family: Family) -> None:
-    now = state.current()
-    design = Design(family, composition.smallest(family))
-    moved = now.moved(replace(now.case, design=design))
-    state.put(replace(moved, preset=design.base, draft=None, place=state.PLACE, opened=(), node=""))
+    state.put(opened(state.current(), lambda _: Design(family, composition.smallest(family))))
 
 
-def _look(opened: tuple[str, ...], node: str) -> None:
+def _look(blocks: tuple[str, ...], node: str) -> None:
     """What is looked at in the graph is the row that is open."""
     now = state.current()
-    new = [node] if node != now.node else [block for block in opened if block not in now.opened]
+    new = [node] if node != now.node else [block for block in blocks if block not in now.opened]
     named = [".".join(name.split(".")[: 2 if name.startswith("stages.") else 1]) for name in new]
     place = next(filter(None, named), now.place)
-    state.put(replace(now, opened=opened, node=node, place=place))
+    state.put(replace(now, opened=blocks, node=node, place=place))
