@@ -8,7 +8,7 @@ from dataclasses import replace
 import streamlit as st
 
 from studio.app import state
-from studio.app.state import State
+from studio.app.state import PLACE, VIEWS, State
 from studio.family import Design, DesignError
 
 
@@ -29,4 +29,6 @@ def opened(now: State, as_stages: Callable[[Design], Design]) -> State:
     except DesignError as error:
         return replace(now, notes={}, refusal=str(error))
     moved = now.moved(replace(now.case, design=design))
-    return replace(moved, preset=design.base, place=state.PLACE, opened=(), node="")
+    return replace(
+        moved, preset=design.base, view=VIEWS[1], place=PLACE, opened=(), node="", axis=None
+    )

@@ -12,16 +12,19 @@ import studio
 from studio.analysis import units
 from studio.app import state, widgets
 from studio.app.composition import is_composed
-from studio.app.state import BATCH, CONDITIONS, State
+from studio.app.state import BATCH, CONDITIONS, VIEWS, State
 from studio.family import Family
 from studio.knobs import Axis, Knob
 from studio.records import RecordKnob
 
+COMPOSE = VIEWS[1]
+
 
 def sidebar(now: State) -> None:
+    views(now)
     pickers(now)
-    if is_composed(now.design.family):
-        st.caption("Its stem, its stages and its head are turned on the page **Compose**.")
+    if is_composed(now.design.family) and now.view != COMPOSE:
+        st.button("Edit its stages", key="edit", on_click=_go, args=(COMPOSE,), width="stretch")
     for axis in get_args(Axis):
         if members := list(scalars(now, axis)):
             with st.container(gap="xsmall"):
@@ -35,6 +38,27 @@ def sidebar(now: State) -> None:
         for name, knob in CONDITIONS.items():
             if knob is not BATCH:
                 widgets.switch(knob, getattr(now.case, name), name)
+
+
+def views(now: State) -> None:
+    st.segmented_control(
+        "View",
+        VIEWS,
+        **state.view("view", now.view, default=now.view),
+        required=True,
+        label_visibility="collapsed",
+        on_change=_look,
+        width="stretch",
+    )
+
+
+def _look() -> None:
+    if state.is_meant("view"):
+        _go(st.session_state.view)
+
+
+def _go(view: str) -> None:
+    state.put(replace(state.current(), view=view))
 
 
 def scalars(now: State, axis: Axis | None) -> Iterator[Knob]:

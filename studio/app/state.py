@@ -27,6 +27,7 @@ from studio.family import Design, DesignError, Preset, Turn
 from studio.knobs import Axis, Knob, Mode
 from studio.measure.request import CHOICES, Conditions
 
+VIEWS = ("Explore", "Compose")
 TABS = ("Scaling", "Layers", "Memory", "Code", "Lesson")
 LONGEST = 5  # runs of equal stages that a title names
 PLACE = "stages.0"  # the row that is open at first
@@ -48,6 +49,7 @@ CONDITIONS = {BATCH.name: BATCH} | {
     for name, choices in CHOICES.items()
 }
 TAB = Knob(name="tab", default=TABS[0], help="The view that is open", options=TABS)
+VIEW = Knob(name="view", default=VIEWS[0], help="The page that is open", options=VIEWS)
 AXIS = Knob(name="axis", default="", help="The axis of the charts", options=get_args(Axis))
 
 MEMORY = {
@@ -129,6 +131,7 @@ class State:
     preset: Preset
     previous: Case | None = None
     pinned: Case | None = None
+    view: str = VIEWS[0]
     tab: str = TABS[0]
     axis: str | None = None
     question: Question = Question()
@@ -223,7 +226,8 @@ class State:
     def link(self) -> dict[str, str]:
         """The parameters that restore this page: the case, and each part of the view that differs
         from a first visit's."""
-        view: dict[str, str] = {TAB.name: self.tab} if self.tab != TAB.default else {}
+        view: dict[str, str] = {VIEW.name: self.view} if self.view != VIEW.default else {}
+        view |= {TAB.name: self.tab} if self.tab != TAB.default else {}
         view |= {AXIS.name: self.axis} if self.axis else {}
         view |= self.question.link
         view |= {"open": ",".join(self.opened)} if self.opened else {}
@@ -242,6 +246,7 @@ class State:
             return replace(self, refusal=f"This link cannot be followed: {error}.")
 
     def _restored(self, settings: dict[str, str]) -> State:
+        page = VIEW.read(settings.pop(VIEW.name, VIEW.default))
         tab = TAB.read(settings.pop(TAB.name, TAB.default))
         axis = settings.pop(AXIS.name, None)
         question = Question.taken(settings)
@@ -252,6 +257,7 @@ class State:
         return replace(
             self.moved(case),
             preset=case.design.family.design(settings.get("preset")).base,
+            view=page,
             tab=tab,
             axis=None if axis is None else _axis(axis, case.design),
             question=question,

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
-from streamlit.util import calc_hash
 
 import studio
 from studio.app import composition, opening
@@ -26,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("still")
 
 def opened(**link: str) -> AppTest:
     app = AppTest.from_file(str(MAIN), default_timeout=60)
-    app._page_hash = calc_hash("compose")
+    app.query_params["view"] = "Compose"
     for name, value in link.items():
         app.query_params[name] = value
     return run(app)
@@ -107,7 +106,7 @@ def test_what_does_not_fit_is_kept_and_told_and_mended_by_one_click() -> None:
     now = state(app)
     assert now.draft
     assert now.draft.place == "stages.2"
-    assert "cannot become one again" in now.draft.fault
+    assert "the pixels of a map" in now.draft.fault
     assert now.design.value("stages.1.class_token") is False  # the figures are of the last that fit
     assert now.value("stages.1.class_token") is True
     (graph,) = app.get("bidi_component")
@@ -123,6 +122,7 @@ def test_what_does_not_fit_is_kept_and_told_and_mended_by_one_click() -> None:
 
 def test_a_link_restores_a_draft_and_the_open_row() -> None:
     before = state(broken())
+    assert before.link["view"] == "Compose"
     again = state(opened(**before.link))
     assert again.draft == before.draft
     assert (again.link, again.place) == (before.link, "stages.1")

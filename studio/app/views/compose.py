@@ -1,4 +1,4 @@
-"""The page on which a network is composed of stages: its rows beside its layer graph."""
+"""The view in which a network is composed of stages: its rows beside its layer graph."""
 
 from __future__ import annotations
 
@@ -12,15 +12,11 @@ from studio.app import composition, figures, state
 from studio.app.editor import NAMES, editor
 from studio.app.opening import opened
 from studio.app.state import State
-from studio.app.views.frame import frame, picture
+from studio.app.views.frame import picture
 from studio.family import Design, Family
 
 
-def compose() -> None:
-    frame(_body)
-
-
-def _body(now: State) -> None:
+def compose(now: State) -> None:
     left, right = st.columns([6, 5])
     family = now.design.family
     with left:
@@ -39,7 +35,7 @@ def _body(now: State) -> None:
 
 
 def beginnings(now: State) -> None:
-    """Where a composition may begin, on the page of a design that is none."""
+    """Where a composition may begin, for a design that is none."""
     st.info(f"{now.title} has no stages to turn one by one. A composition has.")
     for family in zoo.families().values():
         if composition.is_composed(family):

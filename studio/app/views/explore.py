@@ -1,4 +1,4 @@
-"""The main page: the layer graph beside what there is to know about the design."""
+"""The main view: the layer graph beside what there is to know about the design."""
 
 from __future__ import annotations
 
@@ -13,16 +13,12 @@ from studio.app.listing import listing
 from studio.app.memory import memory
 from studio.app.scaling import scaling
 from studio.app.state import TABS, State
-from studio.app.views.frame import frame, picture
+from studio.app.views.frame import picture
 
 VIEWS = dict(zip(TABS, (scaling, layers, memory, listing, lesson), strict=True))
 
 
-def explore() -> None:
-    frame(_body)
-
-
-def _body(now: State) -> None:
+def explore(now: State) -> None:
     left, right = st.columns([5, 6])
     with left:
         picture(now, figures.graph(now.case))

@@ -1,4 +1,4 @@
-"""What all pages are made of: figures on top, the sidebar, and what the page itself adds.
+"""What all views share: figures on top, the sidebar, and room for what the view itself shows.
 
 Figures come before the sidebar in the script, since elements appear as they are made, and a hand
 on a slider wants the figures first.
@@ -6,7 +6,7 @@ on a slider wants the figures first.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from html import escape
 from time import sleep
@@ -25,8 +25,8 @@ from studio.drawing.graph import Graph, Node
 PAINT_S = 0.05  # two frames, and the way to the browser
 
 
-def frame(body: Callable[[State], None]) -> None:
-    """The page, with `body` beneath its figures."""
+def frame(bodies: Mapping[str, Callable[[State], None]]) -> None:
+    """The page, with the body of the open view beneath its figures."""
     with PRECEDENCE.first():
         now = state.arrived()
         title(now)
@@ -42,7 +42,7 @@ def frame(body: Callable[[State], None]) -> None:
             refusal.warning(now.refusal, icon=":material/block:")
         with st.sidebar:
             sidebar(now)
-        body(now)
+        bodies[now.view](now)
         state.sent()
 
 
