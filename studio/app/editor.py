@@ -21,6 +21,7 @@ from studio.blocks.stages.flow import Flow, Map
 STYLE = """<style>
 .st-key-rows .stElementContainer:has(.row) { flex: 0 0 auto; width: auto; }
 .st-key-rows { gap: .1rem; }
+.st-key-mends { margin: .3rem 0 .5rem; }
 .st-key-card { margin: .3rem 0; }
 .st-key-card .stColumn > .stVerticalBlock { gap: .4rem; }
 .st-key-rows button[kind="tertiary"] { min-height: 1.8rem; padding-block: 0; }

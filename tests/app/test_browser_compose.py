@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -49,7 +50,9 @@ def test_a_composition_from_nothing_to_a_script(
     page.locator(".node.fault").wait_for(state="detached")
 
     page.get_by_role("radio", name="Explore").click()
-    open_tab(page, "Scaling")
+    page.locator(".js-plotly-plot .points path").first.wait_for(state="attached")
+    has_text(figure(page, "Measured latency"), re.compile(r"\d"))  # the page is at rest
+    page.locator("[data-test-script-state=notRunning]").wait_for()
     choose(page, "hybrid-axis", "0 Conv · depth")
     page.get_by_role("button", name="Measure this axis").click()
     page.wait_for_function(
