@@ -6,6 +6,7 @@ nothing is copied (`st.cache_data` would pickle a whole layer tree at every run)
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import torchinfo
@@ -14,9 +15,11 @@ from studio.analysis import graph as drawn
 from studio.analysis.blueprint import blueprint, sample
 from studio.analysis.body import Body
 from studio.analysis.profile import Profile, profile, training_trace
+from studio.app.composition import Draft, prefix
 from studio.app.state import Case
-from studio.drawing.graph import Graph
+from studio.drawing.graph import Graph, Node
 from studio.export.script import Script
+from studio.family import Design, Family
 from studio.forms import standalone
 
 
@@ -31,6 +34,34 @@ def profiled(case: Case) -> Profile:
 @lru_cache(maxsize=128)
 def graph(case: Case) -> Graph:
     return drawn.graph(profiled(case).root)
+
+
+@lru_cache(maxsize=128)
+def drafted(family: Family, draft: Draft) -> Graph:
+    """The rows that fit, and the first that does not where they would lead to it."""
+    legal = prefix(family, draft)
+    label, facts = type(draft.rows[draft.at]).__name__, (draft.fault,)
+    fault = Node(id=draft.place, label=label, detail="does not fit", kind="fault", facts=facts)
+    if legal is None:
+        return Graph(Node(id="", label=family.key, children=(fault,)), ())
+    return _broken(drawn.graph(profile(Design(family, legal)).root), fault)
+
+
+def _broken(graph: Graph, fault: Node) -> Graph:
+    """The graph with a fault in the place of its head."""
+    beyond = {
+        node.id
+        for child in graph.root.children
+        if child.kind == "output" or child.id.partition(".")[0] == "head"
+        for node in child.walk()
+    }
+    kept = tuple(child for child in graph.root.children if child.id not in beyond)
+    edges = dict.fromkeys(
+        replace(edge, target=fault.id) if edge.target in beyond else edge
+        for edge in graph.edges
+        if edge.source not in beyond
+    )
+    return Graph(replace(graph.root, children=(*kept, fault)), tuple(edges))
 
 
 def trained(case: Case) -> Body:

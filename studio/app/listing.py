@@ -15,6 +15,7 @@ LISTING = ".st-key-listing code"
 # Every line as high as the unit `lh` of the whole listing says, so that stripes fall on lines.
 LINES = f"""{LISTING} {{ display: block; width: max-content; min-width: 100%; }}
 {LISTING}, {LISTING} span {{ line-height: 1.3rem !important; vertical-align: top; }}"""
+NAME = 100  # characters of a file's name
 MARK = "color-mix(in srgb, #e8590c 20%, transparent)"
 STRIPE = f"linear-gradient({MARK}, {MARK})"
 
@@ -29,7 +30,7 @@ def listing(now: State) -> None:
     button.download_button(
         "Download script",
         text,
-        file_name=f"{slug(now.design.title)}.py",
+        file_name=f"{slug(now.title)}.py",
         mime="text/x-python",
         on_click="ignore",
         type="primary",
@@ -76,4 +77,5 @@ def marks(changed: tuple[int, ...]) -> str:
 
 
 def slug(title: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")
+    """A file's name, no longer than file systems take."""
+    return re.sub(r"[^a-z0-9]+", "_", title.lower())[:NAME].strip("_")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
+from studio.app.state import VIEWS
+from studio.app.views.compose import compose
 from studio.app.views.explore import explore
+from studio.app.views.frame import frame
 
 # Three layers, wider and narrower. Streamlit's own icons would be fetched from the network.
 ICON = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16" fill="#d9480f">
@@ -19,7 +22,7 @@ def main() -> None:
         page_icon=ICON,
         layout="wide",
     )
-    explore()
+    frame(dict(zip(VIEWS, (explore, compose), strict=True)))
 
 
 if __name__ == "__main__":  # a process that imports this file again (multiprocessing) draws nothing

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -20,13 +21,16 @@ from studio.app.ledger import LEDGER, Watch, between_runs, forget_all, is_timely
 from studio.app.precedence import PRECEDENCE
 from studio.app.state import Case, State
 from studio.app.timing import TIMINGS
+from studio.family import Design
 from studio.knobs import DesignError, Knob
 from studio.measure.request import Measurement, steady_s
 from studio.measure.store import store
+from studio.records import value_of
 
 LOOK_S = 0.7  # between two looks at a sweep, at the least
 SWEEP_S = 6.0  # spent timing, beside building
 HEIGHT = 490
+WIDE = 60  # characters of axes that fit side by side
 DEVICE = [f"{figure.name}, {figure.unit}" for figure in (COMPUTE, BANDWIDTH, OVERHEAD)]
 ASK = "press “Measure this axis”"
 
@@ -69,18 +73,25 @@ def axis_of(now: State) -> str:
 
 
 def chooser(now: State) -> None:
-    knobs = axes(now.design)
+    """Side by side where there are few, else a list."""
+    names = {axis: called(now.design, axis) for axis in axes(now.design)}
     key, axis = f"{now.design.family.key}.axis", axis_of(now)
-    st.segmented_control(
-        "Along which axis",
-        list(knobs),
-        format_func=str.capitalize,
-        **state.view(key, axis, default=axis),
-        required=True,
-        label_visibility="collapsed",
-        on_change=_choose,
-        args=(key,),
-    )
+    rules: dict[str, Any] = {"label_visibility": "collapsed", "on_change": _choose, "args": (key,)}
+    rules |= {"format_func": names.__getitem__}
+    if sum(map(len, names.values())) + 4 * len(names) <= WIDE:
+        shown = state.view(key, axis, default=axis)
+        st.segmented_control("Along which axis", list(names), required=True, **shown, **rules)
+    else:
+        shown = state.view(key, axis, index=list(names).index(axis))
+        st.selectbox("Along which axis", list(names), width=280, **shown, **rules)
+
+
+def called(design: Design, axis: str) -> str:
+    """An axis in words: `Width`, or of one of several records `2 Transformer · depth`."""
+    place, _, knob = axis.rpartition(".")
+    if not place:
+        return axis.capitalize()
+    return f"{place.rpartition('.')[2]} {type(value_of(design.config, place)).__name__} · {knob}"
 
 
 def _choose(key: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import get_args
 
@@ -10,29 +11,69 @@ import streamlit as st
 import studio
 from studio.analysis import units
 from studio.app import state, widgets
-from studio.app.state import BATCH, CONDITIONS, State
+from studio.app.composition import is_composed
+from studio.app.opening import opener
+from studio.app.state import BATCH, CONDITIONS, VIEWS, State
 from studio.family import Family
-from studio.knobs import Axis
+from studio.knobs import Axis, Knob
+from studio.records import RecordKnob
+
+COMPOSE = VIEWS[1]
 
 
 def sidebar(now: State) -> None:
+    views(now)
     pickers(now)
-    knobs = now.design.family.knobs
+    if is_composed(now.design.family) and now.view != COMPOSE:
+        st.button("Edit its stages", key="edit", on_click=_go, args=(COMPOSE,), width="stretch")
+    if now.design.family.stages and now.view != COMPOSE:
+        opener()
     for axis in get_args(Axis):
-        if members := [knob for knob in knobs.values() if knob.axis == axis]:
+        if members := list(scalars(now, axis)):
             with st.container(gap="xsmall"):
                 st.markdown(f":small[**{axis.upper()}**]")
-                for knob in members:
-                    widgets.control(now, knob, now.design.value(knob.name))
-    with st.expander("More", key="more"):
-        for knob in knobs.values():
-            if knob.axis is None:
-                widgets.control(now, knob, now.design.value(knob.name))
+                controls(now, members)
+    if rest := list(scalars(now, None)):
+        with st.expander("More", key="more"):
+            controls(now, rest)
     widgets.number(BATCH, now.case.batch, BATCH.name, (), **widgets.turns(BATCH.name, BATCH.name))
     with st.expander("How it is timed", key="timed"):
         for name, knob in CONDITIONS.items():
             if knob is not BATCH:
                 widgets.switch(knob, getattr(now.case, name), name)
+
+
+def views(now: State) -> None:
+    st.segmented_control(
+        "View",
+        VIEWS,
+        **state.view("view", now.view, default=now.view),
+        required=True,
+        label_visibility="collapsed",
+        on_change=_look,
+        width="stretch",
+    )
+
+
+def _look() -> None:
+    if state.is_meant("view"):
+        _go(st.session_state.view)
+
+
+def _go(view: str) -> None:
+    state.put(replace(state.current(), view=view))
+
+
+def scalars(now: State, axis: Axis | None) -> Iterator[Knob]:
+    """The knobs along an axis that hold no records."""
+    for knob in now.design.family.knobs.values():
+        if knob.axis == axis and not isinstance(knob, RecordKnob):
+            yield knob
+
+
+def controls(now: State, knobs: Iterable[Knob]) -> None:
+    for knob in knobs:
+        widgets.control(now, knob, now.design.value(knob.name))
 
 
 def pickers(now: State) -> None:

@@ -9,7 +9,9 @@ link are views of it, and only callbacks change it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Any, Literal, NoReturn, get_args
 from urllib.parse import parse_qsl, urlencode
 
@@ -19,11 +21,16 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from studio import zoo
 from studio.analysis.profile import Optimizer
 from studio.analysis.scaling import axes
-from studio.family import Design, DesignError, Preset
+from studio.app import composition
+from studio.app.composition import Draft, Rows
+from studio.family import Design, DesignError, Preset, Turn
 from studio.knobs import Axis, Knob, Mode
 from studio.measure.request import CHOICES, Conditions
 
+VIEWS = ("Explore", "Compose")
 TABS = ("Scaling", "Layers", "Memory", "Code", "Lesson")
+LONGEST = 5  # runs of equal stages that a title names
+PLACE = "stages.0"  # the row that is open at first
 BATCH = Knob(name="batch", default=1, help="Examples in one forward pass", ge=1, le=1024)
 HELP = {
     "mode": "A forward pass, or a training step: forward, backward, and an update by SGD",
@@ -42,6 +49,7 @@ CONDITIONS = {BATCH.name: BATCH} | {
     for name, choices in CHOICES.items()
 }
 TAB = Knob(name="tab", default=TABS[0], help="The view that is open", options=TABS)
+VIEW = Knob(name="view", default=VIEWS[0], help="The page that is open", options=VIEWS)
 AXIS = Knob(name="axis", default="", help="The axis of the charts", options=get_args(Axis))
 
 MEMORY = {
@@ -114,18 +122,23 @@ class State:
     many there are. `axis` is the one on the scaling charts: the last one turned or chosen.
     `question` is what the Memory tab is asked. `opened` and `node` are the open blocks and the
     selected node of the layer graph, by their ids; one that the graph does not have is not drawn.
-    `notes` tells for a knob why it did not land where it was put, `refusal` what was refused.
+    `place` is the open row of a composition. Its rows may not fit: they are the `draft` then, and
+    the case is the last one that did. `notes` tells for a knob why it did not land where it was
+    put, and for a place what was inserted there; `refusal` what was refused.
     """
 
     case: Case
     preset: Preset
     previous: Case | None = None
     pinned: Case | None = None
+    view: str = VIEWS[0]
     tab: str = TABS[0]
     axis: str | None = None
     question: Question = Question()
     opened: tuple[str, ...] = ()
     node: str = ""
+    place: str = PLACE
+    draft: Draft | None = None
     notes: Mapping[str, str] = field(default_factory=dict)
     refusal: str = ""
 
@@ -135,26 +148,73 @@ class State:
 
     @property
     def title(self) -> str:
-        return self.design.titled(self.preset)
+        return _title(self.design) or self.design.titled(self.preset)
+
+    @property
+    def rows(self) -> Rows:
+        """The rows of a composition, as they are on the page."""
+        return self.draft.rows if self.draft else composition.rows_of(self.design.config)
+
+    def value(self, knob: str) -> Any:
+        """The value of a knob of the design, or of a row, as it is on the page."""
+        place, _, name = knob.rpartition(".")
+        if not place:
+            return self.design.value(knob)
+        return getattr(self.rows[composition.index(self.rows, place)], name)
 
     def moved(self, case: Case, notes: Mapping[str, str] | None = None) -> State:
         """Another case; the one left becomes the previous one."""
         previous = self.previous if case == self.case else self.case
-        return replace(self, case=case, previous=previous, notes=notes or {}, refusal="")
+        draft = self.draft if case.design == self.design else None
+        moved = replace(self, case=case, previous=previous, draft=draft)
+        return replace(moved, notes=notes or {}, refusal="")
 
     def turned(self, knob: str, value: object) -> State:
         """One knob turned, as far as the rules allow. A refusal leaves all as it is."""
         try:
             if knob in CONDITIONS:
                 return self.moved(replace(self.case, **{knob: CONDITIONS[knob].read(value)}))
-            turn = self.design.family.turn(self.design.config, knob, value)
+            if "." in knob:
+                return self._turned_within(knob, value)
+            return self._landed(knob, self.design.family.turn(self.design.config, knob, value))
         except DesignError as error:
             return replace(self, notes={}, refusal=str(error))
+
+    def _landed(self, knob: str, turn: Turn) -> State:
         design = Design(self.design.family, turn.config)
         notes = {knob: turn.why} if turn.why else {}
         along = next((axis for axis, one in axes(design).items() if one.name == knob), None)
         axis = along or self.design.knobs[knob].axis or self.axis
         return replace(self.moved(replace(self.case, design=design), notes), axis=axis)
+
+    def _turned_within(self, knob: str, value: object) -> State:
+        """A knob of a row turned; where no rows near fit, they are kept as a draft. Raises
+        DesignError."""
+        if not self.draft:
+            with suppress(DesignError):
+                turn = self.design.family.turn(self.design.config, knob, value)
+                if len(turn.config.stages) == len(self.design.config.stages):
+                    return self._landed(knob, turn)
+        place, _, name = knob.rpartition(".")
+        i = composition.index(self.rows, place)
+        return self.composed(composition.turned(self.rows, i, name, value), i)
+
+    def composed(self, rows: Rows, i: int) -> State:
+        """The composition of these rows, with row `i` open; where they do not fit, as a draft."""
+        found = composition.fit(self.design.family, rows)
+        broken = found if isinstance(found, Draft) else None
+        fitted = broken.rows if broken else composition.rows_of(found)
+        new = composition.inserted(rows, fitted)
+        kept = [at for at in range(len(fitted)) if at not in new]
+        place = composition.place(fitted, kept[i])
+        notes = {
+            composition.place(fitted, at): "inserted, since the rows around it need it"
+            for at in new
+        }
+        if broken:
+            return replace(self, draft=broken, place=place, notes=notes, refusal="")
+        moved = self.moved(replace(self.case, design=Design(self.design.family, found)), notes)
+        return replace(moved, draft=None, place=place)
 
     def chosen(self, family: str, preset: str | None = None) -> State:
         """A preset of a family, by default its first one."""
@@ -166,11 +226,15 @@ class State:
     def link(self) -> dict[str, str]:
         """The parameters that restore this page: the case, and each part of the view that differs
         from a first visit's."""
-        view: dict[str, str] = {TAB.name: self.tab} if self.tab != TAB.default else {}
+        view: dict[str, str] = {VIEW.name: self.view} if self.view != VIEW.default else {}
+        view |= {TAB.name: self.tab} if self.tab != TAB.default else {}
         view |= {AXIS.name: self.axis} if self.axis else {}
         view |= self.question.link
         view |= {"open": ",".join(self.opened)} if self.opened else {}
         view |= {"node": self.node} if self.node else {}
+        view |= {"place": self.place} if self.place != PLACE else {}
+        if self.draft:
+            view |= {"draft": composition.text(self.design.family, self.draft.rows)}
         view |= {"pin": urlencode(self.pinned.to_query())} if self.pinned else {}
         return self.case.to_query(self.preset) | view
 
@@ -182,20 +246,25 @@ class State:
             return replace(self, refusal=f"This link cannot be followed: {error}.")
 
     def _restored(self, settings: dict[str, str]) -> State:
+        page = VIEW.read(settings.pop(VIEW.name, VIEW.default))
         tab = TAB.read(settings.pop(TAB.name, TAB.default))
         axis = settings.pop(AXIS.name, None)
         question = Question.taken(settings)
         pin = dict(parse_qsl(settings.pop("pin", "")))
         opened, node = settings.pop("open", ""), settings.pop("node", "")
+        place, draft = settings.pop("place", PLACE), settings.pop("draft", "")
         case, pinned = Case.named(settings), Case.named(pin) if pin else None
         return replace(
             self.moved(case),
             preset=case.design.family.design(settings.get("preset")).base,
+            view=page,
             tab=tab,
             axis=None if axis is None else _axis(axis, case.design),
             question=question,
             opened=tuple(filter(None, opened.split(","))),
             node=node,
+            place=place,
+            draft=_draft(case.design, draft),
             pinned=pinned,
         )
 
@@ -205,6 +274,24 @@ def _axis(name: str, design: Design) -> str:
     own = tuple(axis for axis in axes(design) if axis not in AXIS.options)
     read: str = replace(AXIS, options=AXIS.options + own).read(name)
     return read
+
+
+def _draft(design: Design, text: str) -> Draft | None:
+    """The rows that a link writes, where they do not fit. Raises DesignError."""
+    if not text or not composition.is_composed(design.family):
+        return None
+    found = composition.fit(design.family, composition.read(design.family, text))
+    return found if isinstance(found, Draft) else None
+
+
+def _title(design: Design) -> str:
+    """A composition that is no preset is called by the kinds of its stages; empty for others."""
+    if not composition.is_composed(design.family) or design.preset:
+        return ""
+    names = [type(row).__name__ for row in design.config.stages]
+    runs = [(name, len(list(run))) for name, run in groupby(names)]
+    told = [f"{name} × {count}" if count > 1 else name for name, count in runs]
+    return " · ".join(told if len(told) <= LONGEST else (*told[:2], "…", *told[-2:]))
 
 
 START = zoo.family("vit").design("ViT-S/16")  # famous, foldable, and quick to measure

@@ -18,9 +18,10 @@ STEPS = 100  # more than that on one slider cannot be aimed at
 OCTAVES = 6  # a range of so many doublings is turned by its ladder, not by equal steps
 
 
-def control(now: State, knob: Knob, value: Any) -> None:
-    """The control of one knob, and why it did not land where it was put."""
-    key = f"{now.design.family.key}.{knob.name}"
+def control(now: State, knob: Knob, value: Any, within: str = "") -> None:
+    """The control of one knob, and why it did not land where it was put; `within` is the kind of
+    the record that has the knob."""
+    key = f"{now.design.family.key}.{within}{knob.name}"
     if isinstance(value, tuple):
         entries(now, knob, value, key)
     elif isinstance(value, bool) or knob.options:
@@ -31,11 +32,16 @@ def control(now: State, knob: Knob, value: Any) -> None:
         st.caption(f":orange[→] {why}")
 
 
+def label(knob: Knob) -> str:
+    """Its name without the place of the record that has it."""
+    return knob.name.rpartition(".")[2]
+
+
 def switch(knob: Knob, value: Any, key: str) -> None:
     """The control of a knob that is on or off, or one of a few."""
     if isinstance(value, bool):
         shown = state.view(key, value, value=value)
-        st.toggle(knob.name, help=knob.help, **shown, **turns(knob.name, key))
+        st.toggle(label(knob), help=knob.help, **shown, **turns(knob.name, key))
     else:
         options(knob, knob.text(value), key)
 
@@ -54,7 +60,7 @@ def number(knob: Knob, value: float, key: str, marks: Iterable[float], **rules: 
     """A slider of equal steps, or of a ladder of round values where the range is huge."""
     low, high = knob.kind(knob.clamp(knob.ge or 0)), knob.kind(knob.clamp(knob.le or math.inf))
     step = knob.kind(knob.step or 1)
-    rules |= {"label": knob.name, "help": knob.help or None}
+    rules |= {"label": label(knob), "help": knob.help or None}
     wide = (high - low) / step > STEPS and high / max(low, 1) >= 2**OCTAVES
     if not wide:
         shown = state.view(key, value, value=value)
@@ -98,13 +104,13 @@ def _turn_entry(knob: str, i: int, key: str) -> None:
     if not state.is_meant(key):
         return
     now = state.current()
-    value = now.design.value(knob)
+    value = now.value(knob)
     state.put(now.turned(knob, (*value[:i], st.session_state[key], *value[i + 1 :])))
 
 
 def lengths(knob: Knob, value: tuple[int, ...], key: str) -> None:
     st.segmented_control(
-        knob.name,
+        label(knob),
         knob.lengths,
         **state.view(key, len(value), default=len(value)),
         required=True,
@@ -118,7 +124,7 @@ def _turn_length(knob: str, key: str) -> None:
     if not state.is_meant(key):
         return
     now = state.current()
-    value, length = now.design.value(knob), st.session_state[key]
+    value, length = now.value(knob), st.session_state[key]
     state.put(now.turned(knob, (value + value[-1:] * length)[:length]))
 
 
@@ -128,12 +134,13 @@ def options(knob: Knob, value: str, key: str) -> None:
     rules = {"help": knob.help, **turns(knob.name, key)}
     if sum(map(len, names)) + 4 * len(names) <= 34:
         shown = state.view(key, value, default=value)
-        st.segmented_control(knob.name, names, required=True, **shown, **rules)
+        st.segmented_control(label(knob), names, required=True, **shown, **rules)
     else:
         shown = state.view(key, value, index=names.index(value))
-        st.selectbox(knob.name, names, **shown, **rules)
+        st.selectbox(label(knob), names, **shown, **rules)
 
 
 def presets(now: State, knob: Knob) -> Iterator[Any]:
-    """The values that the family's presets have."""
-    return (getattr(preset.config, knob.name) for preset in now.design.family.presets)
+    """The values that the family's presets have; rows of compositions are not the same in each."""
+    known = now.design.family.presets if knob.name in now.design.family.knobs else ()
+    return (getattr(preset.config, knob.name) for preset in known)

@@ -13,6 +13,7 @@ SHAPES = {
     "module": {"shape": "box", "style": "filled", "fillcolor": "#e7f0f9"},
     "operation": {"shape": "ellipse", "style": "filled", "fillcolor": "#ffffff"},
     "parameter": {"shape": "box", "style": "dashed,filled", "fillcolor": "#fdf1dc"},
+    "fault": {"shape": "box", "style": "dashed,filled", "fillcolor": "#fbe3e0", "color": "#c0392b"},
 }
 
 

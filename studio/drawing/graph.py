@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["input", "output", "module", "operation", "parameter"]
+Kind = Literal["input", "output", "module", "operation", "parameter", "fault"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +15,7 @@ class Node:
 
     `repeat` equal neighbours are drawn as one block marked `× repeat`: its children are those of
     one of them. `facts` are short lines for the reader who looks closer (shapes, parameters, MACs).
+    A `fault` is where a network breaks off.
     """
 
     id: str

@@ -40,6 +40,8 @@ PAPER = {
     "operation-line": "#4a5561",
     "parameter": "#fdf1dc",
     "parameter-line": "#c78a1b",
+    "fault": "#fbe3e0",
+    "fault-line": "#c0392b",
     "input": "#eceff2",
     "input-line": "#8793a0",
     "selected": "#d55e00",
@@ -67,7 +69,7 @@ def svg(picture: Picture, *, selected: str = "", theme: Theme = "page") -> str:
             "" if theme == "page" else '<rect width="100%" height="100%" fill="#ffffff"/>',
             *(_node(box, paint, box.node.id == selected) for box in picture.boxes),
             '<g class="edges" stroke-width="1.3" pointer-events="none">',
-            *_wires(picture.arrows, paint),
+            *_wires(picture, paint),
             f'</g><g class="labels" font-size="{LABEL}" fill="{paint("muted")}" '
             'pointer-events="none">',
             *(_label(label) for label in picture.labels),
@@ -109,14 +111,16 @@ def _shape(box: Box, paint: Paint, selected: bool) -> Iterator[str]:
     fill = paint("frame" if box.open else kind if kind != "output" else "input")
     line = "frame-line" if box.open else f"{kind if kind != 'output' else 'input'}-line"
     w, h = box.w - box.cards, box.h - box.cards
-    radius = {"module": 6.0, "parameter": 3.0}.get(kind, h / 2) if not box.open else 10.0
+    radius = (
+        {"module": 6.0, "parameter": 3.0, "fault": 6.0}.get(kind, h / 2) if not box.open else 10.0
+    )
     stroke = f'stroke="{paint("selected" if selected else line)}"'
     for shift in (box.cards, box.cards / 2) if box.cards else ():
         yield (
             f'<rect x="{box.x + shift:g}" y="{box.y + box.cards - shift:g}" width="{w:g}" '
             f'height="{h:g}" rx="{radius:g}" fill="{fill}" {stroke}/>'
         )
-    dash = ' stroke-dasharray="4 3"' if kind == "parameter" else ""
+    dash = ' stroke-dasharray="4 3"' if kind in ("parameter", "fault") else ""
     yield (
         f'<rect class="face" x="{box.x:g}" y="{box.y + box.cards:g}" width="{w:g}" height="{h:g}" '
         f'rx="{radius:g}" fill="{fill}" {stroke} stroke-width="{2.5 if selected else 1.2}"{dash}/>'
@@ -164,13 +168,15 @@ def _chevron(x: float, y: float, down: bool, paint: Paint) -> str:
     )
 
 
-def _wires(arrows: tuple[Arrow, ...], paint: Paint) -> Iterator[str]:
+def _wires(picture: Picture, paint: Paint) -> Iterator[str]:
     """The lines that set out from one box as one path, so that their common part is drawn once."""
-    wires: dict[tuple[bool, str], list[Arrow]] = {}
-    for arrow in arrows:
-        wires.setdefault((not arrow.skip, arrow.source), []).append(arrow)
-    for (straight, source), wire in sorted(wires.items(), key=lambda item: item[0][0]):
-        colour = paint("line" if straight else "skip")
+    faults = {box.node.id for box in picture.boxes if box.node.kind == "fault"}
+    wires: dict[tuple[str, str], list[Arrow]] = {}
+    for arrow in picture.arrows:
+        kind = "skip" if arrow.skip else "fault-line" if arrow.target in faults else "line"
+        wires.setdefault((kind, arrow.source), []).append(arrow)
+    for (kind, source), wire in sorted(wires.items(), key=lambda item: item[0][0] != "skip"):
+        colour = paint(kind)
         yield (
             f'<g data-source="{escape(source)}"><path d="{"".join(map(_rounded, wire))}" '
             f'fill="none" stroke="{colour}"/><path d="{"".join(map(_tip, wire))}" '

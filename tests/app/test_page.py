@@ -18,7 +18,7 @@ from studio.app import headline, sidebar
 from studio.app.latency import Patience
 from studio.app.ledger import LEDGER, Watch
 from studio.app.state import BATCH, FIRST, START, TABS, Case
-from studio.app.views import explore
+from studio.app.views import frame
 from studio.drawing.graph import Node
 from studio.family import Family
 from studio.measure.request import MeasureError, Measurement
@@ -165,8 +165,8 @@ def test_a_link_restores_the_open_blocks_and_the_selected_node() -> None:
 
 
 def test_a_node_without_facts_is_its_name_alone() -> None:
-    assert explore.told(Node(id="x", label="a<b")) == "<b>a&lt;b</b>"
-    assert explore.told(Node(id="x", label="x", facts=("1 × 3",))) == "<b>x</b> · 1 × 3"
+    assert frame.told(Node(id="x", label="a<b")) == "<b>a&lt;b</b>"
+    assert frame.told(Node(id="x", label="x", facts=("1 × 3",))) == "<b>x</b> · 1 × 3"
 
 
 @pytest.mark.parametrize(

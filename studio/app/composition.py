@@ -1,0 +1,342 @@
+"""Compositions as a person edits them: rows in order, which may not fit yet, and ways to mend them.
+
+The rows of a composition are its stem, its stages and its head. Each has its place, by the name
+under which the config has it: `stem`, `stages.2`, `head`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from typing import Any
+
+from studio.blocks.stages.flow import STEM, Flow, Row
+from studio.family import Family
+from studio.knobs import DesignError, Knob, knobs
+from studio.records import RecordKnob
+
+Rows = tuple[Any, ...]  # a row of any kind, whose knobs are its own
+PLACED = re.compile(r"(stem|head|stages\.\d+): (.+)")
+SOURCE = "source"  # the knob that holds the number of an earlier stage,
+READ = (SOURCE, "skips")  # and that which holds several
+OFFERS = 2  # values of one knob that are offered as ways to mend a fault
+WAYS = 4  # beside removing the row
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Rows that do not fit: where the first of them does not, and why."""
+
+    rows: Rows
+    place: str
+    fault: str
+
+    @property
+    def at(self) -> int:
+        return index(self.rows, self.place)
+
+    @property
+    def left(self) -> int:
+        """How many rows come after the last that fits."""
+        return len(self.rows) - self.at
+
+
+@dataclass(frozen=True)
+class Mend:
+    """A way to mend a draft, and the rows that it leads to."""
+
+    label: str
+    rows: Rows
+
+
+def is_composed(family: Family) -> bool:
+    """Whether its designs are rows: a stem, stages and a head."""
+    return all(
+        isinstance(family.knobs.get(name), RecordKnob) for name in ("stem", "stages", "head")
+    )
+
+
+def rows_of(config: Any) -> Rows:
+    return (config.stem, *config.stages, config.head)
+
+
+def knobs_of(row: Any) -> Mapping[str, Knob]:
+    kind: type = type(row)
+    return knobs(kind)
+
+
+def settings(rows: Rows) -> dict[str, Any]:
+    """The rows as the config's knobs hold them."""
+    stem, *stages, head = rows
+    return {"stem": stem, "stages": tuple(stages), "head": head}
+
+
+def place(rows: Rows, i: int) -> str:
+    return "stem" if i == 0 else "head" if i == len(rows) - 1 else f"stages.{i - 1}"
+
+
+def index(rows: Rows, place: str) -> int:
+    """The row that stands at a place, or the first stage where none does."""
+    places = {"stem": 0, "head": len(rows) - 1}
+    places |= {f"stages.{i}": i + 1 for i in range(len(rows) - 2)}
+    return places.get(place, 1)
+
+
+def kinds(family: Family, place: str) -> Mapping[str, type]:
+    """The kinds of rows that may stand at a place, by their names."""
+    return {kind.__name__: kind for kind in family.knobs[place.partition(".")[0]].options}
+
+
+def _row_of_rows(family: Family) -> RecordKnob:
+    """A knob that holds all rows."""
+    held = [family.knobs[name] for name in ("stem", "stages", "head")]
+    options = dict.fromkeys(kind for knob in held for kind in knob.options)
+    return RecordKnob(name="draft", default=(), help="", options=tuple(options))
+
+
+def text(family: Family, rows: Rows) -> str:
+    """The rows as a link writes them."""
+    return _row_of_rows(family).text(rows)
+
+
+def read(family: Family, text: str) -> Rows:
+    """The rows that a link writes, whether or not they fit. Raises DesignError."""
+    rows: Rows = _row_of_rows(family).read(text)
+    if len(rows) < 2:
+        raise DesignError(f"draft={text} has no stem and no head", knob="draft", value=text)
+    for name, held in settings(rows).items():
+        family.knobs[name].read(held)
+    return rows
+
+
+def fit(family: Family, rows: Rows) -> Any:
+    """The config of these rows, with adapters where it needs them, or the Draft that they are."""
+    wanted: Mapping[str, Any] = settings(rows)
+    for step in (dict, family.adapted):
+        try:
+            wanted = step(wanted)  # the second may refuse, by the numbers that the stages have
+            return family.config(**wanted)
+        except ValueError as broken:
+            rule = str(broken)
+    rows = (wanted["stem"], *wanted["stages"], wanted["head"])
+    told = PLACED.match(rule)
+    place, fault = told.groups() if told else ("head", rule)
+    return _with_adapters(family, Draft(rows, place, fault))
+
+
+def _with_adapters(family: Family, draft: Draft) -> Draft:
+    """The draft with the adapters that the rows before its fault need."""
+    legal, rows, at = prefix(family, draft), draft.rows, draft.at
+    fitted = rows_of(legal)[:-1] if legal else ()
+    new = inserted(rows[:at], fitted)
+    order: list[Any] = list(range(len(rows)))
+    for i in new:
+        if i < at:  # what comes after them all is there for the head alone
+            order.insert(i, fitted[i])
+            at += 1
+    rows = rearranged(rows, order)
+    return Draft(rows, place(rows, at), draft.fault)
+
+
+def smallest(family: Family) -> Any:
+    """The config to start from: the first kind of stem and of stage, and a head that fits them."""
+    stem, stage = (family.knobs[name].options[0]() for name in ("stem", "stages"))
+    return _headed(family, (stem, stage))
+
+
+def prefix(family: Family, draft: Draft) -> Any:
+    """The config of the rows before the fault, with any head that fits; None where none does."""
+    return _headed(family, draft.rows[: draft.at])
+
+
+def _headed(family: Family, rows: Rows) -> Any:
+    for step in (dict, family.adapted):
+        for kind in family.knobs["head"].options:
+            with suppress(ValueError):
+                return family.config(**step(settings((*rows, kind()))))
+    return None
+
+
+def outputs(config: Any) -> tuple[Flow, ...]:
+    """What flows out of the stem and of each stage."""
+    flows: dict[int, Flow] = config.flows()
+    return tuple(flows[i] for i in range(STEM, len(config.stages)))
+
+
+def inserted(before: Rows, after: Rows) -> tuple[int, ...]:
+    """Where rows stand in `after` that `before` does not have; those that it has kept their
+    order."""
+    left, found = list(before), []
+    for i, row in enumerate(after):
+        if left and _are_alike(row, left[0]):
+            left.pop(0)
+        else:
+            found.append(i)
+    return tuple(found)
+
+
+def _are_alike(row: Any, other: Any) -> bool:
+    """Whether they differ at most in the numbers of the stages that they read."""
+    read = {name: getattr(other, name) for name in READ if hasattr(other, name)}
+    return type(row) is type(other) and replace(row, **read) == other if read else row == other
+
+
+# What a person does to the rows.
+
+
+def rearranged(rows: Rows, order: Sequence[int | Row]) -> Rows:
+    """The rows in another order, each named by its number, with new ones among them. A row that
+    reads an earlier stage goes on to read the same one, or the one before it where it is gone."""
+    at = {old: new for new, old in enumerate(order) if isinstance(old, int)}
+    return tuple(_following(rows[one], at) if isinstance(one, int) else one for one in order)
+
+
+def _following(row: Any, at: Mapping[int, int]) -> Any:
+    changes: dict[str, Any] = {}
+    for name in READ:
+        match getattr(row, name, None):
+            case tuple(numbers):
+                changes[name] = tuple(_number(number, at) for number in numbers)
+            case int(number):
+                changes[name] = _number(number, at)
+    return replace(row, **changes) if changes else row
+
+
+def _number(number: int, at: Mapping[int, int]) -> int:
+    """Where the stage of this number has come to stand; what is no stage keeps its number."""
+    if number < STEM:
+        return number
+    kept = max((old for old in at if old <= number - STEM), default=0)
+    return at[kept] + STEM
+
+
+def added(rows: Rows, i: int, kind: type) -> Rows:
+    """A new stage after row `i`."""
+    return rearranged(rows, [*range(i + 1), kind(), *range(i + 1, len(rows))])
+
+
+def duplicated(rows: Rows, i: int) -> Rows:
+    return rearranged(rows, [*range(i + 1), rows[i], *range(i + 1, len(rows))])
+
+
+def moved(rows: Rows, i: int, by: int) -> Rows:
+    order = list(range(len(rows)))
+    order.insert(i + by, order.pop(i))
+    return rearranged(rows, order)
+
+
+def removed(rows: Rows, i: int) -> Rows:
+    return rearranged(rows, [other for other in range(len(rows)) if other != i])
+
+
+def became(rows: Rows, i: int, kind: type) -> Rows:
+    """Row `i` of another kind, which keeps the values of the knobs that both have."""
+    shared: dict[str, Any] = {}
+    for name, knob in knobs(kind).items():
+        try:
+            shared[name] = knob.read(getattr(rows[i], name))
+        except (AttributeError, DesignError):
+            continue
+    try:
+        row = kind(**shared)
+    except ValueError:
+        row = kind()
+    return (*rows[:i], row, *rows[i + 1 :])
+
+
+def turned(rows: Rows, i: int, name: str, value: object) -> Rows:
+    """One knob of row `i` turned, to the nearest value that its own rules allow."""
+    knob = replace(knobs_of(rows[i])[name], name=f"{place(rows, i)}.{name}")
+    wanted = knob.read(value)
+    for candidate in chain((wanted,), knob.near(wanted)):
+        try:
+            return (*rows[:i], replace(rows[i], **{name: candidate}), *rows[i + 1 :])
+        except ValueError as broken:
+            rule = str(broken)
+    raise DesignError(f"{place(rows, i)}: {rule}", knob=knob.name, value=wanted)
+
+
+# Ways to mend a draft: those after which more rows fit than before.
+
+
+def mends(family: Family, draft: Draft) -> tuple[Mend, ...]:
+    """A few of them, the most local first. The last is to do without the row."""
+    tried = (
+        *_values(family, draft),
+        *islice(_adapters(family, draft), OFFERS),
+        *islice(_choices(family, draft), OFFERS),
+        *islice(_heads(family, draft), OFFERS),
+    )
+    return (*tried[:WAYS], *_removal(family, draft))
+
+
+def _removal(family: Family, draft: Draft) -> Iterator[Mend]:
+    can_go = draft.place.startswith("stages")
+    if can_go and len(draft.rows) - 3 in family.knobs["stages"].lengths:
+        rows = removed(draft.rows, draft.at)
+        found = fit(family, rows)
+        if not isinstance(found, Draft) or found.left < draft.left - 1:
+            yield Mend(f"Remove {type(draft.rows[draft.at]).__name__}", rows)
+
+
+def _helps(family: Family, draft: Draft, rows: Rows) -> bool:
+    found = fit(family, rows)
+    return not isinstance(found, Draft) or found.left < draft.left
+
+
+def _values(family: Family, draft: Draft) -> Iterator[Mend]:
+    """Values of the knobs that the rule names."""
+    own = knobs_of(draft.rows[draft.at])
+    for name in re.findall(r"(\w+)=", draft.fault):
+        if name in own:
+            here = getattr(draft.rows[draft.at], name)
+            found = _turns(family, draft, draft.at, own[name], here)
+            yield from (Mend(f"{name} = {text}", rows) for text, rows in islice(found, OFFERS))
+
+
+def _choices(family: Family, draft: Draft) -> Iterator[Mend]:
+    """Choices that an earlier row made otherwise."""
+    for i in reversed(range(draft.at)):
+        row = draft.rows[i]
+        for name, knob in knobs_of(row).items():
+            here = getattr(row, name)
+            if knob.options or isinstance(here, bool):
+                for text, rows in islice(_turns(family, draft, i, knob, here), 1):
+                    where = f"{place(draft.rows, i)} {type(row).__name__}".removeprefix("stages.")
+                    yield Mend(f"{where}: {name} = {text}", rows)
+
+
+def _turns(
+    family: Family, draft: Draft, i: int, knob: Knob, here: Any
+) -> Iterator[tuple[str, Rows]]:
+    for value in knob.near(here):
+        try:
+            row = replace(draft.rows[i], **{knob.name: value})
+        except ValueError:
+            continue
+        rows = (*draft.rows[:i], row, *draft.rows[i + 1 :])
+        if _helps(family, draft, rows):
+            yield knob.text(value), rows
+
+
+def _adapters(family: Family, draft: Draft) -> Iterator[Mend]:
+    """Rows before it that make of what flows in what it takes."""
+    legal = prefix(family, draft)
+    if legal is None or isinstance(outputs(legal)[draft.at - 1], draft.rows[draft.at].takes):
+        return
+    for name, kind in kinds(family, "stages").items():
+        rows = added(draft.rows, draft.at - 1, kind)
+        if not issubclass(kind, type(draft.rows[draft.at])) and _helps(family, draft, rows):
+            yield Mend(f"Insert {name}", rows)
+
+
+def _heads(family: Family, draft: Draft) -> Iterator[Mend]:
+    """Other heads, where it is the head that does not fit."""
+    if draft.place == "head":
+        for name, kind in kinds(family, "head").items():
+            rows = became(draft.rows, draft.at, kind)
+            if _helps(family, draft, rows):
+                yield Mend(f"{name} as the head", rows)

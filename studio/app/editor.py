@@ -1,0 +1,273 @@
+"""The editor of a composition: its rows, one line each, and the open one as a card of controls.
+
+Below `head` is the last row, `stem` the first; what is said of a row is said at its place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from studio.analysis import units
+from studio.app import composition, figures, state, widgets
+from studio.app.composition import SOURCE, Rows
+from studio.app.state import State
+from studio.blocks.stages.flow import Flow, Map
+
+STYLE = """<style>
+.st-key-rows .stElementContainer:has(.row) { flex: 0 0 auto; width: auto; }
+.st-key-rows { gap: .1rem; }
+.st-key-mends { margin: .3rem 0 .5rem; }
+.st-key-card { margin: .3rem 0; }
+.st-key-card .stColumn > .stVerticalBlock { gap: .4rem; }
+.st-key-rows button[kind="tertiary"] { min-height: 1.8rem; padding-block: 0; }
+.st-key-rows button[kind="tertiary"] :is(div, span) { min-width: 0; }
+.st-key-rows button[kind="tertiary"] > div, .st-key-rows button[kind="tertiary"] > div > span {
+  width: 100%; justify-content: flex-start; }
+.row { display: grid; grid-template-columns: 8.6rem 3.3rem 3.3rem; gap: .35rem; font-size: .8rem;
+  font-variant-numeric: tabular-nums; text-align: right; line-height: 1.9rem; }
+.row.names { opacity: .7; line-height: 2.4rem; justify-content: end; }
+.row span { padding: 0 .3rem; border-radius: .2rem; white-space: nowrap; }
+.row b { color: light-dark(#c0392b, #ff7b6b); font-weight: 600; }
+@media (max-width: 640px) { .row { grid-template-columns: 6.2rem 2.6rem 2.6rem; gap: .15rem;
+  font-size: .74rem; } }
+</style>"""
+NAMES = '<div class="row names"><span>flows out</span><span>params</span><span>MACs</span></div>'
+FAULT = ":material/error:"
+
+
+def editor(now: State) -> None:
+    """All rows of the composition on the page."""
+    rows, opened = now.rows, composition.index(now.rows, now.place)
+    st.html(STYLE)
+    with st.container(key="rows", gap="xsmall"):
+        lines = written(now)
+        for i, line in enumerate(lines):
+            if i == opened:
+                card(now, rows, i, line)
+            else:
+                closed(now, rows, i, line)
+
+
+def closed(now: State, rows: Rows, i: int, line: str) -> None:
+    """A row as one line, which opens when it is pressed."""
+    place = composition.place(rows, i)
+    with st.container(horizontal=True, gap="xsmall", wrap=False, vertical_alignment="center"):
+        st.button(
+            summary(rows, i),
+            key=f"row.{place}",
+            type="tertiary",
+            width="stretch",
+            icon=FAULT if is_fault(now, place) else None,
+            on_click=_open,
+            args=(place,),
+        )
+        st.html(line)
+    if is_fault(now, place):
+        fault(now)
+
+
+def summary(rows: Rows, i: int) -> str:
+    """`2 Transformer  depth 4 · heads 8`: what it is, and the knobs that it is scaled by."""
+    row, number = rows[i], composition.place(rows, i).removeprefix("stages.")
+    scaled = [
+        f"{name} {knob.text(getattr(row, name))}"
+        for name, knob in composition.knobs_of(row).items()
+        if knob.axis or name == SOURCE
+    ]
+    return f"`{number}` **{type(row).__name__}** :small[:gray[{' · '.join(scaled)}]]"
+
+
+def card(now: State, rows: Rows, i: int, line: str) -> None:
+    """The open row: its kind, what can be done with it, its knobs, and what is wrong with it."""
+    place = composition.place(rows, i)
+    row, faulty = rows[i], is_fault(now, place)
+    with st.container(border=True, gap="xsmall", key="card"):
+        with st.container(
+            horizontal=True, gap="xsmall", vertical_alignment="center", horizontal_alignment="right"
+        ):
+            st.markdown(f"`{place.removeprefix('stages.')}`", width="content")
+            kind(now, rows, i)
+            st.html(line)
+        if faulty:
+            fault(now)
+        if why := now.notes.get(place):
+            st.caption(f":orange[→] {type(row).__name__} was {why}.")
+        within = f"{type(row).__name__}."
+        grid = st.columns(2, gap="small")
+        for n, knob in enumerate(composition.knobs_of(row).values()):
+            one = replace(knob, name=f"{place}.{knob.name}")
+            with grid[n % 2]:
+                if knob.name == SOURCE:
+                    source(now, rows, i)
+                else:
+                    widgets.control(now, one, getattr(row, knob.name), within)
+        if place != "head":
+            actions(now, rows, i)
+
+
+def kind(now: State, rows: Rows, i: int) -> None:
+    """The kind of a row, to be chosen among those that may stand there."""
+    place = composition.place(rows, i)
+    names = list(composition.kinds(now.design.family, place))
+    here, key = type(rows[i]).__name__, f"kind.{place}"
+    st.selectbox(
+        f"{place.removeprefix('stages.')}: its kind",
+        names,
+        **state.view(key, here, index=names.index(here)),
+        label_visibility="collapsed",
+        width="stretch",
+        on_change=_become,
+        args=(place, key),
+    )
+
+
+def source(now: State, rows: Rows, i: int) -> None:
+    """Which earlier row is read: by its number and kind."""
+    place = composition.place(rows, i)
+    key, here = f"source.{place}", getattr(rows[i], SOURCE)
+    earlier = {n - 1: other for n, other in enumerate(rows[:i])}
+    numbers: list[int] = list(earlier) if here in earlier else [here, *earlier]
+    st.selectbox(
+        SOURCE,
+        numbers,
+        format_func=partial(_read, earlier),
+        help=composition.knobs_of(rows[i])[SOURCE].help,
+        **state.view(key, here, index=numbers.index(here)),
+        **widgets.turns(f"{place}.{SOURCE}", key),
+    )
+
+
+def _read(earlier: dict[int, Any], number: int) -> str:
+    if number not in earlier:
+        return f"{number}: no stage before it"
+    return f"{'stem' if number < 0 else number} {type(earlier[number]).__name__}"
+
+
+def actions(now: State, rows: Rows, i: int) -> None:
+    """What can be done with a row as a whole."""
+    place, stages = composition.place(rows, i), range(1, len(rows) - 1)
+    lengths, many = now.design.family.knobs["stages"].lengths, len(rows) - 2
+    full, stage = many + 1 not in lengths, i in stages
+    with st.container(horizontal=True, gap="xsmall", key="actions"):
+        names, key = list(composition.kinds(now.design.family, "stages")), f"add.{place}"
+        st.selectbox(
+            "Add after it",
+            names,
+            **state.view(key, None, index=None),
+            placeholder="Add after it …",
+            label_visibility="collapsed",
+            disabled=full,
+            width=170,
+            on_change=_add,
+            args=(place, key),
+        )
+        if stage:
+            press = st.button
+            press("Duplicate", key="duplicate", disabled=full, on_click=_do, args=("duplicate",))
+            press("↑", key="up", help="Up", disabled=i == 1, on_click=_do, args=("up",))
+            press("↓", key="down", help="Down", disabled=i == many, on_click=_do, args=("down",))
+            alone = many - 1 not in lengths
+            press("Remove", key="remove", disabled=alone, on_click=_do, args=("remove",))
+
+
+def fault(now: State) -> None:
+    """What does not fit, and a button for each way to mend it."""
+    assert now.draft
+    st.error(now.draft.fault)
+    with st.container(horizontal=True, gap="xsmall", key="mends"):
+        for n, mend in enumerate(composition.mends(now.design.family, now.draft)):
+            key = f"mend.{n}"
+            st.button(mend.label, key=key, type="primary", on_click=_mend, args=(mend.rows,))
+
+
+def is_fault(now: State, place: str) -> bool:
+    return now.draft is not None and now.draft.place == place
+
+
+def written(now: State) -> list[str]:
+    """What flows out of each row, and its share of all parameters and MACs, as HTML. Of a draft
+    only what flows, as far as it does."""
+    family = now.design.family
+    legal = composition.prefix(family, now.draft) if now.draft else now.design.config
+    flows = [shape(flow) for flow in composition.outputs(legal)] if legal else []
+    if now.draft:
+        flows = flows[: now.draft.at]
+        gone = [""] * (len(now.rows) - len(flows) - 1)
+        return [line(flow) for flow in flows] + [line("<b>does not fit</b>"), *map(line, gone)]
+    root = figures.profiled(now.case).root
+    bodies = {call.name: call.body for call in root.calls}
+    flows.append(units.shape(root.outputs[0][1:]))
+    places = (composition.place(now.rows, i) for i in range(len(now.rows)))
+    found = [bodies.get(place) for place in places]
+    return [
+        line(escape(flow), _share(body.params, root.params), _share(body.macs, root.macs))
+        if body
+        else line(escape(flow))
+        for flow, body in zip(flows, found, strict=True)
+    ]
+
+
+def shape(flow: Flow) -> str:
+    """`(256, 56, 56)` or `(196, 768)`, of a clip with its frames before it."""
+    if not isinstance(flow, Map):
+        return f"({flow.count}, {flow.width})"
+    clip = f"{flow.frames}, " if flow.frames > 1 else ""
+    return f"({clip}{flow.channels}, {flow.height}, {flow.width})"
+
+
+def line(flow: str, params: str = "", macs: str = "") -> str:
+    return f'<div class="row"><span>{flow}</span>{params or "<i></i>"}{macs or "<i></i>"}</div>'
+
+
+def _share(part: float, whole: float) -> str:
+    """A share in percent, over a bar as long as it is."""
+    share = part / whole if whole else 0.0
+    bar = f"color-mix(in srgb, #1f77c4 28%, transparent) {share:.1%}"
+    text = f"{share:.0%}" if share >= 0.01 or not share else "< 1%"
+    return (
+        f'<span style="background: linear-gradient(to right, {bar}, transparent {share:.1%})">'
+        f"{text}</span>"
+    )
+
+
+def _open(place: str) -> None:
+    state.put(replace(state.current(), place=place))
+
+
+def _become(place: str, key: str) -> None:
+    if state.is_meant(key):
+        now = state.current()
+        i = composition.index(now.rows, place)
+        chosen = composition.kinds(now.design.family, place)[st.session_state[key]]
+        state.put(now.composed(composition.became(now.rows, i, chosen), i))
+
+
+def _add(place: str, key: str) -> None:
+    if state.is_meant(key) and st.session_state[key]:
+        now = state.current()
+        i = composition.index(now.rows, place)
+        chosen = composition.kinds(now.design.family, "stages")[st.session_state[key]]
+        state.put(now.composed(composition.added(now.rows, i, chosen), i + 1))
+
+
+def _do(action: str) -> None:
+    now = state.current()
+    i = composition.index(now.rows, now.place)
+    rows, at = {
+        "duplicate": lambda: (composition.duplicated(now.rows, i), i + 1),
+        "up": lambda: (composition.moved(now.rows, i, -1), i - 1),
+        "down": lambda: (composition.moved(now.rows, i, 1), i + 1),
+        "remove": lambda: (composition.removed(now.rows, i), max(i - 1, 1)),
+    }[action]()
+    state.put(now.composed(rows, at))
+
+
+def _mend(rows: Rows) -> None:
+    now = state.current()
+    i = min(composition.index(now.rows, now.place), len(rows) - 1)
+    state.put(now.composed(rows, i))

@@ -1,0 +1,35 @@
+"""A family's design opened as a composition of its stages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import streamlit as st
+
+import studio
+from studio.app import state
+from studio.app.state import PLACE, VIEWS, State
+from studio.family import Design, DesignError
+
+
+def opener() -> None:
+    st.button(
+        "Open as stages",
+        key="as-stages",
+        help="The same network as a composition, whose stages can be turned one by one",
+        on_click=lambda: state.put(opened(state.current(), studio.as_stages)),
+        width="stretch",
+    )
+
+
+def opened(now: State, composed: Callable[[Design], Design]) -> State:
+    """The page with the composition that is made of its design. A refusal leaves all as it is."""
+    try:
+        design = composed(now.design)
+    except DesignError as error:
+        return replace(now, notes={}, refusal=str(error))
+    moved = now.moved(replace(now.case, design=design))
+    return replace(
+        moved, preset=design.base, view=VIEWS[1], place=PLACE, opened=(), node="", axis=None
+    )

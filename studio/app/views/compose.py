@@ -1,0 +1,70 @@
+"""The view in which a network is composed of stages: its rows beside its layer graph."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import streamlit as st
+
+from studio import zoo
+from studio.app import composition, figures, state
+from studio.app.editor import NAMES, editor
+from studio.app.opening import opened, opener
+from studio.app.state import State
+from studio.app.views.frame import picture
+from studio.family import Design, Family
+
+
+def compose(now: State) -> None:
+    left, right = st.columns([6, 5])
+    family = now.design.family
+    with left:
+        if composition.is_composed(family):
+            with st.container(horizontal=True, gap="xsmall", wrap=False, key="names"):
+                start(family, "tertiary")
+                st.html(NAMES)
+            editor(now)
+        else:
+            beginnings(now)
+    with right:
+        shown = figures.drafted(family, now.draft) if now.draft else figures.graph(now.case)
+        picture(now, shown, _look)
+        if now.draft:
+            st.caption("The figures above are those of the last composition that fits.")
+
+
+def beginnings(now: State) -> None:
+    """Where a composition may begin, for a design that is none."""
+    if now.design.family.stages:
+        st.info(f"{now.title} is a network of stages. Open as such, each can be turned by itself.")
+        opener()
+        return
+    st.info(f"{now.title} has no stages to turn one by one. A composition has.")
+    for family in zoo.families().values():
+        if composition.is_composed(family):
+            start(family, "primary")
+
+
+def start(family: Family, kind: Literal["primary", "tertiary"]) -> None:
+    st.button(
+        "Start from the smallest",
+        key=f"start.{family.key}",
+        type=kind,
+        help="One stage between a stem and a head",
+        on_click=_start,
+        args=(family,),
+    )
+
+
+def _start(family: Family) -> None:
+    state.put(opened(state.current(), lambda _: Design(family, composition.smallest(family))))
+
+
+def _look(blocks: tuple[str, ...], node: str) -> None:
+    """What is looked at in the graph is the row that is open."""
+    now = state.current()
+    new = [node] if node != now.node else [block for block in blocks if block not in now.opened]
+    named = [".".join(name.split(".")[: 2 if name.startswith("stages.") else 1]) for name in new]
+    place = next(filter(None, named), now.place)
+    state.put(replace(now, opened=blocks, node=node, place=place))

@@ -1,0 +1,80 @@
+"""What all views share: figures on top, the sidebar, and room for what the view itself shows.
+
+Figures come before the sidebar in the script, since elements appear as they are made, and a hand
+on a slider wants the figures first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from html import escape
+from time import sleep
+
+import streamlit as st
+
+from studio.app import state
+from studio.app.graph import layer_graph
+from studio.app.headline import headline, title
+from studio.app.latency import latency
+from studio.app.precedence import PRECEDENCE
+from studio.app.sidebar import sidebar
+from studio.app.state import State
+from studio.drawing.graph import Graph, Node
+
+PAINT_S = 0.05  # two frames, and the way to the browser
+
+
+def frame(bodies: Mapping[str, Callable[[State], None]]) -> None:
+    """The page, with the body of the open view beneath its figures."""
+    with PRECEDENCE.first():
+        now = state.arrived()
+        title(now)
+        exact, measured = st.columns([4, 1], gap="xsmall")
+        with exact:
+            headline(now)
+    let_paint(now)
+    with PRECEDENCE.after():
+        with measured:
+            latency(now)
+        refusal = st.empty()
+        if now.refusal:
+            refusal.warning(now.refusal, icon=":material/block:")
+        with st.sidebar:
+            sidebar(now)
+        bodies[now.view](now)
+        state.sent()
+
+
+def let_paint(now: State) -> None:
+    """Hold the rest back for a moment when the figures are new. A browser that receives the graph
+    and the charts together with the figures paints all of them at once, 40 ms later."""
+    if st.session_state.get("painted", now.case) != now.case:
+        sleep(PAINT_S)
+    st.session_state.painted = now.case
+
+
+def look(opened: tuple[str, ...], node: str) -> None:
+    """A block was opened or closed, or a node was selected."""
+    state.put(replace(state.current(), opened=opened, node=node))
+
+
+def picture(
+    now: State, graph: Graph, on_change: Callable[[tuple[str, ...], str], None] = look
+) -> None:
+    """The layer graph, and what there is to know about the node that is selected."""
+    node = layer_graph(
+        graph,
+        key=f"graph.{now.design.family.key}",
+        opened=now.opened,
+        selected=now.node,
+        on_change=on_change,
+    )
+    if node is None:
+        st.caption("A click opens a block, or tells more about a layer.")
+    else:
+        st.html(f"<small>{told(node)}</small>")
+
+
+def told(node: Node) -> str:
+    return " · ".join([f"<b>{escape(node.label)}</b>", *map(escape, node.facts)])

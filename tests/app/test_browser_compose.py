@@ -1,0 +1,85 @@
+"""A network composed on the page: built from nothing, broken, mended, swept, taken home and run."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.app.test_browser import figure, has_text, open_tab
+
+pytestmark = pytest.mark.browser
+
+
+def choose(page: Any, key: str, option: str) -> None:
+    page.locator(f".st-key-{key} input").click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def press(page: Any, key: str) -> None:
+    page.locator(f".st-key-{key} button:visible").click()
+
+
+def test_a_composition_from_nothing_to_a_script(
+    open_page: Any, address: str, tmp_path: Path
+) -> None:
+    page = open_page(address + "?view=Compose&family=vit")
+    press(page, "start-hybrid")
+    has_text(figure(page, "Parameters"), "104 k")
+    press(page, "row-stem")
+    page.locator(".st-key-hybrid-ConvStem-stem-image_size input").press("Home")
+    page.locator("svg text", has_text="1 × 3 × 8 × 8").first.wait_for()
+    press(page, "row-stages-0")
+    choose(page, "add-stages-0", "Residual")
+    page.locator(".st-key-kind-stages-1").wait_for()
+    choose(page, "add-stages-1", "Transformer")
+    page.locator(".st-key-row-stages-2", has_text="ToTokens").wait_for()
+    page.locator(".st-key-row-stages-4", has_text="ToMap").wait_for()
+
+    press(page, "row-stages-2")
+    page.locator(".st-key-hybrid-ToTokens-stages-2-class_token label").click()
+    page.get_by_text("the pixels of a map").first.wait_for()
+    page.locator(".node.fault", has_text="does not fit").wait_for()
+    broken = open_page(page.url)
+    broken.locator(".node.fault").wait_for()
+    page.get_by_role("button", name="2 ToTokens: class_token = false").click()
+    page.locator(".node.fault").wait_for(state="detached")
+
+    page.get_by_role("radio", name="Explore").click()
+    page.locator(".js-plotly-plot .points path").first.wait_for(state="attached")
+    has_text(figure(page, "Measured latency"), re.compile(r"\d"))  # the page is at rest
+    page.locator("[data-test-script-state=notRunning]").wait_for()
+    choose(page, "hybrid-axis", "0 Conv · depth")
+    page.get_by_role("button", name="Measure this axis").click()
+    page.wait_for_function(
+        "document.querySelector('.js-plotly-plot').data.at(-1).x.length >= 3", timeout=120_000
+    )
+    open_tab(page, "Code")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download script").click()
+    script = tmp_path / "design.py"
+    download.value.save_as(script)
+    ran = subprocess.run(
+        [sys.executable, "-I", str(script)], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "parameters" in ran.stdout
+    page.get_by_role("radio", name="Compose").click()
+    page.locator(".st-key-row-stages-3", has_text="Transformer").wait_for()
+
+
+def test_the_back_button_mends_what_a_press_broke(open_page: Any, address: str) -> None:
+    query = "?view=Compose&family=hybrid&stages=Conv()+ToTokens()+ToMap()&head=PooledHead()"
+    page = open_page(address + query + "&place=stages.1")
+    page.locator(".st-key-hybrid-ToTokens-stages-1-class_token label").click()
+    page.locator(".node.fault").wait_for()
+    page.wait_for_url("**draft=**")
+    page.go_back()
+    page.locator(".node.fault").wait_for(state="detached")
+    page.wait_for_function(
+        "!document.querySelector('.st-key-hybrid-ToTokens-stages-1-class_token input').checked"
+    )

@@ -1,0 +1,195 @@
+"""The page on which networks are composed, driven without a browser."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import studio
+from studio.app import composition, opening
+from studio.app.composition import Draft
+from studio.app.state import FIRST, State
+from studio.blocks.stages.convolution import Conv, Residual
+from studio.blocks.stages.head import PooledHead
+from studio.blocks.stages.stem import ConvStem
+from studio.blocks.stages.tokens import ToMap, ToTokens, Transformer
+from studio.knobs import knob
+from studio.zoo.hybrid import FAMILY, HybridConfig
+from tests.app.conftest import MAIN
+
+pytestmark = pytest.mark.usefixtures("still")
+
+
+def opened(**link: str) -> AppTest:
+    app = AppTest.from_file(str(MAIN), default_timeout=60)
+    app.query_params["view"] = "Compose"
+    for name, value in link.items():
+        app.query_params[name] = value
+    return run(app)
+
+
+def run(app: AppTest) -> AppTest:
+    app.run()
+    assert not app.exception
+    return app
+
+
+def state(app: AppTest) -> State:
+    found: State = app.session_state["state"]
+    return found
+
+
+def names(rows: composition.Rows) -> list[str]:
+    return [type(row).__name__ for row in rows]
+
+
+def composed(*stages: Any, head: Any = None) -> State:
+    """The page with a composition of these stages."""
+    config = HybridConfig(stages=stages, head=head or PooledHead())
+    design = studio.family.Design(FAMILY, config)
+    return FIRST.moved(replace(FIRST.case, design=design))
+
+
+def test_a_design_of_one_family_is_offered_a_composition_to_start_from() -> None:
+    app = opened(family="vit")
+    assert any("no stages" in info.value for info in app.info)
+    app.button(key="start.hybrid").click()
+    run(app)
+    assert names(state(app).rows) == ["ConvStem", "Conv", "PooledHead"]
+
+
+def test_a_stage_is_added_and_adapters_are_inserted_and_told() -> None:
+    app = opened(family="vit")
+    app.button(key="start.hybrid").click()
+    run(app)
+    app.selectbox(key="add.stages.0").select("Transformer")
+    run(app)
+    assert names(state(app).rows)[1:-1] == ["Conv", "ToTokens", "Transformer", "ToMap"]
+    assert state(app).place == "stages.2"
+    assert state(app).notes.keys() == {"stages.1", "stages.3"}
+    app.slider(key="hybrid.Transformer.stages.2.depth").set_value(2)
+    run(app)
+    assert state(app).design.value("stages.2.depth") == 2
+    assert state(app).axis == "stages.2.depth"
+
+
+def test_buttons_rearrange_the_rows() -> None:
+    app = opened(family="hybrid", stages="Conv() Residual()", head="PooledHead()")
+    for key, expected in (
+        ("down", ["Residual", "Conv"]),
+        ("duplicate", ["Residual", "Conv", "Conv"]),
+        ("up", ["Residual", "Conv", "Conv"]),
+        ("remove", ["Residual", "Conv"]),
+    ):
+        app.button(key=key).click()
+        run(app)
+        assert names(state(app).rows)[1:-1] == expected
+    assert state(app).place == "stages.0"
+    app.button(key="row.head").click()
+    run(app)
+    assert app.selectbox(key="kind.head").value == "PooledHead"
+
+
+def broken() -> AppTest:
+    app = opened(family="hybrid", stages="Conv() ToTokens() ToMap()", head="PooledHead()")
+    app.button(key="row.stages.1").click()
+    run(app)
+    app.toggle(key="hybrid.ToTokens.stages.1.class_token").set_value(True)
+    return run(app)
+
+
+def test_what_does_not_fit_is_kept_and_told_and_mended_by_one_click() -> None:
+    app = broken()
+    now = state(app)
+    assert now.draft
+    assert now.draft.place == "stages.2"
+    assert "the pixels of a map" in now.draft.fault
+    assert now.design.value("stages.1.class_token") is False  # the figures are of the last that fit
+    assert now.value("stages.1.class_token") is True
+    (graph,) = app.get("bidi_component")
+    assert "does not fit" in graph.proto.json
+    app.button(key="row.stages.2").click()
+    run(app)
+    assert app.error[0].value == now.draft.fault
+    app.button(key="mend.0").click()
+    run(app)
+    assert state(app).draft is None
+    assert state(app).rows[2] == ToTokens()
+
+
+def test_a_link_restores_a_draft_and_the_open_row() -> None:
+    before = state(broken())
+    assert before.link["view"] == "Compose"
+    again = state(opened(**before.link))
+    assert again.draft == before.draft
+    assert (again.link, again.place) == (before.link, "stages.1")
+
+
+@pytest.mark.parametrize("draft", ["Conv()", "Conv() Conv() PooledHead()", "Conv(", "Nothing()"])
+def test_a_link_with_a_draft_that_is_none_is_refused(draft: str) -> None:
+    now = FIRST.followed({"family": "hybrid", "draft": draft})
+    assert now.refusal.startswith("This link cannot be followed: ")
+    assert now.design == FIRST.design
+
+
+def test_a_draft_is_kept_while_the_batch_changes_and_goes_with_another_design() -> None:
+    now = state(broken())
+    assert now.turned("batch", 4).draft == now.draft
+    assert now.chosen("vit").draft is None
+    assert now.turned("stages.1.class_token", False).draft is None
+    assert now.turned("stages.0.width", 4096).draft  # and its other knobs can be turned
+    assert "stages.0.width" in now.turned("stages.0.width", 5000).refusal
+
+
+def test_values_that_the_rule_allows_are_offered() -> None:
+    rows = (ConvStem(), Conv(width=36), ToTokens(), Transformer(heads=8), ToMap(), PooledHead())
+    draft = composition.fit(FAMILY, rows)
+    assert isinstance(draft, Draft)
+    assert (draft.place, draft.left) == ("stages.2", 3)
+    labels = [mend.label for mend in composition.mends(FAMILY, draft)]
+    assert labels == ["heads = 9", "heads = 6", "Remove Transformer"]
+    for mend in composition.mends(FAMILY, draft):
+        assert not isinstance(composition.fit(FAMILY, mend.rows), Draft)
+
+
+def test_another_kind_keeps_the_knobs_that_both_have() -> None:
+    rows = composed(Conv(width=32, depth=2)).rows
+    assert composition.became(rows, 1, Residual)[1] == Residual(width=32, depth=2, stride=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Joining:
+    """A row that reads an earlier one."""
+
+    source: int = knob(-1, "The number of an earlier stage", ge=-1, le=31)
+
+
+def test_a_row_that_reads_another_goes_on_to_read_it() -> None:
+    rows = ("stem", "a", "b", Joining(source=1), "head")
+    read = [row.source for row in composition.duplicated(rows, 1) if isinstance(row, Joining)]
+    assert read == [2]
+    assert composition.moved(rows, 1, 1)[3] == Joining(source=0)
+    assert composition.removed(rows, 2)[2] == Joining(source=0)
+
+
+def test_a_composition_is_called_by_the_kinds_of_its_stages() -> None:
+    assert composed(Conv(), Conv(), ToTokens(), ToMap()).title == "Conv × 2 · ToTokens · ToMap"
+
+
+def test_a_design_opened_as_stages_is_the_composition_on_the_page() -> None:
+    whole = FIRST.chosen("resnet")
+    stages = composed(Conv()).design
+    now = opening.opened(whole, lambda design: stages)
+    assert (now.design, now.previous) == (stages, whole.case)
+
+    def refuse(design: studio.Design) -> studio.Design:
+        raise studio.DesignError(f"{design.family.key} cannot be opened as stages")
+
+    refused = opening.opened(whole, refuse)
+    assert (refused.design, refused.refusal) == (
+        whole.design,
+        "resnet cannot be opened as stages",
+    )
