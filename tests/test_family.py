@@ -230,5 +230,5 @@ def test_classes_are_names_in_json_and_links() -> None:
 def test_a_stage_that_does_not_fit_is_told_though_a_row_was_put_before_it() -> None:
     stages = [{"kind": "Conv", "width": 64, "stride": 4}, {"kind": "Transformer", "heads": 6}]
     for more in ([], [{"kind": "Conv"}]):  # what is number 2 is missing, or has no heads
-        with pytest.raises(DesignError, match=r"^stages.2: heads=6 must divide the width"):
+        with pytest.raises(DesignError, match=r"^stages.1: heads=6 must divide the width"):
             family("hybrid").design(stages=[*stages, *more])

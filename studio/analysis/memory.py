@@ -111,11 +111,14 @@ def peak(
     Where an operation cannot be run on fake tensors, the figure is the profile's. Raises
     DesignError for a batch that there is not.
     """
+    batch = BATCH.read(batch)
     try:
-        return course(design, BATCH.read(batch), mode).peak(optimizer)
+        return course(design, batch, mode).peak(optimizer)
     except UNABLE as unable:
-        told = f"predicted from the layer tree: fake tensors cannot run {_operation(unable)}"
-        return quick(design, batch, mode, optimizer, told)
+        why = f"fake tensors cannot run {_operation(unable)}"
+    except ValueError as unable:  # batch norm over one value a channel
+        why = f"at batch={batch} the step itself fails ({unable})"
+    return quick(design, batch, mode, optimizer, f"predicted from the layer tree: {why}")
 
 
 def quick(

@@ -12,8 +12,9 @@ import studio
 from studio.app import composition, opening
 from studio.app.composition import Draft
 from studio.app.state import FIRST, State
-from studio.blocks.stages.convolution import Conv, Residual
+from studio.blocks.stages.convolution import Conv
 from studio.blocks.stages.head import PooledHead
+from studio.blocks.stages.residual import Residual
 from studio.blocks.stages.stem import ConvStem
 from studio.blocks.stages.tokens import ToMap, ToTokens, Transformer
 from studio.knobs import knob
@@ -54,11 +55,20 @@ def composed(*stages: Any, head: Any = None) -> State:
 
 
 def test_a_design_of_one_family_is_offered_a_composition_to_start_from() -> None:
-    app = opened(family="vit")
+    app = opened(family="unet")
     assert any("no stages" in info.value for info in app.info)
     app.button(key="start.hybrid").click()
     run(app)
     assert names(state(app).rows) == ["ConvStem", "Conv", "PooledHead"]
+
+
+def test_a_design_of_a_family_that_is_stages_is_opened_as_such() -> None:
+    app = opened(family="resnet")
+    params = figures.profiled(state(app).case).params
+    app.button(key="as-stages").click()
+    run(app)
+    assert state(app).design.family.key == "hybrid"
+    assert figures.profiled(state(app).case).params == params
 
 
 def test_a_stage_is_added_and_adapters_are_inserted_and_told() -> None:
@@ -141,7 +151,7 @@ def test_a_draft_is_kept_while_the_batch_changes_and_goes_with_another_design() 
     assert now.chosen("vit").draft is None
     assert now.turned("stages.1.class_token", False).draft is None
     assert now.turned("stages.0.width", 4096).draft  # and its other knobs can be turned
-    assert "stages.0.width" in now.turned("stages.0.width", 5000).refusal
+    assert "stages.0.width" in now.turned("stages.0.width", 10**6).refusal
 
 
 def test_values_that_the_rule_allows_are_offered() -> None:

@@ -39,8 +39,8 @@ def beginnings(now: State) -> None:
     if now.design.family.stages:
         st.info(f"{now.title} is a network of stages. Open as such, each can be turned by itself.")
         opener()
-        return
-    st.info(f"{now.title} has no stages to turn one by one. A composition has.")
+    else:
+        st.info(f"{now.title} has no stages to turn one by one. A composition has.")
     for family in zoo.families().values():
         if composition.is_composed(family):
             start(family, "primary")
