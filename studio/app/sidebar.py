@@ -9,10 +9,12 @@ import streamlit as st
 
 import studio
 from studio.analysis import units
-from studio.app import state, widgets
-from studio.app.state import BATCH, CONDITIONS, State
+from studio.app import devices, state, widgets
+from studio.app.state import BATCH, CONDITIONS, DEVICE, State
 from studio.family import Family
-from studio.knobs import Axis
+from studio.knobs import Axis, Knob
+
+COMPUTES = "What computes it; one thread of a CPU"
 
 
 def sidebar(now: State) -> None:
@@ -30,9 +32,17 @@ def sidebar(now: State) -> None:
                 widgets.control(now, knob, now.design.settings[knob.name])
     widgets.number(BATCH, now.case.batch, BATCH.name, (), **widgets.turns(BATCH.name, BATCH.name))
     with st.expander("How it is timed", key="timed"):
-        for name, knob in CONDITIONS.items():
-            if knob is not BATCH:
-                widgets.switch(knob, getattr(now.case, name), name)
+        conditions(now)
+
+
+def conditions(now: State) -> None:
+    """How it is timed, and where there are several devices, on which."""
+    for name, knob in CONDITIONS.items():
+        if knob is not BATCH:
+            widgets.switch(knob, getattr(now.case, name), name)
+    if len(there := devices.known()) > 1:
+        shown = Knob(name=DEVICE, default=there[0], help=COMPUTES, options=there)
+        widgets.switch(shown, now.case.device, DEVICE)
 
 
 def pickers(now: State) -> None:

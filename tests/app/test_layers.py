@@ -62,6 +62,7 @@ def test_where_nothing_measures_there_is_a_sentence(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("studio.app.timing.desk", away)
     timings, case = Timings(), Case(studio.design("vit"))
     timings.ask(case, "")
+    wait_until(lambda: not timings.waits(case))
     assert timings.trouble(case) == "no scheduler answers"
     assert not timings.known(case)
     assert not timings.waits(case)
@@ -85,15 +86,16 @@ def test_a_calibration_waits_for_nothing_and_one_that_failed_is_tried_again(
 
     monkeypatch.setattr(expected, "desk", away)
     monkeypatch.setattr(expected, "_calibrations", {})
-    expected.begin_calibration("float32")
-    assert expected._calibrations["float32"].exception()
-    assert expected.this_device("float32") is None
+    case = Case(studio.design("vit"))
+    expected.begin_calibration(case)
+    assert expected._calibrations["cpu", "float32"].exception()
+    assert expected.this_device(case) is None
     monkeypatch.setattr(expected, "desk", lambda *_: Calibrating())
-    expected.begin_calibration("float32")
-    wait_until(lambda: expected.this_device("float32") is not None)
-    known = expected._calibrations["float32"]
-    expected.begin_calibration("float32")
-    assert expected._calibrations["float32"] is known
+    expected.begin_calibration(case)
+    wait_until(lambda: expected.this_device(case) is not None)
+    known = expected._calibrations["cpu", "float32"]
+    expected.begin_calibration(case)
+    assert expected._calibrations["cpu", "float32"] is known
 
 
 @pytest.mark.usefixtures("still")
