@@ -97,7 +97,7 @@ def lateness(design: Design, conditions: Conditions) -> str:
     empty where it can. Takes milliseconds, of a giant up to a second."""
     if _ends(design, conditions.batch, conditions):
         return ""
-    taken = shortest_s(profile(design, conditions.batch).macs, conditions)
+    taken = float(f"{shortest_s(profile(design, conditions.batch).macs, conditions):.2g}")
     nearest = _nearest(design, conditions)
     return (
         f"{named(design, conditions)} would be measured for {taken:,.0f} s or more on"

@@ -20,7 +20,10 @@ import pytest
 
 import studio
 from studio import cli
-from studio.measure import memory
+from studio.measure import front, memory, sweep
+from studio.measure.engine import Place
+from studio.measure.store import Store
+from tests.measure.simulated import Simulated
 
 TINY = ("--preset", "ViT-Ti/16", "--set", "image_size=32", "--set", "depth=1")
 PROFILE = {
@@ -151,6 +154,27 @@ def test_a_sweep_as_rows_for_a_spreadsheet(
     assert {"throughput", "mode", "clean", "device"} <= rows[0].keys()
 
 
+def test_a_sweep_that_is_known_is_there_at_once_and_fresh_it_is_measured_anew(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    made = Simulated()
+    made.open.set()
+    kept = Store(tmp_path)
+    monkeypatch.setattr(front, "engines", lambda device: (made,))
+    monkeypatch.setattr(sweep, "places", lambda device: (Place("Simulated", "2"),))
+    monkeypatch.setattr(sys.modules["studio.measure.store"], "store", lambda: kept)
+    argv = ("sweep", "vit", *TINY, "--axis", "depth=1,2")
+    first = data(capsys, *argv)
+    calls = len(made.calls)
+    assert data(capsys, *argv) == first
+    assert first["points"][0]["measurement"]["measured_at"]
+    assert len(made.calls) == calls > 0
+    for _ in range(2):
+        data(capsys, *argv, "--fresh")
+    assert len(made.calls) == 3 * calls
+    assert kept.between_runs("cpu", "Simulated") == pytest.approx(0)
+
+
 def test_a_value_with_commas_is_one_cell(capsys: pytest.CaptureFixture[str]) -> None:
     argv = ("sweep", "resnet", "--axis", "depths=2,2,2,2/3,4,6,3", "--no-measure", "--csv")
     rows = list(csv.DictReader(io.StringIO(output(capsys, *argv))))
@@ -162,7 +186,7 @@ def test_progress_is_shown_on_a_terminal_alone(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, terminal: bool
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
-    assert cli.main(["sweep", "vit", *TINY, "--axis", "depth=1,2", "--json"]) == 0
+    assert cli.main(["sweep", "vit", *TINY, "--axis", "depth=1,2", "--json", "--fresh"]) == 0
     printed = capsys.readouterr()
     assert len(json.loads(printed.out)["points"]) == 2
     assert ("2 of 2 points" in printed.err, "left" in printed.err) == (terminal, terminal)

@@ -132,7 +132,7 @@ def obstacle_of(design: studio.Design, batch: int, **knobs: int) -> str:
     [
         ("vit", "ViT-B/16", {"batch": 32}, r"batch=(\d+)$"),
         ("vit", "ViT-B/16", {"batch": 32, "mode": "training"}, r"batch=(\d+)$"),
-        ("mask_rcnn", None, {}, r"image_size=(\d+)$"),
+        ("mask_rcnn", None, {}, r"base_channels=(\d+)$"),
     ],
 )
 def test_what_cannot_end_in_time_is_told_the_nearest_that_can(
@@ -151,7 +151,7 @@ def test_what_cannot_end_in_time_is_told_the_nearest_that_can(
         assert forms.lateness(design, replace(asked, batch=works + 1))
         assert not forms.lateness(design, replace(asked, threads=16))
     else:
-        assert not forms.lateness(design.replace(image_size=works), asked)
+        assert not forms.lateness(design.replace(base_channels=works), asked)
     assert not forms.lateness(design, replace(asked, device="cuda:0"))
 
 

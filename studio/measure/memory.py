@@ -37,7 +37,8 @@ def admit(
     """Let pass what fits the device.
 
     `needed_bytes` is the predicted peak of live tensors, `what` its name; `nearest` says, given
-    the bytes of live tensors that fit, what to ask for instead; this room knows no design. Raises MeasureError with the memory needed and the memory free.
+    the bytes of live tensors that fit, what to ask for instead; this room knows no design.
+    Raises MeasureError with the memory needed and the memory free.
     """
     needed, free = OVERHEAD * needed_bytes + FIXED_BYTES, free_bytes(device)
     if needed > free:
