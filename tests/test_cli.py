@@ -20,10 +20,7 @@ import pytest
 
 import studio
 from studio import cli
-from studio.measure import front, memory, sweep
-from studio.measure.engine import Place
-from studio.measure.store import Store
-from tests.measure.simulated import Simulated
+from studio.measure import memory
 
 TINY = ("--preset", "ViT-Ti/16", "--set", "image_size=32", "--set", "depth=1")
 PROFILE = {
@@ -152,27 +149,6 @@ def test_a_sweep_as_rows_for_a_spreadsheet(
     assert [bool(row["median_s"]) for row in rows] == [measured] * 2
     assert None not in rows[0]
     assert {"throughput", "mode", "clean", "device"} <= rows[0].keys()
-
-
-def test_a_sweep_that_is_known_is_there_at_once_and_fresh_it_is_measured_anew(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    made = Simulated()
-    made.open.set()
-    kept = Store(tmp_path)
-    monkeypatch.setattr(front, "engines", lambda device: (made,))
-    monkeypatch.setattr(sweep, "places", lambda device: (Place("Simulated", "2"),))
-    monkeypatch.setattr(sys.modules["studio.measure.store"], "store", lambda: kept)
-    argv = ("sweep", "vit", *TINY, "--axis", "depth=1,2")
-    first = data(capsys, *argv)
-    calls = len(made.calls)
-    assert data(capsys, *argv) == first
-    assert first["points"][0]["measurement"]["measured_at"]
-    assert len(made.calls) == calls > 0
-    for _ in range(2):
-        data(capsys, *argv, "--fresh")
-    assert len(made.calls) == 3 * calls
-    assert kept.between_runs("cpu", "Simulated") == pytest.approx(0)
 
 
 def test_a_value_with_commas_is_one_cell(capsys: pytest.CaptureFixture[str]) -> None:
