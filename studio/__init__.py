@@ -155,23 +155,23 @@ def measure(
     """
     from studio import forms
     from studio.family import BATCH
-    from studio.measure.device import device_of
+    from studio.measure.engine import device_named
     from studio.measure.sweep import measure
 
     conditions = Conditions(
         batch=BATCH.read(batch),
-        device=device_of(device),
+        device=device_named(device),
         mode=mode,
         dtype=dtype,
         layout=layout,
         compiled=compiled,
         threads=threads,
     )
-    subject = forms.subject(design, conditions.batch, conditions.mode, conditions.layout)
+    subject = forms.subject(design, conditions)
     try:
         return measure(subject, conditions)
     except NoMemoryError as ran_out:
-        raise forms.exhausted(design, conditions.batch, ran_out, conditions.mode) from None
+        raise forms.exhausted(design, conditions, ran_out) from None
 
 
 def export(design: Design, form: str = "script", *, link: str = "") -> str:

@@ -16,7 +16,7 @@ import sys
 import time
 import webbrowser
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -150,7 +150,7 @@ def sweep(arguments: argparse.Namespace) -> str:
     profiles = [studio.profile(design, arguments.batch) for design in designs]
     timed: list[Point] = [None] * len(designs)
     if arguments.measure:
-        timed = _timed(designs, Conditions(**_conditions(arguments)))
+        timed = _timed(designs, Conditions(**_conditions(arguments)), arguments.fresh)
     if timed and all(isinstance(point, MeasureError) for point in timed):
         raise MeasureError(f"nothing was measured: {timed[0]}")
     for design, point in zip(designs, timed, strict=True):
@@ -215,6 +215,7 @@ def _parser() -> options.Parser:
         ],
         sweep: [
             *(*options.designs(), *options.axes(), *options.conditions()),
+            options.option("--fresh", action="store_true", help="measure what is on disk anew"),
             options.data("json", "csv"),
         ],
     }.items():
@@ -257,29 +258,32 @@ def _layers(design: Design, arguments: argparse.Namespace) -> Mapping[str, Layer
     from studio.measure.layers import layer_times
 
     conditions = Conditions(**_conditions(arguments))
-    subject = forms.subject(design, conditions.batch, layout=conditions.layout)
+    subject = forms.subject(design, replace(conditions, mode="inference"))
     return layer_times(subject, conditions)
 
 
-def _timed(designs: Sequence[Design], conditions: Conditions) -> list[Point]:
-    """Each design's latency, all timed in turn, or why it has none."""
+def _timed(designs: Sequence[Design], asked: Conditions, fresh: bool) -> list[Point]:
+    """Each design's latency, all timed in turn (or, unless it is to be `fresh`, as an earlier sweep
+    of them has found it), or why it has none."""
     from studio import forms
+    from studio.measure.engine import device_named
     from studio.measure.front import desk
+    from studio.measure.store import store
     from studio.measure.sweep import Job
 
+    conditions = replace(asked, device=device_named(asked.device))
     points: dict[Design, Point] = dict.fromkeys(designs)
     subjects: dict[Design, Subject] = {}
     for design in points:
         try:
-            subjects[design] = forms.subject(
-                design, conditions.batch, conditions.mode, conditions.layout
-            )
+            subjects[design] = forms.subject(design, conditions)
         except MeasureError as error:
             points[design] = error
-    job = Job(list(subjects.values()), conditions, on=desk(conditions.device))
+    on = desk(conditions.device)
+    job = Job(list(subjects.values()), conditions, on=on, store=store(), fresh=fresh)
     points.update(zip(subjects, _watched(job), strict=True))
     return [
-        forms.exhausted(design, conditions.batch, point, conditions.mode)
+        forms.exhausted(design, conditions, point)
         if isinstance(point := points[design], NoMemoryError)
         else point
         for design in designs

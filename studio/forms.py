@@ -5,6 +5,7 @@ The text that is measured is the text that is exported, so the two are made in o
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -19,10 +20,13 @@ from studio.drawing.svg import svg
 from studio.export.script import Script, script
 from studio.family import Design, DesignError
 from studio.knobs import Mode, quoted
+from studio.measure.duration import shortest_s
+from studio.measure.engine import scheduler
 from studio.measure.memory import admit
-from studio.measure.request import MeasureError, Subject, unsuited
+from studio.measure.request import Conditions, MeasureError, Subject, unsuited
 
 T = TypeVar("T")
+CONDITIONS = Conditions()
 
 
 def export(design: Design, form: str = "script", link: str = "") -> str:
@@ -53,75 +57,116 @@ def standalone(design: Design, link: str = "") -> Script:
     )
 
 
-def subject(
-    design: Design, batch: int = 1, mode: Mode = "inference", layout: str = "contiguous"
-) -> Subject:
+def subject(design: Design, conditions: Conditions = CONDITIONS) -> Subject:
     """What is measured of a design. Raises MeasureError where it cannot be, as `obstacle` says."""
-    if why := obstacle(design, batch, mode, layout):
+    if why := obstacle(design, conditions):
         raise MeasureError(why)
     code = standalone(design)
     return Subject(code.text, code.config, code.model)
 
 
-def obstacle(
-    design: Design, batch: int = 1, mode: Mode = "inference", layout: str = "contiguous"
-) -> str:
-    """Why it cannot be measured, in one sentence: its inputs cannot have the layout, or this
-    machine's memory is too small (with the nearest that fits); empty where it can. Takes
-    milliseconds, of a giant up to a second; a training step (by Adam, which needs most) is
+def obstacle(design: Design, conditions: Conditions = CONDITIONS) -> str:
+    """Why it cannot be measured, in one sentence: its inputs cannot have the layout, the device's
+    memory is too small, or it cannot end in time (with the nearest that works); empty where it can.
+    Takes milliseconds, of a giant up to a second; a training step (by Adam, which needs most) is
     simulated first, which takes 0.1 to 6 s, once."""
-    if why := misfit(design, batch, layout):
+    if why := misfit(design, conditions):
         return why
-    step = "a training step of " if mode == "training" else ""
-    return refusal(
-        _needed(design, batch, mode),
-        f"{step}{design.title} at batch={batch}",
-        lambda room: _nearest(design, batch, room, mode),
+    crowded = refusal(
+        _needed(design, conditions.batch, conditions.mode),
+        named(design, conditions),
+        conditions.device,
+        lambda room: _nearest(design, conditions, room),
+    )
+    return crowded or lateness(design, conditions)
+
+
+def named(design: Design, conditions: Conditions) -> str:
+    """What is measured, in the words of a refusal."""
+    step = "a training step of " if conditions.mode == "training" else ""
+    return f"{step}{design.title} at batch={conditions.batch}"
+
+
+def misfit(design: Design, conditions: Conditions) -> str:
+    """Why the design's inputs cannot have the layout, in one sentence; empty where they can."""
+    return unsuited(profile(design, conditions.batch).inputs, conditions.layout)
+
+
+def lateness(design: Design, conditions: Conditions) -> str:
+    """Why measuring it cannot end within its time limit, in one sentence with the nearest that can;
+    empty where it can. Takes milliseconds, of a giant up to a second."""
+    if _ends(design, conditions.batch, conditions):
+        return ""
+    taken = float(f"{shortest_s(profile(design, conditions.batch).macs, conditions):.2g}")
+    nearest = _nearest(design, conditions)
+    return (
+        f"{named(design, conditions)} would be measured for {taken:,.0f} s or more on"
+        f" {conditions.device}, and is given {conditions.limit_s:g} s"
+        + (f"; the nearest that works is {nearest}" if nearest else "")
     )
 
 
-def misfit(design: Design, batch: int, layout: str) -> str:
-    """Why the design's inputs cannot have the layout, in one sentence; empty where they can."""
-    return unsuited(profile(design, batch).inputs, layout)
-
-
-def refusal(needed_bytes: int, what: str, nearest: Callable[[float], str] = lambda room: "") -> str:
-    """What `admit` says of that which does not fit; empty where it fits."""
+def refusal(
+    needed_bytes: int,
+    what: str,
+    device: str = "cpu",
+    nearest: Callable[[float], str] = lambda room: "",
+) -> str:
+    """What `admit` says of that which does not fit; empty where it fits. What a cluster's workers
+    have free is not known here: there, the measuring process runs out of memory and says so."""
+    if scheduler():
+        return ""
     try:
-        admit(needed_bytes, what, nearest)
+        admit(needed_bytes, what, nearest, device)
     except MeasureError as refused:
         return str(refused)
     return ""
 
 
-def exhausted(
-    design: Design, batch: int, said: MeasureError, mode: Mode = "inference"
-) -> MeasureError:
+def exhausted(design: Design, conditions: Conditions, said: MeasureError) -> MeasureError:
     """What to say of memory that ran out against the prediction: with what needs half as much."""
-    nearest = _nearest(design, batch, _needed(design, batch, mode) / 2, mode)
+    half = _needed(design, conditions.batch, conditions.mode) / 2
+    nearest = _nearest(design, conditions, half)
     advice = f"; half as much takes {nearest}" if nearest else ""
-    return MeasureError(f"{design.title} at batch={batch}: {said}{advice}")
+    return MeasureError(f"{design.title} at batch={conditions.batch}: {said}{advice}")
 
 
-def _nearest(design: Design, batch: int, room: float, mode: Mode = "inference") -> str:
-    """The largest batch whose tensors take at most `room` bytes; where there is none, the first
-    axis along which one example fits, and how far down."""
-    if fewer := _fewer(design, batch, room, mode):
+def _nearest(design: Design, conditions: Conditions, room: float = math.inf) -> str:
+    """The largest batch that ends in time and whose tensors take at most `room` bytes; where there
+    is none, the first axis along which one example does, and how far down."""
+    if fewer := _fewer(design, conditions, room):
         return f"batch={fewer}"
-    alone = " with batch=1" if batch > 1 else ""
+
+    def works(smaller: Design) -> bool:
+        return _ends(smaller, 1, conditions) and _fits(smaller, 1, conditions.mode, room)
+
+    alone = " with batch=1" if conditions.batch > 1 else ""
     for knob in design.knobs.values():
         lower = design.below(knob.name) if knob.axis else []
-        if found := _largest(lower, lambda smaller: _needed(smaller, 1, mode) <= room):
+        if found := _largest(lower, works):
             return f"{knob.name}={knob.text(found.value(knob.name))}{alone}"
     return ""
 
 
-def _fewer(design: Design, batch: int, room: float, mode: Mode) -> int:
-    """The largest batch below this one that fits, 0 where there is none."""
-    if mode == "training":
-        return min(batch - 1, largest_batch(design, room, mode))
-    fits = _largest(range(batch - 1, 0, -1), lambda fewer: _needed(design, fewer, mode) <= room)
-    return fits or 0
+def _fewer(design: Design, conditions: Conditions, room: float) -> int:
+    """The largest batch below this one that works, 0 where there is none."""
+    below, mode = conditions.batch - 1, conditions.mode
+    if mode == "training" and room < math.inf:
+        below, room = min(below, largest_batch(design, room, mode)), math.inf
+    works = _largest(
+        range(below, 0, -1),
+        lambda fewer: _ends(design, fewer, conditions) and _fits(design, fewer, mode, room),
+    )
+    return works or 0
+
+
+def _ends(design: Design, batch: int, conditions: Conditions) -> bool:
+    """Whether it may be measured within its time limit."""
+    return shortest_s(profile(design, batch).macs, conditions) <= conditions.limit_s
+
+
+def _fits(design: Design, batch: int, mode: Mode, room: float) -> bool:
+    return room == math.inf or _needed(design, batch, mode) <= room
 
 
 def _largest(cases: Sequence[T], fits: Callable[[T], bool]) -> T | None:

@@ -162,7 +162,7 @@ def test_progress_is_shown_on_a_terminal_alone(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, terminal: bool
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
-    assert cli.main(["sweep", "vit", *TINY, "--axis", "depth=1,2", "--json"]) == 0
+    assert cli.main(["sweep", "vit", *TINY, "--axis", "depth=1,2", "--json", "--fresh"]) == 0
     printed = capsys.readouterr()
     assert len(json.loads(printed.out)["points"]) == 2
     assert ("2 of 2 points" in printed.err, "left" in printed.err) == (terminal, terminal)

@@ -9,14 +9,16 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 
 import studio
 from studio import forms
-from studio.measure import memory, sweep
-from studio.measure.request import NoMemoryError
+from studio.measure import duration, memory, sweep
+from studio.measure.request import Conditions, NoMemoryError
 from tests.designs import small
 
 
@@ -108,8 +110,9 @@ def test_what_does_not_fit_is_told_the_nearest_that_does(
     monkeypatch: pytest.MonkeyPatch, family: str, preset: str, batch: int, free: float, knob: str
 ) -> None:
     monkeypatch.setattr(memory, "available_bytes", lambda: int(free))
+    monkeypatch.setitem(duration.RATES, "cpu", 1e18)
     design = studio.design(family, preset=preset)
-    said = forms.obstacle(design, batch)
+    said = obstacle_of(design, batch)
     offers = dict(re.findall(r"(\w+)=(\d+)", said.partition("the nearest that fits is ")[2]))
     assert f"{preset} at batch={batch} needs about" in said
     assert next(iter(offers)) == knob
@@ -121,18 +124,48 @@ def test_what_does_not_fit_is_told_the_nearest_that_does(
 
 
 def obstacle_of(design: studio.Design, batch: int, **knobs: int) -> str:
-    return forms.obstacle(design.replace(**knobs), batch)
+    return forms.obstacle(design.replace(**knobs), Conditions(batch=batch))
+
+
+@pytest.mark.parametrize(
+    ("family", "preset", "conditions", "offered"),
+    [
+        ("vit", "ViT-B/16", {"batch": 32}, r"batch=(\d+)$"),
+        ("vit", "ViT-B/16", {"batch": 32, "mode": "training"}, r"batch=(\d+)$"),
+        ("mask_rcnn", None, {}, r"base_channels=(\d+)$"),
+    ],
+)
+def test_what_cannot_end_in_time_is_told_the_nearest_that_can(
+    monkeypatch: pytest.MonkeyPatch, family: str, preset: str | None, conditions: Any, offered: str
+) -> None:
+    monkeypatch.setattr(memory, "available_bytes", lambda: 10**12)
+    design, asked = studio.design(family, preset), Conditions(**conditions)
+    said = forms.lateness(design, asked)
+    assert "s or more on cpu, and is given 30 s; the nearest that works is " in said
+    assert said == forms.obstacle(design, asked)
+    with pytest.raises(studio.MeasureError, match="the nearest that works is"):
+        studio.measure(design, **conditions)
+    works = int(re.findall(offered, said)[0])
+    if "batch" in conditions:
+        assert not forms.lateness(design, replace(asked, batch=works))
+        assert forms.lateness(design, replace(asked, batch=works + 1))
+        assert not forms.lateness(design, replace(asked, threads=16))
+    else:
+        assert not forms.lateness(design.replace(base_channels=works), asked)
+    assert not forms.lateness(design, replace(asked, device="cuda:0"))
 
 
 def test_a_training_step_is_admitted_by_its_own_peak(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "available_bytes", lambda: int(1e9))
     design = studio.design("vit", "ViT-Ti/16")
-    assert not forms.obstacle(design, 64)
-    said = forms.obstacle(design, 64, "training")
+    monkeypatch.setitem(duration.RATES, "cpu", 1e18)
+    step = Conditions(batch=64, mode="training")
+    assert not forms.obstacle(design, Conditions(batch=64))
+    said = forms.obstacle(design, step)
     assert said.startswith("a training step of ViT-Ti/16 at batch=64 needs about")
     (fits,) = re.findall(r"the nearest that fits is batch=(\d+)", said)
-    assert not forms.obstacle(design, int(fits), "training")
-    assert forms.obstacle(design, int(fits) + 1, "training")
+    assert not forms.obstacle(design, replace(step, batch=int(fits)))
+    assert forms.obstacle(design, replace(step, batch=int(fits) + 1))
 
 
 def test_memory_that_runs_out_names_what_needs_half(

@@ -27,30 +27,32 @@ WIDEST = 3.0  # a band that reaches farther says nothing
 
 _first = Lock()
 _POOL = ThreadPoolExecutor(1, "calibration")
-_calibrations: dict[str, Future[Calibration]] = {}  # by dtype
+_calibrations: dict[tuple[str, str], Future[Calibration]] = {}  # by device and dtype
 
 
-def begin_calibration(dtype: str) -> None:
-    """Have the device calibrated, once a process, and again where that has failed; takes two
-    seconds of the measuring process, and none of the page's, which must not wait for a cluster
-    that is away."""
+def begin_calibration(case: Case) -> None:
+    """Have the case's device calibrated for its dtype, once a process, and again where that has
+    failed; takes two seconds of the measuring process, and none of the page's, which must not wait
+    for a cluster that is away."""
     with _first:
-        known = _calibrations.get(dtype)
+        known = _calibrations.get((case.device, case.dtype))
         if known is None or _has_failed(known):
-            _calibrations[dtype] = _POOL.submit(_calibrated, dtype)
+            made = _POOL.submit(_calibrated, case.device, case.dtype)
+            _calibrations[case.device, case.dtype] = made
 
 
-def _calibrated(dtype: str) -> Calibration:
-    return desk("cpu", "calibration").submit(calibrate, Conditions(dtype=dtype)).result()
+def _calibrated(device: str, dtype: str) -> Calibration:
+    conditions = Conditions(device=device, dtype=dtype)
+    return desk(device, "calibration").submit(calibrate, conditions).result()
 
 
 def _has_failed(found: Future[Calibration]) -> bool:
     return found.done() and found.exception() is not None
 
 
-def this_device(dtype: str) -> Device | None:
-    """The limits of the device at hand; None as long as they are not known."""
-    found = _calibrations.get(dtype)
+def this_device(case: Case) -> Device | None:
+    """The limits of the case's device for its dtype; None as long as they are not known."""
+    found = _calibrations.get((case.device, case.dtype))
     if found is None or not found.done() or _has_failed(found):
         return None
     rates = found.result()
@@ -67,7 +69,7 @@ def expected(
     """The curves of expected latency: of this machine, and where its figures were typed in of
     another device."""
     predictor = learned(here)
-    device = this_device(here.dtype)
+    device = this_device(here)
     if predictor:
         yield foretold(predictor, shown, xs)
     elif device and here.mode == "inference":

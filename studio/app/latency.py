@@ -45,7 +45,7 @@ class Patience:
             self.watch = None  # an old measurement must not overwrite newer figures
         rested = monotonic() - self.since >= REST_S
         if not self.watch and ready and rested and LEDGER[self.case] is None:
-            begin_calibration(self.case.dtype)
+            begin_calibration(self.case)
             self.watch = Watch((self.case,), session=self.session)
 
 
@@ -106,12 +106,12 @@ def notes(now: State) -> Iterator[str]:
     """The spread, how it was measured, and the change against the previous and pinned cases."""
     here = LEDGER[now.case]
     assert isinstance(here, Measurement)
-    yield line(spread(here))
+    yield line(spread(here, now.case.device))
     for case, label in ((now.previous, "previous"), (now.pinned, "pinned")):
         if case and isinstance(there := LEDGER[case], Measurement):
             told = change(here.median_s, there.median_s, units.seconds)
             yield line(f"≈ {label}") if is_noise(here, there) else note(told, label)
-    told = conditions(here)  # a narrow card cuts it short
+    told = conditions(here, now.case.threads)  # a narrow card cuts it short
     load = "<strong>under load</strong>, " if here.clean is False else ""
     yield f'<p title="{escape(told)}; {escape(in_full(here))}">{load}{escape(told)}</p>'
 
@@ -123,19 +123,19 @@ def is_noise(one: Measurement, other: Measurement) -> bool:
     return overlap or one.clean is False or other.clean is False
 
 
-def spread(point: Measurement) -> str:
+def spread(point: Measurement, device: str) -> str:
     """The middle half of the runs, under the median's own unit, and how far runs lie apart."""
     half = f"{units.seconds(point.q25_s)} to {units.seconds(point.q75_s)} (middle half)"
-    apart = between_runs(point)
+    apart = between_runs(point, device)
     return half if apart is None else f"{half}; ±{apart:.0%} between runs"
 
 
-def conditions(point: Measurement) -> str:
+def conditions(point: Measurement, threads: str = "") -> str:
     when = age(point)
     words = [
         f"measured {when}" if when else "",
         short(point.device),
-        "1 thread" if point.threads == 1 else f"{point.threads} threads",
+        threads,
         point.dtype if point.dtype != "float32" else "",
         point.layout if point.layout != "contiguous" else "",
         f"compiled in {units.seconds(point.compile_s)}" if point.compile_s else "",

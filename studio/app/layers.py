@@ -128,7 +128,7 @@ def timed(case: Case) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
     if times := TIMINGS.known(case):
         found["Time"] = [seconds(row, times) for row in rows_of(case)]
-    if device := this_device(case.dtype):
+    if device := this_device(case):
         found["Bound"] = bounds(case, device)
     return found
 
@@ -144,9 +144,10 @@ def clock(case: Case) -> str:
     whole = TIMINGS.known(case).get("")
     if whole is None:
         return ""
-    kinds = [case.dtype] + [case.layout] * (case.layout != "contiguous")
+    kinds = [case.dtype, case.layout if case.layout != "contiguous" else "", case.threads]
+    kinds += ["under load"] if whole.clean is False else []
     return (
-        f"Time: {units.seconds(whole.total_s)} a forward pass, {', '.join(kinds)}, 1 thread,"
+        f"Time: {units.seconds(whole.total_s)} a forward pass, {', '.join(filter(None, kinds))},"
         " measured apart from the figure above; its shares are the profiler's."
     )
 

@@ -31,7 +31,6 @@ QUICK_MACS = 60e9  # a second or two a call on one thread; the default U-Net has
 QUICK_PARAMS = 200e6  # about a second to fill with random weights
 PATIENT = 4  # times as much is measured in a sweep, which is asked for and shows how far it is
 QUEUED_S = 0.1  # a share of a round, for each who waits
-LONGEST_MACS = 2e12  # a minute a call: no room of people waits for it
 
 
 class Entry(NamedTuple):
@@ -198,16 +197,16 @@ def _cost(profile: Profile) -> float:
     return max(profile.macs / QUICK_MACS, profile.params / QUICK_PARAMS)
 
 
-def between_runs(point: Measurement) -> float | None:
-    """How far two runs on this machine usually lie apart (relative standard deviation), by what the
+def between_runs(point: Measurement, device: str) -> float | None:
+    """How far two runs on this device usually lie apart (relative standard deviation), by what the
     anchor took in the sweeps so far; None where there were too few."""
-    return _between_runs(store(), point.device, int(monotonic()))
+    return _between_runs(store(), device, point.device, int(monotonic()))
 
 
 @lru_cache(maxsize=16)
-def _between_runs(known: Store, machine: str, second: int) -> float | None:
+def _between_runs(known: Store, device: str, machine: str, second: int) -> float | None:
     """At most once a second from the disk: every bar of every look asks."""
-    return known.between_runs("cpu", machine)
+    return known.between_runs(device, machine)
 
 
 def forget_all() -> None:
@@ -223,14 +222,11 @@ def obstacle(case: Case) -> str:
     A training step is admitted by the layer tree's figure, which is there at once; where it needs
     more, the measuring process runs out of its memory and says so.
     """
-    if why := forms.misfit(case.design, case.batch, case.layout):
+    design, conditions = case.design, case.conditions
+    if case.mode == "inference":
+        return forms.obstacle(design, conditions)
+    if why := forms.misfit(design, conditions):
         return why
-    profile = figures.profiled(case)
-    if profile.macs > LONGEST_MACS:
-        return "one forward pass would take minutes on one thread; it is not measured"
-    if case.mode == "training":
-        needed = quick(case.design, case.batch, "training").total
-        return forms.refusal(
-            needed, f"a training step of {case.design.title} at batch={case.batch}"
-        )
-    return forms.obstacle(case.design, case.batch)
+    needed = quick(design, case.batch, "training").total
+    crowded = forms.refusal(needed, forms.named(design, conditions), case.device)
+    return crowded or forms.lateness(design, conditions)

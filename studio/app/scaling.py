@@ -15,7 +15,7 @@ from studio.analysis.roofline import BANDWIDTH, COMPUTE, OVERHEAD, Device
 from studio.analysis.scaling import axes, axis_points, points_afforded, position
 from studio.app import figures, growth, state
 from studio.app.charts import MEASURED, PALE, Curve, Panel, chart
-from studio.app.expected import expected
+from studio.app.expected import begin_calibration, expected
 from studio.app.latency import TITLES, age, short
 from studio.app.ledger import LEDGER, Watch, between_runs, forget_all, is_timely, look_s, obstacle
 from studio.app.precedence import PRECEDENCE
@@ -36,6 +36,7 @@ ASK = "press “Measure this axis”"
 
 
 def scaling(now: State) -> None:
+    begin_calibration(now.case)
     watch = under_way()
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         chooser(now)
@@ -170,7 +171,7 @@ def panels(
 def measured(shown: tuple[Case, ...], knob: Knob) -> Curve:
     points = [(case, p) for case in shown if isinstance(p := LEDGER[case], Measurement)]
     apart = measured_apart(shown)
-    bars = [bar(p) for _, p in points]
+    bars = [bar(p, case.device) for case, p in points]
     fitted = [p for case, p in points if case not in apart]
     loaded = frozenset(_at(case, knob) for case, p in points if p.clean is False)
     steady = steady_s([p for _, p in points]) if any(p.clean is False for p in fitted) else ()
@@ -188,10 +189,10 @@ def measured(shown: tuple[Case, ...], knob: Knob) -> Curve:
     )
 
 
-def bar(point: Measurement) -> tuple[float, float]:
+def bar(point: Measurement, device: str) -> tuple[float, float]:
     """The error bar: where another run on this machine would most likely end, and no less than the
     middle half of this one."""
-    apart = 1 + (between_runs(point) or 0.0)
+    apart = 1 + (between_runs(point, device) or 0.0)
     return min(point.q25_s, point.median_s / apart), max(point.q75_s, point.median_s * apart)
 
 
@@ -271,8 +272,9 @@ def legend(shown: tuple[Case, ...], left_out: int, lines: tuple[str, ...] = ()) 
     points = [p for c in shown if isinstance(p := LEDGER[c], Measurement)]
     oldest = min(points, key=lambda point: point.measured_at, default=None)
     where = f" on {short(oldest.device)}" if oldest else ""
+    threads = f", {shown[0].threads}" if shown[0].threads else ""
     old = f", the oldest {when}" if oldest and (when := age(oldest)) else ""
-    apart = between_runs(oldest) if oldest else None
+    apart = between_runs(oldest, shown[0].device) if oldest else None
     bars = "middle half of the runs" if apart is None else f"±{apart:.0%} between runs"
     loaded = any(point.clean is False for point in points)
     kinds = ["measured apart, not fitted"] * bool(measured_apart(shown)) + ["under load"] * loaded
@@ -281,7 +283,7 @@ def legend(shown: tuple[Case, ...], left_out: int, lines: tuple[str, ...] = ()) 
     slow = f" A sweep leaves out the {left_out} largest of these designs." if left_out else ""
     return (
         "Parameters and MACs are exact, memory is predicted."
-        f" Latency is measured{where}, 1 thread{old}; bars: {bars}{hollow}{dashed}.{slow}"
+        f" Latency is measured{where}{threads}{old}; bars: {bars}{hollow}{dashed}.{slow}"
     )
 
 

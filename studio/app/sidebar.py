@@ -10,15 +10,16 @@ import streamlit as st
 
 import studio
 from studio.analysis import units
-from studio.app import state, widgets
+from studio.app import devices, state, widgets
 from studio.app.composition import is_composed
 from studio.app.opening import opener
-from studio.app.state import BATCH, CONDITIONS, VIEWS, State
+from studio.app.state import BATCH, CONDITIONS, DEVICE, VIEWS, State
 from studio.family import Family
 from studio.knobs import Axis, Knob
 from studio.records import RecordKnob
 
 COMPOSE = VIEWS[1]
+COMPUTES = "What computes it; one thread of a CPU"
 
 
 def sidebar(now: State) -> None:
@@ -38,9 +39,17 @@ def sidebar(now: State) -> None:
             controls(now, rest)
     widgets.number(BATCH, now.case.batch, BATCH.name, (), **widgets.turns(BATCH.name, BATCH.name))
     with st.expander("How it is timed", key="timed"):
-        for name, knob in CONDITIONS.items():
-            if knob is not BATCH:
-                widgets.switch(knob, getattr(now.case, name), name)
+        conditions(now)
+
+
+def conditions(now: State) -> None:
+    """How it is timed, and where there are several devices, on which."""
+    for name, knob in CONDITIONS.items():
+        if knob is not BATCH:
+            widgets.switch(knob, getattr(now.case, name), name)
+    if len(there := devices.known()) > 1:
+        shown = Knob(name=DEVICE, default=there[0], help=COMPUTES, options=there)
+        widgets.switch(shown, now.case.device, DEVICE)
 
 
 def views(now: State) -> None:

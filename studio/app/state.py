@@ -21,7 +21,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from studio import zoo
 from studio.analysis.profile import Optimizer
 from studio.analysis.scaling import axes
-from studio.app import composition
+from studio.app import composition, devices
 from studio.app.composition import Draft, Rows
 from studio.family import Design, DesignError, Preset, Turn
 from studio.knobs import Axis, Knob, Mode
@@ -48,6 +48,7 @@ CONDITIONS = {BATCH.name: BATCH} | {
     )
     for name, choices in CHOICES.items()
 }
+DEVICE = "device"
 TAB = Knob(name="tab", default=TABS[0], help="The view that is open", options=TABS)
 VIEW = Knob(name="view", default=VIEWS[0], help="The page that is open", options=VIEWS)
 AXIS = Knob(name="axis", default="", help="The axis of the charts", options=get_args(Axis))
@@ -95,15 +96,22 @@ class Case:
     dtype: str = "float32"
     layout: str = "contiguous"
     compiled: bool = False
+    device: str = devices.FIRST
 
     @property
     def conditions(self) -> Conditions:
-        return Conditions(**{name: getattr(self, name) for name in CONDITIONS})
+        return Conditions(**{name: getattr(self, name) for name in (*CONDITIONS, DEVICE)})
+
+    @property
+    def threads(self) -> str:
+        """How many compute it, in words; empty of a device that has none."""
+        return "1 thread" if self.device == devices.FIRST else ""
 
     def to_query(self, base: Preset | None = None) -> dict[str, str]:
         """The parameters that name this case, told from a preset (by default the nearest one)."""
         values = ((knob, getattr(self, knob.name)) for knob in CONDITIONS.values())
         named = {knob.name: knob.text(value) for knob, value in values if value != knob.default}
+        named |= {DEVICE: self.device} if self.device != devices.default() else {}
         return self.design.to_query(base) | named
 
     @classmethod
@@ -111,7 +119,8 @@ class Case:
         """The case that parameters name. Raises DesignError."""
         settings = dict(link)
         read = {n: knob.read(settings.pop(n, knob.default)) for n, knob in CONDITIONS.items()}
-        return cls(zoo.design_from_query(settings), **read)
+        device = devices.read(settings.pop(DEVICE, devices.default()))
+        return cls(zoo.design_from_query(settings), **read, device=device)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,6 +181,8 @@ class State:
     def turned(self, knob: str, value: object) -> State:
         """One knob turned, as far as the rules allow. A refusal leaves all as it is."""
         try:
+            if knob == DEVICE:
+                return self.moved(replace(self.case, device=devices.read(str(value))))
             if knob in CONDITIONS:
                 return self.moved(replace(self.case, **{knob: CONDITIONS[knob].read(value)}))
             if "." in knob:
@@ -237,6 +248,17 @@ class State:
             view |= {"draft": composition.text(self.design.family, self.draft.rows)}
         view |= {"pin": urlencode(self.pinned.to_query())} if self.pinned else {}
         return self.case.to_query(self.preset) | view
+
+    def placed(self) -> State:
+        """On a device that there is: a cluster may answer after its device has been asked for."""
+        try:
+            device, refusal = devices.read(self.case.device), self.refusal
+        except DesignError as error:
+            device = devices.default()
+            refusal = f"Measured on {device}: {error}."
+        if device == self.case.device:
+            return self
+        return replace(self, case=replace(self.case, device=device), refusal=refusal)
 
     def followed(self, link: Mapping[str, str]) -> State:
         """The page that a link asks for. A link that cannot be followed leaves all as it is."""
@@ -316,10 +338,11 @@ def arrived() -> State:
     state: State | None = st.session_state.get("state")
     if state is None:
         state = replace(FIRST.followed(link), previous=None)
-    elif ours or link == st.session_state.link:
-        return state
-    else:
+    elif not (ours or link == st.session_state.link):
         state = state.followed(link)
+    else:
+        link = st.session_state.link
+    state = state.placed()
     st.session_state.state, st.session_state.link = state, link
     return state
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import streamlit as st
@@ -14,11 +14,12 @@ from studio.app.ledger import obstacle, subject
 from studio.app.state import Case
 from studio.measure.front import desk
 from studio.measure.layers import measure_layers, untimed
-from studio.measure.request import LayerTime, MeasureError
+from studio.measure.request import LayerTime
 
 Times = Mapping[str, LayerTime]  # by the path of a module, as in `named_modules()`
 BUDGET_S = 1.5
 KEPT = 128
+_POOL = ThreadPoolExecutor(KEPT, "layers")  # of threads that only wait
 
 
 @dataclass
@@ -28,15 +29,9 @@ class Timings:
     asked: OrderedDict[Case, Future[dict[str, LayerTime]]] = field(default_factory=OrderedDict)
 
     def ask(self, case: Case, session: str) -> None:
-        conditions = case.conditions
-        try:
-            task: Future[dict[str, LayerTime]] = desk(conditions.device, session).submit(
-                measure_layers, subject(case), conditions, BUDGET_S, limit_s=conditions.limit_s
-            )
-        except MeasureError as refusal:  # there is nothing to measure on
-            task = Future()
-            task.set_exception(refusal)
-        self.asked[case] = task
+        """Have them timed, again where they are known. The page does not wait for a cluster."""
+        self.asked[case] = _POOL.submit(_timed, case, session)
+        self.asked.move_to_end(case)
         while len(self.asked) > KEPT:
             self.asked.popitem(last=False)
 
@@ -59,6 +54,14 @@ class Timings:
         return task if task and task.done() else None
 
 
+def _timed(case: Case, session: str) -> dict[str, LayerTime]:
+    conditions = case.conditions
+    task = desk(conditions.device, session).submit(
+        measure_layers, subject(case), conditions, BUDGET_S, limit_s=conditions.limit_s
+    )
+    return task.result()
+
+
 TIMINGS = Timings()
 
 
@@ -70,11 +73,12 @@ def button(case: Case) -> None:
     words, right = st.columns([3, 2], vertical_alignment="center")
     if why := TIMINGS.trouble(case):
         words.caption(f":orange[{why}]")
+    again = "Time again" if TIMINGS.known(case) else "Time each layer"
     right.button(
-        "measuring …" if TIMINGS.waits(case) else "Time each layer",
+        "measuring …" if TIMINGS.waits(case) else again,
         key="time-layers",
         help="By torch's profiler, in the process that measures the whole",
-        disabled=TIMINGS.waits(case) or bool(TIMINGS.known(case)),
+        disabled=TIMINGS.waits(case),
         on_click=_ask,
         args=(case,),
         width="stretch",

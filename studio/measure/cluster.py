@@ -131,7 +131,7 @@ class Remote:
         return Call(self, send)
 
     def devices(self) -> tuple[str, ...]:
-        return tuple(sorted({name for names in self._offers().values() for name in names}))
+        return _names(self._offers())
 
     def stop(self) -> None:
         self._client.close()
@@ -181,18 +181,35 @@ class Remote:
 
 def engines(address: str, device: str) -> tuple[Remote, ...]:
     """An engine for each worker of the cluster with this device. Raises MeasureError."""
-    client = _client(address)
-    try:
-        found = offers(client)
-    except Exception as error:  # it has gone, and the client has not seen it yet
-        raise unanswered(address, error) from None
+    client, found = _offered(address)
     for resource in dict.fromkeys((device, f"{device}:0", device.removesuffix(":0"))):
         if homes := [home for home, names in found.items() if resource in names]:
             with _FIRST:
                 return tuple(_remote(client, address, home, device, resource) for home in homes)
-    known = ", ".join(sorted({name for names in found.values() for name in names}))
-    offered = f"it has {known}" if known else "no worker there names a device as its resource"
+    known = _names(found)
+    offered = (
+        f"it has {', '.join(known)}" if known else "no worker there names a device as its resource"
+    )
     raise MeasureError(f"the cluster at {address} has no device {device}; {offered}")
+
+
+def devices(address: str) -> tuple[str, ...]:
+    """What the workers of the cluster offer, `cpu` first. Raises MeasureError."""
+    _, found = _offered(address)
+    return _names(found)
+
+
+def _offered(address: str) -> tuple[distributed.Client, Offers]:
+    client = _client(address)
+    try:
+        return client, offers(client)
+    except Exception as error:  # it has gone, and the client has not seen it yet
+        raise unanswered(address, error) from None
+
+
+def _names(found: Offers) -> tuple[str, ...]:
+    names = {name for names in found.values() for name in names}
+    return tuple(sorted(names, key=lambda name: (name != "cpu", name)))
 
 
 def offers(client: distributed.Client) -> Offers:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from studio.measure import device as local
 from studio.measure.device import device_of
 from studio.measure.worker import LIMIT_S, worker
 
@@ -53,16 +54,39 @@ def engines(device: str = "cpu") -> tuple[Engine, ...]:
 
     A sweep keeps to one of them, since figures of two machines do not compare.
     """
-    if address := os.environ.get(SCHEDULER):
+    if address := scheduler():
         from studio.measure import cluster  # an optional extra
 
         return cluster.engines(address, device)
     return (worker(device),)
 
 
+def scheduler() -> str:
+    """The address of the cluster that measures; empty where this machine does."""
+    return os.environ.get(SCHEDULER, "")
+
+
+def device_named(name: str) -> str:
+    """The one name of a device of this machine; a cluster finds its own by any. Raises
+    MeasureError where this machine has no such device."""
+    return name if scheduler() else device_of(name)
+
+
+def devices() -> tuple[str, ...]:
+    """What can be measured on, `cpu` first where there is one. Raises MeasureError.
+
+    Of this machine it is known at once; a cluster is asked, which may take seconds.
+    """
+    if address := scheduler():
+        from studio.measure import cluster
+
+        return cluster.devices(address)
+    return local.devices()
+
+
 def places(device: str) -> tuple[Place, ...]:
     """Where such a device is measured: older figures of these places are still good."""
-    if address := os.environ.get(SCHEDULER):
+    if address := scheduler():
         from studio.measure import cluster
 
         return tuple(engine.place() for engine in cluster.engines(address, device))

@@ -10,9 +10,8 @@ from typing import Any
 from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
+from studio.measure.duration import CALLS
 from studio.measure.request import Conditions, MeasureError
-
-CALLS = 6  # about the fewest of a measurement: its limit is not enough for slower ones
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 The shares are what torch's profiler sees: time on a CPU, the time of kernels on an accelerator. It
 slows a pass down (by a fifth for a small ViT), so passes without it run in turn with those under
-it, and the shares are of their median.
+it, and the shares are of their median, of those that nothing interrupted where there are enough.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from time import perf_counter
+from time import perf_counter, process_time
 from types import MappingProxyType
 from typing import Any
 
@@ -25,7 +25,14 @@ from torch.profiler import ProfilerActivity, profile
 from studio.measure.clock import give_back, set_up
 from studio.measure.engine import Caller
 from studio.measure.front import desk
-from studio.measure.request import Conditions, LayerTime, MeasureError, Subject
+from studio.measure.request import (
+    Conditions,
+    LayerTime,
+    MeasureError,
+    Measurement,
+    Samples,
+    Subject,
+)
 from studio.measure.specimen import Call, build, grad_mode, synchronizer
 
 # torch.profiler.record_function costs 20 µs a range under the profiler, this one 7.
@@ -37,6 +44,7 @@ PROFILED = ("cpu", "cuda")
 Chain = tuple[str, ...]  # the paths of the modules that are at work, each called by the one before
 Ranges = list[tuple[Chain, float]]  # the calls of modules in one pass, with the seconds of each
 Times = Mapping[Chain, float]
+Pair = tuple[float, float]  # the wall and the CPU time of a pass, in seconds
 
 
 def layer_times(
@@ -71,7 +79,7 @@ def measure_layers(
     del model, inputs
     give_back()
     calls = Counter(chain[-1] for chain, _ in passes[-1])
-    return _spread(statistics.median(plain), _medians(list(map(_own_times, passes))), calls)
+    return _spread(_whole(plain, conditions), _medians(list(map(_own_times, passes))), calls)
 
 
 def untimed(conditions: Conditions) -> str:
@@ -85,24 +93,38 @@ def untimed(conditions: Conditions) -> str:
     return ""
 
 
+def _whole(plain: Sequence[Pair], conditions: Conditions) -> Measurement:
+    """What the passes without the profiler took, by the same rules as every other measurement."""
+    walls, cpus = zip(*plain, strict=True)
+    return Samples(
+        walls=walls,
+        cpus=cpus,
+        block=1,
+        first_call_s=walls[0],
+        weight_bytes=0,
+        device=conditions.device,
+        torch_version=torch.__version__,
+    ).measurement(conditions)
+
+
 def _passes(
     model: nn.Module, call: Call, conditions: Conditions, budget_s: float
-) -> tuple[list[float], list[Ranges]]:
-    """Seconds of passes without the profiler, and the ranges of passes under it, taken in turn.
+) -> tuple[list[Pair], list[Ranges]]:
+    """Times of passes without the profiler, and the ranges of passes under it, taken in turn.
 
     The first pass after such a turn finds the caches cold, and is left out.
     """
     finish = synchronizer(conditions)
-    plain: list[float] = []
+    plain: list[Pair] = []
     passes: list[Ranges] = []
     _profiled(model, call, conditions)  # the first use of the profiler starts it up
     end = perf_counter() + budget_s
     while not plain or perf_counter() < end:
         for turn in range(1 + TURN):
-            start = perf_counter()
+            wall, cpu = perf_counter(), process_time()
             call()
             finish()
-            plain += [perf_counter() - start] if turn else []
+            plain += [(perf_counter() - wall, process_time() - cpu)] if turn else []
         passes += _profiled(model, call, conditions)[1:]
     return plain, passes
 
@@ -171,13 +193,13 @@ def _medians(passes: Sequence[Times]) -> Times:
     return {c: statistics.median(times.get(c, 0.0) for times in passes) for c in chains}
 
 
-def _spread(whole_s: float, own: Times, calls: Mapping[str, int]) -> dict[str, LayerTime]:
+def _spread(whole: Measurement, own: Times, calls: Mapping[str, int]) -> dict[str, LayerTime]:
     """The whole, spread over the modules in the proportions of their own times."""
-    scale = whole_s / sum(own.values())
+    scale = whole.median_s / sum(own.values())
     own_s: defaultdict[str, float] = defaultdict(float)
     total_s: defaultdict[str, float] = defaultdict(float)
     for chain, seconds in own.items():
         own_s[chain[-1]] += scale * seconds
         for path in set(chain):
             total_s[path] += scale * seconds
-    return {path: LayerTime(own_s[path], total_s[path], calls[path]) for path in own_s}
+    return {path: LayerTime(own_s[path], total_s[path], calls[path], whole.clean) for path in own_s}

@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from time import monotonic
 
+from studio.measure.device import device_of
 from studio.measure.request import MeasureError
 
 # A process peaks above the live bytes of its tensors: by up to 1.7 where convolutions re-order
@@ -27,16 +28,23 @@ GROUPS = {
 }
 
 
-def admit(needed_bytes: int, what: str, nearest: Callable[[float], str] = lambda room: "") -> None:
-    """Let pass what fits. `needed_bytes` is the predicted peak of live tensors, `what` its name.
+def admit(
+    needed_bytes: int,
+    what: str,
+    nearest: Callable[[float], str] = lambda room: "",
+    device: str = "cpu",
+) -> None:
+    """Let pass what fits the device.
 
-    `nearest` says, given the bytes of live tensors that fit, what to ask for instead; this room
-    knows no design. Raises MeasureError with the memory needed and the memory free.
+    `needed_bytes` is the predicted peak of live tensors, `what` its name; `nearest` says, given
+    the bytes of live tensors that fit, what to ask for instead; this room knows no design.
+    Raises MeasureError with the memory needed and the memory free.
     """
-    needed, free = OVERHEAD * needed_bytes + FIXED_BYTES, available_bytes()
+    needed, free = OVERHEAD * needed_bytes + FIXED_BYTES, free_bytes(device)
     if needed > free:
+        where = "this machine" if device == "cpu" else device
         refusal = (
-            f"{what} needs about {needed / 1e9:,.1f} GB to be measured, this machine has"
+            f"{what} needs about {needed / 1e9:,.1f} GB to be measured, {where} has"
             f" {free / 1e9:,.1f} GB free"
         )
         advice = nearest(tensor_bytes(free))
@@ -46,6 +54,25 @@ def admit(needed_bytes: int, what: str, nearest: Callable[[float], str] = lambda
 def tensor_bytes(room_bytes: float) -> float:
     """What tensors may take at their peak in a process that has so much room."""
     return (room_bytes - FIXED_BYTES) / OVERHEAD
+
+
+def free_bytes(device: str) -> int:
+    """Memory that a measurement on this device may use. Raises MeasureError where there is none.
+
+    Looked up at most once a second, as that of the machine. The first look at a CUDA device takes
+    about a second, and some memory there for as long as this process lives.
+    """
+    return available_bytes() if device == "cpu" else _device_bytes(device, int(monotonic()))
+
+
+@lru_cache(maxsize=16)
+def _device_bytes(device: str, second: int) -> int:
+    import torch  # here: a CPU's memory is told without it
+
+    known = device_of(device)
+    if known.startswith("cuda"):
+        return torch.cuda.mem_get_info(known)[0]
+    return torch.mps.recommended_max_memory() if known.startswith("mps") else available_bytes()
 
 
 def available_bytes() -> int:

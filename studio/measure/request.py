@@ -243,11 +243,13 @@ def steady_s(points: Sequence[Measurement]) -> tuple[float, ...]:
 @dataclass(frozen=True)
 class LayerTime:
     """The time of one module in a forward pass, in seconds: of all its `calls` together, without
-    (`own_s`) and with the modules that it calls (`total_s`)."""
+    (`own_s`) and with the modules that it calls (`total_s`). `clean` is of the whole pass, as in
+    `Measurement`."""
 
     own_s: float
     total_s: float
     calls: int
+    clean: bool | None = None
 
     def to_dict(self) -> Mapping[str, Any]:
         """Plain JSON values, times to four figures."""

@@ -212,7 +212,10 @@ class Worker:
 
     def _answer(self, task: Task[Any]) -> Answer:
         limit = f"{round(task.limit_s, 1):g} s"
-        late = MeasureError(f"no result after {limit}, so the measurement was stopped")
+        late = MeasureError(
+            f"no result after {limit}, so the measurement was stopped; a smaller batch, resolution"
+            " or width takes less"
+        )
         starts, calls = ATTEMPTS, ATTEMPTS
         while calls and starts:
             try:

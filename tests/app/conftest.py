@@ -28,6 +28,7 @@ FLAGS = (
 def still(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is measured by itself: no measuring process beside the test."""
     monkeypatch.setattr("studio.app.latency.REST_S", float("inf"))
+    monkeypatch.setattr("studio.app.scaling.begin_calibration", lambda case: None)
 
 
 @pytest.fixture

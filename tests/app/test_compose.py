@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import studio
-from studio.app import composition, opening
+from studio.app import composition, figures, opening
 from studio.app.composition import Draft
 from studio.app.state import FIRST, State
 from studio.blocks.stages.convolution import Conv

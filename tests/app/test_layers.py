@@ -55,6 +55,22 @@ def test_times_say_how_they_were_come_by(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "12.3 ms a forward pass, bfloat16, 1 thread" in clock(case)
 
 
+@pytest.mark.usefixtures("still")
+def test_times_under_load_say_so_and_can_be_taken_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    case, task = Case(studio.design("vit", "ViT-S/16")), Future[dict[str, LayerTime]]()
+    asked: list[Case] = []
+    monkeypatch.setattr(TIMINGS, "asked", OrderedDict({case: task}))
+    monkeypatch.setattr(Timings, "ask", lambda self, case, session: asked.append(case))
+    task.set_result({"": LayerTime(0.0, 0.0123, 1, clean=False)})
+    assert "1 thread, under load" in clock(case)
+    app = AppTest.from_file(str(MAIN), default_timeout=60)
+    app.query_params["tab"] = "Layers"
+    again = app.run().button(key="time-layers")
+    assert (again.label, again.disabled) == ("Time again", False)
+    again.click().run()
+    assert asked == [case]
+
+
 def test_where_nothing_measures_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*_: str) -> None:
         raise MeasureError("no scheduler answers")
@@ -62,6 +78,7 @@ def test_where_nothing_measures_there_is_a_sentence(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("studio.app.timing.desk", away)
     timings, case = Timings(), Case(studio.design("vit"))
     timings.ask(case, "")
+    wait_until(lambda: not timings.waits(case))
     assert timings.trouble(case) == "no scheduler answers"
     assert not timings.known(case)
     assert not timings.waits(case)
@@ -85,15 +102,16 @@ def test_a_calibration_waits_for_nothing_and_one_that_failed_is_tried_again(
 
     monkeypatch.setattr(expected, "desk", away)
     monkeypatch.setattr(expected, "_calibrations", {})
-    expected.begin_calibration("float32")
-    assert expected._calibrations["float32"].exception()
-    assert expected.this_device("float32") is None
+    case = Case(studio.design("vit"))
+    expected.begin_calibration(case)
+    assert expected._calibrations["cpu", "float32"].exception()
+    assert expected.this_device(case) is None
     monkeypatch.setattr(expected, "desk", lambda *_: Calibrating())
-    expected.begin_calibration("float32")
-    wait_until(lambda: expected.this_device("float32") is not None)
-    known = expected._calibrations["float32"]
-    expected.begin_calibration("float32")
-    assert expected._calibrations["float32"] is known
+    expected.begin_calibration(case)
+    wait_until(lambda: expected.this_device(case) is not None)
+    known = expected._calibrations["cpu", "float32"]
+    expected.begin_calibration(case)
+    assert expected._calibrations["cpu", "float32"] is known
 
 
 @pytest.mark.usefixtures("still")

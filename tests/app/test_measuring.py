@@ -18,7 +18,8 @@ from studio.app.charts import Curve, Panel, figure
 from studio.app.latency import conditions, is_noise, notes
 from studio.app.ledger import LEDGER, Watch, is_quick, obstacle
 from studio.app.state import Case, State
-from studio.measure.request import MeasureError, Measurement
+from studio.measure import duration
+from studio.measure.request import Conditions, MeasureError, Measurement
 from studio.measure.store import store
 from tests.app.conftest import MAIN
 
@@ -227,7 +228,7 @@ def test_a_sweep_holds_the_case_on_the_page_and_nothing_much_slower(
     monkeypatch.setattr(ledger, "QUICK_MACS", figures.profiled(shown[2]).macs / ledger.PATIENT)
     timed = [case for case in shown if scaling.fits(case, shown[5])]
     assert timed == [*shown[:3], shown[5]]
-    monkeypatch.setattr(ledger, "LONGEST_MACS", 1)
+    monkeypatch.setitem(duration.RATES, "cpu", 1.0)
     assert obstacle(shown[5])
     assert not scaling.fits(shown[5], shown[5])
 
@@ -276,12 +277,12 @@ def test_what_cannot_be_measured_has_a_sentence_in_the_place_of_a_button() -> No
     app.run()
     assert not app.exception
     assert not {"measure", "sweep-start"} & {button.key for button in app.button}
-    why = forms.obstacle(studio.design("bert"), layout="channels_last")
+    why = forms.obstacle(studio.design("bert"), Conditions(layout="channels_last"))
     assert "needs images" in why
     assert any(why in caption.value for caption in app.caption)
     with pytest.raises(MeasureError, match="needs images"):
         studio.measure(studio.design("bert"), layout="channels_last")
-    assert not forms.obstacle(studio.design("cnn"), layout="channels_last")
+    assert not forms.obstacle(studio.design("cnn"), Conditions(layout="channels_last"))
 
 
 @pytest.mark.usefixtures("still")

@@ -17,7 +17,8 @@ CALL_S = 0.02
 class Simulated:
     """Answers rounds in the order in which they come, once it has been opened."""
 
-    def __init__(self) -> None:
+    def __init__(self, devices: tuple[str, ...] = ("cpu",)) -> None:
+        self._devices = devices
         self.open = Event()
         self.calls: list[tuple[Any, ...]] = []
         self.most = 0  # calls that it had at once
@@ -37,7 +38,7 @@ class Simulated:
         return future
 
     def devices(self) -> tuple[str, ...]:
-        return ("cpu",)
+        return self._devices
 
     def stop(self) -> None:
         self._queue.put((Future(), ()))

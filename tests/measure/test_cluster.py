@@ -15,7 +15,7 @@ from socket import gethostname
 
 import pytest
 
-from studio.measure.engine import Engine, engine, engines, here, places
+from studio.measure.engine import Engine, devices, engine, engines, here, places
 from studio.measure.front import Desk
 from studio.measure.request import Conditions, MeasureError, Measurement
 from studio.measure.sweep import Job, measure
@@ -129,7 +129,7 @@ def test_a_sweep_survives_a_dask_worker(cluster: Cluster):
 
 def test_devices_places_failures_cancel_and_limits_are_as_they_are_here(cluster: Cluster):
     chosen = engine("cpu")
-    assert chosen.devices() == ("cpu",)
+    assert chosen.devices() == devices() == ("cpu",)
     machine, version = here("cpu")
     assert set(places("cpu")) == {(f"{machine} on {gethostname()}", version)}
     with pytest.raises(MeasureError, match=r"no device cuda:1; it has cpu"):

@@ -7,7 +7,7 @@ import torch
 
 import studio
 from studio import forms
-from studio.measure.layers import layer_times
+from studio.measure.layers import _whole, layer_times
 from studio.measure.request import Conditions, LayerTime, MeasureError
 from studio.measure.worker import Worker
 from tests.designs import small
@@ -46,6 +46,18 @@ def test_a_module_that_is_called_twice_has_one_time(lab: Worker):
 def test_the_whole_is_as_measured_without_the_profiler(lab: Worker):
     found = times(lab, script("time.sleep(0.02); return x + 1"))
     assert 0.02 <= found[""].total_s < 0.08
+
+
+def test_a_pass_that_had_to_wait_is_told_from_one_that_computed(lab: Worker):
+    waiting = times(lab, script("time.sleep(0.02); return x + 1"))
+    assert {time.clean for time in waiting.values()} == {False}
+    assert {time.clean for time in times(lab, layers(2), threads=2).values()} == {None}
+
+
+def test_enough_quiet_passes_stand_for_all():
+    plain = [(0.02, 0.02)] * 3 + [(0.09, 0.02)] * 9
+    whole = _whole(plain, Conditions())
+    assert (whole.median_s, whole.clean) == (0.02, True)
 
 
 @pytest.mark.parametrize(

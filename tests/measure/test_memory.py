@@ -5,7 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
+from studio import forms
 from studio.measure.memory import admit, available_bytes
 from studio.measure.request import MeasureError
 
@@ -33,6 +35,32 @@ def test_a_refusal_offers_what_takes_the_room_there_is(monkeypatch: pytest.Monke
     with pytest.raises(MeasureError, match=r"free; the nearest that fits is batch=2$") as refused:
         admit(3_000_000_000, "ViT-H/14", lambda room: f"batch={room // 1_400_000_000:.0f}")
     admit(2_800_000_000, str(refused.value))
+
+
+def test_a_device_is_asked_for_its_own_memory(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(MEMORY, "available_bytes", lambda: 10**12)
+    monkeypatch.setattr(MEMORY, "device_of", {"cuda": "cuda:0", "mps": "mps:0"}.get)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (5 * 10**9, 80 * 10**9))
+    monkeypatch.setattr(torch.mps, "recommended_max_memory", lambda: 4 * 10**9)
+    admit(3_000_000_000, "ViT-H/14")
+    MEMORY._device_bytes.cache_clear()
+    for device, free in {"cuda": "5.0", "mps": "4.0"}.items():
+        with pytest.raises(MeasureError, match=f"5.3 GB .*, {device} has {free} GB free$"):
+            admit(3_000_000_000, "ViT-H/14", device=device)
+    MEMORY._device_bytes.cache_clear()
+
+
+def test_a_device_that_is_not_there_has_no_memory():
+    with pytest.raises(MeasureError, match="this machine has no device nosuch; it has cpu"):
+        admit(1, "LeNet-5", device="nosuch")
+
+
+def test_of_a_clusters_memory_nothing_is_claimed(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(MEMORY, "available_bytes", lambda: 10**6)
+    assert "0.0 GB free" in forms.refusal(10**9, "ViT-H/14")
+    monkeypatch.setenv("STUDIO_SCHEDULER", "tcp://127.0.0.1:1")
+    assert not forms.refusal(10**9, "ViT-H/14")
+    assert not forms.refusal(10**9, "ViT-H/14", "cuda:0")
 
 
 TWO = {"memory.max": "1000", "memory.current": "600", "memory.stat": "anon 500\ninactive_file 100"}

@@ -1,0 +1,142 @@
+"""On which device the page measures: those that there are, and a cluster's once it has answered."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import studio
+from studio.app import devices, expected, ledger, scaling
+from studio.app.latency import conditions
+from studio.app.ledger import LEDGER, Watch
+from studio.app.state import FIRST, Case
+from studio.knobs import DesignError
+from studio.measure import engine, front, memory, sweep
+from studio.measure.engine import Place
+from studio.measure.request import Measurement
+from studio.measure.store import Store
+from tests.app.conftest import MAIN
+from tests.measure.processes import wait_until
+from tests.measure.simulated import Simulated
+
+TWO = ("cpu", "cuda:0")
+ON_GPU = Case(studio.design("cnn"), device="cuda:0")
+
+
+@pytest.fixture
+def two(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Simulated:
+    """A machine with two devices."""
+    made, kept = Simulated(TWO), Store(tmp_path)
+    made.open.set()
+    monkeypatch.setattr(devices, "_local", made.devices)
+    monkeypatch.setattr(front, "engines", lambda device: (made,))
+    monkeypatch.setattr(sweep, "places", lambda device: (Place(device, "2"),))
+    monkeypatch.setattr(ledger, "store", lambda: kept)
+    monkeypatch.setattr(memory, "free_bytes", lambda device: 10**12)
+    return made
+
+
+@pytest.mark.usefixtures("still", "two")
+def test_a_device_is_chosen_and_stands_in_the_link() -> None:
+    app = AppTest.from_file(str(MAIN), default_timeout=60).run()
+    assert "device" not in app.session_state["state"].link
+    app.button_group(key="device").set_value("cuda:0").run()
+    assert not app.exception
+    assert app.session_state["state"].case.conditions.device == "cuda:0"
+    assert app.session_state["state"].link["device"] == "cuda:0"
+    again = FIRST.followed({"family": "vit", "device": "cuda"})
+    assert (again.case.device, again.refusal) == ("cuda:0", "")
+
+
+@pytest.mark.usefixtures("two")
+def test_a_device_that_is_not_there_gives_one_sentence_with_those_that_are() -> None:
+    told = FIRST.followed({"device": "cuda:7"})
+    assert told.case == FIRST.case
+    assert "no device 'cuda:7' to measure on; there is cpu and cuda:0" in told.refusal
+    assert FIRST.turned("device", "mps").refusal
+
+
+@pytest.mark.usefixtures("still")
+def test_one_device_is_no_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "_local", lambda: ("cpu",))
+    app = AppTest.from_file(str(MAIN), default_timeout=60).run()
+    assert "device" not in {group.key for group in app.button_group}
+
+
+def test_what_is_measured_is_measured_on_its_device(two: Simulated) -> None:
+    shown = tuple(replace(ON_GPU, design=studio.design("cnn", depth=d)) for d in (2, 3))
+    watch = Watch(shown, "sweep")
+    wait_until(lambda: not watch.look())
+    assert {asked.device for _, asked, *_ in two.calls} == {"cuda:0"}
+    point = LEDGER[shown[0]]
+    assert isinstance(point, Measurement)
+    assert LEDGER[replace(shown[0], device="cpu")] is None
+    assert "1 thread" not in scaling.legend(shown, 0)
+    assert "1 thread" not in conditions(point, shown[0].threads)
+    assert "1 thread" in conditions(point, Case(studio.design("cnn")).threads)
+
+
+@pytest.mark.parametrize("device", TWO)
+def test_runs_are_compared_with_those_of_their_device(two: Simulated, device: str) -> None:
+    kept, case = ledger.store(), replace(ON_GPU, device=device)
+    for _ in range(3):
+        watch = Watch(tuple(replace(case, design=studio.design("cnn", depth=d)) for d in (4, 5)))
+        wait_until(lambda: not watch.look())  # noqa: B023
+    point = LEDGER[replace(case, design=studio.design("cnn", depth=4))]
+    assert isinstance(point, Measurement)
+    assert kept.between_runs(device, point.device) is not None
+    assert ledger.between_runs(point, device) is not None
+    (other,) = set(TWO) - {device}
+    assert ledger.between_runs(point, other) is None
+
+
+def test_each_device_is_calibrated_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(expected, "_calibrations", {})
+    monkeypatch.setattr(expected, "desk", lambda device, session: asked.append(device))
+    for device in TWO:
+        expected.begin_calibration(replace(ON_GPU, device=device))
+    wait_until(lambda: all(made.done() for made in expected._calibrations.values()))
+    assert asked == list(TWO)
+    assert set(expected._calibrations) == {(device, "float32") for device in TWO}
+
+
+@pytest.mark.usefixtures("still")
+def test_the_scaling_tab_asks_for_the_limits_of_its_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Case] = []
+    monkeypatch.setattr(scaling, "begin_calibration", asked.append)
+    app = AppTest.from_file(str(MAIN), default_timeout=60)
+    app.query_params["family"], app.query_params["preset"] = "gpt", "GPT-3 175B"
+    app.run()
+    assert not app.exception
+    assert {case.design.preset.name for case in asked if case.design.preset} == {"GPT-3 175B"}
+
+
+def test_the_page_does_not_wait_for_a_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers, asked = Event(), []
+
+    def slow() -> tuple[str, ...]:
+        asked.append(1)
+        answers.wait()
+        return ("cuda:0", "cuda:1")
+
+    monkeypatch.setattr(engine, "scheduler", lambda: "tcp://127.0.0.1:1")
+    monkeypatch.setattr(engine, "devices", slow)
+    monkeypatch.setattr(devices, "_answers", dict[str, Future[tuple[str, ...]]]())
+    assert (devices.known(), devices.default(), devices.read("cuda")) == ((), "cpu", "cuda")
+    before = FIRST.followed({"device": "cuda:1"})
+    assert before.case.device == "cuda:1"
+    answers.set()
+    wait_until(lambda: devices.known() != ())
+    assert len(asked) == 1
+    assert before.placed() is before
+    moved = FIRST.placed()
+    assert moved.case.device == devices.default() == "cuda:0"
+    assert "no device 'cpu'" in moved.refusal
+    with pytest.raises(DesignError, match="there is cuda:0 and cuda:1"):
+        devices.read("mps")
