@@ -137,7 +137,8 @@ def test_the_exported_composition_is_the_one_that_was_profiled(asked: dict[str, 
     exec(compile(made.text, "exported.py", "exec"), module.__dict__)
     exported, theirs = run(module.Hybrid, module.example, module.HybridConfig())
     assert [*exported.state_dict()] == [*model.state_dict()]
-    assert all(torch.equal(a, b) for a, b in zip(outputs, theirs, strict=True))
+    for ours, other in zip(outputs, theirs, strict=True):  # kernels may differ in the last bits
+        torch.testing.assert_close(other, ours, rtol=1e-5, atol=1e-6, equal_nan=True)
 
 
 def run(model: Any, example: Any, config: Any) -> tuple[nn.Module, list[torch.Tensor]]:
