@@ -9,7 +9,7 @@ came from is taken: wide and shallow nets cost what deep and narrow ones do and 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, TypeVar, get_args
@@ -56,6 +56,14 @@ def sized(
         found = search.along(start, axes(start).get(strategy))
     filled = search.filled(found) if found else None
     return Sized(filled, search.share(filled)) if filled else None
+
+
+def least(start: Design) -> Design:
+    """The smallest design that comes of the knobs that are sized."""
+    design = start
+    for knob in _sizable(start):
+        design = _times(design, knob, start, FACTORS[0])
+    return design
 
 
 def compound(start: Design, phi: float) -> Design:
