@@ -12,7 +12,8 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, TypeVar, get_args
+from itertools import islice
+from typing import Literal, get_args
 
 from studio.advice.limits import Limits
 from studio.analysis.profile import Profile, profile
@@ -20,12 +21,12 @@ from studio.analysis.scaling import axes, position
 from studio.family import Design
 from studio.knobs import Axis, DesignError, Knob
 
-T = TypeVar("T")
 Strategy = Literal["proportions", "width", "depth", "resolution", "compound"]
 STRATEGIES = get_args(Strategy)
 
 WELL = 0.97  # of a limit: a budget that is used to this share is used well
 FACTORS = tuple(2.0 ** (k / 8) for k in range(-48, 49))  # from 1/64 to 64
+HEADS = 4  # other numbers of heads that are tried
 DEPTHS = tuple(2.0 ** (k / 4) for k in range(-4, 5))  # of the depth to start from, in a search
 # Tan & Le 2019, section 3.3: found by a grid on EfficientNet-B0, so that 2^φ times the compute is
 # shared out: α·β²·γ² ≈ 2.
@@ -56,6 +57,13 @@ def sized(
         found = search.along(start, axes(start).get(strategy))
     filled = search.filled(found) if found else None
     return Sized(filled, search.share(filled)) if filled else None
+
+
+def steps(design: Design) -> Iterator[Design]:
+    """The designs that are one step of one knob larger."""
+    for knob in _sizable(design):
+        if higher := _next(design, knob):
+            yield higher
 
 
 def least(start: Design) -> Design:
@@ -126,16 +134,33 @@ class Search:
 
 
 def _in_proportion(start: Design, search: Search) -> Design | None:
-    depth, width = axes(start).get("depth"), axes(start).get("width")
+    """The first that uses the budget well, by distance from the proportions of `start`; where none
+    does, the one that uses it best."""
+    width = axes(start).get("width")
     found: Design | None = None
-    for factor in sorted(DEPTHS, key=lambda f: abs(math.log(f))) if depth else (1.0,):
-        deep = _times(start, depth, start, factor) if depth else start
-        if candidate := search.along(deep, width):
-            if search.share(candidate) >= WELL:
-                return candidate
-            if found is None or search.share(candidate) > search.share(found):
-                found = candidate
+    for variant in _variants(start):
+        candidate = search.along(variant, width)
+        if candidate is None:
+            continue
+        if search.share(candidate) >= WELL:
+            return candidate
+        if found is None or search.share(candidate) > search.share(found):
+            found = candidate
     return found
+
+
+def _variants(start: Design) -> Iterator[Design]:
+    """The depths to try, the one of `start` first, and then other numbers of heads: each has other
+    widths that it divides."""
+    depth, heads = axes(start).get("depth"), axes(start).get("heads")
+    factors = sorted(DEPTHS, key=lambda factor: abs(math.log(factor))) if depth else [1.0]
+    depths = [_times(start, depth, start, factor) if depth else start for factor in factors]
+    yield from depths
+    if heads is None:
+        return
+    for design in depths:
+        others = islice(heads.near(design.value(heads.name)), HEADS)
+        yield from (_turned(design, heads.name, value) for value in others)
 
 
 def _sizable(design: Design) -> Iterator[Knob]:
