@@ -36,6 +36,7 @@ from studio.measure.request import (
 )
 
 if TYPE_CHECKING:
+    from studio.advice.choice import Choice
     from studio.analysis.profile import Profile
     from studio.family import Design, Family
     from studio.measure.sweep import Job, Point, Points
@@ -164,6 +165,46 @@ def sweep(arguments: argparse.Namespace) -> str:
     return (tables.csv if arguments.csv else tables.sweep)(start, knobs, points)
 
 
+def architect(arguments: argparse.Namespace) -> str:
+    """From a task and a budget to designs that meet it, best first, with reasons."""
+    from studio.advice.choice import Brief, choose
+    from studio.advice.limits import Limits
+
+    brief = Brief(
+        task=arguments.task,
+        limits=Limits(
+            params=arguments.max_params,
+            macs=arguments.max_macs,
+            inference_bytes=arguments.max_memory,
+            training_bytes=arguments.max_training_memory,
+        ),
+        settings={n: v for n in options.SETTINGS if (v := getattr(arguments, n)) is not None},
+        examples=arguments.examples,
+        batch=arguments.batch,
+    )
+    choices = choose(brief, arguments.strategy)
+    if arguments.json:
+        return _json(
+            {
+                "task": brief.task,
+                "limits": brief.limits.given,
+                "choices": [_choice(choice) for choice in choices],
+            }
+        )
+    told = [(c.design, c.profile, c.share, c.reasons, (*c.doubts, *c.notes)) for c in choices]
+    return tables.choices(told)
+
+
+def _choice(choice: Choice) -> dict[str, Any]:
+    words = {"reasons": choice.reasons, "doubts": choice.doubts, "notes": choice.notes}
+    return {
+        **choice.profile.to_dict(),
+        "base": choice.preset.name,
+        "share": float(f"{choice.share:.4g}"),
+        **{name: list(told) for name, told in words.items()},
+    }
+
+
 def _swept(start: Design, knobs: Sequence[Knob], wanted: Sequence[str]) -> Iterator[Design]:
     """The designs of a sweep, the last knob turning fastest. Raises DesignError along one knob; of
     a grid, corners that cannot be are left out."""
@@ -212,6 +253,10 @@ def _parser() -> options.Parser:
         measure: [
             *(*options.designs(), *options.conditions(), options.data("json")),
             options.option("--layers", action="store_true", help="the time of each layer too"),
+        ],
+        architect: [
+            *options.briefs(),
+            *(options.batches(), options.data("json")),
         ],
         sweep: [
             *(*options.designs(), *options.axes(), *options.conditions()),

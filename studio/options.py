@@ -13,6 +13,19 @@ from studio.measure.request import CHOICES
 
 MOST_POINTS = 256
 FAMILY = "one of `studio families`, or the JSON of a design: a file's name.json, or - to read it"
+TASKS = (
+    *("classification", "detection", "segmentation", "instance-segmentation"),
+    *("language", "time-series", "generation", "multi-modal"),
+)
+SETTINGS = ("image_size", "in_channels", "num_classes", "seq_len", "vocab_size", "input_size")
+STRATEGIES = ("proportions", "width", "depth", "resolution", "compound")
+SCALES = {"K": 10**3, "M": 10**6, "G": 10**9, "B": 10**9, "T": 10**12}
+LIMITS = {
+    "params": "parameters at most",
+    "macs": "multiply-accumulates of one example at most",
+    "memory": "bytes of memory of a forward pass at most",
+    "training-memory": "bytes of memory of a training step by Adam at most",
+}
 CHOSEN = {"mode": "what is timed", "dtype": "numbers", "layout": "memory of images"}
 
 
@@ -63,6 +76,23 @@ def axes() -> Iterator[Parser]:
     yield option("--no-measure", dest="measure", action="store_false", help="only count")
 
 
+def briefs() -> Iterator[Parser]:
+    """A task, what it decides, its limits, and how they are met; the names are those of `Brief`,
+    which is read when it is used, since torch takes its time."""
+    yield option("--task", required=True, metavar="TASK", help=f"one of {', '.join(TASKS)}")
+    for name, what in LIMITS.items():
+        yield option(f"--max-{name}", type=_amount, metavar="N", help=f"{what}, such as 5e6 or 5M")
+    for name in SETTINGS:
+        yield option(f"--{name.replace('_', '-')}", type=int, metavar="N", help="the task's")
+    yield option("--examples", type=_amount, metavar="N", help="how many there are to learn from")
+    yield option(
+        "--strategy",
+        default=STRATEGIES[0],
+        choices=STRATEGIES,
+        help="what is scaled to the budget (default: %(default)s)",
+    )
+
+
 def batches() -> Parser:
     return option("--batch", type=int, default=1, help="examples at once (default: 1)")
 
@@ -92,6 +122,17 @@ def port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text[:6]) < 65536):
         raise argparse.ArgumentTypeError(f"{text!r} is not a port from 1 to 65535")
     return int(text)
+
+
+def _amount(text: str) -> int:
+    """A whole number as people write it: 5000000, 5e6, 5M, 2.5G."""
+    number, scale = text.strip(), 1
+    if number[-1:].upper() in SCALES:
+        number, scale = number[:-1], SCALES[number[-1].upper()]
+    try:
+        return int(Decimal(number) * scale)
+    except (ArithmeticError, ValueError):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number such as 5e6 or 5M") from None
 
 
 def _assignment(text: str) -> tuple[str, str]:

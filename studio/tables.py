@@ -49,6 +49,20 @@ def profile(found: Profile) -> str:
     )
 
 
+def choices(
+    found: Iterable[tuple[Design, Profile, float, Sequence[str], Sequence[str]]],
+) -> str:
+    """For each the design, its figures, the share of the budget, and what is said for (+) and
+    against (-) it."""
+    return "\n".join(
+        f"{number}. {design.family.key}: {design.title}\n"
+        f"   {cost.params:,} parameters, {cost.macs:,} MACs; {share:.0%} of the budget\n"
+        + "".join(f"   + {reason}\n" for reason in reasons)
+        + "".join(f"   - {doubt}\n" for doubt in doubts)
+        for number, (design, cost, share, reasons, doubts) in enumerate(found, 1)
+    )
+
+
 def measurement(design: Design, found: Measurement) -> str:
     steady = {True: ", none interrupted", False: ", on a busy machine", None: ""}[found.clean]
     latency = f"{units.seconds(found.median_s)}, the median of {found.runs} runs{steady}"

@@ -1,0 +1,1 @@
+"""From a task and a budget to a design, with reasons."""
