@@ -357,7 +357,7 @@ PRESETS = (
 # fmt: on
 
 FAMILY = Family(
-    title="Hybrid: a network composed of stages",
+    title="Hybrid of stages",
     config=HybridConfig,
     model=Hybrid,
     example=example,
