@@ -38,7 +38,7 @@ Task = Literal[
 ]
 
 
-MOST_ALIKE = 5  # knobs of records, of those with the name that was asked for
+MOST_ALIKE = 5  # knobs of records that are named, of those with the name that was asked for
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 BATCH = Knob(name="batch", default=1, help="Examples in one forward pass", ge=1, le=65536)
 
@@ -198,8 +198,10 @@ class Family:
     def knob(self, config: Any, name: str) -> Knob:
         """A knob of a config of this family, or of a record in it. Raises DesignError."""
         if name not in expanded(config):
-            alike = tuple(k for k in expanded(config) if k.endswith(f".{name}"))
-            known = alike[:MOST_ALIKE] or tuple(self.knobs)
+            place, _, last = name.rpartition(".")
+            beside = tuple(k for k in expanded(config) if place and k.startswith(f"{place}."))
+            alike = tuple(k for k in expanded(config) if k.endswith(f".{last}"))
+            known = beside or alike[:MOST_ALIKE] or tuple(self.knobs)
             raise DesignError(
                 f"{self.key} has no knob {quoted(name)}; its knobs are {', '.join(known)}",
                 knob=name,

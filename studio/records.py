@@ -73,10 +73,14 @@ class RecordKnob(Knob):
 
     def within(self, value: Any) -> Iterator[Knob]:
         """The knobs of the record or records, named by their paths."""
-        records = value if isinstance(value, tuple) else (value,)
-        for i, record in enumerate(records):
+        for place, record in self.rows(value):
             for knob in _knobs(record).values():
-                yield dataclasses.replace(knob, name=f"{self._place(i)}.{knob.name}")
+                yield dataclasses.replace(knob, name=f"{place}.{knob.name}")
+
+    def rows(self, value: Any) -> Iterator[tuple[str, Any]]:
+        """The record or records, each with its place."""
+        for i, record in enumerate(value if isinstance(value, tuple) else (value,)):
+            yield self._place(i), record
 
     def _place(self, i: int) -> str:
         return f"{self.name}.{i}" if isinstance(self.default, tuple) else self.name
@@ -224,8 +228,9 @@ def _parsed(text: str) -> list[dict[str, str]] | None:
     found, end = [], 0
     while written := RECORD.match(text, end):
         kind, inside = written.groups()
-        settings = dict(ASSIGNMENT.findall(inside))
-        if not settings and inside.strip():
+        pairs = ASSIGNMENT.findall(inside)
+        settings = dict(pairs)
+        if len(settings) < len(pairs) or (inside.strip() and not pairs):
             return None
         found.append({KIND: kind, **settings})
         end = written.end()

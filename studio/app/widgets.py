@@ -91,9 +91,13 @@ def entries(now: State, knob: Knob, value: tuple[int, ...], key: str) -> None:
     """A tuple: how many entries it has where that may vary, and a slider for each, two in a row."""
     if len(knob.lengths) > 1:
         lengths(knob, value, f"{key}.length")
+    place, _, name = knob.name.rpartition(".")
+    entry_name = name if place else "stage"
     grid = st.columns(2, gap="xsmall", wrap=False)
     for i, entry in enumerate(value):
-        one = replace(knob, name=f"stage {i + 1}", default=knob.default[0], lengths=(), help="")
+        one = replace(
+            knob, name=f"{entry_name} {i + 1}", default=knob.default[0], lengths=(), help=""
+        )
         marks = {p[i] for p in presets(now, knob) if i < len(p)}
         with grid[i % 2]:
             where = f"{key}.{i}"

@@ -159,7 +159,7 @@ def _define(source: Source, name: str, settings: Mapping[str, Any]) -> Definitio
                 value=ast.Call(func=ast.Name(id="knob" | "records")) as call,
             ):
                 default, help = call.args
-                value = _written(settings[knob]) if settings else ast.unparse(default)
+                value = written(settings[knob]) if settings else ast.unparse(default)
                 start, end = part.lineno - first, (part.end_lineno or part.lineno) - first + 1
                 lines[start:end] = _field(
                     f"{knob}: {ast.unparse(part.annotation)} = {value}", ast.literal_eval(help)
@@ -189,7 +189,7 @@ def _kinds(value: object) -> Iterator[type]:
             yield from _kinds(getattr(value, field.name))
 
 
-def _written(value: object) -> str:
+def written(value: object) -> str:
     """A knob's value as Python writes it in the exported file."""
     match value:
         case type():
@@ -197,7 +197,7 @@ def _written(value: object) -> str:
         case str():
             return json.dumps(value, ensure_ascii=False)
         case tuple() if any(map(is_dataclass, value)):
-            rows = "".join(f"        {_written(row)},\n" for row in value)
+            rows = "".join(f"        {written(row)},\n" for row in value)
             return f"(\n{rows}    )"
         case _ if is_dataclass(value):
             return f"{type(value).__name__}({', '.join(_arguments(value))})"
@@ -211,7 +211,7 @@ def _arguments(record: Any) -> Iterator[str]:
     for name, knob in knobs(kind).items():
         value = getattr(record, name)
         if knob.axis or value != knob.default:
-            yield f"{name}={_written(value)}"
+            yield f"{name}={written(value)}"
 
 
 def _is_of_torch(value: type) -> bool:

@@ -1,7 +1,9 @@
 r"""A network composed of stages: convolutions, recurrence and attention in any order that fits.
 
 Papers describe networks by their stages: so many blocks of one kind, so wide, at such a resolution.
-Here each stage is a row, and any row may follow any other whose shapes fit:
+Here each stage is a row, and any row may follow any other whose shapes fit.
+
+Reasons to mix kinds:
 
 - **Early convolutions, late attention.** A convolution looks at a neighbourhood, and its cost grows
   with the pixels, $HW$. Attention looks everywhere, and its cost grows with their square, $(HW)^2$.
@@ -229,7 +231,7 @@ def adapted(settings: Mapping[str, Any]) -> dict[str, Any]:
     x = flows[STEM]
     for i, row in enumerate(rows):
         try:
-            for step in (*adapters(x, row), row):
+            for step in (*adapters(x, rows[i:]), row):
                 x = passed(step, x, flows)
                 made.append(renumbered(step, numbers))
         except ValueError as broken:
@@ -239,13 +241,15 @@ def adapted(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {**settings, "stages": tuple(made[:-1]), "head": made[-1]}
 
 
-def adapters(x: Flow, row: Row) -> tuple[Row, ...]:
-    """What makes of x the kind of tensor that a row takes, where something can."""
-    if isinstance(x, row.takes):
+def adapters(x: Flow, rows: Sequence[Row]) -> tuple[Row, ...]:
+    """What makes of x the kind of tensor that the first of these rows takes, where something can;
+    with a token for the class where the last of them reads one."""
+    if isinstance(x, rows[0].takes):
         return ()
     if isinstance(x, Tokens):
         return (ToMap(),) if x.grid else ()
-    return (ToTokens(),) if x.frames == 1 else (FrameTokens(),)
+    read = isinstance(rows[-1], ClassTokenHead) and all(row.takes is Tokens for row in rows)
+    return (ToTokens(class_token=read),) if x.frames == 1 else (FrameTokens(),)
 
 
 def renumbered(row: Row, numbers: Mapping[int, int]) -> Row:

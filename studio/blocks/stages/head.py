@@ -72,6 +72,14 @@ class ClassTokenHead(Head):
     num_classes: int = knob(1000, "Classes", ge=1, le=100_000)
     norm: type[nn.Module] = knob(LayerNorm, "Before it", options=(LayerNorm, RMSNorm))
 
+    def flow(self, x: Flow, *joined: Flow) -> Flow:
+        if isinstance(x, Tokens) and x.grid:
+            raise ValueError(
+                "ClassTokenHead reads a token that stands before the others, and these are the"
+                " pixels of a map alone; ToTokens with a class token puts one there"
+            )
+        return x
+
     def build(self, x: Tokens) -> nn.Module:
         return nn.Sequential(self.norm(x.width), First(), nn.Linear(x.width, self.num_classes))
 
