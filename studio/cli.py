@@ -36,7 +36,6 @@ from studio.measure.request import (
 )
 
 if TYPE_CHECKING:
-    from studio.advice.choice import Choice
     from studio.analysis.profile import Profile
     from studio.family import Design, Family
     from studio.measure.sweep import Job, Point, Points
@@ -188,21 +187,11 @@ def architect(arguments: argparse.Namespace) -> str:
             {
                 "task": brief.task,
                 "limits": brief.limits.given,
-                "choices": [_choice(choice) for choice in choices],
+                "choices": [choice.to_dict() for choice in choices],
             }
         )
     told = [(c.design, c.profile, c.share, c.reasons, (*c.doubts, *c.notes)) for c in choices]
     return tables.choices(told)
-
-
-def _choice(choice: Choice) -> dict[str, Any]:
-    words = {"reasons": choice.reasons, "doubts": choice.doubts, "notes": choice.notes}
-    return {
-        **choice.profile.to_dict(),
-        "base": choice.preset.name,
-        "share": float(f"{choice.share:.4g}"),
-        **{name: list(told) for name, told in words.items()},
-    }
 
 
 def _swept(start: Design, knobs: Sequence[Knob], wanted: Sequence[str]) -> Iterator[Design]:

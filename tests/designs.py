@@ -48,7 +48,7 @@ def turned(design: Design, knob: Knob, value: Any) -> Design:
     try:
         return Design(design.family, design.family.turn(design.config, knob.name, value).config)
     except DesignError:
-        if isinstance(knob, RecordKnob):
+        if isinstance(knob, RecordKnob) or "." in knob.name:  # another row needs it as it is
             return design
         raise
 

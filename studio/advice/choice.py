@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import get_args
+from typing import Any, get_args
 
 from studio import zoo
 from studio.advice.limits import Limits, cost, told
@@ -61,6 +61,16 @@ class Choice:
     reasons: tuple[str, ...]
     doubts: tuple[str, ...]
     notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values: those of the profile, the preset that it was made from, the words."""
+        words = {"reasons": self.reasons, "doubts": self.doubts, "notes": self.notes}
+        return {
+            **self.profile.to_dict(),
+            "base": self.preset.name,
+            "share": float(f"{self.share:.4g}"),
+            **{name: list(told) for name, told in words.items()},
+        }
 
 
 def choose(brief: Brief, strategy: Strategy = "proportions") -> tuple[Choice, ...]:

@@ -34,6 +34,7 @@ STYLE = """<style>
   container-type: inline-size; }
 @media (max-width: 640px) { .figures { grid-template-columns: repeat(2, minmax(0, 1fr)); } }
 .figure.short { min-height: calc(var(--high) - 3rem); }
+.st-key-again { position: absolute; top: .1rem; right: .6rem; width: auto; }
 .st-key-measure { margin-top: -.5rem; }
 .st-key-measure button { min-height: 2.5rem; }
 .figure h6 { margin: 0; padding: 0; font-size: .8rem; font-weight: 500; opacity: .75; }

@@ -19,6 +19,7 @@ from studio.app.precedence import PRECEDENCE
 from studio.app.state import Case, State
 from studio.measure.request import Measurement
 
+AGAIN, BUSY = ":material/refresh:", "Measure again: the machine was busy"
 REST_S = 0.5  # after the last change, before measuring
 TITLES = {"inference": "Measured latency", "training": "Measured training step"}
 ASKED = "large: measured when asked"
@@ -80,7 +81,7 @@ def _card(now: State, patience: Patience, waits: bool) -> None:
         state.again()  # the whole page, so that it stops looking and draws the point on its charts
     why = obstacle(now.case)
     loaded = isinstance(point, Measurement) and point.clean is False
-    offers = not (waits or why) and (loaded or not isinstance(point, Measurement))
+    offers = not (waits or why or isinstance(point, Measurement))
     match point:
         case Measurement():
             value, words = units.seconds(point.median_s), notes(now)
@@ -91,8 +92,8 @@ def _card(now: State, patience: Patience, waits: bool) -> None:
             value, words = "—", iter([line(str(error))])
     kind = "figure short" if offers else "figure"
     st.html(f'<div class="figures one">{card(TITLES[now.case.mode], value, words, kind)}</div>')
-    asks = "Measure again" if loaded else "Measure it"
-    if offers and st.button(asks, key="measure", width="stretch"):
+    asked = offers and st.button("Measure it", key="measure", width="stretch")
+    if asked or (loaded and st.button(AGAIN, key="again", help=BUSY, type="tertiary")):
         LEDGER.forget(now.case)
         patience.asked = True
         state.again()

@@ -12,17 +12,17 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import Any, Literal, NoReturn, get_args
+from typing import Any, NoReturn, get_args
 from urllib.parse import parse_qsl, urlencode
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from studio import zoo
-from studio.analysis.profile import Optimizer
 from studio.analysis.scaling import axes
 from studio.app import composition, devices
 from studio.app.composition import Draft, Rows
+from studio.app.question import Question
 from studio.family import Design, DesignError, Preset, Turn
 from studio.knobs import Axis, Knob, Mode
 from studio.measure.request import CHOICES, Conditions
@@ -52,37 +52,6 @@ DEVICE = "device"
 TAB = Knob(name="tab", default=TABS[0], help="The view that is open", options=TABS)
 VIEW = Knob(name="view", default=VIEWS[0], help="The page that is open", options=VIEWS)
 AXIS = Knob(name="axis", default="", help="The axis of the charts", options=get_args(Axis))
-
-MEMORY = {
-    "mode": Knob(name="memory.mode", default="training", help="", options=get_args(Mode)),
-    "optimizer": Knob(
-        name="memory.optimizer", default="adam", help="", options=get_args(Optimizer)
-    ),
-    "over": Knob(name="memory.over", default="batch", help="", options=("batch", "resolution")),
-    "room": Knob(name="memory.room", default=0.0, help="Gigabytes", ge=0, le=1e6),
-}
-
-
-@dataclass(frozen=True)
-class Question:
-    """What the Memory tab is asked; `room` in GB, 0 for what this machine has free."""
-
-    mode: Mode = "training"
-    optimizer: Optimizer = "adam"
-    over: Literal["batch", "resolution"] = "batch"
-    room: float = 0.0
-
-    @property
-    def link(self) -> dict[str, str]:
-        values = ((knob, getattr(self, name)) for name, knob in MEMORY.items())
-        return {knob.name: knob.text(value) for knob, value in values if value != knob.default}
-
-    @classmethod
-    def taken(cls, settings: dict[str, str]) -> Question:
-        """The question that a link asks, taken out of it."""
-        return cls(
-            **{k: knob.read(settings.pop(knob.name, knob.default)) for k, knob in MEMORY.items()}
-        )
 
 
 @dataclass(frozen=True)

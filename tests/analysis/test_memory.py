@@ -90,7 +90,7 @@ def test_every_family_is_simulated_and_any_batch_follows_from_three(
     family: Family, mode: Mode
 ) -> None:
     design = small(family)
-    batches = (1, 2, 5, 16)
+    batches = (2, 3, 5, 16)  # over one pixel, batch norm cannot learn from one example
     simulated = tuple(peak(design, batch, mode) for batch in batches)
     assert not any(found.note for found in simulated)
     assert over_batches(design, batches, mode) == simulated

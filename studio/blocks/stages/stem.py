@@ -40,7 +40,7 @@ class Stem(Row):
 class SquareImageStem(Stem):
     """A stem for square images (B, C, H, W), which makes a map of them."""
 
-    image_size: int = knob(224, "Pixels of an image's side", axis="resolution", ge=28, le=1024)
+    image_size: int = knob(224, "Pixels of an image's side", axis="resolution", ge=8, le=1024)
     in_channels: int = knob(3, "Channels of an image", ge=1, le=16)
 
     def example(self, batch: int) -> Tensor:
