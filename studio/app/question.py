@@ -38,3 +38,6 @@ class Question:
         return cls(
             **{k: knob.read(settings.pop(knob.name, knob.default)) for k, knob in MEMORY.items()}
         )
+
+
+NO_QUESTION = Question()  # of a first visit

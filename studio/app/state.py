@@ -22,7 +22,7 @@ from studio import zoo
 from studio.analysis.scaling import axes
 from studio.app import composition, devices
 from studio.app.composition import Draft, Rows
-from studio.app.question import Question
+from studio.app.question import NO_QUESTION, Question
 from studio.family import Design, DesignError, Preset, Turn
 from studio.knobs import Axis, Knob, Mode
 from studio.measure.request import CHOICES, Conditions
@@ -112,7 +112,7 @@ class State:
     view: str = VIEWS[0]
     tab: str = TABS[0]
     axis: str | None = None
-    question: Question = Question()
+    question: Question = NO_QUESTION
     opened: tuple[str, ...] = ()
     node: str = ""
     place: str = PLACE

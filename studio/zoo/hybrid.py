@@ -46,7 +46,7 @@ from studio.blocks.residual import BasicBlock
 from studio.blocks.stages.attention import RelativeTransformer, WindowTransformer
 from studio.blocks.stages.clip import ConvLSTM, FrameTokens, LastFrame
 from studio.blocks.stages.convolution import Conv, DepthwiseSeparable, Inception, SqueezeExcitation
-from studio.blocks.stages.flow import INPUT, MEMORY, STEM, Flow, Row, Tokens
+from studio.blocks.stages.flow import INPUT, MEMORY, STEM, Flow, Map, Row, Tokens
 from studio.blocks.stages.head import ClassTokenHead, Head, HiddenLayerHead, PooledHead
 from studio.blocks.stages.input import ClipStem, ImageStem, SeriesStem
 from studio.blocks.stages.join import Add, Concatenate
@@ -248,7 +248,7 @@ def adapters(x: Flow, rows: Sequence[Row]) -> tuple[Row, ...]:
         return ()
     if isinstance(x, Tokens):
         return (ToMap(),) if x.grid else ()
-    read = isinstance(rows[-1], ClassTokenHead) and all(row.takes is Tokens for row in rows)
+    read = isinstance(rows[-1], ClassTokenHead) and all(row.takes is not Map for row in rows)
     return (ToTokens(class_token=read),) if x.frames == 1 else (FrameTokens(),)
 
 

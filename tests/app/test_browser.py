@@ -162,7 +162,7 @@ def test_the_graph_stays_where_it_is_whatever_the_cards_say(
     page.get_by_text("vs pinned").first.wait_for()
     has_text(figure(page, "Measured latency"), re.compile(r"\d"))
     assert page.locator(".graph").bounding_box()["y"] == pytest.approx(height, abs=1)
-    large = open_page(address + "?family=vit&preset=ViT-H/14", *size)
+    large = open_page(address + "?family=vit&preset=ViT-L/16", *size)
     large.get_by_role("button", name="Measure it").wait_for()
     assert large.locator(".graph").bounding_box()["y"] == pytest.approx(height, abs=1)
 

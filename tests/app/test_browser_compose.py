@@ -17,6 +17,7 @@ pytestmark = pytest.mark.browser
 
 def choose(page: Any, key: str, option: str) -> None:
     page.locator(f".st-key-{key} input").click()
+    page.locator(f".st-key-{key} input").press_sequentially(option)  # of many, few are drawn
     page.get_by_role("option", name=option, exact=True).click()
 
 
