@@ -36,3 +36,38 @@ class ConvNormAct(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv(x)  # (B, C', H', W')
         return self.act(self.norm(x))
+
+
+class ConvChain(nn.Sequential):
+    """Convolutions in a row, each with its norm and activation; the first one has the stride.
+
+    (B, C, H, W) -> (B, width, H/stride, W/stride).
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        width: int,
+        depth: int,
+        kernel_size: int,
+        stride: int,
+        *,
+        bias: bool = False,
+        norm: type[nn.Module],
+        activation: type[nn.Module],
+    ) -> None:
+        widths = (in_channels, *[width] * depth)
+        super().__init__(
+            *(
+                ConvNormAct(
+                    widths[i],
+                    widths[i + 1],
+                    kernel_size,
+                    stride=stride if i == 0 else 1,
+                    bias=bias,
+                    norm=norm,
+                    activation=activation,
+                )
+                for i in range(depth)
+            )
+        )

@@ -36,13 +36,22 @@ def open_tab(page: Any, name: str) -> None:
     page.get_by_role("tab", name=name).click()
 
 
+def chart_has(page: Any, condition: str, seconds: float = 60) -> None:
+    """A chart comes to hold traces (`data`) that meet the condition.
+
+    Streamlit mounts a chart of new figures beside the old one and removes that, so for a
+    moment there are two charts or none.
+    """
+    page.wait_for_function(
+        f"""[...document.querySelectorAll('.js-plotly-plot')].some(({{ data }}) => data?.length
+             && {condition})""",
+        timeout=1000 * seconds,
+    )
+
+
 def is_marked_at(page: Any, x: float) -> None:
     """The design on the page comes to lie at x on the first chart, where the large mark is."""
-    page.wait_for_function(
-        """x => [...document.querySelectorAll('.js-plotly-plot')].some(({ data }) => data?.length
-             && data[0].x.some((v, i) => v === x && data[0].marker.size[i] > 10))""",
-        arg=x,
-    )
+    chart_has(page, f"data[0].x.some((v, i) => v === {x} && data[0].marker.size[i] > 10)")
 
 
 def test_a_design_from_slider_to_script(open_page: Any, address: str, tmp_path: Path) -> None:
@@ -61,9 +70,7 @@ def test_a_design_from_slider_to_script(open_page: Any, address: str, tmp_path: 
     turn(page, "depth", "ArrowLeft")
     has_text(figure(page, "Parameters"), "5.27 M")
     page.locator("svg text", has_text="EncoderBlock × 11").wait_for()
-    page.wait_for_function(
-        "document.querySelector('.js-plotly-plot').data[0].x.includes(11)", timeout=60_000
-    )
+    chart_has(page, "data[0].x.includes(11)")
     is_marked_at(page, 11)
     has_text(figure(page, "Measured latency"), re.compile(r"^[\d.]+ (ms|s)$"))
 
@@ -89,14 +96,11 @@ def test_a_sweep_whose_points_arrive_while_the_page_is_used(open_page: Any, addr
     page.locator(".js-plotly-plot").first.wait_for()  # a redrawn chart stands beside the old one
     page.get_by_role("button", name="Measure this axis").click()
     page.get_by_role("button", name="Cancel").wait_for()
-    page.wait_for_function(
-        "document.querySelector('.js-plotly-plot').data.at(-1).x.length >= 3", timeout=120_000
-    )
+    chart_has(page, "data.at(-1).x.length >= 3", seconds=120)
     page.locator(".st-key-cnn-depth input").press("ArrowRight")
     page.get_by_text("depth=3").first.wait_for()
     page.get_by_role("button", name="Measure this axis").wait_for(timeout=120_000)
-    points = page.locator(".js-plotly-plot").first.evaluate("plot => plot.data.at(-1).x.length")
-    assert points >= 3
+    chart_has(page, "data.at(-1).x.length >= 3")
 
 
 def test_a_sweep_can_be_cancelled(open_page: Any, address: str) -> None:
@@ -122,6 +126,8 @@ def test_layers_are_timed_and_a_training_step_is_simulated(open_page: Any, addre
 
 
 def test_the_back_button_undoes_a_change(open_page: Any, address: str) -> None:
+    from playwright.sync_api import expect
+
     page = open_page(address)
     has_text(figure(page, "Parameters"), "22.1 M")
     turn(page, "depth")
@@ -129,9 +135,7 @@ def test_the_back_button_undoes_a_change(open_page: Any, address: str) -> None:
     page.wait_for_url(re.compile("depth=13"))
     page.go_back()
     has_text(figure(page, "Parameters"), "22.1 M")
-    page.wait_for_function(  # the sidebar follows the figures
-        "document.querySelector('.st-key-vit-depth input').value === '12'"
-    )
+    expect(page.locator(".st-key-vit-depth input")).to_have_value("12")  # it follows the figures
 
 
 def test_the_graph_follows_the_back_button_and_its_own_link(open_page: Any, address: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.app.test_browser import figure, has_text, open_tab
+from tests.app.test_browser import chart_has, figure, has_text, open_tab
 
 pytestmark = pytest.mark.browser
 
@@ -56,9 +56,7 @@ def test_a_composition_from_nothing_to_a_script(
     page.locator("[data-test-script-state=notRunning]").wait_for()
     choose(page, "hybrid-axis", "0 Conv · depth")
     page.get_by_role("button", name="Measure this axis").click()
-    page.wait_for_function(
-        "document.querySelector('.js-plotly-plot').data.at(-1).x.length >= 3", timeout=120_000
-    )
+    chart_has(page, "data.at(-1).x.length >= 3", seconds=120)
     open_tab(page, "Code")
     with page.expect_download() as download:
         page.get_by_role("button", name="Download script").click()
@@ -74,6 +72,8 @@ def test_a_composition_from_nothing_to_a_script(
 
 
 def test_the_back_button_mends_what_a_press_broke(open_page: Any, address: str) -> None:
+    from playwright.sync_api import expect
+
     query = "?view=Compose&family=hybrid&stages=Conv()+ToTokens()+ToMap()&head=PooledHead()"
     page = open_page(address + query + "&place=stages.1")
     page.locator(".st-key-hybrid-ToTokens-stages-1-class_token label").click()
@@ -81,6 +81,5 @@ def test_the_back_button_mends_what_a_press_broke(open_page: Any, address: str) 
     page.wait_for_url("**draft=**")
     page.go_back()
     page.locator(".node.fault").wait_for(state="detached")
-    page.wait_for_function(
-        "!document.querySelector('.st-key-hybrid-ToTokens-stages-1-class_token input').checked"
-    )
+    token = page.locator(".st-key-hybrid-ToTokens-stages-1-class_token input")
+    expect(token).not_to_be_checked()

@@ -7,7 +7,7 @@ from functools import partial
 
 from torch import nn
 
-from studio.blocks.conv import ConvNormAct
+from studio.blocks.conv import ConvChain, ConvNormAct
 from studio.blocks.inception import InceptionModule
 from studio.blocks.norm import GroupNorm, SlowBatchNorm
 from studio.blocks.squeeze_excite import SqueezeExcite
@@ -48,20 +48,15 @@ class Conv(MapStage):
         return shrunk(x, self.width, self.stride)
 
     def build(self, x: Map) -> nn.Module:
-        widths = (x.channels, *[self.width] * self.depth)
-        return nn.Sequential(
-            *(
-                ConvNormAct(
-                    widths[i],
-                    widths[i + 1],
-                    self.kernel_size,
-                    stride=self.stride if i == 0 else 1,
-                    bias=self.norm is nn.Identity,
-                    norm=self.norm,
-                    activation=self.activation,
-                )
-                for i in range(self.depth)
-            )
+        return ConvChain(
+            x.channels,
+            self.width,
+            self.depth,
+            self.kernel_size,
+            self.stride,
+            bias=self.norm is nn.Identity,
+            norm=self.norm,
+            activation=self.activation,
         )
 
 

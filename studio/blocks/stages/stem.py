@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from studio.blocks.backbone import ImageNetStem
-from studio.blocks.conv import ConvNormAct
+from studio.blocks.conv import ConvChain
 from studio.blocks.norm import GroupNorm, LayerNorm2d, SlowBatchNorm
 from studio.blocks.position import LearnedPosition
 from studio.blocks.stages.flow import Flow, Map, Row, Tokens
@@ -76,19 +76,14 @@ class ConvStem(SquareImageStem):
         return Map(self.width, side, side)
 
     def module(self) -> nn.Module:
-        widths = (self.in_channels, *[self.width] * self.depth)
-        return nn.Sequential(
-            *(
-                ConvNormAct(
-                    widths[i],
-                    widths[i + 1],
-                    self.kernel_size,
-                    stride=self.stride if i == 0 else 1,
-                    norm=self.norm,
-                    activation=self.activation,
-                )
-                for i in range(self.depth)
-            )
+        return ConvChain(
+            self.in_channels,
+            self.width,
+            self.depth,
+            self.kernel_size,
+            self.stride,
+            norm=self.norm,
+            activation=self.activation,
         )
 
 
