@@ -161,11 +161,15 @@ class Job:
 
     def _submit(self, *call: Any, **rules: Any) -> Future[Any]:
         if self._on is None:
-            self._on = desk(self._conditions.device, self._session, self._wanted)
+            device = self._conditions.device
+            self._on = desk(device, self._session, self._wanted, self._is_blank)
         self._task = self._on.submit(*call, **rules)
         if self._cancelled:  # between two rounds, when there was no task to cancel
             self._task.cancel()
         return self._task
+
+    def _is_blank(self) -> bool:
+        return not any(self.snapshot())
 
     def _run(self, rounds: Iterator[Stage]) -> None:
         try:

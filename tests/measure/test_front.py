@@ -10,7 +10,7 @@ import pytest
 
 from studio.measure import front as fronts
 from studio.measure import share
-from studio.measure.front import Desk, Front
+from studio.measure.front import LEAD, Desk, Front
 from studio.measure.request import Conditions, MeasureError, Measurement
 from studio.measure.share import Jobs, Owners
 from studio.measure.sweep import Job
@@ -91,6 +91,43 @@ def test_what_most_sessions_wait_for_is_served_first_among_those_that_are_due(en
     engine.open.set()
     wait_until(lambda: len(order) == 6)
     assert "".join(order) == "dcbdcb"
+
+
+def test_a_first_figure_goes_before_rounds_that_only_refine(engine: Simulated):
+    front = Front(engine)
+    order: list[str] = []
+    served = front.submit("a", abs, ())
+    wait_until(served.running)
+    for session in "bc":
+        for _ in range(2):
+            refined = front.submit(session, abs, ())
+            refined.add_done_callback(lambda _, s=session: order.append(s))
+    for session in "cd":  # c has asked twice already
+        looked = front.submit(session, abs, (), blank=lambda: True)
+        looked.add_done_callback(lambda _, s=session: order.append(s.upper()))
+    engine.open.set()
+    wait_until(lambda: len(order) == 6)
+    assert "".join(order) == "DCbcbc"
+
+
+def test_first_figures_without_end_starve_nobody(engine: Simulated):
+    """A hand that never leaves a slider asks for one first figure after the other."""
+    front = Front(engine)
+    order: list[str] = []
+    engine.open.set()
+
+    def again(session: str, left: int) -> None:
+        order.append(session)
+        if left:
+            looked = front.submit(session, abs, (), blank=lambda: True)
+            looked.add_done_callback(lambda _: again(session, left - 1))
+
+    patient = [front.submit("patient", abs, ()) for _ in range(10)]
+    for restless in ("a", "b", "c"):
+        again(restless, 40)
+    wait_until(lambda: all(ticket.done() for ticket in patient))
+    assert len(order) <= 3 * (12 + LEAD) + 3
+    wait_until(lambda: len(order) == 3 * 41)
 
 
 def test_the_position_counts_the_calls_of_others_alone(engine: Simulated):
