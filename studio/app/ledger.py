@@ -30,7 +30,7 @@ from studio.measure.sweep import Point
 QUICK_MACS = 60e9  # a second or two a call on one thread; the default U-Net has 48
 QUICK_PARAMS = 200e6  # about a second to fill with random weights
 PATIENT = 4  # times as much is measured in a sweep, which is asked for and shows how far it is
-QUEUED_S = 0.1  # a share of a round, for each who waits
+QUEUED_S = 0.03  # a share of a round, for each who waits
 
 
 class Entry(NamedTuple):

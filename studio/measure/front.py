@@ -1,11 +1,10 @@
 """The queue before an engine: sessions are served in turn, however much one of them asks for.
 
-Who has no figure yet goes a few turns before those whose figure is only refined. Among calls that
-are due alike, the one that most sessions wait for comes first: in a class half of the pages are the
-same, and one call serves them all. With 40 sessions that ask for eight points
-each behind one that asked for 120, the median session waits half a second for its first point,
-where first come, first served makes it 5.6 s. The price is that a unit of work must be short: a
-round of a sweep, three seconds at most.
+A first figure goes a few turns before rounds that only refine one, and the more turns the more
+sessions wait for it: in a class half of the pages are the same, and one call serves them all. With
+40 sessions that ask for eight points each behind one that asked for 120, the median session waits
+half a second for its first point, where first come, first served makes it 5.6 s. The price is that
+a unit of work must be short: a round of a sweep, three seconds at most.
 """
 
 from __future__ import annotations
@@ -25,25 +24,33 @@ T = TypeVar("T")
 Send = Callable[[Engine], Future[T]]
 Wanted = Callable[[], int]  # by how many
 Blank = Callable[[], bool]  # whether they have no figure yet
-LEAD = 3  # turns that a first figure goes ahead: those that a page's own design takes
+LEAD = 3  # turns, for each who waits for a first figure; as many as a page's own design takes
 
 
 class Ticket(Future[T]):
     """A call that waits for its turn, or has it. `cancel` stops it even when it has begun."""
 
     def __init__(
-        self, front: Front, session: str, rank: int, number: int, wanted: Wanted, send: Send[T]
+        self,
+        front: Front,
+        session: str,
+        rank: int,
+        number: int,
+        wanted: Wanted,
+        blank: bool,
+        send: Send[T],
     ) -> None:
         super().__init__()
-        self.session, self.rank = session, rank
-        self._front, self._number, self._wanted, self._send = front, number, wanted, send
+        self.session, self._rank, self._number = session, rank, number
+        self._front, self._wanted, self._blank, self._send = front, wanted, blank, send
         self._sent: Future[T] | None = None
         self._interrupted = False
 
     @property
     def due(self) -> tuple[int, int, int]:
         """The least is served first. It changes as more sessions want the same."""
-        return self.rank, -self._wanted(), self._number
+        wanted = self._wanted()
+        return self._rank - LEAD * wanted * self._blank, -wanted, self._number
 
     @property
     def position(self) -> int:
@@ -74,8 +81,8 @@ class Ticket(Future[T]):
 class Front:
     """One call at a time goes to the engine, of the session that has had the fewest turns.
 
-    Calls of a session have ranks that rise by one; the lowest rank is served first, and a first
-    figure is ranked `LEAD` lower. Who comes later begins at the rank that is being served: nobody
+    Calls of a session have ranks that rise by one; the lowest rank is served first, and each who
+    waits for a first figure puts it `LEAD` ranks lower. Who comes later begins at the rank that is being served: nobody
     saves up turns, nobody is made to catch up, and nobody is passed without end.
     """
 
@@ -110,8 +117,7 @@ class Front:
 
         with self._changed:
             rank = self._ranks[session] = max(self._rank, 1 + self._ranks.get(session, -1))
-            due = rank - LEAD * blank()
-            ticket = Ticket(self, session, due, next(self._numbers), wanted, send)
+            ticket = Ticket(self, session, rank, next(self._numbers), wanted, blank(), send)
             self._waiting.append(ticket)
             self._changed.notify()
         return ticket
@@ -136,7 +142,7 @@ class Front:
             self._changed.wait_for(lambda: self._waiting)
             ticket = self._served = min(self._waiting, key=attrgetter("due"))
             self._waiting.remove(ticket)
-            self._rank = max(self._rank, ticket.rank)
+            self._rank = max(self._rank, ticket.due[0])
             self._ranks = {s: rank for s, rank in self._ranks.items() if rank >= self._rank}
             return ticket
 
