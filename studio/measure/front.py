@@ -82,8 +82,9 @@ class Front:
     """One call at a time goes to the engine, of the session that has had the fewest turns.
 
     Calls of a session have ranks that rise by one; the lowest rank is served first, and each who
-    waits for a first figure puts it `LEAD` ranks lower. Who comes later begins at the rank that is being served: nobody
-    saves up turns, nobody is made to catch up, and nobody is passed without end.
+    waits for a first figure puts it `LEAD` ranks lower. Who comes later begins at the rank that is
+    being served: nobody saves up turns, nobody is made to catch up, and nobody is passed without
+    end.
     """
 
     def __init__(self, engine: Engine) -> None:
