@@ -21,13 +21,14 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from studio import zoo
 from studio.analysis.scaling import axes
 from studio.app import composition, devices
+from studio.app.commission import NO_COMMISSION, Commission
 from studio.app.composition import Draft, Rows
 from studio.app.question import NO_QUESTION, Question
 from studio.family import Design, DesignError, Preset, Turn
 from studio.knobs import Axis, Knob, Mode
 from studio.measure.request import CHOICES, Conditions
 
-VIEWS = ("Explore", "Compose")
+VIEWS = ("Explore", "Compose", "Architect")
 TABS = ("Scaling", "Layers", "Memory", "Code", "Lesson")
 LONGEST = 5  # runs of equal stages that a title names
 PLACE = "stages.0"  # the row that is open at first
@@ -98,8 +99,9 @@ class State:
 
     `preset` is the one that was chosen: title and link tell the design as changes to it, however
     many there are. `axis` is the one on the scaling charts: the last one turned or chosen.
-    `question` is what the Memory tab is asked. `opened` and `node` are the open blocks and the
-    selected node of the layer graph, by their ids; one that the graph does not have is not drawn.
+    `question` is what the Memory tab is asked, `commission` what the architect is. `opened` and
+    `node` are the open blocks and the selected node of the layer graph, by their ids; one that the
+    graph does not have is not drawn.
     `place` is the open row of a composition. Its rows may not fit: they are the `draft` then, and
     the case is the last one that did. `notes` tells for a knob why it did not land where it was
     put, and for a place what was inserted there; `refusal` what was refused.
@@ -113,6 +115,7 @@ class State:
     tab: str = TABS[0]
     axis: str | None = None
     question: Question = NO_QUESTION
+    commission: Commission = NO_COMMISSION
     opened: tuple[str, ...] = ()
     node: str = ""
     place: str = PLACE
@@ -209,7 +212,7 @@ class State:
         view: dict[str, str] = {VIEW.name: self.view} if self.view != VIEW.default else {}
         view |= {TAB.name: self.tab} if self.tab != TAB.default else {}
         view |= {AXIS.name: self.axis} if self.axis else {}
-        view |= self.question.link
+        view |= self.question.link | self.commission.link
         view |= {"open": ",".join(self.opened)} if self.opened else {}
         view |= {"node": self.node} if self.node else {}
         view |= {"place": self.place} if self.place != PLACE else {}
@@ -240,7 +243,7 @@ class State:
         page = VIEW.read(settings.pop(VIEW.name, VIEW.default))
         tab = TAB.read(settings.pop(TAB.name, TAB.default))
         axis = settings.pop(AXIS.name, None)
-        question = Question.taken(settings)
+        question, commission = Question.taken(settings), Commission.taken(settings)
         pin = dict(parse_qsl(settings.pop("pin", "")))
         opened, node = settings.pop("open", ""), settings.pop("node", "")
         place, draft = settings.pop("place", PLACE), settings.pop("draft", "")
@@ -252,6 +255,7 @@ class State:
             tab=tab,
             axis=None if axis is None else _axis(axis, case.design),
             question=question,
+            commission=commission,
             opened=tuple(filter(None, opened.split(","))),
             node=node,
             place=place,

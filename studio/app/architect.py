@@ -1,0 +1,44 @@
+"""The architect at work: what a commission asks for is counted in a process of its own.
+
+Sizing a task's families takes seconds of Python, which on the page's own process every slider of a
+class would feel. An answer is shared by all sessions that ask the same.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from functools import cache, lru_cache
+
+from studio.advice.answer import Answer, answer
+from studio.advice.tradeoff import Published, published
+from studio.app.commission import Commission
+from studio.family import Task
+from studio.measure.front import Desk, Front
+from studio.measure.worker import Worker
+
+LIMIT_S = 180.0
+
+
+@cache
+def office() -> Front:
+    """The process that counts, and the queue before it; it begins when it is first asked."""
+    return Front(Worker())
+
+
+@lru_cache(maxsize=64)
+def asked(commission: Commission) -> Future[Answer]:
+    """The answer to a commission, once it is there. Raises DesignError for one that cannot be
+    read."""
+    return Desk(office()).submit(answer, commission.brief, commission.strategy, limit_s=LIMIT_S)
+
+
+@lru_cache(maxsize=16)
+def map_of(task: Task) -> Future[tuple[Published, ...]]:
+    """What was published for a task, with what each network costs."""
+    return Desk(office()).submit(published, task, limit_s=LIMIT_S)
+
+
+def retry() -> None:
+    """Forget the answers, among them those that failed."""
+    asked.cache_clear()
+    map_of.cache_clear()

@@ -1,0 +1,107 @@
+"""The trade-off map: what was published for the task against what it costs, and what the choices
+cost. They have no accuracy: nobody has trained them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from studio.advice.choice import Choice
+from studio.advice.tradeoff import Published, metrics
+from studio.analysis import units
+from studio.app.architect import map_of
+from studio.app.charts import EXACT, HERE
+from studio.app.commission import Commission
+from studio.family import Task
+
+HEIGHT = 330
+COSTS = {"Parameters": ("params", units.count), "MACs": ("macs", units.macs)}
+HONEST = (
+    "Dots: published results, each trained by its authors in their own way. Lines: what the choices"
+    " below cost; what they will reach is not known until they are trained. Networks of the same"
+    " kind and cost are a guess at it, no more."
+)
+
+
+def tradeoff(wish: Commission, choices: Sequence[Choice]) -> None:
+    """Closed at first: the choices are what was asked for."""
+    place = st.expander("What was published for this task, and at what cost", key="tradeoff")
+    with place:
+        st.fragment(_map)(wish.task, tuple(choices))
+
+
+def _map(task: Task, choices: tuple[Choice, ...]) -> None:
+    found = map_of(task).result()
+    if not found:
+        st.caption("The families for this task cite no published results.")
+        return
+    known = metrics(found)
+    left, right = st.columns([3, 2])
+    metric = left.selectbox("Metric", known, key=f"metric.{task}", label_visibility="collapsed")
+    cost = right.segmented_control(
+        "Cost", list(COSTS), default="Parameters", key="cost", label_visibility="collapsed"
+    )
+    of_metric = [one for one in found if one.result.metric == metric]
+    drawn = scatter(of_metric, choices, cost or "Parameters")
+    st.plotly_chart(drawn, key="tradeoff.chart", config={"displayModeBar": False})
+    st.caption(HONEST)
+
+
+def scatter(found: Sequence[Published], choices: Sequence[Choice], cost: str) -> dict[str, Any]:
+    """The published results of one metric over the cost, and a line at the cost of each choice."""
+    name, write = COSTS[cost]
+    dots = {
+        "type": "scatter",
+        "mode": "markers+text",
+        "x": [getattr(one, name) for one in found],
+        "y": [one.result.value for one in found],
+        "text": [one.result.preset for one in found],
+        "textposition": "top center",
+        "textfont": {"size": 10},
+        "marker": {"size": 8, "color": EXACT},
+        "customdata": [
+            [
+                one.result.source,
+                f"{one.result.value:g} {one.result.unit}",
+                write(getattr(one, name)),
+            ]
+            for one in found
+        ],
+        "hovertemplate": "<b>%{text}</b><br>%{customdata[1]} · %{customdata[2]}"
+        "<br>%{customdata[0]}<extra></extra>",
+        "cliponaxis": False,
+    }
+    first = found[0].result
+    layout = {
+        "height": HEIGHT,
+        "margin": {"l": 4, "r": 12, "t": 24, "b": 4},
+        "showlegend": False,
+        "xaxis": {"type": "log", "title": {"text": cost}, "fixedrange": True},
+        "yaxis": {
+            "title": {"text": f"{first.metric}, {first.unit}".rstrip(", ")},
+            "automargin": True,
+            "fixedrange": True,
+        },
+        "shapes": [_line(_cost(choice, name), i == 0) for i, choice in enumerate(choices)],
+    }
+    return {"data": [dots], "layout": layout}
+
+
+def _cost(choice: Choice, name: str) -> int:
+    found = choice.profile
+    return found.params if name == "params" else found.macs // found.batch
+
+
+def _line(x: int, first: bool) -> dict[str, Any]:
+    return {
+        "type": "line",
+        "x0": x,
+        "x1": x,
+        "yref": "paper",
+        "y0": 0,
+        "y1": 1,
+        "layer": "below",
+        "line": {"color": HERE, "width": 2 if first else 1, "dash": "solid" if first else "dot"},
+    }
