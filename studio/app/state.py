@@ -28,9 +28,11 @@ from studio.family import Design, DesignError, Preset, Turn
 from studio.knobs import Axis, Knob, Mode
 from studio.measure.request import CHOICES, Conditions
 
-VIEWS = ("Explore", "Compose", "Architect")
+VIEWS = ("Explore", "Compose", "Architect", "Compare")
 TABS = ("Scaling", "Layers", "Memory", "Code", "Lesson")
 LONGEST = 5  # runs of equal stages that a title names
+MOST_PINS = 8
+APART = "|"  # between the pins of a link; within one it is written as %7C
 PLACE = "stages.0"  # the row that is open at first
 BATCH = Knob(name="batch", default=1, help="Examples in one forward pass", ge=1, le=1024)
 HELP = {
@@ -110,7 +112,7 @@ class State:
     case: Case
     preset: Preset
     previous: Case | None = None
-    pinned: Case | None = None
+    pins: tuple[Case, ...] = ()
     view: str = VIEWS[0]
     tab: str = TABS[0]
     axis: str | None = None
@@ -126,6 +128,11 @@ class State:
     @property
     def design(self) -> Design:
         return self.case.design
+
+    @property
+    def pinned(self) -> Case | None:
+        """The case that was pinned last: the figures on the page are told against it."""
+        return self.pins[-1] if self.pins else None
 
     @property
     def title(self) -> str:
@@ -218,7 +225,9 @@ class State:
         view |= {"place": self.place} if self.place != PLACE else {}
         if self.draft:
             view |= {"draft": composition.text(self.design.family, self.draft.rows)}
-        view |= {"pin": urlencode(self.pinned.to_query())} if self.pinned else {}
+        view |= (
+            {"pin": APART.join(urlencode(pin.to_query()) for pin in self.pins)} if self.pins else {}
+        )
         return self.case.to_query(self.preset) | view
 
     def placed(self) -> State:
@@ -244,10 +253,10 @@ class State:
         tab = TAB.read(settings.pop(TAB.name, TAB.default))
         axis = settings.pop(AXIS.name, None)
         question, commission = Question.taken(settings), Commission.taken(settings)
-        pin = dict(parse_qsl(settings.pop("pin", "")))
+        pins = filter(None, settings.pop("pin", "").split(APART)[:MOST_PINS])
         opened, node = settings.pop("open", ""), settings.pop("node", "")
         place, draft = settings.pop("place", PLACE), settings.pop("draft", "")
-        case, pinned = Case.named(settings), Case.named(pin) if pin else None
+        case = Case.named(settings)
         return replace(
             self.moved(case),
             preset=case.design.family.design(settings.get("preset")).base,
@@ -260,7 +269,7 @@ class State:
             node=node,
             place=place,
             draft=_draft(case.design, draft),
-            pinned=pinned,
+            pins=tuple(dict.fromkeys(Case.named(dict(parse_qsl(pin))) for pin in pins)),
         )
 
 

@@ -3,20 +3,25 @@ cost. They have no accuracy: nobody has trained them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import cycle
 from typing import Any
 
 import streamlit as st
 
+from studio import zoo
 from studio.advice.choice import Choice
 from studio.advice.tradeoff import Published, metrics
 from studio.analysis import units
 from studio.app.architect import map_of
-from studio.app.charts import EXACT, HERE
+from studio.app.charts import HERE
 from studio.app.commission import Commission
+from studio.app.comparison import COLOURS
 from studio.family import Task
 
-HEIGHT = 330
+HEIGHT = 380
+FEW = 4  # results of one family whose names are written beside the dots
+Write = Callable[[float], str]
 COSTS = {"Parameters": ("params", units.count), "MACs": ("macs", units.macs)}
 HONEST = (
     "Dots: published results, each trained by its authors in their own way. Lines: what the choices"
@@ -52,33 +57,24 @@ def _map(task: Task, choices: tuple[Choice, ...]) -> None:
 def scatter(found: Sequence[Published], choices: Sequence[Choice], cost: str) -> dict[str, Any]:
     """The published results of one metric over the cost, and a line at the cost of each choice."""
     name, write = COSTS[cost]
-    dots = {
-        "type": "scatter",
-        "mode": "markers+text",
-        "x": [getattr(one, name) for one in found],
-        "y": [one.result.value for one in found],
-        "text": [one.result.preset for one in found],
-        "textposition": "top center",
-        "textfont": {"size": 10},
-        "marker": {"size": 8, "color": EXACT},
-        "customdata": [
-            [
-                one.result.source,
-                f"{one.result.value:g} {one.result.unit}",
-                write(getattr(one, name)),
-            ]
-            for one in found
-        ],
-        "hovertemplate": "<b>%{text}</b><br>%{customdata[1]} · %{customdata[2]}"
-        "<br>%{customdata[0]}<extra></extra>",
-        "cliponaxis": False,
-    }
+    families = list(dict.fromkeys(one.family for one in found))
+    traces = [
+        _dots([one for one in found if one.family == family], family, name, write, colour)
+        for family, colour in zip(families, cycle(COLOURS), strict=False)
+    ]
     first = found[0].result
     layout = {
         "height": HEIGHT,
-        "margin": {"l": 4, "r": 12, "t": 24, "b": 4},
-        "showlegend": False,
-        "xaxis": {"type": "log", "title": {"text": cost}, "fixedrange": True},
+        "margin": {"l": 4, "r": 12, "t": 8, "b": 4},
+        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        "showlegend": len(families) > 1,
+        "xaxis": {
+            "type": "log",
+            "dtick": 1,
+            "tickformat": "~s",
+            "title": {"text": cost},
+            "fixedrange": True,
+        },
         "yaxis": {
             "title": {"text": f"{first.metric}, {first.unit}".rstrip(", ")},
             "automargin": True,
@@ -86,7 +82,35 @@ def scatter(found: Sequence[Published], choices: Sequence[Choice], cost: str) ->
         },
         "shapes": [_line(_cost(choice, name), i == 0) for i, choice in enumerate(choices)],
     }
-    return {"data": [dots], "layout": layout}
+    return {"data": traces, "layout": layout}
+
+
+def _dots(
+    found: Sequence[Published], family: str, cost: str, write: Write, colour: str
+) -> dict[str, Any]:
+    """The results of one family; where there are few, each with its name."""
+    return {
+        "type": "scatter",
+        "name": zoo.family(family).title,
+        "mode": "markers+text" if len(found) <= FEW else "markers",
+        "x": [getattr(one, cost) for one in found],
+        "y": [one.result.value for one in found],
+        "text": [one.result.preset for one in found],
+        "textposition": "top center",
+        "textfont": {"size": 10},
+        "marker": {"size": 8, "color": colour},
+        "customdata": [
+            [
+                one.result.source,
+                f"{one.result.value:g} {one.result.unit}",
+                write(getattr(one, cost)),
+            ]
+            for one in found
+        ],
+        "hovertemplate": "<b>%{text}</b><br>%{customdata[1]} · %{customdata[2]}"
+        "<br>%{customdata[0]}<extra></extra>",
+        "cliponaxis": False,
+    }
 
 
 def _cost(choice: Choice, name: str) -> int:

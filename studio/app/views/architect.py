@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from html import escape
+from itertools import zip_longest
 from typing import Any
 
 import streamlit as st
@@ -40,7 +41,9 @@ STYLE = """<style>
   gap: .1rem 1rem; margin: .45rem 0; }
 .choice .costs span { font-size: .78rem; opacity: .8; display: block; }
 .choice .costs b { font-weight: 600; }
-.choice meter { width: 100%; height: .55rem; }
+.choice .used { height: .4rem; border-radius: .2rem; overflow: hidden;
+  background: color-mix(in srgb, currentColor 14%, transparent); }
+.choice .used i { display: block; height: 100%; background: #4a7fc1; }
 .choice ul { list-style: none; margin: .3rem 0 0; padding: 0; font-size: .88rem; }
 .choice li { padding-left: 1.2rem; text-indent: -1.2rem; margin: .1rem 0; }
 .choice li::before { display: inline-block; width: 1.2rem; text-indent: 0; font-weight: 700; }
@@ -52,6 +55,7 @@ STYLE = """<style>
 
 def architect(now: State) -> None:
     st.html(STYLE)
+    st.markdown("### From a task and a budget to a design")
     left, right = st.columns([4, 7], gap="large")
     with left:
         brief(now.commission)
@@ -63,27 +67,33 @@ def brief(wish: Commission) -> None:
     """The fields: what the network is to do, what it is given, and what it may cost."""
     _pick(TASK, wish.task, "Task")
     st.markdown(":small[**THE DATA**]")
-    columns = st.columns(2, gap="small")
-    fields = {**settings_of(wish.task), EXAMPLES: "Examples to learn from"}
-    for i, (name, label) in enumerate(fields.items()):
-        with columns[i % 2]:
-            _field(wish, name, label, "as usual" if name != EXAMPLES else "unknown")
+    _fields(wish, {name: (label, "as usual") for name, label in settings_of(wish.task).items()})
+    _fields(wish, {EXAMPLES: ("Examples to learn from", "unknown")})
     st.markdown(":small[**THE BUDGET, AT MOST**]")
-    columns = st.columns(2, gap="small")
-    for i, (name, (_, label, example)) in enumerate(LIMITS.items()):
-        with columns[i % 2]:
-            _field(wish, name, label, f"open, or such as {example}")
-    with columns[0]:
-        _field(wish, BATCH.name, "Batch, for memory", "1")
-    with columns[1]:
-        _pick(STRATEGY, wish.strategy, "What is scaled")
+    _fields(wish, {name: (label, f"such as {one}") for name, (_, label, one) in LIMITS.items()})
+    _fields(wish, {BATCH.name: ("Batch, for memory", "1")})
+    _pick(STRATEGY, wish.strategy, "What is scaled")
+
+
+def _fields(wish: Commission, fields: Mapping[str, tuple[str, str]]) -> None:
+    """Two in a row, on a narrow page too."""
+    names = list(fields)
+    for pair in zip_longest(names[::2], names[1::2]):
+        for column, name in zip(st.columns(2, gap="small", wrap=False), pair, strict=True):
+            if name:
+                with column:
+                    _field(wish, name, *fields[name])
 
 
 def _pick(knob: Knob, value: str, label: str) -> None:
     key = f"ask.{knob.name}"
     shown = state.view(key, value, index=knob.options.index(value))
     rules: dict[str, Any] = {"help": knob.help, "on_change": _choose, "args": (knob.name, key)}
-    st.selectbox(label, knob.options, **shown, **rules)
+    st.selectbox(label, knob.options, format_func=_words, **shown, **rules)
+
+
+def _words(option: str) -> str:
+    return option.capitalize().replace("-", " ")
 
 
 def _choose(name: str, key: str) -> None:
@@ -160,7 +170,7 @@ def _parts(choice: Choice, rank: int, wish: Commission) -> Iterator[str]:
     yield f'<div class="costs">{"".join(cells)}</div>'
     if choice.share:
         share = f"{choice.share:.0%} of the binding limit"
-        yield f'<meter min="0" max="1" value="{choice.share:.3f}" title="{share}"></meter>'
+        yield f'<div class="used" title="{share}"><i style="width:{choice.share:.1%}"></i></div>'
     words = (("for", choice.reasons), ("but", choice.doubts), ("bent", choice.notes))
     lines = (f'<li class="{kind}">{escape(line)}</li>' for kind, said in words for line in said)
     yield f"<ul>{''.join(lines)}</ul>"
