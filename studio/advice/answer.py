@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from studio.advice.candidates import candidates
 from studio.advice.choice import Brief, Choice, choose
+from studio.advice.limits import Limits
 from studio.advice.sizing import Strategy
+from studio.family import Design
 from studio.knobs import DesignError
 
 
@@ -22,3 +25,31 @@ def answer(brief: Brief, strategy: Strategy) -> Answer:
         return Answer(choose(brief, strategy))
     except DesignError as error:
         return Answer(refusal=str(error))
+
+
+@dataclass(frozen=True)
+class Size:
+    """A candidate as a chart draws it: what it costs (MACs and memory of one batch), without its
+    layers."""
+
+    design: Design
+    params: int
+    macs: int
+    inference_bytes: int
+    fits: bool
+    best: bool
+
+
+def sizes(start: Design, limits: Limits, batch: int) -> tuple[Size, ...]:
+    """The sizes of a family around a design, in rising order of compute."""
+    return tuple(
+        Size(
+            found.design,
+            found.profile.params,
+            found.profile.macs,
+            found.profile.inference_bytes,
+            found.fits,
+            found.best,
+        )
+        for found in candidates(start, limits, batch)
+    )

@@ -9,10 +9,10 @@ from __future__ import annotations
 from concurrent.futures import Future
 from functools import cache, lru_cache
 
-from studio.advice.answer import Answer, answer
+from studio.advice.answer import Answer, Size, answer, sizes
 from studio.advice.tradeoff import Published, published
 from studio.app.commission import Commission
-from studio.family import Task
+from studio.family import Design, Task
 from studio.measure.front import Desk, Front
 from studio.measure.worker import Worker
 
@@ -38,7 +38,15 @@ def map_of(task: Task) -> Future[tuple[Published, ...]]:
     return Desk(office()).submit(published, task, limit_s=LIMIT_S)
 
 
+@lru_cache(maxsize=32)
+def sizes_of(start: Design, commission: Commission) -> Future[tuple[Size, ...]]:
+    """The sizes of a family around a choice, with what each costs and whether it fits."""
+    brief = commission.brief
+    return Desk(office()).submit(sizes, start, brief.limits, brief.batch, limit_s=LIMIT_S)
+
+
 def retry() -> None:
     """Forget the answers, among them those that failed."""
     asked.cache_clear()
+    sizes_of.cache_clear()
     map_of.cache_clear()

@@ -26,9 +26,10 @@ from studio.app.commission import (
     settings_of,
 )
 from studio.app.opening import design_opened
+from studio.app.sizes import sizes
 from studio.app.state import State
 from studio.app.tradeoff import tradeoff
-from studio.family import BATCH, DesignError
+from studio.family import BATCH, Design, DesignError
 from studio.knobs import Knob
 
 FULL = 3  # choices that are told in full; the others open with a click
@@ -127,6 +128,7 @@ def answered(wish: Commission) -> None:
 
 def _choices(wish: Commission, answer: Future[Answer]) -> None:
     if not answer.done():
+        st.session_state.asking = wish
         st.markdown("**Sizing the families for this task …**")
         st.progress(0.0, "Each candidate is built without memory, and counted exactly.")
         return
@@ -161,6 +163,20 @@ def told(choice: Choice, rank: int, wish: Commission) -> None:
             type="primary" if rank == 1 else "secondary",
             on_click=lambda: state.put(design_opened(state.current(), choice.design)),
         )
+        more = st.session_state.get("sizes.of") == choice.design
+        st.button(
+            "Fewer sizes" if more else "Other sizes of this family",
+            key=f"sizes.{rank}",
+            on_click=_ask_sizes,
+            args=(None if more else choice.design,),
+        )
+    if more:
+        sizes(wish, choice.design)
+
+
+def _ask_sizes(design: Design | None) -> None:
+    st.session_state["sizes.of"] = design
+    state.stay()
 
 
 def _parts(choice: Choice, rank: int, wish: Commission) -> Iterator[str]:
