@@ -28,16 +28,9 @@ LEGEND = (
 
 def sizes(wish: Commission, design: Design) -> None:
     found = sizes_of(design, wish)
-    st.fragment(run_every=None if found.done() else LOOK_S)(_sizes)(wish, design, found)
-
-
-def _sizes(wish: Commission, design: Design, found: Future[tuple[Size, ...]]) -> None:
     if not found.done():
-        st.progress(0.0, "Counting the sizes around this one …")
-        st.session_state["sizes.asking"] = design
+        st.fragment(run_every=LOOK_S)(_waiting)(found)
         return
-    if st.session_state.pop("sizes.asking", None) == design:
-        state.again()
     if error := found.exception():
         st.caption(f":orange[The sizes could not be counted: {error}.]")
         return
@@ -50,6 +43,12 @@ def _sizes(wish: Commission, design: Design, found: Future[tuple[Size, ...]]) ->
         config={"displayModeBar": False},
     )
     st.caption(LEGEND)
+
+
+def _waiting(found: Future[tuple[Size, ...]]) -> None:
+    if found.done():
+        state.again()  # the whole page, so that it ceases to look
+    st.progress(0.0, "Counting the sizes around this one …")
 
 
 def _open(drawn: Sequence[Size]) -> None:

@@ -51,6 +51,8 @@ def test_a_budget_becomes_a_script_that_keeps_it(
     page = open_page(address + "?view=Architect")
     page.get_by_role("combobox", name="Task").click()
     page.get_by_role("option", name=task, exact=True).click()
+    page.wait_for_url(re.compile("ask.task="))
+    page.locator("[data-test-script-state=notRunning]").wait_for()
     asks(page, "Parameters", limit)
     page.get_by_text(f"of {most / 1e6:.2f} M" if most >= 1e6 else "of 300 k").first.wait_for(
         timeout=COUNTED

@@ -123,17 +123,9 @@ def answered(wish: Commission) -> None:
     except DesignError as refusal:
         st.warning(f"{refusal}.", icon=":material/block:")
         return
-    st.fragment(run_every=None if answer.done() else LOOK_S)(_choices)(wish, answer)
-
-
-def _choices(wish: Commission, answer: Future[Answer]) -> None:
     if not answer.done():
-        st.session_state.asking = wish
-        st.markdown("**Sizing the families for this task …**")
-        st.progress(0.0, "Each candidate is built without memory, and counted exactly.")
+        st.fragment(run_every=LOOK_S)(_waiting)(answer)
         return
-    if st.session_state.pop("asking", None) == wish:
-        state.again()  # the whole page, so that it ceases to look
     if error := answer.exception():
         retry()
         st.warning(f"The sizes could not be counted: {error}.", icon=":material/block:")
@@ -151,6 +143,13 @@ def _choices(wish: Commission, answer: Future[Answer]) -> None:
         else:
             with st.expander(f"{rank} · {choice.design.title} · {_costs_in_short(choice)}"):
                 told(choice, rank, wish)
+
+
+def _waiting(answer: Future[Answer]) -> None:
+    if answer.done():
+        state.again()  # the whole page, so that it ceases to look
+    st.markdown("**Sizing the families for this task …**")
+    st.progress(0.0, "Each candidate is built without memory, and counted exactly.")
 
 
 def told(choice: Choice, rank: int, wish: Commission) -> None:

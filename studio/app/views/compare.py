@@ -21,6 +21,7 @@ from studio.measure.request import Measurement
 
 HEIGHT = 520
 ABREAST = 3  # graphs in a row
+LOOK_S = 0.7  # between two looks at what is being measured
 SWEEP_S = 6.0
 LARGEST = 2**20  # bytes of a file with a design
 
@@ -98,18 +99,23 @@ def loader() -> None:
 def measuring(cases: Sequence[Case]) -> None:
     """Time them in turn, so that their ratios hold though the machine's speed does not."""
     watch: Watch | None = st.session_state.get("comparison")
-    st.fragment(run_every=look_s(0.7) if watch else None)(_measuring)(tuple(cases), watch)
-
-
-def _measuring(cases: tuple[Case, ...], watch: Watch | None) -> None:
-    if watch and not watch.look():
-        st.session_state.comparison = None
-        state.again()
     if watch:
-        words, button = st.columns([4, 1], vertical_alignment="center")
-        words.progress(watch.job.progress, f"{watch.title} · {pace(watch)}")
-        button.button("Cancel", key="compare.cancel", on_click=watch.job.cancel, width="stretch")
-        return
+        st.fragment(run_every=look_s(LOOK_S))(_under_way)(watch)
+    else:
+        starter(cases)
+
+
+def _under_way(watch: Watch) -> None:
+    if not watch.look():
+        st.session_state.comparison = None
+        state.again()  # the whole page, with the figures in its table
+    words, button = st.columns([4, 1], vertical_alignment="center")
+    words.progress(watch.job.progress, f"{watch.title} · {pace(watch)}")
+    button.button("Cancel", key="compare.cancel", on_click=watch.job.cancel, width="stretch")
+
+
+def starter(cases: Sequence[Case]) -> None:
+    """Begin to time those that can be timed together."""
     able = [case for case in cases if is_timely(figures.profiled(case)) and not obstacle(case)]
     alike = tuple(case for case in able if case.conditions == able[0].conditions)
     if len(alike) < 2:
