@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 URL = re.compile(r"https?://[^\s,;)<>\"]+")
-MARKED = re.compile(r"\$(?P<math>[^$]+)\$|\*(?P<strong>[^*\s][^*]*)\*|`(?P<code>[^`]+)`")
+MARKED = re.compile(r"\$(?P<math>[^$]+)\$|\*(?P<stressed>[^*\s][^*]*)\*|`(?P<code>[^`]+)`")
 
 
 class Math(NamedTuple):
@@ -21,8 +21,8 @@ class Math(NamedTuple):
     tex: str
 
 
-class Strong(NamedTuple):
-    """Words that stand out."""
+class Stressed(NamedTuple):
+    """A word that is stressed."""
 
     text: str
 
@@ -33,7 +33,7 @@ class Code(NamedTuple):
     text: str
 
 
-Piece = str | Math | Strong | Code
+Piece = str | Math | Stressed | Code
 Text = str | tuple[Piece, ...]
 
 
@@ -108,7 +108,7 @@ def pieces(text: Text) -> tuple[Piece, ...]:
 
 def said(text: str) -> tuple[Piece, ...]:
     """The pieces of a sentence from a family's file, where `$` sets off a formula, a star a word
-    that stands out, and a back quote a name."""
+    that is stressed, and a back quote a name."""
     return tuple(_said(text))
 
 
@@ -119,13 +119,27 @@ def _said(text: str) -> Iterator[Piece]:
             yield text[end : mark.start()]
         if mark["math"]:
             yield Math(mark["math"])
-        elif mark["strong"]:
-            yield Strong(mark["strong"])
+        elif mark["stressed"]:
+            yield Stressed(mark["stressed"])
         else:
             yield Code(mark["code"])
         end = mark.end()
     if end < len(text):
         yield text[end:]
+
+
+def clause(text: str) -> str:
+    """A sentence as a part of another one; an abbreviation at its start keeps its capitals."""
+    text = text.rstrip(".")
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
+
+
+def share(part: float, whole: float) -> str:
+    """A part in per cent, empty where there is none."""
+    if not (part and whole):
+        return ""
+    found = part / whole
+    return "< 0.1 %" if found < 0.0005 else f"{100 * found:.1f} %" if found < 0.9995 else "100 %"
 
 
 def linked(text: str) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from studio import tables
-from studio.advice.document import Block, Paragraph, Section, Table, Text
+from studio.advice.document import Block, Paragraph, Section, Table, Text, share
 from studio.analysis import units
 from studio.analysis.memory import Memory, largest_batch, peak, quick
 from studio.analysis.profile import Profile
@@ -92,9 +92,9 @@ def _kind(
         name.replace("_", " "),
         f"{sum(runs[k] for k in kinds):,}",
         units.macs(macs_here) if macs_here else "",
-        _share(macs_here, whole.flops // 2),
+        share(macs_here, whole.flops // 2),
         units.size(moved_here),
-        _share(moved_here, whole.moved_bytes),
+        share(moved_here, whole.moved_bytes),
     )
 
 
@@ -109,15 +109,18 @@ def _dominant(macs: Counter[str]) -> str:
     for kind, number in macs.items():
         groups[_group(kind)] += number
     (group, most), total = groups.most_common(1)[0], macs.total()
-    share = _share(most, total)
     attention = groups[ATTENTION]
     beside = (
-        f" Attention between the tokens has {_share(attention, total)}, and that part grows with"
+        f" Attention between the tokens has {share(attention, total)}, and that part grows with"
         " the square of the sequence."
         if attention and group != ATTENTION
         else ""
     )
-    return f"{share} of the arithmetic is in {MEANING.get(group, group)}.{beside}"
+    return f"{_of(most, total)} the arithmetic is in {MEANING.get(group, group)}.{beside}"
+
+
+def _of(part: int, whole: int) -> str:
+    return "All" if part == whole else f"{share(part, whole)} of"
 
 
 def _group(kind: str) -> str:
@@ -131,7 +134,7 @@ def _group(kind: str) -> str:
 
 def _intensity(whole: Work) -> str:
     ratio = whole.flops / max(whole.moved_bytes, 1)
-    weights = _share(whole.weight_bytes, whole.moved_bytes)
+    weights = share(whole.weight_bytes, whole.moved_bytes)
     return (
         f"Each byte that its operations read or write is worth {ratio:.3g} FLOPs: a device that"
         " can compute more than that for each byte it moves spends the time, over the whole"
@@ -165,14 +168,14 @@ def _parts(inference: Memory, training: Memory) -> Iterator[tuple[Text, ...]]:
 def _largest_part(training: Memory) -> str:
     """What to do about it, by what is largest."""
     fixed = training.parameters + training.gradients + training.states
-    share = _share(max(fixed, training.activations), training.total)
+    part = share(max(fixed, training.activations), training.total)
     if training.activations > fixed:
         return (
-            f"Activations kept for the backward pass are {share} of a training step: a smaller"
+            f"Activations kept for the backward pass are {part} of a training step: a smaller"
             " batch, checkpointing or a lower resolution saves most."
         )
     return (
-        f"Weights, gradients and optimiser states are {share} of a training step, whatever the"
+        f"Weights, gradients and optimiser states are {part} of a training step, whatever the"
         " batch: fewer parameters, or an optimiser with fewer states, save most."
     )
 
@@ -184,16 +187,21 @@ def _peak(found: Profile) -> str:
     simulated = peak(found.design, found.batch, "training")
     if simulated.note:
         return f"A training step could not be simulated: {simulated.note}."
+    ratio = simulated.total / found.training_bytes()
     return (
         f"Simulated operation by operation, the training step peaks at"
-        f" {units.size(simulated.total)}. Workspace of kernels and PyTorch itself come on top."
+        f" {units.size(simulated.total)}, {ratio:.2f} times this sum: not all of it is alive at"
+        " once, and what is at work for a moment is not in it. Workspace of kernels and PyTorch"
+        " itself come on top."
     )
 
 
 def _batches(found: Profile) -> Block:
     head = ("Memory", *map(units.size, ROOMS))
     row = ("largest batch", *(_batch(found, room) for room in ROOMS))
-    return Table("Largest batch of a training step with Adam that fits", head, (row,))
+    return Table(
+        "Largest batch of a training step with Adam that fits, by simulation", head, (row,)
+    )
 
 
 def _batch(found: Profile, room: float) -> str:
@@ -232,7 +240,3 @@ def _load(clean: bool | None) -> str:
     return (
         "It was measured under load: the machine was busy, and an idle one may take half as long."
     )
-
-
-def _share(part: float, whole: float) -> str:
-    return f"{part / whole:.1%}".replace("%", " %") if part and whole else ""

@@ -16,14 +16,14 @@ from studio.advice.document import (
     Points,
     Report,
     Section,
-    Strong,
+    Stressed,
     Table,
     Text,
     linked,
     pieces,
 )
 
-SPECIAL = re.compile(r"[\\`*<>\[\]|$~]|(?<!\w)_|_(?!\w)|&(?=#?\w+;)|^[#+-](?= )|^\d+(?=\. )")
+SPECIAL = re.compile(r"[\\`*<\[\]|$~]|(?<!\w)_|_(?!\w)|&(?=#?\w+;)|^[#>+-]")
 INDENT = "&nbsp;&nbsp;"
 
 
@@ -91,8 +91,8 @@ def _piece(piece: Piece) -> str:
     match piece:
         case Math(tex):
             return f"${tex}$"
-        case Strong(text):
-            return f"**{_plain(text)}**"
+        case Stressed(text):
+            return f"*{_plain(text)}*"
         case Code(text):
             inside = " ".join(text.replace("`", "'").replace("|", "\\|").split())
             return f"`{inside}`"

@@ -7,10 +7,18 @@ from collections.abc import Iterator
 from functools import partial
 
 from studio import zoo
-from studio.advice.document import Block, Drawing, Paragraph, Section, Table, Text, said
+from studio.advice.document import Block, Drawing, Paragraph, Section, Table, Text, clause, said
 from studio.analysis import units
 from studio.analysis.profile import Profile, profile
-from studio.analysis.scaling import FLAT, axes, axis_points, exponent, points_afforded, position
+from studio.analysis.scaling import (
+    FLAT,
+    axes,
+    axis_points,
+    exponent,
+    local_slope,
+    points_afforded,
+    position,
+)
 from studio.drawing.chart import Plot, chart
 from studio.family import Design, Result
 from studio.knobs import Knob
@@ -33,20 +41,26 @@ def _results(found: Profile) -> Iterator[Block]:
     if not results:
         return
     costs = {r.preset: profile(design.family.design(r.preset)) for r in results}
-    base = design.preset.name if design.preset else design.base.name
-
-    def far(result: Result) -> tuple[bool, float]:
-        cost = costs[result.preset]
-        return result.preset != base, abs(math.log(cost.params / found.params))
-
-    near = sorted(results, key=far)[:MOST_RESULTS]
-    rows = sorted(near, key=lambda result: (costs[result.preset].params, result.metric))
+    near = sorted(_of_a_kind(results, design), key=lambda r: _far(costs[r.preset], found))
+    rows = sorted(
+        near[:MOST_RESULTS], key=lambda result: (costs[result.preset].params, result.metric)
+    )
     yield Table(
         "Published results of the family's presets nearest in size",
         ("Preset", "Parameters", "MACs", "Measure", "Result", "Source"),
         tuple(_result(result, costs[result.preset]) for result in rows),
         words=frozenset({3, 5}),
     )
+
+
+def _of_a_kind(results: tuple[Result, ...], design: Design) -> list[Result]:
+    """Those in the measures that the preset nearest in its knobs was judged by, where it was."""
+    own = {result.metric for result in results if result.preset == design.base.name}
+    return [result for result in results if not own or result.metric in own]
+
+
+def _far(cost: Profile, found: Profile) -> float:
+    return abs(math.log(cost.params / found.params))
 
 
 def _result(result: Result, cost: Profile) -> tuple[Text, ...]:
@@ -106,16 +120,18 @@ def _curve(found: Profile, axis: str) -> tuple[Profile, ...]:
 def _law(design: Design, axis: str, knob: Knob, points: tuple[Profile, ...]) -> tuple[Text, ...]:
     xs = [position(knob, point.design.value(knob.name)) for point in points]
     here = position(knob, design.value(knob.name))
-    laws = (_power(xs, [p.params for p in points]), _power(xs, [p.macs for p in points]))
+    laws = (_power(xs, [getattr(p, what) for p in points], here) for what in ("params", "macs"))
     return axis, label(knob), f"{here:g}", f"{xs[0]:g} to {xs[-1]:g}", *laws
 
 
-def _power(xs: list[float], ys: list[int]) -> str:
-    """`x^1.98`, the power law that the points follow."""
+def _power(xs: list[float], ys: list[int], here: float) -> str:
+    """The power law that the points follow; where they follow none, the slope at the design."""
     power = exponent(xs, ys)
-    if power is None:
+    slope = local_slope(xs, ys, here) if power is None else power
+    if slope is None:
         return "no power law"
-    return "constant" if abs(power) < FLAT else f"power {power:.2f}".replace("-", "−")
+    told = "constant" if abs(slope) < FLAT else f"power {slope:.2f}".replace("-", "−")
+    return f"{told} here" if power is None else told
 
 
 def _chart(design: Design, knob: Knob, points: tuple[Profile, ...]) -> Iterator[Block]:
@@ -156,15 +172,10 @@ def _trade_offs(design: Design) -> Iterator[Block]:
     also = f" Worth comparing: {', '.join(beside)}." if beside else ""
     yield Paragraph(
         (
-            f"Trade-offs. {family.title} is right when ",
+            f"What is given up: {family.title} is the choice when ",
             *said(clause(guide.use_when)),
-            ". It is the wrong one when ",
+            "; it is the wrong one when ",
             *said(clause(guide.avoid_when)),
             f".{also}",
         )
     )
-
-
-def clause(text: str) -> str:
-    """A sentence of a guide as the end of another one."""
-    return text[:1].lower() + text[1:].rstrip(".")

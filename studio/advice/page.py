@@ -16,7 +16,7 @@ from studio.advice.document import (
     Points,
     Report,
     Section,
-    Strong,
+    Stressed,
     Table,
     Text,
     linked,
@@ -43,7 +43,7 @@ dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr))
   margin: 1.4rem 0 0; }
 dl div { border: 1px solid var(--rule); border-radius: .4rem; padding: .5rem .75rem; }
 dt { font-size: .78rem; color: var(--muted); }
-dd { margin: 0; font-size: 1.25rem; font-weight: 600; overflow-wrap: anywhere;
+dd { margin: 0; font-size: 1.15rem; font-weight: 600; overflow-wrap: anywhere;
   font-variant-numeric: tabular-nums; }
 .wide { overflow-x: auto; margin: 1rem 0; }
 table { border-collapse: collapse; font-size: .86rem; line-height: 1.4; width: 100%;
@@ -172,8 +172,8 @@ def _piece(piece: Piece) -> str:
     match piece:
         case Math(tex):
             return mathml(tex)
-        case Strong(text):
-            return f"<strong>{escape(text)}</strong>"
+        case Stressed(text):
+            return f"<em>{escape(text)}</em>"
         case Code(text):
             return f"<code>{escape(text)}</code>"
         case _:

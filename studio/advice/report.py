@@ -20,14 +20,15 @@ from studio.advice.document import (
     Points,
     Report,
     Section,
-    Strong,
     Table,
     Text,
+    clause,
     said,
+    share,
 )
 from studio.advice.economy import economy
 from studio.advice.limits import cost, told
-from studio.advice.outlook import clause, outlook
+from studio.advice.outlook import outlook
 from studio.advice.structure import counted, structure
 from studio.analysis import units
 from studio.analysis.profile import Profile, profile
@@ -37,12 +38,19 @@ from studio.measure.request import Measurement
 TASKS: dict[Task, str] = {
     "classification": "to say which class an example belongs to",
     "detection": "to find the objects in an image, each with its box and its class",
-    "segmentation": "to give each pixel of an image its class (semantic segmentation)",
+    "segmentation": "to give each pixel of an image its class, whichever object it is of",
     "instance-segmentation": "to outline each object in an image by itself",
     "language": "to read text, or to continue it, token by token",
     "time-series": "to read values in their order, and to say what they mean or what comes next",
     "generation": "to make new examples like those of the data",
     "multi-modal": "to answer from two kinds of data at once",
+}
+NAMES: dict[Task, str] = {
+    "detection": "object detection",
+    "segmentation": "semantic segmentation",
+    "instance-segmentation": "instance segmentation",
+    "time-series": "time series",
+    "multi-modal": "multi-modal questions",
 }
 LIMITS = {
     "params": "parameters",
@@ -98,7 +106,7 @@ def _headline(found: Profile, measured: Measurement | None) -> Iterator[tuple[st
     yield "Parameters", units.count(found.params)
     yield "Compute", units.macs(found.macs)
     yield "Inference memory", units.size(found.inference_bytes)
-    yield "Training memory", units.size(found.training_bytes())
+    yield "Training memory, estimate", units.size(found.training_bytes())
     load = " under load" if measured and measured.clean is False else ""
     yield "Latency", units.seconds(measured.median_s) + load if measured else "not measured"
 
@@ -106,9 +114,9 @@ def _headline(found: Profile, measured: Measurement | None) -> Iterator[tuple[st
 def _task(found: Profile, brief: Brief | None) -> Iterator[Block]:
     design = found.design
     tasks = (brief.task,) if brief else design.family.guide.tasks
-    kind = "; or ".join(f"{task}, {TASKS[task]}" for task in tasks)
+    kinds = [f"{NAMES.get(task, task)} ({TASKS[task]})" for task in tasks]
     asked = "The task is" if brief else "No task was stated. The family is made for"
-    yield Paragraph(f"{asked} {kind}.")
+    yield Paragraph(f"{asked} {' and '.join(kinds)}.")
     yield from _dimensions(found)
     yield from _requirements(found, brief)
 
@@ -124,7 +132,7 @@ def _dimensions(found: Profile) -> Iterator[Block]:
         decided += [", " if decided else "", Code(f"{name}={text}")]
     set_by = (" The task decides ", *decided, ".") if decided else ()
     first = re.sub(r"\s+", " ", meaning.strip().split("\n\n")[0])
-    yield Paragraph(("The network takes ", *said(_lowered(first)), *set_by))
+    yield Paragraph(("The network goes from ", *said(clause(first)), ".", *set_by))
     shapes = [*_named("input", found.inputs), *_named("output", found.output_shapes)]
     head = ("Tensor", "Shape")
     yield Table(f"Dimensions at batch {found.batch}", head, tuple(shapes), frozenset({1}))
@@ -133,11 +141,6 @@ def _dimensions(found: Profile) -> Iterator[Block]:
 def _named(name: str, shapes: tuple[tuple[int, ...], ...]) -> Iterator[tuple[str, str]]:
     for number, shape in enumerate(shapes, 1):
         yield f"{name} {number}" if len(shapes) > 1 else name, units.shape(shape)
-
-
-def _lowered(text: str) -> str:
-    """A sentence as a part of another; an abbreviation keeps its capitals."""
-    return text[:1].lower() + text[1:] if text[1:2].islower() else text
 
 
 def _requirements(found: Profile, brief: Brief | None) -> Iterator[Block]:
@@ -156,8 +159,7 @@ def _requirements(found: Profile, brief: Brief | None) -> Iterator[Block]:
 
 def _requirement(found: Profile, name: str, limit: int) -> tuple[Text, ...]:
     here = cost(found, name)
-    used = f"{here / limit:.1%}".replace("%", " %")
-    return LIMITS.get(name, name), told(name, limit), told(name, here), used
+    return LIMITS.get(name, name), told(name, limit), told(name, here), share(here, limit)
 
 
 def _architecture(found: Profile, base: Preset, choice: Choice | None) -> Iterator[Block]:
@@ -165,7 +167,7 @@ def _architecture(found: Profile, base: Preset, choice: Choice | None) -> Iterat
     guide = family.guide
     lesson = " ".join(family.lesson.strip().split("\n\n")[0].split())
     use = (" It is the choice when ", *said(clause(guide.use_when)), ".")
-    yield Paragraph((Strong(family.title), " is the base. ", *said(lesson), *use))
+    yield Paragraph((f"{family.title} is the base. ", *said(lesson), *use))
     if paper := PAPER.search(family.lesson):
         yield Paragraph(f"Paper: {' '.join(paper[1].split())}.")
     if choice:

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 
 from torch.nn.modules import activation
 
-from studio.advice.document import Block, Code, Drawing, Paragraph, Section, Table, Text
+from studio.advice.document import Block, Code, Drawing, Paragraph, Section, Table, Text, share
 from studio.analysis import units
 from studio.analysis.body import Body
 from studio.analysis.graph import graph
 from studio.analysis.joins import Attention, Meeting, attentions, meetings
-from studio.analysis.layers import Row, walk
+from studio.analysis.layers import OWN, Row, walk
 from studio.analysis.profile import Profile
 from studio.analysis.work import bodies
+from studio.drawing.graph import Node
 from studio.drawing.layout import layout
 from studio.drawing.svg import svg
 from studio.family import Design
 from studio.records import RecordKnob
 
 MOST_ROWS = 32  # of layers: what a page of paper holds
+MOST_BOXES = 8  # that a caption can name
 FEW = 4  # kinds and forms that a sentence can name
 NORM = re.compile(r"(?<!Pre)(?<!Post)Norm(\d+d?)?$|^(batch|layer|group)_norm$")
 RECURRENT = ("LSTM", "GRU", "RNN")
@@ -43,15 +46,27 @@ def structure(found: Profile) -> Section:
 
 def _picture(found: Profile) -> Drawing:
     drawn = graph(found.root)
-    inner = [node for node in drawn.root.children if node.kind not in ("input", "output")]
-    names = ", ".join(
-        f"{node.label} × {node.repeat}" if node.repeat > 1 else node.label for node in inner
-    )
+    picture = layout(drawn)
+    round_others = any(arrow.skip for arrow in picture.arrows)
     words = (
-        f"The network from input to output at batch {found.batch}, its blocks folded: {names}."
-        " Lines carry the shapes of the data; blue ones go round other boxes."
+        f"The network from input to output at batch {found.batch}, its blocks folded:"
+        f" {_boxes(drawn.root)}. Lines carry the shapes of the data"
+        f"{'; blue ones go round other boxes' if round_others else ''}."
     )
-    return Drawing(svg(layout(drawn), theme="paper"), words)
+    return Drawing(svg(picture, theme="paper"), words)
+
+
+def _boxes(root: Node) -> str:
+    """The boxes of a picture in words, equal neighbours together."""
+    labels = [node.label for node in root.children if node.kind not in ("input", "output")]
+    times = [node.repeat for node in root.children if node.kind not in ("input", "output")]
+    told = []
+    for label, group in groupby(zip(labels, times, strict=True), key=lambda box: box[0]):
+        many = sum(repeat for _, repeat in group)
+        told.append(f"{label} × {many}" if many > 1 else label)
+    if len(told) > MOST_BOXES:
+        return f"{len(labels)} boxes, from {told[0]} to {told[-1]}"
+    return ", ".join(told)
 
 
 def _layers(found: Profile) -> Iterator[Block]:
@@ -70,7 +85,7 @@ def _layers(found: Profile) -> Iterator[Block]:
     yield Table(
         f"Layers, with the MACs of one forward pass at batch {found.batch}",
         ("Layer", "Kind", "Output", "Parameters", "MACs", "Share"),
-        (*(_cells(row, found.macs) for row in shown), last),
+        (*_cells(shown, found.macs), last),
         words=frozenset({1, 2}),
         levels=(*(row.level - 1 for row in shown), 0),
         total=True,
@@ -82,16 +97,30 @@ def _costs(row: Row) -> bool:
     return (row.body.is_module and bool(row.output)) or bool(row.params or row.macs)
 
 
-def _cells(row: Row, macs: int) -> tuple[Text, ...]:
-    share = f"{row.macs / macs:.1%}".replace("%", " %") if row.macs and macs else ""
-    return (
-        (Code(row.path),),
-        row.kind,
-        row.output,
-        f"{row.params:,}" if row.params else "",
-        units.macs(row.macs) if row.macs else "",
-        share,
-    )
+def _cells(rows: Sequence[Row], macs: int) -> Iterator[tuple[Text, ...]]:
+    """The rows with their names as from inside the row that they lie in."""
+    around: list[str] = []
+    for row in rows:
+        around = around[: row.level - 1]
+        name = row.path.removeprefix("".join(around))
+        yield (
+            *_names(row, name),
+            row.output,
+            f"{row.params:,}".replace("-", "−") if row.params else "",
+            units.macs(row.macs) if row.macs else "",
+            share(row.macs, macs),
+        )
+        around.append(f"{name.partition(' ')[0]}.")
+
+
+def _names(row: Row, name: str) -> tuple[Text, Text]:
+    """What a row is called, and its kind."""
+    if name == OWN:
+        return ("weights that layers share" if row.params < 0 else "beside these layers"), ""
+    path, _, times = name.partition(" ")
+    if not row.body.is_module:
+        return f"{row.kind.replace('_', ' ')} {times}".rstrip(), "operation"
+    return (Code(path), f" {times}" if times else ""), row.kind
 
 
 def _rows_of_records(design: Design) -> Iterator[Block]:
