@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from studio.advice.candidates import candidates
 from studio.advice.choice import Brief, Choice, choose
 from studio.advice.limits import Limits
+from studio.advice.markdown import markdown
+from studio.advice.page import html
+from studio.advice.report import report
 from studio.advice.sizing import Strategy
 from studio.family import Design
 from studio.knobs import DesignError
+from studio.measure.request import Measurement
 
 
 @dataclass(frozen=True)
@@ -53,3 +58,23 @@ def sizes(start: Design, limits: Limits, batch: int) -> tuple[Size, ...]:
         )
         for found in candidates(start, limits, batch)
     )
+
+
+class Documents(NamedTuple):
+    """A report as it is shown, and as a page to keep."""
+
+    markdown: str
+    html: str
+
+
+def documents(
+    design: Design,
+    batch: int,
+    measured: Measurement | None,
+    brief: Brief | None,
+    choice: Choice | None,
+    link: str,
+) -> Documents:
+    """The report on a design, in both forms."""
+    found = report(design, batch, measured, brief, choice, link)
+    return Documents(markdown(found), html(found))

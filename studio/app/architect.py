@@ -9,11 +9,14 @@ from __future__ import annotations
 from concurrent.futures import Future
 from functools import cache, lru_cache
 
-from studio.advice.answer import Answer, Size, answer, sizes
+from studio.advice.answer import Answer, Documents, Size, answer, documents, sizes
+from studio.advice.choice import Choice
 from studio.advice.tradeoff import Published, published
 from studio.app.commission import Commission
-from studio.family import Design, Task
+from studio.app.state import Case
+from studio.family import Design, DesignError, Task
 from studio.measure.front import Desk, Front
+from studio.measure.request import Measurement
 from studio.measure.worker import Worker
 
 LIMIT_S = 180.0
@@ -45,8 +48,31 @@ def sizes_of(start: Design, commission: Commission) -> Future[tuple[Size, ...]]:
     return Desk(office()).submit(sizes, start, brief.limits, brief.batch, limit_s=LIMIT_S)
 
 
+@lru_cache(maxsize=32)
+def report_on(
+    case: Case, measured: Measurement | None, commission: Commission, link: str
+) -> Future[Documents]:
+    """The report on the case of a page, and where it is a choice for the commission, on that."""
+    choice = chosen(case.design, commission)
+    brief = commission.brief if choice else None
+    asked = (case.design, case.batch, measured, brief, choice, link)
+    return Desk(office()).submit(documents, *asked, limit_s=LIMIT_S)
+
+
+def chosen(design: Design, commission: Commission) -> Choice | None:
+    """The choice that a design is, of the answer to a commission, if there is one by now."""
+    try:
+        answer = asked(commission) if commission.typed else None
+    except DesignError:
+        return None
+    if answer is None or not answer.done() or answer.exception():
+        return None
+    return next((found for found in answer.result().choices if found.design == design), None)
+
+
 def retry() -> None:
     """Forget the answers, among them those that failed."""
     asked.cache_clear()
     sizes_of.cache_clear()
+    report_on.cache_clear()
     map_of.cache_clear()

@@ -29,7 +29,7 @@ from studio.knobs import Axis, Knob, Mode
 from studio.measure.request import CHOICES, Conditions
 
 VIEWS = ("Explore", "Compose", "Architect", "Compare")
-TABS = ("Scaling", "Layers", "Memory", "Code", "Lesson")
+TABS = ("Scaling", "Layers", "Memory", "Code", "Report", "Lesson")
 LONGEST = 5  # runs of equal stages that a title names
 MOST_PINS = 8
 APART = "|"  # between the pins of a link; within one it is written as %7C
