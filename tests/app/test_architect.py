@@ -8,14 +8,16 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from studio.advice.answer import Answer, Size, answer, sizes
+from studio.advice.answer import Answer, Documents, Size, answer, documents, sizes
 from studio.advice.tradeoff import metrics, published
 from studio.app import commission, figures
 from studio.app import sizes as chart_of_sizes
+from studio.app.architect import chosen
 from studio.app.commission import Commission
-from studio.app.state import FIRST, State
+from studio.app.state import FIRST, Case, State
 from studio.app.tradeoff import COSTS, scatter
 from studio.family import Design, DesignError
+from studio.measure.request import Measurement
 from tests.app.conftest import MAIN
 
 ASKED = {"view": "Architect", "ask.task": "time-series", "ask.max-params": "300 k"}
@@ -136,3 +138,33 @@ def test_the_sizes_of_a_choice_are_drawn_with_their_costs() -> None:
     app.button(key="sizes.1").click()
     run(app)
     assert app.session_state["sizes.of"] is None
+
+
+def written(
+    case: Case, measured: Measurement | None, wish: Commission, link: str
+) -> Future[Documents]:
+    choice = chosen(case.design, wish)
+    brief = wish.brief if choice else None
+    return done(documents(case.design, case.batch, measured, brief, choice, link))
+
+
+def test_the_report_of_a_choice_states_the_task_and_the_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("studio.app.report.report_on", written)
+    monkeypatch.setattr("studio.app.architect.asked", asked)
+    app = opened(ASKED)
+    app.button(key="open.1").click()
+    run(app)
+    here = state(app)
+    found = written(here.case, None, here.commission, "").result()
+    assert "Requirements, at batch 1" in found.markdown
+    assert "300 k" in found.markdown
+    other = here.turned("batch", 2)
+    assert chosen(other.design, other.commission) is not None
+    assert chosen(FIRST.design, here.commission) is None
+    shown = opened(here.link | {"tab": "Report"})
+    assert [button.label for button in shown.get("download_button")] == [
+        "HTML, to print",
+        "Markdown",
+    ]
