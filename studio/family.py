@@ -24,7 +24,18 @@ from torch import Tensor, nn
 from studio.knobs import DesignError, Knob, knobs, quoted
 from studio.records import as_asked, expanded, value_of, with_values
 
-__all__ = ["BATCH", "Design", "DesignError", "Family", "Guide", "Preset", "Result", "Task", "Turn"]
+__all__ = [
+    "BATCH",
+    "Code",
+    "Design",
+    "DesignError",
+    "Family",
+    "Guide",
+    "Preset",
+    "Result",
+    "Task",
+    "Turn",
+]
 
 Task = Literal[
     "classification",
@@ -90,13 +101,23 @@ class Turn:
     why: str = ""
 
 
+@dataclass(frozen=True)
+class Code:
+    """What runs a member: the class of its config, its model, and an example of its input."""
+
+    config: type
+    model: Callable[[Any], nn.Module]
+    example: Callable[[Any, int], tuple[Tensor, ...]]
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Family:
     """One architecture: its config, its model, an example input, its presets and its guide.
 
     `adapted` is given the settings of a config that breaks a rule, and sets right what it can. A
     family whose members are made of stages has `stages`: the settings of the hybrid that is one of
-    them, with the same parameters in the same order of computation.
+    them, with the same parameters in the same order of computation. `code` says what a member is
+    written with, where that is less than what serves them all.
     """
 
     title: str
@@ -107,6 +128,7 @@ class Family:
     guide: Guide
     adapted: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict  # settings that may not fit
     stages: Callable[[Any], Mapping[str, Any]] | None = None
+    code: Callable[[Any], Code] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return family_of, (self.config,)
@@ -127,6 +149,10 @@ class Family:
     @property
     def knobs(self) -> Mapping[str, Knob]:
         return knobs(self.config)
+
+    def code_of(self, config: Any) -> Code:
+        """What runs this member, and so what is exported."""
+        return self.code(config) if self.code else Code(self.config, self.model, self.example)
 
     def preset(self, name: str) -> Preset:
         for preset in self.presets:

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Literal, get_args
 
 from studio.advice.limits import Limits
-from studio.analysis.profile import Profile, profile
+from studio.analysis.profile import profile
 from studio.analysis.scaling import axes, position
 from studio.family import Design
 from studio.knobs import Axis, DesignError, Knob
@@ -96,7 +95,7 @@ class Search:
     batch: int = 1
 
     def share(self, design: Design) -> float:
-        return self.limits.share(_profiled(design, self.batch))
+        return self.limits.share(profile(design, self.batch))
 
     def fits(self, design: Design) -> bool:
         return self.share(design) <= 1
@@ -176,9 +175,7 @@ def _times(design: Design, knob: Knob, start: Design, factor: float) -> Design:
     as it was where there is none."""
     value = start.value(knob.name)
     if isinstance(value, tuple):
-        entry = Knob(
-            name=knob.name, default=value[0], help="", ge=knob.ge, le=knob.le, step=knob.step
-        )
+        entry = replace(knob, default=value[0])
         return _turned(design, knob.name, tuple(entry.clamp(v * factor) for v in value))
     return _turned(design, knob.name, knob.clamp(value * factor))
 
@@ -211,8 +208,3 @@ def _turned(design: Design, name: str, value: object) -> Design:
         return Design(design.family, design.family.turn(design.config, name, value).config)
     except DesignError:
         return design
-
-
-@lru_cache(maxsize=4096)
-def _profiled(design: Design, batch: int) -> Profile:
-    return profile(design, batch)

@@ -45,8 +45,8 @@ def script(
     last when it is run. `link` reopens the design in the studio. Raises ValueError where a file
     breaks the rules of `studio.export.source`.
     """
-    family, found = design.family, slice_design(design)
-    names = family.config.__name__, family.model.__name__, family.example.__name__
+    code, found = design.family.code_of(design.config), slice_design(design)
+    names = code.config.__name__, code.model.__name__, code.example.__name__
     imports = {*found.imports, Import("torch"), Import("__future__", "annotations")}
     parts = (
         _docstring(design, params, macs, link) + "\n\n" + _import_block(imports),
@@ -65,6 +65,7 @@ def _docstring(design: Design, params: int, macs: int, link: str) -> str:
     version = torch.__version__.partition("+")[0]
     paragraphs = (
         f"{design.family.title}: {design.title}.",
+        *_origin(design),
         lesson[0],
         *(part for part in lesson[1:] if part.startswith("Shapes:")),
         *_outline(design),
@@ -78,6 +79,15 @@ def _docstring(design: Design, params: int, macs: int, link: str) -> str:
     raw = "r" if any("\\" in part for part in paragraphs) else ""
     first, *rest = paragraphs
     return "\n\n".join(_wrapped(part) for part in (f'{raw}"""{first}', *rest)) + '\n"""'
+
+
+def _origin(design: Design) -> Iterator[str]:
+    """Where the preset is from, that the design is or was made from."""
+    source = design.base.source
+    if design.preset:
+        yield f"{design.base.name}: {source}."
+    else:
+        yield f"Adapted from {design.base.name}: {source}."
 
 
 def _outline(design: Design) -> Iterator[str]:

@@ -57,11 +57,11 @@ def slice_design(design: Design) -> Slice:
     Raises ValueError where a file breaks the rules of `studio.export.source`, or where two things
     share a name.
     """
-    family = design.family
-    home = family.config.__module__
-    config = _define(load(home), family.config.__name__, design.settings)
+    code = design.family.code_of(design.config)
+    home = code.config.__module__
+    config = _define(load(home), code.config.__name__, design.settings)
     classes = [_chosen(kind) for value in design.settings.values() for kind in _kinds(value)]
-    roots = [_resolve(home, part.__name__) for part in (family.model, family.example)]
+    roots = [_resolve(home, part.__name__) for part in (code.model, code.example)]
     early = _closure([*classes, *_uses(config, methods=False)], config)
     found = _closure([config, *classes, *roots], config)
     order = _modules(home)

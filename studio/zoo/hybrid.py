@@ -72,14 +72,14 @@ from studio.blocks.stages.stem import (
 )
 from studio.blocks.stages.token_head import EachTokenHead, LastTokenHead, MeanTokenHead
 from studio.blocks.stages.tokens import ToMap, ToTokens, Transformer
-from studio.family import Family, Guide, Preset
+from studio.family import Code, Family, Guide, Preset
 from studio.records import records
 
 MOST_VALUES = 2**28  # of one example between two rows: a gigabyte
 
 
 @dataclass(frozen=True, kw_only=True)
-class HybridConfig:
+class Composition:
     """What the network is composed of, from the input to the answer."""
 
     stem: Stem = records(
@@ -118,9 +118,6 @@ class HybridConfig:
         ),
     )
 
-    def __post_init__(self) -> None:
-        self.flows()
-
     @property
     def rows(self) -> tuple[Row, ...]:
         """All that comes after the stem."""
@@ -129,14 +126,22 @@ class HybridConfig:
     @property
     def memory(self) -> Tokens | None:
         """The second input, if any stage reads one."""
-        return memory_of(self.rows)
+        return next((row.memory for row in self.rows if row.memory), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HybridConfig(Composition):
+    """A composition whose rows fit."""
+
+    def __post_init__(self) -> None:
+        self.flows()
 
     def flows(self) -> dict[int, Flow]:
         """What comes out of each stage, by its number; what there is before them has numbers too.
 
         Raises ValueError where two rows do not fit.
         """
-        flows = sources(self.stem, self.memory)
+        flows = sources(self.stem, memory_of(self.rows))
         for i, row in enumerate(self.rows):
             try:
                 flows[i] = passed(row, flows[i - 1], flows)
@@ -187,25 +192,54 @@ def joined(row: Row, numbered: Mapping[int, Any]) -> Iterator[Any]:
 
 
 class Hybrid(nn.Module):
-    """The rows one after the other; a row that joins an earlier one is given its output too."""
+    """The stem, the stages and the head, one after the other."""
 
-    def __init__(self, config: HybridConfig) -> None:
+    def __init__(self, config: Composition) -> None:
         super().__init__()
-        flows, rows = config.flows(), config.rows
-        built = [row.build(flows[i - 1], *joined(row, flows)) for i, row in enumerate(rows)]
         self.stem = config.stem.module()
+        self.stages = nn.ModuleList()
+        x = config.stem.start()  # the shape that flows from row to row
+        for stage in config.stages:
+            self.stages.append(stage.build(x))
+            x = stage.flow(x)
+        self.head = config.head.build(x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The input to the answer. B' is the batch, with the frames of a clip in it."""
+        x = self.stem(x)  # (B', ...)
+        for stage in self.stages:
+            x = stage(x)  # (B', ...)
+        return self.head(x)
+
+
+class JoinedHybrid(nn.Module):
+    """Rows one after the other; a row is also given what it joins: an earlier output, or an input.
+
+    Stages are numbered from 0. The stem and the inputs have numbers too, below it.
+    """
+
+    def __init__(self, config: Composition) -> None:
+        super().__init__()
+        rows, stem = config.rows, config.stem
+        flows = {INPUT: stem.given(), MEMORY: config.memory, STEM: stem.start()}
+        built = []
+        for i, row in enumerate(rows):
+            joined = [flows[number] for number in row.joins]
+            built.append(row.build(flows[i - 1], *joined))
+            flows[i] = row.flow(flows[i - 1], *joined)
+        self.stem = stem.module()
         self.stages = nn.ModuleList(built[:-1])
         self.head = built[-1]
-        self.joins = tuple(row.joins for row in rows)
-        self.kept = frozenset(number for joins in self.joins for number in joins)
+        self.joins = [row.joins for row in rows]
+        self.kept = {number for joins in self.joins for number in joins}
 
-    def forward(self, x: Tensor, memory: Tensor | None = None) -> Tensor:
-        """The input of the stem, and the second input where a stage reads one, to the answer.
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """The input of the stem, and the second one where a stage reads it, to the answer.
 
         B' is the batch, with the frames of a clip in it.
         """
-        outputs = {INPUT: x, MEMORY: memory}
-        x = self.stem(x)  # (B', ...)
+        outputs = dict(zip((INPUT, MEMORY), inputs, strict=False))
+        x = self.stem(inputs[0])  # (B', ...)
         for i, row in enumerate((*self.stages, self.head)):
             if i - 1 in self.kept:
                 outputs[i - 1] = x
@@ -213,12 +247,24 @@ class Hybrid(nn.Module):
         return x
 
 
-def example(config: HybridConfig, batch: int) -> tuple[Tensor, ...]:
-    """One batch for the stem, and where a stage reads a second input, one of its tokens."""
-    first = config.stem.example(batch)
-    if config.memory is None:
-        return (first,)
-    return first, torch.randn(batch, config.memory.count, config.memory.width)
+def example(config: Composition, batch: int) -> tuple[Tensor, ...]:
+    """One batch for the stem."""
+    return (config.stem.example(batch),)
+
+
+def example_of_two(config: Composition, batch: int) -> tuple[Tensor, ...]:
+    """One batch for the stem, and one of the tokens that are the second input."""
+    assert config.memory
+    second = torch.randn(batch, config.memory.count, config.memory.width)
+    return config.stem.example(batch), second
+
+
+def code(config: Composition) -> Code:
+    """What runs a composition: where no row joins another, a chain."""
+    joins = any(row.joins for row in config.rows)
+    return Code(
+        Composition, JoinedHybrid if joins else Hybrid, example_of_two if config.memory else example
+    )
 
 
 def adapted(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -363,8 +409,9 @@ PRESETS = (
 FAMILY = Family(
     title="Hybrid of stages",
     config=HybridConfig,
-    model=Hybrid,
-    example=example,
+    model=lambda config: code(config).model(config),
+    example=lambda config, batch: code(config).example(config, batch),
+    code=code,
     presets=PRESETS,
     adapted=adapted,
     guide=Guide(

@@ -135,7 +135,10 @@ def test_the_exported_composition_is_the_one_that_was_profiled(asked: dict[str, 
     made = script(design, params=found.params, macs=1, output_shapes=found.output_shapes)
     module = sys.modules["exported"] = ModuleType("exported")  # a dataclass looks its module up
     exec(compile(made.text, "exported.py", "exec"), module.__dict__)
-    exported, theirs = run(module.Hybrid, module.example, module.HybridConfig())
+    exported, theirs = run(
+        *(getattr(module, name) for name in (made.model, made.example)),
+        getattr(module, made.config)(),
+    )
     assert [*exported.state_dict()] == [*model.state_dict()]
     for ours, other in zip(outputs, theirs, strict=True):  # kernels may differ in the last bits
         torch.testing.assert_close(other, ours, rtol=1e-5, atol=1e-6, equal_nan=True)

@@ -7,13 +7,20 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from studio.blocks.stages.flow import Map, Tokens
+from studio.blocks.stages.flow import Flow, Map, Tokens
 from studio.blocks.stages.stem import Stem
 from studio.knobs import knob
 
 
+class UnchangedStem(Stem):
+    """A stem after which the input is what it was."""
+
+    def given(self) -> Flow:
+        return self.start()
+
+
 @dataclass(frozen=True, kw_only=True)
-class ImageStem(Stem):
+class ImageStem(UnchangedStem):
     """An image as it is, of any height and width. (B, C, H, W)."""
 
     image_height: int = knob(224, "Height of an image", axis="resolution", ge=8, le=1024)
@@ -23,9 +30,6 @@ class ImageStem(Stem):
     def example(self, batch: int) -> Tensor:
         return torch.randn(batch, self.in_channels, self.image_height, self.image_width)
 
-    def given(self) -> Map:
-        return self.start()
-
     def start(self) -> Map:
         return Map(self.in_channels, self.image_height, self.image_width)
 
@@ -34,7 +38,7 @@ class ImageStem(Stem):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClipStem(Stem):
+class ClipStem(UnchangedStem):
     """The frames of a clip, in the batch from here on, so that rows for images serve for each.
 
     (B, T, C, H, W) to maps (B·T, C, H, W).
@@ -48,9 +52,6 @@ class ClipStem(Stem):
         side = self.image_size
         return torch.randn(batch, self.frames, self.in_channels, side, side)
 
-    def given(self) -> Map:
-        return self.start()
-
     def start(self) -> Map:
         return Map(self.in_channels, self.image_size, self.image_size, self.frames)
 
@@ -59,7 +60,7 @@ class ClipStem(Stem):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeriesStem(Stem):
+class SeriesStem(UnchangedStem):
     """A measured series as it is: T steps of F features. (B, T, F)."""
 
     seq_len: int = knob(128, "Steps", axis="resolution", ge=1, le=4096)

@@ -11,11 +11,13 @@ from studio.blocks.stages.flow import STEM, Flow, Map, Row
 from studio.knobs import knob
 
 
+@dataclass(frozen=True, kw_only=True)
 class Join(Row):
     """What flows in, joined with the output of the stage of this number."""
 
     takes = Flow
-    source: int
+
+    source: int = knob(STEM, "Number of the earlier stage; -1 is the stem", ge=-1, le=31)
 
     @property
     def joins(self) -> tuple[int, ...]:
@@ -25,8 +27,6 @@ class Join(Row):
 @dataclass(frozen=True, kw_only=True)
 class Add(Join):
     """The sum of what flows in and the output of an earlier stage, which is of the same shape."""
-
-    source: int = knob(STEM, "Number of the earlier stage; -1 is the stem", ge=-1, le=31)
 
     def flow(self, x: Flow, other: Flow) -> Flow:
         if x != other:
@@ -47,8 +47,6 @@ class Sum(nn.Module):
 @dataclass(frozen=True, kw_only=True)
 class Concatenate(Join):
     """What flows in and the output of an earlier stage, side by side in their channels."""
-
-    source: int = knob(STEM, "Number of the earlier stage; -1 is the stem", ge=-1, le=31)
 
     def flow(self, x: Flow, other: Flow) -> Flow:
         if isinstance(x, Map) and isinstance(other, Map):

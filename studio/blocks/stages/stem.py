@@ -106,7 +106,8 @@ class ConvPoolStem(SquareImageStem):
 
 @dataclass(frozen=True, kw_only=True)
 class StandardisedConvStem(SquareImageStem):
-    """The same of a standardised convolution, padded as TensorFlow pads (hybrid ViT)."""
+    """A standardised 7 × 7 convolution and a max-pooling, each of stride 2, padded as TensorFlow
+    pads (hybrid ViT)."""
 
     width: int = knob(64, "Channels", axis="width", ge=4, le=1024, step=4)
     norm: type[nn.Module] = knob(
