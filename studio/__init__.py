@@ -40,6 +40,7 @@ __all__ = [
     "families",
     "measure",
     "profile",
+    "report",
 ]
 
 # Two rooms share their names with functions below. A room takes its name in this module when it is
@@ -182,3 +183,31 @@ def export(design: Design, form: str = "script", *, link: str = "") -> str:
     from studio import forms
 
     return forms.export(design, form, link)
+
+
+def report(
+    design: Design,
+    form: str = "markdown",
+    *,
+    batch: int = 1,
+    measured: Measurement | None = None,
+    link: str = "",
+) -> str:
+    """A report on the design in five sections, as "markdown" or as one "html" file.
+
+    `measured` is its latency where it is known, `link` what reopens the design. Takes a few seconds
+    the first time. Raises DesignError for a bad batch and for another form.
+    """
+    from studio.advice import markdown, page
+    from studio.advice.report import report
+    from studio.family import BATCH
+
+    forms = {"markdown": markdown.markdown, "html": page.html}
+    if form not in tuple(forms):
+        raise DesignError(
+            f"there is no report as {form}; it is written as {' or '.join(forms)}",
+            knob="form",
+            value=form,
+            nearest=tuple(forms),
+        )
+    return forms[form](report(design, BATCH.read(batch), measured, link=link))

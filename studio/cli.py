@@ -37,7 +37,7 @@ from studio.measure.request import (
 
 if TYPE_CHECKING:
     from studio.analysis.profile import Profile
-    from studio.family import Design, Family
+    from studio.family import Design
     from studio.measure.sweep import Job, Point, Points
 
 LOOK_S = 0.1  # between two looks at a sweep under way
@@ -108,7 +108,7 @@ def families(arguments: argparse.Namespace) -> str:
     """Every family of architectures with its knobs and presets."""
     found = studio.families()
     if arguments.json:
-        return _json([_family(key, family) for key, family in found.items()])
+        return _json([tables.family(key, family) for key, family in found.items()])
     return tables.families(found)
 
 
@@ -120,14 +120,26 @@ def profile(arguments: argparse.Namespace) -> str:
 
 def export(arguments: argparse.Namespace) -> str:
     """A design as a file: the standalone script, the picture, or the data."""
-    text = studio.export(_design(arguments), arguments.form)
-    if arguments.output is None:
+    return _written(studio.export(_design(arguments), arguments.form), arguments.output)
+
+
+def _written(text: str, path: Path | None) -> str:
+    """The text, or nothing once it is in the file that was asked for."""
+    if path is None:
         return text
     try:
-        arguments.output.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise DesignError(f"cannot write {arguments.output}: {error.strerror}") from None
+        raise DesignError(f"cannot write {path}: {error.strerror}") from None
     return ""
+
+
+def report(arguments: argparse.Namespace) -> str:
+    """A report on a design in five sections, as Markdown or as one HTML file."""
+    design, form = _design(arguments), options.report_form(arguments.output)
+    found = studio.measure(design, **_conditions(arguments)) if arguments.measure else None
+    text = studio.report(design, form, batch=arguments.batch, measured=found)
+    return _written(text, arguments.output)
 
 
 def measure(arguments: argparse.Namespace) -> str:
@@ -239,6 +251,7 @@ def _parser() -> options.Parser:
         families: [options.data("json")],
         profile: [*options.designs(), options.batches(), options.data("json")],
         export: [*options.designs(), *options.files()],
+        report: [*options.designs(), *options.conditions(), *options.reports()],
         measure: [
             *(*options.designs(), *options.conditions(), options.data("json")),
             options.option("--layers", action="store_true", help="the time of each layer too"),
@@ -341,38 +354,6 @@ def _watched(job: Job) -> Points:
     if failure:
         raise failure
     return job.snapshot()
-
-
-def _family(key: str, family: Family) -> dict[str, Any]:
-    """A family as JSON: classes by name, tuples as lists."""
-    knobs = family.knobs
-    return {
-        "key": key,
-        "title": family.title,
-        "tasks": list(family.guide.tasks),
-        "knobs": [
-            {
-                "name": knob.name,
-                "axis": knob.axis,
-                "default": knob.write(knob.default),
-                "ge": knob.ge,
-                "le": knob.le,
-                "step": knob.step,
-                "options": [knob.write(option) for option in knob.options],
-                "help": knob.help,
-            }
-            for knob in knobs.values()
-        ],
-        "presets": [
-            {
-                "name": preset.name,
-                "params": preset.params,
-                "source": preset.source,
-                "config": {n: knob.write(getattr(preset.config, n)) for n, knob in knobs.items()},
-            }
-            for preset in family.presets
-        ],
-    }
 
 
 def _point(knobs: Sequence[Knob], found: Profile, time: Measurement | None) -> dict[str, Any]:

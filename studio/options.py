@@ -26,6 +26,7 @@ LIMITS = {
     "memory": "bytes of memory of a forward pass at most",
     "training-memory": "bytes of memory of a training step by Adam at most",
 }
+REPORTS = {".md": "markdown", ".html": "html", ".htm": "html"}
 CHOSEN = {"mode": "what is timed", "dtype": "numbers", "layout": "memory of images"}
 
 
@@ -60,6 +61,26 @@ def designs() -> Iterator[Parser]:
 def files() -> Iterator[Parser]:
     yield option("--form", default="script", help="script (default), svg, dot or json")
     yield option("-o", "--output", type=Path, metavar="PATH", help="file to write")
+
+
+def reports() -> Iterator[Parser]:
+    yield option(
+        *("-o", "--out", "--output"),
+        dest="output",
+        type=Path,
+        metavar="FILE",
+        help="file to write, name.md or name.html (default: Markdown on the screen)",
+    )
+    yield option("--measure", action="store_true", help="measure its latency first")
+
+
+def report_form(path: Path | None) -> str:
+    """The form of a report, by the name of its file. Raises DesignError."""
+    suffix = path.suffix.lower() if path else ".md"
+    if suffix not in REPORTS:
+        known = ", ".join(REPORTS)
+        raise DesignError(f"{path} is no file for a report; its name ends in one of {known}")
+    return REPORTS[suffix]
 
 
 def axes() -> Iterator[Parser]:

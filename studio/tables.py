@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from csv import writer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from studio.analysis import units
 from studio.knobs import Knob
@@ -33,6 +33,38 @@ def families(found: Mapping[str, Family]) -> str:
         for key, f in found.items()
     )
     return _aligned([head, *rows], right=(2, 3))
+
+
+def family(key: str, family: Family) -> dict[str, Any]:
+    """A family as JSON: classes by name, tuples as lists."""
+    knobs = family.knobs
+    return {
+        "key": key,
+        "title": family.title,
+        "tasks": list(family.guide.tasks),
+        "knobs": [
+            {
+                "name": knob.name,
+                "axis": knob.axis,
+                "default": knob.write(knob.default),
+                "ge": knob.ge,
+                "le": knob.le,
+                "step": knob.step,
+                "options": [knob.write(option) for option in knob.options],
+                "help": knob.help,
+            }
+            for knob in knobs.values()
+        ],
+        "presets": [
+            {
+                "name": preset.name,
+                "params": preset.params,
+                "source": preset.source,
+                "config": {n: knob.write(getattr(preset.config, n)) for n, knob in knobs.items()},
+            }
+            for preset in family.presets
+        ],
+    }
 
 
 def profile(found: Profile) -> str:
