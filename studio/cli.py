@@ -36,6 +36,8 @@ from studio.measure.request import (
 )
 
 if TYPE_CHECKING:
+    from studio.advice.choice import Brief, Choice
+    from studio.advice.latency import Timing
     from studio.analysis.profile import Profile
     from studio.family import Design
     from studio.measure.sweep import Job, Point, Points
@@ -193,17 +195,34 @@ def architect(arguments: argparse.Namespace) -> str:
         examples=arguments.examples,
         batch=arguments.batch,
     )
-    choices = choose(brief, arguments.strategy)
+    limit_s: float | None = arguments.max_latency_ms
+    timed = [] if limit_s is None else _fast(brief, limit_s, arguments)
+    choices = [choice for choice, _ in timed] or choose(brief, arguments.strategy)
     if arguments.json:
+        latencies = [{"latency": timing.to_dict()} for _, timing in timed] or [{}] * len(choices)
         return _json(
             {
                 "task": brief.task,
-                "limits": brief.limits.given,
-                "choices": [choice.to_dict() for choice in choices],
+                "limits": brief.limits.given | ({} if limit_s is None else {"latency_s": limit_s}),
+                "choices": [
+                    choice.to_dict() | latency
+                    for choice, latency in zip(choices, latencies, strict=True)
+                ],
             }
         )
     told = [(c.design, c.profile, c.share, c.reasons, (*c.doubts, *c.notes)) for c in choices]
     return tables.choices(told)
+
+
+def _fast(
+    brief: Brief, limit_s: float, arguments: argparse.Namespace
+) -> tuple[tuple[Choice, Timing], ...]:
+    from studio.advice.latency import chosen, stopwatch
+    from studio.measure.engine import device_named
+
+    conditions = Conditions(batch=brief.batch, device=device_named(arguments.device))
+    _say("measuring a few designs of each family, a quarter of a minute for each")
+    return chosen(brief, limit_s, stopwatch(conditions), arguments.strategy)
 
 
 def _swept(start: Design, knobs: Sequence[Knob], wanted: Sequence[str]) -> Iterator[Design]:

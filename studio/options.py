@@ -103,6 +103,13 @@ def briefs() -> Iterator[Parser]:
     yield option("--task", required=True, metavar="TASK", help=f"one of {', '.join(TASKS)}")
     for name, what in LIMITS.items():
         yield option(f"--max-{name}", type=_amount, metavar="N", help=f"{what}, such as 5e6 or 5M")
+    yield option(
+        "--max-latency-ms",
+        type=_milliseconds,
+        metavar="MS",
+        help="a forward pass at this batch at most: measured, of the first families that meet it",
+    )
+    yield option("--device", default="cpu", help="where it is measured: cpu (default), cuda, mps")
     for name in SETTINGS:
         yield option(f"--{name.replace('_', '-')}", type=int, metavar="N", help="the task's")
     yield option("--examples", type=_amount, metavar="N", help="how many there are to learn from")
@@ -150,6 +157,17 @@ def _amount(text: str) -> int:
         return units.amount(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _milliseconds(text: str) -> float:
+    """Milliseconds as seconds."""
+    try:
+        found = float(Decimal(text) / 1000)
+    except (ArithmeticError, ValueError):
+        found = 0.0
+    if not 0 < found < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 20 or 1.5")
+    return found
 
 
 def _assignment(text: str) -> tuple[str, str]:

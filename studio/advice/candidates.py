@@ -10,8 +10,7 @@ depth and width matter little (Kaplan et al. 2020, section 3.1: one in forty, fo
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -50,15 +49,24 @@ def candidates(
     Resolution is left as it is, unless the task leaves it open and it is asked for. Takes about
     10 ms a design, once.
     """
-    with young_garbage_only():
-        found = [profile(design, batch) for design in grid(start, along)]
-    found.sort(key=lambda cost: (cost.macs, -cost.params, cost.inference_bytes))
+    costs = counted(grid(start, along), batch)
+    found = sorted(costs, key=lambda cost: (cost.macs, -cost.params, cost.inference_bytes))
     fits = [limits.share(cost) <= 1 for cost in found]
     best = {cost.design for cost in front([c for c, fit in zip(found, fits, strict=True) if fit])}
     return tuple(
         Candidate(cost.design, cost, fit, cost.design in best)
         for cost, fit in zip(found, fits, strict=True)
     )
+
+
+def counted(designs: Iterable[Design], batch: int = 1) -> list[Profile]:
+    """The profile of each. The collector meanwhile looks at nothing that was alive before: else a
+    thousand models on meta make it walk the whole process again and again, half of the time."""
+    gc.freeze()
+    try:
+        return [profile(design, batch) for design in designs]
+    finally:
+        gc.unfreeze()
 
 
 def front(found: Sequence[Profile]) -> Iterator[Profile]:
@@ -92,14 +100,3 @@ def _scaled(start: Design, factors: dict[Axis, float]) -> Design:
         return rest.replace(**{width.name: wide, heads.name: heads.clamp(wide / each)})
     except DesignError:
         return scaled(start, factors)
-
-
-@contextmanager
-def young_garbage_only() -> Iterator[None]:
-    """The collector looks at nothing that is alive already. A thousand models on meta make it walk
-    the whole process many times else, which takes as long as half of the profiles."""
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
 from studio import zoo
@@ -115,9 +115,21 @@ def _chosen(family: Family, brief: Brief, strategy: Strategy) -> Choice | None:
         profile=profile(design, brief.batch),
         preset=preset,
         share=share,
-        reasons=tuple(_reasons(design, preset, share, brief)),
+        reasons=tuple(_reasons(design, preset, brief)),
         doubts=tuple(_doubts(family, brief)),
         notes=notes,
+    )
+
+
+def resized(choice: Choice, design: Design, brief: Brief, reasons: tuple[str, ...]) -> Choice:
+    """The choice at another size of its family, with what more speaks for it."""
+    share = Search(brief.limits, brief.batch).share(design)
+    return replace(
+        choice,
+        design=design,
+        profile=profile(design, brief.batch),
+        share=share,
+        reasons=(*_reasons(design, choice.preset, brief), *reasons),
     )
 
 
@@ -158,7 +170,7 @@ def adapted(
     return design, tuple(notes)
 
 
-def _reasons(design: Design, preset: Preset, share: float, brief: Brief) -> Iterator[str]:
+def _reasons(design: Design, preset: Preset, brief: Brief) -> Iterator[str]:
     guide = design.family.guide
     yield guide.use_when
     found = profile(design, brief.batch)

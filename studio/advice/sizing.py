@@ -9,7 +9,7 @@ came from is taken: wide and shallow nets cost what deep and narrow ones do and 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Literal, get_args
@@ -20,6 +20,7 @@ from studio.analysis.scaling import axes, position
 from studio.family import Design
 from studio.knobs import Axis, DesignError, Knob
 
+Share = Callable[[Profile], float]  # of a limit that is not counted, such as a predicted latency
 Strategy = Literal["proportions", "width", "depth", "resolution", "compound"]
 STRATEGIES = get_args(Strategy)
 
@@ -40,14 +41,23 @@ class Sized:
     share: float
 
 
+def nothing(_: Profile) -> float:
+    """The share of a limit that is open."""
+    return 0.0
+
+
 def sized(
-    start: Design, limits: Limits, batch: int = 1, strategy: Strategy = "proportions"
+    start: Design,
+    limits: Limits,
+    batch: int = 1,
+    strategy: Strategy = "proportions",
+    also: Share = nothing,
 ) -> Sized | None:
-    """The largest design that the limits allow, made from `start`; None where the smallest breaks
-    them. With all limits open it is `start`."""
-    if not limits.given:
+    """The largest design that the limits allow, and one more (`also`), made from `start`; None
+    where the smallest breaks them. With all limits open it is `start`."""
+    search = Search(limits, batch, also)
+    if not limits.given and also is nothing:
         return Sized(start, 0.0)
-    search = Search(limits, batch)
     if strategy == "proportions":
         found = _in_proportion(start, search)
     elif strategy == "compound":
@@ -93,9 +103,11 @@ class Search:
 
     limits: Limits
     batch: int = 1
+    also: Share = nothing
 
     def share(self, design: Design) -> float:
-        return self.limits.share(profile(design, self.batch))
+        found = profile(design, self.batch)
+        return max(self.limits.share(found), self.also(found))
 
     def fits(self, design: Design) -> bool:
         return self.share(design) <= 1

@@ -132,7 +132,7 @@ def _once(trace: Callable[[Design, int], T]) -> Callable[[Design, int], T]:
 @_once
 def _profile(design: Design, batch: int) -> Profile:
     model, inputs = latest(design), sample(design, batch)
-    root = trace(model.eval(), inputs)
+    root = trace(model.eval() if model.training else model, inputs)
     parameters = list(model.parameters())
     return Profile(
         design=design,
