@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeVar
 
-from studio.analysis.graph import graph
+from studio.analysis.graph import graph, rows
 from studio.analysis.memory import largest_batch, peak
 from studio.analysis.profile import profile
 from studio.drawing.dot import dot
+from studio.drawing.graph import Graph
 from studio.drawing.layout import layout
 from studio.drawing.svg import svg
 from studio.export.script import Script, script
@@ -187,12 +188,16 @@ def _script(design: Design, link: str) -> str:
     return standalone(design, link).text
 
 
+def _graph(design: Design) -> Graph:
+    return graph(profile(design).root, rows(design.config))
+
+
 def _svg(design: Design, link: str) -> str:
-    return svg(layout(graph(profile(design).root)), theme="paper") + "\n"
+    return svg(layout(_graph(design)), theme="paper") + "\n"
 
 
 def _dot(design: Design, link: str) -> str:
-    return dot(graph(profile(design).root))
+    return dot(_graph(design))
 
 
 def _json(design: Design, link: str) -> str:

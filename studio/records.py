@@ -52,7 +52,7 @@ class RecordKnob(Knob):
             return value.__name__
         if isinstance(value, tuple):
             return [self.write(one) for one in value]
-        found = {name: knob.write(getattr(value, name)) for name, knob in _knobs(value).items()}
+        found = {name: knob.write(getattr(value, name)) for name, knob in knobs_of(value).items()}
         return {KIND: type(value).__name__, **found}
 
     def text(self, value: Any) -> str:
@@ -62,7 +62,7 @@ class RecordKnob(Knob):
             return " ".join(self.text(one) for one in value)
         changed = [
             f"{name}={knob.text(here)}"
-            for name, knob in _knobs(value).items()
+            for name, knob in knobs_of(value).items()
             if (here := getattr(value, name)) != knob.default
         ]
         return f"{type(value).__name__}({', '.join(changed)})"
@@ -74,7 +74,7 @@ class RecordKnob(Knob):
     def within(self, value: Any) -> Iterator[Knob]:
         """The knobs of the record or records, named by their paths."""
         for place, record in self.rows(value):
-            for knob in _knobs(record).values():
+            for knob in knobs_of(record).values():
                 yield dataclasses.replace(knob, name=f"{place}.{knob.name}")
 
     def rows(self, value: Any) -> Iterator[tuple[str, Any]]:
@@ -106,7 +106,7 @@ class RecordKnob(Knob):
 
     def _checked(self, record: Any, place: str) -> Any:
         """A record made in Python: its values are read like all others."""
-        known = _knobs(record)
+        known = knobs_of(record)
         return _made(
             type(record), {n: _read(k, getattr(record, n), place) for n, k in known.items()}, place
         )
@@ -142,11 +142,22 @@ def records(
 def expanded(config: Any) -> Mapping[str, Knob]:
     """The knobs of a config, by name, with those of its records by their paths."""
     found: dict[str, Knob] = {}
-    for name, knob in _knobs(config).items():
+    for name, knob in knobs_of(config).items():
         found[name] = knob
         if isinstance(knob, RecordKnob):
             found |= {inner.name: inner for inner in knob.within(getattr(config, name))}
     return MappingProxyType(found)
+
+
+def knobs_of(record: Any) -> Mapping[str, Knob]:
+    """The knobs of a config or of a record."""
+    kind: Any = type(record)
+    return knobs(kind)
+
+
+def titled(place: str, record: Any) -> str:
+    """What people call a record: `2 Transformer`, by its number where it is one of several."""
+    return f"{place.rpartition('.')[2]} {type(record).__name__}"
 
 
 def value_of(config: Any, path: str) -> Any:
@@ -186,7 +197,7 @@ def _changes(config: Any, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _turned(held: Any, settings: Mapping[str, Any], place: str) -> Any:
     if not isinstance(held, tuple):
-        if unknown := ", ".join(settings.keys() - _knobs(held).keys()):
+        if unknown := ", ".join(settings.keys() - knobs_of(held).keys()):
             raise ValueError(f"{place}: {type(held).__name__} has no {unknown}")
         return _placed(lambda: dataclasses.replace(held, **settings), place)
     entries = list(held)
@@ -197,11 +208,6 @@ def _turned(held: Any, settings: Mapping[str, Any], place: str) -> Any:
             raise ValueError(f"{place} has {len(entries)} entries, and none of number {i}")
         entries[i] = _turned(entries[i], {name: value}, f"{place}.{i}")
     return tuple(entries)
-
-
-def _knobs(record: Any) -> Mapping[str, Knob]:
-    kind: Any = type(record)
-    return knobs(kind)
 
 
 def _made(kind: type, settings: Mapping[str, Any], place: str) -> Any:

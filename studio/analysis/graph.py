@@ -3,20 +3,28 @@
 Left out is what computes nothing (views, casts, dropout in evaluation). Neighbours that are one
 body in a chain become one node with a `repeat`. Edges run from the box that made the data to
 the box that uses it, however deep the two lie, so that a residual can be followed into a block.
+
+The rows of a composition have names of their own: each is one box, even where it computes nothing
+or equals its neighbour.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from itertools import chain
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 from studio.analysis import units
 from studio.analysis.body import INPUT, Body, Call, Shape, Source
 from studio.drawing.graph import Edge, Graph, Node
+from studio.knobs import Knob
+from studio.records import RecordKnob, knobs_of, titled
 
+NO_ROWS: Mapping[str, str] = MappingProxyType({})
 SIGNS = {
     "add": "+",
     "radd": "+",
@@ -41,9 +49,22 @@ class Made(NamedTuple):
     shape: Shape | None  # None for a parameter that is another module's
 
 
-def graph(root: Body) -> Graph:
+def rows(config: Any) -> dict[str, str]:
+    """How the rows of a composition are called in its graph, by their paths: `1 Residual × 3`."""
+    held = {name: k for name, k in knobs_of(config).items() if isinstance(k, RecordKnob)}
+    placed = chain.from_iterable(k.rows(getattr(config, name)) for name, k in held.items())
+    return {place: f"{titled(place, row)}{_times(knobs_of(row), row)}" for place, row in placed}
+
+
+def _times(known: Mapping[str, Knob], row: Any) -> str:
+    """How many blocks it has where it is scaled by that, and has more than one."""
+    depth = row.depth if "depth" in known and known["depth"].axis == "depth" else 1
+    return f" × {depth}" if depth > 1 else ""
+
+
+def graph(root: Body, rows: Mapping[str, str] = NO_ROWS) -> Graph:
     """The picture of a traced model. Ids are paths of modules, the same at every depth."""
-    plan = Plan()
+    plan = Plan(rows)
     inputs = _ends("input", root.inputs)
     given = [Made(node.id, shape) for node, shape in zip(inputs, root.inputs, strict=True)]
     inner, made = plan.inside(root, "", given)
@@ -73,6 +94,7 @@ def _ends(kind: Literal["input", "output"], shapes: Sequence[Shape]) -> tuple[No
 class Plan:
     """The edges found so far, while the tree of nodes is built."""
 
+    rows: Mapping[str, str]
     edges: list[Edge] = field(default_factory=list)
 
     def connect(self, source: Made | None, target: str, shape: Shape) -> None:
@@ -103,16 +125,18 @@ class Plan:
             made_by = inputs if source.call == INPUT else made[source.call]
             return made_by[source.output]
 
-        for first, repeat in _runs(body.calls):
+        for first, repeat in _runs(body.calls, {name.removeprefix(path) for name in self.rows}):
             call = body.calls[first]
             sources = [origin(source) for source in call.sources]
-            if call.body.transparent:
+            row = f"{path}{call.name}" in self.rows
+            if call.body.transparent and not row:
                 outputs: list[Made | None] = [sources[0]] * len(call.body.outputs)
             else:
                 names[call.name] += 1
                 again = f"#{names[call.name]}" if names[call.name] > 1 else ""
                 node, outputs = self._call(call, f"{path}{call.name}{again}", repeat, sources)
-                shown = node.children if repeat == 1 and _is_list(call.body) else (node,)
+                spread = repeat == 1 and _is_list(call.body) and not row
+                shown = node.children if spread else (node,)
                 nodes |= {child.id: child for child in shown}
             made += [outputs] * repeat
         return tuple(nodes.values()), [origin(source) for source in body.returns]
@@ -127,7 +151,7 @@ class Plan:
             for source, shape in zip(sources, body.inputs, strict=True):
                 self.connect(source, name, shape)
             outputs = list(own)
-        node = _node(call, name, repeat, children)
+        node = _node(call, name, repeat, children, self.rows.get(name, ""))
         return node, [made or mine for made, mine in zip(outputs, own, strict=True)]
 
 
@@ -149,11 +173,11 @@ def _label(call: Call) -> str:
     return SIGNS.get(kind, kind if call.body.is_module else kind.replace("_", " "))
 
 
-def _node(call: Call, name: str, repeat: int, children: tuple[Node, ...]) -> Node:
+def _node(call: Call, name: str, repeat: int, children: tuple[Node, ...], row: str = "") -> Node:
     body = call.body
     return Node(
         id=name,
-        label=_label(call),
+        label=row or _label(call),
         detail=_detail(body, repeat),
         kind="module" if body.is_module else "operation",
         repeat=repeat,
@@ -182,12 +206,13 @@ def _facts(call: Call, repeat: int) -> Iterator[str]:
         yield units.macs(body.macs) + (" each" if repeat > 1 else "")
 
 
-def _runs(calls: Sequence[Call]) -> Iterator[tuple[int, int]]:
-    """(first, length) of each chain of calls of one body that feed one another."""
+def _runs(calls: Sequence[Call], apart: Container[str]) -> Iterator[tuple[int, int]]:
+    """(first, length) of each chain of calls of one body that feed one another; those named in
+    `apart` are chains of one."""
     first = 0
     while first < len(calls):
         end = first + 1
-        while end < len(calls) and _follows(calls, end):
+        while end < len(calls) and calls[end].name not in apart and _follows(calls, end):
             end += 1
         yield first, end - first
         first = end

@@ -16,7 +16,7 @@ from typing import Any
 from studio.blocks.stages.flow import STEM, Flow, Row
 from studio.family import Family
 from studio.knobs import DesignError, Knob, knobs
-from studio.records import RecordKnob
+from studio.records import RecordKnob, titled
 
 Rows = tuple[Any, ...]  # a row of any kind, whose knobs are its own
 PLACED = re.compile(r"(stem|head|stages\.\d+): (.+)")
@@ -263,7 +263,8 @@ def turned(rows: Rows, i: int, name: str, value: object) -> Rows:
 
 
 def mends(family: Family, draft: Draft) -> tuple[Mend, ...]:
-    """A few of them, the most local first. The last is to do without the row."""
+    """A few of them, the most local first. The last are to do without the row, or without the one
+    before it."""
     tried = (
         *_values(family, draft),
         *islice(_adapters(family, draft), OFFERS),
@@ -274,12 +275,14 @@ def mends(family: Family, draft: Draft) -> tuple[Mend, ...]:
 
 
 def _removal(family: Family, draft: Draft) -> Iterator[Mend]:
-    can_go = draft.place.startswith("stages")
-    if can_go and len(draft.rows) - 3 in family.knobs["stages"].lengths:
-        rows = removed(draft.rows, draft.at)
-        found = fit(family, rows)
-        if not isinstance(found, Draft) or found.left < draft.left - 1:
-            yield Mend(f"Remove {type(draft.rows[draft.at]).__name__}", rows)
+    if len(draft.rows) - 3 not in family.knobs["stages"].lengths:
+        return
+    for i in (draft.at, draft.at - 1):
+        if 0 < i < len(draft.rows) - 1:
+            rows = removed(draft.rows, i)
+            found = fit(family, rows)
+            if not isinstance(found, Draft) or found.left < draft.left - (i == draft.at):
+                yield Mend(f"Remove {titled(place(draft.rows, i), draft.rows[i])}", rows)
 
 
 def _helps(family: Family, draft: Draft, rows: Rows) -> bool:
@@ -305,7 +308,7 @@ def _choices(family: Family, draft: Draft) -> Iterator[Mend]:
             here = getattr(row, name)
             if knob.options or isinstance(here, bool):
                 for text, rows in islice(_turns(family, draft, i, knob, here), 1):
-                    where = f"{place(draft.rows, i)} {type(row).__name__}".removeprefix("stages.")
+                    where = titled(place(draft.rows, i), row)
                     yield Mend(f"{where}: {name} = {text}", rows)
 
 

@@ -14,14 +14,20 @@ import streamlit as st
 
 from studio.analysis import units
 from studio.app import composition, figures, state, widgets
-from studio.app.composition import SOURCE, Rows
+from studio.app.composition import SOURCE, Draft, Rows
 from studio.app.state import State
 from studio.blocks.stages.flow import Flow, Map
+from studio.records import titled
 
 STYLE = """<style>
 .st-key-rows .stElementContainer:has(.row) { flex: 0 0 auto; width: auto; }
 .st-key-rows { gap: .1rem; }
-.st-key-mends { margin: .3rem 0 .5rem; }
+.st-key-fault { background: color-mix(in srgb, #e03c28 8%, var(--background-color, transparent));
+  border-color: light-dark(#c0392b, #ff7b6b); }
+.stColumn:has(.st-key-beside) > .stVerticalBlock { position: sticky; top: 3.6rem; }
+.stMain:has(.st-key-fault) .figure { opacity: .45; }
+@media (max-width: 640px) { .st-key-fault { position: fixed; inset: auto .5rem .5rem; width: auto;
+  z-index: 99; background: light-dark(#fdeeec, #3a1f1f); box-shadow: 0 2px 14px #0006; } }
 .st-key-card { margin: .3rem 0; }
 .st-key-card .stColumn > .stVerticalBlock { gap: .4rem; }
 .st-key-rows button[kind="tertiary"] { min-height: 1.8rem; padding-block: 0; }
@@ -68,7 +74,7 @@ def closed(now: State, rows: Rows, i: int, line: str) -> None:
         )
         st.html(line)
     if is_fault(now, place):
-        fault(now)
+        wrong(now)
 
 
 def summary(rows: Rows, i: int) -> str:
@@ -85,7 +91,7 @@ def summary(rows: Rows, i: int) -> str:
 def card(now: State, rows: Rows, i: int, line: str) -> None:
     """The open row: its kind, what can be done with it, its knobs, and what is wrong with it."""
     place = composition.place(rows, i)
-    row, faulty = rows[i], is_fault(now, place)
+    row = rows[i]
     with st.container(border=True, gap="xsmall", key="card"):
         with st.container(
             horizontal=True, gap="xsmall", vertical_alignment="center", horizontal_alignment="right"
@@ -93,8 +99,8 @@ def card(now: State, rows: Rows, i: int, line: str) -> None:
             st.markdown(f"`{place.removeprefix('stages.')}`", width="content")
             kind(now, rows, i)
             st.html(line)
-        if faulty:
-            fault(now)
+        if is_fault(now, place):
+            wrong(now)
         if why := now.notes.get(place):
             st.caption(f":orange[→] {type(row).__name__} was {why}.")
         within = f"{type(row).__name__}."
@@ -175,14 +181,24 @@ def actions(now: State, rows: Rows, i: int) -> None:
             press("Remove", key="remove", disabled=alone, on_click=_do, args=("remove",))
 
 
-def fault(now: State) -> None:
-    """What does not fit, and a button for each way to mend it."""
+def wrong(now: State) -> None:
+    """What does not fit, said where it is."""
     assert now.draft
-    st.error(now.draft.fault)
-    with st.container(horizontal=True, gap="xsmall", key="mends"):
-        for n, mend in enumerate(composition.mends(now.design.family, now.draft)):
-            key = f"mend.{n}"
-            st.button(mend.label, key=key, type="primary", on_click=_mend, args=(mend.rows,))
+    st.caption(f":red[{now.draft.fault}]")
+
+
+def fault(now: State, draft: Draft) -> None:
+    """Where the composition breaks off, why, and a button for each way to mend it."""
+    with st.container(key="fault", gap="xsmall", border=True):
+        row = titled(draft.place, draft.rows[draft.at])
+        st.markdown(f":red[{FAULT} **{row} does not fit.**] {draft.fault}")
+        with st.container(horizontal=True, gap="xsmall", key="mends"):
+            for n, mend in enumerate(composition.mends(now.design.family, draft)):
+                key = f"mend.{n}"
+                st.button(mend.label, key=key, type="primary", on_click=_mend, args=(mend.rows,))
+            if draft.place != now.place:
+                st.button("Open it", key="goto", on_click=_open, args=(draft.place,))
+        st.caption("The figures on top are those of the last composition that fits.")
 
 
 def is_fault(now: State, place: str) -> bool:

@@ -21,6 +21,7 @@ from studio.drawing.graph import Graph, Node
 from studio.export.script import Script
 from studio.family import Design, Family
 from studio.forms import standalone
+from studio.records import titled
 
 
 @lru_cache(maxsize=1024)
@@ -33,18 +34,19 @@ def profiled(case: Case) -> Profile:
 
 @lru_cache(maxsize=128)
 def graph(case: Case) -> Graph:
-    return drawn.graph(profiled(case).root)
+    return drawn.graph(profiled(case).root, drawn.rows(case.design.config))
 
 
 @lru_cache(maxsize=128)
 def drafted(family: Family, draft: Draft) -> Graph:
     """The rows that fit, and the first that does not where they would lead to it."""
     legal = prefix(family, draft)
-    label, facts = type(draft.rows[draft.at]).__name__, (draft.fault,)
+    label, facts = titled(draft.place, draft.rows[draft.at]), (draft.fault,)
     fault = Node(id=draft.place, label=label, detail="does not fit", kind="fault", facts=facts)
     if legal is None:
         return Graph(Node(id="", label=family.key, children=(fault,)), ())
-    return _broken(drawn.graph(profile(Design(family, legal)).root), fault)
+    whole = drawn.graph(profile(Design(family, legal)).root, drawn.rows(legal))
+    return _broken(whole, fault)
 
 
 def _broken(graph: Graph, fault: Node) -> Graph:

@@ -54,11 +54,11 @@ TIP = 6.5  # the length of an arrow's head
 Paint = Callable[[str], str]
 
 
-def svg(picture: Picture, *, selected: str = "", theme: Theme = "page") -> str:
+def svg(picture: Picture, *, selected: str = "", lit: str = "", theme: Theme = "page") -> str:
     """The picture as one SVG element, without anything from outside.
 
     On the "page" each colour is a CSS variable `--g-<name>` with its paper value to fall back on,
-    and the node of id `selected` is marked; on "paper" colours are literal on white.
+    and the nodes of ids `selected` and `lit` are marked; on "paper" colours are literal on white.
     """
     paint = _variable if theme == "page" else PAPER.__getitem__
     width, height = f"{picture.width:g}", f"{picture.height:g}"
@@ -67,7 +67,7 @@ def svg(picture: Picture, *, selected: str = "", theme: Theme = "page") -> str:
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
             f'viewBox="0 0 {width} {height}" font-family="{FONT}" fill="{paint("ink")}">',
             "" if theme == "page" else '<rect width="100%" height="100%" fill="#ffffff"/>',
-            *(_node(box, paint, box.node.id == selected) for box in picture.boxes),
+            *(_node(box, paint, box.node.id in (selected, lit)) for box in picture.boxes),
             '<g class="edges" stroke-width="1.3" pointer-events="none">',
             *_wires(picture, paint),
             f'</g><g class="labels" font-size="{LABEL}" fill="{paint("muted")}" '

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from studio import zoo
-from studio.analysis.graph import graph
+from studio.analysis.graph import graph, rows
 from studio.analysis.profile import profile
 from studio.drawing.graph import Graph, Node
 from studio.family import Design, Family
@@ -15,7 +15,7 @@ FAMILIES = list(zoo.families().values())
 
 
 def drawn(design: Design) -> Graph:
-    return graph(profile(design).root)
+    return graph(profile(design).root, rows(design.config))
 
 
 def node(picture: Graph, name: str) -> Node:
@@ -66,6 +66,31 @@ def test_an_edge_that_takes_a_part_says_of_what() -> None:
 
 def test_what_joins_the_flow_says_its_shape() -> None:
     assert node(vit(), "class_token").facts == ("1 × 1 × 768", "768 values")
+
+
+HYBRIDS = zoo.family("hybrid")
+
+
+@pytest.mark.parametrize("preset", [preset.name for preset in HYBRIDS.presets])
+def test_each_row_of_a_composition_is_one_node(preset: str) -> None:
+    design = HYBRIDS.design(preset)
+    picture = drawn(design)
+    shown = [n.id for n in picture.root.children if n.kind == "module"]
+    assert shown == ["stem", *(f"stages.{i}" for i in range(len(design.config.stages))), "head"]
+    assert [node(picture, name).label for name in shown] == list(rows(design.config).values())
+
+
+def test_rows_are_called_by_number_and_kind_and_unfold_to_their_blocks() -> None:
+    picture = drawn(HYBRIDS.design("R50+ViT-B/16"))
+    assert node(picture, "stages.2").label == "2 StandardisedResidual × 9"
+    assert [n.repeat for n in node(picture, "stages.2").children] == [1, 8]
+    assert node(picture, "head").label == "head ClassTokenHead"
+
+
+def test_a_row_that_computes_nothing_is_on_the_way() -> None:
+    picture = drawn(HYBRIDS.design("CRNN"))
+    assert into(picture, "stages.9") == ["stages.8.act"]
+    assert "stages.9" in {edge.source for edge in picture.edges}
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.key)

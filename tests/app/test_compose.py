@@ -121,9 +121,12 @@ def test_what_does_not_fit_is_kept_and_told_and_mended_by_one_click() -> None:
     assert now.value("stages.1.class_token") is True
     (graph,) = app.get("bidi_component")
     assert "does not fit" in graph.proto.json
-    app.button(key="row.stages.2").click()
+    (told,) = [each.value for each in app.markdown if "does not fit" in each.value]
+    assert "2 ToMap" in told  # at once, though another row is open
+    assert now.draft.fault in told
+    app.button(key="goto").click()
     run(app)
-    assert app.error[0].value == now.draft.fault
+    assert state(app).place == "stages.2"
     app.button(key="mend.0").click()
     run(app)
     assert state(app).draft is None
@@ -160,7 +163,7 @@ def test_values_that_the_rule_allows_are_offered() -> None:
     assert isinstance(draft, Draft)
     assert (draft.place, draft.left) == ("stages.2", 3)
     labels = [mend.label for mend in composition.mends(FAMILY, draft)]
-    assert labels == ["heads = 9", "heads = 6", "Remove Transformer"]
+    assert labels == ["heads = 9", "heads = 6", "Remove 2 Transformer"]
     for mend in composition.mends(FAMILY, draft):
         assert not isinstance(composition.fit(FAMILY, mend.rows), Draft)
 

@@ -32,6 +32,8 @@ def layer_graph(
     key: str,
     opened: Iterable[str] = (),
     selected: str = "",
+    lit: str = "",
+    sight: str = "",
     on_change: Callable[[tuple[str, ...], str], None] = lambda opened, selected: None,
     height: int = 560,
 ) -> Node | None:
@@ -39,13 +41,14 @@ def layer_graph(
 
     A click (or Enter) opens and closes a block, and selects any other node: `on_change` is called
     with the ids of all open blocks and of the selected node (empty for none). A node that the graph
-    does not have counts neither as open nor as selected.
+    does not have counts neither as open nor as selected. `lit` is marked too, whatever is clicked;
+    `sight` is brought into sight whenever it is another one.
     """
     known = {node.id: node for node in graph.root.walk()}
     shown = [name for name in opened if name in known]
     chosen = selected if selected in known else ""
-    drawing = svg(layout(graph, frozenset(shown)), selected=chosen)
-    data = {"svg": drawing, "open": shown, "selected": chosen, "height": height}
+    drawing = svg(layout(graph, frozenset(shown)), selected=chosen, lit=lit)
+    data = {"svg": drawing, "open": shown, "selected": chosen, "height": height, "sight": sight}
     data["name"] = graph.root.label or "network"
 
     def clicked() -> None:

@@ -38,6 +38,8 @@ class View {
     else this.start();
     this.toggled = null;
     if (focus) this.node(focus)?.focus({ preventScroll: true });
+    if (data.sight !== this.sight) this.bring(this.node(data.sight));
+    this.sight = data.sight;
   }
 
   // Where things are.
@@ -156,7 +158,11 @@ class View {
   reveal(node) {
     // The browser scrolls the canvas to a focused node; move the picture instead, if need be.
     this.canvas.scrollTo(0, 0);
-    if (!node.matches(':focus-visible')) return;
+    if (node.matches(':focus-visible')) this.bring(node);
+  }
+
+  bring(node) {
+    if (!node) return;
     const face = node.querySelector('.face').getBoundingClientRect();
     const room = this.canvas.getBoundingClientRect();
     const out = (low, high, least, most) => (low < least ? least - low : Math.min(0, most - high));

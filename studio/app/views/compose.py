@@ -9,7 +9,7 @@ import streamlit as st
 
 from studio import zoo
 from studio.app import composition, figures, state
-from studio.app.editor import NAMES, editor
+from studio.app.editor import NAMES, editor, fault
 from studio.app.opening import opened, opener
 from studio.app.state import State
 from studio.app.views.frame import picture
@@ -27,11 +27,12 @@ def compose(now: State) -> None:
             editor(now)
         else:
             beginnings(now)
-    with right:
-        shown = figures.drafted(family, now.draft) if now.draft else figures.graph(now.case)
-        picture(now, shown, _look)
+    with right, st.container(key="beside", gap="small"):
         if now.draft:
-            st.caption("The figures above are those of the last composition that fits.")
+            fault(now, now.draft)
+        shown = figures.drafted(family, now.draft) if now.draft else figures.graph(now.case)
+        lit = now.place if composition.is_composed(family) else ""
+        picture(now, shown, _look, lit=lit, sight=now.draft.place if now.draft else lit)
 
 
 def beginnings(now: State) -> None:
@@ -64,7 +65,7 @@ def _start(family: Family) -> None:
 def _look(blocks: tuple[str, ...], node: str) -> None:
     """What is looked at in the graph is the row that is open."""
     now = state.current()
-    new = [node] if node != now.node else [block for block in blocks if block not in now.opened]
+    new = [node] if node != now.node else set(blocks) ^ set(now.opened)
     named = [".".join(name.split(".")[: 2 if name.startswith("stages.") else 1]) for name in new]
     place = next(filter(None, named), now.place)
     state.put(replace(now, opened=blocks, node=node, place=place))

@@ -78,7 +78,10 @@ def look(opened: tuple[str, ...], node: str) -> None:
 
 
 def picture(
-    now: State, graph: Graph, on_change: Callable[[tuple[str, ...], str], None] = look
+    now: State,
+    graph: Graph,
+    on_change: Callable[[tuple[str, ...], str], None] = look,
+    **rules: str,
 ) -> None:
     """The layer graph, and what there is to know about the node that is selected."""
     node = layer_graph(
@@ -87,6 +90,7 @@ def picture(
         opened=now.opened,
         selected=now.node,
         on_change=on_change,
+        **rules,  # type: ignore[arg-type]
     )
     if node is None:
         st.caption("A click opens a block, or tells more about a layer.")
