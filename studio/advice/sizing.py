@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Literal, get_args
 
 from studio.advice.limits import Limits
-from studio.analysis.profile import profile
+from studio.analysis.profile import Profile, profile
 from studio.analysis.scaling import axes, position
 from studio.family import Design
 from studio.knobs import Axis, DesignError, Knob
