@@ -16,11 +16,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlencode
 
 from torch import Tensor, nn
 
+from studio.guide import Guide, Preset, Result, Task
 from studio.knobs import DesignError, Knob, knobs, quoted
 from studio.records import as_asked, expanded, value_of, with_values
 
@@ -37,60 +38,9 @@ __all__ = [
     "Turn",
 ]
 
-Task = Literal[
-    "classification",
-    "detection",
-    "segmentation",
-    "instance-segmentation",
-    "language",
-    "time-series",
-    "generation",
-    "multi-modal",
-]
-
-
 MOST_ALIKE = 5  # knobs of records that are named, of those with the name that was asked for
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 BATCH = Knob(name="batch", default=1, help="Examples in one forward pass", ge=1, le=65536)
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A known member of a family, and where it is from.
-
-    `params` is the count that `source` prints or that its definition gives when it is counted (the
-    source says which); None where there is nothing to compare with.
-    """
-
-    name: str
-    config: Any
-    params: int | None
-    source: str
-
-
-@dataclass(frozen=True)
-class Result:
-    """A published figure: `Result("ResNet-50", "ImageNet-1k top-1", 76.13, "%", source)`."""
-
-    preset: str
-    metric: str
-    value: float
-    unit: str
-    source: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Guide:
-    """What a specialist would say about the family before a line of code is written."""
-
-    tasks: tuple[Task, ...]
-    data: Literal["small", "medium", "large"]
-    use_when: str
-    avoid_when: str
-    strengths: tuple[str, ...]
-    cost: str
-    related: tuple[str, ...]
-    results: tuple[Result, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from functools import cache, lru_cache
 from studio.advice.answer import Answer, Documents, Size, answer, documents, sizes
 from studio.advice.choice import Choice
 from studio.advice.tradeoff import Published, published
+from studio.app.case import Case
 from studio.app.commission import Commission
-from studio.app.state import Case
 from studio.family import Design, DesignError, Task
 from studio.measure.front import Desk, Front
 from studio.measure.request import Measurement

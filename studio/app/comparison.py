@@ -10,10 +10,11 @@ from studio.analysis import units
 from studio.analysis.profile import Profile
 from studio.analysis.scaling import axes, axis_points, position
 from studio.app import figures
+from studio.app.case import Case
 from studio.app.charts import Curve, Panel
 from studio.app.headline import change
 from studio.app.ledger import LEDGER
-from studio.app.state import Case, State
+from studio.app.state import State
 from studio.measure.request import Measurement
 
 # Okabe & Ito's colours, which the colour-blind tell apart; the first is that of the exact curves.

@@ -15,9 +15,9 @@ from studio.analysis.prediction import Predictor, fit
 from studio.analysis.roofline import Device
 from studio.analysis.work import Work, work
 from studio.app import figures
+from studio.app.case import Case
 from studio.app.charts import MEASURED, PALE, Curve
 from studio.app.ledger import LEDGER
-from studio.app.state import Case
 from studio.measure.calibration import Calibration, calibrate
 from studio.measure.front import desk
 from studio.measure.request import Conditions, Measurement

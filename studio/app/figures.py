@@ -15,8 +15,8 @@ from studio.analysis import graph as drawn
 from studio.analysis.blueprint import blueprint, sample
 from studio.analysis.body import Body
 from studio.analysis.profile import Profile, profile, training_trace
+from studio.app.case import Case
 from studio.app.composition import Draft, prefix
-from studio.app.state import Case
 from studio.drawing.graph import Graph, Node
 from studio.export.script import Script
 from studio.family import Design, Family

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import streamlit as st
 
 from studio.app import state
-from studio.app.state import Case, State
+from studio.app.case import Case
+from studio.app.state import State
 from studio.family import Preset
 
 MOST = 60  # designs that are remembered

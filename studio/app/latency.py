@@ -12,11 +12,12 @@ import streamlit as st
 
 from studio.analysis import units
 from studio.app import figures, state
+from studio.app.case import Case
 from studio.app.expected import begin_calibration
 from studio.app.headline import card, change, note
 from studio.app.ledger import LEDGER, Watch, between_runs, is_quick, look_s, obstacle
 from studio.app.precedence import PRECEDENCE
-from studio.app.state import Case, State
+from studio.app.state import State
 from studio.measure.request import Measurement
 
 AGAIN, BUSY = ":material/refresh:", "Measure again: the machine was busy"

@@ -13,9 +13,10 @@ from studio.analysis.body import Body
 from studio.analysis.layers import OWN, Row, walk
 from studio.analysis.roofline import Device, bound
 from studio.app import figures, state
+from studio.app.case import Case
 from studio.app.expected import this_device
 from studio.app.precedence import PRECEDENCE
-from studio.app.state import Case, State
+from studio.app.state import State
 from studio.app.timing import TIMINGS, Times, button
 
 COLUMNS = {

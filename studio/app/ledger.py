@@ -21,7 +21,7 @@ from studio.analysis.memory import quick
 from studio.analysis.profile import Profile
 from studio.analysis.turns import Turns
 from studio.app import figures
-from studio.app.state import Case
+from studio.app.case import Case
 from studio.measure.request import MeasureError, Measurement, Subject
 from studio.measure.share import Jobs
 from studio.measure.store import Store, store

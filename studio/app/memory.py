@@ -20,10 +20,11 @@ from studio.analysis.memory import Memory, largest_batch, over_batches, peak, qu
 from studio.analysis.profile import Optimizer
 from studio.analysis.scaling import axes, axis_points, position
 from studio.app import state
+from studio.app.case import BATCH, Case
 from studio.app.charts import EXACT, HERE, MEASURED, PALE
 from studio.app.precedence import PRECEDENCE
 from studio.app.scaling import label
-from studio.app.state import BATCH, Case, State
+from studio.app.state import State
 from studio.knobs import Mode
 from studio.measure.memory import FIXED_BYTES, OVERHEAD, available_bytes, tensor_bytes
 

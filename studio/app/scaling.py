@@ -14,12 +14,13 @@ from studio.analysis import units
 from studio.analysis.roofline import BANDWIDTH, COMPUTE, OVERHEAD, Device
 from studio.analysis.scaling import axes, axis_points, points_afforded, position
 from studio.app import figures, growth, state
+from studio.app.case import Case
 from studio.app.charts import MEASURED, PALE, Curve, Panel, chart
 from studio.app.expected import begin_calibration, expected
 from studio.app.latency import TITLES, age, short
 from studio.app.ledger import LEDGER, Watch, between_runs, forget_all, is_timely, look_s, obstacle
 from studio.app.precedence import PRECEDENCE
-from studio.app.state import Case, State
+from studio.app.state import State
 from studio.app.timing import TIMINGS
 from studio.family import Design
 from studio.knobs import DesignError, Knob

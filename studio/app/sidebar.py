@@ -11,10 +11,11 @@ import streamlit as st
 import studio
 from studio.analysis import units
 from studio.app import devices, state, widgets
+from studio.app.case import BATCH, CONDITIONS, DEVICE
 from studio.app.composition import is_composed
 from studio.app.history import history
 from studio.app.opening import opener
-from studio.app.state import BATCH, CONDITIONS, DEVICE, MOST_PINS, VIEWS, State
+from studio.app.state import MOST_PINS, VIEWS, State
 from studio.family import Family
 from studio.knobs import Axis, Knob
 from studio.records import RecordKnob

@@ -21,12 +21,12 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from studio import zoo
 from studio.analysis.scaling import axes
 from studio.app import composition, devices
+from studio.app.case import CONDITIONS, DEVICE, Case
 from studio.app.commission import NO_COMMISSION, Commission
 from studio.app.composition import Draft, Rows
 from studio.app.question import NO_QUESTION, Question
 from studio.family import Design, DesignError, Preset, Turn
-from studio.knobs import Axis, Knob, Mode
-from studio.measure.request import CHOICES, Conditions
+from studio.knobs import Axis, Knob
 
 VIEWS = ("Explore", "Compose", "Architect", "Compare")
 TABS = ("Scaling", "Layers", "Memory", "Code", "Report", "Lesson")
@@ -34,65 +34,9 @@ LONGEST = 5  # runs of equal stages that a title names
 MOST_PINS = 8
 APART = "|"  # between the pins of a link; within one it is written as %7C
 PLACE = "stages.0"  # the row that is open at first
-BATCH = Knob(name="batch", default=1, help="Examples in one forward pass", ge=1, le=1024)
-HELP = {
-    "mode": "A forward pass, or a training step: forward, backward, and an update by SGD",
-    "dtype": "Of the weights and the activations; the figures of memory stay those of float32",
-    "layout": "Of images in memory: channel by channel, or pixel by pixel with all its channels;"
-    " only models that take images can have the second",
-    "compiled": "torch.compile, whose own time is told apart",
-}
-CONDITIONS = {BATCH.name: BATCH} | {
-    name: Knob(
-        name=name,
-        default=choices[0],
-        help=HELP[name],
-        options=() if isinstance(choices[0], bool) else choices,
-    )
-    for name, choices in CHOICES.items()
-}
-DEVICE = "device"
 TAB = Knob(name="tab", default=TABS[0], help="The view that is open", options=TABS)
 VIEW = Knob(name="view", default=VIEWS[0], help="The page that is open", options=VIEWS)
 AXIS = Knob(name="axis", default="", help="The axis of the charts", options=get_args(Axis))
-
-
-@dataclass(frozen=True)
-class Case:
-    """A design, the batch that it is given, and how it is timed: what all figures of the page are
-    figures of. The names are those of `Conditions`."""
-
-    design: Design
-    batch: int = 1
-    mode: Mode = "inference"
-    dtype: str = "float32"
-    layout: str = "contiguous"
-    compiled: bool = False
-    device: str = devices.FIRST
-
-    @property
-    def conditions(self) -> Conditions:
-        return Conditions(**{name: getattr(self, name) for name in (*CONDITIONS, DEVICE)})
-
-    @property
-    def threads(self) -> str:
-        """How many compute it, in words; empty of a device that has none."""
-        return "1 thread" if self.device == devices.FIRST else ""
-
-    def to_query(self, base: Preset | None = None) -> dict[str, str]:
-        """The parameters that name this case, told from a preset (by default the nearest one)."""
-        values = ((knob, getattr(self, knob.name)) for knob in CONDITIONS.values())
-        named = {knob.name: knob.text(value) for knob, value in values if value != knob.default}
-        named |= {DEVICE: self.device} if self.device != devices.default() else {}
-        return self.design.to_query(base) | named
-
-    @classmethod
-    def named(cls, link: Mapping[str, str]) -> Case:
-        """The case that parameters name. Raises DesignError."""
-        settings = dict(link)
-        read = {n: knob.read(settings.pop(n, knob.default)) for n, knob in CONDITIONS.items()}
-        device = devices.read(settings.pop(DEVICE, devices.default()))
-        return cls(zoo.design_from_query(settings), **read, device=device)
 
 
 @dataclass(frozen=True, kw_only=True)

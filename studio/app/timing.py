@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from studio.app import state
+from studio.app.case import Case
 from studio.app.ledger import obstacle, subject
-from studio.app.state import Case
 from studio.measure.front import desk
 from studio.measure.layers import measure_layers, untimed
 from studio.measure.request import LayerTime

@@ -13,8 +13,9 @@ from studio.advice.tradeoff import metrics, published
 from studio.app import commission, figures
 from studio.app import sizes as chart_of_sizes
 from studio.app.architect import chosen
+from studio.app.case import Case
 from studio.app.commission import Commission
-from studio.app.state import FIRST, Case, State
+from studio.app.state import FIRST, State
 from studio.app.tradeoff import COSTS, scatter
 from studio.family import Design, DesignError
 from studio.measure.request import Measurement

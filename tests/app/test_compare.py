@@ -9,8 +9,9 @@ from streamlit.testing.v1 import AppTest
 
 import studio
 from studio.app import comparison, figures
+from studio.app.case import Case
 from studio.app.history import History, Visit, change
-from studio.app.state import APART, FIRST, Case, State
+from studio.app.state import APART, FIRST, State
 from tests.app.conftest import MAIN
 
 pytestmark = pytest.mark.usefixtures("still")

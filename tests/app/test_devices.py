@@ -12,9 +12,10 @@ from streamlit.testing.v1 import AppTest
 
 import studio
 from studio.app import devices, expected, ledger, scaling
+from studio.app.case import Case
 from studio.app.latency import conditions
 from studio.app.ledger import LEDGER, Watch
-from studio.app.state import FIRST, Case
+from studio.app.state import FIRST
 from studio.knobs import DesignError
 from studio.measure import engine, front, memory, sweep
 from studio.measure.engine import Place

@@ -11,8 +11,8 @@ from streamlit.testing.v1 import AppTest
 import studio
 from studio.analysis.layers import walk
 from studio.app import expected, figures
+from studio.app.case import Case
 from studio.app.layers import clock, total
-from studio.app.state import Case
 from studio.app.timing import TIMINGS, Timings
 from studio.measure.calibration import Calibration
 from studio.measure.request import LayerTime, MeasureError

@@ -11,8 +11,8 @@ import pytest
 
 import studio
 from studio.app import ledger
+from studio.app.case import Case
 from studio.app.ledger import LEDGER, Watch
-from studio.app.state import Case
 from studio.measure import front, sweep
 from studio.measure.engine import Place
 from studio.measure.request import Measurement, Samples

@@ -14,10 +14,11 @@ import studio
 from studio import forms
 from studio.analysis import units
 from studio.app import figures, growth, ledger, scaling
+from studio.app.case import Case
 from studio.app.charts import Curve, Panel, figure
 from studio.app.latency import conditions, is_noise, notes
 from studio.app.ledger import LEDGER, Watch, is_quick, obstacle
-from studio.app.state import Case, State
+from studio.app.state import State
 from studio.measure import duration
 from studio.measure.request import Conditions, MeasureError, Measurement
 from studio.measure.store import store

@@ -13,8 +13,8 @@ import studio
 from studio.analysis import units
 from studio.analysis.memory import largest_batch, peak, quick
 from studio.app import memory
+from studio.app.case import Case
 from studio.app.memory import Answer, Request, fitting
-from studio.app.state import Case
 from tests.app.conftest import MAIN
 
 CNN = {"family": "cnn", "tab": "Memory"}

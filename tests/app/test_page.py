@@ -15,9 +15,10 @@ from streamlit.testing.v1 import AppTest
 import studio
 from studio.analysis import units
 from studio.app import headline, sidebar
+from studio.app.case import BATCH, Case
 from studio.app.latency import Patience
 from studio.app.ledger import LEDGER, Watch
-from studio.app.state import BATCH, FIRST, START, TABS, Case
+from studio.app.state import FIRST, START, TABS
 from studio.app.views import frame
 from studio.drawing.graph import Node
 from studio.family import Family

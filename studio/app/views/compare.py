@@ -9,13 +9,14 @@ import streamlit as st
 
 from studio import zoo
 from studio.app import comparison, figures, state
+from studio.app.case import Case
 from studio.app.charts import chart
 from studio.app.comparison import compared, named, shared_axes
 from studio.app.graph import layer_graph
 from studio.app.history import Visit, returned
 from studio.app.ledger import LEDGER, Watch, is_timely, look_s, obstacle
 from studio.app.scaling import pace
-from studio.app.state import MOST_PINS, VIEWS, Case, State
+from studio.app.state import MOST_PINS, VIEWS, State
 from studio.family import DesignError
 from studio.measure.request import Measurement
 

@@ -1,0 +1,69 @@
+"""A case: a design and how it is used, the value that all figures of the page are figures of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from studio import zoo
+from studio.app import devices
+from studio.family import Design, Preset
+from studio.knobs import Knob, Mode
+from studio.measure.request import CHOICES, Conditions
+
+BATCH = Knob(name="batch", default=1, help="Examples in one forward pass", ge=1, le=1024)
+HELP = {
+    "mode": "A forward pass, or a training step: forward, backward, and an update by SGD",
+    "dtype": "Of the weights and the activations; the figures of memory stay those of float32",
+    "layout": "Of images in memory: channel by channel, or pixel by pixel with all its channels;"
+    " only models that take images can have the second",
+    "compiled": "torch.compile, whose own time is told apart",
+}
+CONDITIONS = {BATCH.name: BATCH} | {
+    name: Knob(
+        name=name,
+        default=choices[0],
+        help=HELP[name],
+        options=() if isinstance(choices[0], bool) else choices,
+    )
+    for name, choices in CHOICES.items()
+}
+DEVICE = "device"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A design, the batch that it is given, and how it is timed: what all figures of the page are
+    figures of. The names are those of `Conditions`."""
+
+    design: Design
+    batch: int = 1
+    mode: Mode = "inference"
+    dtype: str = "float32"
+    layout: str = "contiguous"
+    compiled: bool = False
+    device: str = devices.FIRST
+
+    @property
+    def conditions(self) -> Conditions:
+        return Conditions(**{name: getattr(self, name) for name in (*CONDITIONS, DEVICE)})
+
+    @property
+    def threads(self) -> str:
+        """How many compute it, in words; empty of a device that has none."""
+        return "1 thread" if self.device == devices.FIRST else ""
+
+    def to_query(self, base: Preset | None = None) -> dict[str, str]:
+        """The parameters that name this case, told from a preset (by default the nearest one)."""
+        values = ((knob, getattr(self, knob.name)) for knob in CONDITIONS.values())
+        named = {knob.name: knob.text(value) for knob, value in values if value != knob.default}
+        named |= {DEVICE: self.device} if self.device != devices.default() else {}
+        return self.design.to_query(base) | named
+
+    @classmethod
+    def named(cls, link: Mapping[str, str]) -> Case:
+        """The case that parameters name. Raises DesignError."""
+        settings = dict(link)
+        read = {n: knob.read(settings.pop(n, knob.default)) for n, knob in CONDITIONS.items()}
+        device = devices.read(settings.pop(DEVICE, devices.default()))
+        return cls(zoo.design_from_query(settings), **read, device=device)

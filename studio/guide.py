@@ -1,0 +1,56 @@
+"""What is known of a family from its papers and its users: facts, each with its source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Task = Literal[
+    "classification",
+    "detection",
+    "segmentation",
+    "instance-segmentation",
+    "language",
+    "time-series",
+    "generation",
+    "multi-modal",
+]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A known member of a family, and where it is from.
+
+    `params` is the count that `source` prints or that its definition gives when it is counted (the
+    source says which); None where there is nothing to compare with.
+    """
+
+    name: str
+    config: Any
+    params: int | None
+    source: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """A published figure: `Result("ResNet-50", "ImageNet-1k top-1", 76.13, "%", source)`."""
+
+    preset: str
+    metric: str
+    value: float
+    unit: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guide:
+    """What a specialist would say about the family before a line of code is written."""
+
+    tasks: tuple[Task, ...]
+    data: Literal["small", "medium", "large"]
+    use_when: str
+    avoid_when: str
+    strengths: tuple[str, ...]
+    cost: str
+    related: tuple[str, ...]
+    results: tuple[Result, ...] = ()
