@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from studio.advice.candidates import candidates
 from studio.advice.choice import Brief, Choice, choose
+from studio.advice.latency import chosen, stopwatch
 from studio.advice.limits import Limits
 from studio.advice.markdown import markdown
 from studio.advice.page import html
@@ -14,7 +15,7 @@ from studio.advice.report import report
 from studio.advice.sizing import Strategy
 from studio.family import Design
 from studio.knobs import DesignError
-from studio.measure.request import Measurement
+from studio.measure.request import Conditions, Measurement
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,15 @@ def answer(brief: Brief, strategy: Strategy) -> Answer:
         return Answer(choose(brief, strategy))
     except DesignError as error:
         return Answer(refusal=str(error))
+
+
+def answer_in_time(brief: Brief, strategy: Strategy, limit_s: float) -> Answer:
+    """As `answer`, with designs whose forward pass was measured within a limit on this machine."""
+    try:
+        found = chosen(brief, limit_s, stopwatch(Conditions(batch=brief.batch)), strategy)
+    except DesignError as error:
+        return Answer(refusal=str(error))
+    return Answer(tuple(choice for choice, _ in found))
 
 
 @dataclass(frozen=True)

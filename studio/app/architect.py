@@ -6,10 +6,10 @@ class would feel. An answer is shared by all sessions that ask the same.
 
 from __future__ import annotations
 
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import cache, lru_cache
 
-from studio.advice.answer import Answer, Documents, Size, answer, documents, sizes
+from studio.advice.answer import Answer, Documents, Size, answer, answer_in_time, documents, sizes
 from studio.advice.choice import Choice
 from studio.advice.tradeoff import Published, published
 from studio.app.case import Case
@@ -32,7 +32,17 @@ def office() -> Front:
 def asked(commission: Commission) -> Future[Answer]:
     """The answer to a commission, once it is there. Raises DesignError for one that cannot be
     read."""
-    return Desk(office()).submit(answer, commission.brief, commission.strategy, limit_s=LIMIT_S)
+    brief, strategy, latency_s = commission.brief, commission.strategy, commission.latency_s
+    if latency_s is None:
+        return Desk(office()).submit(answer, brief, strategy, limit_s=LIMIT_S)
+    return clock().submit(answer_in_time, brief, strategy, latency_s)
+
+
+@cache
+def clock() -> Executor:
+    """What is measured waits its turn before the one process that measures for all sessions, so it
+    is asked from here, one commission at a time."""
+    return ThreadPoolExecutor(1, "architect")
 
 
 @lru_cache(maxsize=16)

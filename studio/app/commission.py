@@ -34,6 +34,7 @@ LIMITS = {
     "max-memory": ("inference_bytes", "Memory, inference", "100 MB"),
     "max-training-memory": ("training_bytes", "Memory, training by Adam", "8 GB"),
 }
+LATENCY = "max-latency"
 SETTINGS = {
     "image_size": "Image size",
     "in_channels": "Channels",
@@ -65,7 +66,7 @@ class Commission:
     @property
     def brief(self) -> Brief:
         """What is asked. Raises DesignError, which names the field that cannot be read."""
-        read = {name: _amount(name, text) for name, text in self.typed}
+        read = {name: _amount(name, text) for name, text in self.typed if name != LATENCY}
         limits = {field: read[name] for name, (field, *_) in LIMITS.items() if name in read}
         settings = {name: read[name] for name in settings_of(self.task) if name in read}
         return Brief(
@@ -75,6 +76,15 @@ class Commission:
             examples=read.get(EXAMPLES),
             batch=BATCH.read(read.get(BATCH.name, BATCH.default)),
         )
+
+    @property
+    def latency_s(self) -> float | None:
+        """What a forward pass may take, None where that is open. Raises DesignError."""
+        text = self.text(LATENCY)
+        try:
+            return units.duration(text) if text else None
+        except ValueError as error:
+            raise DesignError(f"Latency: {error}", knob=LATENCY, value=text) from None
 
     @property
     def link(self) -> dict[str, str]:
@@ -90,7 +100,7 @@ class Commission:
             TASK.read(settings.pop(f"ask.{TASK.name}", TASK.default)),
             STRATEGY.read(settings.pop(f"ask.{STRATEGY.name}", STRATEGY.default)),
         )
-        for name in (*LIMITS, *SETTINGS, EXAMPLES, BATCH.name):
+        for name in (*LIMITS, LATENCY, *SETTINGS, EXAMPLES, BATCH.name):
             found = found.written(name, settings.pop(f"ask.{name}", ""))
         return found
 

@@ -19,6 +19,7 @@ from studio.app import state
 from studio.app.architect import asked, retry
 from studio.app.commission import (
     EXAMPLES,
+    LATENCY,
     LIMITS,
     STRATEGY,
     TASK,
@@ -72,7 +73,7 @@ def brief(wish: Commission) -> None:
     _fields(wish, {EXAMPLES: ("Examples to learn from", "unknown")})
     st.markdown(":small[**THE BUDGET, AT MOST**]")
     _fields(wish, {name: (label, f"such as {one}") for name, (_, label, one) in LIMITS.items()})
-    _fields(wish, {BATCH.name: ("Batch, for memory", "1")})
+    _fields(wish, {LATENCY: ("Latency, here", "such as 20 ms"), BATCH.name: ("Batch", "1")})
     _pick(STRATEGY, wish.strategy, "What is scaled")
 
 
@@ -124,7 +125,7 @@ def answered(wish: Commission) -> None:
         st.warning(f"{refusal}.", icon=":material/block:")
         return
     if not answer.done():
-        st.fragment(run_every=LOOK_S)(_waiting)(answer)
+        st.fragment(run_every=LOOK_S)(_waiting)(wish, answer)
         return
     if error := answer.exception():
         retry()
@@ -145,11 +146,13 @@ def answered(wish: Commission) -> None:
                 told(choice, rank, wish)
 
 
-def _waiting(answer: Future[Answer]) -> None:
+def _waiting(wish: Commission, answer: Future[Answer]) -> None:
     if answer.done():
         state.again()  # the whole page, so that it ceases to look
     st.markdown("**Sizing the families for this task …**")
-    st.progress(0.0, "Each candidate is built without memory, and counted exactly.")
+    counted = "Each candidate is built without memory, and counted exactly."
+    timed = " A few sizes of each family are timed, and the one chosen again: a minute or two."
+    st.progress(0.0, counted + timed * (LATENCY in dict(wish.typed)))
 
 
 def told(choice: Choice, rank: int, wish: Commission) -> None:
