@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NoReturn
 
+from studio.analysis import units
 from studio.knobs import DesignError, Knob
 from studio.measure.request import CHOICES
 
@@ -19,7 +20,6 @@ TASKS = (
 )
 SETTINGS = ("image_size", "in_channels", "num_classes", "seq_len", "vocab_size", "input_size")
 STRATEGIES = ("proportions", "width", "depth", "resolution", "compound")
-SCALES = {"K": 10**3, "M": 10**6, "G": 10**9, "B": 10**9, "T": 10**12}
 LIMITS = {
     "params": "parameters at most",
     "macs": "multiply-accumulates of one example at most",
@@ -125,14 +125,10 @@ def port(text: str) -> int:
 
 
 def _amount(text: str) -> int:
-    """A whole number as people write it: 5000000, 5e6, 5M, 2.5G."""
-    number, scale = text.strip(), 1
-    if number[-1:].upper() in SCALES:
-        number, scale = number[:-1], SCALES[number[-1].upper()]
     try:
-        return int(Decimal(number) * scale)
-    except (ArithmeticError, ValueError):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number such as 5e6 or 5M") from None
+        return units.amount(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _assignment(text: str) -> tuple[str, str]:

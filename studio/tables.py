@@ -74,7 +74,7 @@ def measurement(design: Design, found: Measurement) -> str:
             *compiled,
             ("first call", units.seconds(found.first_call_s)),
             ("throughput", f"{found.throughput:,.1f} examples a second"),
-            ("conditions", ", ".join(_conditions(found))),
+            ("conditions", ", ".join(conditions(found))),
             ("device", found.device),
         )
     )
@@ -146,7 +146,8 @@ def _headline(design: Design, batch: int) -> str:
     return f"{design.family.title}: {design.title}, batch {batch}\n"
 
 
-def _conditions(found: Measurement) -> Iterator[str]:
+def conditions(found: Measurement) -> Iterator[str]:
+    """Under which a latency was measured, in words."""
     yield "training step" if found.mode == "training" else "inference"
     yield found.dtype
     if found.layout != "contiguous":

@@ -9,7 +9,7 @@ came from is taken: wide and shallow nets cost what deep and narrow ones do and 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Literal, get_args
@@ -29,7 +29,7 @@ HEADS = 4  # other numbers of heads that are tried
 DEPTHS = tuple(2.0 ** (k / 4) for k in range(-4, 5))  # of the depth to start from, in a search
 # Tan & Le 2019, section 3.3: found by a grid on EfficientNet-B0, so that 2^φ times the compute is
 # shared out: α·β²·γ² ≈ 2.
-COMPOUND = {"depth": 1.2, "width": 1.1, "resolution": 1.15}
+COMPOUND: Mapping[Axis, float] = {"depth": 1.2, "width": 1.1, "resolution": 1.15}
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def compound(start: Design, phi: float) -> Design:
     return scaled(start, {axis: base**phi for axis, base in COMPOUND.items()})
 
 
-def scaled(start: Design, factors: dict[str, float]) -> Design:
+def scaled(start: Design, factors: Mapping[Axis, float]) -> Design:
     """The first knob of each axis times a factor, to the nearest value that is legal."""
     design = start
     for axis, factor in factors.items():

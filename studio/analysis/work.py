@@ -39,12 +39,17 @@ def operations(root: Body) -> tuple[tuple[Body, int], ...]:
     however many steps it takes. What hands its input on starts none, and neither do views, casts
     and copies, which a trace leaves out.
     """
+    return tuple((body, runs) for body, runs in bodies(root) if _is_operation(body))
+
+
+def bodies(root: Body) -> tuple[tuple[Body, int], ...]:
+    """The different bodies of a traced model, each before what it calls, with how often it runs."""
     runs = Counter({id(root): 1})
     order = tuple(_callees_first(root, set()))[::-1]
     for body in order:
         for call in body.calls:
             runs[id(call.body)] += runs[id(body)]
-    return tuple((body, runs[id(body)]) for body in order if _is_operation(body))
+    return tuple((body, runs[id(body)]) for body in order)
 
 
 def of_operation(body: Body) -> Work:

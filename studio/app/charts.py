@@ -93,9 +93,10 @@ def figure(panels: Sequence[Panel], axis: str, here: float, height: int) -> dict
         "annotations": [],
     }
     traces: list[dict[str, Any]] = []
+    xs = tuple(sorted({x for curve in panels[0].curves for x in curve.xs}))
     for number, panel in enumerate(panels):
         across, down = _place(number)
-        layout |= _axes(number, panel, panels[0].curves[0].xs, axis, here, across, down)
+        layout |= _axes(number, panel, xs, axis, here, across, down)
         layout["annotations"] += _words(panel, axis, across, down)
         for trace in _traces(panel, axis, here):
             traces.append(trace | {"xaxis": f"x{number + 1}", "yaxis": f"y{number + 1}"})
@@ -118,13 +119,14 @@ def _axes(
 ) -> dict[str, Any]:
     low, high = _reach(panel)
     values = _ticks(low, high) if panel.figures else []
+    told = _clear(xs, here)
     shared = {"type": "log", "automargin": True, "zeroline": False, "fixedrange": True}
     x = {
         "domain": across,
         "anchor": f"y{number + 1}",
         "range": [math.log10(xs[0] / 1.12), math.log10(xs[-1] * 1.12)],
         "tickvals": list(xs),
-        "ticktext": [f"{x:g}" if _clear(x, here) else "" for x in xs],
+        "ticktext": [f"{x:g}" if x in told else "" for x in xs],
         "tickangle": 0,
     }
     if number >= 2:
@@ -140,9 +142,13 @@ def _axes(
     return {f"xaxis{number + 1}": shared | x, f"yaxis{number + 1}": shared | y}
 
 
-def _clear(x: float, here: float) -> bool:
-    """Whether a label at x leaves room for the one of the design on the page."""
-    return x == here or abs(math.log(x / here)) > math.log(1.2)
+def _clear(xs: tuple[float, ...], here: float) -> list[float]:
+    """Those whose labels leave room for each other, and first for the one of the design here."""
+    told = [x for x in xs if x == here]
+    for x in xs:
+        if all(abs(math.log(x / other)) > math.log(1.2) for other in told):
+            told.append(x)
+    return told
 
 
 def _reach(panel: Panel) -> tuple[float, float]:

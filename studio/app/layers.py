@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import groupby
 from typing import Any
 
 import pandas  # type: ignore[import-untyped]  # streamlit's own: it shows a Styler as written
@@ -13,6 +10,7 @@ import streamlit as st
 
 from studio.analysis import units
 from studio.analysis.body import Body
+from studio.analysis.layers import OWN, Row, walk
 from studio.analysis.roofline import Device, bound
 from studio.app import figures, state
 from studio.app.expected import this_device
@@ -42,38 +40,12 @@ WRITTEN = {
     "Saved": units.size,
     "Time": units.seconds,
 }
-OWN = "(own)"
 LOOK_S = 0.4  # between two looks at times that are measured
 READING = (
     "Rows with none inside add up to this; ×n: n equal layers together. (own): what a block has"
     " beside its layers, as activations that one makes and the next keeps; below zero where layers"
     " share weights, which count once."
 )
-
-
-@dataclass(frozen=True)
-class Row:
-    """A layer, or a run of equal ones, with the figures of all its repeats together.
-
-    `modules` are the paths of all the modules that it stands for, `body` one of them.
-    """
-
-    path: str
-    kind: str
-    output: str
-    params: int
-    macs: int
-    saved_bytes: int
-    modules: tuple[str, ...]
-    body: Body
-
-    def without(self, other: Row) -> Row:
-        return replace(
-            self,
-            params=self.params - other.params,
-            macs=self.macs - other.macs,
-            saved_bytes=self.saved_bytes - other.saved_bytes,
-        )
 
 
 def layers(now: State) -> None:
@@ -164,38 +136,3 @@ def total(body: Body) -> str:
     """What the rows add up to."""
     saved = f"{units.size(body.saved_bytes)} saved"
     return f"Total: {body.params:,} parameters · {body.macs / 1e6:,.1f} MMACs · {saved}"
-
-
-def walk(
-    body: Body, path: str = "", calls: int = 1, within: tuple[str, ...] = ("",)
-) -> Iterator[Row]:
-    """The layers inside a body that is called so often, each followed by what is inside it, and
-    last what the body has beside them: together they add up to it. Runs of equal ones are folded.
-
-    A module that is called twice has its weights once: `within` are the modules.
-    """
-    own = _row(f"{path}{OWN}", body, calls, within, "beside its layers", "")
-    whole = own
-    for _, equal in groupby(body.calls, key=lambda call: id(call.body)):
-        run = tuple(equal)
-        inner = run[0].body
-        if not inner.is_module and not inner.macs:
-            continue
-        name, repeats = f"{path}{run[0].name}", calls * len(run)
-        names = dict.fromkeys(call.name for call in run)
-        modules = tuple(f"{outer}.{one}".lstrip(".") for outer in within for one in names)
-        label = name if len(run) == 1 else f"{name} ×{len(run)}"
-        shapes = ", ".join(map(units.shape, inner.outputs))
-        row = _row(label, inner, repeats, modules, inner.kind, shapes)
-        yield row
-        yield from walk(inner, f"{name}.", repeats, modules)
-        own = own.without(row)
-    if own != whole and (own.params or own.macs or own.saved_bytes):
-        yield own
-
-
-def _row(
-    path: str, body: Body, calls: int, modules: tuple[str, ...], kind: str, output: str
-) -> Row:
-    costs = body.params * len(modules), body.macs * calls, body.saved_bytes * calls
-    return Row(path, kind, output, *costs, modules, body)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from studio.app.state import VIEWS
+from studio.app.views.architect import architect
+from studio.app.views.compare import compare
 from studio.app.views.compose import compose
 from studio.app.views.explore import explore
 from studio.app.views.frame import frame
@@ -22,7 +24,7 @@ def main() -> None:
         page_icon=ICON,
         layout="wide",
     )
-    frame(dict(zip(VIEWS, (explore, compose), strict=True)))
+    frame(dict(zip(VIEWS, (explore, compose, architect, compare), strict=True)))
 
 
 if __name__ == "__main__":  # a process that imports this file again (multiprocessing) draws nothing

@@ -23,6 +23,12 @@ def opener() -> None:
     )
 
 
+def design_opened(now: State, design: Design) -> State:
+    """The first page with another design, from wherever it was chosen."""
+    moved = now.moved(replace(now.case, design=design))
+    return replace(moved, preset=design.base, view=VIEWS[0], opened=(), node="", axis=None)
+
+
 def opened(now: State, composed: Callable[[Design], Design]) -> State:
     """The page with the composition that is made of its design. A refusal leaves all as it is."""
     try:

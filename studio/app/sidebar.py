@@ -12,8 +12,9 @@ import studio
 from studio.analysis import units
 from studio.app import devices, state, widgets
 from studio.app.composition import is_composed
+from studio.app.history import history
 from studio.app.opening import opener
-from studio.app.state import BATCH, CONDITIONS, DEVICE, VIEWS, State
+from studio.app.state import BATCH, CONDITIONS, DEVICE, MOST_PINS, VIEWS, State
 from studio.family import Family
 from studio.knobs import Axis, Knob
 from studio.records import RecordKnob
@@ -24,6 +25,7 @@ COMPUTES = "What computes it; one thread of a CPU"
 
 def sidebar(now: State) -> None:
     views(now)
+    history(now)
     pickers(now)
     if is_composed(now.design.family) and now.view != COMPOSE:
         st.button("Edit its stages", key="edit", on_click=_go, args=(COMPOSE,), width="stretch")
@@ -107,6 +109,15 @@ def pickers(now: State) -> None:
     )
     with st.container(horizontal=True, gap="xsmall", wrap=False):
         buttons(now)
+    if now.pins:
+        several = f"{len(now.pins)} pinned designs" if len(now.pins) > 1 else "the pinned design"
+        st.button(
+            f"Compare with {several}",
+            key="compare",
+            on_click=_go,
+            args=(VIEWS[3],),
+            width="stretch",
+        )
 
 
 def _choose_family() -> None:
@@ -129,7 +140,7 @@ def buttons(now: State) -> None:
         width="stretch",
     )
     st.button(
-        "Unpin" if now.pinned else "Pin",
+        "Unpin" if now.case in now.pins else "Pin",
         help="Keep this design's figures beside those of the designs to come",
         on_click=lambda: state.put(pinned(state.current())),
         width="stretch",
@@ -147,4 +158,7 @@ def reset(now: State) -> State:
 
 
 def pinned(now: State) -> State:
-    return replace(now, pinned=None if now.pinned else now.case)
+    """With the page's case among the pins, the oldest of which gives way; or without it."""
+    others = tuple(pin for pin in now.pins if pin != now.case)
+    kept = others if now.case in now.pins else (*others, now.case)[-MOST_PINS:]
+    return replace(now, pins=kept)

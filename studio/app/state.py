@@ -21,15 +21,18 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from studio import zoo
 from studio.analysis.scaling import axes
 from studio.app import composition, devices
+from studio.app.commission import NO_COMMISSION, Commission
 from studio.app.composition import Draft, Rows
 from studio.app.question import NO_QUESTION, Question
 from studio.family import Design, DesignError, Preset, Turn
 from studio.knobs import Axis, Knob, Mode
 from studio.measure.request import CHOICES, Conditions
 
-VIEWS = ("Explore", "Compose")
-TABS = ("Scaling", "Layers", "Memory", "Code", "Lesson")
+VIEWS = ("Explore", "Compose", "Architect", "Compare")
+TABS = ("Scaling", "Layers", "Memory", "Code", "Report", "Lesson")
 LONGEST = 5  # runs of equal stages that a title names
+MOST_PINS = 8
+APART = "|"  # between the pins of a link; within one it is written as %7C
 PLACE = "stages.0"  # the row that is open at first
 BATCH = Knob(name="batch", default=1, help="Examples in one forward pass", ge=1, le=1024)
 HELP = {
@@ -98,8 +101,9 @@ class State:
 
     `preset` is the one that was chosen: title and link tell the design as changes to it, however
     many there are. `axis` is the one on the scaling charts: the last one turned or chosen.
-    `question` is what the Memory tab is asked. `opened` and `node` are the open blocks and the
-    selected node of the layer graph, by their ids; one that the graph does not have is not drawn.
+    `question` is what the Memory tab is asked, `commission` what the architect is. `opened` and
+    `node` are the open blocks and the selected node of the layer graph, by their ids; one that the
+    graph does not have is not drawn.
     `place` is the open row of a composition. Its rows may not fit: they are the `draft` then, and
     the case is the last one that did. `notes` tells for a knob why it did not land where it was
     put, and for a place what was inserted there; `refusal` what was refused.
@@ -108,11 +112,12 @@ class State:
     case: Case
     preset: Preset
     previous: Case | None = None
-    pinned: Case | None = None
+    pins: tuple[Case, ...] = ()
     view: str = VIEWS[0]
     tab: str = TABS[0]
     axis: str | None = None
     question: Question = NO_QUESTION
+    commission: Commission = NO_COMMISSION
     opened: tuple[str, ...] = ()
     node: str = ""
     place: str = PLACE
@@ -123,6 +128,11 @@ class State:
     @property
     def design(self) -> Design:
         return self.case.design
+
+    @property
+    def pinned(self) -> Case | None:
+        """The case that was pinned last: the figures on the page are told against it."""
+        return self.pins[-1] if self.pins else None
 
     @property
     def title(self) -> str:
@@ -209,13 +219,15 @@ class State:
         view: dict[str, str] = {VIEW.name: self.view} if self.view != VIEW.default else {}
         view |= {TAB.name: self.tab} if self.tab != TAB.default else {}
         view |= {AXIS.name: self.axis} if self.axis else {}
-        view |= self.question.link
+        view |= self.question.link | self.commission.link
         view |= {"open": ",".join(self.opened)} if self.opened else {}
         view |= {"node": self.node} if self.node else {}
         view |= {"place": self.place} if self.place != PLACE else {}
         if self.draft:
             view |= {"draft": composition.text(self.design.family, self.draft.rows)}
-        view |= {"pin": urlencode(self.pinned.to_query())} if self.pinned else {}
+        view |= (
+            {"pin": APART.join(urlencode(pin.to_query()) for pin in self.pins)} if self.pins else {}
+        )
         return self.case.to_query(self.preset) | view
 
     def placed(self) -> State:
@@ -240,11 +252,11 @@ class State:
         page = VIEW.read(settings.pop(VIEW.name, VIEW.default))
         tab = TAB.read(settings.pop(TAB.name, TAB.default))
         axis = settings.pop(AXIS.name, None)
-        question = Question.taken(settings)
-        pin = dict(parse_qsl(settings.pop("pin", "")))
+        question, commission = Question.taken(settings), Commission.taken(settings)
+        pins = filter(None, settings.pop("pin", "").split(APART)[:MOST_PINS])
         opened, node = settings.pop("open", ""), settings.pop("node", "")
         place, draft = settings.pop("place", PLACE), settings.pop("draft", "")
-        case, pinned = Case.named(settings), Case.named(pin) if pin else None
+        case = Case.named(settings)
         return replace(
             self.moved(case),
             preset=case.design.family.design(settings.get("preset")).base,
@@ -252,11 +264,12 @@ class State:
             tab=tab,
             axis=None if axis is None else _axis(axis, case.design),
             question=question,
+            commission=commission,
             opened=tuple(filter(None, opened.split(","))),
             node=node,
             place=place,
             draft=_draft(case.design, draft),
-            pinned=pinned,
+            pins=tuple(dict.fromkeys(Case.named(dict(parse_qsl(pin))) for pin in pins)),
         )
 
 

@@ -293,10 +293,10 @@ FAMILY = Family(
         ),
         related=("resnet", "faster_rcnn", "yolo", "transformer"),
         results=(
-            Result("DETR-R50", "COCO val AP", 42.0, "%", TABLE_1),
-            Result("DETR-R50-DC5", "COCO val AP", 43.3, "%", TABLE_1),
-            Result("DETR-R101", "COCO val AP", 43.5, "%", TABLE_1),
-            Result("DETR-R101-DC5", "COCO val AP", 44.9, "%", TABLE_1),
+            Result("DETR-R50", "COCO val box AP", 42.0, "%", TABLE_1),
+            Result("DETR-R50-DC5", "COCO val box AP", 43.3, "%", TABLE_1),
+            Result("DETR-R101", "COCO val box AP", 43.5, "%", TABLE_1),
+            Result("DETR-R101-DC5", "COCO val box AP", 44.9, "%", TABLE_1),
         ),
     ),
 )

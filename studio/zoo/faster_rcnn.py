@@ -309,8 +309,8 @@ FAMILY = Family(
         ),
         related=("mask_rcnn", "resnet", "yolo", "detr"),
         results=(
-            Result("Faster R-CNN R50-FPN", "COCO val AP", 37.0, "%", WEIGHTS),
-            Result("Faster R-CNN R50-FPN v2", "COCO val AP", 46.7, "%", WEIGHTS),
+            Result("Faster R-CNN R50-FPN", "COCO val box AP", 37.0, "%", WEIGHTS),
+            Result("Faster R-CNN R50-FPN v2", "COCO val box AP", 46.7, "%", WEIGHTS),
         ),
     ),
 )

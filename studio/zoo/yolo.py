@@ -392,6 +392,6 @@ FAMILY = Family(
             r"with $HW$: 4.4 G for n and 129 G for x at 640"
         ),
         related=("faster_rcnn", "detr", "resnet", "efficientnet"),
-        results=tuple(Result(name, "COCO box AP", ap, "%", DOCS) for name, ap in AP.items()),
+        results=tuple(Result(name, "COCO val box AP", ap, "%", DOCS) for name, ap in AP.items()),
     ),
 )

@@ -9,8 +9,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import studio
+from studio.analysis.layers import walk
 from studio.app import expected, figures
-from studio.app.layers import clock, total, walk
+from studio.app.layers import clock, total
 from studio.app.state import Case
 from studio.app.timing import TIMINGS, Timings
 from studio.measure.calibration import Calibration

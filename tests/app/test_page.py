@@ -195,6 +195,7 @@ def test_a_pinned_design_stays_for_comparison(app: AppTest) -> None:
     for depth in (6, 24):
         app.slider(key="vit.depth").set_value(depth).run()
     assert "+21.3 M (×1.97) vs pinned" in figures(app)
+    app.slider(key="vit.depth").set_value(12).run()
     next(b for b in app.button if b.label == "Unpin").click().run()
     assert "vs pinned" not in figures(app)
 

@@ -11,11 +11,12 @@ from studio.app.layers import layers
 from studio.app.lesson import lesson
 from studio.app.listing import listing
 from studio.app.memory import memory
+from studio.app.report import report
 from studio.app.scaling import scaling
 from studio.app.state import TABS, State
 from studio.app.views.frame import picture
 
-VIEWS = dict(zip(TABS, (scaling, layers, memory, listing, lesson), strict=True))
+VIEWS = dict(zip(TABS, (scaling, layers, memory, listing, report, lesson), strict=True))
 
 
 def explore(now: State) -> None:

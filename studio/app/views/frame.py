@@ -18,17 +18,31 @@ from studio.app.graph import layer_graph
 from studio.app.headline import headline, title
 from studio.app.latency import latency
 from studio.app.precedence import PRECEDENCE
-from studio.app.sidebar import sidebar
-from studio.app.state import State
+from studio.app.sidebar import sidebar, views
+from studio.app.state import VIEWS, State
 from studio.drawing.graph import Graph, Node
 
+OF_ONE = VIEWS[:2]  # views of one design
 PAINT_S = 0.05  # two frames, and the way to the browser
 
 
 def frame(bodies: Mapping[str, Callable[[State], None]]) -> None:
-    """The page, with the body of the open view beneath its figures."""
+    """The page, with the body of the open view; beneath its figures, where it is of one design."""
     with PRECEDENCE.first():
         now = state.arrived()
+    if now.view in OF_ONE:
+        of_one(now, bodies[now.view])
+    else:
+        with st.sidebar:
+            views(now)
+        warning(now)
+        with PRECEDENCE.after():
+            bodies[now.view](now)
+    state.sent()
+
+
+def of_one(now: State, body: Callable[[State], None]) -> None:
+    with PRECEDENCE.first():
         title(now)
         exact, measured = st.columns([4, 1], gap="xsmall")
         with exact:
@@ -37,13 +51,17 @@ def frame(bodies: Mapping[str, Callable[[State], None]]) -> None:
     with PRECEDENCE.after():
         with measured:
             latency(now)
-        refusal = st.empty()
-        if now.refusal:
-            refusal.warning(now.refusal, icon=":material/block:")
+        warning(now)
         with st.sidebar:
             sidebar(now)
-        bodies[now.view](now)
-        state.sent()
+        body(now)
+
+
+def warning(now: State) -> None:
+    """What was refused, in a place that is kept, so that nothing else moves."""
+    refusal = st.empty()
+    if now.refusal:
+        refusal.warning(now.refusal, icon=":material/block:")
 
 
 def let_paint(now: State) -> None:

@@ -1,0 +1,80 @@
+"""What the architect answers, as a value that another process can send."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from studio.advice.candidates import candidates
+from studio.advice.choice import Brief, Choice, choose
+from studio.advice.limits import Limits
+from studio.advice.markdown import markdown
+from studio.advice.page import html
+from studio.advice.report import report
+from studio.advice.sizing import Strategy
+from studio.family import Design
+from studio.knobs import DesignError
+from studio.measure.request import Measurement
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The choices for a brief, best first; or in one sentence why there are none."""
+
+    choices: tuple[Choice, ...] = ()
+    refusal: str = ""
+
+
+def answer(brief: Brief, strategy: Strategy) -> Answer:
+    try:
+        return Answer(choose(brief, strategy))
+    except DesignError as error:
+        return Answer(refusal=str(error))
+
+
+@dataclass(frozen=True)
+class Size:
+    """A candidate as a chart draws it: what it costs (MACs and memory of one batch), without its
+    layers."""
+
+    design: Design
+    params: int
+    macs: int
+    inference_bytes: int
+    fits: bool
+    best: bool
+
+
+def sizes(start: Design, limits: Limits, batch: int) -> tuple[Size, ...]:
+    """The sizes of a family around a design, in rising order of compute."""
+    return tuple(
+        Size(
+            found.design,
+            found.profile.params,
+            found.profile.macs,
+            found.profile.inference_bytes,
+            found.fits,
+            found.best,
+        )
+        for found in candidates(start, limits, batch)
+    )
+
+
+class Documents(NamedTuple):
+    """A report as it is shown, and as a page to keep."""
+
+    markdown: str
+    html: str
+
+
+def documents(
+    design: Design,
+    batch: int,
+    measured: Measurement | None,
+    brief: Brief | None,
+    choice: Choice | None,
+    link: str,
+) -> Documents:
+    """The report on a design, in both forms."""
+    found = report(design, batch, measured, brief, choice, link)
+    return Documents(markdown(found), html(found))

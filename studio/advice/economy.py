@@ -1,0 +1,242 @@
+"""The report on what a network costs: arithmetic, memory and time, and what decides them."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+from studio import tables
+from studio.advice.document import Block, Paragraph, Section, Table, Text, share
+from studio.analysis import units
+from studio.analysis.memory import Memory, largest_batch, peak, quick
+from studio.analysis.profile import Profile
+from studio.analysis.work import Work, of_operation, operations, work
+from studio.family import BATCH
+from studio.measure.request import Measurement
+
+ROOMS = (8e9, 16e9, 24e9, 80e9)  # bytes, of the usual accelerators
+MOST_KINDS = 7
+SMALL = 0.01  # of the arithmetic and of the traffic: kinds below it share a row
+SIMULATED = 2e11  # bytes: a larger step fits none of these rooms, and takes long to simulate
+ATTENTION = "scaled_dot_product_attention"
+MEANING = {
+    "conv": "convolutions; their cost grows with the pixels and with the product of the channels"
+    " before and after, so resolution and width are the levers",
+    "linear": "matrix products with weights; their cost grows with the tokens (or examples) and"
+    " with the square of the width, so width is the strongest lever and depth the gentlest",
+    ATTENTION: "attention itself, which grows with the square of the sequence: a shorter input is"
+    " the strongest lever",
+    "recurrent": "recurrent layers, step after step: time grows with the length of the sequence,"
+    " and no hardware computes the steps at once",
+}
+RECURRENT = ("lstm", "gru", "rnn")
+
+
+def economy(found: Profile, measured: Measurement | None) -> Section:
+    """What the design of a profile costs."""
+    blocks = (*_arithmetic(found), *_memory(found), *_latency(measured))
+    return Section("4. Optimisation", blocks)
+
+
+def _arithmetic(found: Profile) -> Iterator[Block]:
+    each = found.macs / found.batch
+    per_example = f", {units.macs(each)} an example" if found.batch > 1 else ""
+    yield Paragraph(
+        f"One forward pass at batch {found.batch} takes {found.macs:,} multiply-accumulates"
+        f"{per_example}: {found.flops:,} FLOPs, at two for each. They are counted on the real"
+        " model, in its convolutions and matrix products."
+    )
+    macs, moved = Counter[str](), Counter[str]()
+    runs: defaultdict[str, int] = defaultdict(int)
+    for body, times in operations(found.root):
+        macs[body.kind] += times * body.macs
+        moved[body.kind] += times * of_operation(body).moved_bytes
+        runs[body.kind] += times
+    whole = work(found.root)
+    yield Table(
+        f"Arithmetic and memory traffic by kind of layer, at batch {found.batch}",
+        ("Kind", "Runs", "MACs", "Share", "Bytes moved", "Share"),
+        (*_kinds(macs, moved, runs, whole), _all_kinds(found, whole)),
+        total=True,
+    )
+    if found.macs:
+        yield Paragraph(f"{_dominant(macs)} {_intensity(whole)}")
+
+
+def _kinds(
+    macs: Counter[str], moved: Counter[str], runs: dict[str, int], whole: Work
+) -> Iterator[tuple[Text, ...]]:
+    """The kinds that count, and all others together."""
+    all_macs = max(whole.flops // 2, 1)
+    large = [
+        kind
+        for kind in sorted(runs, key=lambda kind: (-macs[kind], -moved[kind]))
+        if macs[kind] > SMALL * all_macs or moved[kind] > SMALL * whole.moved_bytes
+    ][:MOST_KINDS]
+    rest = [kind for kind in runs if kind not in large]
+    for name, kinds in [*((kind, [kind]) for kind in large), ("all others", rest)]:
+        if kinds:
+            yield _kind(name, kinds, macs, moved, runs, whole)
+
+
+def _kind(
+    name: str,
+    kinds: list[str],
+    macs: Counter[str],
+    moved: Counter[str],
+    runs: dict[str, int],
+    whole: Work,
+) -> tuple[Text, ...]:
+    macs_here, moved_here = sum(macs[k] for k in kinds), sum(moved[k] for k in kinds)
+    return (
+        name.replace("_", " "),
+        f"{sum(runs[k] for k in kinds):,}",
+        units.macs(macs_here) if macs_here else "",
+        share(macs_here, whole.flops // 2),
+        units.size(moved_here),
+        share(moved_here, whole.moved_bytes),
+    )
+
+
+def _all_kinds(found: Profile, whole: Work) -> tuple[Text, ...]:
+    moved = units.size(whole.moved_bytes)
+    return "in all", f"{whole.operations:,}", units.macs(found.macs), "100 %", moved, "100 %"
+
+
+def _dominant(macs: Counter[str]) -> str:
+    """The kind that does most of the arithmetic, and what that means."""
+    groups = Counter[str]()
+    for kind, number in macs.items():
+        groups[_group(kind)] += number
+    (group, most), total = groups.most_common(1)[0], macs.total()
+    attention = groups[ATTENTION]
+    beside = (
+        f" Attention between the tokens has {share(attention, total)}, and that part grows with"
+        " the square of the sequence."
+        if attention and group != ATTENTION
+        else ""
+    )
+    return f"{_of(most, total)} the arithmetic is in {MEANING.get(group, group)}.{beside}"
+
+
+def _of(part: int, whole: int) -> str:
+    return "All" if part == whole else f"{share(part, whole)} of"
+
+
+def _group(kind: str) -> str:
+    low = kind.lower()
+    if "conv" in low:
+        return "recurrent" if any(word in low for word in RECURRENT) else "conv"
+    if low.startswith(RECURRENT):
+        return "recurrent"
+    return "linear" if low in ("linear", "matmul", "bmm", "addmm", "einsum") else kind
+
+
+def _intensity(whole: Work) -> str:
+    ratio = whole.flops / max(whole.moved_bytes, 1)
+    weights = share(whole.weight_bytes, whole.moved_bytes)
+    return (
+        f"Each byte that its operations read or write is worth {ratio:.3g} FLOPs: a device that"
+        " can compute more than that for each byte it moves spends the time, over the whole"
+        f" network, on moving. Weights are {weights} of the traffic, and a larger batch shares"
+        " them."
+    )
+
+
+def _memory(found: Profile) -> Iterator[Block]:
+    inference = quick(found.design, found.batch)
+    training = quick(found.design, found.batch, "training")
+    yield Table(
+        f"Memory at batch {found.batch} in float32, predicted from the layers",
+        ("Part", "Inference", "Training with Adam"),
+        tuple(_parts(inference, training)),
+        total=True,
+    )
+    yield Paragraph(_largest_part(training) + " " + _peak(found))
+    if found.training_bytes() <= SIMULATED:
+        yield _batches(found)
+
+
+def _parts(inference: Memory, training: Memory) -> Iterator[tuple[Text, ...]]:
+    for name in ("parameters", "buffers", "gradients", "states", "activations", "total"):
+        pair = getattr(inference, name), getattr(training, name)
+        if any(pair):
+            words = {"states": "optimiser states", "total": "in all"}.get(name, name)
+            yield words, *(units.size(size) if size else "" for size in pair)
+
+
+def _largest_part(training: Memory) -> str:
+    """What to do about it, by what is largest."""
+    fixed = training.parameters + training.gradients + training.states
+    part = share(max(fixed, training.activations), training.total)
+    if training.activations > fixed:
+        return (
+            f"Activations kept for the backward pass are {part} of a training step: a smaller"
+            " batch, checkpointing or a lower resolution saves most."
+        )
+    return (
+        f"Weights, gradients and optimiser states are {part} of a training step, whatever the"
+        " batch: fewer parameters, or an optimiser with fewer states, save most."
+    )
+
+
+def _peak(found: Profile) -> str:
+    """The layers' sum beside the step as it is simulated."""
+    if found.training_bytes() > SIMULATED:
+        return "A step of this size needs many accelerators, and is not simulated here."
+    simulated = peak(found.design, found.batch, "training")
+    if simulated.note:
+        return f"A training step could not be simulated: {simulated.note}."
+    ratio = simulated.total / found.training_bytes()
+    return (
+        f"Simulated operation by operation, the training step peaks at"
+        f" {units.size(simulated.total)}, {ratio:.2f} times this sum: not all of it is alive at"
+        " once, and what is at work for a moment is not in it. Workspace of kernels and PyTorch"
+        " itself come on top."
+    )
+
+
+def _batches(found: Profile) -> Block:
+    head = ("Memory", *map(units.size, ROOMS))
+    row = ("largest batch", *(_batch(found, room) for room in ROOMS))
+    return Table(
+        "Largest batch of a training step with Adam that fits, by simulation", head, (row,)
+    )
+
+
+def _batch(found: Profile, room: float) -> str:
+    largest = largest_batch(found.design, room, "training")
+    if not largest:
+        return "none"
+    return f"{largest:,}" + " or more" * (largest == BATCH.le)
+
+
+def _latency(measured: Measurement | None) -> Iterator[Block]:
+    if measured is None:
+        yield Paragraph(
+            "Latency: not measured. Counts order designs well, and say little about milliseconds."
+        )
+        return
+    what = "training step" if measured.mode == "training" else "forward pass"
+    when = f", at {measured.measured_at}" if measured.measured_at else ""
+    yield Paragraph(
+        f"A {what} at batch {measured.batch} took {units.seconds(measured.median_s)} as measured:"
+        f" the median of {measured.runs:,} runs, of which the middle half lies between"
+        f" {units.seconds(measured.q25_s)} and {units.seconds(measured.q75_s)}. That is"
+        f" {measured.throughput:,.1f} examples a second. {_load(measured.clean)} The first call"
+        f" took {units.seconds(measured.first_call_s)}."
+    )
+    yield Paragraph(
+        f"Conditions: {', '.join(tables.conditions(measured))}; on {measured.device}; PyTorch"
+        f" {measured.torch_version}{when}."
+    )
+
+
+def _load(clean: bool | None) -> str:
+    if clean is None:
+        return "Whether other work disturbed it cannot be told on this device."
+    if clean:
+        return "No run that counts was interrupted."
+    return (
+        "It was measured under load: the machine was busy, and an idle one may take half as long."
+    )

@@ -1,0 +1,244 @@
+"""The report on a design: what is asked, what was chosen and why, what it costs, what to expect.
+
+Every figure in it is of the profile of the design, of a published source that it names, or of a
+measurement with its conditions beside it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from studio import forms, options
+from studio.advice.choice import DATA, Brief, Choice
+from studio.advice.document import (
+    Block,
+    Code,
+    Listing,
+    Paragraph,
+    Piece,
+    Points,
+    Report,
+    Section,
+    Table,
+    Text,
+    clause,
+    said,
+    share,
+)
+from studio.advice.economy import economy
+from studio.advice.limits import cost, told
+from studio.advice.outlook import outlook
+from studio.advice.structure import counted, structure
+from studio.analysis import units
+from studio.analysis.profile import Profile, profile
+from studio.family import Design, Preset, Task
+from studio.measure.request import Measurement
+
+TASKS: dict[Task, str] = {
+    "classification": "to say which class an example belongs to",
+    "detection": "to find the objects in an image, each with its box and its class",
+    "segmentation": "to give each pixel of an image its class, whichever object it is of",
+    "instance-segmentation": "to outline each object in an image by itself",
+    "language": "to read text, or to continue it, token by token",
+    "time-series": "to read values in their order, and to say what they mean or what comes next",
+    "generation": "to make new examples like those of the data",
+    "multi-modal": "to answer from two kinds of data at once",
+}
+NAMES: dict[Task, str] = {
+    "detection": "object detection",
+    "segmentation": "semantic segmentation",
+    "instance-segmentation": "instance segmentation",
+    "time-series": "time series",
+    "multi-modal": "multi-modal questions",
+}
+LIMITS = {
+    "params": "parameters",
+    "macs": "MACs of one example",
+    "inference_bytes": "memory of a forward pass",
+    "training_bytes": "memory of a training step with Adam",
+}
+PAPER = re.compile(r"^Paper:\s*(.+?)(?:\n\n|\Z)", re.DOTALL | re.MULTILINE)
+
+
+def report(
+    design: Design,
+    batch: int = 1,
+    measured: Measurement | None = None,
+    brief: Brief | None = None,
+    choice: Choice | None = None,
+    link: str = "",
+) -> Report:
+    """The report on a design. `measured` is its latency, where it was measured; `brief` and
+    `choice` are what was asked for and how it was met; `link` reopens the design.
+
+    Takes up to a few seconds the first time, since a training step is simulated. Raises DesignError
+    for a batch that there is not.
+    """
+    found = profile(design, batch)
+    base = choice.preset if choice else design.preset or design.base
+    return Report(
+        title=design.titled(base),
+        about=_about(found, measured),
+        figures=tuple(_headline(found, measured)),
+        sections=(
+            Section("1. Task analysis", tuple(_task(found, brief))),
+            Section("2. Architecture choice", tuple(_architecture(found, base, choice))),
+            structure(found),
+            economy(found, measured),
+            outlook(found),
+        ),
+        appendix=Section("Appendix", tuple(_appendix(design, link))),
+    )
+
+
+def _about(found: Profile, measured: Measurement | None) -> str:
+    origin = "one forward pass is measured" if measured else "nothing is measured"
+    if measured and measured.mode == "training":
+        origin = "a training step is measured"
+    return (
+        f"Design report, {found.design.family.title}, at batch {found.batch}. Parameters and MACs"
+        f" are counted on the real model, memory is predicted, {origin}."
+    )
+
+
+def _headline(found: Profile, measured: Measurement | None) -> Iterator[tuple[str, str]]:
+    yield "Parameters", units.count(found.params)
+    yield "Compute", units.macs(found.macs)
+    yield "Inference memory", units.size(found.inference_bytes)
+    yield "Training memory, estimate", units.size(found.training_bytes())
+    load = " under load" if measured and measured.clean is False else ""
+    yield "Latency", units.seconds(measured.median_s) + load if measured else "not measured"
+
+
+def _task(found: Profile, brief: Brief | None) -> Iterator[Block]:
+    design = found.design
+    tasks = (brief.task,) if brief else design.family.guide.tasks
+    kinds = [f"{NAMES.get(task, task)} ({TASKS[task]})" for task in tasks]
+    asked = "The task is" if brief else "No task was stated. The family is made for"
+    yield Paragraph(f"{asked} {' and '.join(kinds)}.")
+    yield from _dimensions(found)
+    yield from _requirements(found, brief)
+
+
+def _dimensions(found: Profile) -> Iterator[Block]:
+    design = found.design
+    forward = getattr(design.family.model, "forward", None)
+    meaning = (forward.__doc__ if forward else "") or design.family.example.__doc__ or ""
+    known = [name for name in options.SETTINGS if name in design.settings]
+    decided: list[Piece] = []
+    for name in known:
+        text = design.knobs[name].text(design.value(name))
+        decided += [", " if decided else "", Code(f"{name}={text}")]
+    set_by = (" The task decides ", *decided, ".") if decided else ()
+    first = re.sub(r"\s+", " ", meaning.strip().split("\n\n")[0])
+    yield Paragraph(("The network goes from ", *said(clause(first)), ".", *set_by))
+    shapes = [*_named("input", found.inputs), *_named("output", found.output_shapes)]
+    head = ("Tensor", "Shape")
+    yield Table(f"Dimensions at batch {found.batch}", head, tuple(shapes), frozenset({1}))
+
+
+def _named(name: str, shapes: tuple[tuple[int, ...], ...]) -> Iterator[tuple[str, str]]:
+    for number, shape in enumerate(shapes, 1):
+        yield f"{name} {number}" if len(shapes) > 1 else name, units.shape(shape)
+
+
+def _requirements(found: Profile, brief: Brief | None) -> Iterator[Block]:
+    data = found.design.family.guide.data
+    enough = f"about {DATA[data]:,} examples" if DATA[data] else "a few hundred examples"
+    wants = f"The family wants a {data} amount of data: from {enough} it has enough"
+    have = f", and there are {brief.examples:,}" if brief and brief.examples is not None else ""
+    if not brief or not brief.limits.given:
+        yield Paragraph(f"No limit was set on its cost. {wants}{have}.")
+        return
+    rows = tuple(_requirement(found, name, limit) for name, limit in brief.limits.given.items())
+    head = ("Limit on", "At most", "This design", "Used")
+    yield Table(f"Requirements, at batch {brief.batch}", head, rows)
+    yield Paragraph(f"{wants}{have}.")
+
+
+def _requirement(found: Profile, name: str, limit: int) -> tuple[Text, ...]:
+    here = cost(found, name)
+    return LIMITS.get(name, name), told(name, limit), told(name, here), share(here, limit)
+
+
+def _architecture(found: Profile, base: Preset, choice: Choice | None) -> Iterator[Block]:
+    family = found.design.family
+    guide = family.guide
+    lesson = " ".join(family.lesson.strip().split("\n\n")[0].split())
+    use = (" It is the choice when ", *said(clause(guide.use_when)), ".")
+    yield Paragraph((f"{family.title} is the base. ", *said(lesson), *use))
+    if paper := PAPER.search(family.lesson):
+        yield Paragraph(f"Paper: {' '.join(paper[1].split())}.")
+    if choice:
+        own = [reason for reason in choice.reasons if reason != guide.use_when]
+        yield Paragraph("What speaks for it here:")
+        yield Points(tuple(said(reason) for reason in (*own, *guide.strengths)))
+        yield Paragraph("What speaks against it:")
+        yield Points(tuple(said(doubt) for doubt in (*choice.doubts, *choice.notes)))
+    else:
+        yield Paragraph("What speaks for it:")
+        yield Points(tuple(map(said, guide.strengths)))
+    yield from _changes(found, base)
+
+
+def _changes(found: Profile, base: Preset) -> Iterator[Block]:
+    """What the design is of its preset: the same, or which knobs were turned."""
+    design = found.design
+    changes = design.changes(base)
+    learned = (
+        "" if found.trainable_params == found.params else f", {found.trainable_params:,} trainable"
+    )
+    stored = f"{units.size(found.parameter_bytes)} in float32"
+    count = f"{found.params:,} parameters{learned}, {stored}"
+    if not changes:
+        yield Paragraph(
+            f"The design is {base.name} as it stands: {count}. {_published(found, base)}"
+        )
+        return
+    origin = profile(Design(design.family, base.config), found.batch)
+    knobs = design.family.knobs
+    rows = tuple(
+        (
+            (Code(name),),
+            knobs[name].text(getattr(base.config, name)),
+            knobs[name].text(value),
+            knobs[name].help,
+        )
+        for name, value in changes.items()
+    )
+    turned = counted(len(rows), "knob was turned", "knobs were turned")
+    yield Table(f"Modifications of {base.name}", ("Knob", "Was", "Is", "What it is"), rows, ALL)
+    yield Paragraph(
+        f"It starts from {base.name}, of which {turned}. It has {count}:"
+        f" {_ratio(found.params, origin.params)} the {origin.params:,} of {base.name}, at"
+        f" {_ratio(found.macs, origin.macs)} its MACs. {_published(origin, base)}"
+    )
+
+
+ALL = frozenset({1, 2, 3})
+
+
+def _ratio(here: int, before: int) -> str:
+    return f"{here / before:.3g} times" if before else "beside"
+
+
+def _published(found: Profile, preset: Preset) -> str:
+    """The preset's own count in the words of its source; equal or not, it is said."""
+    if preset.params is None:
+        return f"There is no published count of {preset.name} to compare with ({preset.source})."
+    agrees = (
+        "the count made here is the same"
+        if preset.params == found.params
+        else f"the count made here is {found.params:,}"
+    )
+    return f"The published count of {preset.name} is {preset.params:,} ({preset.source}); {agrees}."
+
+
+def _appendix(design: Design, link: str) -> Iterator[Block]:
+    reopen = link or f"?{design.query}"
+    yield Paragraph(("Reopen the design in the studio: ", link or Code(reopen)))
+    yield Listing("The design as data (JSON)", "json", forms.export(design, "json"))
+    code = forms.export(design, "script", link)
+    lines = code.count("\n")
+    yield Listing(f"The model as one file that needs torch alone ({lines} lines)", "python", code)

@@ -1,0 +1,112 @@
+"""What the architect is asked, as a part of the state of the page and of its link."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import get_args
+
+from studio import zoo
+from studio.advice.choice import Brief
+from studio.advice.limits import Limits
+from studio.advice.sizing import STRATEGIES, Strategy
+from studio.analysis import units
+from studio.family import BATCH, Task
+from studio.knobs import DesignError, Knob
+
+TASK = Knob(
+    name="task",
+    default="classification",
+    help="What the network is to do",
+    options=get_args(Task),
+)
+STRATEGY = Knob(
+    name="strategy",
+    default=STRATEGIES[0],
+    help="What is scaled to the budget: all in the proportions of the preset, one axis alone, or"
+    " depth, width and resolution together by the coefficients of EfficientNet",
+    options=STRATEGIES,
+)
+# What is typed, by its name in the link: the field of `Limits`, its label, an example.
+LIMITS = {
+    "max-params": ("params", "Parameters", "5 M"),
+    "max-macs": ("macs", "MACs of one example", "4 G"),
+    "max-memory": ("inference_bytes", "Memory, inference", "100 MB"),
+    "max-training-memory": ("training_bytes", "Memory, training by Adam", "8 GB"),
+}
+SETTINGS = {
+    "image_size": "Image size",
+    "in_channels": "Channels",
+    "num_classes": "Classes",
+    "seq_len": "Sequence length",
+    "max_seq_len": "Longest sequence",
+    "vocab_size": "Vocabulary",
+    "input_size": "Variables at each step",
+}
+EXAMPLES = "examples"
+
+
+@dataclass(frozen=True)
+class Commission:
+    """A task and a budget, as typed: `typed` holds texts by the names of the link."""
+
+    task: Task = "classification"
+    strategy: Strategy = "proportions"
+    typed: tuple[tuple[str, str], ...] = ()
+
+    def text(self, name: str) -> str:
+        return dict(self.typed).get(name, "")
+
+    def written(self, name: str, text: str) -> Commission:
+        """With this text under a name; an empty one leaves it open."""
+        typed = dict(self.typed) | {name: text.strip()}
+        return replace(self, typed=tuple((k, v) for k, v in sorted(typed.items()) if v))
+
+    @property
+    def brief(self) -> Brief:
+        """What is asked. Raises DesignError, which names the field that cannot be read."""
+        read = {name: _amount(name, text) for name, text in self.typed}
+        limits = {field: read[name] for name, (field, *_) in LIMITS.items() if name in read}
+        settings = {name: read[name] for name in settings_of(self.task) if name in read}
+        return Brief(
+            task=self.task,
+            limits=Limits(**limits),
+            settings=settings,
+            examples=read.get(EXAMPLES),
+            batch=BATCH.read(read.get(BATCH.name, BATCH.default)),
+        )
+
+    @property
+    def link(self) -> dict[str, str]:
+        values = {TASK.name: self.task, STRATEGY.name: self.strategy}
+        defaults = {TASK.name: TASK.default, STRATEGY.name: STRATEGY.default}
+        changed = {name: value for name, value in values.items() if value != defaults[name]}
+        return {f"ask.{name}": text for name, text in (changed | dict(self.typed)).items()}
+
+    @classmethod
+    def taken(cls, settings: dict[str, str]) -> Commission:
+        """The commission that a link holds, taken out of it. Raises DesignError."""
+        found = cls(
+            TASK.read(settings.pop(f"ask.{TASK.name}", TASK.default)),
+            STRATEGY.read(settings.pop(f"ask.{STRATEGY.name}", STRATEGY.default)),
+        )
+        for name in (*LIMITS, *SETTINGS, EXAMPLES, BATCH.name):
+            found = found.written(name, settings.pop(f"ask.{name}", ""))
+        return found
+
+
+NO_COMMISSION = Commission()
+
+
+def settings_of(task: Task) -> Mapping[str, str]:
+    """The knobs that this task decides, with their labels: those that its families have."""
+    suited = [family for family in zoo.families().values() if task in family.guide.tasks]
+    return {n: label for n, label in SETTINGS.items() if any(n in f.knobs for f in suited)}
+
+
+def _amount(name: str, text: str) -> int:
+    try:
+        return units.amount(text)
+    except ValueError as error:
+        label = LIMITS[name][1] if name in LIMITS else SETTINGS.get(name, name)
+        raise DesignError(f"{label}: {error}", knob=name, value=text) from None

@@ -1,0 +1,173 @@
+"""Designs side by side: their figures against the first one's, and how they grow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from difflib import unified_diff
+from html import escape
+
+from studio.analysis import units
+from studio.analysis.profile import Profile
+from studio.analysis.scaling import axes, axis_points, position
+from studio.app import figures
+from studio.app.charts import Curve, Panel
+from studio.app.headline import change
+from studio.app.ledger import LEDGER
+from studio.app.state import Case, State
+from studio.measure.request import Measurement
+
+# Okabe & Ito's colours, which the colour-blind tell apart; the first is that of the exact curves.
+COLOURS = ("#4a7fc1", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#8a5cd0", "#777777")
+POINTS = 5
+NOWHERE = -1.0  # no one design is marked on the charts of several
+Read = Callable[[Profile], float]
+ROWS: tuple[tuple[str, Read, Callable[[float], str]], ...] = (
+    ("Parameters", lambda found: found.params, units.count),
+    ("MACs, one forward pass", lambda found: found.macs, units.macs),
+    ("Activation memory", lambda found: found.activation_bytes, units.size),
+    ("Inference memory", lambda found: found.inference_bytes, units.size),
+    ("Training memory, Adam", lambda found: found.training_bytes(), units.size),
+)
+STYLE = """<style>
+.compared { overflow-x: auto; }
+.compared table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+.compared th, .compared td { text-align: left; padding: .35rem .9rem .35rem 0; vertical-align: top;
+  border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent); min-width: 8rem; }
+.compared thead th { font-weight: 600; border-bottom-width: 2px; }
+.compared tbody th { font-weight: 400; opacity: .75; font-size: .88rem; }
+.compared td b { font-weight: 600; display: block; }
+.compared small { opacity: .8; font-weight: 400; }
+.compared i { display: inline-block; width: .75rem; height: .75rem; border-radius: 50%;
+  margin-right: .4rem; }
+</style>"""
+
+
+def compared(now: State) -> tuple[Case, ...]:
+    """The pinned cases, and the one on the page where it is none of them."""
+    return tuple(dict.fromkeys((*now.pins, now.case)))
+
+
+def named(case: Case) -> str:
+    """A case in words: the design, and how it is used where that is not the usual way."""
+    extra = {k: v for k, v in case.to_query().items() if k in ("batch", "mode", "dtype")}
+    return ", ".join([case.design.title, *(f"{k}={v}" for k, v in extra.items())])
+
+
+def table(cases: Sequence[Case]) -> str:
+    """The figures as HTML, each against the first design's."""
+    heads = "".join(
+        f'<th scope="col"><i style="background:{colour}"></i>{escape(named(case))}'
+        f"<br><small>{escape(case.design.family.title)}</small></th>"
+        for case, colour in zip(cases, COLOURS, strict=False)
+    )
+    body = "".join(
+        f'<tr><th scope="row">{escape(name)}</th>{"".join(cells)}</tr>'
+        for name, cells in _rows(cases)
+    )
+    return (
+        f'{STYLE}<div class="compared"><table><thead><tr><th></th>{heads}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _rows(cases: Sequence[Case]) -> Iterator[tuple[str, Iterator[str]]]:
+    found = [figures.profiled(case) for case in cases]
+    for name, read, write in ROWS:
+        values = [read(profile) for profile in found]
+        yield (
+            name,
+            (_cell(write(v), _against(v, values[0], write, i)) for i, v in enumerate(values)),
+        )
+    yield "Latency, measured", map(_latency, cases, [cases[0]] * len(cases))
+    yield "Published", map(_published, cases)
+    for name, texts in differing(cases).items():
+        yield name, (_cell(text, "") for text in texts)
+
+
+def _cell(value: str, note: str) -> str:
+    below = f"<small>{escape(note)}</small>" if note else ""
+    return f"<td><b>{escape(value)}</b>{below}</td>"
+
+
+def _against(value: float, first: float, write: Callable[[float], str], i: int) -> str:
+    return change(value, first, write) if i else ""
+
+
+def _latency(case: Case, first: Case) -> str:
+    point, base = LEDGER[case], LEDGER[first]
+    if not isinstance(point, Measurement):
+        return _cell("–", str(point) if point else "not measured yet")
+    load = "" if point.clean is not False else "; under load"
+    spread = f"{units.seconds(point.q25_s)} to {units.seconds(point.q75_s)}{load}"
+    if case == first or not isinstance(base, Measurement):
+        return _cell(units.seconds(point.median_s), spread)
+    against = _against(point.median_s, base.median_s, units.seconds, 1)
+    return _cell(units.seconds(point.median_s), f"{against} · {spread}")
+
+
+def _published(case: Case) -> str:
+    """The results of the preset that a design is, or comes from: the second are not its own."""
+    design = case.design
+    results = [r for r in design.family.guide.results if r.preset == design.base.name]
+    told = "; ".join(f"{r.metric} {r.value:g} {r.unit} ({r.source})" for r in results)
+    if not told:
+        return _cell("–", "")
+    if design.preset:
+        return _cell("", told)
+    return _cell("", f"its own: unknown. Of {design.base.name}: {told}")
+
+
+def differing(cases: Sequence[Case]) -> dict[str, list[str]]:
+    """The knobs in which the designs differ, as text; those that one does not have are a dash."""
+    names = dict.fromkeys(name for case in cases for name in case.design.family.knobs)
+    rows = {name: [_value(case, name) for case in cases] for name in names}
+    return {name: values for name, values in rows.items() if len(set(values)) > 1}
+
+
+def _value(case: Case, name: str) -> str:
+    knobs = case.design.family.knobs
+    if name not in knobs:
+        return "–"
+    text = knobs[name].text(case.design.value(name))
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def shared_axes(cases: Sequence[Case]) -> list[str]:
+    """The axes along which every one of the designs can be scaled."""
+    first, *others = (axes(case.design) for case in cases)
+    return [axis for axis in first if all(axis in other for other in others)]
+
+
+def panels(cases: Sequence[Case], axis: str) -> tuple[Panel, ...]:
+    """How the figures of all designs grow along an axis, one curve for each."""
+    along = [_neighbours(case, axis) for case in cases]
+    quantities = ((ROWS[0], "Parameters"), (ROWS[1], "MACs"), (ROWS[2], "Activation memory"))
+    drawn = [
+        Panel(title, write, tuple(_curves(along, cases, read)), law=" ")
+        for (_, read, write), title in quantities
+    ]
+    (_, read, write), title = ROWS[4], "Training memory"
+    return (*drawn, Panel(title, write, tuple(_curves(along, cases, read)), law=" "))
+
+
+Along = tuple[tuple[float, Profile], ...]  # where on the axis, and what it costs there
+
+
+def _neighbours(case: Case, axis: str) -> Along:
+    knob = axes(case.design)[axis]
+    return tuple(
+        (position(knob, design.value(knob.name)), figures.profiled(Case(design, case.batch)))
+        for design in axis_points(case.design, axis, POINTS)
+    )
+
+
+def _curves(along: Sequence[Along], cases: Sequence[Case], read: Read) -> Iterator[Curve]:
+    for points, case, colour in zip(along, cases, COLOURS, strict=False):
+        xs, ys = zip(*((x, float(read(found))) for x, found in points), strict=True)
+        yield Curve(named(case), xs, ys, colour)
+
+
+def difference(before: Case, after: Case) -> str:
+    """What it takes to come from one design's code to the other's, as a unified diff."""
+    old, new = (figures.exported(case).text.splitlines() for case in (before, after))
+    return "\n".join(unified_diff(old, new, named(before), named(after), lineterm="", n=2))

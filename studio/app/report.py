@@ -1,0 +1,63 @@
+"""The Report tab: the design told in the five sections of an architect's report, to keep."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+
+import streamlit as st
+
+from studio.advice.answer import Documents
+from studio.app import state
+from studio.app.architect import report_on, retry
+from studio.app.ledger import LEDGER
+from studio.app.listing import address, slug
+from studio.app.state import State
+from studio.measure.request import Measurement
+
+LOOK_S = 0.5
+HEIGHT = 640
+
+
+def report(now: State) -> None:
+    point = LEDGER[now.case]
+    measured = point if isinstance(point, Measurement) else None
+    found = report_on(now.case, measured, now.commission, address(now))
+    if not found.done():
+        st.fragment(run_every=LOOK_S)(_waiting)(found)
+    elif error := found.exception():
+        retry()
+        st.warning(f"The report could not be written: {error}.", icon=":material/block:")
+    else:
+        _shown(now, found.result(), measured)
+
+
+def _waiting(found: Future[Documents]) -> None:
+    if found.done():
+        state.again()  # the whole page, so that it ceases to look
+    st.progress(0.0, "Writing the report; a training step is simulated for it …")
+
+
+def _shown(now: State, documents: Documents, measured: Measurement | None) -> None:
+    words, html, text = st.columns([3, 2, 2], vertical_alignment="center")
+    words.caption("With its latency." if measured else "Its latency is not measured yet.")
+    name = slug(now.title)
+    html.download_button(
+        "HTML, to print",
+        documents.html,
+        file_name=f"{name}.html",
+        mime="text/html",
+        on_click="ignore",
+        type="primary",
+        icon=":material/download:",
+        width="stretch",
+    )
+    text.download_button(
+        "Markdown",
+        documents.markdown,
+        file_name=f"{name}.md",
+        mime="text/markdown",
+        on_click="ignore",
+        icon=":material/download:",
+        width="stretch",
+    )
+    st.iframe(documents.html, height=HEIGHT)

@@ -1,0 +1,204 @@
+"""The view that goes from a task and a budget to a design: the brief beside the choices for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import replace
+from html import escape
+from itertools import zip_longest
+from typing import Any
+
+import streamlit as st
+
+from studio.advice.answer import Answer
+from studio.advice.choice import Choice
+from studio.analysis import units
+from studio.analysis.profile import Profile
+from studio.app import state
+from studio.app.architect import asked, retry
+from studio.app.commission import (
+    EXAMPLES,
+    LIMITS,
+    STRATEGY,
+    TASK,
+    Commission,
+    settings_of,
+)
+from studio.app.opening import design_opened
+from studio.app.sizes import sizes
+from studio.app.state import State
+from studio.app.tradeoff import tradeoff
+from studio.family import BATCH, Design, DesignError
+from studio.knobs import Knob
+
+FULL = 3  # choices that are told in full; the others open with a click
+LOOK_S = 0.5  # between two looks at what is being counted
+STYLE = """<style>
+.choice { line-height: 1.4; font-variant-numeric: tabular-nums; }
+.choice h5 { margin: 0; padding: 0; font-size: 1.15rem; }
+.choice h5 small { font-weight: 400; opacity: .75; }
+.choice .costs { display: grid; grid-template-columns: repeat(auto-fit, minmax(8rem, 1fr));
+  gap: .1rem 1rem; margin: .45rem 0; }
+.choice .costs span { font-size: .78rem; opacity: .8; display: block; }
+.choice .costs b { font-weight: 600; }
+.choice .used { height: .4rem; border-radius: .2rem; overflow: hidden;
+  background: color-mix(in srgb, currentColor 14%, transparent); }
+.choice .used i { display: block; height: 100%; background: #4a7fc1; }
+.choice ul { list-style: none; margin: .3rem 0 0; padding: 0; font-size: .88rem; }
+.choice li { padding-left: 1.2rem; text-indent: -1.2rem; margin: .1rem 0; }
+.choice li::before { display: inline-block; width: 1.2rem; text-indent: 0; font-weight: 700; }
+.choice .for::before { content: "+"; color: light-dark(#1b6e42, #6fd19c); }
+.choice .but::before { content: "−"; color: light-dark(#b3400a, #ff9b63); }
+.choice .bent::before { content: "→"; }
+</style>"""
+
+
+def architect(now: State) -> None:
+    st.html(STYLE)
+    st.markdown("### From a task and a budget to a design")
+    left, right = st.columns([4, 7], gap="large")
+    with left:
+        brief(now.commission)
+    with right:
+        answered(now.commission)
+
+
+def brief(wish: Commission) -> None:
+    """The fields: what the network is to do, what it is given, and what it may cost."""
+    _pick(TASK, wish.task, "Task")
+    st.markdown(":small[**THE DATA**]")
+    _fields(wish, {name: (label, "as usual") for name, label in settings_of(wish.task).items()})
+    _fields(wish, {EXAMPLES: ("Examples to learn from", "unknown")})
+    st.markdown(":small[**THE BUDGET, AT MOST**]")
+    _fields(wish, {name: (label, f"such as {one}") for name, (_, label, one) in LIMITS.items()})
+    _fields(wish, {BATCH.name: ("Batch, for memory", "1")})
+    _pick(STRATEGY, wish.strategy, "What is scaled")
+
+
+def _fields(wish: Commission, fields: Mapping[str, tuple[str, str]]) -> None:
+    """Two in a row, on a narrow page too."""
+    names = list(fields)
+    for pair in zip_longest(names[::2], names[1::2]):
+        for column, name in zip(st.columns(2, gap="small", wrap=False), pair, strict=True):
+            if name:
+                with column:
+                    _field(wish, name, *fields[name])
+
+
+def _pick(knob: Knob, value: str, label: str) -> None:
+    key = f"ask.{knob.name}"
+    shown = state.view(key, value, index=knob.options.index(value))
+    rules: dict[str, Any] = {"help": knob.help, "on_change": _choose, "args": (knob.name, key)}
+    st.selectbox(label, knob.options, format_func=_words, **shown, **rules)
+
+
+def _words(option: str) -> str:
+    return option.capitalize().replace("-", " ")
+
+
+def _choose(name: str, key: str) -> None:
+    if state.is_meant(key):
+        now = state.current()
+        wish = replace(now.commission, **{name: st.session_state[key]})
+        state.put(replace(now, commission=wish))
+
+
+def _field(wish: Commission, name: str, label: str, hint: str) -> None:
+    key = f"ask.{name}"
+    shown = state.view(key, wish.text(name), value=wish.text(name))
+    st.text_input(label, placeholder=hint, on_change=_write, args=(name, key), **shown)
+
+
+def _write(name: str, key: str) -> None:
+    if state.is_meant(key):
+        now = state.current()
+        state.put(replace(now, commission=now.commission.written(name, st.session_state[key])))
+
+
+def answered(wish: Commission) -> None:
+    """The choices, once they are there; until then it looks again by itself."""
+    try:
+        answer = asked(wish)
+    except DesignError as refusal:
+        st.warning(f"{refusal}.", icon=":material/block:")
+        return
+    if not answer.done():
+        st.fragment(run_every=LOOK_S)(_waiting)(answer)
+        return
+    if error := answer.exception():
+        retry()
+        st.warning(f"The sizes could not be counted: {error}.", icon=":material/block:")
+        return
+    found = answer.result()
+    if found.refusal:
+        sentence = found.refusal[0].upper() + found.refusal[1:]
+        st.warning(f"{sentence}.", icon=":material/block:")
+        return
+    tradeoff(wish, found.choices)
+    for rank, choice in enumerate(found.choices, 1):
+        if rank <= FULL:
+            with st.container(border=True):
+                told(choice, rank, wish)
+        else:
+            with st.expander(f"{rank} · {choice.design.title} · {_costs_in_short(choice)}"):
+                told(choice, rank, wish)
+
+
+def _waiting(answer: Future[Answer]) -> None:
+    if answer.done():
+        state.again()  # the whole page, so that it ceases to look
+    st.markdown("**Sizing the families for this task …**")
+    st.progress(0.0, "Each candidate is built without memory, and counted exactly.")
+
+
+def told(choice: Choice, rank: int, wish: Commission) -> None:
+    """One choice: what it is, what it costs, what speaks for and against it, and the way to it."""
+    st.html(f'<div class="choice">{"".join(_parts(choice, rank, wish))}</div>')
+    with st.container(horizontal=True, gap="small"):
+        st.button(
+            "Open this design",
+            key=f"open.{rank}",
+            type="primary" if rank == 1 else "secondary",
+            on_click=lambda: state.put(design_opened(state.current(), choice.design)),
+        )
+        more = st.session_state.get("sizes.of") == choice.design
+        st.button(
+            "Fewer sizes" if more else "Other sizes of this family",
+            key=f"sizes.{rank}",
+            on_click=_ask_sizes,
+            args=(None if more else choice.design,),
+        )
+    if more:
+        sizes(wish, choice.design)
+
+
+def _ask_sizes(design: Design | None) -> None:
+    st.session_state["sizes.of"] = design
+    state.stay()
+
+
+def _parts(choice: Choice, rank: int, wish: Commission) -> Iterator[str]:
+    family = choice.design.family.title
+    yield f"<h5>{rank} · {escape(choice.design.title)} <small>{escape(family)}</small></h5>"
+    cells = (f"<div><span>{name}</span><b>{value}</b></div>" for name, value in _costs(choice))
+    yield f'<div class="costs">{"".join(cells)}</div>'
+    if choice.share:
+        share = f"{choice.share:.0%} of the binding limit"
+        yield f'<div class="used" title="{share}"><i style="width:{choice.share:.1%}"></i></div>'
+    words = (("for", choice.reasons), ("but", choice.doubts), ("bent", choice.notes))
+    lines = (f'<li class="{kind}">{escape(line)}</li>' for kind, said in words for line in said)
+    yield f"<ul>{''.join(lines)}</ul>"
+
+
+def _costs(choice: Choice) -> Iterator[tuple[str, str]]:
+    found: Profile = choice.profile
+    yield "Parameters", units.count(found.params)
+    yield "One example", units.macs(found.macs // found.batch)
+    yield f"Inference, batch {found.batch}", units.size(found.inference_bytes)
+    yield f"Training, batch {found.batch}", units.size(found.training_bytes())
+
+
+def _costs_in_short(choice: Choice) -> str:
+    found = choice.profile
+    return f"{units.count(found.params)} · {units.macs(found.macs // found.batch)}"

@@ -1,0 +1,186 @@
+"""The view that lays designs side by side: figures, growth, graphs and code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import streamlit as st
+
+from studio import zoo
+from studio.app import comparison, figures, state
+from studio.app.charts import chart
+from studio.app.comparison import compared, named, shared_axes
+from studio.app.graph import layer_graph
+from studio.app.history import Visit, returned
+from studio.app.ledger import LEDGER, Watch, is_timely, look_s, obstacle
+from studio.app.scaling import pace
+from studio.app.state import MOST_PINS, VIEWS, Case, State
+from studio.family import DesignError
+from studio.measure.request import Measurement
+
+HEIGHT = 520
+ABREAST = 3  # graphs in a row
+LOOK_S = 0.7  # between two looks at what is being measured
+SWEEP_S = 6.0
+LARGEST = 2**20  # bytes of a file with a design
+
+
+def compare(now: State) -> None:
+    st.markdown("### Designs side by side")
+    cases = compared(now)
+    with st.container(horizontal=True, gap="small", key="shelf"):
+        for i, case in enumerate(cases):
+            shelved(case, i, now)
+        with st.popover("Add a design from a file"):
+            loader()
+    st.html(comparison.table(cases))
+    measuring(cases)
+    if len(cases) == 1:
+        st.info("Pin a design on another page, or add one from a file, and it stands beside this.")
+    growth(cases)
+    graphs(cases)
+    code(cases)
+
+
+def shelved(case: Case, i: int, now: State) -> None:
+    """What can be done with one of the designs."""
+    with st.popover(named(case)):
+        st.button("Open", key=f"shelf.open.{i}", on_click=_open, args=(case,))
+        if case in now.pins:
+            st.button("Unpin", key=f"shelf.unpin.{i}", on_click=_unpin, args=(case,))
+        else:
+            st.button("Pin", key=f"shelf.pin.{i}", on_click=_pin, args=(case,))
+        st.download_button(
+            "JSON",
+            case.design.to_json(),
+            file_name=f"{case.design.family.key}.json",
+            mime="application/json",
+            key=f"shelf.json.{i}",
+            on_click="ignore",
+        )
+
+
+def _open(case: Case) -> None:
+    moved = returned(state.current(), Visit(case, case.design.base))
+    state.put(replace(moved, view=VIEWS[0], opened=(), node="", axis=None))
+
+
+def _unpin(case: Case) -> None:
+    now = state.current()
+    state.put(replace(now, pins=tuple(pin for pin in now.pins if pin != case)))
+
+
+def _pin(case: Case) -> None:
+    now = state.current()
+    state.put(replace(now, pins=(*now.pins, case)[-MOST_PINS:]))
+
+
+def loader() -> None:
+    """A design that was saved as JSON. It is read as data: nothing in it is run."""
+    file = st.file_uploader("A design's JSON", type="json", key="loaded")
+    if file is None or st.session_state.get("loaded.id") == file.file_id:
+        return
+    st.session_state["loaded.id"] = file.file_id
+    try:
+        if file.size > LARGEST:
+            raise DesignError(
+                f"{file.name} has {file.size:,} bytes, and a design has a few hundred"
+            )
+        design = zoo.design_from_json(file.getvalue().decode("utf-8", errors="replace"))
+    except DesignError as error:
+        st.caption(f":orange[{error}]")
+        return
+    now = state.current()
+    _pin(replace(now.case, design=design))
+    state.again()
+
+
+def measuring(cases: Sequence[Case]) -> None:
+    """Time them in turn, so that their ratios hold though the machine's speed does not."""
+    watch: Watch | None = st.session_state.get("comparison")
+    if watch:
+        st.fragment(run_every=look_s(LOOK_S))(_under_way)(watch)
+    else:
+        starter(cases)
+
+
+def _under_way(watch: Watch) -> None:
+    if not watch.look():
+        st.session_state.comparison = None
+        state.again()  # the whole page, with the figures in its table
+    words, button = st.columns([4, 1], vertical_alignment="center")
+    words.progress(watch.job.progress, f"{watch.title} · {pace(watch)}")
+    button.button("Cancel", key="compare.cancel", on_click=watch.job.cancel, width="stretch")
+
+
+def starter(cases: Sequence[Case]) -> None:
+    """Begin to time those that can be timed together."""
+    able = [case for case in cases if is_timely(figures.profiled(case)) and not obstacle(case)]
+    alike = tuple(case for case in able if case.conditions == able[0].conditions)
+    if len(alike) < 2:
+        return
+    known = all(isinstance(LEDGER[case], Measurement) for case in alike)
+    left_out = len(cases) - len(alike)
+    aside = f" {left_out} are too large, or are timed in another way." if left_out else ""
+    st.button(
+        "Time them in turn again" if known else "Time them in turn",
+        key="compare.measure",
+        help=f"Interleaved, so that the ratios are good to a few per cent.{aside}",
+        on_click=_measure,
+        args=(alike,),
+    )
+
+
+def _measure(cases: tuple[Case, ...]) -> None:
+    title = f"Measuring {len(cases)} designs in turn"
+    st.session_state.comparison = Watch(cases, title, SWEEP_S, state.session())
+
+
+def growth(cases: Sequence[Case]) -> None:
+    known = shared_axes(cases)
+    if not known:
+        st.caption("These designs have no axis in common along which they could be scaled.")
+        return
+    st.markdown("#### How they grow")
+    axis = st.segmented_control(
+        "Axis", known, default=known[0], key=f"grow.{'.'.join(known)}", label_visibility="collapsed"
+    )
+    along = axis or known[0]
+    drawn = chart(comparison.panels(cases, along), along, comparison.NOWHERE, HEIGHT)
+    st.plotly_chart(drawn, key="compare.chart", config={"displayModeBar": False})
+
+
+def graphs(cases: Sequence[Case]) -> None:
+    st.markdown("#### Their layers")
+    for start in range(0, len(cases), ABREAST):
+        row = cases[start : start + ABREAST]
+        for i, (column, case) in enumerate(zip(st.columns(len(row)), row, strict=True), start):
+            with column:
+                st.caption(named(case))
+                picture(case, i)
+
+
+def picture(case: Case, i: int) -> None:
+    """A graph whose blocks open for this session alone; the link does not tell."""
+    opened = st.session_state.setdefault("compare.opened", {})
+    layer_graph(
+        figures.graph(case),
+        key=f"compare.graph.{i}",
+        opened=opened.get(case, ()),
+        on_change=lambda blocks, node: opened.update({case: blocks}),
+        height=440,
+    )
+
+
+def code(cases: Sequence[Case]) -> None:
+    if len(cases) < 2:
+        return
+    st.markdown("#### Their code")
+    names = {i: named(case) for i, case in enumerate(cases)}
+    left, right = st.columns(2)
+    before = left.selectbox("From", list(names), format_func=names.__getitem__, key="diff.from")
+    others = [i for i in names if i != before]
+    after = right.selectbox("To", others, format_func=names.__getitem__, key="diff.to")
+    text = comparison.difference(cases[before], cases[after])
+    st.code(text or "The same, to the letter.", language="diff", height=420)

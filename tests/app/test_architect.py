@@ -1,0 +1,170 @@
+"""From a task and a budget to a design on the page, driven without a browser."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from studio.advice.answer import Answer, Documents, Size, answer, documents, sizes
+from studio.advice.tradeoff import metrics, published
+from studio.app import commission, figures
+from studio.app import sizes as chart_of_sizes
+from studio.app.architect import chosen
+from studio.app.commission import Commission
+from studio.app.state import FIRST, Case, State
+from studio.app.tradeoff import COSTS, scatter
+from studio.family import Design, DesignError
+from studio.measure.request import Measurement
+from tests.app.conftest import MAIN
+
+ASKED = {"view": "Architect", "ask.task": "time-series", "ask.max-params": "300 k"}
+
+
+def done(value: Any) -> Future[Any]:
+    future: Future[Any] = Future()
+    future.set_result(value)
+    return future
+
+
+def asked(wish: Commission) -> Future[Answer]:
+    """As the page asks, but here, and at once."""
+    return done(answer(wish.brief, wish.strategy))
+
+
+@pytest.fixture(autouse=True)
+def at_once(still: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def sizes_of(start: Design, wish: Commission) -> Future[tuple[Size, ...]]:
+        return done(sizes(start, wish.brief.limits, wish.brief.batch))
+
+    monkeypatch.setattr("studio.app.views.architect.asked", asked)
+    monkeypatch.setattr("studio.app.tradeoff.map_of", lambda task: done(published(task)))
+    monkeypatch.setattr("studio.app.sizes.sizes_of", sizes_of)
+
+
+def opened(link: dict[str, str]) -> AppTest:
+    app = AppTest.from_file(str(MAIN), default_timeout=120)
+    for name, value in link.items():
+        app.query_params[name] = value
+    return run(app)
+
+
+def run(app: AppTest) -> AppTest:
+    app.run()
+    assert not app.exception
+    return app
+
+
+def state(app: AppTest) -> State:
+    found: State = app.session_state["state"]
+    return found
+
+
+def test_a_choice_is_opened_and_keeps_the_budget() -> None:
+    app = opened(ASKED)
+    app.button(key="open.1").click()
+    run(app)
+    assert state(app).view == "Explore"
+    assert "time-series" in state(app).design.family.guide.tasks
+    assert figures.profiled(state(app).case).params <= 300_000
+
+
+def test_what_is_typed_is_in_the_link_and_asked_at_once() -> None:
+    app = opened(ASKED)
+    app.text_input(key="ask.max-params").set_value("100k")
+    run(app)
+    assert state(app).link["ask.max-params"] == "100k"
+    assert FIRST.followed(state(app).link).commission == state(app).commission
+    app.button(key="open.1").click()
+    run(app)
+    assert figures.profiled(state(app).case).params <= 100_000
+
+
+@pytest.mark.parametrize(
+    ("link", "sentence"),
+    [
+        ({"ask.max-params": "many"}, "Parameters: 'many' is no number such as 5e6 or 5 M."),
+        ({"ask.max-params": "0"}, "leaves no room for a design"),
+        ({"ask.max-params": "7"}, "cannot be met; the design that comes nearest is"),
+        ({"ask.task": "juggling"}, "it takes classification"),
+    ],
+)
+def test_what_cannot_be_had_is_one_sentence(link: dict[str, str], sentence: str) -> None:
+    app = opened(ASKED | link)
+    assert sentence in app.warning[0].value
+
+
+def test_an_unread_field_is_named_and_nothing_is_lost() -> None:
+    wish = Commission().written("image_size", "big").written("max-macs", "1G")
+    with pytest.raises(DesignError, match="Image size: 'big' is no number"):
+        _ = wish.brief
+    assert wish.text("max-macs") == "1G"
+    assert wish.written("image_size", "").brief.limits.macs == 10**9
+
+
+def test_a_task_asks_for_what_its_families_have() -> None:
+    assert "vocab_size" in commission.settings_of("language")
+    assert "image_size" not in commission.settings_of("time-series")
+
+
+def test_the_map_draws_published_results_alone() -> None:
+    found = published("detection")
+    metric = metrics(found)[0]
+    of_metric = [one for one in found if one.result.metric == metric]
+    for cost in COSTS:
+        drawn = scatter(of_metric, (), cost)
+        values = [y for trace in drawn["data"] for y in trace["y"]]
+        assert sorted(values) == sorted(one.result.value for one in of_metric)
+
+
+def test_the_sizes_of_a_choice_are_drawn_with_their_costs() -> None:
+    app = opened(ASKED)
+    app.button(key="sizes.1").click()
+    run(app)
+    here = app.session_state["sizes.of"]
+    drawn = sizes(here, state(app).commission.brief.limits, 1)
+    trace = chart_of_sizes.scatter(drawn, here)["data"][0]
+    assert (
+        max(
+            y
+            for y, mark in zip(trace["y"], trace["marker"]["symbol"], strict=True)
+            if mark == "circle"
+        )
+        <= 300_000
+    )
+    assert figures.profiled(state(app).case) is not None
+    app.button(key="sizes.1").click()
+    run(app)
+    assert app.session_state["sizes.of"] is None
+
+
+def written(
+    case: Case, measured: Measurement | None, wish: Commission, link: str
+) -> Future[Documents]:
+    choice = chosen(case.design, wish)
+    brief = wish.brief if choice else None
+    return done(documents(case.design, case.batch, measured, brief, choice, link))
+
+
+def test_the_report_of_a_choice_states_the_task_and_the_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("studio.app.report.report_on", written)
+    monkeypatch.setattr("studio.app.architect.asked", asked)
+    app = opened(ASKED)
+    app.button(key="open.1").click()
+    run(app)
+    here = state(app)
+    found = written(here.case, None, here.commission, "").result()
+    assert "Requirements, at batch 1" in found.markdown
+    assert "300 k" in found.markdown
+    other = here.turned("batch", 2)
+    assert chosen(other.design, other.commission) is not None
+    assert chosen(FIRST.design, here.commission) is None
+    shown = opened(here.link | {"tab": "Report"})
+    assert [button.label for button in shown.get("download_button")] == [
+        "HTML, to print",
+        "Markdown",
+    ]

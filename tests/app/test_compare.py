@@ -1,0 +1,122 @@
+"""Designs side by side, and the history of a session, driven without a browser."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlencode
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import studio
+from studio.app import comparison, figures
+from studio.app.history import History, Visit, change
+from studio.app.state import APART, FIRST, Case, State
+from tests.app.conftest import MAIN
+
+pytestmark = pytest.mark.usefixtures("still")
+
+PINS = tuple(Case(studio.design("resnet", name)) for name in ("ResNet-18", "ResNet-50"))
+LINK = {
+    "view": "Compare",
+    "family": "vit",
+    "preset": "ViT-Ti/16",
+    "pin": APART.join(urlencode(pin.to_query()) for pin in PINS),
+}
+
+
+def opened(link: dict[str, str]) -> AppTest:
+    app = AppTest.from_file(str(MAIN), default_timeout=60)
+    for name, value in link.items():
+        app.query_params[name] = value
+    return run(app)
+
+
+def run(app: AppTest) -> AppTest:
+    app.run()
+    assert not app.exception
+    return app
+
+
+def state(app: AppTest) -> State:
+    found: State = app.session_state["state"]
+    return found
+
+
+def test_a_link_brings_all_pins() -> None:
+    app = opened(LINK)
+    assert state(app).pins == PINS
+    assert FIRST.followed(state(app).link).pins == PINS
+    assert quote(APART) not in APART.join(urlencode(pin.to_query()) for pin in PINS)
+
+
+def test_the_table_tells_figures_against_the_first() -> None:
+    text = comparison.table(PINS)
+    params = [figures.profiled(case).params for case in PINS]
+    assert "+13.9 M (×2.19)" in text
+    assert params[1] - params[0] == 13_867_520
+    assert comparison.differing(PINS)["block"] == ["BasicBlock", "Bottleneck"]
+    assert "its own: unknown" in comparison.table(
+        (Case(studio.design("resnet", base_channels=32)),)
+    )
+
+
+def test_every_curve_of_a_chart_goes_through_its_design() -> None:
+    for axis in comparison.shared_axes(PINS):
+        for panel, (_, read, _) in zip(
+            comparison.panels(PINS, axis), comparison.ROWS, strict=False
+        ):
+            for case, curve in zip(PINS, panel.curves, strict=True):
+                if panel.title == "Parameters":
+                    assert read(figures.profiled(case)) in curve.ys
+
+
+def test_designs_are_unpinned_and_opened() -> None:
+    app = opened(LINK)
+    app.button(key="shelf.unpin.0").click()
+    run(app)
+    assert state(app).pins == PINS[1:]
+    app.button(key="shelf.open.0").click()
+    run(app)
+    assert state(app).view == "Explore"
+    assert state(app).case == PINS[1]
+
+
+def test_code_of_designs_is_told_as_a_difference() -> None:
+    text = comparison.difference(*PINS)
+    assert "+class Bottleneck" in text
+    assert comparison.difference(PINS[0], PINS[0]) == ""
+
+
+def test_undo_and_redo_walk_the_designs_of_a_session() -> None:
+    app = opened({"family": "vit", "preset": "ViT-Ti/16"})
+    for depth in (6, 9):
+        app.slider(key="vit.depth").set_value(depth)
+        run(app)
+    for key, depth in (("undo", 6), ("undo", 12), ("redo", 6), ("redo", 9), ("undo", 6)):
+        app.button(key=key).click()
+        run(app)
+        assert state(app).design.value("depth") == depth
+        assert app.slider(key="vit.depth").value == depth
+    app.slider(key="vit.depth").set_value(3)  # what was undone is forgotten
+    run(app)
+    assert app.button(key="redo").disabled
+    assert "depth 6 → 3" in [button.label.removeprefix("● ") for button in app.button]
+
+
+def test_a_visit_is_told_by_what_was_changed() -> None:
+    design = studio.design("vit", "ViT-Ti/16")
+    start = Visit(Case(design), design.base)
+    assert change(start, Visit(Case(design.replace(depth=3)), design.base)) == "depth 12 → 3"
+    assert change(start, Visit(Case(design, batch=8), design.base)) == "batch 1 → 8"
+    other = studio.design("resnet", "ResNet-18")
+    assert change(start, Visit(Case(other), other.base)) == "ResNet: ResNet-18"
+
+
+def test_a_history_remembers_the_last_designs() -> None:
+    design = studio.design("cnn")
+    known = History()
+    for batch in range(1, 100):
+        known = known.visited(Visit(Case(design, batch), design.base))
+    assert len(known.visits) == 60
+    assert known.visits[known.at].case.batch == 99
+    assert known.gone(-5).at == 0
