@@ -228,6 +228,26 @@ def test_a_head_joins_the_stages_it_names() -> None:
         start.replace(**{"head.skips": (12, 3)})
 
 
+def test_a_head_that_does_not_fit_is_refused_with_heads_that_do() -> None:
+    error = refused(head="PixelHead()")
+    assert error.knob == "head"
+    assert FAMILY.design(head=error.nearest[0]).config.head == error.nearest[0]
+    assert f"the nearest that works is head={type(error.nearest[0]).__name__}()" in str(error)
+
+
+def test_a_skip_that_is_no_map_is_refused_by_the_row_that_gives_it() -> None:
+    error = refused(stages="Conv() ToTokens() ToMap()", head="DecoderHead(skips=1)")
+    said = "head: skips=1: stages.1 gives 12544 tokens of 64, and the decoder joins one map"
+    assert str(error) == said
+
+
+def test_a_text_that_cannot_be_read_is_refused_where_it_goes_wrong() -> None:
+    said = "stages.1: 'width=32 depth=2' lacks a comma before depth"
+    assert str(refused(stages="Conv() Conv(width=32 depth=2)")) == said
+    said = "stages.1='widht' is no knob of Conv; the nearest is width"
+    assert str(refused(stages="Conv() Conv(widht=32)")) == said
+
+
 def test_a_map_too_large_to_hold_is_refused() -> None:
     assert "Upsample makes a map" in str(refused(stages="Upsample(scale=8) Upsample(scale=8)"))
 

@@ -48,7 +48,7 @@ def joined(row: Row, numbered: Mapping[int, Any]) -> Iterator[Any]:
     for number in row.joins:
         if number not in numbered:
             knob = "source" if len(row.joins) == 1 else "skips"
-            raise ValueError(f"{knob}={number} is no stage before it")
+            raise ValueError(f"{knob}={number} is no stage before it, the last is {max(numbered)}")
         yield numbered[number]
 
 

@@ -84,6 +84,11 @@ class Row:
     build: Callable[..., nn.Module]
 
 
+def place_of(number: int) -> str:
+    """The place of the stem or of a stage, as a refusal names it."""
+    return "stem" if number == STEM else f"stages.{number}"
+
+
 def shrunk(x: Map, channels: int, stride: int) -> Map:
     """After padded convolutions of which one has this stride. Raises ValueError."""
     if stride > min(x.height, x.width):
