@@ -248,6 +248,26 @@ def test_a_text_that_cannot_be_read_is_refused_where_it_goes_wrong() -> None:
     assert str(refused(stages="Conv() Conv(widht=32)")) == said
 
 
+CHAIN = (
+    "Conv(width=32) Residual(depth=2) ToTokens() Transformer(depth=2) ToMap()"
+    " Conv(width=128, stride=2)"
+)
+
+
+def test_a_chain_is_exported_without_what_joins_rows() -> None:
+    text = studio.export(FAMILY.design(stages=CHAIN, head="PooledHead()"))
+    assert not re.search(r"\b(joins|MEMORY|sources|kept)\b", text)
+    assert not re.search(r"^    (takes|def (given|memory|values|rows))\b", text, re.MULTILINE)
+
+
+def test_only_what_was_made_of_a_preset_is_said_to_be() -> None:
+    anew = studio.export(FAMILY.design(stages=CHAIN, head="PooledHead()"))
+    deeper = studio.export(FAMILY.design("R50+ViT-B/16", **{"stages.5.depth": 6}))
+    assert anew.startswith('"""Hybrid of stages.\n')
+    assert "Adapted from" not in anew
+    assert "\nAdapted from R50+ViT-B/16: timm" in deeper
+
+
 def test_a_map_too_large_to_hold_is_refused() -> None:
     assert "Upsample makes a map" in str(refused(stages="Upsample(scale=8) Upsample(scale=8)"))
 
