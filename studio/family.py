@@ -203,7 +203,8 @@ class Family:
             wanted = as_asked(config, values)
         except ValueError:  # a record's own rule, which names a knob that stands in the config too
             wanted = config
-        named = _named(wanted, rule)
+        own = [name for name in (_place(rule),) if name in self.knobs]  # a record of another kind
+        named = _named(wanted, rule) or own
         asked = [name for name in named if name in values] or named
         ways: list[tuple[str, Any]] = []
         for name in asked:

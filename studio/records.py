@@ -14,6 +14,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cache
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -22,8 +23,10 @@ from studio.knobs import DesignError, Knob, knobs, quoted
 
 T = TypeVar("T")
 KIND = "kind"  # beside the knobs of a record in JSON: the name of its class
-RECORD = re.compile(r"\s*(\w+)\s*\(([^()]*)\)\s*,?")
-ASSIGNMENT = re.compile(r"\s*(\w+)\s*=\s*([^=]*?)\s*(?:,\s*(?=\w+\s*=)|$)")
+RECORD = re.compile(r"\s*(\w+)\s*\(([^()]*)\)\s*,?\s*")
+BEGUN = re.compile(r"\s*(\w+)\s*(\(?)")
+ASSIGNMENT = re.compile(r"\s*(\w+)\s*=\s*([^=]*?)\s*")
+NEXT = re.compile(r",(?=[^,]*=)")  # the comma between two assignments: a tuple has its own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,15 +39,15 @@ class RecordKnob(Knob):
     def read(self, value: object, works: Callable[[Any], bool] = lambda _: True) -> Any:
         """The record or records of a JSON value, a text or Python. Raises DesignError."""
         many = isinstance(self.default, tuple)
-        given = _parsed(value) if isinstance(value, str) else value
-        if not many:
-            given = given if isinstance(value, str) else (given,)
-        if not isinstance(given, (list, tuple)) or (not many and len(given) != 1):
-            raise self._refused(value, "does not say which kinds it has")
+        given = self._parsed(value) if isinstance(value, str) else value if many else (value,)
+        if not isinstance(given, (list, tuple)):
+            raise self._refused(value, "does not say which kinds it has", self.name, self._kinds)
+        lengths = self.lengths if many else (1,)
+        if lengths and len(given) not in lengths:
+            wanted = f"{min(lengths)} to {max(lengths)}" if many else "1"
+            message = f"{self.name} has {len(given)} entries, not {wanted}"
+            raise DesignError(message, knob=self.name, value=value)
         read = tuple(self._record(one, self._place(i)) for i, one in enumerate(given))
-        if many and self.lengths and len(read) not in self.lengths:
-            few, most = min(self.lengths), max(self.lengths)
-            raise self._refused(len(read), f"has {len(read)} entries, not {few} to {most}")
         return read if many else read[0]
 
     def write(self, value: Any) -> Any:
@@ -68,8 +71,9 @@ class RecordKnob(Knob):
         return f"{type(value).__name__}({', '.join(changed)})"
 
     def near(self, value: Any) -> Iterator[Any]:
-        """Nothing: no kind is near another."""
-        yield from ()
+        """For a record those of the other kinds, as they are by default; for a tuple nothing."""
+        if not isinstance(self.default, tuple):
+            yield from (kind() for kind in self.options if kind is not type(value))
 
     def within(self, value: Any) -> Iterator[Knob]:
         """The knobs of the record or records, named by their paths."""
@@ -82,6 +86,10 @@ class RecordKnob(Knob):
         for i, record in enumerate(value if isinstance(value, tuple) else (value,)):
             yield self._place(i), record
 
+    @property
+    def _kinds(self) -> tuple[str, ...]:
+        return tuple(option.__name__ for option in self.options)
+
     def _place(self, i: int) -> str:
         return f"{self.name}.{i}" if isinstance(self.default, tuple) else self.name
 
@@ -91,17 +99,15 @@ class RecordKnob(Knob):
         if isinstance(value, type):
             value = {KIND: value.__name__}
         if not isinstance(value, Mapping) or KIND not in value:
-            raise self._refused(value, "is no record", place)
+            raise self._refused(value, "is no record", place, self._kinds)
         kind, settings = str(value[KIND]), {str(k): v for k, v in value.items() if k != KIND}
-        made = {option.__name__: option for option in self.options}.get(kind)
-        if made is None:
-            raise self._refused(kind, "is not one of its kinds", place)
+        if kind not in self._kinds:
+            raise self._refused(kind, "is not one of its kinds", place, self._kinds)
+        made = self.options[self._kinds.index(kind)]
         known = knobs(made)
-        for name in settings:
-            if name not in known:
-                raise self._refused(
-                    name, f"is no knob of {kind}", place, tuple(known), "its knobs are"
-                )
+        if unknown := [name for name in settings if name not in known]:
+            why = f"is no knob of {kind}"
+            raise self._refused(unknown[0], why, place, tuple(known), "its knobs are")
         return _made(made, {n: _read(known[n], v, place) for n, v in settings.items()}, place)
 
     def _checked(self, record: Any, place: str) -> Any:
@@ -115,14 +121,32 @@ class RecordKnob(Knob):
         self,
         value: object,
         why: str,
-        place: str = "",
-        names: tuple[str, ...] = (),
+        place: str,
+        names: tuple[str, ...],
         label: str = "its kinds are",
     ) -> DesignError:
-        name = place or self.name
-        known = names or tuple(option.__name__ for option in self.options)
-        message = f"{name}={quoted(value)} {why}; {label} {', '.join(known)}"
-        return DesignError(message, knob=name, value=value)
+        """The refusal, with the name that is spelt most like the value, or all that there are."""
+        near = tuple(get_close_matches(value, names, n=1)) if isinstance(value, str) else ()
+        advice = f"the nearest is {near[0]}" if near else f"{label} {', '.join(names)}"
+        message = f"{place}={quoted(value)} {why}; {advice}"
+        return DesignError(message, knob=place, value=value)
+
+    def _parsed(self, text: str) -> list[dict[str, str]]:
+        """The records that a text writes. Raises DesignError, which tells where it goes wrong."""
+        text = text.rstrip()
+        found: list[dict[str, str]] = []
+        end = 0
+        while end < len(text):
+            place = self._place(len(found))
+            try:
+                written = RECORD.match(text, end)
+                if written is None:
+                    raise ValueError(_fault(text, end))
+                found.append({KIND: written[1], **_assigned(written[2])})
+            except ValueError as fault:
+                raise DesignError(f"{place}: {fault}", knob=place, value=text) from None
+            end = written.end()
+        return found
 
 
 def records(
@@ -229,15 +253,29 @@ def _read(knob: Knob, value: object, place: str) -> Any:
     return dataclasses.replace(knob, name=f"{place}.{knob.name}").read(value)
 
 
-def _parsed(text: str) -> list[dict[str, str]] | None:
-    """The records that a text writes; None where it is no such text."""
-    found, end = [], 0
-    while written := RECORD.match(text, end):
-        kind, inside = written.groups()
-        pairs = ASSIGNMENT.findall(inside)
-        settings = dict(pairs)
-        if len(settings) < len(pairs) or (inside.strip() and not pairs):
-            return None
-        found.append({KIND: kind, **settings})
-        end = written.end()
-    return None if text[end:].strip() else found
+def _fault(text: str, start: int) -> str:
+    """Why no record is written from here on."""
+    begun = BEGUN.match(text, start)
+    if begun is None:
+        return f"{text[start]} (character {start + 1}) stands where the name of a kind should"
+    kind, bracket = begun.groups()
+    if bracket:
+        return f"the bracket after {kind} (character {begun.end()}) is not closed"
+    return f"{kind} (character {begun.start(1) + 1}) has no brackets after it: write {kind}()"
+
+
+def _assigned(inside: str) -> dict[str, str]:
+    """What is written between the brackets of a record. Raises ValueError."""
+    settings: dict[str, str] = {}
+    inside = inside.rstrip().removesuffix(",")
+    for part in NEXT.split(inside) if inside else ():
+        written = ASSIGNMENT.fullmatch(part)
+        if written is None:
+            names = re.findall(r"(\w+)\s*=(?!=)", part)
+            lacks = f"lacks a comma before {names[1]}" if len(names) > 1 else "is no name=value"
+            raise ValueError(f"{quoted(part.strip())} {lacks}")
+        name, value = written.groups()
+        if name in settings:
+            raise ValueError(f"{name} is set twice")
+        settings[name] = value
+    return settings

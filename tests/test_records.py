@@ -107,11 +107,31 @@ def test_a_config_as_asked_need_not_keep_its_rules() -> None:
         ("Kernel(size=4)", "rest.0", r"rest\.0: size=4 must be odd"),
         ("Bare() Kernel(size=99)", "rest.1.size", r"rest\.1\.size=99 .* nearest that works is 9"),
         ("Bare() Other()", "rest.1", r"rest\.1='Other' is not one of its kinds; .* Bare, Kernel"),
+        ("Bare() Kernal()", "rest.1", r"rest\.1='Kernal' is not one of .*; the nearest is Kernel$"),
         ("Kernel(depth=2)", "rest.0", r"rest\.0='depth' is no knob of Kernel; its knobs are size"),
-        ("Bare() " * 4, "rest", r"rest=4 has 4 entries, not 1 to 3"),
-        ("", "rest", r"rest=0 has 0 entries, not 1 to 3"),
-        ("Bare", "rest", r"rest='Bare' does not say which kinds it has"),
-        ("Kernel(5)", "rest", r"does not say which kinds"),
+        ("Kernel(szie=3)", "rest.0", r"rest\.0='szie' is no knob of Kernel; the nearest is size$"),
+        ("Bare() " * 4, "rest", r"^rest has 4 entries, not 1 to 3$"),
+        ("", "rest", r"^rest has 0 entries, not 1 to 3$"),
+        (
+            "Kernel() Bare",
+            "rest.1",
+            r"^rest\.1: Bare \(character 10\) has no brackets .* Bare\(\)$",
+        ),
+        (
+            "Bare() Kernel(size=3",
+            "rest.1",
+            r"the bracket after Kernel \(character 14\) is not closed",
+        ),
+        (
+            "Kernel(size=3 Bare()",
+            "rest.0",
+            r"the bracket after Kernel \(character 7\) is not closed",
+        ),
+        ("Bare()) Bare()", "rest.1", r"^rest\.1: \) \(character 7\) stands where .* kind should$"),
+        ("Kernel(size=3 taps=1)", "rest.0", r"'size=3 taps=1' lacks a comma before taps$"),
+        ("Kernel(size=3, size=5)", "rest.0", r"^rest\.0: size is set twice$"),
+        ("Kernel(5)", "rest.0", r"^rest\.0: '5' is no name=value$"),
+        ("Kernel(size==5)", "rest.0", r"^rest\.0: 'size==5' is no name=value$"),
         (7, "rest", r"rest=7 does not say which kinds"),
         ([7], "rest.0", r"rest\.0=7 is no record"),
         ([{"size": 3}], "rest.0", r"is no record"),
@@ -126,7 +146,15 @@ def test_what_is_no_record_is_refused_with_its_place(given: Any, place: str, sai
 
 
 def test_one_record_is_one() -> None:
-    with pytest.raises(DesignError, match="first="):
+    with pytest.raises(DesignError, match=r"^first has 2 entries, not 1$"):
         FIRST.read("Bare() Bare()")
     assert isinstance(FIRST, RecordKnob)
-    assert list(FIRST.near(Bare())) == []
+
+
+def test_near_a_record_are_those_of_the_other_kinds() -> None:
+    assert list(FIRST.near(Bare())) == [Kernel()]
+    assert list(REST.near(MANY)) == []
+
+
+def test_a_comma_may_follow_the_last_setting() -> None:
+    assert REST.read("Kernel(size=5,), Bare(),") == (Kernel(size=5), Bare())

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import textwrap
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 import torch
 
 from studio.export.slice import LINE_LENGTH, slice_design, written
 from studio.export.source import Import
-from studio.family import Design
+from studio.family import Design, Family
 from studio.records import RecordKnob
 
 Shape = tuple[int, ...]
@@ -48,13 +50,15 @@ def script(
     code, found = design.family.code_of(design.config), slice_design(design)
     names = code.config.__name__, code.model.__name__, code.example.__name__
     imports = {*found.imports, Import("torch"), Import("__future__", "annotations")}
+    top = _docstring(design, params, macs, link) + "\n\n" + _import_block(imports)
     parts = (
-        _docstring(design, params, macs, link) + "\n\n" + _import_block(imports),
         *(definition.text for definition in found.definitions),
         TENSORS,
         _demo(*names, params, output_shapes),
     )
-    return Script("\n\n\n".join(parts) + "\n", *names)
+    # As isort has it: a constant follows the imports after one line, all else after two.
+    gap = "\n\n" if re.match(r"\w+ = ", parts[0]) else "\n\n\n"
+    return Script(top + gap + "\n\n\n".join(parts) + "\n", *names)
 
 
 def _docstring(design: Design, params: int, macs: int, link: str) -> str:
@@ -64,7 +68,6 @@ def _docstring(design: Design, params: int, macs: int, link: str) -> str:
     reopen = quote(link, safe=URL) if link else f"?{design.query}"
     version = torch.__version__.partition("+")[0]
     paragraphs = (
-        f"{design.family.title}: {design.title}.",
         *_origin(design),
         lesson[0],
         *(part for part in lesson[1:] if part.startswith("Shapes:")),
@@ -82,19 +85,37 @@ def _docstring(design: Design, params: int, macs: int, link: str) -> str:
 
 
 def _origin(design: Design) -> Iterator[str]:
-    """Where the preset is from, that the design is or was made from."""
-    source = design.base.source
-    if design.preset:
-        yield f"{design.base.name}: {source}."
-    else:
-        yield f"Adapted from {design.base.name}: {source}."
+    """What the design is, and where the preset is from, that it is or was made from."""
+    title, base = design.family.title, design.base
+    if not _is_kin(design):
+        yield f"{title}."
+        return
+    yield f"{title}: {design.title}."
+    yield f"{'' if design.preset else 'Adapted from '}{base.name}: {base.source}."
+
+
+def _is_kin(design: Design) -> bool:
+    """Whether a composition was made from its nearest preset: whether most rows are of its kinds.
+
+    What has no rows is kin to its nearest preset, whatever was changed.
+    """
+    theirs = dict(_rows(design.family, design.base.config))
+    kinds = [
+        (type(row), type(theirs.get(place))) for place, row in _rows(design.family, design.config)
+    ]
+    return not kinds or 2 * sum(own is other for own, other in kinds) > len(kinds)
+
+
+def _rows(family: Family, config: Any) -> Iterator[tuple[str, Any]]:
+    """The rows of a composition, each with its place."""
+    for name, knob in family.knobs.items():
+        if isinstance(knob, RecordKnob):
+            yield from knob.rows(getattr(config, name))
 
 
 def _outline(design: Design) -> Iterator[str]:
     """The rows of a composition, each by its place: what a reader looks for first."""
-    knobs = [knob for knob in design.family.knobs.values() if isinstance(knob, RecordKnob)]
-    rows = [row for knob in knobs for row in knob.rows(design.value(knob.name))]
-    if rows:
+    if rows := tuple(_rows(design.family, design.config)):
         width = 2 + max(len(place) for place, _ in rows)
         lines = (_row(f"    {place:{width}}", written(row)) for place, row in rows)
         yield "The network, row by row, as `config` has it:\n" + "\n".join(lines)

@@ -3,7 +3,8 @@
 From a family's config, model and example we follow every top-level name that their code uses,
 through the zoo and the blocks, and take each definition's lines as they stand. One thing is
 rewritten: a `knob(...)` becomes this design's value, with the knob's help as a comment. So a class
-that was not chosen is not followed, and not exported.
+that was not chosen is not followed, and not exported; nor is a member that nothing reads
+(`studio.export.members`).
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ import ast
 import json
 import symtable
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache
 from typing import Any
 
 from torch import nn
 
+from studio.export.members import mentions, with_members
 from studio.export.source import ROOMS, Import, Source, load
 from studio.family import Design
 from studio.knobs import knobs
@@ -62,8 +64,8 @@ def slice_design(design: Design) -> Slice:
     config = _define(load(home), code.config.__name__, design.settings)
     classes = [_chosen(kind) for value in design.settings.values() for kind in _kinds(value)]
     roots = [_resolve(home, part.__name__) for part in (code.model, code.example)]
-    early = _closure([*classes, *_uses(config, methods=False)], config)
-    found = _closure([config, *classes, *roots], config)
+    found, read = _read_alone([config, *classes, *roots], config)
+    early = _closure([*classes, *_uses(config, methods=False)], config, read)
     order = _modules(home)
 
     def place(definition: Definition) -> tuple[bool, bool, int, int]:
@@ -71,15 +73,31 @@ def slice_design(design: Design) -> Slice:
         # but what it needs to be defined.
         late = definition.name not in early
         rank = order.index(definition.module)
-        return late, late and definition != config, rank, definition.line
+        return late, late and definition.name != config.name, rank, definition.line
 
     definitions = (item for item in found.values() if isinstance(item, Definition))
     imports = (item for item in found.values() if isinstance(item, Import))
     return Slice(tuple(imports), tuple(sorted(definitions, key=place)))
 
 
-def _closure(start: Iterable[Found | None], config: Definition) -> dict[str, Found]:
-    """Everything that `start` needs, itself included, by name."""
+def _read_alone(
+    start: Sequence[Found | None], config: Definition
+) -> tuple[dict[str, Found], frozenset[str]]:
+    """Everything that `start` needs, with the members alone that it reads, and their names."""
+    read: frozenset[str] = frozenset()
+    while True:
+        found = _closure(start, config, read)
+        texts = (item.text for item in found.values() if isinstance(item, Definition))
+        more = read.union(*map(mentions, texts))
+        if more == read:
+            return found, read
+        read = more
+
+
+def _closure(
+    start: Iterable[Found | None], config: Definition, read: frozenset[str]
+) -> dict[str, Found]:
+    """Everything that `start` needs, itself included, by name; of members those of these names."""
     found: dict[str, Found] = {}
     queue = list(start)
     while queue:
@@ -88,6 +106,8 @@ def _closure(start: Iterable[Found | None], config: Definition) -> dict[str, Fou
             continue
         if (item.module, item.bound) == (config.module, config.name):
             item = config
+        if isinstance(item, Definition):
+            item = replace(item, text=with_members(item.text, item.module, item.name, read))
         known = found.get(item.bound)
         if known is None:
             found[item.bound] = item

@@ -35,18 +35,18 @@ none was published)
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from studio.blocks.residual import BasicBlock
+from studio.blocks.stages.adapter import adapted
 from studio.blocks.stages.attention import RelativeTransformer, WindowTransformer
 from studio.blocks.stages.clip import ConvLSTM, FrameTokens, LastFrame
 from studio.blocks.stages.convolution import Conv, DepthwiseSeparable, Inception, SqueezeExcitation
-from studio.blocks.stages.flow import INPUT, MEMORY, STEM, Flow, Map, Row, Tokens
+from studio.blocks.stages.fit import memory_of, passed, placed, sources
+from studio.blocks.stages.flow import INPUT, MEMORY, STEM, Flow, Row, Tokens
 from studio.blocks.stages.head import ClassTokenHead, Head, HiddenLayerHead, PooledHead
 from studio.blocks.stages.input import ClipStem, ImageStem, SeriesStem
 from studio.blocks.stages.join import Add, Concatenate
@@ -74,8 +74,6 @@ from studio.blocks.stages.token_head import EachTokenHead, LastTokenHead, MeanTo
 from studio.blocks.stages.tokens import ToMap, ToTokens, Transformer
 from studio.family import Code, Family, Guide, Preset
 from studio.records import records
-
-MOST_VALUES = 2**28  # of one example between two rows: a gigabyte
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,52 +141,9 @@ class HybridConfig(Composition):
         """
         flows = sources(self.stem, memory_of(self.rows))
         for i, row in enumerate(self.rows):
-            try:
+            with placed(i, self.rows):
                 flows[i] = passed(row, flows[i - 1], flows)
-            except ValueError as broken:
-                place = f"stages.{i}" if i < len(self.stages) else "head"
-                raise ValueError(f"{place}: {broken}") from None
         return flows
-
-
-def memory_of(rows: Sequence[Row]) -> Tokens | None:
-    """The second input, if any row reads one. Raises ValueError where two do not read the same."""
-    asked = {f"stages.{i}": row.memory for i, row in enumerate(rows) if row.memory}
-    first, memory = next(iter(asked.items()), ("", None))
-    for place, other in asked.items():
-        if memory and other != memory:
-            raise ValueError(
-                f"{place}: memory_len={other.count} and memory_dim={other.width} are not those of"
-                f" the one second input, {first}.memory_len={memory.count} and"
-                f" {first}.memory_dim={memory.width}"
-            )
-    return memory
-
-
-def sources(stem: Stem, memory: Tokens | None) -> dict[int, Flow]:
-    """What a row may join before any stage has run."""
-    there = {INPUT: stem.given(), MEMORY: memory, STEM: stem.start()}
-    return {number: flow for number, flow in there.items() if flow}
-
-
-def passed(row: Row, x: Flow, flows: Mapping[int, Flow]) -> Flow:
-    """What comes out of a row. Raises ValueError where it does not fit."""
-    name = type(row).__name__
-    if not isinstance(x, row.takes):
-        raise ValueError(f"{name} does not take {x}")
-    after = row.flow(x, *joined(row, flows))
-    if after.values > MOST_VALUES:
-        raise ValueError(f"{name} makes {after}, of more than {MOST_VALUES:,} values")
-    return after
-
-
-def joined(row: Row, numbered: Mapping[int, Any]) -> Iterator[Any]:
-    """What a row reads beside what flows in. Raises ValueError where it is not there yet."""
-    for number in row.joins:
-        if number not in numbered:
-            knob = "source" if len(row.joins) == 1 else "skips"
-            raise ValueError(f"{knob}={number} is no stage before it")
-        yield numbered[number]
 
 
 class Hybrid(nn.Module):
@@ -265,48 +220,6 @@ def code(config: Composition) -> Code:
     return Code(
         Composition, JoinedHybrid if joins else Hybrid, example_of_two if config.memory else example
     )
-
-
-def adapted(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings with a row that leads from one kind of tensor to the other wherever two rows
-    need one. Raises ValueError, by the numbers that the stages had."""
-    rows = (*settings["stages"], settings["head"])
-    flows = sources(settings["stem"], memory_of(rows))
-    numbers = {number: number for number in flows}  # where each stage comes to stand
-    made: list[Row] = []
-    x = flows[STEM]
-    for i, row in enumerate(rows):
-        try:
-            for step in (*adapters(x, rows[i:]), row):
-                x = passed(step, x, flows)
-                made.append(renumbered(step, numbers))
-        except ValueError as broken:
-            place = f"stages.{i}" if i < len(rows) - 1 else "head"
-            raise ValueError(f"{place}: {broken}") from None
-        flows[i], numbers[i] = x, len(made) - 1
-    return {**settings, "stages": tuple(made[:-1]), "head": made[-1]}
-
-
-def adapters(x: Flow, rows: Sequence[Row]) -> tuple[Row, ...]:
-    """What makes of x the kind of tensor that the first of these rows takes, where something can;
-    with a token for the class where the last of them reads one."""
-    if isinstance(x, rows[0].takes):
-        return ()
-    if isinstance(x, Tokens):
-        return (ToMap(),) if x.grid else ()
-    read = isinstance(rows[-1], ClassTokenHead) and all(row.takes is not Map for row in rows)
-    return (ToTokens(class_token=read),) if x.frames == 1 else (FrameTokens(),)
-
-
-def renumbered(row: Row, numbers: Mapping[int, int]) -> Row:
-    """The row where the stages have these new numbers. Raises ValueError where one has none."""
-    moved = dict(zip(row.joins, joined(row, numbers), strict=True))
-    held = {name: getattr(row, name) for name in ("source", "skips") if hasattr(row, name)}
-    changes = {
-        name: tuple(moved[n] for n in value) if isinstance(value, tuple) else moved[value]
-        for name, value in held.items()
-    }
-    return replace(row, **changes) if changes else row  # type: ignore[type-var]
 
 
 R50_VIT = HybridConfig(

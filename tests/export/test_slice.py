@@ -59,7 +59,9 @@ def write(
     def design(top: str = "", fields: str = "", uses: str = "", **blocks: str) -> Design:
         prefix = f"sample_{abs(hash(request.node.name))}"
         for name, block in blocks.items():
-            (tmp_path / f"{prefix}_{name}.py").write_text(block)
+            (tmp_path / f"{prefix}_{name}.py").write_text(
+                block.replace("BLOCKS", f"studio.blocks.{prefix}")
+            )
         family = CONFIG.format(fields=fields, uses=uses) + "\n"
         (tmp_path / f"{prefix}.py").write_text(
             top.replace("BLOCKS", f"studio.blocks.{prefix}") + family
@@ -124,6 +126,46 @@ def test_constants_and_functions_are_followed_through_blocks(write: Write) -> No
     found = slice_design(design)
     assert names(found) == ["Config", "FACTOR", "scale", "Model", "example"]
     assert {i.bound for i in found.imports} == {"dataclass", "nn", "math"}
+
+
+PLAIN = '''
+from BLOCKS_far import FAR, NEAR
+
+class Plain:
+    """A class of ours."""
+
+    # Nobody reads it.
+    unread = 1
+    quoted = 2
+
+    @property
+    def far(self):
+        return self.farther
+
+    @property
+    def farther(self):
+        return FAR
+
+    def near(self):
+        return NEAR
+
+    def __len__(self):
+        return getattr(self, "quoted")
+'''
+
+
+def test_members_that_nothing_reads_stay_behind_with_what_they_read(write: Write) -> None:
+    design = write(
+        top="from BLOCKS_plain import Plain\n",
+        uses="\n        self.near = Plain().near()",
+        plain=PLAIN,
+        far="FAR = 1\nNEAR = 2\n",
+    )
+    found = slice_design(design)
+    assert names(found) == ["Config", "NEAR", "Plain", "Model", "example"]
+    plain = text(found, "Plain")
+    assert 'ours."""\n\n    quoted = 2\n\n    def near(self)' in plain
+    assert "def __len__" in plain
 
 
 def test_two_definitions_of_one_name_are_refused(write: Write) -> None:

@@ -228,6 +228,46 @@ def test_a_head_joins_the_stages_it_names() -> None:
         start.replace(**{"head.skips": (12, 3)})
 
 
+def test_a_head_that_does_not_fit_is_refused_with_heads_that_do() -> None:
+    error = refused(head="PixelHead()")
+    assert error.knob == "head"
+    assert FAMILY.design(head=error.nearest[0]).config.head == error.nearest[0]
+    assert f"the nearest that works is head={type(error.nearest[0]).__name__}()" in str(error)
+
+
+def test_a_skip_that_is_no_map_is_refused_by_the_row_that_gives_it() -> None:
+    error = refused(stages="Conv() ToTokens() ToMap()", head="DecoderHead(skips=1)")
+    said = "head: skips=1: stages.1 gives 12544 tokens of 64, and the decoder joins one map"
+    assert str(error) == said
+
+
+def test_a_text_that_cannot_be_read_is_refused_where_it_goes_wrong() -> None:
+    said = "stages.1: 'width=32 depth=2' lacks a comma before depth"
+    assert str(refused(stages="Conv() Conv(width=32 depth=2)")) == said
+    said = "stages.1='widht' is no knob of Conv; the nearest is width"
+    assert str(refused(stages="Conv() Conv(widht=32)")) == said
+
+
+CHAIN = (
+    "Conv(width=32) Residual(depth=2) ToTokens() Transformer(depth=2) ToMap()"
+    " Conv(width=128, stride=2)"
+)
+
+
+def test_a_chain_is_exported_without_what_joins_rows() -> None:
+    text = studio.export(FAMILY.design(stages=CHAIN, head="PooledHead()"))
+    assert not re.search(r"\b(joins|MEMORY|sources|kept)\b", text)
+    assert not re.search(r"^    (takes|def (given|memory|values|rows))\b", text, re.MULTILINE)
+
+
+def test_only_what_was_made_of_a_preset_is_said_to_be() -> None:
+    anew = studio.export(FAMILY.design(stages=CHAIN, head="PooledHead()"))
+    deeper = studio.export(FAMILY.design("R50+ViT-B/16", **{"stages.5.depth": 6}))
+    assert anew.startswith('"""Hybrid of stages.\n')
+    assert "Adapted from" not in anew
+    assert "\nAdapted from R50+ViT-B/16: timm" in deeper
+
+
 def test_a_map_too_large_to_hold_is_refused() -> None:
     assert "Upsample makes a map" in str(refused(stages="Upsample(scale=8) Upsample(scale=8)"))
 

@@ -2,7 +2,8 @@
 
 A row is a frozen record of its own hyper-parameters. It tells from the shape that flows in what
 flows out, without building anything, and it builds the module that does it. Shapes are those of
-one example; a map of a clip has its frames in the batch, so that rows for images serve for it.
+one example; a map of a clip has its frames in the batch, so that rows for images serve for it. A
+knob that holds the number of a stage is called `source`, or `skips` where it holds several.
 """
 
 from __future__ import annotations
@@ -60,11 +61,9 @@ Flow = Map | Tokens
 
 
 class Row:
-    """A stem, a stage or a head. `takes` is what must flow in.
+    """A stem, a stage or a head."""
 
-    A knob that holds numbers of stages is called `source`, or `skips` where it holds several.
-    """
-
+    # What must flow in.
     takes: ClassVar[type[Map] | type[Tokens] | UnionType]
 
     @property
@@ -82,6 +81,11 @@ class Row:
     flow: Callable[..., Flow]
     # The module for them.
     build: Callable[..., nn.Module]
+
+
+def place_of(number: int) -> str:
+    """The place of the stem or of a stage, as a refusal names it."""
+    return "stem" if number == STEM else f"stages.{number}"
 
 
 def shrunk(x: Map, channels: int, stride: int) -> Map:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from studio.blocks.conv import ConvNormAct
-from studio.blocks.stages.flow import INPUT, STEM, Flow, Map
+from studio.blocks.stages.flow import INPUT, STEM, Flow, Map, place_of
 from studio.blocks.stages.head import Head
 from studio.knobs import knob
 
@@ -76,7 +76,8 @@ class DecoderHead(Head):
     def flow(self, x: Flow, *joined: Flow) -> Flow:
         for number, skip in zip(self.skips, joined[1:], strict=True):
             if not isinstance(skip, Map) or skip.frames > 1:
-                raise ValueError(f"skips={number} is {skip}, not one map")
+                given = f"{place_of(number)} gives {skip}"
+                raise ValueError(f"skips={number}: {given}, and the decoder joins one map")
         return super().flow(x)
 
     def build(self, x: Map, image: Map, *skips: Map) -> nn.Module:
