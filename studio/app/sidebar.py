@@ -122,13 +122,20 @@ def pickers(now: State) -> None:
 
 
 def _choose_family() -> None:
-    if state.is_meant("family"):
-        state.put(state.current().chosen(st.session_state.family))
+    """What is on the page already is no choice: a browser that is late may tell it as one, and the
+    design would be lost."""
+    now = state.current()
+    if state.is_meant("family") and st.session_state.family != now.design.family.key:
+        state.put(now.chosen(st.session_state.family))
 
 
 def _choose(family: str, key: str) -> None:
-    if state.is_meant(key):
-        state.put(state.current().chosen(family, st.session_state[key]))
+    now = state.current()
+    if state.is_meant(key) and (family, st.session_state[key]) != (
+        now.design.family.key,
+        now.preset.name,
+    ):
+        state.put(now.chosen(family, st.session_state[key]))
 
 
 def buttons(now: State) -> None:

@@ -32,6 +32,7 @@ def test_a_composition_from_nothing_to_a_script(
     press(page, "start-hybrid")
     has_text(figure(page, "Parameters"), "104 k")
     press(page, "row-stem")
+    page.locator(".node.selected", has_text="stem").wait_for()  # the page has drawn the open row
     page.locator(".st-key-hybrid-ConvStem-stem-image_size input").press("Home")
     page.locator("svg text", has_text="1 × 3 × 8 × 8").first.wait_for()
     press(page, "row-stages-0")
