@@ -184,7 +184,7 @@ def actions(now: State, rows: Rows, i: int) -> None:
 def wrong(now: State) -> None:
     """What does not fit, said where it is."""
     assert now.draft
-    st.caption(f":red[{now.draft.fault}]")
+    st.markdown(f":small[:red[{now.draft.fault}]]")
 
 
 def fault(now: State, draft: Draft) -> None:

@@ -184,7 +184,7 @@ def _over(now: State) -> str:
 
 
 def _title(now: State) -> str:
-    return "batch" if _over(now) == "batch" else label(axes(now.design)["resolution"])
+    return "batch" if _over(now) == "batch" else label(axes(now.design)["resolution"], now.design)
 
 
 def shown(now: State) -> tuple[Case, ...]:

@@ -120,14 +120,19 @@ def _panels(now: State, watch: Watch | None, other: Device | None) -> None:
     hint = "measuring …" if watch else ASK if able else "not measured here"
     here = _at(now.case, knob)
     four = panels(now.case, shown, knob, hint, other)
-    drawn = chart(four, label(knob), here, HEIGHT)
+    drawn = chart(four, label(knob, now.design), here, HEIGHT)
     st.plotly_chart(drawn, key="chart", config={"displayModeBar": False})
     *lines, times = four[-1].curves
     told = growth.reading(times, four[1].curves[0], here)
-    controls(axis, shown, able, watch, told, tuple(line.name for line in lines), why)
+    controls(
+        called(now.design, axis), shown, able, watch, told, tuple(line.name for line in lines), why
+    )
 
 
-def label(knob: Knob) -> str:
+def label(knob: Knob, design: Design) -> str:
+    """A knob as an axis is called by it."""
+    if "." in knob.name:
+        return called(design, knob.name)
     return f"sum of {knob.name}" if isinstance(knob.default, tuple) else knob.name
 
 
@@ -157,7 +162,7 @@ def panels(
         TITLES[here.mode],
         units.seconds,
         (*expected(shown, xs, here, other), times),
-        law=growth.law(times, macs, label(knob), _at(here, knob)),
+        law=growth.law(times, macs, label(knob, here.design), _at(here, knob)),
         few="no finished sweep yet" if times.xs else hint,
         empty=hint,
     )

@@ -22,7 +22,7 @@ def compose(now: State) -> None:
     with left:
         if composition.is_composed(family):
             with st.container(horizontal=True, gap="xsmall", wrap=False, key="names"):
-                start(family, "tertiary")
+                start(family, "secondary")
                 st.html(NAMES)
             editor(now)
         else:
@@ -47,7 +47,7 @@ def beginnings(now: State) -> None:
             start(family, "primary")
 
 
-def start(family: Family, kind: Literal["primary", "tertiary"]) -> None:
+def start(family: Family, kind: Literal["primary", "secondary"]) -> None:
     st.button(
         "Start from the smallest",
         key=f"start.{family.key}",

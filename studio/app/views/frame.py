@@ -81,7 +81,9 @@ def picture(
     now: State,
     graph: Graph,
     on_change: Callable[[tuple[str, ...], str], None] = look,
-    **rules: str,
+    *,
+    lit: str = "",
+    sight: str = "",
 ) -> None:
     """The layer graph, and what there is to know about the node that is selected."""
     node = layer_graph(
@@ -90,7 +92,8 @@ def picture(
         opened=now.opened,
         selected=now.node,
         on_change=on_change,
-        **rules,  # type: ignore[arg-type]
+        lit=lit,
+        sight=sight,
     )
     if node is None:
         st.caption("A click opens a block, or tells more about a layer.")
