@@ -181,10 +181,8 @@ def _reasons(design: Design, preset: Preset, brief: Brief) -> Iterator[str]:
         yield f"as published: {preset.name} ({preset.source})"
     for result in guide.results:
         if result.preset == preset.name:
-            yield (
-                f"published for {result.preset}: {result.metric} {result.value:g} {result.unit}"
-                f" ({result.source})"
-            )
+            whose = "published" if design.preset else f"what it reaches is unknown; {result.preset} has"
+            yield f"{whose} {result.metric} {result.value:g} {result.unit} ({result.source})"
 
 
 def _doubts(family: Family, brief: Brief) -> Iterator[str]:
