@@ -181,7 +181,7 @@ def _reasons(design: Design, preset: Preset, brief: Brief) -> Iterator[str]:
         yield f"as published: {preset.name} ({preset.source})"
     for result in guide.results:
         if result.preset == preset.name:
-            whose = "published" if design.preset else f"what it reaches is unknown; {result.preset} has"
+            whose = "published:" if design.preset else f"itself untried; {result.preset} has"
             yield f"{whose} {result.metric} {result.value:g} {result.unit} ({result.source})"
 
 
