@@ -12,10 +12,10 @@ from typing import Any, Literal
 from plotly.graph_objects import Figure
 
 from studio.analysis.scaling import FLAT, exponent
+from studio.drawing.chart import short, ticks
 
 HERE = "#e8590c"  # the design on the page; like the others, clear on the light and the dark theme
 EXACT, PALE, MEASURED = "#4a7fc1", "#7d93b2", "#2f9d80"
-TICKS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), (1, 1.2, 1.4, 1.6, 1.8, 2, *range(3, 10)))
 
 
 Kind = Literal["exact", "predicted", "expected", "measured"]
@@ -118,7 +118,7 @@ def _axes(
     down: tuple[float, float],
 ) -> dict[str, Any]:
     low, high = _reach(panel)
-    values = _ticks(low, high) if panel.figures else []
+    values = ticks(low, high, most=6) if panel.figures else []
     told = _clear(xs, here)
     shared = {"type": "log", "automargin": True, "zeroline": False, "fixedrange": True}
     x = {
@@ -137,7 +137,7 @@ def _axes(
         "anchor": f"x{number + 1}",
         "range": [math.log10(low), math.log10(high)],
         "tickvals": values,
-        "ticktext": [_tick(panel.write(value)) for value in values],
+        "ticktext": [short(panel.write(value)) for value in values],
     }
     return {f"xaxis{number + 1}": shared | x, f"yaxis{number + 1}": shared | y}
 
@@ -158,23 +158,6 @@ def _reach(panel: Panel) -> tuple[float, float]:
     low, high = min(ys) / 1.2, max(ys) * 1.2
     spare = max(1.0, math.sqrt(2 * low / high))
     return low / spare, high * spare
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """Round values between the two, from three to about seven of them."""
-    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    for steps in TICKS:
-        values = [step * 10.0**k for k in decades for step in steps]
-        inside = [value for value in values if low <= value <= high]
-        if len(inside) >= 3:
-            return inside[:: math.ceil(len(inside) / 6)]
-    return inside
-
-
-def _tick(text: str) -> str:
-    """`20.0 GMACs` as `20 G`."""
-    number, _, unit = text.removesuffix("MACs").partition(" ")
-    return f"{float(number):g} {unit}".rstrip()
 
 
 def _words(

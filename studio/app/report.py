@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
-
 import streamlit as st
 
 from studio.advice.answer import Documents
-from studio.app import state
 from studio.app.architect import report_on, retry
 from studio.app.ledger import LEDGER
 from studio.app.listing import address, slug
 from studio.app.state import State
+from studio.app.waiting import is_there
 from studio.measure.request import Measurement
 
-LOOK_S = 0.5
 HEIGHT = 640
 
 
@@ -22,19 +19,13 @@ def report(now: State) -> None:
     point = LEDGER[now.case]
     measured = point if isinstance(point, Measurement) else None
     found = report_on(now.case, measured, now.commission, address(now))
-    if not found.done():
-        st.fragment(run_every=LOOK_S)(_waiting)(found)
-    elif error := found.exception():
+    if not is_there(found, "Writing the report; a training step is simulated for it …"):
+        return
+    if error := found.exception():
         retry()
         st.warning(f"The report could not be written: {error}.", icon=":material/block:")
     else:
         _shown(now, found.result(), measured)
-
-
-def _waiting(found: Future[Documents]) -> None:
-    if found.done():
-        state.again()  # the whole page, so that it ceases to look
-    st.progress(0.0, "Writing the report; a training step is simulated for it …")
 
 
 def _shown(now: State, documents: Documents, measured: Measurement | None) -> None:

@@ -15,7 +15,7 @@ from studio.app.case import BATCH, CONDITIONS, DEVICE
 from studio.app.composition import is_composed
 from studio.app.history import history
 from studio.app.opening import opener
-from studio.app.state import MOST_PINS, VIEWS, State
+from studio.app.state import VIEWS, State
 from studio.family import Family
 from studio.knobs import Axis, Knob
 from studio.records import RecordKnob
@@ -166,7 +166,4 @@ def reset(now: State) -> State:
 
 
 def pinned(now: State) -> State:
-    """With the page's case among the pins, the oldest of which gives way; or without it."""
-    others = tuple(pin for pin in now.pins if pin != now.case)
-    kept = others if now.case in now.pins else (*others, now.case)[-MOST_PINS:]
-    return replace(now, pins=kept)
+    return now.unpin(now.case) if now.case in now.pins else now.pin(now.case)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future
 from typing import Any
 
 import streamlit as st
@@ -15,10 +14,10 @@ from studio.app.architect import sizes_of
 from studio.app.charts import EXACT, HERE, PALE
 from studio.app.commission import Commission
 from studio.app.opening import design_opened
+from studio.app.waiting import is_there
 from studio.family import Design
 
 HEIGHT = 340
-LOOK_S = 0.5
 LEGEND = (
     "Each dot is a size of this family, counted exactly. Blue: within the budget, and nothing else"
     " within it has as many parameters for less compute. Pale: within the budget. Hollow: beyond"
@@ -28,8 +27,7 @@ LEGEND = (
 
 def sizes(wish: Commission, design: Design) -> None:
     found = sizes_of(design, wish)
-    if not found.done():
-        st.fragment(run_every=LOOK_S)(_waiting)(found)
+    if not is_there(found, "Counting the sizes around this one …"):
         return
     if error := found.exception():
         st.caption(f":orange[The sizes could not be counted: {error}.]")
@@ -43,12 +41,6 @@ def sizes(wish: Commission, design: Design) -> None:
         config={"displayModeBar": False},
     )
     st.caption(LEGEND)
-
-
-def _waiting(found: Future[tuple[Size, ...]]) -> None:
-    if found.done():
-        state.again()  # the whole page, so that it ceases to look
-    st.progress(0.0, "Counting the sizes around this one …")
 
 
 def _open(drawn: Sequence[Size]) -> None:

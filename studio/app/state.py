@@ -78,6 +78,13 @@ class State:
         """The case that was pinned last: the figures on the page are told against it."""
         return self.pins[-1] if self.pins else None
 
+    def pin(self, case: Case) -> State:
+        """With a case among the pins, as the last one; of too many the oldest gives way."""
+        return replace(self, pins=(*self.unpin(case).pins, case)[-MOST_PINS:])
+
+    def unpin(self, case: Case) -> State:
+        return replace(self, pins=tuple(pin for pin in self.pins if pin != case))
+
     @property
     def title(self) -> str:
         return _title(self.design) or self.design.titled(self.preset)

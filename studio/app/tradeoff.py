@@ -4,7 +4,6 @@ cost. They have no accuracy: nobody has trained them."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from itertools import cycle
 from typing import Any
 
@@ -14,15 +13,14 @@ from studio import zoo
 from studio.advice.choice import Choice
 from studio.advice.tradeoff import Published, metrics
 from studio.analysis import units
-from studio.app import state
 from studio.app.architect import map_of
 from studio.app.charts import HERE
 from studio.app.commission import Commission
 from studio.app.comparison import COLOURS
+from studio.app.waiting import is_there
 from studio.family import Task
 
 HEIGHT = 380
-LOOK_S = 0.7  # between two looks at what is being counted
 FEW = 4  # results of one family whose names are written beside the dots
 Write = Callable[[float], str]
 COSTS = {"Parameters": ("params", units.count), "MACs": ("macs", units.macs)}
@@ -38,18 +36,12 @@ def tradeoff(wish: Commission, choices: Sequence[Choice]) -> None:
     place = st.expander("What was published for this task, and at what cost", key="tradeoff")
     with place:
         found = map_of(wish.task)
-        if not found.done():
-            st.fragment(run_every=LOOK_S)(_waiting)(found)
-        elif error := found.exception():
+        if not is_there(found, "Counting the networks with published results …"):
+            return
+        if error := found.exception():
             st.caption(f":orange[The published networks could not be counted: {error}.]")
         else:
             st.fragment(_map)(wish.task, found.result(), tuple(choices))
-
-
-def _waiting(found: Future[tuple[Published, ...]]) -> None:
-    if found.done():
-        state.again()  # the whole page, so that it ceases to look
-    st.progress(0.0, "Counting the networks with published results …")
 
 
 def _map(task: Task, found: tuple[Published, ...], choices: tuple[Choice, ...]) -> None:

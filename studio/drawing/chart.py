@@ -15,7 +15,6 @@ LEFT, RIGHT, TOP, BOTTOM = 56.0, 22.0, 30.0, 42.0  # around what is drawn in it
 TITLE, TICK = 12.5, 10.5  # font sizes in pixels
 LINE, HERE = "#4a7fc1", "#e8590c"
 STEPS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), (1, 1.2, 1.4, 1.6, 1.8, 2, *range(3, 10)))
-MOST_TICKS = 5
 
 
 @dataclass(frozen=True)
@@ -63,10 +62,10 @@ def _plot(plot: Plot) -> Iterator[str]:
     across = Scale(min(plot.xs) / 1.06, max(plot.xs) * 1.06, LEFT, WIDTH - RIGHT)
     up = Scale(*_reach(plot.ys), HEIGHT - BOTTOM, TOP)
     yield _text(LEFT, 15, plot.title, "start", f'font-size="{TITLE}" fill="{PAPER["ink"]}"')
-    for value in _ticks(up.low, up.high):
+    for value in ticks(up.low, up.high, most=5):
         y = up(value)
         yield f'<path d="M{LEFT:g} {y:g}H{WIDTH - RIGHT:g}" stroke="{PAPER["input"]}"/>'
-        yield _text(LEFT - 6, y + 3.5, _short(plot.write(value)), "end")
+        yield _text(LEFT - 6, y + 3.5, short(plot.write(value)), "end")
     yield from _below(plot, across)
     points = [(across(x), up(y)) for x, y in zip(plot.xs, plot.ys, strict=True)]
     path = "L".join(f"{x:g} {y:g}" for x, y in points)
@@ -115,18 +114,18 @@ def _reach(ys: Sequence[float]) -> tuple[float, float]:
     return low / spare, high * spare
 
 
-def _ticks(low: float, high: float) -> list[float]:
-    """Round values between the two, from three to about five of them."""
+def ticks(low: float, high: float, most: int) -> list[float]:
+    """Round values between the two, from three to about `most` of them."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for steps in STEPS:
         values = [step * 10.0**k for k in decades for step in steps]
         inside = [value for value in values if low <= value <= high]
         if len(inside) >= 3:
-            return inside[:: math.ceil(len(inside) / MOST_TICKS)]
+            return inside[:: math.ceil(len(inside) / most)]
     return inside
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
     """`20.0 GMACs` as `20 G`."""
     number, _, unit = text.removesuffix("MACs").partition(" ")
     return f"{float(number):g} {unit}".rstrip()

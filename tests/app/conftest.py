@@ -9,12 +9,14 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
+
+from studio.app.state import State
 
 ROOT = Path(__file__).parents[2]
 MAIN = ROOT / "studio" / "app" / "main.py"
@@ -104,3 +106,22 @@ def open_page(chromium: Any) -> Iterator[Any]:
 
 def is_outside(url: str) -> bool:
     return not url.startswith(("http://127.0.0.1", "data:", "blob:"))
+
+
+def visited(link: Mapping[str, str]) -> AppTest:
+    """The page that a link opens."""
+    app = AppTest.from_file(str(MAIN), default_timeout=120)
+    for name, value in link.items():
+        app.query_params[name] = value
+    return run(app)
+
+
+def run(app: AppTest) -> AppTest:
+    app.run()
+    assert not app.exception
+    return app
+
+
+def state(app: AppTest) -> State:
+    found: State = app.session_state["state"]
+    return found

@@ -6,7 +6,6 @@ from concurrent.futures import Future
 from typing import Any
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from studio.advice.answer import Answer, Documents, Size, answer, documents, sizes
 from studio.advice.tradeoff import metrics, published
@@ -15,11 +14,11 @@ from studio.app import sizes as chart_of_sizes
 from studio.app.architect import chosen
 from studio.app.case import Case
 from studio.app.commission import Commission
-from studio.app.state import FIRST, State
+from studio.app.state import FIRST
 from studio.app.tradeoff import COSTS, scatter
 from studio.family import Design, DesignError
 from studio.measure.request import Measurement
-from tests.app.conftest import MAIN
+from tests.app.conftest import run, state, visited
 
 ASKED = {"view": "Architect", "ask.task": "time-series", "ask.max-params": "300 k"}
 
@@ -45,26 +44,8 @@ def at_once(still: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("studio.app.sizes.sizes_of", sizes_of)
 
 
-def opened(link: dict[str, str]) -> AppTest:
-    app = AppTest.from_file(str(MAIN), default_timeout=120)
-    for name, value in link.items():
-        app.query_params[name] = value
-    return run(app)
-
-
-def run(app: AppTest) -> AppTest:
-    app.run()
-    assert not app.exception
-    return app
-
-
-def state(app: AppTest) -> State:
-    found: State = app.session_state["state"]
-    return found
-
-
 def test_a_choice_is_opened_and_keeps_the_budget() -> None:
-    app = opened(ASKED)
+    app = visited(ASKED)
     app.button(key="open.1").click()
     run(app)
     assert state(app).view == "Explore"
@@ -73,7 +54,7 @@ def test_a_choice_is_opened_and_keeps_the_budget() -> None:
 
 
 def test_what_is_typed_is_in_the_link_and_asked_at_once() -> None:
-    app = opened(ASKED)
+    app = visited(ASKED)
     app.text_input(key="ask.max-params").set_value("100k")
     run(app)
     assert state(app).link["ask.max-params"] == "100k"
@@ -93,7 +74,7 @@ def test_what_is_typed_is_in_the_link_and_asked_at_once() -> None:
     ],
 )
 def test_what_cannot_be_had_is_one_sentence(link: dict[str, str], sentence: str) -> None:
-    app = opened(ASKED | link)
+    app = visited(ASKED | link)
     assert sentence in app.warning[0].value
 
 
@@ -121,7 +102,7 @@ def test_the_map_draws_published_results_alone() -> None:
 
 
 def test_the_sizes_of_a_choice_are_drawn_with_their_costs() -> None:
-    app = opened(ASKED)
+    app = visited(ASKED)
     app.button(key="sizes.1").click()
     run(app)
     here = app.session_state["sizes.of"]
@@ -154,7 +135,7 @@ def test_the_report_of_a_choice_states_the_task_and_the_limit(
 ) -> None:
     monkeypatch.setattr("studio.app.report.report_on", written)
     monkeypatch.setattr("studio.app.architect.asked", asked)
-    app = opened(ASKED)
+    app = visited(ASKED)
     app.button(key="open.1").click()
     run(app)
     here = state(app)
@@ -164,7 +145,7 @@ def test_the_report_of_a_choice_states_the_task_and_the_limit(
     other = here.turned("batch", 2)
     assert chosen(other.design, other.commission) is not None
     assert chosen(FIRST.design, here.commission) is None
-    shown = opened(here.link | {"tab": "Report"})
+    shown = visited(here.link | {"tab": "Report"})
     assert [button.label for button in shown.get("download_button")] == [
         "HTML, to print",
         "Markdown",

@@ -5,14 +5,13 @@ from __future__ import annotations
 from urllib.parse import quote, urlencode
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 import studio
 from studio.app import comparison, figures
 from studio.app.case import Case
 from studio.app.history import History, Visit, change
-from studio.app.state import APART, FIRST, State
-from tests.app.conftest import MAIN
+from studio.app.state import APART, FIRST
+from tests.app.conftest import run, state, visited
 
 pytestmark = pytest.mark.usefixtures("still")
 
@@ -25,26 +24,8 @@ LINK = {
 }
 
 
-def opened(link: dict[str, str]) -> AppTest:
-    app = AppTest.from_file(str(MAIN), default_timeout=60)
-    for name, value in link.items():
-        app.query_params[name] = value
-    return run(app)
-
-
-def run(app: AppTest) -> AppTest:
-    app.run()
-    assert not app.exception
-    return app
-
-
-def state(app: AppTest) -> State:
-    found: State = app.session_state["state"]
-    return found
-
-
 def test_a_link_brings_all_pins() -> None:
-    app = opened(LINK)
+    app = visited(LINK)
     assert state(app).pins == PINS
     assert FIRST.followed(state(app).link).pins == PINS
     assert quote(APART) not in APART.join(urlencode(pin.to_query()) for pin in PINS)
@@ -71,8 +52,8 @@ def test_every_curve_of_a_chart_goes_through_its_design() -> None:
                     assert read(figures.profiled(case)) in curve.ys
 
 
-def test_designs_are_unpinned_and_opened() -> None:
-    app = opened(LINK)
+def test_designs_are_unpinned_and_visited() -> None:
+    app = visited(LINK)
     app.button(key="shelf.unpin.0").click()
     run(app)
     assert state(app).pins == PINS[1:]
@@ -89,7 +70,7 @@ def test_code_of_designs_is_told_as_a_difference() -> None:
 
 
 def test_undo_and_redo_walk_the_designs_of_a_session() -> None:
-    app = opened({"family": "vit", "preset": "ViT-Ti/16"})
+    app = visited({"family": "vit", "preset": "ViT-Ti/16"})
     for depth in (6, 9):
         app.slider(key="vit.depth").set_value(depth)
         run(app)

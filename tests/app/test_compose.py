@@ -19,28 +19,13 @@ from studio.blocks.stages.stem import ConvStem
 from studio.blocks.stages.tokens import ToMap, ToTokens, Transformer
 from studio.knobs import knob
 from studio.zoo.hybrid import FAMILY, HybridConfig
-from tests.app.conftest import MAIN
+from tests.app.conftest import run, state, visited
 
 pytestmark = pytest.mark.usefixtures("still")
 
 
 def opened(**link: str) -> AppTest:
-    app = AppTest.from_file(str(MAIN), default_timeout=60)
-    app.query_params["view"] = "Compose"
-    for name, value in link.items():
-        app.query_params[name] = value
-    return run(app)
-
-
-def run(app: AppTest) -> AppTest:
-    app.run()
-    assert not app.exception
-    return app
-
-
-def state(app: AppTest) -> State:
-    found: State = app.session_state["state"]
-    return found
+    return visited({"view": "Compose", **link})
 
 
 def names(rows: composition.Rows) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future
 from dataclasses import replace
 from html import escape
 from itertools import zip_longest
@@ -11,7 +10,6 @@ from typing import Any
 
 import streamlit as st
 
-from studio.advice.answer import Answer
 from studio.advice.choice import Choice
 from studio.analysis import units
 from studio.analysis.profile import Profile
@@ -30,11 +28,13 @@ from studio.app.opening import design_opened
 from studio.app.sizes import sizes
 from studio.app.state import State
 from studio.app.tradeoff import tradeoff
+from studio.app.waiting import is_there
 from studio.family import BATCH, Design, DesignError
 from studio.knobs import Knob
 
 FULL = 3  # choices that are told in full; the others open with a click
-LOOK_S = 0.5  # between two looks at what is being counted
+COUNTED = "Each candidate is built without memory, and counted exactly."
+TIMED = " A few sizes of each family are timed, and the one chosen again: a minute or two."
 STYLE = """<style>
 .choice { line-height: 1.4; font-variant-numeric: tabular-nums; }
 .choice h5 { margin: 0; padding: 0; font-size: 1.15rem; }
@@ -124,8 +124,8 @@ def answered(wish: Commission) -> None:
     except DesignError as refusal:
         st.warning(f"{refusal}.", icon=":material/block:")
         return
-    if not answer.done():
-        st.fragment(run_every=LOOK_S)(_waiting)(wish, answer)
+    counted = COUNTED + TIMED * bool(wish.text(LATENCY))
+    if not is_there(answer, counted, "Sizing the families for this task …"):
         return
     if error := answer.exception():
         retry()
@@ -144,15 +144,6 @@ def answered(wish: Commission) -> None:
         else:
             with st.expander(f"{rank} · {choice.design.title} · {_costs_in_short(choice)}"):
                 told(choice, rank, wish)
-
-
-def _waiting(wish: Commission, answer: Future[Answer]) -> None:
-    if answer.done():
-        state.again()  # the whole page, so that it ceases to look
-    st.markdown("**Sizing the families for this task …**")
-    counted = "Each candidate is built without memory, and counted exactly."
-    timed = " A few sizes of each family are timed, and the one chosen again: a minute or two."
-    st.progress(0.0, counted + timed * (LATENCY in dict(wish.typed)))
 
 
 def told(choice: Choice, rank: int, wish: Commission) -> None:

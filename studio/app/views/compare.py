@@ -16,7 +16,7 @@ from studio.app.graph import layer_graph
 from studio.app.history import Visit, returned
 from studio.app.ledger import LEDGER, Watch, is_timely, look_s, obstacle
 from studio.app.scaling import pace
-from studio.app.state import MOST_PINS, VIEWS, State
+from studio.app.state import VIEWS, State
 from studio.family import DesignError
 from studio.measure.request import Measurement
 
@@ -68,13 +68,11 @@ def _open(case: Case) -> None:
 
 
 def _unpin(case: Case) -> None:
-    now = state.current()
-    state.put(replace(now, pins=tuple(pin for pin in now.pins if pin != case)))
+    state.put(state.current().unpin(case))
 
 
 def _pin(case: Case) -> None:
-    now = state.current()
-    state.put(replace(now, pins=(*now.pins, case)[-MOST_PINS:]))
+    state.put(state.current().pin(case))
 
 
 def loader() -> None:
