@@ -55,12 +55,16 @@ def is_marked_at(page: Any, x: float) -> None:
 
 
 def test_a_design_from_slider_to_script(open_page: Any, address: str, tmp_path: Path) -> None:
+    from playwright.sync_api import expect
+
     page = open_page(address + "?family=resnet&preset=ResNet-18")
     has_text(figure(page, "Parameters"), "11.7 M")
     page.get_by_role("combobox", name="Family").fill("Vision")
     page.get_by_role("option", name="Vision Transformer").click()
     has_text(figure(page, "Parameters"), "86.6 M")
-    page.get_by_role("combobox", name="Preset").click()
+    preset = page.get_by_role("combobox", name="Preset")
+    expect(preset).to_have_value("ViT-B/16 · 86.6 M")  # the box before it was that of ResNets
+    preset.click()
     page.get_by_role("option", name="ViT-Ti/16 · 5.72 M", exact=True).click()
     has_text(figure(page, "Parameters"), "5.72 M")
     page.locator("svg text", has_text="EncoderBlock × 12").wait_for()
