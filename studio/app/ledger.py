@@ -19,7 +19,6 @@ from streamlit import runtime
 from studio import forms
 from studio.analysis.memory import quick
 from studio.analysis.profile import Profile
-from studio.analysis.turns import Turns
 from studio.app import figures
 from studio.app.case import Case
 from studio.measure.request import MeasureError, Measurement, Subject
@@ -107,7 +106,6 @@ def is_better(known: Point, found: Point) -> bool:
 LEDGER = Ledger(limit=4096)
 SWEEPS = count(1)
 JOBS = Jobs()
-WRITING = Turns()
 
 
 class Watch:
@@ -123,7 +121,7 @@ class Watch:
         self.cases, self.title = cases, title
         self._cleared = store().cleared
         self.job = JOBS.ask(
-            _subjects(cases),
+            [subject(case) for case in cases],
             cases[0].conditions,
             budget_s=budget_s,
             session=session,
@@ -167,13 +165,6 @@ def is_swept(cases: tuple[Case, ...]) -> bool:
     """Whether one finished sweep has timed them all: who asks for it again wants it anew."""
     sweeps = {LEDGER.sweep(case) for case in cases}
     return len(sweeps) == 1 and 0 not in sweeps
-
-
-def _subjects(cases: tuple[Case, ...]) -> list[Subject]:
-    """Of a class that presses at once, one after the other: so the first can begin, and who asks
-    for the same finds the texts written."""
-    with WRITING.turn():
-        return [subject(case) for case in cases]
 
 
 @lru_cache(maxsize=256)

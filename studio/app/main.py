@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit import runtime
 
+from studio.app import garbage
+from studio.app.precedence import quicken
 from studio.app.state import VIEWS
 from studio.app.views.architect import architect
 from studio.app.views.compare import compare
@@ -24,6 +27,9 @@ def main() -> None:
         page_icon=ICON,
         layout="wide",
     )
+    if runtime.exists():
+        quicken()
+        garbage.tend()
     frame(dict(zip(VIEWS, (explore, compose, architect, compare), strict=True)))
 
 

@@ -299,6 +299,7 @@ def _forget() -> None:
     TIMINGS.asked.clear()
 
 
+@PRECEDENCE.after(pressed=True)
 def _start(able: tuple[Case, ...], title: str) -> None:
     st.session_state.sweep_trouble = ""
     st.session_state.sweep = Watch(able, title, SWEEP_S, state.session())

@@ -267,7 +267,7 @@ def arrived() -> State:
     """
     link = st.query_params.to_dict()
     ours = st.session_state.pop("ours", False)
-    st.session_state.drawing = {}
+    _drawn_until_now()
     state: State | None = st.session_state.get("state")
     if state is None:
         state = replace(FIRST.followed(link), previous=None)
@@ -332,19 +332,39 @@ def view(key: str, shown: object, /, **default: object) -> dict[str, Any]:
     return {"key": key, **default}
 
 
+def _drawn_until_now() -> None:
+    """Runs that were broken off drew controls too, and the browser may show them."""
+    drawn: dict[str, object] = st.session_state.get("drawn", {})
+    st.session_state.drawn = drawn | st.session_state.get("drawing", {})
+    st.session_state.drawing = {}
+
+
 def sent() -> None:
     """All controls have been drawn, and the browser hears of it."""
     st.session_state.unsent = set()
     st.session_state.drawn = st.session_state.drawing
 
 
+def _is_look() -> bool:
+    """Whether this is a run of a part of the page only."""
+    context = get_script_run_ctx()
+    return bool(context and context.fragment_ids_this_run)
+
+
 def is_meant(key: str) -> bool:
     """Whether somebody has moved this widget. For callbacks.
 
     A browser that is late tells, along with what was moved, the values of widgets that are on the
-    page no more, and old values of those that it has not yet heard were set to others.
+    page no more, and old values of those that it has not yet heard were set to others. A part of
+    the page that looks again by itself tells them all too, sometimes just before the run that a
+    control brings: nobody moved any (a control that asks here brings a run of the whole page), and
+    what it told is forgotten, so that the control's own run finds it moved.
     """
     drawn: dict[str, object] = st.session_state.get("drawn", {}) | st.session_state.drawing
+    if _is_look():
+        if key in drawn:
+            st.session_state[key] = drawn[key]
+        return False
     left: dict[str, object] = st.session_state.setdefault("left", {})
     told = st.session_state[key]
     moved = [other for other, shown in drawn.items() if st.session_state.get(other, shown) != shown]

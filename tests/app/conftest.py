@@ -125,3 +125,20 @@ def run(app: AppTest) -> AppTest:
 def state(app: AppTest) -> State:
     found: State = app.session_state["state"]
     return found
+
+
+def pressed(slider: Any, key: str) -> None:
+    """A key pressed on a slider until the page's link tells of it.
+
+    Once more after ten seconds, as a person would: where the machine stalls, the first press can
+    fall on a page that is just being replaced.
+    """
+    from playwright.sync_api import TimeoutError as Late
+
+    before = slider.page.url
+    slider.press(key)
+    try:
+        slider.page.wait_for_url(lambda url: url != before, timeout=10_000)
+    except Late:
+        slider.press(key)
+        slider.page.wait_for_url(lambda url: url != before)

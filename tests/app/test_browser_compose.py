@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.app.conftest import pressed
 from tests.app.test_browser import chart_has, figure, has_text, open_tab
 
 pytestmark = pytest.mark.browser
@@ -33,7 +34,7 @@ def test_a_composition_from_nothing_to_a_script(
     has_text(figure(page, "Parameters"), "104 k")
     press(page, "row-stem")
     page.locator(".node.selected", has_text="stem").wait_for()  # the page has drawn the open row
-    page.locator(".st-key-hybrid-ConvStem-stem-image_size input").press("Home")
+    pressed(page.locator(".st-key-hybrid-ConvStem-stem-image_size input"), "Home")
     page.locator("svg text", has_text="1 × 3 × 8 × 8").first.wait_for()
     press(page, "row-stages-0")
     choose(page, "add-stages-0", "Residual")

@@ -9,6 +9,7 @@ import pytest
 
 import studio
 from studio.app.composition import is_composed
+from tests.app.conftest import pressed
 
 pytestmark = pytest.mark.browser
 
@@ -22,12 +23,10 @@ def test_a_family_opens_reshapes_and_exports(open_page: Any, address: str, key: 
     page = open_page(f"{address}?family={key}&tab=Code")
     page.locator(".node").first.wait_for(state="attached")
     page.locator("[data-test-script-state=notRunning]").wait_for()
-    before = page.url
     # A detector's or an encoder's default may sit at the end of its slider: then go the other way.
     slider = page.locator(f"[class*='st-key-{key}-'] input[type=range]").first
     at_the_end = slider.evaluate("input => input.value === input.max")
-    slider.press("ArrowLeft" if at_the_end else "ArrowRight")
-    page.wait_for_url(lambda url: url != before)
+    pressed(slider, "ArrowLeft" if at_the_end else "ArrowRight")
     page.get_by_text("lines anew").first.wait_for()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download script").click()

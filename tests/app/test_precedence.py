@@ -93,3 +93,27 @@ def test_a_page_that_is_left_behind_waits_no_longer(monkeypatch: pytest.MonkeyPa
         pass
     with order.after():
         pass
+
+
+def test_it_rests_once_the_last_has_left():
+    order = Precedence()
+    with order.first(), order.after():
+        assert order.rested_s == 0
+    left = order.rested_s
+    assert 0 <= left < order.rested_s
+
+
+def test_only_a_press_outlasts_that_its_reader_moves_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def moved_on() -> None:
+        raise InterruptedError
+
+    monkeypatch.setattr(precedence, "_end_if_outdated", moved_on)
+    order = Precedence()
+    drawn = Page(order.first)
+    assert drawn.inside.wait(20)
+    pressed = Page(lambda: order.after(pressed=True))
+    with pytest.raises(InterruptedError), order.after():
+        pass
+    drawn.finish()
+    assert pressed.inside.wait(20)
+    pressed.finish()

@@ -41,8 +41,11 @@ class RelativeTransformer(MapStage):
 
 @dataclass(frozen=True, kw_only=True)
 class WindowTransformer(MapStage):
-    """Attention within windows of neighbours, and in every second block within grids that reach
-    across the map (MaxViT, Tu et al. 2022); the width is that of the map that flows in."""
+    """Attention within windows and within grids by turns (MaxViT, Tu et al. 2022).
+
+    A window holds neighbours, a grid pixels from all over the map. The width is that of the map
+    that flows in.
+    """
 
     depth: int = knob(2, "Blocks: windows and grids by turns", axis="depth", ge=1, le=64)
     heads: int = knob(8, "Attention heads; they divide the channels", axis="heads", ge=1, le=128)

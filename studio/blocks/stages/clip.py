@@ -28,8 +28,10 @@ class ClipStage(Row):
 
 @dataclass(frozen=True, kw_only=True)
 class ConvLSTM(ClipStage):
-    """LSTMs with convolutions in the place of matrices (Shi et al. 2015,
-    https://arxiv.org/abs/1506.04214, equation 3); a map of each frame."""
+    """LSTMs with convolutions in the place of matrices; a map of each frame (Shi et al. 2015).
+
+    https://arxiv.org/abs/1506.04214, equation 3.
+    """
 
     depth: int = knob(1, "Stacked layers", axis="depth", ge=1, le=8)
     width: int = knob(64, "Channels of the state", axis="width", ge=4, le=1024, step=4)

@@ -15,8 +15,10 @@ from studio.knobs import knob
 
 @dataclass(frozen=True, kw_only=True)
 class MLPMixer(TokenStage):
-    """Mixer layers (Tolstikhin et al. 2021, https://arxiv.org/abs/2105.01601): MLPs across tokens
-    and across channels in turn."""
+    """Mixer layers: MLPs across tokens and across channels in turn (Tolstikhin et al. 2021).
+
+    https://arxiv.org/abs/2105.01601
+    """
 
     depth: int = knob(4, "Layers", axis="depth", ge=1, le=48)
     token_dim: int = knob(

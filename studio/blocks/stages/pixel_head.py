@@ -54,8 +54,10 @@ def resized(x: Tensor, like: Tensor) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class DecoderHead(Head):
-    """The way up of a U-Net (Ronneberger et al. 2015): at each skip the map is brought to its size,
-    joined with it and convolved; then a 1 × 1 convolution, and the size of the input."""
+    """The way up of a U-Net: at each skip resized, joined and convolved (Ronneberger et al. 2015).
+
+    Then a 1 × 1 convolution, and the size of the input.
+    """
 
     takes = Map
 

@@ -55,8 +55,10 @@ class Steps(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class TemporalConv(TokenStage):
-    """Blocks of causal convolutions (Bai et al. 2018); each doubles the dilation: a step sees
-    1 + 2 (k - 1) (2ⁿ - 1) steps back with n blocks of kernels of k."""
+    """Blocks of causal convolutions, each of twice the dilation (Bai et al. 2018).
+
+    A step sees 1 + 2 (k - 1) (2ⁿ - 1) steps back with n blocks of kernels of k.
+    """
 
     depth: int = knob(4, "Blocks", axis="depth", ge=1, le=12)
     width: int = knob(64, "Channels", axis="width", ge=4, le=2048, step=4)
@@ -83,8 +85,10 @@ class Swap(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class Columns(Row):
-    """Each column of a map is a step, read from left to right (the map-to-sequence of Shi et al.
-    2015, https://arxiv.org/abs/1507.05717). (B, C, H, W) to (B, W, C·H)."""
+    """Each column of a map is a step, from left to right. (B, C, H, W) to (B, W, C·H).
+
+    The map-to-sequence of Shi et al. 2015, https://arxiv.org/abs/1507.05717.
+    """
 
     takes = Map
 

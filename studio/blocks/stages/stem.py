@@ -106,8 +106,10 @@ class ConvPoolStem(SquareImageStem):
 
 @dataclass(frozen=True, kw_only=True)
 class StandardisedConvStem(SquareImageStem):
-    """A standardised 7 × 7 convolution and a max-pooling, each of stride 2, padded as TensorFlow
-    pads (hybrid ViT)."""
+    """A standardised 7 × 7 convolution and a max-pooling, each of stride 2 (hybrid ViT).
+
+    Padded as TensorFlow pads: more at the end than at the beginning.
+    """
 
     width: int = knob(64, "Channels", axis="width", ge=4, le=1024, step=4)
     norm: type[nn.Module] = knob(

@@ -33,8 +33,10 @@ class Mean(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class LastTokenHead(Head):
-    """A linear layer on the last step: of one direction, for a second that reads from the end has
-    seen a single step there. (B, N, D) to logits (B, K)."""
+    """A linear layer on the last step. (B, N, D) to logits (B, K).
+
+    For one direction: a second that reads from the end has seen a single step there.
+    """
 
     takes = Tokens
 
@@ -53,8 +55,10 @@ class Last(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class EachTokenHead(Head):
-    """A linear layer on every token: a tag of each word, or what CTC reads, where one class is the
-    blank (Graves et al. 2006). (B, N, D) to logits (B, N, K)."""
+    """A linear layer on every token. (B, N, D) to logits (B, N, K).
+
+    A tag of each word, or what CTC reads, where one class is the blank (Graves et al. 2006).
+    """
 
     takes = Tokens
 

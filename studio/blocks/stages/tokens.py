@@ -22,8 +22,10 @@ class TokenStage(Row):
 
 @dataclass(frozen=True, kw_only=True)
 class Transformer(TokenStage):
-    """Pre-norm encoder blocks (Dosovitskiy et al. 2021, eq. 2-3); the width is that of the tokens
-    that flow in."""
+    """Pre-norm encoder blocks (Dosovitskiy et al. 2021, eq. 2-3).
+
+    The width is that of the tokens that flow in.
+    """
 
     depth: int = knob(4, "Blocks", axis="depth", ge=1, le=48)
     heads: int = knob(8, "Attention heads; they divide the width", axis="heads", ge=1, le=64)

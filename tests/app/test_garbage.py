@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Iterator
+
+import pytest
+
+from studio.app import garbage
+
+
+class Ring:
+    """Refers to itself, so that only a walk frees it."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+@pytest.fixture(autouse=True)
+def thawed() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.unfreeze()
+    gc.enable()
+
+
+def test_a_walk_frees_what_was_made_since_the_last_one() -> None:
+    ring = weakref.ref(Ring())
+    assert ring()
+    garbage.walk(everything=False)
+    assert ring() is None
+
+
+def test_what_a_walk_left_is_freed_once_the_server_rests() -> None:
+    ring = Ring()
+    known = weakref.ref(ring)
+    garbage.walk(everything=False)
+    del ring
+    garbage.walk(everything=False)
+    assert known()
+    garbage.walk(everything=True)
+    assert known() is None
