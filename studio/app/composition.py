@@ -127,6 +127,12 @@ def fit(family: Family, rows: Rows) -> Any:
     return _with_adapters(family, Draft(rows, place, fault))
 
 
+def misfit(family: Family, rows: Rows) -> str:
+    """Why they do not fit, with adapters or without; empty where they do."""
+    found = fit(family, rows)
+    return found.fault if isinstance(found, Draft) else ""
+
+
 def _with_adapters(family: Family, draft: Draft) -> Draft:
     """The draft with the adapters that the rows before its fault need."""
     legal, rows, at = prefix(family, draft), draft.rows, draft.at

@@ -15,6 +15,7 @@ import streamlit as st
 from studio.analysis import units
 from studio.app import composition, figures, state, widgets
 from studio.app.composition import SOURCE, Draft, Rows
+from studio.app.menu import menu
 from studio.app.state import State
 from studio.blocks.stages.flow import Flow, Map
 from studio.records import titled
@@ -118,17 +119,15 @@ def card(now: State, rows: Rows, i: int, line: str) -> None:
 
 def kind(now: State, rows: Rows, i: int) -> None:
     """The kind of a row, to be chosen among those that may stand there."""
-    place = composition.place(rows, i)
-    names = list(composition.kinds(now.design.family, place))
-    here, key = type(rows[i]).__name__, f"kind.{place}"
-    st.selectbox(
-        f"{place.removeprefix('stages.')}: its kind",
-        names,
-        **state.view(key, here, index=names.index(here)),
-        label_visibility="collapsed",
-        width="stretch",
-        on_change=_become,
-        args=(place, key),
+    place, here = composition.place(rows, i), type(rows[i]).__name__
+    menu(
+        f"**{here}**",
+        composition.kinds(now.design.family, place),
+        now.design.family,
+        partial(composition.became, rows, i),
+        _become,
+        place,
+        key=f"kind-{place}-{here}",  # another once it has become another: the menu is closed
     )
 
 
@@ -160,17 +159,16 @@ def actions(now: State, rows: Rows, i: int) -> None:
     lengths, many = now.design.family.knobs["stages"].lengths, len(rows) - 2
     full, stage = many + 1 not in lengths, i in stages
     with st.container(horizontal=True, gap="xsmall", key="actions"):
-        names, key = list(composition.kinds(now.design.family, "stages")), f"add.{place}"
-        st.selectbox(
+        menu(
             "Add after it",
-            names,
-            **state.view(key, None, index=None),
-            placeholder="Add after it …",
-            label_visibility="collapsed",
+            composition.kinds(now.design.family, "stages"),
+            now.design.family,
+            partial(composition.added, rows, i),
+            _add,
+            place,
+            key=f"add-{place}",
             disabled=full,
-            width=170,
-            on_change=_add,
-            args=(place, key),
+            width="content",
         )
         if stage:
             press = st.button
@@ -255,20 +253,18 @@ def _open(place: str) -> None:
     state.put(replace(state.current(), place=place))
 
 
-def _become(place: str, key: str) -> None:
-    if state.is_meant(key):
-        now = state.current()
-        i = composition.index(now.rows, place)
-        chosen = composition.kinds(now.design.family, place)[st.session_state[key]]
-        state.put(now.composed(composition.became(now.rows, i, chosen), i))
+def _become(place: str, name: str) -> None:
+    now = state.current()
+    i = composition.index(now.rows, place)
+    chosen = composition.kinds(now.design.family, place)[name]
+    state.put(now.composed(composition.became(now.rows, i, chosen), i))
 
 
-def _add(place: str, key: str) -> None:
-    if state.is_meant(key) and st.session_state[key]:
-        now = state.current()
-        i = composition.index(now.rows, place)
-        chosen = composition.kinds(now.design.family, "stages")[st.session_state[key]]
-        state.put(now.composed(composition.added(now.rows, i, chosen), i + 1))
+def _add(place: str, name: str) -> None:
+    now = state.current()
+    i = composition.index(now.rows, place)
+    chosen = composition.kinds(now.design.family, "stages")[name]
+    state.put(now.composed(composition.added(now.rows, i, chosen), i + 1))
 
 
 def _do(action: str) -> None:

@@ -26,6 +26,12 @@ def press(page: Any, key: str) -> None:
     page.locator(f".st-key-{key} button:visible").click()
 
 
+def add(page: Any, place: str, kind: str) -> None:
+    """A row of this kind after the one at a place, from the menu of kinds."""
+    press(page, f"add-{place}")
+    press(page, f"add-{place}-{kind}")
+
+
 def test_a_composition_from_nothing_to_a_script(
     open_page: Any, address: str, tmp_path: Path
 ) -> None:
@@ -37,9 +43,9 @@ def test_a_composition_from_nothing_to_a_script(
     pressed(page.locator(".st-key-hybrid-ConvStem-stem-image_size input"), "Home")
     page.locator("svg text", has_text="1 × 3 × 8 × 8").first.wait_for()
     press(page, "row-stages-0")
-    choose(page, "add-stages-0", "Residual")
-    page.locator(".st-key-kind-stages-1").wait_for()
-    choose(page, "add-stages-1", "Transformer")
+    add(page, "stages-0", "Residual")
+    page.locator(".st-key-kind-stages-1-Residual").wait_for()
+    add(page, "stages-1", "Transformer")
     page.locator(".st-key-row-stages-2", has_text="ToTokens").wait_for()
     page.locator(".st-key-row-stages-4", has_text="ToMap").wait_for()
 

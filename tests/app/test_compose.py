@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import studio
-from studio.app import composition, figures, opening
+from studio.app import composition, figures, menu, opening
 from studio.app.composition import Draft
 from studio.app.state import FIRST, State
 from studio.blocks.stages.convolution import Conv
@@ -26,6 +26,11 @@ pytestmark = pytest.mark.usefixtures("still")
 
 def opened(**link: str) -> AppTest:
     return visited({"view": "Compose", **link})
+
+
+def opens(app: AppTest, menu: str) -> None:
+    app.session_state[menu] = True
+    run(app)
 
 
 def names(rows: composition.Rows) -> list[str]:
@@ -60,7 +65,8 @@ def test_a_stage_is_added_and_adapters_are_inserted_and_told() -> None:
     app = opened(family="vit")
     app.button(key="start.hybrid").click()
     run(app)
-    app.selectbox(key="add.stages.0").select("Transformer")
+    opens(app, "add-stages.0")
+    app.button(key="add-stages.0.Transformer").click()
     run(app)
     assert names(state(app).rows)[1:-1] == ["Conv", "ToTokens", "Transformer", "ToMap"]
     assert state(app).place == "stages.2"
@@ -85,7 +91,31 @@ def test_buttons_rearrange_the_rows() -> None:
     assert state(app).place == "stages.0"
     app.button(key="row.head").click()
     run(app)
-    assert app.selectbox(key="kind.head").value == "PooledHead"
+    opens(app, "kind-head-PooledHead")
+    app.button(key="kind-head-PooledHead.HiddenLayerHead").click()
+    run(app)
+    assert names(state(app).rows)[-1] == "HiddenLayerHead"
+
+
+def test_the_menu_of_kinds_tells_of_each_what_it_is_and_why_it_does_not_fit() -> None:
+    app = opened(family="hybrid", stages="Conv()", head="PooledHead()", place="stages.0")
+    opens(app, "add-stages.0")
+    fits, misfits = (app.button(key=f"add-stages.0.{name}") for name in ("Residual", "LastFrame"))
+    assert fits.label == "Residual"
+    assert "He et al. 2016" in fits.help
+    assert misfits.label == ":gray[LastFrame]"
+    assert "LastFrame takes the frames of a clip" in misfits.help
+    misfits.click()
+    run(app)
+    assert state(app).draft
+
+
+def test_kinds_stand_in_groups_and_none_is_lost() -> None:
+    for place in ("stem", "stages", "head"):
+        kinds = composition.kinds(FAMILY, place)
+        grouped = menu.groups(kinds)
+        assert sorted(name for _, names in grouped for name in names) == sorted(kinds)
+        assert len({title for title, _ in grouped}) == len(grouped)
 
 
 def broken() -> AppTest:
