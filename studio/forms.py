@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from studio.analysis.graph import graph, rows
 from studio.analysis.memory import largest_batch, peak
-from studio.analysis.profile import profile
+from studio.analysis.profile import profile, training_trace
 from studio.drawing.dot import dot
 from studio.drawing.graph import Graph
 from studio.drawing.layout import layout
@@ -189,7 +189,7 @@ def _script(design: Design, link: str) -> str:
 
 
 def _graph(design: Design) -> Graph:
-    return graph(profile(design).root, rows(design.config))
+    return graph(profile(design).root, rows(design.config), training_trace(design, 1))
 
 
 def _svg(design: Design, link: str) -> str:

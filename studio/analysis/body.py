@@ -7,9 +7,10 @@ it. Equal modules share one body, so that a deep model is a small tree.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 Shape = tuple[int, ...]
+Named = tuple[tuple[str, Shape], ...]
 INPUT = -1  # the call number of a body's own inputs
 
 
@@ -26,9 +27,14 @@ class Body:
 
     `params` counts each parameter once, `macs` are multiply-accumulates. An inference trace knows
     `peak_bytes`, the most that is alive at once beyond the inputs; a training trace `saved_bytes`,
-    the activations made inside that stay alive for the backward pass. `tensors` are a module's own
-    parameters and buffers. A `transparent` body hands
-    its input on (dropout in evaluation, flatten).
+    the activations made inside that stay alive for the backward pass, `saved_outputs`, the bytes of
+    each output among them (0 for one that does not stay), and `saved_inputs`, those of each input
+    that is kept too.
+
+    `weights` and `buffers` are a module's own tensors, `borrowed` those of other modules that it
+    uses itself. `owned` counts the parameters that no module before this one holds: over a model
+    they add up to its parameters. A `transparent` body hands its input on (dropout in evaluation,
+    flatten). `cls` is the class of a module, `window` how a filter or a pool slides.
     """
 
     kind: str
@@ -41,15 +47,32 @@ class Body:
     saved_bytes: int = 0
     transparent: bool = False
     settings: str = ""
-    tensors: tuple[tuple[str, Shape], ...] = ()
+    weights: Named = ()
+    buffers: Named = ()
+    borrowed: Named = ()
+    owned: int = 0
+    saved_inputs: tuple[int, ...] = ()
+    saved_outputs: tuple[int, ...] = ()
+    cls: type[Any] | None = None
+    window: Window | None = None
     calls: tuple[Call, ...] = ()
     returns: tuple[Source | str | None, ...] = ()
 
 
+class Window(NamedTuple):
+    """How a filter or a pool slides over its input, axis by axis."""
+
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+
+
 class Call(NamedTuple):
     """One use of a body. Each input tensor comes from another call of the same body, from an input
-    of it, from a parameter (its name), or from nowhere (None: a constant)."""
+    of it, from a parameter (its name), or from nowhere (None: a constant). `line` is where the
+    caller's `forward` makes it, in its file; 0 where the caller is a layer of torch's own."""
 
     name: str
     body: Body
     sources: tuple[Source | str | None, ...]
+    line: int = 0

@@ -11,7 +11,6 @@ or equals its neighbour.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -20,26 +19,23 @@ from typing import Any, Literal, NamedTuple
 
 from studio.analysis import units
 from studio.analysis.body import INPUT, Body, Call, Shape, Source
-from studio.drawing.graph import Edge, Graph, Node
+from studio.analysis.kept import Ledger, Occurrence, occurrences
+from studio.analysis.nodes import call_node, parameter_node
+from studio.drawing.graph import Edge, Figures, Graph, Node
 from studio.knobs import Knob
 from studio.records import RecordKnob, knobs_of, titled
 
 NO_ROWS: Mapping[str, str] = MappingProxyType({})
-SIGNS = {
-    "add": "+",
-    "radd": "+",
-    "sub": "−",
-    "rsub": "−",
-    "mul": "×",
-    "rmul": "×",
-    "truediv": "÷",
-    "matmul": "@",
-    "cat": "concat",
-    "scaled_dot_product_attention": "softmax attention",
-    "interpolate": "up-sample",
-    "zeros_like": "zeros",
-    "adaptive_avg_pool2d": "average pool",
-}
+
+
+class Use(NamedTuple):
+    """What a node stands for: `repeat` calls of one body, made by the forward of another. `times`
+    is how often those around it repeat."""
+
+    call: Call
+    repeat: int
+    within: Body
+    times: int
 
 
 class Made(NamedTuple):
@@ -62,17 +58,29 @@ def _times(known: Mapping[str, Knob], row: Any) -> str:
     return f" × {depth}" if depth > 1 else ""
 
 
-def graph(root: Body, rows: Mapping[str, str] = NO_ROWS) -> Graph:
-    """The picture of a traced model. Ids are paths of modules, the same at every depth."""
-    plan = Plan(rows)
+def graph(root: Body, rows: Mapping[str, str] = NO_ROWS, training: Body | None = None) -> Graph:
+    """The picture of a model traced for inference. Ids are paths of modules, the same at every
+    depth. What is kept for the backward pass is known from its trace in training mode."""
+    return planned(root, rows, training)[0]
+
+
+def planned(
+    root: Body, rows: Mapping[str, str] = NO_ROWS, training: Body | None = None
+) -> tuple[Graph, Mapping[str, Use]]:
+    """The picture, and by id what each of its nodes stands for, where that is a call."""
+    plan = Plan(rows, called(root))
     inputs = _ends("input", root.inputs)
     given = [Made(node.id, shape) for node, shape in zip(inputs, root.inputs, strict=True)]
-    inner, made = plan.inside(root, "", given)
+    here = Place("", "", Ledger(training) if training else None, 1)
+    inner, made = plan.inside(root, here, given)
     outputs = _ends("output", root.outputs)
     for node, source, shape in zip(outputs, made, root.outputs, strict=True):
         plan.connect(source, node.id, shape)
     children = (*inputs, *inner, *outputs)
-    return Graph(Node(id="", label=root.kind, children=children), tuple(plan.edges))
+    saved = training.saved_bytes if training else 0
+    figures = Figures(root.owned, root.macs, saved)
+    whole = Node(id="", label=root.kind, children=children, figures=figures)
+    return Graph(whole, tuple(plan.edges)), MappingProxyType(plan.uses)
 
 
 def _ends(kind: Literal["input", "output"], shapes: Sequence[Shape]) -> tuple[Node, ...]:
@@ -90,12 +98,29 @@ def _ends(kind: Literal["input", "output"], shapes: Sequence[Shape]) -> tuple[No
     )
 
 
+class Place(NamedTuple):
+    """Where a body is being drawn: the ids in it begin with `path`, its modules' paths with
+    `modules` (a module that is called again has the same); `ledger` knows what it keeps for the
+    backward pass, and `times` how often it runs."""
+
+    path: str
+    modules: str
+    ledger: Ledger | None
+    times: int
+
+
 @dataclass
 class Plan:
-    """The edges found so far, while the tree of nodes is built."""
+    """The edges found so far, while the tree of nodes is built.
+
+    `uses` are what nodes stand for, `counted` the parameters and modules that have been counted.
+    """
 
     rows: Mapping[str, str]
+    called: Container[str]
     edges: list[Edge] = field(default_factory=list)
+    uses: dict[str, Use] = field(default_factory=dict)
+    counted: set[str] = field(default_factory=set)
 
     def connect(self, source: Made | None, target: str, shape: Shape) -> None:
         """An edge says what arrives; where a part was taken on the way, what it was taken from."""
@@ -107,34 +132,37 @@ class Plan:
         self.edges.append(Edge(source.node, target, label))
 
     def inside(
-        self, body: Body, path: str, inputs: Sequence[Made | None]
+        self, body: Body, place: Place, inputs: Sequence[Made | None]
     ) -> tuple[tuple[Node, ...], list[Made | None]]:
         """The nodes of a body's calls, and for each output of the body the box that makes it."""
         nodes: dict[str, Node] = {}
         made: list[list[Made | None]] = []  # per call, per output
-        names: Counter[str] = Counter()
-        shapes = dict(body.tensors)
+        names = occurrences(body.calls)
+        own = dict((*body.weights, *body.buffers))
+        shapes = own | dict(body.borrowed)
 
         def origin(source: Source | str | None) -> Made | None:
             if isinstance(source, str):
-                name = f"{path}{source}"
-                nodes.setdefault(name, _parameter(name, source, shapes.get(source)))
-                return Made(name, shapes.get(source))
+                name = f"{place.path}{source}" if source in own else source
+                nodes.setdefault(name, self._parameter(body, place, name, source, shapes[source]))
+                return Made(name, shapes[source])
             if source is None:
                 return None
             made_by = inputs if source.call == INPUT else made[source.call]
             return made_by[source.output]
 
-        for first, repeat in _runs(body.calls, {name.removeprefix(path) for name in self.rows}):
+        apart = {name.removeprefix(place.path) for name in self.rows}
+        for first, repeat in _runs(body.calls, apart):
             call = body.calls[first]
             sources = [origin(source) for source in call.sources]
-            row = f"{path}{call.name}" in self.rows
+            row = f"{place.path}{call.name}" in self.rows
             if call.body.transparent and not row:
                 outputs: list[Made | None] = [sources[0]] * len(call.body.outputs)
             else:
-                names[call.name] += 1
-                again = f"#{names[call.name]}" if names[call.name] > 1 else ""
-                node, outputs = self._call(call, f"{path}{call.name}{again}", repeat, sources)
+                run = names[first : first + repeat]
+                node, outputs = self._call(
+                    Use(call, repeat, body, place.times), place, run, sources
+                )
                 spread = repeat == 1 and _is_list(call.body) and not row
                 shown = node.children if spread else (node,)
                 nodes |= {child.id: child for child in shown}
@@ -142,68 +170,61 @@ class Plan:
         return tuple(nodes.values()), [origin(source) for source in body.returns]
 
     def _call(
-        self, call: Call, name: str, repeat: int, sources: list[Made | None]
+        self, use: Use, place: Place, run: Sequence[Occurrence], sources: list[Made | None]
     ) -> tuple[Node, list[Made | None]]:
-        body = call.body
-        children, outputs = self.inside(body, f"{name}.", sources) if body.calls else ((), [])
+        call, body, ledger = use.call, use.call.body, place.ledger
+        again = f"#{run[0][1] + 1}" if run[0][1] else ""
+        name, module = f"{place.path}{call.name}{again}", f"{place.modules}{call.name}"
+        owned = self._new(module) * body.owned
+        saved = sum(map(ledger.kept, run)) if ledger else 0
+        self.uses[name] = use
+        inner = ledger.inside(run[min(1, len(run) - 1)]) if ledger else None
+        below = Place(f"{name}.", f"{module}.", inner, use.times * use.repeat)
+        children, outputs = self.inside(body, below, sources) if body.calls else ((), [])
         own = [Made(name, shape) for shape in body.outputs]
         if not children:
             for source, shape in zip(sources, body.inputs, strict=True):
                 self.connect(source, name, shape)
             outputs = list(own)
-        node = _node(call, name, repeat, children, self.rows.get(name, ""))
+        # A block may call a module that another holds: it counts where it is first called.
+        params = max(owned, sum(child.figures.params for child in children))
+        figures = Figures(params * use.repeat, body.macs * use.repeat, saved)
+        node = call_node(call, name, use.repeat, figures, children, self.rows.get(name, ""))
         return node, [made or mine for made, mine in zip(outputs, own, strict=True)]
 
+    def _new(self, name: str) -> bool:
+        """Whether a module or a tensor has not been counted yet; it is from now on."""
+        new = name not in self.counted
+        self.counted.add(name)
+        return new
 
-def _parameter(name: str, label: str, shape: Shape | None) -> Node:
-    """A parameter or a buffer that joins the flow, under its path where it is another module's."""
-    facts = () if shape is None else (units.shape(shape), f"{math.prod(shape):,} values")
-    return Node(id=name, label=label, kind="parameter", facts=facts)
+    def _parameter(self, body: Body, place: Place, name: str, label: str, shape: Shape) -> Node:
+        """A parameter or a buffer that joins the flow, under its path where it is another
+        module's: there it counts only where nobody calls that module."""
+        mine = dict(body.weights)
+        whole = f"{place.modules}{label}" if label in mine else label
+        counts = label in mine or (label in dict(body.borrowed) and not self._called(label))
+        params = math.prod(shape) if counts and self._new(whole) else 0
+        return parameter_node(name, label, shape, Figures(params))
+
+    def _called(self, tensor: str) -> bool:
+        return tensor.rpartition(".")[0] in self.called
+
+
+def called(body: Body, path: str = "") -> frozenset[str]:
+    """The paths of the modules that are called, of equal neighbours the first alone."""
+    found = set()
+    for first, _ in _runs(body.calls, ()):
+        call = body.calls[first]
+        if call.body.is_module:
+            found.add(f"{path}{call.name}")
+            found |= called(call.body, f"{path}{call.name}.")
+    return frozenset(found)
 
 
 def _is_list(body: Body) -> bool:
     """A plain Sequential of blocks is a list of them; one of layers is a block of its own."""
     return body.kind == "Sequential" and any(call.body.calls for call in body.calls)
-
-
-def _label(call: Call) -> str:
-    kind = call.body.kind
-    if kind == "Sequential":
-        return call.name.rpartition(".")[2]
-    return SIGNS.get(kind, kind if call.body.is_module else kind.replace("_", " "))
-
-
-def _node(call: Call, name: str, repeat: int, children: tuple[Node, ...], row: str = "") -> Node:
-    body = call.body
-    return Node(
-        id=name,
-        label=row or _label(call),
-        detail=_detail(body, repeat),
-        kind="module" if body.is_module else "operation",
-        repeat=repeat,
-        facts=tuple(_facts(call, repeat)),
-        children=children,
-    )
-
-
-def _detail(body: Body, repeat: int) -> str:
-    if not body.params:
-        return ""
-    each = " each" if repeat > 1 else ""
-    return f"{units.count(body.params)} parameters{each}"
-
-
-def _facts(call: Call, repeat: int) -> Iterator[str]:
-    body = call.body
-    yield call.name if repeat == 1 else f"{call.name} and the next {repeat - 1}, all alike"
-    if body.settings:
-        yield body.settings
-    yield "in: " + ", ".join(map(units.shape, body.inputs))
-    yield "out: " + ", ".join(map(units.shape, body.outputs))
-    if body.params:
-        yield f"{body.params:,} parameters" + (" each" if repeat > 1 else "")
-    if body.macs:
-        yield units.macs(body.macs) + (" each" if repeat > 1 else "")
 
 
 def _runs(calls: Sequence[Call], apart: Container[str]) -> Iterator[tuple[int, int]]:
@@ -223,6 +244,7 @@ def _follows(calls: Sequence[Call], number: int) -> bool:
     this, last = calls[number], calls[number - 1]
     return (
         this.body is last.body
+        and this.name != last.name
         and this.body.is_module
         and this.sources[:1] == (Source(number - 1),)
         and this.sources[1:] == last.sources[1:]

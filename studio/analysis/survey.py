@@ -29,6 +29,7 @@ class Survey:
     names: dict[nn.Module, str] = field(default_factory=dict)
     signatures: dict[nn.Module, int | None] = field(default_factory=dict)
     params: dict[nn.Module, int] = field(default_factory=dict)  # each parameter counted once
+    owned: dict[nn.Module, int] = field(default_factory=dict)  # without those of a module before
     tensors: dict[int, str] = field(default_factory=dict)  # id of a parameter or buffer -> name
     shared: set[nn.Module] = field(default_factory=set)  # modules that hold a tensor seen before
 
@@ -36,7 +37,7 @@ class Survey:
         own = vars(module)
         self.names[module] = path
         prefix = f"{path}." if path else ""
-        shapes, params = self._tensors(module, own, prefix)
+        shapes, params, owned = self._tensors(module, own, prefix)
         children: list[int | None] = []
         for name, child in own["_modules"].items():
             if child is None:
@@ -45,21 +46,24 @@ class Survey:
                 self.shared.add(module)
             else:
                 self.visit(child, prefix + name)
+                owned += self.owned[child]
             if child in self.shared:
                 self.shared.add(module)
             params += self.params[child]
             children.append(self.signatures[child])
         self.params[module] = _count(module) if module in self.shared else params
+        self.owned[module] = owned
         self.signatures[module] = None
         if None not in children and not own["_forward_hooks"] and not own["_forward_pre_hooks"]:
-            key = (type(module), _attributes(module), *shapes, *own["_modules"], *children)
+            names = own["_modules"]
+            key = (type(module), _attributes(module), owned, *shapes, *names, *children)
             self.signatures[module] = self._number(key)
 
     def _tensors(
         self, module: nn.Module, own: dict[str, Any], prefix: str
-    ) -> tuple[list[Hashable], int]:
+    ) -> tuple[list[Hashable], int, int]:
         shapes: list[Hashable] = []
-        params = 0
+        params = owned = 0
         for kind in ("_parameters", "_buffers"):
             for name, tensor in own[kind].items():
                 if tensor is None:
@@ -70,8 +74,10 @@ class Survey:
                     self.shared.add(module)
                     name = f"{name} is {first}"
                 shapes.append((name, tensor.shape, tensor.dtype, tensor.requires_grad))
-                params += tensor.numel() if kind == "_parameters" else 0
-        return shapes, params
+                count = tensor.numel() if kind == "_parameters" else 0
+                params += count
+                owned += count if first is full else 0
+        return shapes, params, owned
 
     def _number(self, key: Hashable) -> int | None:
         try:

@@ -10,45 +10,32 @@ convolutions and matrix products, no biases, norms or activations.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+import sys
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from threading import RLock
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.overrides import TorchFunctionMode
 
-from studio.analysis.body import INPUT, Body, Call, Shape, Source
+from studio.analysis.body import INPUT, Body, Call, Named, Shape, Source, Window
 from studio.analysis.meter import Meter, storage
+from studio.analysis.nesting import Layout, frozen, mapped, tensors_in
 from studio.analysis.ruled import Ruled
 from studio.analysis.rules import FUNCTION_RULES, MODULE_RULES
 from studio.analysis.survey import Numbers, survey
 
 unseen = torch._C.DisableTorchFunction  # while the tracer itself looks at tensors
 unmetered = torch._C._DisableTorchDispatch  # ... and makes some
+SIDES = {"1d": 1, "2d": 2, "3d": 3}
+REACH = 12  # how many calls of functions lie between a module's forward and the tracer
 # Operations that move or copy data and compute nothing: not worth a box of their own.
 PLUMBING = frozenset({"reshape", "contiguous", "clone", "to", "float", "type_as", "detach"})
-
-
-class Layout(NamedTuple):
-    """All of a tensor that matters on meta, and how to make another like it."""
-
-    shape: Shape
-    stride: tuple[int, ...]
-    dtype: torch.dtype
-    requires_grad: bool
-
-    @classmethod
-    def of(cls, tensor: Tensor) -> Layout:
-        return cls(tuple(tensor.shape), tensor.stride(), tensor.dtype, tensor.requires_grad)
-
-    def empty(self) -> Tensor:
-        made = torch.empty_strided(self.shape, self.stride, dtype=self.dtype, device="meta")
-        return made.requires_grad_() if self.requires_grad else made
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +44,6 @@ class Known:
 
     body: Body
     result: Any  # what the call returned, a Layout in the place of each tensor
-    saved_inputs: tuple[int, ...]
-    saved_outputs: tuple[int, ...]
     saved_inside: int
     aliased: bool  # an output is an input or a parameter: the call must be run again
 
@@ -72,6 +57,7 @@ class Frame:
     calls: list[Call] = field(default_factory=list)
     sources: dict[int, Source | str | None] = field(default_factory=dict)
     saved: dict[int, int] = field(default_factory=dict)  # storage -> bytes
+    borrowed: dict[str, Shape] = field(default_factory=dict)  # tensors of other modules, in use
 
 
 class Memo:
@@ -151,13 +137,15 @@ class Tracer(TorchFunctionMode):
         """Stands in for `module.forward`: run it, or replay the trace of an equal call."""
         with unseen():
             given = (args, kw) if kw else args
-            tensors = list(_tensors(given))
+            tensors = list(tensors_in(given))
             key = self._key(module, given, tensors)
             known = self._look_up(key)
             if known is not None:
                 result = self._replay(known, tensors)
-                self._record(self._name(module), known.body, tensors, _tensors(result))
+                name, line = self._name(module), self._line()
+                self._record(name, known.body, tensors, tensors_in(result), line)
                 return result
+            line = self._line()
             frame, mark = self._enter(module, tensors), self.meter.begin()
         rule = MODULE_RULES.get(type(module).forward)
         ruled = rule(module, *tensors) if rule else None
@@ -167,7 +155,7 @@ class Tracer(TorchFunctionMode):
             self.frames.pop()
             self.frames[-1].saved |= frame.saved
             self._remember(key, known)
-            self._record(self._name(module), known.body, tensors, _tensors(result))
+            self._record(self._name(module), known.body, tensors, tensors_in(result), line)
         return result
 
     def _key(self, module: nn.Module, given: Any, tensors: list[Tensor]) -> Hashable:
@@ -176,7 +164,7 @@ class Tracer(TorchFunctionMode):
         if signature is None:
             return None
         places = [storage(t) for t in tensors]
-        return signature, _frozen(given), tuple(map(places.index, places)), self.training
+        return signature, frozen(given), tuple(map(places.index, places)), self.training
 
     def _look_up(self, key: Hashable) -> Known | None:
         try:
@@ -199,7 +187,7 @@ class Tracer(TorchFunctionMode):
     def _known(
         self, frame: Frame, tensors: list[Tensor], result: Any, macs: int, peak: int
     ) -> Known:
-        outputs = list(_tensors(result))
+        outputs = list(tensors_in(result))
         given, made = [storage(t) for t in tensors], [storage(t) for t in outputs]
         inside = {place: size for place, size in frame.saved.items() if place not in given}
         body = Body(
@@ -213,15 +201,20 @@ class Tracer(TorchFunctionMode):
             saved_bytes=sum(inside.values()),
             transparent=all(place in given for place in made),
             settings=frame.module.extra_repr() if frame.leaf else "",
-            tensors=tuple((name, tuple(t.shape)) for name, t in _own(frame.module)),
+            weights=_shapes(frame.module._parameters),
+            buffers=_shapes(frame.module._buffers),
+            owned=self.survey.owned[frame.module],
+            saved_inputs=tuple(frame.saved.get(place, 0) for place in given),
+            saved_outputs=tuple(inside.get(place, 0) for place in made),
+            borrowed=tuple(frame.borrowed.items()),
+            cls=type(frame.module),
+            window=_window(frame.module) if frame.leaf else None,
             calls=tuple(frame.calls),
             returns=tuple(frame.sources.get(id(t)) for t in outputs),
         )
         return Known(
             body=body,
-            result=_mapped(result, Tensor, Layout.of),
-            saved_inputs=tuple(i for i, place in enumerate(given) if place in frame.saved),
-            saved_outputs=tuple(i for i, place in enumerate(made) if place in inside),
+            result=mapped(result, Tensor, Layout.of),
             saved_inside=sum(size for place, size in inside.items() if place not in made),
             aliased=any(place in given for place in made) or any(map(self._constant, outputs)),
         )
@@ -235,13 +228,13 @@ class Tracer(TorchFunctionMode):
         """The outputs of a call that need not run, entered in the books as if it had."""
         self.meter.add(known.body.macs, known.body.peak_bytes)
         with unmetered():
-            result = _mapped(known.result, Layout, Layout.empty)
-        outputs = list(_tensors(result))
+            result = mapped(known.result, Layout, Layout.empty)
+        outputs = list(tensors_in(result))
         self.meter.watch(outputs)
-        for i in known.saved_inputs:
-            self._save(tensors[i])
-        for i in known.saved_outputs:
-            self._save(outputs[i])
+        sizes = (*known.body.saved_inputs, *known.body.saved_outputs)
+        for tensor, size in zip((*tensors, *outputs), sizes, strict=True):
+            if size:
+                self._save(tensor)
         self._save_bytes(known.saved_inside)
         return result
 
@@ -258,19 +251,21 @@ class Tracer(TorchFunctionMode):
         frame = self.frames[-1]
         if frame.leaf:
             return func(*args, **kwargs)
-        mark, saved = self.meter.begin(), len(frame.saved)
+        mark, saved = self.meter.begin(), set(frame.saved)
         rule = FUNCTION_RULES.get(func)
         ruled = rule(*args, **kwargs) if rule else None
         result = self._apply(ruled) if ruled else func(*args, **kwargs)
         macs, peak = self.meter.end(mark)
-        outputs = list(_tensors(result))
+        outputs = list(tensors_in(result))
         if not outputs:
             return result
-        inputs = list(_tensors((args, kwargs)))
+        inputs = list(tensors_in((args, kwargs)))
         if _moves_only(func, inputs, outputs):
             origin = self._source(inputs[0]) if inputs else None
             frame.sources |= {id(t): origin for t in outputs}
             return result
+        given, made = [storage(t) for t in inputs], [storage(t) for t in outputs]
+        new = {p: size for p, size in frame.saved.items() if p not in saved and p not in given}
         body = Body(
             kind=func.__name__.strip("_"),
             is_module=False,
@@ -278,9 +273,11 @@ class Tracer(TorchFunctionMode):
             outputs=tuple(tuple(t.shape) for t in outputs),
             macs=macs,
             peak_bytes=peak,
-            saved_bytes=sum(list(frame.saved.values())[saved:]),
+            saved_bytes=sum(new.values()),
+            saved_inputs=tuple(frame.saved.get(place, 0) for place in given),
+            saved_outputs=tuple(new.get(place, 0) for place in made),
         )
-        self._record(body.kind, body, inputs, outputs)
+        self._record(body.kind, body, inputs, outputs, self._line())
         return result
 
     # -- the books ---------------------------------------------------------------------------
@@ -307,14 +304,35 @@ class Tracer(TorchFunctionMode):
             self.frames[-1].saved[storage(token)] = size
 
     def _source(self, tensor: Tensor) -> Source | str | None:
-        return self.frames[-1].sources.get(id(tensor)) or self.survey.tensors.get(id(tensor))
+        frame = self.frames[-1]
+        source = frame.sources.get(id(tensor))
+        if source is None and (source := self.survey.tensors.get(id(tensor))):
+            frame.borrowed[source] = tuple(tensor.shape)
+        return source
+
+    def _line(self) -> int:
+        """Where the `forward` that makes the present call is at this moment."""
+        code = getattr(type(self.frames[-1].module).forward, "__code__", None)
+        here = sys._getframe(2)
+        for _ in range(REACH):
+            if here.f_code is code:
+                return here.f_lineno
+            if here.f_back is None:
+                break
+            here = here.f_back
+        return 0
 
     def _record(
-        self, name: str, body: Body, inputs: Iterable[Tensor], outputs: Iterable[Tensor]
+        self,
+        name: str,
+        body: Body,
+        inputs: Iterable[Tensor],
+        outputs: Iterable[Tensor],
+        line: int,
     ) -> None:
         frame = self.frames[-1]
         number = len(frame.calls)
-        frame.calls.append(Call(name, body, tuple(map(self._source, inputs))))
+        frame.calls.append(Call(name, body, tuple(map(self._source, inputs)), line))
         frame.sources |= {id(t): Source(number, i) for i, t in enumerate(outputs)}
 
     def _name(self, module: nn.Module) -> str:
@@ -323,45 +341,25 @@ class Tracer(TorchFunctionMode):
         return self.survey.names[module].removeprefix(f"{inside}." if inside else "")
 
 
-def _tensors(tree: Any) -> Iterator[Tensor]:
-    """The tensors in nested tuples, lists and dictionaries, in order."""
-    if isinstance(tree, Tensor):
-        yield tree
-    elif isinstance(tree, (tuple, list)):
-        for part in tree:
-            yield from _tensors(part)
-    elif isinstance(tree, dict):
-        yield from _tensors(tuple(tree.values()))
-
-
-def _mapped(tree: Any, kind: type, change: Callable[[Any], Any]) -> Any:
-    """The same nesting with every `kind` in it changed."""
-    if isinstance(tree, kind):
-        return change(tree)
-    if isinstance(tree, (tuple, list)):
-        parts = [_mapped(part, kind, change) for part in tree]
-        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
-    if isinstance(tree, dict):
-        return {name: _mapped(part, kind, change) for name, part in tree.items()}
-    return tree
-
-
-def _frozen(tree: Any) -> Hashable:
-    """The same nesting as a key: tensors by what matters of them, the rest by value."""
-    if isinstance(tree, Tensor):
-        return Layout.of(tree)
-    if isinstance(tree, (tuple, list)):
-        return tuple(map(_frozen, tree))
-    if isinstance(tree, dict):
-        return tuple((name, _frozen(part)) for name, part in tree.items())
-    return tree  # type: ignore[no-any-return]
-
-
 def _own(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
     """The parameters and buffers of the module itself."""
     for name, tensor in (*module._parameters.items(), *module._buffers.items()):
         if tensor is not None:
             yield name, tensor
+
+
+def _shapes(tensors: Mapping[str, Tensor | None]) -> Named:
+    return tuple((name, tuple(t.shape)) for name, t in tensors.items() if t is not None)
+
+
+def _window(module: nn.Module) -> Window | None:
+    """Of torch's convolutions and pools: what they have in common."""
+    kernel = getattr(module, "kernel_size", None)
+    if kernel is None or not hasattr(module, "stride"):
+        return None
+    sides = len(kernel) if isinstance(kernel, tuple) else SIDES.get(type(module).__name__[-2:], 2)
+    settings: tuple[Any, ...] = (kernel, module.stride, getattr(module, "dilation", 1))
+    return Window(*(v if isinstance(v, tuple) else (v,) * sides for v in settings))
 
 
 def _is_leaf(module: nn.Module) -> bool:

@@ -56,7 +56,7 @@ def of_operation(body: Body) -> Work:
     """An operation reads its inputs and its weights, and writes its outputs, once each; a look-up
     reads no more of its table than it writes."""
     written = _values(body.outputs)
-    weights = _values(shape for _, shape in body.tensors)
+    weights = _values(shape for _, shape in (*body.weights, *body.buffers))
     if body.kind == "Embedding":
         weights = min(weights, written)
     moved = _values(body.inputs) + weights + written

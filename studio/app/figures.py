@@ -6,6 +6,7 @@ nothing is copied (`st.cache_data` would pickle a whole layer tree at every run)
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 
@@ -32,9 +33,14 @@ def profiled(case: Case) -> Profile:
     return found
 
 
-@lru_cache(maxsize=128)
 def graph(case: Case) -> Graph:
-    return drawn.graph(profiled(case).root, drawn.rows(case.design.config))
+    return planned(case)[0]
+
+
+@lru_cache(maxsize=128)
+def planned(case: Case) -> tuple[Graph, Mapping[str, drawn.Use]]:
+    """The graph, and what each of its boxes stands for."""
+    return drawn.planned(profiled(case).root, drawn.rows(case.design.config), trained(case))
 
 
 @lru_cache(maxsize=128)

@@ -9,13 +9,37 @@ from typing import Literal
 Kind = Literal["input", "output", "module", "operation", "parameter", "fault"]
 
 
+@dataclass(frozen=True)
+class Figures:
+    """What a box costs: parameters that no box before it has, multiply-accumulates of a forward
+    pass, and the activations in bytes that are kept for the backward pass."""
+
+    params: int = 0
+    macs: int = 0
+    saved_bytes: int = 0
+
+    def __add__(self, other: Figures) -> Figures:
+        return Figures(
+            self.params + other.params,
+            self.macs + other.macs,
+            self.saved_bytes + other.saved_bytes,
+        )
+
+    def __sub__(self, other: Figures) -> Figures:
+        return self + other * -1
+
+    def __mul__(self, times: int) -> Figures:
+        return Figures(self.params * times, self.macs * times, self.saved_bytes * times)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Node:
     """One box. `id` is its path (`blocks.0.attn`); a node with children is a block that opens.
 
     `repeat` equal neighbours are drawn as one block marked `× repeat`: its children are those of
     one of them. `facts` are short lines for the reader who looks closer (shapes, parameters, MACs).
-    A `fault` is where a network breaks off.
+    `figures` are those of all repeats together, within one of the block around it. A `fault` is
+    where a network breaks off.
     """
 
     id: str
@@ -24,6 +48,7 @@ class Node:
     kind: Kind = "module"
     repeat: int = 1
     facts: tuple[str, ...] = ()
+    figures: Figures = Figures()
     children: tuple[Node, ...] = ()
 
     def walk(self) -> Iterator[Node]:

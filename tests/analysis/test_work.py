@@ -19,7 +19,7 @@ LINEAR = Body(
     outputs=((2, 4),),
     params=36,
     macs=64,
-    tensors=(("weight", (4, 8)), ("bias", (4,))),
+    weights=(("weight", (4, 8)), ("bias", (4,))),
 )
 
 
@@ -33,7 +33,7 @@ def test_a_layer_reads_its_input_and_its_weights_and_writes_its_output() -> None
 
 
 def test_a_look_up_reads_the_rows_that_it_writes() -> None:
-    table = Body("Embedding", True, ((1, 3),), ((1, 3, 8),), tensors=(("weight", (1000, 8)),))
+    table = Body("Embedding", True, ((1, 3),), ((1, 3, 8),), weights=(("weight", (1000, 8)),))
     assert of_operation(table) == Work(0, 4 * (3 + 24 + 24), 4 * 24, 1)
 
 
