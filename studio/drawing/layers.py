@@ -7,7 +7,8 @@ avoid crossings, and `placed` finds where each item stands.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from statistics import fmean
 from typing import NamedTuple
 
 GAP = 26.0  # pixels between neighbours in a row
@@ -117,10 +118,12 @@ def placed(
     steps: Sequence[Link],
     left: Sequence[float],
     right: Sequence[float],
+    soft: Container[int] = (),
 ) -> list[float]:
     """Where the middle of each item stands, so that steps run straight and nothing overlaps.
 
-    `left` and `right` say how far an item reaches from its middle.
+    `left` and `right` say how far an item reaches from its middle. Items that are `soft` (bends of
+    long links, ports) give way: they pull only at what nothing else pulls at.
     """
     above, below = _neighbours(len(left), steps)
     x = [0.0] * len(left)
@@ -128,15 +131,20 @@ def placed(
         _settle(row, {}, x, left, right)
     if all(len(row) == 1 for row in rows) and not any(s.out or s.into for s in steps):
         return x
-    for sweep, near in ((rows, above), (rows[::-1], below), (rows, above)):
+    above, below = ([_firm(near, soft) for near in side] for side in (above, below))
+    for sweep, firm in ((rows, above), (rows[::-1], below), (rows, above)):
         for row in sweep:
             wanted = {
-                item: sum(x[other] + shift for other, shift in near[item]) / len(near[item])
+                item: fmean(x[other] + shift for other, shift in firm[item])
                 for item in row
-                if near[item]
+                if firm[item]
             }
             _settle(row, wanted, x, left, right)
     return x
+
+
+def _firm(near: list[tuple[int, float]], soft: Container[int]) -> list[tuple[int, float]]:
+    return [(item, shift) for item, shift in near if item not in soft] or near
 
 
 def _settle(

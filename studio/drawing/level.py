@@ -176,7 +176,8 @@ class _Draft:
             right[strip[item]] = max(right[strip[item]], b)
         self.left = [left[s] for s in strip]
         self.right = [right[s] for s in strip]
-        self.x = placed(self.rows, steps, self.left, self.right)
+        soft = {i for i in range(count) if self._port(i)}
+        self.x = placed(self.rows, steps, self.left, self.right, soft)
 
     def _size(self, key: Key) -> Size:
         return Size(0, 0) if key.port else self.content.sizes[key.name]

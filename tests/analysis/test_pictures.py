@@ -1,0 +1,65 @@
+"""The picture of every family and preset: small when folded, legible at every level, and its
+figures add up to the profile."""
+
+from __future__ import annotations
+
+import pytest
+
+from studio import zoo
+from studio.analysis.graph import graph, rows
+from studio.analysis.profile import profile, training_trace
+from studio.drawing.graph import Figures, Graph, Node
+from studio.drawing.layout import layout
+from studio.family import Design, Family
+from tests.contact_sheet import opened
+from tests.drawing.legible import faults
+
+FAMILIES = list(zoo.families().values())
+FOLDED = 60  # boxes at most of a folded picture
+# Parameters that a forward pass for inference does not use, by the block that holds them.
+UNUSED = {
+    "GoogLeNet with auxiliary heads": "",  # its auxiliary heads answer in training alone
+    **{f"YOLOv8{size}": "head" for size in "nsmlx"},  # the bins of the decoding, a constant
+}
+
+
+def drawn(design: Design) -> Graph:
+    return graph(profile(design).root, rows(design.config), training_trace(design, 1))
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.key)
+def test_every_preset_folds_to_a_small_and_legible_picture(family: Family) -> None:
+    for preset in family.presets:
+        found = drawn(family.design(preset.name))
+        picture = layout(found)
+        assert len(picture.boxes) < FOLDED
+        assert faults(picture, found) == []
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.key)
+@pytest.mark.parametrize("level", [1, 2, 9])
+def test_every_family_is_legible_unfolded(family: Family, level: int) -> None:
+    found = drawn(family.design())
+    assert faults(layout(found, frozenset(opened(found.root, level))), found) == []
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.key)
+def test_figures_add_up_to_the_profile_on_every_level(family: Family) -> None:
+    for preset in family.presets:
+        known = profile(family.design(preset.name))
+        found = drawn(known.design)
+        whole = Figures(known.params, known.macs, known.saved_bytes)
+        assert found.root.figures == whole
+        for block in found.root.walk():
+            if block.children:
+                inside = sum((node.figures for node in block.children), Figures())
+                rest = block.figures - inside * (block.repeat if block.id else 1)
+                assert rest.macs == 0, block.id
+                assert not rest.params or block.id == UNUSED.get(preset.name), block.id
+                assert rest.saved_bytes >= -boundary(block), block.id
+
+
+def boundary(block: Node) -> int:
+    """Of a chain of equal blocks the first may be given what another keeps already: what is inside
+    is told of the second."""
+    return block.figures.saved_bytes // block.repeat if block.repeat > 1 else 0
