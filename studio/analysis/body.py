@@ -70,9 +70,11 @@ class Window(NamedTuple):
 class Call(NamedTuple):
     """One use of a body. Each input tensor comes from another call of the same body, from an input
     of it, from a parameter (its name), or from nowhere (None: a constant). `line` is where the
-    caller's `forward` makes it, in its file; 0 where the caller is a layer of torch's own."""
+    caller's `forward` makes it, in its file; 0 where the caller is a layer of torch's own. A module
+    from `elsewhere` is not one of the caller's: its name is its path in the model."""
 
     name: str
     body: Body
     sources: tuple[Source | str | None, ...]
     line: int = 0
+    elsewhere: bool = False

@@ -174,7 +174,8 @@ class Plan:
     ) -> tuple[Node, list[Made | None]]:
         call, body, ledger = use.call, use.call.body, place.ledger
         again = f"#{run[0][1] + 1}" if run[0][1] else ""
-        name, module = f"{place.path}{call.name}{again}", f"{place.modules}{call.name}"
+        name = f"{place.path}{call.name}{again}"
+        module = call.name if call.elsewhere else f"{place.modules}{call.name}"
         owned = self._new(module) * body.owned
         saved = sum(map(ledger.kept, run)) if ledger else 0
         self.uses[name] = use
@@ -187,7 +188,7 @@ class Plan:
                 self.connect(source, name, shape)
             outputs = list(own)
         # A block may call a module that another holds: it counts where it is first called.
-        params = max(owned, sum(child.figures.params for child in children))
+        params = sum(child.figures.params for child in children) if children else owned
         figures = Figures(params * use.repeat, body.macs * use.repeat, saved)
         node = call_node(call, name, use.repeat, figures, children, self.rows.get(name, ""))
         return node, [made or mine for made, mine in zip(outputs, own, strict=True)]
@@ -217,8 +218,8 @@ def called(body: Body, path: str = "") -> frozenset[str]:
     for first, _ in _runs(body.calls, ()):
         call = body.calls[first]
         if call.body.is_module:
-            found.add(f"{path}{call.name}")
-            found |= called(call.body, f"{path}{call.name}.")
+            module = call.name if call.elsewhere else f"{path}{call.name}"
+            found |= {module} | called(call.body, f"{module}.")
     return frozenset(found)
 
 

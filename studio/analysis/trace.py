@@ -142,8 +142,7 @@ class Tracer(TorchFunctionMode):
             known = self._look_up(key)
             if known is not None:
                 result = self._replay(known, tensors)
-                name, line = self._name(module), self._line()
-                self._record(name, known.body, tensors, tensors_in(result), line)
+                self._note(module, known.body, tensors, result, self._line())
                 return result
             line = self._line()
             frame, mark = self._enter(module, tensors), self.meter.begin()
@@ -155,7 +154,7 @@ class Tracer(TorchFunctionMode):
             self.frames.pop()
             self.frames[-1].saved |= frame.saved
             self._remember(key, known)
-            self._record(self._name(module), known.body, tensors, tensors_in(result), line)
+            self._note(module, known.body, tensors, result, line)
         return result
 
     def _key(self, module: nn.Module, given: Any, tensors: list[Tensor]) -> Hashable:
@@ -277,7 +276,7 @@ class Tracer(TorchFunctionMode):
             saved_inputs=tuple(frame.saved.get(place, 0) for place in given),
             saved_outputs=tuple(new.get(place, 0) for place in made),
         )
-        self._record(body.kind, body, inputs, outputs, self._line())
+        self._record(body.kind, body, inputs, outputs, self._line(), elsewhere=False)
         return result
 
     # -- the books ---------------------------------------------------------------------------
@@ -329,16 +328,23 @@ class Tracer(TorchFunctionMode):
         inputs: Iterable[Tensor],
         outputs: Iterable[Tensor],
         line: int,
+        elsewhere: bool,
     ) -> None:
         frame = self.frames[-1]
         number = len(frame.calls)
-        frame.calls.append(Call(name, body, tuple(map(self._source, inputs)), line))
+        sources = tuple(map(self._source, inputs))
+        frame.calls.append(Call(name, body, sources, line, elsewhere))
         frame.sources |= {id(t): Source(number, i) for i, t in enumerate(outputs)}
 
-    def _name(self, module: nn.Module) -> str:
-        """The module's path within the module that calls it."""
-        inside = self.survey.names.get(self.frames[-1].module, "")
-        return self.survey.names[module].removeprefix(f"{inside}." if inside else "")
+    def _note(
+        self, module: nn.Module, body: Body, tensors: list[Tensor], result: Any, line: int
+    ) -> None:
+        """Record the call of a module, by its path within the module that calls it."""
+        caller, path = self.survey.names.get(self.frames[-1].module, ""), self.survey.names[module]
+        inside = f"{caller}." if caller else ""
+        elsewhere = not path.startswith(inside)
+        name = path.removeprefix(inside)
+        self._record(name, body, tensors, tensors_in(result), line, elsewhere)
 
 
 def _own(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
