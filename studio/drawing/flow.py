@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from studio.drawing.graph import Edge, Graph, Node
 
 Path = tuple[str, ...]
+NAMES = re.compile(r"\([^()]*\) = (?=\()")
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,20 @@ def flow(graph: Graph, opened: frozenset[str]) -> Flow:
 
 
 def joined(labels: tuple[str, ...]) -> str:
-    """Several labels as one short text: at most two of them, and how many more there are."""
-    texts = tuple(dict.fromkeys(label for label in labels if label))
+    """Several labels as one short text: at most two of them, and how many more there are.
+
+    Labels that name the axes of one shape differently, `(B, N, D) = (1, 197, 768)`, are one.
+    """
+    texts: dict[str, str] = {}
+    for label in filter(None, labels):
+        texts.setdefault(plain(label), label)
     more = f" + {len(texts) - 2} more" if len(texts) > 2 else ""
-    return " · ".join(texts[:2]) + more
+    return " · ".join(tuple(texts.values())[:2]) + more
+
+
+def plain(label: str) -> str:
+    """A label without the names of axes: the numbers alone."""
+    return NAMES.sub("", label)
 
 
 def _visible(block: Node, path: Path, opened: frozenset[str]) -> Iterator[tuple[Node, Path]]:

@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import NamedTuple
 
-from studio.drawing.flow import Flow, Path, flow, joined
+from studio.drawing.flow import Flow, Path, flow, joined, plain
 from studio.drawing.graph import Edge, Graph, Node
 from studio.drawing.level import Content, Key, Level, Passage, Point, Size, arranged
 from studio.drawing.text import shortened, text_width
 
 TITLE, DETAIL, SIGN, LABEL = 13.0, 11.0, 16.0, 10.5  # font sizes in pixels
 WIDEST = 240.0  # of a text, in pixels
+NAMED = 260.0  # of a shape with the names of its axes
 CARDS = 6.0  # how far the cards of a repeated block look out behind it
 MARGIN = 16.0
 
@@ -152,8 +153,14 @@ def _labels(edges: Iterable[Edge]) -> dict[str, str]:
     texts: dict[str, list[str]] = {}
     for edge in edges:
         texts.setdefault(edge.source, []).append(edge.label)
-    short = {node: shortened(joined(tuple(found)), LABEL, 180.0) for node, found in texts.items()}
+    short = {node: _legible(joined(tuple(found))) for node, found in texts.items()}
     return {node: text for node, text in short.items() if text}
+
+
+def _legible(label: str) -> str:
+    """Names of axes only where there is room for them; numbers are cut where nothing else helps."""
+    fits = text_width(label, LABEL) <= NAMED
+    return label if fits else shortened(plain(label), LABEL, WIDEST)
 
 
 def _planned(block: Node, sheet: _Sheet, top: bool = False) -> _Plan:
