@@ -17,7 +17,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from studio.analysis.body import INPUT, Body, Call, Shape, Source
-from studio.analysis.comments import NOTHING, REST, Lines, Sizes, Statement, Text, text, value
+from studio.analysis.comments import NOTHING, REST, Lines, Promise, Sizes, Statement, text, value
 
 Axes = Sizes | None
 LETTER = re.compile(r"[^\W\d]\w*")
@@ -58,12 +58,18 @@ def named(body: Body, outside: Ends) -> Named:
 def written(axes: Axes, shape: Shape) -> str:
     """(B, N, D) = (1, 197, 768); the numbers alone where the axes have no names."""
     numbers = _listed(map(str, shape))
-    return f"{_listed(axes)} = {numbers}" if axes and shape else numbers
+    names = (name.replace("**", "^").replace("*", "·") for name in axes or ())
+    return f"{_listed(names)} = {numbers}" if axes and shape else numbers
 
 
 def _listed(sizes: Iterable[str]) -> str:
     text = ", ".join(sizes)
     return f"({text})" if text else ""
+
+
+def is_letter(name: str) -> bool:
+    """Whether a name means one size within a forward: no number, no term, and without a prime."""
+    return name.isidentifier()
 
 
 @dataclass
@@ -76,24 +82,31 @@ class Letters:
     def agree(self, axes: Axes, shape: Shape, line: int = 0, loop: Lines | None = None) -> bool:
         """Whether axes can be those of a shape; if so, their letters mean its sizes from now on. A
         letter that first stands in a loop may change from round to round of it."""
-        if axes is None or len(axes) != len(shape) or REST in axes:
+        meant = self._meant(axes, shape, loop)
+        if meant is None or axes is None:
             return False
+        for name, size in zip(axes, shape, strict=True):
+            if is_letter(name):
+                self.sizes[name] = size
+                self.said.setdefault(name, line)
+        return True
+
+    def allow(self, axes: Axes, shape: Shape) -> bool:
+        """Whether axes can be those of a shape, without learning from it."""
+        return self._meant(axes, shape, None) is not None
+
+    def _meant(self, axes: Axes, shape: Shape, loop: Lines | None) -> dict[str, int] | None:
+        """What the letters mean if these are the axes of a shape; None where that cannot be."""
+        if axes is None or len(axes) != len(shape) or REST in axes:
+            return None
         meant = dict(self.sizes)
         if loop:
             meant = {k: n for k, n in meant.items() if not loop.first < self.said[k] <= loop.last}
-        for name, size in zip(axes, shape, strict=True):
-            if "'" not in name and meant.setdefault(name, size) != size:
-                return False
-        if any(value(name, meant) not in (None, size) for name, size in zip(axes, shape, strict=True)):
-            return False
-        self._learn(axes, shape, line)
-        return True
-
-    def _learn(self, axes: Sizes, shape: Shape, line: int) -> None:
-        for name, size in zip(axes, shape, strict=True):
-            if LETTER.fullmatch(name) and "'" not in name:
-                self.sizes[name] = size
-                self.said.setdefault(name, line)
+        pairs = tuple(zip(axes, shape, strict=True))
+        if any(is_letter(name) and meant.setdefault(name, size) != size for name, size in pairs):
+            return None
+        terms = ((name, size) for name, size in pairs if not is_letter(name))
+        return meant if all(value(name, meant) in (None, size) for name, size in terms) else None
 
     def fitted(self, axes: Axes, shape: Shape) -> Axes:
         """Axes from elsewhere in the letters of this forward, other sizes with a prime; None where
@@ -114,7 +127,7 @@ class Letters:
             return name if int(name) == size else None
         if WORDY.search(name):
             return None
-        if LETTER.fullmatch(name):
+        if is_letter(name):
             return name if self.sizes.get(name, size) == size else f"{name}'"
         return name if value(name, self.sizes) in (None, size) else self.other(name, size)
 
@@ -150,10 +163,10 @@ class _Forward:
         self.wordless = not self.text.statements
 
     def named(self) -> Named:
-        statements = [self.text.at(call.line) for call in self.body.calls]
+        statements = [self.text.lines.get(call.line) for call in self.body.calls]
         for statement, numbers in groupby(range(len(statements)), statements.__getitem__):
-            if statement and statement.sizes and not statement.viewed:
-                self._hear(statement, statement.sizes, list(numbers))
+            if statement and statement.sizes:
+                self._hear(statement, statement.sizes, tuple(numbers))
         self.given = tuple(self._given())
         self.promised = self._promised()
         for number, call in enumerate(self.body.calls):
@@ -168,8 +181,11 @@ class _Forward:
     # -- what lines say of themselves ----------------------------------------------------------
 
     def _hear(self, statement: Statement, sizes: Sizes, numbers: Sequence[int]) -> None:
-        """A line speaks of the last call in it, and of those before that give the same shape."""
+        """A line speaks of the last call in it, and of those before that give the same shape; if it
+        ends with a view, only where that is a call of its own, being a copy."""
         calls = self.body.calls
+        if statement.view not in ("", calls[numbers[-1]].body.kind):
+            return
         alone = statement.calls == 1 and statement.loop is not None
         shape = calls[numbers[-1]].body.outputs[:1]
         for number in reversed(numbers):
@@ -186,8 +202,7 @@ class _Forward:
         takes, inputs = self.text.promise.takes, self.body.inputs
         for i, (shape, axes) in enumerate(zip(inputs, self.outside.ins, strict=True)):
             own = takes[i] if len(takes) == len(inputs) else takes[0] if len(takes) == 1 else None
-            known = self.wordless and self.letters.agree(axes, shape)
-            yield axes if known else self._first((own, axes), shape)
+            yield self._sure((own,), shape) or self._first((axes,), shape)
 
     def _promised(self) -> dict[Source | str | None, Axes]:
         """What the module promises to give, by where that is made."""
@@ -196,46 +211,48 @@ class _Forward:
 
     def _returned(self) -> Iterator[Axes]:
         for source, shape in zip(self.body.returns, self.body.outputs, strict=True):
-            yield self._first((self.promised[source], self._known(source, shape)), shape)
+            yield self._sure((self._known(source, shape), self.promised[source]), shape)
+
+    def _sure(self, choice: Iterable[Axes], shape: Shape) -> Axes:
+        """The first of some names in the letters of this forward that is true as it stands."""
+        short = (axes for axes in choice if axes and not any(map(WORDY.search, axes)))
+        return next((axes for axes in short if self.letters.agree(axes, shape)), None)
 
     def _first(self, choice: Iterable[Axes], shape: Shape) -> Axes:
-        """The first of some names that fits."""
+        """The first of some names from elsewhere that fits."""
         fits = (self.letters.fitted(axes, shape) for axes in choice)
         return next((axes for axes in fits if axes), None)
 
     # -- the ends of a call --------------------------------------------------------------------
 
+    def _shape(self, source: Source) -> Shape:
+        """The shape that a tensor had where it was made."""
+        if source.call == INPUT:
+            return self.body.inputs[source.output]
+        return self.body.calls[source.call].body.outputs[source.output]
+
     def _known(self, source: Source | str | None, shape: Shape) -> Axes:
         """The names that a tensor has since it was made, if it still has its shape."""
-        if not isinstance(source, Source):
+        if not isinstance(source, Source) or self._shape(source) != shape:
             return None
-        if source.call == INPUT:
-            same = self.body.inputs[source.output] == shape
-            return self.given[source.output] if same else None
-        same = self.body.calls[source.call].body.outputs[source.output] == shape
-        return self.outs[source.call][source.output] if same else None
+        names = self.given if source.call == INPUT else self.outs[source.call]
+        return names[source.output]
 
     def _taken(self, call: Call, place: int, statement: Statement | None) -> Axes:
-        shape = call.body.inputs[place]
-        known = self._known(call.sources[place], shape)
-        if known is None and statement is not None:
-            return self._read(call, place, statement)
-        return known
+        source, shape = call.sources[place], call.body.inputs[place]
+        if statement is None or (isinstance(source, Source) and self._shape(source) == shape):
+            return self._known(source, shape)
+        return self._read(call, place, statement)
 
     def _read(self, call: Call, place: int, statement: Statement) -> Axes:
-        """What is said of the variable that a line hands to a call: the one in that place, or where
-        it reads more or fewer, the one that fits; None where it may be one of several."""
-        shape = call.body.inputs[place]
-        said = [self.text.before(statement, name) for name in statement.reads]
-        read = [axes for axes in said if axes]
-        if len(read) == len(call.sources):
+        """What is said of the variable that a line hands to a call: of the one in that place where
+        the line is nothing but the call, else of the one that fits; None where several may."""
+        read, shape = self.text.heard[statement.first], call.body.inputs[place]
+        if statement.calls == 1 and len(read) == len(call.sources):
             read = read[place : place + 1]
-        fit = {axes for axes in read if self._may_be(axes, shape)}
+        fit = {axes for axes in read if axes is None or self.letters.allow(axes, shape)}
         axes = fit.pop() if len(fit) == 1 else None
         return axes if self.letters.agree(axes, shape) else None
-
-    def _may_be(self, axes: Sizes, shape: Shape) -> bool:
-        return Letters(dict(self.letters.sizes), dict(self.letters.said)).agree(axes, shape)
 
     def _made(self, number: int, call: Call) -> Iterator[Axes]:
         body = call.body
@@ -243,34 +260,44 @@ class _Forward:
         for i, shape in enumerate(body.outputs):
             said = self.said.get((number, i))
             kept = next((axes for axes, given in ins if axes and given == shape), None)
-            own = self.promised.get(Source(number, i))
-            yield said or kept or self._shared(shape) or self._first(
-                (own, *self._usual(body, i, ins)), shape
-            )
+            said = said or self._sure((self.promised.get(Source(number, i)),), shape)
+            usual = self._usual(body, i, ins)
+            yield said or kept or self._shared(shape) or self._first(usual, shape)
 
     def _shared(self, shape: Shape) -> Axes:
         """In a Sequential: the names that its ends of that shape have outside."""
         if not self.wordless:
             return None
-        ends = zip(
-            (*self.outside.ins, *self.outside.outs),
-            (*self.body.inputs, *self.body.outputs),
-            strict=True,
-        )
-        fits = (axes for axes, end in ends if end == shape and self.letters.agree(axes, shape))
-        return next(fits, None)
+        names = (*self.outside.ins, *self.outside.outs)
+        ends = (*self.body.inputs, *self.body.outputs)
+        alike = (axes for axes, end in zip(names, ends, strict=True) if end == shape)
+        return self._sure(alike, shape)
 
     def _usual(
         self, body: Body, output: int, ins: Sequence[tuple[Axes, Shape]]
     ) -> Iterator[Axes]:
         """What a call may give: what its docstring promises, what a layer of torch's makes of what
         it is given, what is usual for its kind, and what its own forward says."""
-        yield _nth(text(body.cls).promise.gives if body.cls else (), output, len(body.outputs))
+        promise = text(body.cls).promise if body.cls else Promise()
+        yield _translated(_nth(promise.gives, output, len(body.outputs)), promise.takes, ins)
         if ins and _is_torch(body):
             yield self.letters.carried(*ins[0], body.outputs[output])
         yield USUAL.get(body.kind)
         if body.calls:
             yield named(body, nameless(body)).own.outs[output]
+
+
+def _translated(
+    gives: Axes, takes: Sequence[Sizes], ins: Sequence[tuple[Axes, Shape]]
+) -> Axes:
+    """What a module promises, in the letters of the one who calls it: those that it takes have
+    other names there."""
+    if gives is None or len(takes) != len(ins):
+        return gives
+    known = ((own, axes) for own, (axes, _) in zip(takes, ins, strict=True) if axes)
+    alike = (zip(own, axes, strict=True) for own, axes in known if len(own) == len(axes))
+    names = {a: b for pairs in alike for a, b in pairs if is_letter(a) and is_letter(b)}
+    return tuple(names.get(name, name) for name in gives)
 
 
 def _nth(gives: Sequence[Sizes], output: int, many: int) -> Axes:

@@ -69,7 +69,8 @@ class Window(NamedTuple):
 
 class Call(NamedTuple):
     """One use of a body. Each input tensor comes from another call of the same body, from an input
-    of it, from a parameter (its name), or from nowhere (None: a constant). `line` is where the
+    of it, from a parameter (its name), or from nowhere (None: a constant, or a table of whole
+    numbers, by which values are looked up). `line` is where the
     caller's `forward` makes it, in its file; 0 where the caller is a layer of torch's own."""
 
     name: str

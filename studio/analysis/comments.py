@@ -10,9 +10,9 @@ import ast
 import inspect
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import takewhile
 from textwrap import dedent
 from typing import Any, NamedTuple
@@ -49,8 +49,8 @@ class Statement:
     """An assignment or a return: its lines, the names it sets, and the sizes it claims.
 
     `each` is whether these are the sizes of several tensors (`# 3 × (B, N, D)`), `reads` the
-    variables that it reads, `calls` how many calls stand in it, `viewed` whether it ends with
-    another view of what it computed, and `loop` the lines of the innermost loop around it.
+    variables that it reads, `calls` how many calls stand in it, `view` the method that looks at
+    what it computed in another way, if it ends with one, and `loop` the lines of the innermost loop around it.
     """
 
     first: int
@@ -60,7 +60,7 @@ class Statement:
     each: bool = False
     reads: tuple[str, ...] = ()
     calls: int = 0
-    viewed: bool = False
+    view: str = ""
     loop: Lines | None = None
 
 
@@ -78,13 +78,22 @@ class Text:
     statements: tuple[Statement, ...] = ()
     promise: Promise = Promise()
 
-    def at(self, line: int) -> Statement | None:
-        return next((s for s in self.statements if s.first <= line <= s.last), None)
+    @cached_property
+    def lines(self) -> dict[int, Statement]:
+        """The statement that each line belongs to."""
+        return {line: s for s in self.statements for line in range(s.first, s.last + 1)}
 
-    def before(self, statement: Statement, name: str) -> Sizes | None:
-        """What was last said of a variable that a statement reads."""
-        said = [s for s in self.statements if name in s.names and s.first < statement.first]
-        return said[-1].sizes if said else None
+    @cached_property
+    def heard(self) -> dict[int, tuple[Sizes | None, ...]]:
+        """What was last said of the variables that a statement reads, by its first line; None for
+        one that has been set again since, without a word."""
+        return {s.first: tuple(self._heard(s)) for s in self.statements}
+
+    def _heard(self, statement: Statement) -> Iterator[Sizes | None]:
+        for name in statement.reads:
+            past = [s for s in self.statements if name in s.names and s.first < statement.first]
+            if any(s.sizes for s in past):
+                yield past[-1].sizes
 
 
 NOTHING = Text()
@@ -108,11 +117,9 @@ def text(module: type[Any]) -> Text:
 def statements(source: str, first: int = 1) -> dict[int, Statement]:
     """The assignments and returns of a source, whose first line has the number `first`, by their
     first line and in their order."""
-    tree, lines = ast.parse(source), source.splitlines()
-    ast.increment_lineno(tree, first - 1)
-    loops = [Lines(n.lineno, n.end_lineno or 0) for n in ast.walk(tree) if isinstance(n, ast.For)]
+    lines, shift = source.splitlines(), first - 1
     found = {}
-    for node in ast.walk(tree):
+    for node, loop in _simple(ast.parse(source).body, None):
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
                 names: tuple[str, ...] = (name,)
@@ -122,38 +129,62 @@ def statements(source: str, first: int = 1) -> dict[int, Statement]:
                 names = ("return",)
             case _:
                 continue
-        span = Lines(node.lineno, node.end_lineno or node.lineno)
-        said = COMMENT.search(lines[span.first - first]) or COMMENT.search(lines[span.last - first])
-        found[span.first] = Statement(
-            *span,
+        span = _span(node)
+        said = COMMENT.search(lines[span.first - 1]) or COMMENT.search(lines[span.last - 1])
+        parts = tuple(ast.walk(value))
+        found[span.first + shift] = Statement(
+            span.first + shift,
+            span.last + shift,
             names,
             _sizes(said[2]) if said else None,
             each=bool(said and said[1]),
-            reads=tuple(n.id for n in ast.walk(value) if isinstance(n, ast.Name)),
-            calls=sum(isinstance(n, ast.Call) for n in ast.walk(value)),
-            viewed=_is_viewed(value),
-            loop=next((at for at in reversed(loops) if at.first < span.first <= at.last), None),
+            reads=tuple(n.id for n in parts if isinstance(n, ast.Name)),
+            calls=sum(isinstance(n, ast.Call) for n in parts),
+            view=_view(value),
+            loop=loop and Lines(loop.first + shift, loop.last + shift),
         )
-    return dict(sorted(found.items()))
+    return found
+
+
+def _simple(body: Sequence[ast.stmt], loop: Lines | None) -> Iterator[tuple[ast.stmt, Lines | None]]:
+    """The statements that hold no others, in their order, each with the innermost loop around."""
+    for node in body:
+        around = _span(node) if isinstance(node, ast.For) else loop
+        blocks = [getattr(node, block, []) for block in ("body", "orelse")]
+        if not any(blocks):
+            yield node, loop
+        for block in blocks:
+            yield from _simple(block, around)
+
+
+def _span(node: ast.stmt) -> Lines:
+    return Lines(node.lineno, node.end_lineno or node.lineno)
 
 
 def value(size: str, letters: Mapping[str, int]) -> float | None:
     """What a size such as `3*D` or `H/P` comes to, where all its letters are known."""
+    term = _term(size)
     try:
-        return _value(ast.parse(size.translate(SIGNS), mode="eval").body, letters)
-    except (KeyError, SyntaxError, TypeError, ZeroDivisionError):
+        return None if term is None else _value(term, letters)
+    except (KeyError, ZeroDivisionError):
         return None
 
 
-def _value(node: ast.expr, letters: Mapping[str, int]) -> float:
-    match node:
-        case ast.Constant(value=int(number)):
-            return number
-        case ast.Name(id=letter):
-            return letters[letter]
-        case ast.BinOp(left=left, op=op, right=right):
-            return TERMS[type(op)](_value(left, letters), _value(right, letters))
-    raise TypeError(f"no size: {ast.dump(node)}")
+@lru_cache(maxsize=4096)
+def _term(size: str) -> ast.expr | None:
+    """A size as an expression; None for one that is no term of numbers and letters, as H'."""
+    try:
+        term = ast.parse(size.translate(SIGNS), mode="eval").body
+    except SyntaxError:
+        return None
+    parts = (ast.Constant, ast.Name, ast.BinOp, ast.Load, *TERMS)
+    return term if all(isinstance(node, parts) for node in ast.walk(term)) else None
+
+
+def _value(term: ast.expr, letters: Mapping[str, int]) -> float:
+    if isinstance(term, ast.BinOp):
+        return TERMS[type(term.op)](_value(term.left, letters), _value(term.right, letters))
+    return letters[term.id] if isinstance(term, ast.Name) else float(ast.literal_eval(term))
 
 
 def promised(docstring: str) -> Promise:
@@ -188,10 +219,12 @@ def _sizes(inside: str) -> Sizes:
     return tuple(size.strip() for size in inside.split(",") if size.strip())
 
 
-def _is_viewed(value: ast.expr) -> bool:
+def _view(value: ast.expr) -> str:
     match value:
         case ast.Call(func=ast.Attribute(value=ast.Name(id="self" | "torch" | "F"))):
-            return False
-        case ast.Call(func=ast.Attribute(attr=name)):
-            return name in VIEWS
-    return isinstance(value, ast.Subscript)
+            return ""
+        case ast.Call(func=ast.Attribute(attr=name)) if name in VIEWS:
+            return name
+        case ast.Subscript():
+            return "getitem"
+    return ""

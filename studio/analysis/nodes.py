@@ -53,7 +53,7 @@ SIGNS = {
     "adaptive_avg_pool2d": "average pool",
 }
 CONSTANT = frozenset({"zeros_like", "ones_like", "full_like", "empty_like"})  # no value is taken
-PLUMBING = frozenset({"flatten", "long", "int", "double", "half", "bool"})  # copies and casts
+PLUMBING = frozenset({"flatten", "Flatten", "long", "int", "double", "half", "bool"})  # copies and casts
 
 
 def is_constant(body: Body, fed: bool) -> bool:
@@ -63,8 +63,8 @@ def is_constant(body: Body, fed: bool) -> bool:
 
 def hands_on(body: Body) -> bool:
     """Whether a call computes nothing that would be worth a box: it hands on what it is given."""
-    plumbing = body.kind in PLUMBING or (body.kind == "getitem" and len(body.inputs) == 1)
-    return body.transparent or (plumbing and not body.is_module)
+    part = body.kind == "getitem" and len(body.inputs) == 1
+    return body.transparent or part or body.kind in PLUMBING
 
 
 def call_node(

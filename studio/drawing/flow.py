@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from studio.drawing.graph import Edge, Graph, Node
@@ -14,10 +14,12 @@ NAMES = re.compile(r"\([^()]*\) = (?=\()")
 
 @dataclass(frozen=True)
 class Flow:
-    """The visible part of a graph: each visible node's path from the top, and the edges there."""
+    """The visible part of a graph: each visible node's path from the top, the edges there, and what
+    a node hands on: a label for each box in it that makes some of that."""
 
     paths: dict[str, Path]
     edges: tuple[Edge, ...]
+    handed: dict[str, tuple[str, ...]]
 
 
 def flow(graph: Graph, opened: frozenset[str]) -> Flow:
@@ -34,24 +36,27 @@ def flow(graph: Graph, opened: frozenset[str]) -> Flow:
         if node.children and node.id not in opened:
             seen_as |= {below.id: node.id for below in node.walk()}
     labels: dict[tuple[str, str], dict[str, None]] = {}
+    makers: dict[str, dict[str, str]] = {}
     for edge in graph.edges:
         source, target = seen_as[edge.source], seen_as[edge.target]
         if source and target and not _nested(paths[source], paths[target]):
             labels.setdefault((source, target), {})[edge.label] = None
+            makers.setdefault(source, {}).setdefault(edge.source, edge.label)
     edges = tuple(Edge(*ends, joined(tuple(texts))) for ends, texts in labels.items())
-    return Flow(paths, edges)
+    handed = {source: tuple(made.values()) for source, made in makers.items()}
+    return Flow(paths, edges, handed)
 
 
-def joined(labels: tuple[str, ...]) -> str:
-    """Several labels as one short text: at most two of them, and how many more there are.
+def joined(labels: Iterable[str], most: int = 2) -> str:
+    """Several labels as one short text: at most so many of them, and how many more there are.
 
     Labels that name the axes of one shape differently, `(B, N, D) = (1, 197, 768)`, are one.
     """
     texts: dict[str, str] = {}
     for label in filter(None, labels):
         texts.setdefault(plain(label), label)
-    more = f" + {len(texts) - 2} more" if len(texts) > 2 else ""
-    return " · ".join(tuple(texts.values())[:2]) + more
+    more = f" + {len(texts) - most} more" if len(texts) > most else ""
+    return " · ".join(tuple(texts.values())[:most]) + more
 
 
 def plain(label: str) -> str:
