@@ -69,9 +69,10 @@ class Window(NamedTuple):
 
 class Call(NamedTuple):
     """One use of a body. Each input tensor comes from another call of the same body, from an input
-    of it, from a parameter (its name), or from nowhere (None: a constant). `line` is where the
-    caller's `forward` makes it, in its file; 0 where the caller is a layer of torch's own. A module
-    from `elsewhere` is not one of the caller's: its name is its path in the model."""
+    of it, from a parameter (its name), or from nowhere (None: a constant, or a table of whole
+    numbers, by which values are looked up). `line` is where the caller's `forward` makes it, in its
+    file; 0 where the caller is a layer of torch's own. A module from `elsewhere` is not one of the
+    caller's: its name is its path in the model."""
 
     name: str
     body: Body

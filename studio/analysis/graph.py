@@ -17,15 +17,16 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
-from studio.analysis import units
+from studio.analysis.axes import Axes, Ends, named, nameless, written
 from studio.analysis.body import INPUT, Body, Call, Shape, Source
 from studio.analysis.kept import Ledger, Occurrence, occurrences
-from studio.analysis.nodes import call_node, parameter_node
+from studio.analysis.nodes import call_node, hands_on, is_constant, parameter_node
 from studio.drawing.graph import Edge, Figures, Graph, Node
 from studio.knobs import Knob
 from studio.records import RecordKnob, knobs_of, titled
 
 NO_ROWS: Mapping[str, str] = MappingProxyType({})
+NO_NAMES: Mapping[Shape, Axes] = MappingProxyType({})
 
 
 class Use(NamedTuple):
@@ -39,10 +40,20 @@ class Use(NamedTuple):
 
 
 class Made(NamedTuple):
-    """A tensor on its way: the box that made it, and the shape that it had there."""
+    """A tensor on its way: the box that made it, the shape that it had there, and how the axes of
+    the shapes that it has had are called by those who hand it on."""
 
     node: str
-    shape: Shape | None  # None for a parameter that is another module's
+    shape: Shape
+    names: Mapping[Shape, Axes] = NO_NAMES
+
+    def within(self, shape: Shape, axes: Axes) -> Made:
+        """Handed into a block: there it may have another shape, whose axes get these names."""
+        return self._replace(names={shape: axes} | {**self.names}) if axes else self
+
+    def out(self, shape: Shape, axes: Axes) -> Made:
+        """Handed out of a block: outside, these names hold."""
+        return self._replace(names={**self.names, shape: axes}) if axes else self
 
 
 def rows(config: Any) -> dict[str, str]:
@@ -69,13 +80,17 @@ def planned(
 ) -> tuple[Graph, Mapping[str, Use]]:
     """The picture, and by id what each of its nodes stands for, where that is a call."""
     plan = Plan(rows, called(root))
-    inputs = _ends("input", root.inputs)
-    given = [Made(node.id, shape) for node, shape in zip(inputs, root.inputs, strict=True)]
+    ends = named(root, nameless(root)).own
+    inputs = _ends("input", root.inputs, ends.ins)
+    given = [
+        Made(node.id, shape, {shape: axes})
+        for node, shape, axes in zip(inputs, root.inputs, ends.ins, strict=True)
+    ]
     here = Place("", "", Ledger(training) if training else None, 1)
-    inner, made = plan.inside(root, here, given)
-    outputs = _ends("output", root.outputs)
-    for node, source, shape in zip(outputs, made, root.outputs, strict=True):
-        plan.connect(source, node.id, shape)
+    inner, made = plan.inside(root, here, given, nameless(root))
+    outputs = _ends("output", root.outputs, ends.outs)
+    for node, source, shape, axes in zip(outputs, made, root.outputs, ends.outs, strict=True):
+        plan.connect(source, node.id, shape, axes)
     children = (*inputs, *inner, *outputs)
     saved = training.saved_bytes if training else 0
     figures = Figures(root.owned, root.macs, saved)
@@ -83,18 +98,21 @@ def planned(
     return Graph(whole, tuple(plan.edges)), MappingProxyType(plan.uses)
 
 
-def _ends(kind: Literal["input", "output"], shapes: Sequence[Shape]) -> tuple[Node, ...]:
+def _ends(
+    kind: Literal["input", "output"], shapes: Sequence[Shape], names: Sequence[Axes]
+) -> tuple[Node, ...]:
     """The boxes at which the data enters or leaves, numbered where there are several."""
     many = len(shapes) > 1
+    texts = map(written, names, shapes)
     return tuple(
         Node(
             id=f"{kind}{i or ''}",
             label=f"{kind} {i + 1}" if many else kind,
-            detail=units.shape(shape),
+            detail=text,
             kind=kind,
-            facts=(units.shape(shape),),
+            facts=(text,),
         )
-        for i, shape in enumerate(shapes)
+        for i, text in enumerate(texts)
     )
 
 
@@ -122,19 +140,21 @@ class Plan:
     uses: dict[str, Use] = field(default_factory=dict)
     counted: set[str] = field(default_factory=set)
 
-    def connect(self, source: Made | None, target: str, shape: Shape) -> None:
+    def connect(self, source: Made | None, target: str, shape: Shape, axes: Axes = None) -> None:
         """An edge says what arrives; where a part was taken on the way, what it was taken from."""
         if source is None:
             return
-        whole = source.shape is None or math.prod(source.shape) == math.prod(shape)
-        label = units.shape(shape)
-        label = label if whole else f"{units.shape(source.shape or ())} → {label}"
+        label = written(source.names.get(shape, axes), shape)
+        if math.prod(source.shape) != math.prod(shape):
+            label = f"{written(source.names.get(source.shape), source.shape)} → {written(None, shape)}"
         self.edges.append(Edge(source.node, target, label))
 
     def inside(
-        self, body: Body, place: Place, inputs: Sequence[Made | None]
+        self, body: Body, place: Place, inputs: Sequence[Made | None], outside: Ends
     ) -> tuple[tuple[Node, ...], list[Made | None]]:
-        """The nodes of a body's calls, and for each output of the body the box that makes it."""
+        """The nodes of a body's calls, and for each output of the body the box that makes it;
+        `outside` are the names of the axes at its ends, as the one who calls it has them."""
+        axes = named(body, outside).calls
         nodes: dict[str, Node] = {}
         made: list[list[Made | None]] = []  # per call, per output
         names = occurrences(body.calls)
@@ -156,13 +176,14 @@ class Plan:
             call = body.calls[first]
             sources = [origin(source) for source in call.sources]
             row = f"{place.path}{call.name}" in self.rows
-            if call.body.transparent and not row:
-                outputs: list[Made | None] = [sources[0]] * len(call.body.outputs)
+            if is_constant(call.body, fed=any(sources)):
+                outputs: list[Made | None] = [None] * len(call.body.outputs)
+            elif hands_on(call.body) and not row:
+                outputs = [sources[0]] * len(call.body.outputs)
             else:
                 run = names[first : first + repeat]
-                node, outputs = self._call(
-                    Use(call, repeat, body, place.times), place, run, sources
-                )
+                use = Use(call, repeat, body, place.times)
+                node, outputs = self._call(use, place, run, sources, axes[first + repeat - 1])
                 spread = repeat == 1 and _is_list(call.body) and not row
                 shown = node.children if spread else (node,)
                 nodes |= {child.id: child for child in shown}
@@ -170,7 +191,12 @@ class Plan:
         return tuple(nodes.values()), [origin(source) for source in body.returns]
 
     def _call(
-        self, use: Use, place: Place, run: Sequence[Occurrence], sources: list[Made | None]
+        self,
+        use: Use,
+        place: Place,
+        run: Sequence[Occurrence],
+        sources: list[Made | None],
+        axes: Ends,
     ) -> tuple[Node, list[Made | None]]:
         call, body, ledger = use.call, use.call.body, place.ledger
         again = f"#{run[0][1] + 1}" if run[0][1] else ""
@@ -181,17 +207,24 @@ class Plan:
         self.uses[name] = use
         inner = ledger.inside(run[min(1, len(run) - 1)]) if ledger else None
         below = Place(f"{name}.", f"{module}.", inner, use.times * use.repeat)
-        children, outputs = self.inside(body, below, sources) if body.calls else ((), [])
+        given = [
+            source and source.within(shape, names)
+            for source, shape, names in zip(sources, body.inputs, axes.ins, strict=True)
+        ]
+        children, outputs = self.inside(body, below, given, axes) if body.calls else ((), [])
         own = [Made(name, shape) for shape in body.outputs]
         if not children:
-            for source, shape in zip(sources, body.inputs, strict=True):
+            for source, shape in zip(given, body.inputs, strict=True):
                 self.connect(source, name, shape)
             outputs = list(own)
         # A block may call a module that another holds: it counts where it is first called.
         params = sum(child.figures.params for child in children) if children else owned
         figures = Figures(params * use.repeat, body.macs * use.repeat, saved)
-        node = call_node(call, name, use.repeat, figures, children, self.rows.get(name, ""))
-        return node, [made or mine for made, mine in zip(outputs, own, strict=True)]
+        node = call_node(call, name, use.repeat, figures, children, axes, self.rows.get(name, ""))
+        return node, [
+            (made or mine).out(shape, names)
+            for made, mine, shape, names in zip(outputs, own, body.outputs, axes.outs, strict=True)
+        ]
 
     def _new(self, name: str) -> bool:
         """Whether a module or a tensor has not been counted yet; it is from now on."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 from studio.analysis import units
+from studio.analysis.axes import Ends, written
 from studio.analysis.body import Body, Call, Shape
 from studio.drawing.graph import Figures, Node
 
@@ -14,16 +15,56 @@ SIGNS = {
     "radd": "+",
     "sub": "−",
     "rsub": "−",
+    "neg": "−",
     "mul": "×",
     "rmul": "×",
+    "div": "÷",
     "truediv": "÷",
+    "rtruediv": "÷",
     "matmul": "@",
+    "gt": ">",
+    "ge": "≥",
+    "lt": "<",
+    "le": "≤",
+    "sqrt": "√",
+    "square": "x²",
+    "rsqrt": "1 / √x",
+    "rpow": "power",
+    "log2": "log₂",
+    "amax": "max",
+    "amin": "min",
+    "maximum": "max",
+    "minimum": "min",
+    "prod": "product",
+    "cumsum": "running sum",
+    "var_mean": "variance, mean",
+    "linalg_vector_norm": "‖x‖",
     "cat": "concat",
+    "clamp": "clip",
+    "where": "select",
+    "getitem": "gather",
+    "topk": "top k",
+    "triu": "upper triangle",
+    "embedding_bag": "weighted sum",
+    "conv1d": "convolution",
+    "conv2d": "convolution",
     "scaled_dot_product_attention": "softmax attention",
     "interpolate": "up-sample",
-    "zeros_like": "zeros",
     "adaptive_avg_pool2d": "average pool",
 }
+CONSTANT = frozenset({"zeros_like", "ones_like", "full_like", "empty_like"})  # no value is taken
+PLUMBING = frozenset({"flatten", "Flatten", "long", "int", "double", "half", "bool"})  # copies and casts
+
+
+def is_constant(body: Body, fed: bool) -> bool:
+    """Whether an operation gives the same whatever the model is given: its result is no data."""
+    return not body.is_module and (body.kind in CONSTANT or not fed)
+
+
+def hands_on(body: Body) -> bool:
+    """Whether a call computes nothing that would be worth a box: it hands on what it is given."""
+    part = body.kind == "getitem" and len(body.inputs) == 1
+    return body.transparent or part or body.kind in PLUMBING
 
 
 def call_node(
@@ -32,9 +73,11 @@ def call_node(
     repeat: int,
     figures: Figures,
     children: tuple[Node, ...],
+    axes: Ends,
     row: str = "",
 ) -> Node:
-    """The box of a call, and of its equal neighbours; `row` is how a composition calls it."""
+    """The box of a call, and of its equal neighbours; `axes` are the names of what it takes and
+    gives, `row` is how a composition calls it."""
     body = call.body
     return Node(
         id=name,
@@ -42,7 +85,7 @@ def call_node(
         detail=_detail(body, repeat),
         kind="module" if body.is_module else "operation",
         repeat=repeat,
-        facts=tuple(_facts(call, repeat)),
+        facts=tuple(_facts(call, repeat, axes)),
         figures=figures,
         children=children,
     )
@@ -50,8 +93,8 @@ def call_node(
 
 def parameter_node(name: str, label: str, shape: Shape, figures: Figures) -> Node:
     """The box of a parameter or a buffer that joins the flow."""
-    facts = (units.shape(shape), f"{math.prod(shape):,} values")
-    label = label.replace("_", " ")
+    facts = (written(None, shape), f"{math.prod(shape):,} values")
+    label = label.removesuffix(".weight").replace("_", " ")
     return Node(id=name, label=label, kind="parameter", facts=facts, figures=figures)
 
 
@@ -69,13 +112,13 @@ def _detail(body: Body, repeat: int) -> str:
     return f"{units.count(body.params)} parameters{each}"
 
 
-def _facts(call: Call, repeat: int) -> Iterator[str]:
+def _facts(call: Call, repeat: int, axes: Ends) -> Iterator[str]:
     body = call.body
     yield call.name if repeat == 1 else f"{call.name} and the next {repeat - 1}, all alike"
     if body.settings:
         yield body.settings
-    yield "in: " + ", ".join(map(units.shape, body.inputs))
-    yield "out: " + ", ".join(map(units.shape, body.outputs))
+    yield "in: " + " · ".join(map(written, axes.ins, body.inputs))
+    yield "out: " + " · ".join(map(written, axes.outs, body.outputs))
     if body.params:
         yield f"{body.params:,} parameters" + (" each" if repeat > 1 else "")
     if body.macs:

@@ -178,7 +178,7 @@ class Tracer(TorchFunctionMode):
 
     def _enter(self, module: nn.Module, tensors: list[Tensor]) -> Frame:
         frame = Frame(module, leaf=_is_leaf(module))
-        frame.sources |= {id(t): name for name, t in _own(module)}
+        frame.sources |= {id(t): name for name, t in _own(module) if t.is_floating_point()}
         frame.sources |= {id(t): Source(INPUT, i) for i, t in enumerate(tensors)}
         self.frames.append(frame)
         return frame
@@ -305,7 +305,8 @@ class Tracer(TorchFunctionMode):
     def _source(self, tensor: Tensor) -> Source | str | None:
         frame = self.frames[-1]
         source = frame.sources.get(id(tensor))
-        if source is None and (source := self.survey.tensors.get(id(tensor))):
+        known = self.survey.tensors.get(id(tensor)) if tensor.is_floating_point() else None
+        if source is None and (source := known):
             frame.borrowed[source] = tuple(tensor.shape)
         return source
 

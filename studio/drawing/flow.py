@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from studio.drawing.graph import Edge, Graph, Node
 
 Path = tuple[str, ...]
+NAMES = re.compile(r"\([^()]*\) = (?=\()")
 
 
 @dataclass(frozen=True)
 class Flow:
-    """The visible part of a graph: each visible node's path from the top, and the edges there."""
+    """The visible part of a graph: each visible node's path from the top, the edges there, and what
+    a node hands on: a label for each box in it that makes some of that."""
 
     paths: dict[str, Path]
     edges: tuple[Edge, ...]
+    handed: dict[str, tuple[str, ...]]
 
 
 def flow(graph: Graph, opened: frozenset[str]) -> Flow:
@@ -32,19 +36,32 @@ def flow(graph: Graph, opened: frozenset[str]) -> Flow:
         if node.children and node.id not in opened:
             seen_as |= {below.id: node.id for below in node.walk()}
     labels: dict[tuple[str, str], dict[str, None]] = {}
+    makers: dict[str, dict[str, str]] = {}
     for edge in graph.edges:
         source, target = seen_as[edge.source], seen_as[edge.target]
         if source and target and not _nested(paths[source], paths[target]):
             labels.setdefault((source, target), {})[edge.label] = None
+            makers.setdefault(source, {}).setdefault(edge.source, edge.label)
     edges = tuple(Edge(*ends, joined(tuple(texts))) for ends, texts in labels.items())
-    return Flow(paths, edges)
+    handed = {source: tuple(made.values()) for source, made in makers.items()}
+    return Flow(paths, edges, handed)
 
 
-def joined(labels: tuple[str, ...]) -> str:
-    """Several labels as one short text: at most two of them, and how many more there are."""
-    texts = tuple(dict.fromkeys(label for label in labels if label))
-    more = f" + {len(texts) - 2} more" if len(texts) > 2 else ""
-    return " · ".join(texts[:2]) + more
+def joined(labels: Iterable[str], most: int = 2) -> str:
+    """Several labels as one short text: at most so many of them, and how many more there are.
+
+    Labels that name the axes of one shape differently, `(B, N, D) = (1, 197, 768)`, are one.
+    """
+    texts: dict[str, str] = {}
+    for label in filter(None, labels):
+        texts.setdefault(plain(label), label)
+    more = f" + {len(texts) - most} more" if len(texts) > most else ""
+    return " · ".join(tuple(texts.values())[:most]) + more
+
+
+def plain(label: str) -> str:
+    """A label without the names of axes: the numbers alone."""
+    return NAMES.sub("", label)
 
 
 def _visible(block: Node, path: Path, opened: frozenset[str]) -> Iterator[tuple[Node, Path]]:

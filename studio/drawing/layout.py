@@ -8,18 +8,19 @@ way exists (a residual, a U-Net's skip) runs in a lane at the side.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import NamedTuple
 
-from studio.drawing.flow import Flow, Path, flow, joined
+from studio.drawing.flow import Flow, Path, flow, joined, plain
 from studio.drawing.graph import Edge, Graph, Node
 from studio.drawing.level import Content, Key, Level, Passage, Point, Size, arranged
 from studio.drawing.text import shortened, text_width
 
 TITLE, DETAIL, SIGN, LABEL = 13.0, 11.0, 16.0, 10.5  # font sizes in pixels
 WIDEST = 240.0  # of a text, in pixels
+LONGEST = 280.0  # of a label, unless it is one shape alone
 CARDS = 6.0  # how far the cards of a repeated block look out behind it
 MARGIN = 16.0
 
@@ -79,7 +80,9 @@ def layout(graph: Graph, opened: frozenset[str] = frozenset()) -> Picture:
     passages: dict[str, dict[Passage, None]] = {}
     for block, passage in chain.from_iterable(legs):
         passages.setdefault(block, {})[passage] = None
-    plan = _planned(graph.root, _Sheet(seen, passages, _labels(seen.edges)), top=True)
+    written = {node: _legible(texts) for node, texts in seen.handed.items()}
+    labels = {node: text for node, text in written.items() if text}
+    plan = _planned(graph.root, _Sheet(seen, passages, labels), top=True)
     boxes = tuple(_boxes(plan, MARGIN, MARGIN, 0))
     return Picture(
         width=plan.level.width + 2 * MARGIN,
@@ -148,12 +151,12 @@ def _legs(seen: Flow, edge: Edge) -> Iterator[Leg]:
         yield b[depth], Passage(Key("in", edge.source), Key("", b[depth + 1]), edge.source)
 
 
-def _labels(edges: Iterable[Edge]) -> dict[str, str]:
-    texts: dict[str, list[str]] = {}
-    for edge in edges:
-        texts.setdefault(edge.source, []).append(edge.label)
-    short = {node: shortened(joined(tuple(found)), LABEL, 180.0) for node, found in texts.items()}
-    return {node: text for node, text in short.items() if text}
+def _legible(labels: tuple[str, ...]) -> str:
+    """What a box hands on, in as many words as there is room for: axes lose their names before the
+    second tensor is left out, and numbers are never cut."""
+    plainly = tuple(map(plain, labels))
+    texts = (joined(labels), joined(plainly), joined(plainly, most=1))
+    return next((text for text in texts if text_width(text, LABEL) <= LONGEST), texts[-1])
 
 
 def _planned(block: Node, sheet: _Sheet, top: bool = False) -> _Plan:

@@ -1,0 +1,230 @@
+"""Shapes that source text states: beside the lines of a forward, and in docstrings.
+
+`x = self.proj(x)  # (B, N, D)` says what shape the line gives, `(B, N, D) -> (B, D)` in a docstring
+what a module takes and gives. A test keeps the comments true (`tests/zoo/shape_comments.py`).
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import operator
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from itertools import takewhile
+from textwrap import dedent
+from typing import Any, NamedTuple
+
+Sizes = tuple[str, ...]  # of a shape, axis by axis: letters, numbers, or terms such as 3*D
+REST = "..."
+COMMENT = re.compile(r"#\s*(\w+ × )?\(([^()]*)\)")
+SIZE = re.compile(r"[\w'²]+( ?[·*/+-] ?[\w'²]+)*|\.\.\.")
+SENTENCE = re.compile(r"(?<=[.:])\s+(?=[A-Z`(])")
+SIGNS = str.maketrans({"×": "*", "·": "*"})
+TERMS: Mapping[type[ast.operator], Callable[[float, float], float]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+}
+# Methods that look at a tensor in another way: what is said beside the line is not what was computed.
+VIEWS = frozenset(
+    {"chunk", "expand", "flatten", "permute", "reshape", "split", "squeeze", "transpose"}
+    | {"unbind", "unflatten", "unsqueeze", "view", "view_as"}
+)
+
+
+class Lines(NamedTuple):
+    """From the first to the last, both included."""
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Statement:
+    """An assignment or a return: its lines, the names it sets, and the sizes it claims.
+
+    `each` is whether these are the sizes of several tensors (`# 3 × (B, N, D)`), `reads` the
+    variables that it reads, `calls` how many calls stand in it, `view` the method that looks at
+    what it computed in another way, if it ends with one, and `loop` the lines of the innermost loop around it.
+    """
+
+    first: int
+    last: int
+    names: tuple[str, ...]
+    sizes: Sizes | None
+    each: bool = False
+    reads: tuple[str, ...] = ()
+    calls: int = 0
+    view: str = ""
+    loop: Lines | None = None
+
+
+class Promise(NamedTuple):
+    """The shapes that a module takes and gives, as its docstrings and its last line state them."""
+
+    takes: tuple[Sizes, ...] = ()
+    gives: tuple[Sizes, ...] = ()
+
+
+@dataclass(frozen=True)
+class Text:
+    """What the source of a module says about shapes: its statements, and what it promises."""
+
+    statements: tuple[Statement, ...] = ()
+    promise: Promise = Promise()
+
+    @cached_property
+    def lines(self) -> dict[int, Statement]:
+        """The statement that each line belongs to."""
+        return {line: s for s in self.statements for line in range(s.first, s.last + 1)}
+
+    @cached_property
+    def heard(self) -> dict[int, tuple[Sizes | None, ...]]:
+        """What was last said of the variables that a statement reads, by its first line; None for
+        one that has been set again since, without a word."""
+        return {s.first: tuple(self._heard(s)) for s in self.statements}
+
+    def _heard(self, statement: Statement) -> Iterator[Sizes | None]:
+        for name in statement.reads:
+            past = [s for s in self.statements if name in s.names and s.first < statement.first]
+            if any(s.sizes for s in past):
+                yield past[-1].sizes
+
+
+NOTHING = Text()
+
+
+@lru_cache(maxsize=1024)
+def text(module: type[Any]) -> Text:
+    """The text of a module's class; of torch's own, and where no source is known, there is none."""
+    forward = module.forward
+    if forward.__module__.startswith("torch."):
+        return Text(promise=_promised(module, None))
+    try:
+        lines, first = inspect.getsourcelines(forward)
+    except (OSError, TypeError):
+        return NOTHING
+    found = statements(dedent("".join(lines)), first)
+    ends = [s.sizes for s in found.values() if s.names == ("return",) and s.sizes]
+    return Text(tuple(found.values()), _promised(module, ends[-1] if ends else None))
+
+
+def statements(source: str, first: int = 1) -> dict[int, Statement]:
+    """The assignments and returns of a source, whose first line has the number `first`, by their
+    first line and in their order."""
+    lines, shift = source.splitlines(), first - 1
+    found = {}
+    for node, loop in _simple(ast.parse(source).body, None):
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                names: tuple[str, ...] = (name,)
+            case ast.Assign(targets=[ast.Tuple(elts=elements)], value=value):
+                names = tuple(e.id for e in elements if isinstance(e, ast.Name) and e.id != "_")
+            case ast.Return(value=ast.expr() as value):
+                names = ("return",)
+            case _:
+                continue
+        span = _span(node)
+        said = COMMENT.search(lines[span.first - 1]) or COMMENT.search(lines[span.last - 1])
+        parts = tuple(ast.walk(value))
+        found[span.first + shift] = Statement(
+            span.first + shift,
+            span.last + shift,
+            names,
+            _sizes(said[2]) if said else None,
+            each=bool(said and said[1]),
+            reads=tuple(n.id for n in parts if isinstance(n, ast.Name)),
+            calls=sum(isinstance(n, ast.Call) for n in parts),
+            view=_view(value),
+            loop=loop and Lines(loop.first + shift, loop.last + shift),
+        )
+    return found
+
+
+def _simple(body: Sequence[ast.stmt], loop: Lines | None) -> Iterator[tuple[ast.stmt, Lines | None]]:
+    """The statements that hold no others, in their order, each with the innermost loop around."""
+    for node in body:
+        around = _span(node) if isinstance(node, ast.For) else loop
+        blocks = [getattr(node, block, []) for block in ("body", "orelse")]
+        if not any(blocks):
+            yield node, loop
+        for block in blocks:
+            yield from _simple(block, around)
+
+
+def _span(node: ast.stmt) -> Lines:
+    return Lines(node.lineno, node.end_lineno or node.lineno)
+
+
+def value(size: str, letters: Mapping[str, int]) -> float | None:
+    """What a size such as `3*D` or `H/P` comes to, where all its letters are known."""
+    term = _term(size)
+    try:
+        return None if term is None else _value(term, letters)
+    except (KeyError, ZeroDivisionError):
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _term(size: str) -> ast.expr | None:
+    """A size as an expression; None for one that is no term of numbers and letters, as H'."""
+    try:
+        term = ast.parse(size.translate(SIGNS), mode="eval").body
+    except SyntaxError:
+        return None
+    parts = (ast.Constant, ast.Name, ast.BinOp, ast.Load, *TERMS)
+    return term if all(isinstance(node, parts) for node in ast.walk(term)) else None
+
+
+def _value(term: ast.expr, letters: Mapping[str, int]) -> float:
+    if isinstance(term, ast.BinOp):
+        return TERMS[type(term.op)](_value(term.left, letters), _value(term.right, letters))
+    return letters[term.id] if isinstance(term, ast.Name) else float(ast.literal_eval(term))
+
+
+def promised(docstring: str) -> Promise:
+    """The shapes on both sides of the last arrow: "(B, N, D) -> (B, D)"; or else of the first "to":
+    "Images (B, C, H, W) to logits (B, num_classes)"."""
+    for sentence in reversed(SENTENCE.split(docstring.replace("\n", " "))):
+        if " -> " in sentence:
+            before, _, after = sentence.partition(" -> ")
+            return Promise(tuple(_shapes(before)), tuple(_shapes(after)))
+    before, _, after = docstring.partition(" to ")
+    return Promise(tuple(_shapes(before)), tuple(_shapes(after)))
+
+
+def _promised(module: type[Any], returned: Sizes | None) -> Promise:
+    """From the docstring of the forward, or that of the class or of one that it is made from."""
+    own = takewhile(lambda cls: not cls.__module__.startswith("torch."), module.__mro__)
+    forward = module.forward
+    told = [] if forward.__module__.startswith("torch.") else [forward.__doc__]
+    found = [promised(doc) for doc in (*told, *(cls.__doc__ for cls in own)) if doc]
+    said = next((promise for promise in found if any(promise)), Promise())
+    return Promise(said.takes, (returned,)) if returned and len(said.gives) < 2 else said
+
+
+def _shapes(text: str) -> Iterator[Sizes]:
+    for inside in re.findall(r"\(([^()]*)\)", text):
+        sizes = _sizes(inside)
+        if sizes and all(map(SIZE.fullmatch, sizes)):
+            yield sizes
+
+
+def _sizes(inside: str) -> Sizes:
+    return tuple(size.strip() for size in inside.split(",") if size.strip())
+
+
+def _view(value: ast.expr) -> str:
+    match value:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="self" | "torch" | "F"))):
+            return ""
+        case ast.Call(func=ast.Attribute(attr=name)) if name in VIEWS:
+            return name
+        case ast.Subscript():
+            return "getitem"
+    return ""
