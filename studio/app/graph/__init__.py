@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -17,12 +16,12 @@ import streamlit as st
 from studio.drawing.graph import Graph, Node
 from studio.drawing.layout import layout
 from studio.drawing.svg import svg
+from studio.drawing.viewer import part
 
 BUTTONS = {
     "out": ("−", "Zoom out"),
     "in": ("+", "Zoom in"),
     "fit": ("Fit", "Show the whole graph"),
-    "save": ("SVG", "Download the graph as an SVG file"),
 }
 
 
@@ -49,7 +48,6 @@ def layer_graph(
     chosen = selected if selected in known else ""
     drawing = svg(layout(graph, frozenset(shown)), selected=chosen, lit=lit)
     data = {"svg": drawing, "open": shown, "selected": chosen, "height": height, "sight": sight}
-    data["name"] = graph.root.label or "network"
 
     def clicked() -> None:
         now = st.session_state[key].shown
@@ -62,7 +60,6 @@ def layer_graph(
 @cache
 def _component() -> Any:
     """The component, registered when it is first shown. Its files are small enough to go inline."""
-    here = Path(__file__).parent
     buttons = "".join(
         f'<button type="button" data-do="{do}" aria-label="{name}" title="{name}">{sign}</button>'
         for do, (sign, name) in BUTTONS.items()
@@ -70,6 +67,6 @@ def _component() -> Any:
     return st.components.v2.component(
         "layer_graph",
         html=f'<div class="graph"><div class="bar">{buttons}</div><div class="canvas"></div></div>',
-        css=(here / "graph.css").read_text(encoding="utf-8"),
-        js=(here / "graph.js").read_text(encoding="utf-8"),
+        css=part("graph.css"),
+        js=part("graph.js"),
     )

@@ -1,4 +1,4 @@
-// Shows the SVG that Python drew: pan, zoom, click, keyboard, download. Draws nothing itself.
+// Shows the SVG that Python drew: pan, zoom, click, keyboard. Draws nothing itself.
 //
 // Streamlit calls the default function again with each new picture, on the same element, so the
 // view (where the reader looks) lives on that element and survives every re-run.
@@ -149,7 +149,6 @@ class View {
         in: () => this.zoom(1.25, width / 2, height / 2),
         out: () => this.zoom(0.8, width / 2, height / 2),
         fit: () => this.fit(),
-        save: () => this.save(),
       };
       todo[target.closest('button')?.dataset.do]?.();
     });
@@ -170,17 +169,5 @@ class View {
     const dx = out(face.left, Math.min(face.right, face.left + 80), room.left + 16, room.right - 16);
     const dy = out(face.top, Math.min(face.bottom, face.top + 60), room.top + 16, room.bottom - 16);
     if (dx || dy) this.look(x + dx, y + dy, k);
-  }
-
-  save() {
-    // Every colour names its value on paper, so the file is the picture without the page's theme.
-    const paper = this.drawn
-      .replace(/var\(--g-[a-z-]+,(#[0-9a-f]{6})\)/g, '$1')
-      .replace('<g ', '<rect width="100%" height="100%" fill="#ffffff"/><g ');
-    const link = document.createElement('a');
-    link.href = URL.createObjectURL(new Blob([paper], { type: 'image/svg+xml' }));
-    link.download = `${this.data.name.replace(/[^\w.-]+/g, '_')}.svg`;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   }
 }

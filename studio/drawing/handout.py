@@ -1,0 +1,113 @@
+"""A graph as one HTML file: to open without a network, to look into, and to print."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Container, Iterator, Sequence
+from html import escape
+from string import Template
+from typing import NamedTuple
+
+from studio.drawing.fold import levels
+from studio.drawing.graph import Graph, Node
+from studio.drawing.layout import Picture, layout
+from studio.drawing.sheet import Heading, Sheet
+from studio.drawing.svg import svg
+from studio.drawing.viewer import part
+
+INDENT_REM = 0.9
+
+
+class Level(NamedTuple):
+    """One of the pictures in the file, and how it is called."""
+
+    name: str
+    opened: frozenset[str]
+
+
+def handout(sheet: Sheet) -> str:
+    """The sheet as a file that asks for nothing from outside: the graph as it is shown and at each
+    level of unfolding, with what each box says, and all boxes as a table."""
+    graph, heading = sheet.graph, sheet.heading
+    offered, shown = _levels(graph, sheet.opened)
+    pictures = [layout(graph, level.opened) for level in offered]
+    drawn = [svg(picture) for picture in pictures]
+    nodes = {box.node.id: box.node for picture in pictures for box in picture.boxes}
+    data = {
+        "shown": shown,
+        "levels": [
+            {"svg": "" if i == shown else drawn[i], "open": sorted(level.opened)}
+            for i, level in enumerate(offered)
+        ],
+        "nodes": {name: _told(node) for name, node in nodes.items()},
+    }
+    return Template(part("handout.html")).substitute(
+        title=escape(heading.title),
+        figures=escape(" · ".join(heading.figures)),
+        link=_link(heading),
+        levels="".join(_choices(offered, shown)),
+        svg=drawn[shown],
+        rows="\n".join(_rows(graph.root, nodes.keys(), _seen(pictures[shown]))),
+        data=_inert(json.dumps(data, ensure_ascii=False, separators=(",", ":"))),
+        style=part("graph.css") + part("handout.css"),
+        script=part("graph.js") + part("handout.js"),
+    )
+
+
+def _levels(graph: Graph, opened: frozenset[str]) -> tuple[Sequence[Level], int]:
+    """What the reader may choose from, and which of it is shown first."""
+    blocks = {node.id for node in graph.root.walk() if node.children}
+    known = [Level(str(i), found) for i, found in enumerate(levels(graph))]
+    for i, level in enumerate(known):
+        if level.opened == opened & blocks:
+            return known, i
+    return [Level("as shown", opened & blocks), *known], 0
+
+
+def _choices(offered: Sequence[Level], shown: int) -> Iterator[str]:
+    for i, (name, _) in enumerate(offered):
+        checked = " checked" * (i == shown)
+        said = f"to level {name}" if name.isdecimal() else name
+        yield (
+            f'<label><input type="radio" name="level" value="{i}" aria-label="{said}"{checked}>'
+            f"{name}</label>"
+        )
+
+
+def _link(heading: Heading) -> str:
+    text = escape(heading.link)
+    if heading.address:
+        return f'<a href="{text}">{text}</a>'
+    return f"<code>{text}</code>" if text else ""
+
+
+def _told(node: Node) -> list[str]:
+    times = f" × {node.repeat}" if node.repeat > 1 else ""
+    return [node.label + times, node.detail, *node.facts]
+
+
+def _seen(picture: Picture) -> frozenset[str]:
+    return frozenset(box.node.id for box in picture.boxes)
+
+
+def _rows(
+    block: Node, known: Container[str], seen: Container[str], depth: int = 0
+) -> Iterator[str]:
+    """A row for each box that some picture has, in the order of the data flow."""
+    for node in block.children:
+        if node.id not in known:
+            continue
+        name, detail = map(escape, _told(node)[:2])
+        figures = (node.figures.params, node.figures.macs, node.figures.saved_bytes)
+        cells = "".join(f"<td>{figure:,}</td>" for figure in figures)
+        yield (
+            f'<tr data-id="{escape(node.id)}"{" hidden" * (node.id not in seen)}>'
+            f'<th scope="row" style="padding-left:{INDENT_REM * depth:g}rem">'
+            f'<button type="button">{name}</button></th><td>{detail}</td>{cells}</tr>'
+        )
+        yield from _rows(node, known, seen, depth + 1)
+
+
+def _inert(text: str) -> str:
+    """JSON that ends no script element and begins no comment."""
+    return text.replace("</", r"<\/").replace("<!--", r"\u003c!--")
