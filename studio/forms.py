@@ -47,7 +47,7 @@ def export(design: Design, form: str = "script", link: str = "", level: int = 0)
             nearest=known,
         )
     if form in PRINTS:
-        return PRINTS[form](sheet(design, level, link))
+        return PRINTS[form](sheet(design, level, link or command(design, form, level)))
     if level:
         raise DesignError(
             f"level={level} is of a picture, and {form} is none; the pictures are"
@@ -59,7 +59,7 @@ def export(design: Design, form: str = "script", link: str = "", level: int = 0)
     return TEXTS[form](design, link)
 
 
-def sheet(design: Design, level: int = 0, link: str = "") -> Sheet:
+def sheet(design: Design, level: int, link: str) -> Sheet:
     """The picture of a design at batch 1, unfolded to a level. Raises DesignError for one that it
     has not."""
     drawn = _graph(design)
@@ -74,8 +74,7 @@ def sheet(design: Design, level: int = 0, link: str = "") -> Sheet:
             value=level,
             nearest=(nearest,),
         )
-    head = heading(profile(design), link or command(design, level))
-    return Sheet(graph=drawn, heading=head, opened=opened[level])
+    return Sheet(graph=drawn, heading=heading(profile(design), link), opened=opened[level])
 
 
 def heading(found: Profile, link: str, title: str = "") -> Heading:
@@ -87,20 +86,20 @@ def heading(found: Profile, link: str, title: str = "") -> Heading:
         figures=(
             f"{units.count(found.params)} parameters",
             units.macs(found.macs),
-            f"training memory {units.size(found.training_bytes())} (estimate, Adam)",
+            f"training memory {units.size(found.training_bytes())} (Adam, estimate)",
             f"batch {found.batch}",
         ),
         link=link,
     )
 
 
-def command(design: Design, level: int = 0) -> str:
-    """What a shell is told to draw the design."""
+def command(design: Design, form: str, level: int) -> str:
+    """What a shell is told to write the design in a form."""
     settings = design.to_query()
     words = ["studio", "export", settings.pop("family"), "--preset", settings.pop("preset")]
     for knob, value in settings.items():
         words += ["--set", f"{knob}={value}"]
-    return shlex.join((*words, "--form", "svg", *(("--level", f"{level}") if level else ())))
+    return shlex.join((*words, "--form", form, *(("--level", f"{level}") if level else ())))
 
 
 def standalone(design: Design, link: str = "") -> Script:

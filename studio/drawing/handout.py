@@ -99,7 +99,7 @@ def _rows(
             continue
         name, detail = map(escape, _told(node)[:2])
         figures = (node.figures.params, node.figures.macs, node.figures.saved_bytes)
-        cells = "".join(f"<td>{figure:,}</td>" for figure in figures)
+        cells = "".join(f"<td>{f'{figure:,}' if figure else '–'}</td>" for figure in figures)
         yield (
             f'<tr data-id="{escape(node.id)}"{" hidden" * (node.id not in seen)}>'
             f'<th scope="row" style="padding-left:{INDENT_REM * depth:g}rem">'

@@ -13,7 +13,7 @@ from studio.drawing.sheet import Heading, Sheet
 from studio.drawing.svg import PAPER, svg
 
 LEADING = 1.4  # from line to line, in font sizes
-NARROWEST = 400.0  # of a heading in pixels: a network that is one column is narrower
+NARROWEST = 480.0  # of a heading in pixels: a network that is one column is narrower
 MOST_LINES = 4  # of one text
 GROUND = '<rect width="100%" height="100%" fill="#ffffff"/>'
 PIECE = re.compile(r".+?(?:[\s&?/,|]+|$)")  # a line may end after each
@@ -70,7 +70,7 @@ def broken(text: str, size: float, weight: str, limit: float) -> list[str]:
         if lines[-1] and width(lines[-1] + piece.rstrip(), size, weight) > limit:
             lines.append("")
         lines[-1] += piece
-    lines = [line.strip() for line in lines if line.strip()]
+    lines = [line.strip(" ·") for line in lines if text]
     if len(lines) > MOST_LINES:
         return [*lines[: MOST_LINES - 1], lines[MOST_LINES - 1].rstrip("&?/,|") + " …"]
     return lines

@@ -15,9 +15,13 @@ from studio.app.comparison import compared, named, shared_axes
 from studio.app.graph import layer_graph
 from studio.app.history import Visit, returned
 from studio.app.ledger import LEDGER, Watch, is_timely, look_s, obstacle
+from studio.app.listing import addressed
 from studio.app.scaling import pace
 from studio.app.state import VIEWS, State
+from studio.app.takeaway import take_away
+from studio.drawing.sheet import Sheet
 from studio.family import DesignError
+from studio.forms import heading
 from studio.measure.request import Measurement
 
 HEIGHT = 520
@@ -163,13 +167,19 @@ def graphs(cases: Sequence[Case]) -> None:
 def picture(case: Case, i: int) -> None:
     """A graph whose blocks open for this session alone; the link does not tell."""
     opened = st.session_state.setdefault("compare.opened", {})
+    graph = figures.graph(case)
     layer_graph(
-        figures.graph(case),
+        graph,
         key=f"compare.graph.{i}",
         opened=opened.get(case, ()),
         on_change=lambda blocks, node: opened.update({case: blocks}),
         height=440,
     )
+    blocks = opened.get(case, ())
+    link = addressed(case.to_query() | ({"open": ",".join(blocks)} if blocks else {}))
+    head = heading(figures.profiled(case), link)
+    sheet = Sheet(graph=graph, heading=head, opened=frozenset(blocks))
+    take_away(sheet, case.design.title, key=f"takeaway.{i}")
 
 
 def code(cases: Sequence[Case]) -> None:

@@ -20,7 +20,9 @@ from studio.app.latency import latency
 from studio.app.precedence import PRECEDENCE
 from studio.app.sidebar import sidebar, views
 from studio.app.state import VIEWS, State
+from studio.app.takeaway import headed, take_away
 from studio.drawing.graph import Graph, Node
+from studio.drawing.sheet import Sheet
 
 OF_ONE = VIEWS[:2]  # views of one design
 PAINT_S = 0.05  # two frames, and the way to the browser
@@ -95,10 +97,13 @@ def picture(
         lit=lit,
         sight=sight,
     )
-    if node is None:
-        st.caption("A click opens a block, or tells more about a layer.")
-    else:
-        st.html(f"<small>{told(node)}</small>")
+    with st.container(horizontal=True, vertical_alignment="center", wrap=False, gap="small"):
+        if node is None:
+            st.caption("A click opens a block, or tells more about a layer.")
+        else:
+            st.html(f"<small>{told(node)}</small>")
+        sheet = Sheet(graph=graph, heading=headed(now), opened=frozenset(now.opened))
+        take_away(sheet, now.title)
 
 
 def told(node: Node) -> str:
