@@ -162,12 +162,14 @@ def graphs(cases: Sequence[Case]) -> None:
 
 def picture(case: Case, i: int) -> None:
     """A graph whose blocks open for this session alone; the link does not tell."""
-    opened = st.session_state.setdefault("compare.opened", {})
+    shown = st.session_state.setdefault("compare.shown", {})
+    opened, selected = shown.get(case, ((), ""))
     layer_graph(
         figures.graph(case),
         key=f"compare.graph.{i}",
-        opened=opened.get(case, ()),
-        on_change=lambda blocks, node: opened.update({case: blocks}),
+        opened=opened,
+        selected=selected,
+        on_change=lambda blocks, node: shown.update({case: (blocks, node)}),
         height=440,
     )
 

@@ -96,7 +96,7 @@ def picture(
         sight=sight,
     )
     if node is None:
-        st.caption("A click opens a block, or tells more about a layer.")
+        st.caption("A click opens a block, and tells more about a layer.")
     else:
         st.html(f"<small>{told(node)}</small>")
 
