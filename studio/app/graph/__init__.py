@@ -20,7 +20,8 @@ from studio.drawing.layout import layout
 from studio.drawing.svg import svg
 
 HERE = Path(__file__).parent
-PARTS = ("motion.js", "walk.js", "hand.js", "graph.js")  # each uses what those before it declare
+# Each uses what those before it declare.
+PARTS = ("patch.js", "motion.js", "walk.js", "hand.js", "graph.js")
 DEEPER = "deeper blocks open one by one"
 
 
@@ -44,9 +45,10 @@ def layer_graph(
     one.
     """
     known = {node.id: node for node in graph.root.walk()}
-    shown = tuple(name for name in opened if name in known)
+    names = tuple(opened)
+    shown = tuple(name for name in names if name in known)
     chosen = selected if selected in known else ""
-    drawing, unfolded = _drawn(graph, frozenset(shown))
+    drawing, unfolded = drawn(graph, frozenset(names))
     steps = levels(graph)
     data = {
         "svg": drawing,
@@ -63,20 +65,23 @@ def layer_graph(
 
     def asked() -> None:
         now = st.session_state[key].shown
-        on_change(_opened(graph, now), now["selected"])
+        on_change(granted(graph, now), now["selected"])
 
     _component()(key=key, data=data, height=height, on_shown_change=asked)
     return known[chosen] if chosen else None
 
 
 @lru_cache(maxsize=32)
-def _drawn(graph: Graph, opened: frozenset[str]) -> tuple[str, frozenset[str]]:
-    """The picture, and which blocks it shows open: one within a closed block does not show."""
+def drawn(graph: Graph, opened: frozenset[str]) -> tuple[str, frozenset[str]]:
+    """The picture, and which blocks it shows open: one within a closed block does not show.
+
+    A page that has a moment to spare may ask for it ahead.
+    """
     picture = layout(graph, opened)
     return svg(picture), frozenset(box.node.id for box in picture.boxes if box.open)
 
 
-def _opened(graph: Graph, asked: dict[str, Any]) -> tuple[str, ...]:
+def granted(graph: Graph, asked: dict[str, Any]) -> tuple[str, ...]:
     """The open blocks that the browser asks for: by name, or all down to a level."""
     if "level" not in asked:
         return tuple(asked["open"])

@@ -2,8 +2,8 @@
 //
 // `new View(host)` fills an element of class "graph"; `view.show(data, send)` shows a picture in it,
 // as often as there is a new one. Nothing here needs Streamlit or another file, so that a page of
-// its own can carry the same view: the parts (motion, walk, hand, this) one after the other are one
-// module. `data` is
+// its own can carry the same view: the parts (patch, motion, walk, hand, this) one after the other are
+// one module. `data` is
 //   svg       the picture, as studio/drawing/svg.py writes it
 //   open      the ids of the open blocks
 //   selected  the id of the selected node; '' for none
@@ -58,11 +58,14 @@ export class View {
   }
 
   redraw() {
-    const before = this.at && { svg: this.svg, at: this.at, boxes: this.boxes };
+    const { svg: text } = this.data;
+    const before = this.at && { at: this.at, boxes: this.boxes };
     const room = this.canvas.getBoundingClientRect();
     const focus = this.host.getRootNode().activeElement?.dataset?.id;
-    this.canvas.innerHTML = this.data.svg;
-    this.drawn = this.data.svg;
+    this.mark({ selected: '', lit: '' }); // as Python wrote it
+    if (before) before.gone = patch(this.svg, text);
+    else this.canvas.innerHTML = text;
+    this.drawn = text;
     this.svg = this.canvas.querySelector('svg');
     this.boxes = boxes(this.svg);
     this.walk = null;
@@ -74,8 +77,7 @@ export class View {
 
   // What the page says of it.
 
-  mark() {
-    const { selected, lit } = this.data;
+  mark({ selected, lit } = this.data) {
     for (const node of this.canvas.querySelectorAll('.node.selected')) {
       node.classList.toggle('selected', [selected, lit].includes(node.dataset.id));
       node.setAttribute('aria-pressed', node.dataset.id === selected);
@@ -104,7 +106,7 @@ export class View {
   // Where things are.
 
   node(id) {
-    return id && this.canvas.querySelector(`[data-id="${CSS.escape(id)}"]`);
+    return id ? this.canvas.querySelector(`[data-id="${CSS.escape(id)}"]`) : null;
   }
 
   nearest(id) {

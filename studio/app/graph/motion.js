@@ -20,7 +20,8 @@ export function boxes(svg) {
   return new Map([...svg.querySelectorAll('.node')].map((node) => [node.dataset.id, box(node)]));
 }
 
-// `before` and `now` are { svg, at, boxes }: a picture, its corner and scale on a canvas of `room`.
+// `before` and `now` are a picture on a canvas of `room`: its corner and scale `at`, and its `boxes`;
+// `before.gone` holds the nodes that are no more, `now.svg` the picture that there is.
 export function grow(before, now, room) {
   if (matchMedia('(prefers-reduced-motion: reduce)').matches || document.hidden) return;
   const [was, is] = [before, now].map((one) => inSight(one, room));
@@ -76,7 +77,7 @@ function leave(before, now, ids) {
   rest.setAttribute('aria-hidden', 'true');
   rest.setAttribute('transform', `translate(${x} ${y}) scale(${k})`);
   for (const id of ids) {
-    const face = before.svg.querySelector(`[data-id="${CSS.escape(id)}"] > .face`);
+    const face = before.gone.get(id)?.querySelector('.face');
     if (face) rest.append(face);
   }
   now.svg.append(rest);

@@ -30,7 +30,10 @@ export class Walk {
   before(id) {
     const inner = new Set(this.within(id));
     const outer = [id, ...inner].flatMap((one) => this.from.get(one)).filter((one) => !inner.has(one));
-    return this.sorted(outer).at(-1);
+    const { y: top } = this.places.get(id);
+    const above = outer.map((one) => [one, this.places.get(one)])
+      .filter(([, { y, h }]) => y + h <= top).map(([one]) => one);
+    return this.sorted(above.length ? above : outer).at(-1); // what stands beside it joins the flow
   }
 
   branches(id) {
@@ -39,7 +42,7 @@ export class Walk {
       ...this.to.get(id).flatMap((one) => this.from.get(one)),
     ];
     const at = (one) => this.places.get(one);
-    const across = (a, b) => middle(at(a)) - middle(at(b)) || at(a).y - at(b).y;
+    const across = (a, b) => Math.round(middle(at(a)) - middle(at(b))) || at(a).y - at(b).y;
     return [...new Set([id, ...shared])].sort(across);
   }
 
