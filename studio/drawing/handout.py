@@ -8,36 +8,39 @@ from html import escape
 from string import Template
 from typing import NamedTuple
 
-from studio.drawing.fold import levels
+from studio.drawing.fold import is_whole, levels
 from studio.drawing.graph import Graph, Node
 from studio.drawing.layout import Picture, layout
 from studio.drawing.sheet import Heading, Sheet
 from studio.drawing.svg import svg
-from studio.drawing.viewer import part
+from studio.drawing.viewer import part, script
 
 INDENT_REM = 0.9
+DEEPER = "deeper blocks are not in this file"
 
 
-class Level(NamedTuple):
-    """One of the pictures in the file, and how it is called."""
+class Folding(NamedTuple):
+    """A picture in the file: its open blocks, and which level that is; -1 for none."""
 
-    name: str
     opened: frozenset[str]
+    level: int
 
 
 def handout(sheet: Sheet) -> str:
     """The sheet as a file that asks for nothing from outside: the graph as it is shown and at each
     level of unfolding, with what each box says, and all boxes as a table."""
     graph, heading = sheet.graph, sheet.heading
-    offered, shown = _levels(graph, sheet.opened)
-    pictures = [layout(graph, level.opened) for level in offered]
+    foldings, first = _foldings(graph, sheet.opened)
+    pictures = [layout(graph, folding.opened) for folding in foldings]
     drawn = [svg(picture) for picture in pictures]
     nodes = {box.node.id: box.node for picture in pictures for box in picture.boxes}
     data = {
-        "shown": shown,
-        "levels": [
-            {"svg": "" if i == shown else drawn[i], "open": sorted(level.opened)}
-            for i, level in enumerate(offered)
+        "name": graph.root.label or "network",
+        "first": first,
+        "more": "" if is_whole(graph, foldings[-1].opened) else DEEPER,
+        "pictures": [
+            {"open": sorted(opened), "level": level, "svg": "" if i == first else drawn[i]}
+            for i, (opened, level) in enumerate(foldings)
         ],
         "nodes": {name: _told(node) for name, node in nodes.items()},
     }
@@ -45,33 +48,22 @@ def handout(sheet: Sheet) -> str:
         title=escape(heading.title),
         figures=escape(" · ".join(heading.figures)),
         link=_link(heading),
-        levels="".join(_choices(offered, shown)),
-        svg=drawn[shown],
-        rows="\n".join(_rows(graph.root, nodes.keys(), _seen(pictures[shown]))),
+        svg=drawn[first],
+        rows="\n".join(_rows(graph.root, nodes.keys(), _seen(pictures[first]))),
         data=_inert(json.dumps(data, ensure_ascii=False, separators=(",", ":"))),
         style=part("graph.css") + part("handout.css"),
-        script=part("graph.js") + part("handout.js"),
+        script=script() + part("handout.js"),
     )
 
 
-def _levels(graph: Graph, opened: frozenset[str]) -> tuple[Sequence[Level], int]:
-    """What the reader may choose from, and which of it is shown first."""
-    blocks = {node.id for node in graph.root.walk() if node.children}
-    known = [Level(str(i), found) for i, found in enumerate(levels(graph))]
-    for i, level in enumerate(known):
-        if level.opened == opened & blocks:
-            return known, i
-    return [Level("as shown", opened & blocks), *known], 0
-
-
-def _choices(offered: Sequence[Level], shown: int) -> Iterator[str]:
-    for i, (name, _) in enumerate(offered):
-        checked = " checked" * (i == shown)
-        said = f"to level {name}" if name.isdecimal() else name
-        yield (
-            f'<label><input type="radio" name="level" value="{i}" aria-label="{said}"{checked}>'
-            f"{name}</label>"
-        )
+def _foldings(graph: Graph, opened: frozenset[str]) -> tuple[Sequence[Folding], int]:
+    """What the reader may look at, and which of it is shown first."""
+    seen = frozenset(box.node.id for box in layout(graph, opened).boxes if box.open)
+    known = [Folding(found, level) for level, found in enumerate(levels(graph))]
+    for folding in known:
+        if folding.opened == seen:
+            return known, folding.level
+    return [Folding(seen, -1), *known], 0
 
 
 def _link(heading: Heading) -> str:

@@ -166,19 +166,20 @@ def graphs(cases: Sequence[Case]) -> None:
 
 def picture(case: Case, i: int) -> None:
     """A graph whose blocks open for this session alone; the link does not tell."""
-    opened = st.session_state.setdefault("compare.opened", {})
+    shown = st.session_state.setdefault("compare.shown", {})
+    opened, selected = shown.get(case, ((), ""))
     graph = figures.graph(case)
     layer_graph(
         graph,
         key=f"compare.graph.{i}",
-        opened=opened.get(case, ()),
-        on_change=lambda blocks, node: opened.update({case: blocks}),
+        opened=opened,
+        selected=selected,
+        on_change=lambda blocks, node: shown.update({case: (blocks, node)}),
         height=440,
     )
-    blocks = opened.get(case, ())
-    link = addressed(case.to_query() | ({"open": ",".join(blocks)} if blocks else {}))
+    link = addressed(case.to_query() | ({"open": ",".join(opened)} if opened else {}))
     head = heading(figures.profiled(case), link)
-    sheet = Sheet(graph=graph, heading=head, opened=frozenset(blocks))
+    sheet = Sheet(graph=graph, heading=head, opened=frozenset(opened))
     take_away(sheet, case.design.title, key=f"takeaway.{i}")
 
 

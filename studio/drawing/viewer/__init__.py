@@ -5,6 +5,14 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+# Each uses what those before it declare.
+PARTS = ("patch.js", "motion.js", "walk.js", "hand.js", "graph.js")
+
+
+def script() -> str:
+    """The view's code as the text of one module, which exports the class View."""
+    return "\n".join(map(part, PARTS))
+
 
 @cache
 def part(name: str) -> str:

@@ -1,58 +1,118 @@
-// Shows the SVG that Python drew: pan, zoom, click, keyboard. Draws nothing itself.
+// Shows the SVG that Python drew: pan, zoom, select, open, keys. Draws nothing itself.
 //
-// Streamlit calls the default function again with each new picture, on the same element, so the
-// view (where the reader looks) lives on that element and survives every re-run.
+// `new View(host)` fills an element of class "graph"; `view.show(data, send)` shows a picture in it,
+// as often as there is a new one. Nothing here needs Streamlit or another file, so that a page of
+// its own can carry the same view: the parts (patch, motion, walk, hand, this) one after the other are
+// one module. `data` is
+//   svg       the picture, as studio/drawing/svg.py writes it
+//   open      the ids of the open blocks
+//   selected  the id of the selected node; '' for none
+//   lit       the id of a node that is marked too; '' for none
+//   sight     the id of a node to bring into sight whenever it is another one; '' for none
+//   levels    the deepest level to open all blocks to; 0 for no such buttons
+//   level     the level that is shown; -1 for none of them
+//   more      what to say at the deepest level, if blocks are closed there; else ''
+//   name      the network's
+//   height    of the whole, in pixels; without it the page's style says
+// `send('shown', { open, selected })` tells what the reader asks for, and so does
+// `send('shown', { level, selected })`. Whoever grants it answers with another `show`.
 
 const NEAREST = 4;
 const FARTHEST = 0.1;
 const READABLE = 0.75; // below this scale the texts are too small to start with
-const STILL = 4; // pixels that the pointer may move within a click
+const TITLE_BAR = 28; // how much of an open block, from its top, closes it
+const BUTTONS = [
+  ['out', '−', 'Zoom out'],
+  ['in', '+', 'Zoom in'],
+  ['fit', 'Fit', 'Show the whole graph'],
+];
 
 export default function ({ data, parentElement, setTriggerValue }) {
+  // Called again with each new picture on the same element, which keeps where the reader looks.
   const host = parentElement.querySelector('.graph');
   host.view ??= new View(host);
   host.view.show(data, setTriggerValue);
 }
 
-class View {
+export class View {
   constructor(host) {
     this.host = host;
+    host.innerHTML = `<div class="bar"><span class="levels" role="group" aria-label="Levels"></span>
+      <small class="told" aria-live="polite"></small>${BUTTONS.map(button).join('')}</div>
+      <div class="canvas" role="group"></div>`;
     this.canvas = host.querySelector('.canvas');
     this.at = null; // { x, y, k }: the picture's corner and scale on the canvas
     this.listen();
   }
 
-  show(data, setTriggerValue) {
-    this.data = data;
-    this.send = setTriggerValue;
-    this.host.style.height = `${data.height}px`; // the wrappers around it have no height of their own
-    if (data.svg === this.drawn) return;
-    const focus = this.host.getRootNode().activeElement?.dataset?.id;
-    const first = this.canvas.querySelector('.node')?.dataset.id;
-    const anchors = [first, this.toggled ?? first];
-    const before = anchors.map((id) => this.place(id));
-    this.canvas.innerHTML = data.svg;
-    this.drawn = data.svg;
-    this.svg = this.canvas.querySelector('svg');
-    if (this.at) this.keep(before, anchors.map((id) => this.place(id)));
-    else this.start();
-    this.toggled = null;
-    if (focus) this.node(focus)?.focus({ preventScroll: true });
+  show(data, send) {
+    this.data = { ...data }; // what is asked for is told here before it is granted
+    this.send = send;
+    if (data.height) this.host.style.height = `${data.height}px`; // the wrappers around have none
+    if (data.svg !== this.drawn) this.redraw();
+    this.mark();
+    this.tell();
     if (data.sight !== this.sight) this.bring(this.node(data.sight));
     this.sight = data.sight;
+  }
+
+  redraw() {
+    const { svg: text } = this.data;
+    const before = this.at && { at: this.at, boxes: this.boxes };
+    const room = this.canvas.getBoundingClientRect();
+    const focus = this.host.getRootNode().activeElement?.dataset?.id;
+    this.mark({ selected: '', lit: '' }); // as Python wrote it
+    if (before) before.gone = patch(this.svg, text);
+    else this.canvas.innerHTML = text;
+    this.drawn = text;
+    this.svg = this.canvas.querySelector('svg');
+    this.boxes = boxes(this.svg);
+    this.walk = null;
+    if (before) this.keep(before, room);
+    else this.start();
+    if (focus) this.nearest(focus)?.focus({ preventScroll: true });
+    if (before) grow(before, { svg: this.svg, at: this.at, boxes: this.boxes }, room);
+  }
+
+  // What the page says of it.
+
+  mark({ selected, lit } = this.data) {
+    for (const node of this.canvas.querySelectorAll('.node.selected')) {
+      node.classList.toggle('selected', [selected, lit].includes(node.dataset.id));
+      node.setAttribute('aria-pressed', node.dataset.id === selected);
+    }
+    for (const id of [lit, selected]) this.node(id)?.classList.add('selected');
+    this.node(selected)?.setAttribute('aria-pressed', 'true');
+  }
+
+  tell() {
+    const { levels, level, more, name } = this.data;
+    const row = this.host.querySelector('.levels');
+    if (row.dataset.levels !== String(levels)) {
+      row.dataset.levels = levels;
+      const steps = levels ? Array.from({ length: levels + 1 }, (_, k) => k) : [];
+      row.innerHTML = steps.map((k) => button([k, k, depthOf(k)])).join('');
+    }
+    for (const one of row.children) one.setAttribute('aria-pressed', one.dataset.do === String(level));
+    const told = row.nextElementSibling;
+    const count = `${this.boxes.size} boxes`;
+    const text = more && level === levels ? `${count}, ${more}` : count;
+    if (told.textContent !== text) told.textContent = text;
+    const label = `Layer graph of ${name}. The arrow keys follow the data.`;
+    if (this.canvas.ariaLabel !== label) this.canvas.ariaLabel = label;
   }
 
   // Where things are.
 
   node(id) {
-    return id && this.canvas.querySelector(`[data-id="${CSS.escape(id)}"]`);
+    return id ? this.canvas.querySelector(`[data-id="${CSS.escape(id)}"]`) : null;
   }
 
-  place(id) {
-    const face = this.node(id)?.querySelector('.face');
-    if (!face) return null;
-    const [x, y, w] = ['x', 'y', 'width'].map((name) => +face.getAttribute(name));
-    return { x: x + w / 2, y };
+  nearest(id) {
+    // The node, or if it is folded away the block that it went into.
+    for (let name = id; name; name = name.slice(0, Math.max(0, name.lastIndexOf('.'))))
+      if (this.boxes.has(name)) return this.node(name);
+    return null;
   }
 
   size() {
@@ -68,12 +128,21 @@ class View {
     this.host.dataset.view = [x, y, k].map((v) => v.toFixed(2)).join(' ');
   }
 
-  keep([column, row], [newColumn, newRow]) {
-    // What is read stays where it is: the first box's column, and the block that was opened.
+  keep(before, room) {
+    // What is read stays where it is: across the first box of all, and down the block that was
+    // opened, or the first box in sight (or what that was folded into).
     const { x, y, k } = this.at;
-    const dx = column && newColumn ? newColumn.x - column.x : 0;
-    const dy = row && newRow ? newRow.y - row.y : 0;
-    this.look(x - dx * k, y - dy * k, k);
+    const inSight = ([, at]) => y + at.y * k >= 0 && y + at.y * k < room.height;
+    const sighted = [...before.boxes].filter(inSight).map(([id]) => id);
+    const stays = (id) => this.boxes.has(id) && before.boxes.has(id);
+    const first = [...before.boxes.keys()].find(stays);
+    const kept = [this.toggled, ...sighted].find(stays);
+    const row = kept ?? sighted.find((id) => this.nearest(id)) ?? first;
+    this.toggled = null;
+    if (!row) return;
+    const across = first ? middle(this.boxes.get(first)) - middle(before.boxes.get(first)) : 0;
+    const down = this.boxes.get(this.nearest(row).dataset.id).y - before.boxes.get(row).y;
+    this.look(x - across * k, y - down * k, k);
   }
 
   start() {
@@ -90,74 +159,14 @@ class View {
     this.look((width - w * k) / 2, (height - h * k) / 2, k);
   }
 
+  drag(dx, dy) {
+    this.look(this.at.x + dx, this.at.y + dy, this.at.k);
+  }
+
   zoom(factor, px, py) {
     const { x, y, k } = this.at;
     const next = Math.min(NEAREST, Math.max(FARTHEST, k * factor));
     this.look(px - ((px - x) * next) / k, py - ((py - y) * next) / k, next);
-  }
-
-  // What a person does.
-
-  act(node) {
-    if (!node) return;
-    const { id } = node.dataset;
-    const { open, selected } = this.data;
-    if (node.classList.contains('block')) {
-      this.toggled = id;
-      const next = open.includes(id) ? open.filter((o) => o !== id) : [...open, id];
-      this.send('shown', { open: next, selected });
-    } else {
-      this.send('shown', { open, selected: id === selected ? '' : id });
-    }
-  }
-
-  listen() {
-    const { canvas } = this;
-    let press = null;
-    canvas.addEventListener('pointerdown', (event) => {
-      if (event.button === 0) press = { x: event.clientX, y: event.clientY, at: this.at };
-    });
-    canvas.addEventListener('pointermove', (event) => {
-      if (!press || !(event.buttons & 1)) return;
-      const [dx, dy] = [event.clientX - press.x, event.clientY - press.y];
-      if (!press.moved && Math.hypot(dx, dy) < STILL) return;
-      if (!press.moved) canvas.setPointerCapture(event.pointerId);
-      press.moved = true;
-      canvas.classList.add('dragged');
-      this.look(press.at.x + dx, press.at.y + dy, press.at.k);
-    });
-    canvas.addEventListener('pointerup', () => canvas.classList.remove('dragged'));
-    canvas.addEventListener('click', (event) => {
-      if (!press?.moved) this.act(event.target.closest('.node'));
-      press = null;
-    });
-    canvas.addEventListener('keydown', (event) => {
-      if (event.key !== 'Enter' && event.key !== ' ') return;
-      event.preventDefault();
-      this.act(event.target.closest('.node'));
-    });
-    canvas.addEventListener('focusin', (event) => this.reveal(event.target));
-    canvas.addEventListener('wheel', (event) => {
-      if (!event.ctrlKey && !event.metaKey) return; // a plain wheel scrolls the page
-      event.preventDefault();
-      const { left, top } = canvas.getBoundingClientRect();
-      this.zoom(Math.exp(-event.deltaY / 300), event.clientX - left, event.clientY - top);
-    }, { passive: false });
-    this.host.querySelector('.bar').addEventListener('click', ({ target }) => {
-      const { width, height } = canvas.getBoundingClientRect();
-      const todo = {
-        in: () => this.zoom(1.25, width / 2, height / 2),
-        out: () => this.zoom(0.8, width / 2, height / 2),
-        fit: () => this.fit(),
-      };
-      todo[target.closest('button')?.dataset.do]?.();
-    });
-  }
-
-  reveal(node) {
-    // The browser scrolls the canvas to a focused node; move the picture instead, if need be.
-    this.canvas.scrollTo(0, 0);
-    if (node.matches(':focus-visible')) this.bring(node);
   }
 
   bring(node) {
@@ -165,9 +174,76 @@ class View {
     const face = node.querySelector('.face').getBoundingClientRect();
     const room = this.canvas.getBoundingClientRect();
     const out = (low, high, least, most) => (low < least ? least - low : Math.min(0, most - high));
-    const { x, y, k } = this.at;
     const dx = out(face.left, Math.min(face.right, face.left + 80), room.left + 16, room.right - 16);
     const dy = out(face.top, Math.min(face.bottom, face.top + 60), room.top + 16, room.bottom - 16);
-    if (dx || dy) this.look(x + dx, y + dy, k);
+    if (dx || dy) this.drag(dx, dy);
   }
+
+  // What a person does.
+
+  tap({ target, clientY, detail }) {
+    const node = target.closest('.node');
+    if (!node) return;
+    const top = node.querySelector('.face').getBoundingClientRect().top;
+    const folds = !detail || !node.matches('.open') || clientY - top < TITLE_BAR * this.at.k;
+    this.act(node.dataset.id, folds && node.matches('.block'));
+  }
+
+  act(id, folds) {
+    const { open, selected } = this.data;
+    if (folds) {
+      this.toggled = id;
+      const next = open.includes(id) ? open.filter((other) => other !== id) : [...open, id];
+      this.ask({ open: next, selected: id });
+    } else {
+      this.ask({ open, selected: id === selected ? '' : id });
+    }
+  }
+
+  ask(wish) {
+    Object.assign(this.data, wish);
+    this.mark(); // at once; a block opens when its picture is there
+    this.send('shown', wish);
+  }
+
+  key(event) {
+    const node = event.target.closest('.node');
+    if (!node || event.ctrlKey || event.metaKey || event.altKey) return;
+    const { id } = node.dataset;
+    if (event.key === 'Enter') this.act(id, node.matches('.block'));
+    else if (event.key === ' ') this.act(id, false);
+    else if (event.key.startsWith('Arrow')) {
+      this.walk ??= new Walk(this.svg, this.boxes);
+      this.node(this.walk.step(id, event.key))?.focus({ preventScroll: true });
+    } else return;
+    event.preventDefault();
+  }
+
+  press(todo) {
+    const { width, height } = this.canvas.getBoundingClientRect();
+    if (todo === 'in') this.zoom(1.25, width / 2, height / 2);
+    else if (todo === 'out') this.zoom(0.8, width / 2, height / 2);
+    else if (todo === 'fit') this.fit();
+    else if (todo) this.ask({ level: +todo, selected: this.data.selected });
+  }
+
+  listen() {
+    hold(this.canvas, this);
+    this.canvas.addEventListener('keydown', (event) => this.key(event));
+    this.canvas.addEventListener('focusin', ({ target }) => {
+      // The browser scrolls the canvas to a focused node; move the picture instead, if need be.
+      this.canvas.scrollTo(0, 0);
+      if (target.matches(':focus-visible')) this.bring(target);
+    });
+    const bar = this.host.querySelector('.bar');
+    bar.addEventListener('click', ({ target }) => this.press(target.closest('button')?.dataset.do));
+  }
+}
+
+function depthOf(k) {
+  return k === 0 ? 'Close all blocks' : `Open ${k} level${k > 1 ? 's' : ''}`;
+}
+
+function button([todo, sign, name]) {
+  return `<button type="button" data-do="${todo}" aria-label="${name}" title="${name}">${sign}</button>`;
 }
