@@ -175,14 +175,16 @@ def measure(
         raise forms.exhausted(design, conditions, ran_out) from None
 
 
-def export(design: Design, form: str = "script", *, link: str = "") -> str:
-    """The design as text: a "script" that needs torch alone, an "svg", "dot", or "json".
+def export(design: Design, form: str = "script", *, link: str = "", level: int = 0) -> str | bytes:
+    """The design as text, "script" (which needs torch alone) or "json", or its picture.
 
-    `link` is what the script says reopens the design. Raises DesignError for another form.
+    A picture is an "svg" for a paper, "dot", "html" to look into, or "png", which is bytes; `level`
+    is how many levels of its blocks are open. `link` is what the script and the pictures say
+    reopens the design. Raises DesignError for another form or level.
     """
     from studio import forms
 
-    return forms.export(design, form, link)
+    return forms.export(design, form, link, level)
 
 
 def report(

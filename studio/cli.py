@@ -59,12 +59,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def _put(text: str) -> int:
-    """Write a result to standard output, in the encoding that source code has."""
+def _put(result: str | bytes) -> int:
+    """Write a result to standard output: text in the encoding that source code has."""
     try:
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8")
-        print(text, end="", flush=True)
+        if isinstance(result, bytes):
+            sys.stdout.buffer.write(result)
+            result = ""
+        print(result, end="", flush=True)
     except OSError as error:
         # What is still in the buffer must not fail once more as Python ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -120,23 +123,27 @@ def profile(arguments: argparse.Namespace) -> str:
     return _json(found.to_dict()) if arguments.json else tables.profile(found)
 
 
-def export(arguments: argparse.Namespace) -> str:
+def export(arguments: argparse.Namespace) -> str | bytes:
     """A design as a file: the standalone script, the picture, or the data."""
-    return _written(studio.export(_design(arguments), arguments.form), arguments.output)
+    form, path = arguments.form, arguments.output
+    found = studio.export(_design(arguments), form, level=arguments.level)
+    if isinstance(found, bytes) and path is None and sys.stdout.isatty():
+        raise DesignError(f"{form} is nothing to read on a terminal; -o PATH writes it to a file")
+    return _written(found, path)
 
 
-def _written(text: str, path: Path | None) -> str:
-    """The text, or nothing once it is in the file that was asked for."""
+def _written(result: str | bytes, path: Path | None) -> str | bytes:
+    """The result, or nothing once it is in the file that was asked for."""
     if path is None:
-        return text
+        return result
     try:
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(result if isinstance(result, bytes) else result.encode())
     except OSError as error:
         raise DesignError(f"cannot write {path}: {error.strerror}") from None
     return ""
 
 
-def report(arguments: argparse.Namespace) -> str:
+def report(arguments: argparse.Namespace) -> str | bytes:
     """A report on a design in five sections, as Markdown or as one HTML file."""
     design, form = _design(arguments), options.report_form(arguments.output)
     found = studio.measure(design, **_conditions(arguments)) if arguments.measure else None

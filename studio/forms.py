@@ -6,18 +6,20 @@ The text that is measured is the text that is exported, so the two are made in o
 from __future__ import annotations
 
 import math
+import shlex
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeVar
 
+from studio.analysis import units
 from studio.analysis.graph import graph, rows
 from studio.analysis.memory import largest_batch, peak
-from studio.analysis.profile import profile, training_trace
-from studio.drawing.dot import dot
+from studio.analysis.profile import Profile, profile, training_trace
+from studio.drawing.fold import levels
 from studio.drawing.graph import Graph
-from studio.drawing.layout import layout
-from studio.drawing.svg import svg
+from studio.drawing.prints import PRINTS
+from studio.drawing.sheet import Heading, Sheet
 from studio.export.script import Script, script
 from studio.family import Design, DesignError
 from studio.knobs import Mode, quoted
@@ -30,10 +32,11 @@ T = TypeVar("T")
 CONDITIONS = Conditions()
 
 
-def export(design: Design, form: str = "script", link: str = "") -> str:
-    """The design as text in one of `FORMS`; `link` is what the script says reopens it.
+def export(design: Design, form: str = "script", link: str = "", level: int = 0) -> str | bytes:
+    """The design in one of `FORMS`, as text or as bytes.
 
-    Raises DesignError, which lists the forms, for any other.
+    `link` is what the script and the pictures say reopens it. `level` is how far a picture is
+    unfolded. Raises DesignError, which lists the forms or the levels, for any other.
     """
     known = tuple(FORMS)
     if form not in known:
@@ -43,7 +46,60 @@ def export(design: Design, form: str = "script", link: str = "") -> str:
             value=form,
             nearest=known,
         )
-    return FORMS[form](design, link)
+    if form in PRINTS:
+        return PRINTS[form](sheet(design, level, link or command(design, form, level)))
+    if level:
+        raise DesignError(
+            f"level={level} is of a picture, and {form} is none; the pictures are"
+            f" {', '.join(PRINTS)}",
+            knob="level",
+            value=level,
+            nearest=(0,),
+        )
+    return TEXTS[form](design, link)
+
+
+def sheet(design: Design, level: int, link: str) -> Sheet:
+    """The picture of a design at batch 1, unfolded to a level. Raises DesignError for one that it
+    has not."""
+    drawn = _graph(design)
+    opened = levels(drawn)
+    if level not in range(len(opened)):
+        last = len(opened) - 1
+        nearest = min(max(level, 0), last)
+        raise DesignError(
+            f"level={level} is no level of {design.title}, which has 0 to {last}; the nearest that"
+            f" works is level={nearest}",
+            knob="level",
+            value=level,
+            nearest=(nearest,),
+        )
+    return Sheet(graph=drawn, heading=heading(profile(design), link), opened=opened[level])
+
+
+def heading(found: Profile, link: str, title: str = "") -> Heading:
+    """What stands above a picture; `link`, or a command, opens the design again. `title` is the
+    design's, where it is called otherwise than by its preset."""
+    design = found.design
+    return Heading(
+        title=f"{design.family.title}: {title or design.title}",
+        figures=(
+            f"{units.count(found.params)} parameters",
+            units.macs(found.macs),
+            f"training memory {units.size(found.training_bytes())} (Adam, estimate)",
+            f"batch {found.batch}",
+        ),
+        link=link,
+    )
+
+
+def command(design: Design, form: str, level: int) -> str:
+    """What a shell is told to write the design in a form."""
+    settings = design.to_query()
+    words = ["studio", "export", settings.pop("family"), "--preset", settings.pop("preset")]
+    for knob, value in settings.items():
+        words += ["--set", f"{knob}={value}"]
+    return shlex.join((*words, "--form", form, *(("--level", f"{level}") if level else ())))
 
 
 def standalone(design: Design, link: str = "") -> Script:
@@ -192,18 +248,11 @@ def _graph(design: Design) -> Graph:
     return graph(profile(design).root, rows(design.config), training_trace(design, 1))
 
 
-def _svg(design: Design, link: str) -> str:
-    return svg(layout(_graph(design)), theme="paper") + "\n"
-
-
-def _dot(design: Design, link: str) -> str:
-    return dot(_graph(design))
-
-
 def _json(design: Design, link: str) -> str:
     return design.to_json() + "\n"
 
 
-FORMS: Mapping[str, Callable[[Design, str], str]] = MappingProxyType(
-    {"script": _script, "svg": _svg, "dot": _dot, "json": _json}
+TEXTS: Mapping[str, Callable[[Design, str], str]] = MappingProxyType(
+    {"script": _script, "json": _json}
 )
+FORMS = (*TEXTS, *PRINTS)

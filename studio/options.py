@@ -59,7 +59,14 @@ def designs() -> Iterator[Parser]:
 
 
 def files() -> Iterator[Parser]:
-    yield option("--form", default="script", help="script (default), svg, dot or json")
+    yield option("--form", default="script", help="script (default), json, svg, png, dot or html")
+    yield option(
+        "--level",
+        type=int,
+        default=0,
+        metavar="N",
+        help="how far a picture is unfolded (default: 0)",
+    )
     yield option("-o", "--output", type=Path, metavar="PATH", help="file to write")
 
 

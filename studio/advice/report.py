@@ -238,7 +238,7 @@ def _published(found: Profile, preset: Preset) -> str:
 def _appendix(design: Design, link: str) -> Iterator[Block]:
     reopen = link or f"?{design.query}"
     yield Paragraph(("Reopen the design in the studio: ", link or Code(reopen)))
-    yield Listing("The design as data (JSON)", "json", forms.export(design, "json"))
-    code = forms.export(design, "script", link)
+    yield Listing("The design as data (JSON)", "json", design.to_json() + "\n")
+    code = forms.standalone(design, link).text
     lines = code.count("\n")
     yield Listing(f"The model as one file that needs torch alone ({lines} lines)", "python", code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from urllib.parse import urlencode, urlsplit
 
 import streamlit as st
@@ -48,8 +49,13 @@ def comparable(now: State) -> bool:
 
 def address(now: State) -> str:
     """The link that opens this page again."""
+    return addressed(now.link)
+
+
+def addressed(link: Mapping[str, str]) -> str:
+    """The page with these parameters."""
     page = urlsplit(st.context.url or "")
-    return page._replace(query=urlencode(now.link, safe="/,"), fragment="").geturl()
+    return page._replace(query=urlencode(link, safe="/,"), fragment="").geturl()
 
 
 def told(changed: tuple[int, ...], length: int) -> str:

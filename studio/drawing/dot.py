@@ -6,6 +6,7 @@ import graphviz
 
 from studio.drawing.flow import flow
 from studio.drawing.graph import Graph, Node
+from studio.drawing.sheet import Heading
 
 SHAPES = {
     "input": {"shape": "box", "style": "rounded,filled", "fillcolor": "#eceff2"},
@@ -17,8 +18,8 @@ SHAPES = {
 }
 
 
-def dot(graph: Graph, opened: frozenset[str] = frozenset()) -> str:
-    """The visible graph as DOT text, with a cluster for each open block."""
+def dot(graph: Graph, opened: frozenset[str] = frozenset(), heading: Heading | None = None) -> str:
+    """The visible graph as DOT text, with a cluster for each open block, below its heading."""
     seen = flow(graph, opened)
     sheet = graphviz.Digraph(
         graph.root.label or "model",
@@ -32,6 +33,9 @@ def dot(graph: Graph, opened: frozenset[str] = frozenset()) -> str:
         _add(sheet, node, frozenset(seen.paths), ends)
     for edge in seen.edges:
         sheet.edge(ends[edge.source], ends[edge.target], label=graphviz.escape(edge.label))
+    if heading:  # last, since clusters take over what is said of the graph before them
+        lines = map(graphviz.escape, heading.lines)
+        sheet.attr(label=r"\n".join((*lines, " ")), labelloc="t", fontsize="16")
     return str(sheet.source)
 
 

@@ -61,17 +61,18 @@ def svg(picture: Picture, *, selected: str = "", lit: str = "", theme: Theme = "
     and the nodes of ids `selected` and `lit` are marked; on "paper" colours are literal on white.
     """
     paint = _variable if theme == "page" else PAPER.__getitem__
+    fed = _fed(picture)
     width, height = f"{picture.width:g}", f"{picture.height:g}"
     return "".join(
         (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
             f'viewBox="0 0 {width} {height}" font-family="{FONT}" fill="{paint("ink")}">',
             "" if theme == "page" else '<rect width="100%" height="100%" fill="#ffffff"/>',
-            *(_node(box, paint, box.node.id in (selected, lit)) for box in picture.boxes),
-            '<g class="edges" stroke-width="1.3" pointer-events="none">',
+            *(_node(box, paint, (selected, lit), fed) for box in picture.boxes),
+            '<g class="edges" stroke-width="1.3" pointer-events="none" aria-hidden="true">',
             *_wires(picture, paint),
             f'</g><g class="labels" font-size="{LABEL}" fill="{paint("muted")}" '
-            'pointer-events="none">',
+            'pointer-events="none" aria-hidden="true">',
             *(_label(label) for label in picture.labels),
             "</g></svg>",
         )
@@ -82,22 +83,34 @@ def _variable(name: str) -> str:
     return f"var(--g-{name},{PAPER[name]})"
 
 
-def _node(box: Box, paint: Paint, selected: bool) -> str:
-    """A box with its texts; the group's name, role and title are for those who cannot see it."""
+def _fed(picture: Picture) -> dict[str, list[str]]:
+    """Which boxes each box feeds, as far as it is drawn."""
+    found: dict[str, list[str]] = {}
+    for arrow in picture.arrows:
+        found.setdefault(arrow.source, []).append(arrow.target)
+    return found
+
+
+def _node(box: Box, paint: Paint, marked: tuple[str, str], fed: dict[str, list[str]]) -> str:
+    """A box with its texts; the group's name, role and title are for those who cannot see it, and
+    `data-to` names the boxes that it feeds, for those who walk from one to the next by keys."""
     node = box.node
+    selected, pressed = node.id in marked, str(node.id == marked[0]).lower()
+    to = f' data-to="{escape(" ".join(fed[node.id]))}"' if node.id in fed else ""
     kind = f"node {node.kind}" + " block" * bool(node.children) + " open" * box.open
     expanded = f' aria-expanded="{str(box.open).lower()}"' if node.children else ""
     return (
-        f'<g class="{kind}{" selected" * selected}" data-id="{escape(node.id)}" tabindex="0" '
-        f'role="button" aria-label="{escape(_spoken(node))}"{expanded}>'
+        f'<g class="{kind}{" selected" * selected}" data-id="{escape(node.id)}"{to} '
+        f'tabindex="0" role="button" aria-label="{escape(_spoken(node))}" '
+        f'aria-pressed="{pressed}"{expanded}>'
         f"<title>{escape(_facts(node))}</title>"
         f"{''.join(_shape(box, paint, selected))}{''.join(_texts(box, paint))}</g>"
     )
 
 
 def _spoken(node: Node) -> str:
-    times = f", {node.repeat} times" if node.repeat > 1 else ""
-    return ", ".join(filter(None, (node.label, node.detail))) + times
+    times = f"{node.repeat} times" if node.repeat > 1 else ""
+    return ", ".join(filter(None, (node.label, node.detail, times, *node.facts)))
 
 
 def _facts(node: Node) -> str:

@@ -153,7 +153,8 @@ def test_the_graph_follows_the_back_button_and_its_own_link(open_page: Any, addr
     page.locator('.node[data-id="blocks.0"]').click()
     page.locator('.node[data-id="blocks.0.norm1"]').wait_for()
     page.wait_for_url(re.compile("open=blocks.0"))
-    assert "node=" not in page.url  # what the back button undid stays undone
+    assert "node=blocks.0" in page.url
+    assert "node=head" not in page.url  # what the back button undid stays undone
     again = open_page(page.url)
     again.locator('.node[data-id="blocks.0.norm1"]').wait_for()
 

@@ -7,6 +7,9 @@ from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
+from studio.app.graph import granted, script
+from studio.drawing.graph import Graph, Node
+
 
 def page() -> None:
     import streamlit as st
@@ -26,6 +29,16 @@ def page() -> None:
 def payload(app: AppTest) -> dict[str, Any]:
     sent: dict[str, Any] = json.loads(app.get("bidi_component")[0].proto.json)
     return sent
+
+
+def asked(**wish: object) -> tuple[str, ...]:
+    return granted(small(), wish)
+
+
+def small() -> Graph:
+    inner = Node(id="b.c", label="c", children=(Node(id="b.c.fc", label="fc"),))
+    block = Node(id="b", label="b", children=(inner,))
+    return Graph(Node(id="", label="net", children=(block, Node(id="out", label="out"))), ())
 
 
 def run(**state: object) -> AppTest:
@@ -57,3 +70,36 @@ def test_what_the_graph_does_not_have_is_neither_open_nor_selected() -> None:
     assert payload(app)["open"] == ["b"]
     assert payload(app)["selected"] == ""
     assert app.markdown[0].value == "selected: None"
+
+
+def test_the_picture_is_the_same_whatever_is_selected() -> None:
+    plain, chosen = payload(run(open=["b"])), payload(run(open=["b"], selected="b.fc"))
+    assert chosen["svg"] == plain["svg"]  # so it is not drawn anew
+    assert (plain["selected"], chosen["selected"]) == ("", "b.fc")
+
+
+def test_a_block_can_be_selected() -> None:
+    app = run(selected="b")
+    assert payload(app)["selected"] == "b"
+    assert app.markdown[0].value == "selected: b"
+
+
+def test_levels_that_are_offered_and_the_one_shown() -> None:
+    closed, opened = payload(run()), payload(run(open=["b"]))
+    assert (closed["levels"], closed["level"], closed["more"]) == (1, 0, "")
+    assert (opened["levels"], opened["level"]) == (1, 1)
+
+
+def test_a_level_that_is_asked_for_opens_blocks_in_the_order_of_the_data() -> None:
+    assert asked(level=0, selected="") == ()
+    assert asked(level=1, selected="") == ("b",)
+    assert asked(level=2, selected="") == ("b", "b.c")
+    assert asked(level=99, selected="") == ("b", "b.c")
+    assert asked(open=["b"], selected="") == ("b",)
+
+
+def test_the_code_is_one_module_without_anything_from_outside() -> None:
+    code = script()
+    assert "export class View" in code
+    assert code.count("export default") == 1
+    assert "import " not in code

@@ -45,6 +45,27 @@ def test_nodes_say_what_they_are_without_being_seen() -> None:
     assert "aria-expanded" not in opened["blocks.0.norm1"].attrib
 
 
+def test_nodes_name_what_they_feed_as_far_as_it_is_drawn() -> None:
+    graph = EXAMPLES["vit"]()
+    folded = groups(svg(layout(graph)))
+    assert folded["blocks.0"].attrib["data-to"].split() == ["norm"]
+    assert "data-to" not in folded["logits"].attrib
+    for opened in (frozenset[str](), blocks(graph)):
+        picture = layout(graph, opened)
+        nodes = groups(svg(picture))
+        told = {(a, b) for a, g in nodes.items() for b in g.attrib.get("data-to", "").split()}
+        assert told == {(arrow.source, arrow.target) for arrow in picture.arrows}
+
+
+def test_facts_are_spoken_and_the_selected_node_is_pressed() -> None:
+    box = Node(id="fc", label="Linear", detail="6 k", repeat=2, facts=("in: 1 × 3", "6,000 values"))
+    picture = layout(Graph(Node(id="", label="net", children=(box,)), ()))
+    spoken = groups(svg(picture, selected="fc"))["fc"]
+    assert spoken.attrib["aria-label"] == "Linear, 6 k, 2 times, in: 1 × 3, 6,000 values"
+    assert spoken.attrib["aria-pressed"] == "true"
+    assert groups(svg(picture, lit="fc"))["fc"].attrib["aria-pressed"] == "false"
+
+
 def test_paper_needs_no_page() -> None:
     graph = EXAMPLES["unet"]()
     paper, page = (svg(layout(graph), theme=theme) for theme in ("paper", "page"))

@@ -2,28 +2,24 @@
 
 Which blocks are open and which node is selected is the page's to say; a click only tells what it
 would have shown. Where the reader looks (zoom, place, focus) stays in the browser, over all
-re-runs.
+re-runs. The selection is marked there too, so that the picture is not sent again for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import cache
-from pathlib import Path
+from functools import cache, lru_cache
 from typing import Any
 
 import streamlit as st
 
+from studio.drawing.fold import is_whole, levels
 from studio.drawing.graph import Graph, Node
 from studio.drawing.layout import layout
 from studio.drawing.svg import svg
+from studio.drawing.viewer import part, script
 
-BUTTONS = {
-    "out": ("−", "Zoom out"),
-    "in": ("+", "Zoom in"),
-    "fit": ("Fit", "Show the whole graph"),
-    "save": ("SVG", "Download the graph as an SVG file"),
-}
+DEEPER = "deeper blocks open one by one"
 
 
 def layer_graph(
@@ -39,37 +35,64 @@ def layer_graph(
 ) -> Node | None:
     """Show the graph in `height` pixels; returns the selected node, if there is one.
 
-    A click (or Enter) opens and closes a block, and selects any other node: `on_change` is called
-    with the ids of all open blocks and of the selected node (empty for none). A node that the graph
-    does not have counts neither as open nor as selected. `lit` is marked too, whatever is clicked;
-    `sight` is brought into sight whenever it is another one.
+    A click (or Enter) selects a node, and opens or closes a block; the buttons open all blocks down
+    to a level. `on_change` is called with the ids of all open blocks and of the selected node
+    (empty for none). A node that the graph does not have counts neither as open nor as selected.
+    `lit` is marked too, whatever is clicked; `sight` is brought into sight whenever it is another
+    one.
     """
     known = {node.id: node for node in graph.root.walk()}
-    shown = [name for name in opened if name in known]
+    names = tuple(opened)
+    shown = tuple(name for name in names if name in known)
     chosen = selected if selected in known else ""
-    drawing = svg(layout(graph, frozenset(shown)), selected=chosen, lit=lit)
-    data = {"svg": drawing, "open": shown, "selected": chosen, "height": height, "sight": sight}
-    data["name"] = graph.root.label or "network"
+    drawing, unfolded = drawn(graph, frozenset(names))
+    steps = levels(graph)
+    data = {
+        "svg": drawing,
+        "open": shown,
+        "selected": chosen,
+        "lit": lit,
+        "sight": sight,
+        "levels": len(steps) - 1,
+        "level": steps.index(unfolded) if unfolded in steps else -1,
+        "more": "" if is_whole(graph, steps[-1]) else DEEPER,
+        "name": graph.root.label or "network",
+        "height": height,
+    }
 
-    def clicked() -> None:
+    def asked() -> None:
         now = st.session_state[key].shown
-        on_change(tuple(now["open"]), now["selected"])
+        on_change(granted(graph, now), now["selected"])
 
-    _component()(key=key, data=data, height=height, on_shown_change=clicked)
+    _component()(key=key, data=data, height=height, on_shown_change=asked)
     return known[chosen] if chosen else None
+
+
+@lru_cache(maxsize=32)
+def drawn(graph: Graph, opened: frozenset[str]) -> tuple[str, frozenset[str]]:
+    """The picture, and which blocks it shows open: one within a closed block does not show.
+
+    A page that has a moment to spare may ask for it ahead.
+    """
+    picture = layout(graph, opened)
+    return svg(picture), frozenset(box.node.id for box in picture.boxes if box.open)
+
+
+def granted(graph: Graph, asked: dict[str, Any]) -> tuple[str, ...]:
+    """The open blocks that the browser asks for: by name, or all down to a level."""
+    if "level" not in asked:
+        return tuple(asked["open"])
+    steps = levels(graph)
+    wanted = steps[min(max(int(asked["level"]), 0), len(steps) - 1)]
+    return tuple(node.id for node in graph.root.walk() if node.id in wanted)
 
 
 @cache
 def _component() -> Any:
     """The component, registered when it is first shown. Its files are small enough to go inline."""
-    here = Path(__file__).parent
-    buttons = "".join(
-        f'<button type="button" data-do="{do}" aria-label="{name}" title="{name}">{sign}</button>'
-        for do, (sign, name) in BUTTONS.items()
-    )
     return st.components.v2.component(
         "layer_graph",
-        html=f'<div class="graph"><div class="bar">{buttons}</div><div class="canvas"></div></div>',
-        css=(here / "graph.css").read_text(encoding="utf-8"),
-        js=(here / "graph.js").read_text(encoding="utf-8"),
+        html='<div class="graph"></div>',
+        css=part("graph.css"),
+        js=script(),
     )

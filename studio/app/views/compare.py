@@ -15,9 +15,13 @@ from studio.app.comparison import compared, named, shared_axes
 from studio.app.graph import layer_graph
 from studio.app.history import Visit, returned
 from studio.app.ledger import LEDGER, Watch, is_timely, look_s, obstacle
+from studio.app.listing import addressed
 from studio.app.scaling import pace
 from studio.app.state import VIEWS, State
+from studio.app.takeaway import take_away
+from studio.drawing.sheet import Sheet
 from studio.family import DesignError
+from studio.forms import heading
 from studio.measure.request import Measurement
 
 HEIGHT = 520
@@ -162,14 +166,21 @@ def graphs(cases: Sequence[Case]) -> None:
 
 def picture(case: Case, i: int) -> None:
     """A graph whose blocks open for this session alone; the link does not tell."""
-    opened = st.session_state.setdefault("compare.opened", {})
+    shown = st.session_state.setdefault("compare.shown", {})
+    opened, selected = shown.get(case, ((), ""))
+    graph = figures.graph(case)
     layer_graph(
-        figures.graph(case),
+        graph,
         key=f"compare.graph.{i}",
-        opened=opened.get(case, ()),
-        on_change=lambda blocks, node: opened.update({case: blocks}),
+        opened=opened,
+        selected=selected,
+        on_change=lambda blocks, node: shown.update({case: (blocks, node)}),
         height=440,
     )
+    link = addressed(case.to_query() | ({"open": ",".join(opened)} if opened else {}))
+    head = heading(figures.profiled(case), link)
+    sheet = Sheet(graph=graph, heading=head, opened=frozenset(opened))
+    take_away(sheet, case.design.title, key=f"takeaway.{i}")
 
 
 def code(cases: Sequence[Case]) -> None:

@@ -65,7 +65,8 @@ def _start(family: Family) -> None:
 def _look(blocks: tuple[str, ...], node: str) -> None:
     """What is looked at in the graph is the row that is open."""
     now = state.current()
-    new = [node] if node != now.node else set(blocks) ^ set(now.opened)
+    new = [node] if node != now.node else list(set(blocks) ^ set(now.opened))
+    new = new if len(new) == 1 else []  # a level opens many at once
     named = [".".join(name.split(".")[: 2 if name.startswith("stages.") else 1]) for name in new]
     place = next(filter(None, named), now.place)
     state.put(replace(now, opened=blocks, node=node, place=place))

@@ -9,18 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from html import escape
-from time import sleep
+from time import monotonic, sleep
 
 import streamlit as st
 
-from studio.app import state
-from studio.app.graph import layer_graph
+from studio.app import figures, state
+from studio.app.graph import drawn, layer_graph
 from studio.app.headline import headline, title
 from studio.app.latency import latency
 from studio.app.precedence import PRECEDENCE
 from studio.app.sidebar import sidebar, views
 from studio.app.state import VIEWS, State
+from studio.app.takeaway import headed, take_away
 from studio.drawing.graph import Graph, Node
+from studio.drawing.sheet import Sheet
 
 OF_ONE = VIEWS[:2]  # views of one design
 PAINT_S = 0.05  # two frames, and the way to the browser
@@ -66,9 +68,13 @@ def warning(now: State) -> None:
 
 def let_paint(now: State) -> None:
     """Hold the rest back for a moment when the figures are new. A browser that receives the graph
-    and the charts together with the figures paints all of them at once, 40 ms later."""
+    and the charts together with the figures paints all of them at once, 40 ms later. The graph is
+    drawn meanwhile, which takes a large one longer than that."""
     if st.session_state.get("painted", now.case) != now.case:
-        sleep(PAINT_S)
+        began = monotonic()
+        with PRECEDENCE.after():
+            drawn(figures.graph(now.case), frozenset(now.opened))
+        sleep(max(0.0, PAINT_S - (monotonic() - began)))
     st.session_state.painted = now.case
 
 
@@ -95,10 +101,13 @@ def picture(
         lit=lit,
         sight=sight,
     )
-    if node is None:
-        st.caption("A click opens a block, or tells more about a layer.")
-    else:
-        st.html(f"<small>{told(node)}</small>")
+    with st.container(horizontal=True, vertical_alignment="center", wrap=False, gap="small"):
+        if node is None:
+            st.caption("A click opens a block, and tells more about a layer.")
+        else:
+            st.html(f"<small>{told(node)}</small>")
+        sheet = Sheet(graph=graph, heading=headed(now), opened=frozenset(now.opened))
+        take_away(sheet, now.title)
 
 
 def told(node: Node) -> str:

@@ -1,0 +1,105 @@
+"""A graph as one HTML file: to open without a network, to look into, and to print."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Container, Iterator, Sequence
+from html import escape
+from string import Template
+from typing import NamedTuple
+
+from studio.drawing.fold import is_whole, levels
+from studio.drawing.graph import Graph, Node
+from studio.drawing.layout import Picture, layout
+from studio.drawing.sheet import Heading, Sheet
+from studio.drawing.svg import svg
+from studio.drawing.viewer import part, script
+
+INDENT_REM = 0.9
+DEEPER = "deeper blocks are not in this file"
+
+
+class Folding(NamedTuple):
+    """A picture in the file: its open blocks, and which level that is; -1 for none."""
+
+    opened: frozenset[str]
+    level: int
+
+
+def handout(sheet: Sheet) -> str:
+    """The sheet as a file that asks for nothing from outside: the graph as it is shown and at each
+    level of unfolding, with what each box says, and all boxes as a table."""
+    graph, heading = sheet.graph, sheet.heading
+    foldings, first = _foldings(graph, sheet.opened)
+    pictures = [layout(graph, folding.opened) for folding in foldings]
+    drawn = [svg(picture) for picture in pictures]
+    nodes = {box.node.id: box.node for picture in pictures for box in picture.boxes}
+    data = {
+        "name": graph.root.label or "network",
+        "first": first,
+        "more": "" if is_whole(graph, foldings[-1].opened) else DEEPER,
+        "pictures": [
+            {"open": sorted(opened), "level": level, "svg": "" if i == first else drawn[i]}
+            for i, (opened, level) in enumerate(foldings)
+        ],
+        "nodes": {name: _told(node) for name, node in nodes.items()},
+    }
+    return Template(part("handout.html")).substitute(
+        title=escape(heading.title),
+        figures=escape(" · ".join(heading.figures)),
+        link=_link(heading),
+        svg=drawn[first],
+        rows="\n".join(_rows(graph.root, nodes.keys(), _seen(pictures[first]))),
+        data=_inert(json.dumps(data, ensure_ascii=False, separators=(",", ":"))),
+        style=part("graph.css") + part("handout.css"),
+        script=script() + part("handout.js"),
+    )
+
+
+def _foldings(graph: Graph, opened: frozenset[str]) -> tuple[Sequence[Folding], int]:
+    """What the reader may look at, and which of it is shown first."""
+    seen = frozenset(box.node.id for box in layout(graph, opened).boxes if box.open)
+    known = [Folding(found, level) for level, found in enumerate(levels(graph))]
+    for folding in known:
+        if folding.opened == seen:
+            return known, folding.level
+    return [Folding(seen, -1), *known], 0
+
+
+def _link(heading: Heading) -> str:
+    text = escape(heading.link)
+    if heading.address:
+        return f'<a href="{text}">{text}</a>'
+    return f"<code>{text}</code>" if text else ""
+
+
+def _told(node: Node) -> list[str]:
+    times = f" × {node.repeat}" if node.repeat > 1 else ""
+    return [node.label + times, node.detail, *node.facts]
+
+
+def _seen(picture: Picture) -> frozenset[str]:
+    return frozenset(box.node.id for box in picture.boxes)
+
+
+def _rows(
+    block: Node, known: Container[str], seen: Container[str], depth: int = 0
+) -> Iterator[str]:
+    """A row for each box that some picture has, in the order of the data flow."""
+    for node in block.children:
+        if node.id not in known:
+            continue
+        name, detail = map(escape, _told(node)[:2])
+        figures = (node.figures.params, node.figures.macs, node.figures.saved_bytes)
+        cells = "".join(f"<td>{f'{figure:,}' if figure else '–'}</td>" for figure in figures)
+        yield (
+            f'<tr data-id="{escape(node.id)}"{" hidden" * (node.id not in seen)}>'
+            f'<th scope="row" style="padding-left:{INDENT_REM * depth:g}rem">'
+            f'<button type="button">{name}</button></th><td>{detail}</td>{cells}</tr>'
+        )
+        yield from _rows(node, known, seen, depth + 1)
+
+
+def _inert(text: str) -> str:
+    """JSON that ends no script element and begins no comment."""
+    return text.replace("</", r"<\/").replace("<!--", r"\u003c!--")

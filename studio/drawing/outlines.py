@@ -1,0 +1,207 @@
+"""Texts as outlines, so that a picture looks the same wherever it is opened, with or without fonts.
+
+Each text is shaped with its kerning by HarfBuzz and set in Source Sans 3, the face of the page. An
+outline is written once and used wherever its letter stands.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
+from xml.parsers.expat import ParserCreate
+from xml.sax.saxutils import escape, quoteattr
+
+import fontpkg
+import uharfbuzz
+
+Attributes = dict[str, str]
+
+FACE = "Source Sans 3"
+EM = 1000  # units of the face in one font size
+PLAIN = "400"
+# A picture on paper is looked at: nothing in it is pressed or folded.
+LIVE = frozenset({"tabindex", "aria-expanded", "aria-pressed", "data-to", "font-family"})
+SHIFTS = {"middle": 0.5, "end": 1.0}
+
+
+class Glyph(NamedTuple):
+    """A glyph of the face by its number, and where it stands in units of the face."""
+
+    number: int
+    x: int
+
+
+@lru_cache(maxsize=4096)
+def shaped(text: str, weight: str = PLAIN) -> tuple[tuple[Glyph, ...], int]:
+    """The glyphs of a line of text, and how wide it is, in units of the face."""
+    buffer = uharfbuzz.Buffer()
+    buffer.add_str(_known(text))
+    buffer.guess_segment_properties()
+    uharfbuzz.shape(_font(weight), buffer)
+    glyphs, x = [], 0
+    for info, place in zip(buffer.glyph_infos, buffer.glyph_positions, strict=True):
+        glyphs.append(Glyph(info.codepoint, x + place.x_offset))
+        x += place.x_advance
+    return tuple(glyphs), x
+
+
+def width(text: str, size: float, weight: str = PLAIN) -> float:
+    """How wide a line of text is, set at `size` pixels."""
+    return shaped(text, weight)[1] * size / EM
+
+
+@lru_cache(maxsize=2048)
+def outline(number: int, weight: str = PLAIN) -> str:
+    """A glyph as the data of an SVG path, in units of the face, y downwards; empty for a space."""
+    path: list[str] = []
+    _font(weight).draw_glyph(number, _pen(), path)
+    return "".join(path)
+
+
+def outlined(svg: str) -> str:
+    """An SVG element with each text in it as outlines. Its name for those who cannot see it stays:
+    that of the node it stands on, or else its own."""
+    tracer, parser = _Tracer(), ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler = tracer.start
+    parser.CharacterDataHandler = tracer.characters
+    parser.EndElementHandler = tracer.end
+    parser.Parse(svg, True)
+    return tracer.written()
+
+
+@cache
+def _font(weight: str) -> Any:
+    font = uharfbuzz.Font(uharfbuzz.Face(uharfbuzz.Blob.from_file_path(str(fontpkg.path(FACE)))))
+    font.set_variations({"wght": float(weight)})
+    return font
+
+
+def _known(text: str) -> str:
+    """Letters that the face lacks, by those that they are made of, as far as it has these."""
+    has = _font(PLAIN).get_nominal_glyph
+    return "".join(c if has(ord(c)) else unicodedata.normalize("NFKD", c) for c in text)
+
+
+@cache
+def _pen() -> Any:
+    """Writes the pieces of an outline; the face has quadratic curves only."""
+    pen = uharfbuzz.DrawFuncs()
+    pen.set_move_to_func(_stroke("M"))
+    pen.set_line_to_func(_stroke("L"))
+    pen.set_quadratic_to_func(_stroke("Q"))
+    pen.set_close_path_func(lambda path: path.append("z"))
+    return pen
+
+
+def _stroke(command: str) -> Callable[..., None]:
+    def draw(*given: Any) -> None:
+        *ends, path = given
+        signed = (-end if i % 2 else end for i, end in enumerate(ends))
+        path.append(command + " ".join(f"{round(end)}" for end in signed))
+
+    return draw
+
+
+class _Style(NamedTuple):
+    """What a text takes from the elements around it."""
+
+    size: float = 16.0
+    weight: str = PLAIN
+    anchor: str = "start"
+    named: bool = False
+
+    def within(self, attributes: Attributes) -> _Style:
+        return _Style(
+            float(attributes.get("font-size", self.size)),
+            attributes.get("font-weight", self.weight),
+            attributes.get("text-anchor", self.anchor),
+            self.named or "aria-label" in attributes or "aria-hidden" in attributes,
+        )
+
+
+class _Tracer:
+    """Copies an SVG element piece by piece and puts outlines in the place of its texts."""
+
+    def __init__(self) -> None:
+        self.out: list[str] = []
+        self.styles = [_Style()]
+        self.used: dict[tuple[str, int], None] = {}
+        self.text: tuple[Attributes, list[str]] | None = None
+        self.unclosed = False  # whether the last piece is a tag that may turn out to be empty
+
+    def start(self, name: str, attributes: Attributes) -> None:
+        self.styles.append(self.styles[-1].within(attributes))
+        if name == "text":
+            self.text = attributes, []
+        elif self.text is None:
+            self._open(name, _still(attributes))
+
+    def characters(self, content: str) -> None:
+        if self.text is None:
+            self._put(escape(content))
+        else:
+            self.text[1].append(content)
+
+    def end(self, name: str) -> None:
+        style = self.styles.pop()
+        if name == "text" and self.text:
+            (attributes, parts), self.text = self.text, None
+            self._set(attributes, "".join(parts), style)
+        elif self.text is None:
+            self._close(name)
+
+    def _set(self, attributes: Attributes, text: str, style: _Style) -> None:
+        glyphs, wide = shaped(text, style.weight)
+        scale = style.size / EM
+        x = float(attributes["x"]) - wide * scale * SHIFTS.get(style.anchor, 0.0)
+        place = f"translate({round(x, 2):g} {float(attributes['y']):g}) scale({scale:g})"
+        look = {"transform": place} | ({"fill": attributes["fill"]} if "fill" in attributes else {})
+        self._open("g", look | ({} if style.named else {"role": "img", "aria-label": text}))
+        for number, at in glyphs:
+            if outline(number, style.weight):
+                self.used[style.weight, number] = None
+                use = {"xlink:href": f"#{_name(style.weight, number)}"}
+                self._open("use", use | ({"x": f"{at}"} if at else {}))
+                self._close("use")
+        self._close("g")
+
+    def _open(self, name: str, attributes: Attributes) -> None:
+        written = "".join(f" {key}={quoteattr(value)}" for key, value in attributes.items())
+        self._put(f"<{name}{written}")
+        self.unclosed = True
+
+    def _close(self, name: str) -> None:
+        if self.unclosed:
+            self.out.append("/>")
+            self.unclosed = False
+        else:
+            self.out.append(f"</{name}>")
+
+    def _put(self, piece: str) -> None:
+        if self.unclosed:
+            self.out.append(">")
+            self.unclosed = False
+        self.out.append(piece)
+
+    def written(self) -> str:
+        """The element, and in its beginning each outline that it uses."""
+        start, *rest = self.out
+        paths = (
+            f'<path id="{_name(weight, number)}" d="{outline(number, weight)}"/>'
+            for weight, number in sorted(self.used)
+        )
+        return f"{start}><defs>{''.join(paths)}</defs>{''.join(rest[1:])}"
+
+
+def _still(attributes: Attributes) -> Attributes:
+    """The attributes of what is only looked at."""
+    kept = {name: value for name, value in attributes.items() if name not in LIVE}
+    return kept | ({"role": "img"} if kept.get("role") == "button" else {})
+
+
+def _name(weight: str, number: int) -> str:
+    """As short as can be: a large picture has tens of thousands of letters."""
+    return f"{'abcdefghi'[int(weight) // 100 - 1]}{number}"

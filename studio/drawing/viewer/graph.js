@@ -1,0 +1,249 @@
+// Shows the SVG that Python drew: pan, zoom, select, open, keys. Draws nothing itself.
+//
+// `new View(host)` fills an element of class "graph"; `view.show(data, send)` shows a picture in it,
+// as often as there is a new one. Nothing here needs Streamlit or another file, so that a page of
+// its own can carry the same view: the parts (patch, motion, walk, hand, this) one after the other are
+// one module. `data` is
+//   svg       the picture, as studio/drawing/svg.py writes it
+//   open      the ids of the open blocks
+//   selected  the id of the selected node; '' for none
+//   lit       the id of a node that is marked too; '' for none
+//   sight     the id of a node to bring into sight whenever it is another one; '' for none
+//   levels    the deepest level to open all blocks to; 0 for no such buttons
+//   level     the level that is shown; -1 for none of them
+//   more      what to say at the deepest level, if blocks are closed there; else ''
+//   name      the network's
+//   height    of the whole, in pixels; without it the page's style says
+// `send('shown', { open, selected })` tells what the reader asks for, and so does
+// `send('shown', { level, selected })`. Whoever grants it answers with another `show`.
+
+const NEAREST = 4;
+const FARTHEST = 0.1;
+const READABLE = 0.75; // below this scale the texts are too small to start with
+const TITLE_BAR = 28; // how much of an open block, from its top, closes it
+const BUTTONS = [
+  ['out', '−', 'Zoom out'],
+  ['in', '+', 'Zoom in'],
+  ['fit', 'Fit', 'Show the whole graph'],
+];
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  // Called again with each new picture on the same element, which keeps where the reader looks.
+  const host = parentElement.querySelector('.graph');
+  host.view ??= new View(host);
+  host.view.show(data, setTriggerValue);
+}
+
+export class View {
+  constructor(host) {
+    this.host = host;
+    host.innerHTML = `<div class="bar"><span class="levels" role="group" aria-label="Levels"></span>
+      <small class="told" aria-live="polite"></small>${BUTTONS.map(button).join('')}</div>
+      <div class="canvas" role="group"></div>`;
+    this.canvas = host.querySelector('.canvas');
+    this.at = null; // { x, y, k }: the picture's corner and scale on the canvas
+    this.listen();
+  }
+
+  show(data, send) {
+    this.data = { ...data }; // what is asked for is told here before it is granted
+    this.send = send;
+    if (data.height) this.host.style.height = `${data.height}px`; // the wrappers around have none
+    if (data.svg !== this.drawn) this.redraw();
+    this.mark();
+    this.tell();
+    if (data.sight !== this.sight) this.bring(this.node(data.sight));
+    this.sight = data.sight;
+  }
+
+  redraw() {
+    const { svg: text } = this.data;
+    const before = this.at && { at: this.at, boxes: this.boxes };
+    const room = this.canvas.getBoundingClientRect();
+    const focus = this.host.getRootNode().activeElement?.dataset?.id;
+    this.mark({ selected: '', lit: '' }); // as Python wrote it
+    if (before) before.gone = patch(this.svg, text);
+    else this.canvas.innerHTML = text;
+    this.drawn = text;
+    this.svg = this.canvas.querySelector('svg');
+    this.boxes = boxes(this.svg);
+    this.walk = null;
+    if (before) this.keep(before, room);
+    else this.start();
+    if (focus) this.nearest(focus)?.focus({ preventScroll: true });
+    if (before) grow(before, { svg: this.svg, at: this.at, boxes: this.boxes }, room);
+  }
+
+  // What the page says of it.
+
+  mark({ selected, lit } = this.data) {
+    for (const node of this.canvas.querySelectorAll('.node.selected')) {
+      node.classList.toggle('selected', [selected, lit].includes(node.dataset.id));
+      node.setAttribute('aria-pressed', node.dataset.id === selected);
+    }
+    for (const id of [lit, selected]) this.node(id)?.classList.add('selected');
+    this.node(selected)?.setAttribute('aria-pressed', 'true');
+  }
+
+  tell() {
+    const { levels, level, more, name } = this.data;
+    const row = this.host.querySelector('.levels');
+    if (row.dataset.levels !== String(levels)) {
+      row.dataset.levels = levels;
+      const steps = levels ? Array.from({ length: levels + 1 }, (_, k) => k) : [];
+      row.innerHTML = steps.map((k) => button([k, k, depthOf(k)])).join('');
+    }
+    for (const one of row.children) one.setAttribute('aria-pressed', one.dataset.do === String(level));
+    const told = row.nextElementSibling;
+    const count = `${this.boxes.size} boxes`;
+    const text = more && level === levels ? `${count}, ${more}` : count;
+    if (told.textContent !== text) told.textContent = text;
+    const label = `Layer graph of ${name}. The arrow keys follow the data.`;
+    if (this.canvas.ariaLabel !== label) this.canvas.ariaLabel = label;
+  }
+
+  // Where things are.
+
+  node(id) {
+    return id ? this.canvas.querySelector(`[data-id="${CSS.escape(id)}"]`) : null;
+  }
+
+  nearest(id) {
+    // The node, or if it is folded away the block that it went into.
+    for (let name = id; name; name = name.slice(0, Math.max(0, name.lastIndexOf('.'))))
+      if (this.boxes.has(name)) return this.node(name);
+    return null;
+  }
+
+  size() {
+    const { width, height } = this.canvas.getBoundingClientRect();
+    return { width, height, w: this.svg.width.baseVal.value, h: this.svg.height.baseVal.value };
+  }
+
+  // What moves them.
+
+  look(x, y, k) {
+    this.at = { x, y, k };
+    this.svg.style.transform = `translate(${x}px, ${y}px) scale(${k})`;
+    this.host.dataset.view = [x, y, k].map((v) => v.toFixed(2)).join(' ');
+  }
+
+  keep(before, room) {
+    // What is read stays where it is: across the first box of all, and down the block that was
+    // opened, or the first box in sight (or what that was folded into).
+    const { x, y, k } = this.at;
+    const inSight = ([, at]) => y + at.y * k >= 0 && y + at.y * k < room.height;
+    const sighted = [...before.boxes].filter(inSight).map(([id]) => id);
+    const stays = (id) => this.boxes.has(id) && before.boxes.has(id);
+    const first = [...before.boxes.keys()].find(stays);
+    const kept = [this.toggled, ...sighted].find(stays);
+    const row = kept ?? sighted.find((id) => this.nearest(id)) ?? first;
+    this.toggled = null;
+    if (!row) return;
+    const across = first ? middle(this.boxes.get(first)) - middle(before.boxes.get(first)) : 0;
+    const down = this.boxes.get(this.nearest(row).dataset.id).y - before.boxes.get(row).y;
+    this.look(x - across * k, y - down * k, k);
+  }
+
+  start() {
+    // The whole picture if it can be read so; else its top, as large as it is wide.
+    const { width, height, w, h } = this.size();
+    const whole = Math.min(1, width / w, height / h);
+    const k = whole >= READABLE ? whole : Math.max(READABLE, Math.min(1, width / w));
+    this.look((width - w * k) / 2, Math.max(0, (height - h * k) / 2), k);
+  }
+
+  fit() {
+    const { width, height, w, h } = this.size();
+    const k = Math.min(1, width / w, height / h);
+    this.look((width - w * k) / 2, (height - h * k) / 2, k);
+  }
+
+  drag(dx, dy) {
+    this.look(this.at.x + dx, this.at.y + dy, this.at.k);
+  }
+
+  zoom(factor, px, py) {
+    const { x, y, k } = this.at;
+    const next = Math.min(NEAREST, Math.max(FARTHEST, k * factor));
+    this.look(px - ((px - x) * next) / k, py - ((py - y) * next) / k, next);
+  }
+
+  bring(node) {
+    if (!node) return;
+    const face = node.querySelector('.face').getBoundingClientRect();
+    const room = this.canvas.getBoundingClientRect();
+    const out = (low, high, least, most) => (low < least ? least - low : Math.min(0, most - high));
+    const dx = out(face.left, Math.min(face.right, face.left + 80), room.left + 16, room.right - 16);
+    const dy = out(face.top, Math.min(face.bottom, face.top + 60), room.top + 16, room.bottom - 16);
+    if (dx || dy) this.drag(dx, dy);
+  }
+
+  // What a person does.
+
+  tap({ target, clientY, detail }) {
+    const node = target.closest('.node');
+    if (!node) return;
+    const top = node.querySelector('.face').getBoundingClientRect().top;
+    const folds = !detail || !node.matches('.open') || clientY - top < TITLE_BAR * this.at.k;
+    this.act(node.dataset.id, folds && node.matches('.block'));
+  }
+
+  act(id, folds) {
+    const { open, selected } = this.data;
+    if (folds) {
+      this.toggled = id;
+      const next = open.includes(id) ? open.filter((other) => other !== id) : [...open, id];
+      this.ask({ open: next, selected: id });
+    } else {
+      this.ask({ open, selected: id === selected ? '' : id });
+    }
+  }
+
+  ask(wish) {
+    Object.assign(this.data, wish);
+    this.mark(); // at once; a block opens when its picture is there
+    this.send('shown', wish);
+  }
+
+  key(event) {
+    const node = event.target.closest('.node');
+    if (!node || event.ctrlKey || event.metaKey || event.altKey) return;
+    const { id } = node.dataset;
+    if (event.key === 'Enter') this.act(id, node.matches('.block'));
+    else if (event.key === ' ') this.act(id, false);
+    else if (event.key.startsWith('Arrow')) {
+      this.walk ??= new Walk(this.svg, this.boxes);
+      this.node(this.walk.step(id, event.key))?.focus({ preventScroll: true });
+    } else return;
+    event.preventDefault();
+  }
+
+  press(todo) {
+    const { width, height } = this.canvas.getBoundingClientRect();
+    if (todo === 'in') this.zoom(1.25, width / 2, height / 2);
+    else if (todo === 'out') this.zoom(0.8, width / 2, height / 2);
+    else if (todo === 'fit') this.fit();
+    else if (todo) this.ask({ level: +todo, selected: this.data.selected });
+  }
+
+  listen() {
+    hold(this.canvas, this);
+    this.canvas.addEventListener('keydown', (event) => this.key(event));
+    this.canvas.addEventListener('focusin', ({ target }) => {
+      // The browser scrolls the canvas to a focused node; move the picture instead, if need be.
+      this.canvas.scrollTo(0, 0);
+      if (target.matches(':focus-visible')) this.bring(target);
+    });
+    const bar = this.host.querySelector('.bar');
+    bar.addEventListener('click', ({ target }) => this.press(target.closest('button')?.dataset.do));
+  }
+}
+
+function depthOf(k) {
+  return k === 0 ? 'Close all blocks' : `Open ${k} level${k > 1 ? 's' : ''}`;
+}
+
+function button([todo, sign, name]) {
+  return `<button type="button" data-do="${todo}" aria-label="${name}" title="${name}">${sign}</button>`;
+}

@@ -1,0 +1,130 @@
+"""The layer graph in a real browser: click, keys, folding, levels, and what it says of itself."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+
+def box(page: Any, name: str) -> Any:
+    return page.locator(f'.graph .node[data-id="{name}"]')
+
+
+def focused(page: Any, name: str) -> None:
+    box(page, name).and_(page.locator(":focus")).wait_for()
+
+
+def selected(page: Any, name: str) -> None:
+    page.locator(f'.graph .node.selected[data-id="{name}"][aria-pressed="true"]').wait_for()
+
+
+def level(page: Any, name: str) -> Any:
+    return page.get_by_role("group", name="Levels").get_by_role("button", name=name)
+
+
+def test_a_click_selects_and_opens_and_the_title_closes(open_page: Any, address: str) -> None:
+    page = open_page(address)
+    box(page, "blocks.0").click()
+    box(page, "blocks.0.norm1").wait_for()
+    selected(page, "blocks.0")
+    page.wait_for_url(re.compile("open=blocks.0.*node=blocks.0"))
+    box(page, "blocks.0.norm1").click()
+    selected(page, "blocks.0.norm1")
+    frame = box(page, "blocks.0").locator(".face").bounding_box()
+    page.mouse.click(frame["x"] + 6, frame["y"] + 60)
+    selected(page, "blocks.0")
+    assert box(page, "blocks.0.norm1").count() == 1  # the frame was selected, not closed
+    page.mouse.click(frame["x"] + frame["width"] / 2, frame["y"] + 8)
+    box(page, "blocks.0.norm1").wait_for(state="detached")
+    selected(page, "blocks.0")
+    box(page, "norm").click()
+    selected(page, "norm")
+    box(page, "norm").click()
+    page.locator(".graph .node.selected").wait_for(state="detached")
+
+
+def test_a_selection_does_not_draw_the_picture_anew(open_page: Any, address: str) -> None:
+    page = open_page(address)
+    box(page, "head").click()
+    page.wait_for_url(re.compile("node=head"))
+    page.get_by_role("button", name="Zoom in").click()
+    view = page.locator(".graph").get_attribute("data-view")
+    picture = page.locator(".graph .canvas > svg").element_handle()
+    box(page, "norm").click()
+    page.wait_for_url(re.compile("node=norm"))
+    page.locator(".stHtml small b", has_text="LayerNorm").wait_for()
+    assert picture.evaluate("svg => svg.isConnected")
+    slider = page.locator(".st-key-vit-depth input")
+    slider.press("ArrowRight")
+    page.locator("svg text", has_text="EncoderBlock × 13").wait_for()
+    selected(page, "norm")
+    assert page.locator(".graph").get_attribute("data-view") == view
+
+
+def test_arrow_keys_walk_the_data(open_page: Any, address: str) -> None:
+    page = open_page(address)
+    box(page, "input").focus()
+    for name in ("patch_embed", "cat", "add", "blocks.0"):
+        page.keyboard.press("ArrowDown")
+        focused(page, name)
+    page.keyboard.press("Enter")
+    box(page, "blocks.0.norm1").wait_for()
+    focused(page, "blocks.0")  # the block that was opened, in the new picture
+    page.keyboard.press("ArrowDown")
+    focused(page, "blocks.0.norm1")
+    page.keyboard.press(" ")
+    selected(page, "blocks.0.norm1")
+    for key, name in (
+        ("ArrowRight", "blocks.0.add"),  # the same data goes round it, to the residual
+        ("ArrowUp", "blocks.0.attn"),
+        ("Shift+Tab", "blocks.0.norm1"),
+    ):
+        page.keyboard.press(key)
+        focused(page, name)
+    page.keyboard.press("Shift+Tab")
+    focused(page, "blocks.0")
+    page.keyboard.press("Enter")
+    box(page, "blocks.0.norm1").wait_for(state="detached")
+    focused(page, "blocks.0")
+
+
+def test_levels_open_and_close_all_blocks(open_page: Any, address: str) -> None:
+    page = open_page(address + "?family=resnet&preset=ResNet-18")
+    box(page, "input").wait_for()
+    folded = page.locator(".graph .node").count()
+    level(page, "Open 1 level").click()
+    told = page.locator(".graph [aria-live]")
+    told.get_by_text(re.compile(r"\d\d boxes")).wait_for()
+    page.locator(".graph .levels [aria-pressed=true]", has_text="1").wait_for()
+    assert page.locator(".graph .node").count() > folded
+    page.locator(".graph .node.open").first.focus()
+    inner = page.locator(".graph .node.open").first.get_attribute("data-id")
+    level(page, "Close all blocks").click()
+    page.locator(".graph .node.open").first.wait_for(state="detached")
+    assert page.locator(".graph .node").count() == folded
+    assert box(page, inner).get_attribute("aria-expanded") == "false"
+
+
+def test_a_screen_reader_hears_figures_and_the_picture_has_a_name(
+    open_page: Any, address: str
+) -> None:
+    page = open_page(address)
+    page.get_by_role("group", name="Layer graph of ViT").wait_for()
+    block = page.get_by_role("button", name=re.compile("^EncoderBlock,.*12 times.*1,774,464 par"))
+    assert block.get_attribute("data-id") == "blocks.0"
+
+
+def test_a_phone_scrolls_the_page_and_taps_the_graph(chromium: Any, address: str) -> None:
+    context = chromium.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
+    page = context.new_page()
+    page.goto(address)
+    box(page, "blocks.0").tap()
+    box(page, "blocks.0.norm1").wait_for()
+    selected(page, "blocks.0")
+    context.close()

@@ -1,0 +1,111 @@
+"""How fast the layer graph follows a slider, as a ratio to an empty page too.
+
+    python -m pytest tests/benchmarks/bench_graph.py -o addopts= -s
+
+Each trial is one key press on a slider in headless Chromium; the clock runs in the page, from the
+key until the frame that shows the new picture has been painted. Zoom, scroll and selection are set
+before and must be there after. The bars are for a machine that is left alone: the load is printed.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+from typing import Any
+
+import pytest
+
+from tests.app.conftest import (
+    address,  # noqa: F401 - fixtures
+    chromium,  # noqa: F401
+    open_page,  # noqa: F401
+)
+from tests.benchmarks.bench_page import (
+    TRIALS,
+    echo,  # noqa: F401
+    press,
+)
+
+# In the page: press a key, then say when the new picture was painted, and how long the browser
+# itself was busy with it, from its arrival on.
+WATCH = """
+([input]) => {
+  const slider = document.querySelector(input);
+  const roots = [...document.querySelectorAll('*')].map((element) => element.shadowRoot);
+  const canvas = roots.map((root) => root?.querySelector('.canvas')).find(Boolean);
+  return new Promise((resolve) => {
+    let start;
+    const seen = new MutationObserver(() => {
+      seen.disconnect(); // a new picture is there at once, in one go
+      const arrived = performance.now();
+      requestAnimationFrame(() => {
+        const { port1, port2 } = new MessageChannel();
+        port1.onmessage = () => resolve([performance.now() - start, performance.now() - arrived]);
+        port2.postMessage(0);
+      });
+    });
+    seen.observe(canvas, { childList: true, subtree: true });
+    slider.addEventListener('keydown', () => { start = performance.now(); },
+                            { capture: true, once: true });
+    slider.focus();
+  });
+}
+"""
+
+
+def pressed(page: Any, slider: str, key: str) -> tuple[float, float]:
+    """One trial: (milliseconds to the painted picture, those of them from its arrival on)."""
+    page.evaluate_handle(
+        "(given) => { window.trial = (" + WATCH + ")(given); }", [slider]
+    ).dispose()
+    page.keyboard.press(key)
+    painted, busy = page.evaluate("window.trial")
+    return painted, busy
+
+
+@pytest.mark.parametrize(
+    ("query", "slider", "level", "bar_ms"),
+    [
+        ("family=vit&preset=ViT-B/16", ".st-key-vit-depth input", 0, 150),
+        ("family=detr&preset=DETR-R50", ".st-key-detr-num_queries input", 0, 150),
+        ("family=mask_rcnn", ".st-key-mask_rcnn-image_size input", 2, 400),
+    ],
+    ids=["vit", "detr", "600 boxes, all of them new"],
+)
+def test_the_graph_follows_a_slider(
+    open_page: Any,  # noqa: F811
+    address: str,  # noqa: F811
+    echo: str,  # noqa: F811
+    query: str,
+    slider: str,
+    level: int,
+    bar_ms: float,
+) -> None:
+    studio, empty = open_page(f"{address}?{query}"), open_page(echo)
+    studio.locator(".js-plotly-plot").first.wait_for()
+    empty.locator(".figure").wait_for()
+    if level:
+        studio.get_by_role("button", name=f"Open {level} levels").click()
+        studio.get_by_role("button", name=f"Open {level} levels", pressed=True).wait_for()
+    studio.locator(".graph .node").first.click()
+    studio.locator(".graph .node.selected").wait_for()
+    studio.get_by_role("button", name="Zoom in").click()
+    studio.wait_for_timeout(4000)
+    view = studio.locator(".graph").get_attribute("data-view")
+    echoes, shown, busy = [], [], []
+    for _ in range(TRIALS + 2):
+        echoes.append(press(empty, "input", "ArrowRight", 50)[0])
+        painted, within = pressed(studio, slider, "ArrowRight")  # a new design each time
+        shown.append(painted)
+        busy.append(within)
+        studio.wait_for_timeout(500)
+    base, median = (statistics.median(values[2:]) for values in (echoes, shown))
+    boxes = studio.locator(".graph .node").count()
+    print(
+        f"\n{query}: {boxes} boxes, {median:.0f} ms (bar {bar_ms:.0f}; quickest {min(shown):.0f}), "
+        f"{statistics.median(busy[2:]):.0f} of them in the browser; echo {base:.0f} ms, "
+        f"{median / base:.1f} x; load {os.getloadavg()[0]:.1f}"
+    )
+    assert studio.locator(".graph").get_attribute("data-view") == view
+    assert studio.locator(".graph .node.selected").count() == 1
+    assert median <= bar_ms
