@@ -42,7 +42,7 @@ QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
             lambda found: found.saved_bytes,
         ),
         "memory": Quantity(
-            "Training memory",
+            "Training memory by Adam",
             "the training memory",
             units.size,
             lambda found: PER_PARAMETER * found.params + found.saved_bytes,

@@ -52,7 +52,6 @@ PAPER = {
     "less": "#b5480a",
     "less-fill": "#fbe2d0",
     "turned": "#8c3d72",
-    "turned-fill": "#f1e2ec",
 } | palette()
 FONT = "'Source Sans 3','Source Sans Pro',Inter,Helvetica,Arial,sans-serif"
 BEND = 8.0  # the radius of a corner
@@ -162,8 +161,8 @@ def _colours(box: Box, mark: Mark) -> tuple[str, str]:
     line = "frame-line" if box.open else f"{kind}-line"
     if mark.change in HUES:
         plain = "frame" if box.open else "operation"
-        hue = HUES[mark.change]
-        return plain if box.open or mark.change == "vanished" else f"{hue}-fill", hue
+        hue, quiet = HUES[mark.change], box.open or mark.change in ("vanished", "turned")
+        return plain if quiet else f"{hue}-fill", hue
     if box.open:
         return "frame", line
     if mark.change:

@@ -7,7 +7,7 @@ re-runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import streamlit as st
 
 from studio.drawing.graph import Graph, Node
 from studio.drawing.layout import layout
+from studio.drawing.mark import NO_MARKS, Mark, palette
 from studio.drawing.svg import svg
 
 BUTTONS = {
@@ -34,6 +35,7 @@ def layer_graph(
     selected: str = "",
     lit: str = "",
     sight: str = "",
+    marks: Mapping[str, Mark] = NO_MARKS,
     on_change: Callable[[tuple[str, ...], str], None] = lambda opened, selected: None,
     height: int = 560,
 ) -> Node | None:
@@ -42,12 +44,12 @@ def layer_graph(
     A click (or Enter) opens and closes a block, and selects any other node: `on_change` is called
     with the ids of all open blocks and of the selected node (empty for none). A node that the graph
     does not have counts neither as open nor as selected. `lit` is marked too, whatever is clicked;
-    `sight` is brought into sight whenever it is another one.
+    `sight` is brought into sight whenever it is another one. `marks` are what boxes bear.
     """
     known = {node.id: node for node in graph.root.walk()}
     shown = [name for name in opened if name in known]
     chosen = selected if selected in known else ""
-    drawing = svg(layout(graph, frozenset(shown)), selected=chosen, lit=lit)
+    drawing = svg(layout(graph, frozenset(shown)), selected=chosen, lit=lit, marks=marks)
     data = {"svg": drawing, "open": shown, "selected": chosen, "height": height, "sight": sight}
     data["name"] = graph.root.label or "network"
 
@@ -70,6 +72,13 @@ def _component() -> Any:
     return st.components.v2.component(
         "layer_graph",
         html=f'<div class="graph"><div class="bar">{buttons}</div><div class="canvas"></div></div>',
-        css=(here / "graph.css").read_text(encoding="utf-8"),
+        css=(here / "graph.css").read_text(encoding="utf-8") + _scale(),
         js=(here / "graph.js").read_text(encoding="utf-8"),
     )
+
+
+def _scale() -> str:
+    """The colours of heat, for either theme of the page."""
+    light, dark = palette(), palette(dark=True)
+    colours = (f"--g-{name}: light-dark({light[name]}, {dark[name]});" for name in light)
+    return f".graph {{ {' '.join(colours)} }}"

@@ -13,6 +13,7 @@ from time import sleep
 
 import streamlit as st
 
+from studio.analysis.heat import barred
 from studio.app import state
 from studio.app.graph import layer_graph
 from studio.app.headline import headline, title
@@ -21,6 +22,7 @@ from studio.app.precedence import PRECEDENCE
 from studio.app.sidebar import sidebar, views
 from studio.app.state import VIEWS, State
 from studio.drawing.graph import Graph, Node
+from studio.drawing.mark import Mark
 
 OF_ONE = VIEWS[:2]  # views of one design
 PAINT_S = 0.05  # two frames, and the way to the browser
@@ -84,8 +86,11 @@ def picture(
     *,
     lit: str = "",
     sight: str = "",
+    marks: Mapping[str, Mark] | None = None,
+    legend: str = "",
 ) -> None:
-    """The layer graph, and what there is to know about the node that is selected."""
+    """The layer graph, its legend (HTML), and what there is to know about the node that is
+    selected. Without `marks` a bar on each box tells its share of the parameters."""
     node = layer_graph(
         graph,
         key=f"graph.{now.design.family.key}",
@@ -94,7 +99,10 @@ def picture(
         on_change=on_change,
         lit=lit,
         sight=sight,
+        marks=barred(graph) if marks is None else marks,
     )
+    if legend:
+        st.html(legend)
     if node is None:
         st.caption("A click opens a block, or tells more about a layer.")
     else:
