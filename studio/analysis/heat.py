@@ -42,8 +42,8 @@ QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
             lambda found: found.saved_bytes,
         ),
         "memory": Quantity(
-            "Training memory by Adam",
-            "the training memory",
+            "Training memory",
+            "the training memory by Adam",
             units.size,
             lambda found: PER_PARAMETER * found.params + found.saved_bytes,
         ),

@@ -171,7 +171,9 @@ def _changes(found: Difference, pinned: Case, quantity: Quantity) -> str:
         if kind in kinds
     )
     what = escape(quantity.title)
-    return f"<div>{signs}</div>{what} against <b>{name}</b>, within one of a block's repeats."
+    return (
+        f"<div>{signs}</div>{what} against <b>{name}</b>; inside a repeated block, of one repeat."
+    )
 
 
 def _strangers(pinned: Case, now: Case) -> str:

@@ -50,7 +50,10 @@ COLUMNS |= {
     contrast.MEMORY: st.column_config.NumberColumn(
         width=70, help="Training by Adam: 16 bytes a parameter, and the activations saved"
     ),
-    **{name: st.column_config.NumberColumn(width=70) for name in contrast.DELTAS},
+    **{
+        name: st.column_config.NumberColumn(width=106 if "Parameters" in name else 76)
+        for name in contrast.DELTAS
+    },
 }
 HOT = {
     "parameters": "Parameters",

@@ -179,8 +179,7 @@ def _texts(box: Box, paint: Paint, mark: Mark) -> Iterator[str]:
         return
     w, middle = box.w - box.cards, top + (box.h - box.cards) / 2
     centre = box.x + w / 2
-    ink = paint(named(mark.heat)[1]) if mark.heat is not None else ""
-    ink = paint("muted") if mark.change == "vanished" else ink
+    ink = _ink(paint, mark)
     if sign(node):
         yield _text(centre, middle + SIGN * 0.36, node.label, SIGN, "500", fill=ink)
         return
@@ -193,6 +192,15 @@ def _texts(box: Box, paint: Paint, mark: Mark) -> Iterator[str]:
     if node.detail:
         detail = shortened(node.detail, DETAIL, WIDEST)
         yield _text(centre, name + 15.5, detail, DETAIL, "400", fill=ink or paint("muted"))
+
+
+def _ink(paint: Paint, mark: Mark) -> str:
+    """The colour of the texts on a marked box; empty where they have the usual ones."""
+    if mark.heat is not None:
+        return paint(named(mark.heat)[1])
+    if mark.change in HUES:
+        return paint("muted" if mark.change == "vanished" else "ink")
+    return ""
 
 
 def _lifted(box: Box, mark: Mark) -> float:

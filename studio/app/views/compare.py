@@ -8,6 +8,7 @@ from dataclasses import replace
 import streamlit as st
 
 from studio import zoo
+from studio.analysis.heat import barred
 from studio.app import comparison, figures, state
 from studio.app.case import Case
 from studio.app.charts import chart
@@ -163,10 +164,12 @@ def graphs(cases: Sequence[Case]) -> None:
 def picture(case: Case, i: int) -> None:
     """A graph whose blocks open for this session alone; the link does not tell."""
     opened = st.session_state.setdefault("compare.opened", {})
+    graph = figures.graph(case)
     layer_graph(
-        figures.graph(case),
+        graph,
         key=f"compare.graph.{i}",
         opened=opened.get(case, ()),
+        marks=barred(graph),
         on_change=lambda blocks, node: opened.update({case: blocks}),
         height=440,
     )
