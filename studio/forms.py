@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from studio.analysis import units
 from studio.analysis.graph import graph, rows
+from studio.analysis.heat import barred
 from studio.analysis.memory import largest_batch, peak
 from studio.analysis.profile import Profile, profile, training_trace
 from studio.drawing.fold import levels
@@ -74,7 +75,8 @@ def sheet(design: Design, level: int, link: str) -> Sheet:
             value=level,
             nearest=(nearest,),
         )
-    return Sheet(graph=drawn, heading=heading(profile(design), link), opened=opened[level])
+    head = heading(profile(design), link)
+    return Sheet(graph=drawn, heading=head, opened=opened[level], marks=barred(drawn))
 
 
 def heading(found: Profile, link: str, title: str = "") -> Heading:

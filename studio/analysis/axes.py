@@ -273,9 +273,7 @@ class _Forward:
         alike = (axes for axes, end in zip(names, ends, strict=True) if end == shape)
         return self._sure(alike, shape)
 
-    def _usual(
-        self, body: Body, output: int, ins: Sequence[tuple[Axes, Shape]]
-    ) -> Iterator[Axes]:
+    def _usual(self, body: Body, output: int, ins: Sequence[tuple[Axes, Shape]]) -> Iterator[Axes]:
         """What a call may give: what its docstring promises, what a layer of torch's makes of what
         it is given, what is usual for its kind, and what its own forward says."""
         promise = text(body.cls).promise if body.cls else Promise()
@@ -287,9 +285,7 @@ class _Forward:
             yield named(body, nameless(body)).own.outs[output]
 
 
-def _translated(
-    gives: Axes, takes: Sequence[Sizes], ins: Sequence[tuple[Axes, Shape]]
-) -> Axes:
+def _translated(gives: Axes, takes: Sequence[Sizes], ins: Sequence[tuple[Axes, Shape]]) -> Axes:
     """What a module promises, in the letters of the one who calls it: those that it takes have
     other names there."""
     if gives is None or len(takes) != len(ins):

@@ -146,7 +146,9 @@ def statements(source: str, first: int = 1) -> dict[int, Statement]:
     return found
 
 
-def _simple(body: Sequence[ast.stmt], loop: Lines | None) -> Iterator[tuple[ast.stmt, Lines | None]]:
+def _simple(
+    body: Sequence[ast.stmt], loop: Lines | None
+) -> Iterator[tuple[ast.stmt, Lines | None]]:
     """The statements that hold no others, in their order, each with the innermost loop around."""
     for node in body:
         around = _span(node) if isinstance(node, ast.For) else loop

@@ -146,7 +146,9 @@ class Plan:
             return
         label = written(source.names.get(shape, axes), shape)
         if math.prod(source.shape) != math.prod(shape):
-            label = f"{written(source.names.get(source.shape), source.shape)} → {written(None, shape)}"
+            label = (
+                f"{written(source.names.get(source.shape), source.shape)} → {written(None, shape)}"
+            )
         self.edges.append(Edge(source.node, target, label))
 
     def inside(

@@ -8,6 +8,7 @@ from itertools import groupby
 
 from studio.analysis import units
 from studio.analysis.body import Body
+from studio.drawing.graph import Figures
 
 OWN = "(own)"
 
@@ -29,6 +30,10 @@ class Row:
     modules: tuple[str, ...]
     body: Body
     level: int
+
+    @property
+    def figures(self) -> Figures:
+        return Figures(self.params, self.macs, self.saved_bytes)
 
     def without(self, other: Row) -> Row:
         return replace(

@@ -5,15 +5,16 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-import pandas  # type: ignore[import-untyped]  # streamlit's own: it shows a Styler as written
 import streamlit as st
 
-from studio.analysis import units
+from studio.analysis import difference, units
 from studio.analysis.body import Body
+from studio.analysis.heat import Scale
 from studio.analysis.layers import OWN, Row, walk
 from studio.analysis.roofline import Device, bound
-from studio.app import figures, state
+from studio.app import contrast, figures, state
 from studio.app.case import Case
+from studio.app.colouring import against, scale
 from studio.app.expected import this_device
 from studio.app.precedence import PRECEDENCE
 from studio.app.state import State
@@ -40,6 +41,26 @@ WRITTEN = {
     "MMACs": "{:,.1f}".format,
     "Saved": units.size,
     "Time": units.seconds,
+    contrast.MEMORY: units.size,
+}
+COLUMNS |= {
+    contrast.CHANGE: st.column_config.TextColumn(
+        width=84, help="Against the pinned design: turned is where some grew and others shrank"
+    ),
+    contrast.MEMORY: st.column_config.NumberColumn(
+        width=70, help="Training by Adam: 16 bytes a parameter, and the activations saved"
+    ),
+    **{
+        name: st.column_config.NumberColumn(width=106 if "Parameters" in name else 76)
+        for name in contrast.DELTAS
+    },
+}
+HOT = {
+    "parameters": "Parameters",
+    "macs": "MMACs",
+    "activations": "Saved",
+    "memory": contrast.MEMORY,
+    "time": "Time",
 }
 LOOK_S = 0.4  # between two looks at times that are measured
 READING = (
@@ -63,10 +84,8 @@ def layers(now: State) -> None:
 def _rows(now: State, waited: bool) -> None:
     if TIMINGS.waits(now.case) != waited:
         state.again()  # so that the page begins or ceases to look by itself
-    counted, measured = table(now.case), timed(now.case)
-    columns = {"Layer": counted["Layer"]} | measured | counted  # what was asked for comes first
-    written = {name: form for name, form in WRITTEN.items() if name in columns}
-    rows = pandas.DataFrame(columns).style.format(written, na_rep="")
+    pinned = against(now)
+    rows = both(pinned, now.case) if pinned else one(now)
     st.dataframe(
         rows, hide_index=True, height=340, column_config=COLUMNS, key="layers", placeholder=""
     )
@@ -75,6 +94,36 @@ def _rows(now: State, waited: bool) -> None:
     st.caption(
         "  \n".join(filter(None, (f"**{total(figures.trained(now.case))}**", times, READING)))
     )
+
+
+def one(now: State) -> Any:
+    """The layers of the page's case; the column by which the graph is coloured comes first, and is
+    coloured by the same scale."""
+    counted, measured, found = table(now.case), timed(now.case), scale(now)
+    known = counted | measured
+    name = HOT.get(now.lens.heat, "") if found else ""
+    values = costs(now, found) if found else []
+    asked = {name: known.get(name, values)} if found else {}
+    columns = {"Layer": counted["Layer"]} | asked | measured | counted  # what was asked for first
+    styles = contrast.warm(values, found, contrast.is_dark()) if found else []
+    return contrast.written(columns, WRITTEN, {name: styles} if found else {})
+
+
+def costs(now: State, by: Scale) -> list[float | None]:
+    """What each row costs of the quantity of a scale."""
+    times, read = TIMINGS.known(now.case), by.quantity.read
+    if read is None:
+        return [seconds(row, times) for row in rows_of(now.case)]
+    return [read(row.figures) for row in rows_of(now.case)]
+
+
+def both(before: Case, now: Case) -> Any:
+    """The layers of two designs in one table, with what moved."""
+    alike = before.design.family is now.design.family
+    columns = contrast.columns(difference.layers(rows_of(before), rows_of(now), alike))
+    dark = contrast.is_dark()
+    styles = {name: contrast.tinted(columns[name], dark) for name in contrast.DELTAS}
+    return contrast.written(columns, contrast.WRITTEN, styles)
 
 
 @lru_cache(maxsize=64)

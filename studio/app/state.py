@@ -24,6 +24,7 @@ from studio.app import composition, devices
 from studio.app.case import CONDITIONS, DEVICE, Case
 from studio.app.commission import NO_COMMISSION, Commission
 from studio.app.composition import Draft, Rows
+from studio.app.lens import NO_LENS, Lens
 from studio.app.question import NO_QUESTION, Question
 from studio.family import Design, DesignError, Preset, Turn
 from studio.knobs import Axis, Knob
@@ -45,9 +46,9 @@ class State:
 
     `preset` is the one that was chosen: title and link tell the design as changes to it, however
     many there are. `axis` is the one on the scaling charts: the last one turned or chosen.
-    `question` is what the Memory tab is asked, `commission` what the architect is. `opened` and
-    `node` are the open blocks and the selected node of the layer graph, by their ids; one that the
-    graph does not have is not drawn.
+    `question` is what the Memory tab is asked, `commission` what the architect is, `lens` how the
+    layers are coloured. `opened` and `node` are the open blocks and the selected node of the layer
+    graph, by their ids; one that the graph does not have is not drawn.
     `place` is the open row of a composition. Its rows may not fit: they are the `draft` then, and
     the case is the last one that did. `notes` tells for a knob why it did not land where it was
     put, and for a place what was inserted there; `refusal` what was refused.
@@ -62,6 +63,7 @@ class State:
     axis: str | None = None
     question: Question = NO_QUESTION
     commission: Commission = NO_COMMISSION
+    lens: Lens = NO_LENS
     opened: tuple[str, ...] = ()
     node: str = ""
     place: str = PLACE
@@ -170,7 +172,7 @@ class State:
         view: dict[str, str] = {VIEW.name: self.view} if self.view != VIEW.default else {}
         view |= {TAB.name: self.tab} if self.tab != TAB.default else {}
         view |= {AXIS.name: self.axis} if self.axis else {}
-        view |= self.question.link | self.commission.link
+        view |= self.question.link | self.commission.link | self.lens.link
         view |= {"open": ",".join(self.opened)} if self.opened else {}
         view |= {"node": self.node} if self.node else {}
         view |= {"place": self.place} if self.place != PLACE else {}
@@ -204,6 +206,7 @@ class State:
         tab = TAB.read(settings.pop(TAB.name, TAB.default))
         axis = settings.pop(AXIS.name, None)
         question, commission = Question.taken(settings), Commission.taken(settings)
+        lens = Lens.taken(settings)
         pins = filter(None, settings.pop("pin", "").split(APART)[:MOST_PINS])
         opened, node = settings.pop("open", ""), settings.pop("node", "")
         place, draft = settings.pop("place", PLACE), settings.pop("draft", "")
@@ -216,6 +219,7 @@ class State:
             axis=None if axis is None else _axis(axis, case.design),
             question=question,
             commission=commission,
+            lens=lens,
             opened=tuple(filter(None, opened.split(","))),
             node=node,
             place=place,

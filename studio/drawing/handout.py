@@ -13,7 +13,7 @@ from studio.drawing.graph import Graph, Node
 from studio.drawing.layout import Picture, layout
 from studio.drawing.sheet import Heading, Sheet
 from studio.drawing.svg import svg
-from studio.drawing.viewer import part, script
+from studio.drawing.viewer import part, script, style
 
 INDENT_REM = 0.9
 DEEPER = "deeper blocks are not in this file"
@@ -32,7 +32,7 @@ def handout(sheet: Sheet) -> str:
     graph, heading = sheet.graph, sheet.heading
     foldings, first = _foldings(graph, sheet.opened)
     pictures = [layout(graph, folding.opened) for folding in foldings]
-    drawn = [svg(picture) for picture in pictures]
+    drawn = [svg(picture, marks=sheet.marks) for picture in pictures]
     nodes = {box.node.id: box.node for picture in pictures for box in picture.boxes}
     data = {
         "name": graph.root.label or "network",
@@ -51,7 +51,7 @@ def handout(sheet: Sheet) -> str:
         svg=drawn[first],
         rows="\n".join(_rows(graph.root, nodes.keys(), _seen(pictures[first]))),
         data=_inert(json.dumps(data, ensure_ascii=False, separators=(",", ":"))),
-        style=part("graph.css") + part("handout.css"),
+        style=style() + part("handout.css"),
         script=script() + part("handout.js"),
     )
 

@@ -34,7 +34,7 @@ def paper(sheet: Sheet) -> str:
     Its pixels are CSS's: 96 to the inch.
     """
     picture, heading = layout(sheet.graph, sheet.opened), sheet.heading
-    drawn = svg(picture, theme="paper").replace(GROUND, "")
+    drawn = svg(picture, theme="paper", marks=sheet.marks).replace(GROUND, "")
     inside = drawn[drawn.index(">") + 1 : drawn.rindex("</svg>")]
     wide = max(picture.width, NARROWEST + 2 * MARGIN)
     lines = tuple(_lines(heading, wide - 2 * MARGIN))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from studio.drawing.graph import Graph
+from studio.drawing.mark import NO_MARKS, Mark
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +30,9 @@ class Heading:
 
 @dataclass(frozen=True, kw_only=True)
 class Sheet:
-    """A graph with the blocks named in `opened` open, and its heading."""
+    """A graph with the blocks named in `opened` open, what its boxes bear, and its heading."""
 
     graph: Graph
     heading: Heading
     opened: frozenset[str] = frozenset()
+    marks: Mapping[str, Mark] = field(default_factory=lambda: NO_MARKS)

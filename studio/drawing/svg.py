@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from html import escape
 from typing import Literal
 
@@ -21,7 +21,8 @@ from studio.drawing.layout import (
     title,
 )
 from studio.drawing.level import Point
-from studio.drawing.text import shortened
+from studio.drawing.mark import HUES, NO_MARKS, PLAIN, Mark, bar, named, palette, symbol
+from studio.drawing.text import shortened, text_width
 
 Theme = Literal["page", "paper"]
 
@@ -45,7 +46,13 @@ PAPER = {
     "input": "#eceff2",
     "input-line": "#8793a0",
     "selected": "#d55e00",
-}
+    "bar": "#33658a",
+    "more": "#0067a3",
+    "more-fill": "#d3e7f5",
+    "less": "#b5480a",
+    "less-fill": "#fbe2d0",
+    "turned": "#8c3d72",
+} | palette()
 FONT = "'Source Sans 3','Source Sans Pro',Inter,Helvetica,Arial,sans-serif"
 BEND = 8.0  # the radius of a corner
 TITLE_Y = 18.0
@@ -54,11 +61,19 @@ TIP = 6.5  # the length of an arrow's head
 Paint = Callable[[str], str]
 
 
-def svg(picture: Picture, *, selected: str = "", lit: str = "", theme: Theme = "page") -> str:
+def svg(
+    picture: Picture,
+    *,
+    selected: str = "",
+    lit: str = "",
+    theme: Theme = "page",
+    marks: Mapping[str, Mark] = NO_MARKS,
+) -> str:
     """The picture as one SVG element, without anything from outside.
 
     On the "page" each colour is a CSS variable `--g-<name>` with its paper value to fall back on,
     and the nodes of ids `selected` and `lit` are marked; on "paper" colours are literal on white.
+    `marks` are what boxes bear beyond themselves, by their ids.
     """
     paint = _variable if theme == "page" else PAPER.__getitem__
     fed = _fed(picture)
@@ -68,9 +83,12 @@ def svg(picture: Picture, *, selected: str = "", lit: str = "", theme: Theme = "
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
             f'viewBox="0 0 {width} {height}" font-family="{FONT}" fill="{paint("ink")}">',
             "" if theme == "page" else '<rect width="100%" height="100%" fill="#ffffff"/>',
-            *(_node(box, paint, (selected, lit), fed) for box in picture.boxes),
+            *(
+                _node(box, paint, (selected, lit), fed, marks.get(box.node.id, PLAIN))
+                for box in picture.boxes
+            ),
             '<g class="edges" stroke-width="1.3" pointer-events="none" aria-hidden="true">',
-            *_wires(picture, paint),
+            *_wires(picture, paint, marks),
             f'</g><g class="labels" font-size="{LABEL}" fill="{paint("muted")}" '
             'pointer-events="none" aria-hidden="true">',
             *(_label(label) for label in picture.labels),
@@ -91,76 +109,137 @@ def _fed(picture: Picture) -> dict[str, list[str]]:
     return found
 
 
-def _node(box: Box, paint: Paint, marked: tuple[str, str], fed: dict[str, list[str]]) -> str:
+def _node(
+    box: Box, paint: Paint, marked: tuple[str, str], fed: dict[str, list[str]], mark: Mark
+) -> str:
     """A box with its texts; the group's name, role and title are for those who cannot see it, and
     `data-to` names the boxes that it feeds, for those who walk from one to the next by keys."""
     node = box.node
     selected, pressed = node.id in marked, str(node.id == marked[0]).lower()
     to = f' data-to="{escape(" ".join(fed[node.id]))}"' if node.id in fed else ""
     kind = f"node {node.kind}" + " block" * bool(node.children) + " open" * box.open
+    kind += f" {mark.change}" if mark.change else ""
     expanded = f' aria-expanded="{str(box.open).lower()}"' if node.children else ""
+    parts = (
+        _shape(box, paint, selected, mark),
+        _texts(box, paint, mark),
+        _marked(box, paint, mark),
+    )
     return (
         f'<g class="{kind}{" selected" * selected}" data-id="{escape(node.id)}"{to} '
-        f'tabindex="0" role="button" aria-label="{escape(_spoken(node))}" '
+        f'tabindex="0" role="button" aria-label="{escape(_spoken(node, mark))}" '
         f'aria-pressed="{pressed}"{expanded}>'
-        f"<title>{escape(_facts(node))}</title>"
-        f"{''.join(_shape(box, paint, selected))}{''.join(_texts(box, paint))}</g>"
+        f"<title>{escape(_facts(node, mark))}</title>{''.join(map(''.join, parts))}</g>"
     )
 
 
-def _spoken(node: Node) -> str:
+def _spoken(node: Node, mark: Mark) -> str:
     times = f"{node.repeat} times" if node.repeat > 1 else ""
-    return ", ".join(filter(None, (node.label, node.detail, times, *node.facts)))
+    return ", ".join(filter(None, (node.label, node.detail, times, *node.facts, mark.note)))
 
 
-def _facts(node: Node) -> str:
+def _facts(node: Node, mark: Mark) -> str:
     times = f" × {node.repeat}" if node.repeat > 1 else ""
-    return "\n".join(filter(None, (node.label + times, node.detail, *node.facts)))
+    return "\n".join(filter(None, (node.label + times, node.detail, *node.facts, mark.note)))
 
 
-def _shape(box: Box, paint: Paint, selected: bool) -> Iterator[str]:
+def _shape(box: Box, paint: Paint, selected: bool, mark: Mark) -> Iterator[str]:
     """The rectangle, and behind it the cards of a repeated block."""
-    kind = box.node.kind
-    fill = paint("frame" if box.open else kind if kind != "output" else "input")
-    line = "frame-line" if box.open else f"{kind if kind != 'output' else 'input'}-line"
+    fill, line = _colours(box, mark)
     w, h = box.w - box.cards, box.h - box.cards
-    radius = (
-        {"module": 6.0, "parameter": 3.0, "fault": 6.0}.get(kind, h / 2) if not box.open else 10.0
+    look = (
+        f'height="{h:g}" rx="{_radius(box):g}" fill="{paint(fill)}" '
+        f'stroke="{paint("selected" if selected else line)}"'
     )
-    stroke = f'stroke="{paint("selected" if selected else line)}"'
     for shift in (box.cards, box.cards / 2) if box.cards else ():
         yield (
-            f'<rect x="{box.x + shift:g}" y="{box.y + box.cards - shift:g}" width="{w:g}" '
-            f'height="{h:g}" rx="{radius:g}" fill="{fill}" {stroke}/>'
+            f'<rect x="{box.x + shift:g}" y="{box.y + box.cards - shift:g}" width="{w:g}" {look}/>'
         )
-    dash = ' stroke-dasharray="4 3"' if kind in ("parameter", "fault") else ""
+    dashed = box.node.kind in ("parameter", "fault") or mark.change == "vanished"
+    dash = ' stroke-dasharray="4 3"' if dashed else ""
     yield (
-        f'<rect class="face" x="{box.x:g}" y="{box.y + box.cards:g}" width="{w:g}" height="{h:g}" '
-        f'rx="{radius:g}" fill="{fill}" {stroke} stroke-width="{2.5 if selected else 1.2}"{dash}/>'
+        f'<rect class="face" x="{box.x:g}" y="{box.y + box.cards:g}" width="{w:g}" {look} '
+        f'stroke-width="{2.5 if selected else 1.2}"{dash}/>'
     )
 
 
-def _texts(box: Box, paint: Paint) -> Iterator[str]:
+def _radius(box: Box) -> float:
+    if box.open:
+        return 10.0
+    known = {"module": 6.0, "parameter": 3.0, "fault": 6.0}
+    return known.get(box.node.kind, (box.h - box.cards) / 2)
+
+
+def _colours(box: Box, mark: Mark) -> tuple[str, str]:
+    """The names of a box's colour and of its border's. Beside changes, what stayed is plain."""
+    kind = box.node.kind if box.node.kind != "output" else "input"
+    line = "frame-line" if box.open else f"{kind}-line"
+    if mark.change in HUES:
+        plain = "frame" if box.open else "operation"
+        hue, quiet = HUES[mark.change], box.open or mark.change in ("vanished", "turned")
+        return plain if quiet else f"{hue}-fill", hue
+    if box.open:
+        return "frame", line
+    if mark.change:
+        return "operation", "frame-line"
+    return (named(mark.heat)[0] if mark.heat is not None else kind), line
+
+
+def _texts(box: Box, paint: Paint, mark: Mark) -> Iterator[str]:
     """What stands on a box: its name, below it a detail, and a chevron on a block."""
     node, top = box.node, box.y + box.cards
     if box.open:
-        yield _chevron(box.x + 14, top + TITLE_Y - 4.5, True, paint)
+        yield _chevron(box.x + 14, top + TITLE_Y - 4.5, True, paint("muted"))
         yield _text(box.x + 25, top + TITLE_Y, title(node), TITLE, "600", anchor="start")
         return
     w, middle = box.w - box.cards, top + (box.h - box.cards) / 2
     centre = box.x + w / 2
+    ink = _ink(paint, mark)
     if sign(node):
-        yield _text(centre, middle + SIGN * 0.36, node.label, SIGN, "500")
+        yield _text(centre, middle + SIGN * 0.36, node.label, SIGN, "500", fill=ink)
         return
     if node.children:
-        yield _chevron(box.x + 13, middle, False, paint)
+        yield _chevron(box.x + 13, middle, False, ink or paint("muted"))
         centre += 5
-    name = middle + TITLE * 0.36 - (7.5 if node.detail else 0)
+    name = middle + TITLE * 0.36 - (7.5 if node.detail else 0) - _lifted(box, mark)
     size = TITLE if node.kind != "operation" else TITLE - 1
-    yield _text(centre, name, title(node), size, "600" if node.children else "500")
+    yield _text(centre, name, title(node), size, "600" if node.children else "500", fill=ink)
     if node.detail:
         detail = shortened(node.detail, DETAIL, WIDEST)
-        yield _text(centre, name + 15.5, detail, DETAIL, "400", fill=paint("muted"))
+        yield _text(centre, name + 15.5, detail, DETAIL, "400", fill=ink or paint("muted"))
+
+
+def _ink(paint: Paint, mark: Mark) -> str:
+    """The colour of the texts on a marked box; empty where they have the usual ones."""
+    if mark.heat is not None:
+        return paint(named(mark.heat)[1])
+    if mark.change in HUES:
+        return paint("muted" if mark.change == "vanished" else "ink")
+    return ""
+
+
+def _lifted(box: Box, mark: Mark) -> float:
+    """How far the texts give way to a bar below them."""
+    return 2.0 if mark.share is not None and not box.open else 0.0
+
+
+def _marked(box: Box, paint: Paint, mark: Mark) -> Iterator[str]:
+    """The bar of a share and the sign of a change: at a closed box's edges, in an open one behind
+    its title, where no line runs."""
+    node, top = box.node, box.y + box.cards
+    if sign(node):
+        return
+    w, h, wide = box.w - box.cards, box.h - box.cards, text_width(title(node), TITLE)
+    if mark.share is not None:
+        fill = paint(named(mark.heat)[1] if mark.heat is not None and not box.open else "bar")
+        inset = max(9.0, _radius(box) * 0.8)
+        if box.open:
+            yield from bar(box.x + 25, top + TITLE_Y + 4.5, wide, mark.share, fill)
+        else:
+            yield from bar(box.x + inset, top + h - 6, w - 2 * inset, mark.share, fill)
+    if mark.change in HUES:
+        x, y = (box.x + 33 + wide, TITLE_Y - 4.5) if box.open else (box.x + w - 10, h / 2)
+        yield symbol(mark.change, x, top + y, paint(HUES[mark.change]))
 
 
 def _text(
@@ -173,26 +252,28 @@ def _text(
     )
 
 
-def _chevron(x: float, y: float, down: bool, paint: Paint) -> str:
+def _chevron(x: float, y: float, down: bool, colour: str) -> str:
     bend = "m-3.5-2 3.5 4 3.5-4" if down else "m-2-3.5 4 3.5-4 3.5"
     return (
-        f'<path d="M{x:g} {y:g}{bend}" fill="none" stroke="{paint("muted")}" stroke-width="1.5" '
+        f'<path d="M{x:g} {y:g}{bend}" fill="none" stroke="{colour}" stroke-width="1.5" '
         'stroke-linecap="round" stroke-linejoin="round"/>'
     )
 
 
-def _wires(picture: Picture, paint: Paint) -> Iterator[str]:
+def _wires(picture: Picture, paint: Paint, marks: Mapping[str, Mark]) -> Iterator[str]:
     """The lines that set out from one box as one path, so that their common part is drawn once."""
     faults = {box.node.id for box in picture.boxes if box.node.kind == "fault"}
+    gone = {name for name, mark in marks.items() if mark.change == "vanished"}
     wires: dict[tuple[str, str], list[Arrow]] = {}
     for arrow in picture.arrows:
         kind = "skip" if arrow.skip else "fault-line" if arrow.target in faults else "line"
+        kind = "less" if gone & {arrow.source, arrow.target} else kind
         wires.setdefault((kind, arrow.source), []).append(arrow)
     for (kind, source), wire in sorted(wires.items(), key=lambda item: item[0][0] != "skip"):
-        colour = paint(kind)
+        colour, dash = paint(kind), ' stroke-dasharray="5 4"' if kind == "less" else ""
         yield (
             f'<g data-source="{escape(source)}"><path d="{"".join(map(_rounded, wire))}" '
-            f'fill="none" stroke="{colour}"/><path d="{"".join(map(_tip, wire))}" '
+            f'fill="none" stroke="{colour}"{dash}/><path d="{"".join(map(_tip, wire))}" '
             f'fill="{colour}"/></g>'
         )
 

@@ -7,7 +7,7 @@ re-runs. The selection is marked there too, so that the picture is not sent agai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, lru_cache
 from typing import Any
 
@@ -16,8 +16,9 @@ import streamlit as st
 from studio.drawing.fold import is_whole, levels
 from studio.drawing.graph import Graph, Node
 from studio.drawing.layout import layout
+from studio.drawing.mark import NO_MARKS, Mark
 from studio.drawing.svg import svg
-from studio.drawing.viewer import part, script
+from studio.drawing.viewer import script, style
 
 DEEPER = "deeper blocks open one by one"
 
@@ -30,6 +31,7 @@ def layer_graph(
     selected: str = "",
     lit: str = "",
     sight: str = "",
+    marks: Mapping[str, Mark] = NO_MARKS,
     on_change: Callable[[tuple[str, ...], str], None] = lambda opened, selected: None,
     height: int = 560,
 ) -> Node | None:
@@ -39,16 +41,17 @@ def layer_graph(
     to a level. `on_change` is called with the ids of all open blocks and of the selected node
     (empty for none). A node that the graph does not have counts neither as open nor as selected.
     `lit` is marked too, whatever is clicked; `sight` is brought into sight whenever it is another
-    one.
+    one. `marks` are what boxes bear.
     """
     known = {node.id: node for node in graph.root.walk()}
     names = tuple(opened)
     shown = tuple(name for name in names if name in known)
     chosen = selected if selected in known else ""
-    drawing, unfolded = drawn(graph, frozenset(names))
+    picture = laid_out(graph, frozenset(names))
+    unfolded = frozenset(box.node.id for box in picture.boxes if box.open)
     steps = levels(graph)
     data = {
-        "svg": drawing,
+        "svg": svg(picture, marks=marks),
         "open": shown,
         "selected": chosen,
         "lit": lit,
@@ -68,14 +71,8 @@ def layer_graph(
     return known[chosen] if chosen else None
 
 
-@lru_cache(maxsize=32)
-def drawn(graph: Graph, opened: frozenset[str]) -> tuple[str, frozenset[str]]:
-    """The picture, and which blocks it shows open: one within a closed block does not show.
-
-    A page that has a moment to spare may ask for it ahead.
-    """
-    picture = layout(graph, opened)
-    return svg(picture), frozenset(box.node.id for box in picture.boxes if box.open)
+# A page that has a moment to spare asks for it ahead.
+laid_out = lru_cache(maxsize=32)(layout)
 
 
 def granted(graph: Graph, asked: dict[str, Any]) -> tuple[str, ...]:
@@ -93,6 +90,6 @@ def _component() -> Any:
     return st.components.v2.component(
         "layer_graph",
         html='<div class="graph"></div>',
-        css=part("graph.css"),
+        css=style(),
         js=script(),
     )

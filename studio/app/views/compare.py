@@ -8,6 +8,7 @@ from dataclasses import replace
 import streamlit as st
 
 from studio import zoo
+from studio.analysis.heat import barred
 from studio.app import comparison, figures, state
 from studio.app.case import Case
 from studio.app.charts import chart
@@ -174,12 +175,13 @@ def picture(case: Case, i: int) -> None:
         key=f"compare.graph.{i}",
         opened=opened,
         selected=selected,
+        marks=barred(graph),
         on_change=lambda blocks, node: shown.update({case: (blocks, node)}),
         height=440,
     )
     link = addressed(case.to_query() | ({"open": ",".join(opened)} if opened else {}))
     head = heading(figures.profiled(case), link)
-    sheet = Sheet(graph=graph, heading=head, opened=frozenset(opened))
+    sheet = Sheet(graph=graph, heading=head, opened=frozenset(opened), marks=barred(graph))
     take_away(sheet, case.design.title, key=f"takeaway.{i}")
 
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import streamlit as st
 
-from studio.app import figures, state
+from studio.app import state
+from studio.app.colouring import lens, seen
 from studio.app.layers import layers
 from studio.app.lesson import lesson
 from studio.app.listing import listing
@@ -22,7 +23,9 @@ VIEWS = dict(zip(TABS, (scaling, layers, memory, listing, report, lesson), stric
 def explore(now: State) -> None:
     left, right = st.columns([5, 6])
     with left:
-        picture(now, figures.graph(now.case))
+        lens(now)
+        shown = seen(now)
+        picture(now, shown.graph, marks=shown.marks, legend=shown.legend)
     with right:
         tabs(now)
 

@@ -13,8 +13,9 @@ from time import monotonic, sleep
 
 import streamlit as st
 
+from studio.analysis.heat import barred
 from studio.app import figures, state
-from studio.app.graph import drawn, layer_graph
+from studio.app.graph import laid_out, layer_graph
 from studio.app.headline import headline, title
 from studio.app.latency import latency
 from studio.app.precedence import PRECEDENCE
@@ -22,6 +23,7 @@ from studio.app.sidebar import sidebar, views
 from studio.app.state import VIEWS, State
 from studio.app.takeaway import headed, take_away
 from studio.drawing.graph import Graph, Node
+from studio.drawing.mark import Mark
 from studio.drawing.sheet import Sheet
 
 OF_ONE = VIEWS[:2]  # views of one design
@@ -73,7 +75,7 @@ def let_paint(now: State) -> None:
     if st.session_state.get("painted", now.case) != now.case:
         began = monotonic()
         with PRECEDENCE.after():
-            drawn(figures.graph(now.case), frozenset(now.opened))
+            laid_out(figures.graph(now.case), frozenset(now.opened))
         sleep(max(0.0, PAINT_S - (monotonic() - began)))
     st.session_state.painted = now.case
 
@@ -90,8 +92,12 @@ def picture(
     *,
     lit: str = "",
     sight: str = "",
+    marks: Mapping[str, Mark] | None = None,
+    legend: str = "",
 ) -> None:
-    """The layer graph, and what there is to know about the node that is selected."""
+    """The layer graph, its legend (HTML), and what there is to know about the node that is
+    selected. Without `marks` a bar on each box tells its share of the parameters."""
+    borne = barred(graph) if marks is None else marks
     node = layer_graph(
         graph,
         key=f"graph.{now.design.family.key}",
@@ -100,14 +106,17 @@ def picture(
         on_change=on_change,
         lit=lit,
         sight=sight,
+        marks=borne,
     )
+    if legend:
+        st.html(legend)
     with st.container(horizontal=True, vertical_alignment="center", wrap=False, gap="small"):
         if node is None:
             st.caption("A click opens a block, and tells more about a layer.")
         else:
             st.html(f"<small>{told(node)}</small>")
-        sheet = Sheet(graph=graph, heading=headed(now), opened=frozenset(now.opened))
-        take_away(sheet, now.title)
+        shown = frozenset(now.opened)
+        take_away(Sheet(graph=graph, heading=headed(now), opened=shown, marks=borne), now.title)
 
 
 def told(node: Node) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+from studio.drawing.mark import palette
+
 # Each uses what those before it declare.
 PARTS = ("patch.js", "motion.js", "walk.js", "hand.js", "graph.js")
 
@@ -12,6 +14,13 @@ PARTS = ("patch.js", "motion.js", "walk.js", "hand.js", "graph.js")
 def script() -> str:
     """The view's code as the text of one module, which exports the class View."""
     return "\n".join(map(part, PARTS))
+
+
+def style() -> str:
+    """The view's looks, with the colours of heat on a light and on a dark page."""
+    light, dark = palette(), palette(dark=True)
+    colours = (f"--g-{name}: light-dark({light[name]}, {dark[name]});" for name in light)
+    return f"{part('graph.css')}.graph {{ {' '.join(colours)} }}"
 
 
 @cache

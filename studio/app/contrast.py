@@ -1,0 +1,112 @@
+"""The columns of the table of layers that tell two designs apart, and the colours of its cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas  # type: ignore[import-untyped]  # streamlit's own: it shows a Styler as written
+import streamlit as st
+
+from studio.analysis import units
+from studio.analysis.difference import Layer
+from studio.analysis.heat import Scale
+from studio.drawing.graph import Figures
+from studio.drawing.mark import HUES, SIGNS, colour
+
+# The hues of the graph's changes, mixed into the page as there: (background, text) by theme.
+TINTS = {
+    ("more", False): ("#cbe0ea", "#1c2433"),
+    ("less", False): ("#efd8c9", "#1c2433"),
+    ("more", True): ("#253a49", "#e9e6df"),
+    ("less", True): ("#3f322d", "#e9e6df"),
+}
+READ: dict[str, Callable[[Figures], float]] = {
+    "Parameters": lambda found: found.params,
+    "MMACs": lambda found: found.macs / 1e6,
+    "Saved": lambda found: found.saved_bytes,
+}
+DELTAS = {f"Δ {name}": read for name, read in READ.items()}
+BEFORE = {f"{name} before": read for name, read in READ.items()}
+CHANGE = "Change"
+MEMORY = "Training"  # the column that is there when layers are coloured by it
+
+
+def is_dark() -> bool:
+    """Whether the page is dark. Cells are painted by literal colours, not by the page's own."""
+    return str(st.context.theme.type) == "dark"
+
+
+def columns(layers: Iterable[Layer]) -> dict[str, list[Any]]:
+    """Both designs' layers: how each changed, its figures and by how much they moved, and what they
+    were. A layer that is not there has none."""
+    rows = list(layers)
+    found: dict[str, list[Any]] = {
+        "Layer": [row.row.path for row in rows],
+        CHANGE: [change(row) for row in rows],
+    }
+    for name, read in READ.items():
+        found[name] = [read(row.now) if row.now else None for row in rows]
+        found[f"Δ {name}"] = [read(row.delta) or None for row in rows]
+    found |= {
+        name: [read(row.before) if row.before else None for row in rows]
+        for name, read in BEFORE.items()
+    }
+    return found | {
+        "Kind": [row.row.kind for row in rows],
+        "Output": [row.row.output for row in rows],
+    }
+
+
+def change(layer: Layer) -> str:
+    """In a word behind its sign; empty where nothing did."""
+    return f"{SIGNS[layer.change]} {layer.change}" if layer.change in SIGNS else ""
+
+
+def signed(write: Callable[[float], str]) -> Callable[[float], str]:
+    """With its sign, by which a change is told without any colour."""
+    return lambda value: f"{'−' if value < 0 else '+'}{write(abs(value))}"
+
+
+WRITTEN = {
+    "Parameters": "{:,.0f}".format,
+    "MMACs": "{:,.1f}".format,
+    "Saved": units.size,
+}
+WRITTEN |= {f"Δ {name}": signed(write) for name, write in WRITTEN.items()} | {
+    f"{name} before": write for name, write in WRITTEN.items()
+}
+
+
+def written(
+    columns: Mapping[str, Sequence[Any]],
+    forms: Mapping[str, Callable[[float], str]],
+    styles: Mapping[str, Sequence[str]],
+) -> Any:
+    """A table whose numbers are written by the forms of their columns, and whose cells have the
+    styles of theirs: a Styler of pandas."""
+    known = {name: form for name, form in forms.items() if name in columns}
+    shown = pandas.DataFrame(columns).style.format(known, na_rep="")
+    for name, cells in styles.items():
+        shown.apply(lambda _, cells=cells: cells, subset=[name])
+    return shown
+
+
+def tinted(values: Iterable[float | None], dark: bool) -> list[str]:
+    """The styles of a column of differences: a hue for more, another for less."""
+    return [
+        _style(*TINTS[HUES["grew" if value > 0 else "shrank"], dark]) if value else ""
+        for value in (None if value != value else value for value in values)  # NaN where empty
+    ]
+
+
+def warm(values: Iterable[float | None], scale: Scale, dark: bool) -> list[str]:
+    """The styles of a column: the colours that the boxes of the graph have by the same scale."""
+    return [
+        "" if value is None or value != value else _style(*colour(scale.heat(value), dark))
+        for value in values
+    ]
+
+
+def _style(background: str, text: str) -> str:
+    return f"background-color: {background}; color: {text}"
