@@ -16,12 +16,10 @@ from typing import Any
 from studio.blocks.stages.flow import STEM, Flow, Row
 from studio.family import Family
 from studio.knobs import DesignError, Knob, knobs
-from studio.records import RecordKnob, titled
+from studio.records import JOINS, RecordKnob, titled
 
 Rows = tuple[Any, ...]  # a row of any kind, whose knobs are its own
 PLACED = re.compile(r"(stem|head|stages\.\d+): (.+)")
-SOURCE = "source"  # the knob that holds the number of an earlier stage,
-READ = (SOURCE, "skips")  # and that which holds several
 OFFERS = 2  # values of one knob that are offered as ways to mend a fault
 WAYS = 4  # beside removing the row
 
@@ -186,7 +184,7 @@ def inserted(before: Rows, after: Rows) -> tuple[int, ...]:
 
 def _are_alike(row: Any, other: Any) -> bool:
     """Whether they differ at most in the numbers of the stages that they read."""
-    read = {name: getattr(other, name) for name in READ if hasattr(other, name)}
+    read = {name: getattr(other, name) for name in JOINS if hasattr(other, name)}
     return type(row) is type(other) and replace(row, **read) == other if read else row == other
 
 
@@ -202,7 +200,7 @@ def rearranged(rows: Rows, order: Sequence[int | Row]) -> Rows:
 
 def _following(row: Any, at: Mapping[int, int]) -> Any:
     changes: dict[str, Any] = {}
-    for name in READ:
+    for name in JOINS:
         match getattr(row, name, None):
             case tuple(numbers):
                 changes[name] = tuple(_number(number, at) for number in numbers)

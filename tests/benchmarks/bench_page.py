@@ -4,7 +4,8 @@
 
 Each trial is one key press on a slider in headless Chromium; the clock runs in the page, from the
 key to the first frame in which the new figure is there, and on to the last change of the graph, the
-chart and the rows of a composition. The empty page echoes its slider's value. The two pages take turns.
+chart and the rows of a composition. The empty page echoes its slider's value. The two pages take
+turns.
 """
 
 from __future__ import annotations
