@@ -77,6 +77,11 @@ def place(rows: Rows, i: int) -> str:
     return "stem" if i == 0 else "head" if i == len(rows) - 1 else f"stages.{i - 1}"
 
 
+def called(rows: Rows, i: int) -> str:
+    """What people call row `i`: `2 Transformer`."""
+    return titled(place(rows, i), rows[i])
+
+
 def index(rows: Rows, place: str) -> int:
     """The row that stands at a place, or the first stage where none does."""
     places = {"stem": 0, "head": len(rows) - 1}
@@ -304,7 +309,7 @@ def _removal(family: Family, draft: Draft) -> Iterator[Mend]:
         if 0 < i < len(draft.rows) - 1:
             rows = removed(draft.rows, i)
             if _left(family, rows) < draft.left - (i == draft.at):
-                yield Mend(f"Remove {titled(place(draft.rows, i), draft.rows[i])}", rows)
+                yield Mend(f"Remove {called(draft.rows, i)}", rows)
 
 
 def _helps(family: Family, draft: Draft, rows: Rows) -> bool:
@@ -336,8 +341,7 @@ def _choices(family: Family, draft: Draft) -> Iterator[Mend]:
             here = getattr(row, name)
             if knob.options or isinstance(here, bool):
                 for text, rows in islice(_turns(family, draft, i, knob, knob.near(here)), 1):
-                    where = titled(place(draft.rows, i), row)
-                    yield Mend(f"{where}: {name} = {text}", rows)
+                    yield Mend(f"{called(draft.rows, i)}: {name} = {text}", rows)
 
 
 def _turns(

@@ -151,6 +151,24 @@ def test_what_does_not_fit_is_kept_and_told_and_mended_by_one_click() -> None:
     assert state(app).rows[2] == ToTokens()
 
 
+def test_undo_takes_a_draft_back_and_no_more() -> None:
+    app = opened(family="hybrid", stages="Conv()", head="PooledHead()", place="stages.0")
+    app.button(key="duplicate").click()
+    run(app)
+    app.session_state["add-stages.1"] = True
+    run(app)
+    app.button(key="add-stages.1.LastFrame").click()
+    run(app)
+    assert state(app).draft
+    app.button(key="undo").click()
+    run(app)
+    assert state(app).draft is None
+    assert names(state(app).rows)[1:-1] == ["Conv", "Conv"]
+    app.button(key="undo").click()
+    run(app)
+    assert names(state(app).rows)[1:-1] == ["Conv"]
+
+
 def test_a_link_restores_a_draft_and_the_open_row() -> None:
     before = state(broken())
     assert before.link["view"] == "Compose"
