@@ -112,6 +112,9 @@ def standalone(design: Design, link: str = "") -> Script:
         params=figures.params,
         macs=figures.macs,
         output_shapes=figures.output_shapes,
+        row_shapes={
+            call.name: call.body.outputs[0] for call in figures.root.calls if call.body.outputs
+        },
         link=link,
     )
 

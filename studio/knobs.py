@@ -9,6 +9,7 @@ and the tests all read the `Knob` behind the field. Structural choices are class
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
@@ -23,6 +24,7 @@ T = TypeVar("T")
 
 FLAGS = {"true": True, "on": True, "yes": True, "1": True}
 FLAGS |= {"false": False, "off": False, "no": False, "0": False}
+BRACKETED = re.compile(r"\s*[(\[](.*?),?\s*[)\]]\s*")
 
 
 class DesignError(ValueError):
@@ -167,7 +169,7 @@ class Knob:
         return int(number) if whole else number
 
     def _read_tuple(self, value: object) -> tuple[int, ...]:
-        parts = value.split(",") if isinstance(value, str) else value
+        parts = _entries(value) if isinstance(value, str) else value
         if not isinstance(parts, (list, tuple)):
             raise _Unread("is not a list of whole numbers", (self.default,))
         lengths = self.lengths or (len(self.default),)
@@ -208,6 +210,12 @@ class _Unread(Exception):  # noqa: N818 - it never leaves this file
 
     def __init__(self, why: str, offers: Iterable[Any], count: int = 1) -> None:
         self.why, self.offers, self.count = why, offers, count
+
+
+def _entries(text: str) -> list[str]:
+    """The entries of a tuple, with brackets around them, as Python writes it, or without."""
+    bracketed = BRACKETED.fullmatch(text)
+    return (bracketed[1] if bracketed else text).split(",")
 
 
 def _number(value: object) -> float:

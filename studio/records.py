@@ -22,8 +22,9 @@ from typing import Any, TypeVar
 from studio.knobs import DesignError, Knob, knobs, quoted
 
 T = TypeVar("T")
+JOINS = ("source", "skips")  # knobs of a row that hold the number of another, or several
 KIND = "kind"  # beside the knobs of a record in JSON: the name of its class
-RECORD = re.compile(r"\s*(\w+)\s*\(([^()]*)\)\s*,?\s*")
+RECORD = re.compile(r"\s*(\w+)\s*\(((?:[^()]|\([^()]*\))*)\)\s*,?\s*")
 BEGUN = re.compile(r"\s*(\w+)\s*(\(?)")
 ASSIGNMENT = re.compile(r"\s*(\w+)\s*=\s*([^=]*?)\s*")
 NEXT = re.compile(r",(?=[^,]*=)")  # the comma between two assignments: a tuple has its own

@@ -57,6 +57,8 @@ def attempt(read: Callable[[], Any]) -> Any:
         (NORM, "GELU", nn.GELU),
         (NORM, nn.GELU, nn.GELU),
         (DEPTHS, "1,2,3", (1, 2, 3)),
+        (DEPTHS, "(1, 2, 3)", (1, 2, 3)),
+        (DEPTHS, "[1, 2, 3,]", (1, 2, 3)),
         (DEPTHS, [2, 2, 2, 2], (2, 2, 2, 2)),
         (PLANS, "32,64", (32, 64)),
         (PLANS, [32, 64], (32, 64)),

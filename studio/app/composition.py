@@ -7,7 +7,7 @@ under which the config has it: `stem`, `stages.2`, `head`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain, islice
@@ -16,12 +16,11 @@ from typing import Any
 from studio.blocks.stages.flow import STEM, Flow, Row
 from studio.family import Family
 from studio.knobs import DesignError, Knob, knobs
-from studio.records import RecordKnob, titled
+from studio.records import JOINS, RecordKnob, titled
 
 Rows = tuple[Any, ...]  # a row of any kind, whose knobs are its own
 PLACED = re.compile(r"(stem|head|stages\.\d+): (.+)")
-SOURCE = "source"  # the knob that holds the number of an earlier stage,
-READ = (SOURCE, "skips")  # and that which holds several
+SOURCE = JOINS[0]
 OFFERS = 2  # values of one knob that are offered as ways to mend a fault
 WAYS = 4  # beside removing the row
 
@@ -76,6 +75,11 @@ def settings(rows: Rows) -> dict[str, Any]:
 
 def place(rows: Rows, i: int) -> str:
     return "stem" if i == 0 else "head" if i == len(rows) - 1 else f"stages.{i - 1}"
+
+
+def called(rows: Rows, i: int) -> str:
+    """What people call row `i`: `2 Transformer`."""
+    return titled(place(rows, i), rows[i])
 
 
 def index(rows: Rows, place: str) -> int:
@@ -186,7 +190,7 @@ def inserted(before: Rows, after: Rows) -> tuple[int, ...]:
 
 def _are_alike(row: Any, other: Any) -> bool:
     """Whether they differ at most in the numbers of the stages that they read."""
-    read = {name: getattr(other, name) for name in READ if hasattr(other, name)}
+    read = {name: getattr(other, name) for name in JOINS if hasattr(other, name)}
     return type(row) is type(other) and replace(row, **read) == other if read else row == other
 
 
@@ -202,7 +206,7 @@ def rearranged(rows: Rows, order: Sequence[int | Row]) -> Rows:
 
 def _following(row: Any, at: Mapping[int, int]) -> Any:
     changes: dict[str, Any] = {}
-    for name in READ:
+    for name in JOINS:
         match getattr(row, name, None):
             case tuple(numbers):
                 changes[name] = tuple(_number(number, at) for number in numbers)
@@ -222,6 +226,24 @@ def _number(number: int, at: Mapping[int, int]) -> int:
 def added(rows: Rows, i: int, kind: type) -> Rows:
     """A new stage after row `i`."""
     return rearranged(rows, [*range(i + 1), kind(), *range(i + 1, len(rows))])
+
+
+def joined(family: Family, rows: Rows, i: int) -> Rows:
+    """The rows where row `i`, if it joins an earlier one that does not fit, joins the nearest that
+    does."""
+    left = len(rows) - i
+    if SOURCE not in knobs_of(rows[i]) or _left(family, rows) < left:
+        return rows
+    for number in _earlier(i)[:-1]:
+        tried = (*rows[:i], replace(rows[i], **{SOURCE: number}), *rows[i + 1 :])
+        if _left(family, tried) < left:
+            return tried
+    return rows
+
+
+def _earlier(i: int) -> tuple[int, ...]:
+    """What row `i` may join, the nearest first, and last the one that flows into it anyway."""
+    return (*range(i - 3, STEM - 1, -1), i - 2)
 
 
 def duplicated(rows: Rows, i: int) -> Rows:
@@ -286,14 +308,18 @@ def _removal(family: Family, draft: Draft) -> Iterator[Mend]:
     for i in (draft.at, draft.at - 1):
         if 0 < i < len(draft.rows) - 1:
             rows = removed(draft.rows, i)
-            found = fit(family, rows)
-            if not isinstance(found, Draft) or found.left < draft.left - (i == draft.at):
-                yield Mend(f"Remove {titled(place(draft.rows, i), draft.rows[i])}", rows)
+            if _left(family, rows) < draft.left - (i == draft.at):
+                yield Mend(f"Remove {called(draft.rows, i)}", rows)
 
 
 def _helps(family: Family, draft: Draft, rows: Rows) -> bool:
+    return _left(family, rows) < draft.left
+
+
+def _left(family: Family, rows: Rows) -> int:
+    """How many rows come after the last that fits."""
     found = fit(family, rows)
-    return not isinstance(found, Draft) or found.left < draft.left
+    return found.left if isinstance(found, Draft) else 0
 
 
 def _values(family: Family, draft: Draft) -> Iterator[Mend]:
@@ -302,7 +328,8 @@ def _values(family: Family, draft: Draft) -> Iterator[Mend]:
     for name in re.findall(r"(\w+)=", draft.fault):
         if name in own:
             here = getattr(draft.rows[draft.at], name)
-            found = _turns(family, draft, draft.at, own[name], here)
+            near = _earlier(draft.at) if name == SOURCE else own[name].near(here)
+            found = _turns(family, draft, draft.at, own[name], near)
             yield from (Mend(f"{name} = {text}", rows) for text, rows in islice(found, OFFERS))
 
 
@@ -313,15 +340,14 @@ def _choices(family: Family, draft: Draft) -> Iterator[Mend]:
         for name, knob in knobs_of(row).items():
             here = getattr(row, name)
             if knob.options or isinstance(here, bool):
-                for text, rows in islice(_turns(family, draft, i, knob, here), 1):
-                    where = titled(place(draft.rows, i), row)
-                    yield Mend(f"{where}: {name} = {text}", rows)
+                for text, rows in islice(_turns(family, draft, i, knob, knob.near(here)), 1):
+                    yield Mend(f"{called(draft.rows, i)}: {name} = {text}", rows)
 
 
 def _turns(
-    family: Family, draft: Draft, i: int, knob: Knob, here: Any
+    family: Family, draft: Draft, i: int, knob: Knob, values: Iterable[Any]
 ) -> Iterator[tuple[str, Rows]]:
-    for value in knob.near(here):
+    for value in values:
         try:
             row = replace(draft.rows[i], **{knob.name: value})
         except ValueError:

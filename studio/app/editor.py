@@ -12,13 +12,14 @@ from typing import Any
 
 import streamlit as st
 
-from studio.analysis import units
 from studio.app import composition, figures, state, widgets
-from studio.app.composition import SOURCE, Draft, Rows
+from studio.app.composition import Draft, Rows
 from studio.app.menu import menu
 from studio.app.state import State
 from studio.blocks.stages.flow import Flow, Map
-from studio.records import titled
+from studio.family import Family
+from studio.knobs import Knob
+from studio.records import JOINS, titled
 
 STYLE = """<style>
 .st-key-rows .stElementContainer:has(.row) { flex: 0 0 auto; width: auto; }
@@ -44,6 +45,7 @@ STYLE = """<style>
   font-size: .74rem; } }
 </style>"""
 NAMES = '<div class="row names"><span>flows out</span><span>params</span><span>MACs</span></div>'
+INSERTED = " :small[:orange[→ inserted]]"
 FAULT = ":material/error:"
 
 
@@ -65,7 +67,7 @@ def closed(now: State, rows: Rows, i: int, line: str) -> None:
     place = composition.place(rows, i)
     with st.container(horizontal=True, gap="xsmall", wrap=False, vertical_alignment="center"):
         st.button(
-            summary(rows, i),
+            summary(rows, i) + (INSERTED if place in now.notes else ""),
             key=f"row.{place}",
             type="tertiary",
             width="stretch",
@@ -79,12 +81,12 @@ def closed(now: State, rows: Rows, i: int, line: str) -> None:
 
 
 def summary(rows: Rows, i: int) -> str:
-    """`2 Transformer  depth 4 · heads 8`: what it is, and the knobs that it is scaled by."""
+    """`2 Transformer  depth 4 · heads 8`: what it is, what it joins, and what it is scaled by."""
     row, number = rows[i], composition.place(rows, i).removeprefix("stages.")
     scaled = [
         f"{name} {knob.text(getattr(row, name))}"
         for name, knob in composition.knobs_of(row).items()
-        if knob.axis or name == SOURCE
+        if knob.axis or name in JOINS
     ]
     return f"`{number}` **{type(row).__name__}** :small[:gray[{' · '.join(scaled)}]]"
 
@@ -109,8 +111,8 @@ def card(now: State, rows: Rows, i: int, line: str) -> None:
         for n, knob in enumerate(composition.knobs_of(row).values()):
             one = replace(knob, name=f"{place}.{knob.name}")
             with grid[n % 2]:
-                if knob.name == SOURCE:
-                    source(now, rows, i)
+                if knob.name in JOINS:
+                    joins(rows, i, one)
                 else:
                     widgets.control(now, one, getattr(row, knob.name), within)
         if place != "head":
@@ -124,27 +126,34 @@ def kind(now: State, rows: Rows, i: int) -> None:
         f"**{here}**",
         composition.kinds(now.design.family, place),
         now.design.family,
-        partial(composition.became, rows, i),
+        partial(_become_of, now.design.family, rows, i),
         _become,
         place,
         key=f"kind-{place}-{here}",  # another once it has become another: the menu is closed
     )
 
 
-def source(now: State, rows: Rows, i: int) -> None:
-    """Which earlier row is read: by its number and kind."""
-    place = composition.place(rows, i)
-    key, here = f"source.{place}", getattr(rows[i], SOURCE)
-    earlier = {n - 1: other for n, other in enumerate(rows[:i])}
+def joins(rows: Rows, i: int, knob: Knob) -> None:
+    """Which earlier row is joined, or which several: each by its number and kind."""
+    key, here = f"joins.{knob.name}", getattr(rows[i], widgets.label(knob))
+    if not isinstance(here, tuple):
+        joined(rows[:i], here, key, widgets.label(knob), knob.help, widgets.turns(knob.name, key))
+        return
+    widgets.lengths(knob, here, f"{key}.length")
+    for n, number in enumerate(here):
+        one = f"{key}.{n}"
+        turns = widgets.turns_entry(knob.name, n, one)
+        joined(rows[:i], number, one, f"skip {n + 1}", None, turns)
+
+
+def joined(
+    before: Rows, here: int, key: str, label: str, help: str | None, turns: dict[str, Any]
+) -> None:
+    earlier = {n - 1: other for n, other in enumerate(before)}
     numbers: list[int] = list(earlier) if here in earlier else [here, *earlier]
-    st.selectbox(
-        SOURCE,
-        numbers,
-        format_func=partial(_read, earlier),
-        help=composition.knobs_of(rows[i])[SOURCE].help,
-        **state.view(key, here, index=numbers.index(here)),
-        **widgets.turns(f"{place}.{SOURCE}", key),
-    )
+    shown = state.view(key, here, index=numbers.index(here))
+    named = partial(_read, earlier)
+    st.selectbox(label, numbers, format_func=named, help=help, **shown, **turns)
 
 
 def _read(earlier: dict[int, Any], number: int) -> str:
@@ -163,7 +172,7 @@ def actions(now: State, rows: Rows, i: int) -> None:
             "Add after it",
             composition.kinds(now.design.family, "stages"),
             now.design.family,
-            partial(composition.added, rows, i),
+            partial(_with, now.design.family, rows, i),
             _add,
             place,
             key=f"add-{place}",
@@ -215,7 +224,7 @@ def written(now: State) -> list[str]:
         return [line(flow) for flow in flows] + [line("<b>does not fit</b>"), *map(line, gone)]
     root = figures.profiled(now.case).root
     bodies = {call.name: call.body for call in root.calls}
-    flows.append(units.shape(root.outputs[0][1:]))
+    flows.append(f"({', '.join(map(str, root.outputs[0][1:]))})")
     places = (composition.place(now.rows, i) for i in range(len(now.rows)))
     found = [bodies.get(place) for place in places]
     return [
@@ -257,14 +266,22 @@ def _become(place: str, name: str) -> None:
     now = state.current()
     i = composition.index(now.rows, place)
     chosen = composition.kinds(now.design.family, place)[name]
-    state.put(now.composed(composition.became(now.rows, i, chosen), i))
+    state.put(now.composed(_become_of(now.design.family, now.rows, i, chosen), i))
 
 
 def _add(place: str, name: str) -> None:
     now = state.current()
     i = composition.index(now.rows, place)
     chosen = composition.kinds(now.design.family, "stages")[name]
-    state.put(now.composed(composition.added(now.rows, i, chosen), i + 1))
+    state.put(now.composed(_with(now.design.family, now.rows, i, chosen), i + 1))
+
+
+def _become_of(family: Family, rows: Rows, i: int, kind: type) -> Rows:
+    return composition.joined(family, composition.became(rows, i, kind), i)
+
+
+def _with(family: Family, rows: Rows, i: int, kind: type) -> Rows:
+    return composition.joined(family, composition.added(rows, i, kind), i + 1)
 
 
 def _do(action: str) -> None:

@@ -6,15 +6,19 @@ changed in it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+from functools import lru_cache
 from typing import NamedTuple
 
 import streamlit as st
 
-from studio.app import state
+from studio.app import composition, state
 from studio.app.case import Case
 from studio.app.state import State
-from studio.family import Preset
+from studio.family import Design, Preset
+from studio.records import RecordKnob
 
 MOST = 60  # designs that are remembered
 
@@ -44,20 +48,15 @@ class History:
         return replace(self, at=min(max(at, 0), len(self.visits) - 1))
 
 
+@lru_cache(maxsize=1024)
 def change(before: Visit, after: Visit) -> str:
     """What was changed between two visits, in the words of the knobs: `depth 12 → 13`."""
     if before.case.design.family is not after.case.design.family:
         return f"{after.case.design.family.title}: {after.case.design.titled(after.preset)}"
     if after.preset != before.preset and after.case.design.config == after.preset.config:
         return after.preset.name
-    knobs = {**before.case.design.knobs, **after.case.design.knobs}
-    old, new = (dict(visit.case.design.settings) for visit in (before, after))
-    moved = [
-        f"{name} {knobs[name].text(old[name])} → {knobs[name].text(new[name])}"
-        for name in new
-        if name in old and old[name] != new[name]
-    ]
     then, now = before.case, after.case
+    moved = [*_rearranged(then.design, now.design)] or [*_turned(then.design, now.design)]
     moved += [
         f"{name} {getattr(then, name)} → {getattr(now, name)}"
         for name in ("batch", "mode", "dtype", "layout", "compiled", "device")
@@ -66,14 +65,38 @@ def change(before: Visit, after: Visit) -> str:
     return ", ".join(moved) or after.case.design.titled(after.preset)
 
 
+def _turned(before: Design, after: Design) -> Iterator[str]:
+    """The knobs that were turned, those of rows by their paths."""
+    for name, knob in after.knobs.items():
+        old, new = before.value(name), after.value(name)
+        if old != new and not isinstance(knob, RecordKnob):
+            yield f"{name} {knob.text(old)} → {knob.text(new)}"
+
+
+def _rearranged(before: Design, after: Design) -> Iterator[str]:
+    """The rows of a composition that came and went: `+ 2 Transformer`."""
+    if not composition.is_composed(after.family):
+        return
+    olds, news = (composition.rows_of(design.config) for design in (before, after))
+    old_kinds, new_kinds = ([type(row).__name__ for row in rows] for rows in (olds, news))
+    matched = SequenceMatcher(None, old_kinds, new_kinds)
+    for tag, i, i_end, j, j_end in matched.get_opcodes():
+        if tag != "equal":
+            yield from (f"− {composition.called(olds, n)}" for n in range(i, i_end))
+            yield from (f"+ {composition.called(news, n)}" for n in range(j, j_end))
+
+
 def history(now: State) -> None:
-    """Undo, redo, and the list of all designs so far."""
+    """Undo, redo, and the list of all designs so far. What is undone of a draft is the draft."""
     known: History = st.session_state.get("history", History()).visited(Visit(now.case, now.preset))
     st.session_state.history = known
     with st.container(horizontal=True, gap="xsmall", wrap=False, key="history"):
-        for label, at in (("Undo", known.at - 1), ("Redo", known.at + 1)):
+        back = known.at if now.draft else known.at - 1
+        for label, at in (("Undo", back), ("Redo", known.at + 1)):
             able = 0 <= at < len(known.visits)
             words = told(known, max(at, known.at)) if able else ""
+            if now.draft and at == back:
+                words = now.draft.fault
             st.button(
                 label,
                 key=label.lower(),

@@ -101,7 +101,12 @@ def entries(now: State, knob: Knob, value: tuple[int, ...], key: str) -> None:
         marks = {p[i] for p in presets(now, knob) if i < len(p)}
         with grid[i % 2]:
             where = f"{key}.{i}"
-            number(one, entry, where, marks, on_change=_turn_entry, args=(knob.name, i, where))
+            number(one, entry, where, marks, **turns_entry(knob.name, i, where))
+
+
+def turns_entry(knob: str, i: int, key: str) -> dict[str, Any]:
+    """What the control of one entry of a tuple does when it is moved."""
+    return {"on_change": _turn_entry, "args": (knob, i, key)}
 
 
 def _turn_entry(knob: str, i: int, key: str) -> None:

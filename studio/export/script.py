@@ -6,8 +6,9 @@ import re
 import sys
 import textwrap
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -19,6 +20,8 @@ from studio.family import Design, Family
 from studio.records import RecordKnob
 
 Shape = tuple[int, ...]
+NO_SHAPES: Mapping[str, Shape] = MappingProxyType({})
+NO_BREAK = "\N{NO-BREAK SPACE}"
 URL = ":/?#[]@!$&'()*+,;=%"  # what stands unquoted in a link (RFC 3986)
 
 
@@ -38,19 +41,21 @@ def script(
     params: int,
     macs: int,
     output_shapes: tuple[Shape, ...],
+    row_shapes: Mapping[str, Shape] = NO_SHAPES,
     link: str = "",
 ) -> Script:
     """The design as one file, written from the source that the studio itself runs.
 
     `params`, `macs` (one forward pass at batch 1) and `output_shapes` (at batch 1, depth first
     where the outputs are nested) are what the studio showed; the file asserts the first and the
-    last when it is run. `link` reopens the design in the studio. Raises ValueError where a file
+    last when it is run. `row_shapes` tell by its place what flows out of each row of a composition,
+    at batch 1. `link` reopens the design in the studio. Raises ValueError where a file
     breaks the rules of `studio.export.source`.
     """
     code, found = design.family.code_of(design.config), slice_design(design)
     names = code.config.__name__, code.model.__name__, code.example.__name__
     imports = {*found.imports, Import("torch"), Import("__future__", "annotations")}
-    top = _docstring(design, params, macs, link) + "\n\n" + _import_block(imports)
+    top = _docstring(design, params, macs, row_shapes, link) + "\n\n" + _import_block(imports)
     parts = (
         *(definition.text for definition in found.definitions),
         TENSORS,
@@ -61,7 +66,9 @@ def script(
     return Script(top + gap + "\n\n\n".join(parts) + "\n", *names)
 
 
-def _docstring(design: Design, params: int, macs: int, link: str) -> str:
+def _docstring(
+    design: Design, params: int, macs: int, row_shapes: Mapping[str, Shape], link: str
+) -> str:
     """What the file is, where it comes from, and what it costs."""
     lesson = design.family.lesson.strip().split("\n\n")
     # Quoted, so that no link can end the docstring and become code.
@@ -71,7 +78,7 @@ def _docstring(design: Design, params: int, macs: int, link: str) -> str:
         *_origin(design),
         lesson[0],
         *(part for part in lesson[1:] if part.startswith("Shapes:")),
-        *_outline(design),
+        *_outline(design, row_shapes),
         f"Parameters: {params:,}. Compute: {macs:,} multiply-accumulates (MACs) a forward pass at "
         "batch 1.",
         *(part for part in lesson[1:] if part.startswith(("Paper:", "Official code:"))),
@@ -113,18 +120,31 @@ def _rows(family: Family, config: Any) -> Iterator[tuple[str, Any]]:
             yield from knob.rows(getattr(config, name))
 
 
-def _outline(design: Design) -> Iterator[str]:
-    """The rows of a composition, each by its place: what a reader looks for first."""
-    if rows := tuple(_rows(design.family, design.config)):
-        width = 2 + max(len(place) for place, _ in rows)
-        lines = (_row(f"    {place:{width}}", written(row)) for place, row in rows)
-        yield "The network, row by row, as `config` has it:\n" + "\n".join(lines)
+def _outline(design: Design, shapes: Mapping[str, Shape]) -> Iterator[str]:
+    """The rows of a composition, each by its place, and what flows out: what a reader looks for
+    first."""
+    rows = {place: written(row) for place, row in _rows(design.family, design.config)}
+    if rows:
+        told = {place: _unbroken(shapes[place]) if place in shapes else "" for place in rows}
+        indent = 6 + max(map(len, rows))
+        room = LINE_LENGTH - indent - 2 - max(map(len, told.values()))
+        column = max((len(text) for text in rows.values() if len(text) <= room), default=0)
+        lines = (
+            _row(f"    {place}".ljust(indent), f"{text:{column}}  {told[place]}".rstrip())
+            for place, text in rows.items()
+        )
+        flows = ", with what flows out of it at batch 1" if shapes else ""
+        yield f"The network, row by row, as `config` has it{flows}:\n" + "\n".join(lines)
 
 
 def _row(place: str, text: str) -> str:
-    return textwrap.fill(
-        text, LINE_LENGTH, initial_indent=place, subsequent_indent=" " * (len(place) + 4)
-    )
+    indent = " " * (len(place) + 4)
+    filled = textwrap.fill(text, LINE_LENGTH, initial_indent=place, subsequent_indent=indent)
+    return filled.replace(NO_BREAK, " ")
+
+
+def _unbroken(shape: Shape) -> str:
+    return str(shape).replace(" ", NO_BREAK)
 
 
 def _wrapped(paragraph: str) -> str:

@@ -24,6 +24,7 @@ from studio.export.members import mentions, with_members
 from studio.export.source import ROOMS, Import, Source, load
 from studio.family import Design
 from studio.knobs import knobs
+from studio.records import JOINS
 
 LINE_LENGTH = 100
 
@@ -226,11 +227,12 @@ def written(value: object) -> str:
 
 
 def _arguments(record: Any) -> Iterator[str]:
-    """What a reader wants to see of a record: its size, and whatever is not as usual."""
+    """What a reader wants to see of a record: its size, what it joins, and all that is not as
+    usual."""
     kind: Any = type(record)
     for name, knob in knobs(kind).items():
         value = getattr(record, name)
-        if knob.axis or value != knob.default:
+        if knob.axis or name in JOINS or value != knob.default:
             yield f"{name}={written(value)}"
 
 

@@ -168,38 +168,49 @@ class Hybrid(nn.Module):
 
 
 class JoinedHybrid(nn.Module):
-    """Rows one after the other; a row is also given what it joins: an earlier output, or an input.
+    """Rows one after the other; a row is also given what it joins: an earlier output, or the input.
 
-    Stages are numbered from 0. The stem and the inputs have numbers too, below it.
+    Stages are numbered from 0. The stem and the input have numbers too, below it.
     """
+
+    inputs: tuple[int, ...] = (INPUT,)
 
     def __init__(self, config: Composition) -> None:
         super().__init__()
-        rows, stem = config.rows, config.stem
-        flows = {INPUT: stem.given(), MEMORY: config.memory, STEM: stem.start()}
+        flows, rows = self.begin(config), config.rows
         built = []
         for i, row in enumerate(rows):
             joined = [flows[number] for number in row.joins]
             built.append(row.build(flows[i - 1], *joined))
             flows[i] = row.flow(flows[i - 1], *joined)
-        self.stem = stem.module()
+        self.stem = config.stem.module()
         self.stages = nn.ModuleList(built[:-1])
         self.head = built[-1]
         self.joins = [row.joins for row in rows]
         self.kept = {number for joins in self.joins for number in joins}
 
-    def forward(self, *inputs: Tensor) -> Tensor:
-        """The input of the stem, and the second one where a stage reads it, to the answer.
+    def begin(self, config: Composition) -> dict[int, Flow | None]:
+        """The shapes that are there before the first stage, by their numbers."""
+        return {INPUT: config.stem.given(), STEM: config.stem.start()}
 
-        B' is the batch, with the frames of a clip in it.
-        """
-        outputs = dict(zip((INPUT, MEMORY), inputs, strict=False))
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """All inputs to the answer. B' is the batch, with the frames of a clip in it."""
+        outputs = dict(zip(self.inputs, inputs, strict=True))
         x = self.stem(inputs[0])  # (B', ...)
         for i, row in enumerate((*self.stages, self.head)):
             if i - 1 in self.kept:
                 outputs[i - 1] = x
             x = row(x, *(outputs[number] for number in self.joins[i]))  # (B', ...)
         return x
+
+
+class TwoInputHybrid(JoinedHybrid):
+    """A hybrid with a second input, tokens (B, M, D'), which some of its rows read."""
+
+    inputs = (INPUT, MEMORY)
+
+    def begin(self, config: Composition) -> dict[int, Flow | None]:
+        return {**super().begin(config), MEMORY: config.memory}
 
 
 def example(config: Composition, batch: int) -> tuple[Tensor, ...]:
@@ -216,10 +227,10 @@ def example_of_two(config: Composition, batch: int) -> tuple[Tensor, ...]:
 
 def code(config: Composition) -> Code:
     """What runs a composition: where no row joins another, a chain."""
+    if config.memory:
+        return Code(Composition, TwoInputHybrid, example_of_two)
     joins = any(row.joins for row in config.rows)
-    return Code(
-        Composition, JoinedHybrid if joins else Hybrid, example_of_two if config.memory else example
-    )
+    return Code(Composition, JoinedHybrid if joins else Hybrid, example)
 
 
 R50_VIT = HybridConfig(

@@ -94,6 +94,18 @@ def test_a_visit_is_told_by_what_was_changed() -> None:
     assert change(start, Visit(Case(other), other.base)) == "ResNet: ResNet-18"
 
 
+def test_a_visit_of_a_composition_is_told_by_its_rows() -> None:
+    def visit(stages: str) -> Visit:
+        design = studio.design("hybrid", stages=stages, head="PooledHead()")
+        return Visit(Case(design), design.base)
+
+    start = visit("Conv() Residual() Pool()")
+    assert change(start, visit("Conv() Residual(depth=5) Pool()")) == "stages.1.depth 3 → 5"
+    assert change(start, visit("Conv() Residual() Conv() Pool()")) == "+ 2 Conv"
+    assert change(start, visit("Conv() Pool()")) == "− 1 Residual"
+    assert change(start, visit("Conv() MBConv() Pool()")) == "− 1 Residual, + 1 MBConv"
+
+
 def test_a_history_remembers_the_last_designs() -> None:
     design = studio.design("cnn")
     known = History()

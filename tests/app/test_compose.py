@@ -14,6 +14,7 @@ from studio.app.composition import Draft
 from studio.app.state import FIRST, State
 from studio.blocks.stages.convolution import Conv
 from studio.blocks.stages.head import PooledHead
+from studio.blocks.stages.join import Add
 from studio.blocks.stages.residual import Residual
 from studio.blocks.stages.stem import ConvStem
 from studio.blocks.stages.tokens import ToMap, ToTokens, Transformer
@@ -71,6 +72,8 @@ def test_a_stage_is_added_and_adapters_are_inserted_and_told() -> None:
     assert names(state(app).rows)[1:-1] == ["Conv", "ToTokens", "Transformer", "ToMap"]
     assert state(app).place == "stages.2"
     assert state(app).notes.keys() == {"stages.1", "stages.3"}
+    told = {i for i in (0, 1, 3) if "inserted" in app.button(key=f"row.stages.{i}").label}
+    assert told == {1, 3}
     app.slider(key="hybrid.Transformer.stages.2.depth").set_value(2)
     run(app)
     assert state(app).design.value("stages.2.depth") == 2
@@ -148,6 +151,24 @@ def test_what_does_not_fit_is_kept_and_told_and_mended_by_one_click() -> None:
     assert state(app).rows[2] == ToTokens()
 
 
+def test_undo_takes_a_draft_back_and_no_more() -> None:
+    app = opened(family="hybrid", stages="Conv()", head="PooledHead()", place="stages.0")
+    app.button(key="duplicate").click()
+    run(app)
+    app.session_state["add-stages.1"] = True
+    run(app)
+    app.button(key="add-stages.1.LastFrame").click()
+    run(app)
+    assert state(app).draft
+    app.button(key="undo").click()
+    run(app)
+    assert state(app).draft is None
+    assert names(state(app).rows)[1:-1] == ["Conv", "Conv"]
+    app.button(key="undo").click()
+    run(app)
+    assert names(state(app).rows)[1:-1] == ["Conv"]
+
+
 def test_a_link_restores_a_draft_and_the_open_row() -> None:
     before = state(broken())
     assert before.link["view"] == "Compose"
@@ -181,6 +202,40 @@ def test_values_that_the_rule_allows_are_offered() -> None:
     assert labels == ["heads = 9", "heads = 6", "Remove 2 Transformer"]
     for mend in composition.mends(FAMILY, draft):
         assert not isinstance(composition.fit(FAMILY, mend.rows), Draft)
+
+
+def test_a_new_skip_joins_the_nearest_stage_that_fits() -> None:
+    app = opened(family="hybrid", stages="Conv(stride=2) Conv() Conv()", head="PooledHead()")
+    app.button(key="row.stages.2").click()
+    run(app)
+    opens(app, "add-stages.2")
+    assert app.button(key="add-stages.2.Add").label == "Add"  # it fits
+    app.button(key="add-stages.2.Add").click()
+    run(app)
+    assert state(app).rows[4] == Add(source=1)
+    app.selectbox(key="joins.stages.3.source").set_value(0)
+    run(app)
+    assert state(app).design.value("stages.3.source") == 0
+    assert composition.joined(FAMILY, state(app).rows, 4) == state(app).rows  # it fits as it is
+
+
+def test_a_row_is_joined_with_itself_only_where_nothing_else_fits() -> None:
+    for stages, expected in (
+        ((Conv(stride=2), Conv(), Conv(), Add()), ["source = 1", "source = 0", "Remove 3 Add"]),
+        ((Conv(stride=2), Conv(stride=2), Add()), ["source = 1", "Remove 2 Add"]),
+    ):
+        draft = composition.fit(FAMILY, (ConvStem(), *stages, PooledHead()))
+        assert isinstance(draft, Draft)
+        assert [mend.label for mend in composition.mends(FAMILY, draft)] == expected
+
+
+def test_the_skips_of_a_head_are_chosen_by_what_they_join() -> None:
+    app = opened(family="hybrid", preset="U-Net with attention bottleneck", place="head")
+    skip = app.selectbox(key="joins.head.skips.1")
+    assert (skip.label, skip.options[:3]) == ("skip 2", ["stem ConvStem", "0 Pool", "1 Conv"])
+    skip.set_value(1)
+    run(app)
+    assert state(app).design.value("head.skips") == (5, 1, 1, -1)
 
 
 def test_another_kind_keeps_the_knobs_that_both_have() -> None:

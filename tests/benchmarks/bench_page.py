@@ -3,8 +3,9 @@
     python -m pytest tests/benchmarks/bench_page.py -o addopts= -s
 
 Each trial is one key press on a slider in headless Chromium; the clock runs in the page, from the
-key to the first frame in which the new figure is there, and on to the last change of the graph and
-the chart. The empty page echoes its slider's value. The two pages take turns.
+key to the first frame in which the new figure is there, and on to the last change of the graph, the
+chart and the rows of a composition. The empty page echoes its slider's value. The two pages take
+turns.
 """
 
 from __future__ import annotations
@@ -33,13 +34,13 @@ value = st.slider("value", 0, 1000, 500, key="value")
 st.html(f"<div class='figure'><b>{value}</b></div>")
 """
 
-# In the page: press a key, then say when the figure was new and when graph and chart were last new.
+# In the page: press a key, then say when the figure was new and when all else was last new.
 WATCH = """
 ([input, quiet]) => {
   const slider = document.querySelector(input);
   const figure = () => document.querySelector('.figure b')?.textContent;
   const before = figure();
-  const parts = [...document.querySelectorAll('.js-plotly-plot')];
+  const parts = [...document.querySelectorAll('.js-plotly-plot, .st-key-rows')];
   for (const host of document.querySelectorAll('*'))
     if (host.shadowRoot) parts.push(host.shadowRoot);
   return new Promise(resolve => {
@@ -96,8 +97,12 @@ def press(page: Any, slider: str, key: str, quiet_ms: int) -> tuple[float, float
         ("family=vit&preset=ViT-S/16", ".st-key-vit-depth input"),
         ("family=resnet&preset=ResNet-18", ".st-key-resnet-base_channels input"),
         ("family=unet", ".st-key-unet-base_channels input"),
+        (
+            "view=Compose&family=hybrid&preset=R50%2BViT-B/16&place=stages.1",
+            ".st-key-hybrid-StandardisedResidual-stages-1-depth input",
+        ),
     ],
-    ids=["vit", "resnet", "unet"],
+    ids=["vit", "resnet", "unet", "compose"],
 )
 def test_the_page_follows_a_slider(
     open_page: Any,  # noqa: F811
@@ -107,14 +112,14 @@ def test_the_page_follows_a_slider(
     slider: str,
 ) -> None:
     studio, empty = open_page(f"{address}?{query}"), open_page(echo)
-    studio.locator(".js-plotly-plot").wait_for()
+    studio.locator(".js-plotly-plot, .st-key-rows").first.wait_for()
     empty.locator(".figure").wait_for()
     studio.wait_for_timeout(4000)
     figures, settled, echoes = [], [], []
     for trial in range(TRIALS + 2):
         key = "ArrowRight" if trial % 2 else "ArrowLeft"
         echoes.append(press(empty, "input", key, 50)[0])
-        shown, last = press(studio, slider, key, 300)
+        shown, last = press(studio, slider, key, 900)  # the graph comes last
         figures.append(shown)
         settled.append(last)
         studio.wait_for_timeout(300)

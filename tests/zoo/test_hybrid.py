@@ -260,6 +260,29 @@ def test_a_chain_is_exported_without_what_joins_rows() -> None:
     assert not re.search(r"^    (takes|def (given|memory|values|rows))\b", text, re.MULTILINE)
 
 
+def test_a_second_input_is_in_the_file_of_a_composition_that_reads_one_alone() -> None:
+    joined = "Conv() Add() ToTokens() Transformer()"
+    one = studio.export(FAMILY.design(stages=joined, head="MeanTokenHead()"))
+    two = studio.export(FAMILY.design(stages=f"{joined} CrossAttention()", head="MeanTokenHead()"))
+    assert not re.search(r"memory|second input", one, re.IGNORECASE)
+    assert "class TwoInputHybrid(JoinedHybrid)" in two
+
+
+def test_the_file_begins_with_its_rows_and_what_flows_out_of_each() -> None:
+    stages = "Conv(stride=2) Add(source=0) Pool()"
+    text = studio.export(FAMILY.design(stages=stages, head="DecoderHead(skips=1,-1)"))
+    rows = re.search(r"row by row.*?:\n(.*?)\n\n", text, re.DOTALL)
+    assert rows
+    assert [re.split(r"  +", line.strip()) for line in rows[1].splitlines()] == [
+        ["stem", "ConvStem(image_size=224, width=64)", "(1, 64, 112, 112)"],
+        ["stages.0", "Conv(depth=1, width=64, stride=2)", "(1, 64, 56, 56)"],
+        ["stages.1", "Add(source=0)", "(1, 64, 56, 56)"],
+        ["stages.2", "Pool()", "(1, 64, 28, 28)"],
+        ["head", "DecoderHead(skips=(1, -1), depth=2)", "(1, 21, 224, 224)"],
+    ]
+    assert FAMILY.design(stages=stages, head="DecoderHead(skips=(1, -1), depth=2)")
+
+
 def test_only_what_was_made_of_a_preset_is_said_to_be() -> None:
     anew = studio.export(FAMILY.design(stages=CHAIN, head="PooledHead()"))
     deeper = studio.export(FAMILY.design("R50+ViT-B/16", **{"stages.5.depth": 6}))

@@ -11,6 +11,7 @@ from studio.blocks.stages.fit import joined, memory_of, passed, placed, sources
 from studio.blocks.stages.flow import STEM, Flow, Map, Row, Tokens
 from studio.blocks.stages.head import ClassTokenHead
 from studio.blocks.stages.tokens import ToMap, ToTokens
+from studio.records import JOINS
 
 
 def adapted(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -44,7 +45,7 @@ def adapters(x: Flow, rows: Sequence[Row]) -> tuple[Row, ...]:
 def renumbered(row: Row, numbers: Mapping[int, int]) -> Row:
     """The row where the stages have these new numbers. Raises ValueError where one has none."""
     moved = dict(zip(row.joins, joined(row, numbers), strict=True))
-    held = {name: getattr(row, name) for name in ("source", "skips") if hasattr(row, name)}
+    held = {name: getattr(row, name) for name in JOINS if hasattr(row, name)}
     changes = {
         name: tuple(moved[n] for n in value) if isinstance(value, tuple) else moved[value]
         for name, value in held.items()

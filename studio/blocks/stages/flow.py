@@ -77,7 +77,7 @@ class Row:
         return None
 
     # What flows out, given what flows in and what is joined. Raises ValueError, which names the
-    # knob that does not fit.
+    # setting that does not fit.
     flow: Callable[..., Flow]
     # The module for them.
     build: Callable[..., nn.Module]
