@@ -34,6 +34,7 @@ STYLE = """<style>
   container-type: inline-size; }
 @media (max-width: 640px) { .figures { grid-template-columns: repeat(2, minmax(0, 1fr)); } }
 .figure.short { min-height: calc(var(--high) - 3rem); }
+.stVerticalBlock:has(> .st-key-again) { position: relative; }
 .st-key-again { position: absolute; top: .1rem; right: .6rem; width: auto; }
 .st-key-measure { margin-top: -.5rem; }
 .st-key-measure button { min-height: 2.5rem; }
@@ -41,9 +42,9 @@ STYLE = """<style>
 .figure h6[title] { cursor: help; text-decoration: underline dotted; text-underline-offset: .2em; }
 .figure b { display: block; font-size: clamp(1rem, 14.5cqi, 1.65rem);
   font-weight: 600; line-height: 1.28; white-space: nowrap; letter-spacing: -.01em; }
-.figure p { margin: 0; font-size: .78rem; opacity: .8; }
+.figure p { margin: 0; font-size: .78rem; opacity: .8; overflow-wrap: anywhere; }
 .figure p[title] { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2;
-  overflow: hidden; overflow-wrap: anywhere; }
+  overflow: hidden; }
 .figure p.tick { color: light-dark(#1b6e42, #6fd19c); opacity: 1; }
 .figure p.moved { font-weight: 600; opacity: 1; }
 </style>"""
