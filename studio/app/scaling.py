@@ -263,7 +263,7 @@ def starter(axis: str, able: tuple[Case, ...], place: DeltaGenerator) -> None:
 def pace(watch: Watch) -> str:
     """How far a sweep is, how long it will take, and who comes before it."""
     job = watch.job
-    left = "" if job.eta_s is None else f" · {math.ceil(job.eta_s)} s left"
+    left = "" if job.eta_s is None else f" · {max(1, math.ceil(job.eta_s))} s left"
     line = f" · {job.position} before it" if job.position else ""
     return f"{job.progress:.0%}{left}{line}"
 
