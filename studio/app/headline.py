@@ -28,6 +28,9 @@ STYLE = """<style>
 /* Room for every line a card may come to have, so that nothing beneath the cards ever moves. */
 .stMain { --high: 8.5rem; }
 @media (min-width: 641px) and (max-width: 1200px) { .stMain { --high: 10.8rem; } }
+/* Where the graph and the charts would have less than this each, one is beneath the other. */
+.st-key-beside > div > .stHorizontalBlock { flex-wrap: wrap; }
+.st-key-beside > div > .stHorizontalBlock > .stColumn { min-width: min(17rem, 100%); }
 .figures.one { grid-template-columns: minmax(0, 1fr); }
 .figure { border: 1px solid color-mix(in srgb, currentColor 16%, transparent); border-radius: .4rem;
   padding: .45rem .8rem .5rem; min-height: var(--high); line-height: 1.32;
@@ -35,7 +38,7 @@ STYLE = """<style>
 @media (max-width: 640px) { .figures { grid-template-columns: repeat(2, minmax(0, 1fr)); } }
 .figure.short { min-height: calc(var(--high) - 3rem); }
 .stVerticalBlock:has(> .st-key-again) { position: relative; }
-.st-key-again { position: absolute; top: .1rem; right: .6rem; width: auto; }
+.st-key-again { position: absolute; top: 1.2rem; right: .6rem; width: auto; }
 .st-key-measure { margin-top: -.5rem; }
 .st-key-measure button { min-height: 2.5rem; }
 .figure h6 { margin: 0; padding: 0; font-size: .8rem; font-weight: 500; opacity: .75; }

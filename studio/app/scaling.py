@@ -192,6 +192,7 @@ def measured(shown: tuple[Case, ...], knob: Knob) -> Curve:
         apart=frozenset(_at(case, knob) for case, _ in points if case in apart),
         loaded=loaded,
         steady=steady,
+        bars=bars_of(points[0][1], shown[0].device) if points else "",
     )
 
 
@@ -200,6 +201,11 @@ def bar(point: Measurement, device: str) -> tuple[float, float]:
     middle half of this one."""
     apart = 1 + (between_runs(point, device) or 0.0)
     return min(point.q25_s, point.median_s / apart), max(point.q75_s, point.median_s * apart)
+
+
+def bars_of(point: Measurement, device: str) -> str:
+    """What the ends of such bars are, in words that a pair of times follows."""
+    return "middle half" if between_runs(point, device) is None else "another run likely"
 
 
 def measured_apart(shown: tuple[Case, ...]) -> frozenset[Case]:
