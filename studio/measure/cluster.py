@@ -291,7 +291,7 @@ def _client(address: str) -> distributed.Client:
         if known and known.status == "running":
             return known
         try:
-            with ThreadPoolExecutor(1, "greeting") as alone:  # a notebook has a loop of its own here
+            with ThreadPoolExecutor(1, "greeting") as alone:  # here a notebook has a loop
                 alone.submit(asyncio.run, _greet(address)).result()
             client = distributed.Client(address, timeout=CONNECT_S, set_as_default=False)
         except Exception as error:  # of no address, of a server of another kind: Dask has many

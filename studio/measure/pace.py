@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
+from itertools import pairwise
 from time import monotonic
 from typing import NamedTuple
 
@@ -24,9 +25,7 @@ class Pace:
     `clock` tells seconds from any start. The share never falls.
     """
 
-    def __init__(
-        self, count: int, budget_s: float, clock: Callable[[], float] = monotonic
-    ) -> None:
+    def __init__(self, count: int, budget_s: float, clock: Callable[[], float] = monotonic) -> None:
         self._count, self._budget_s, self._clock = count, budget_s, clock
         self._times = [clock()]  # of the start and after each look
         self._share = 0.0
@@ -35,7 +34,7 @@ class Pace:
         """After one more first look."""
         self._times.append(self._clock())
         latest = self._times[-LATEST - 1 :]
-        look_s = statistics.median(b - a for a, b in zip(latest, latest[1:], strict=False))
+        look_s = statistics.median(b - a for a, b in pairwise(latest))
         ahead = self._count - len(self._times) + 1
         return self._told(ahead * look_s + self._budget_s)
 
