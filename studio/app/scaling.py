@@ -52,6 +52,9 @@ def other_device() -> Device | None:
         typed = [st.text_input(label, key=f"device.{label}") for label in DEVICE]
         if not any(typed):
             return None
+        if not all(typed[:2]):  # the third may be nothing
+            st.caption("Compute and bandwidth are needed both.")
+            return None
         try:
             return Device.read(*(text or "0" for text in typed))
         except DesignError as refusal:
@@ -244,14 +247,15 @@ def controls(
             words.caption(f":orange[{trouble[0].upper()}{trouble[1:]}.]")
     if able:
         starter(axis, able, button)
-    button.button(
+    if button.button(
         "Forget all",
         key="forget",
         help="All measurements, for everybody who uses this server, on disk too",
         type="tertiary",
         on_click=_forget,
         width="stretch",
-    )
+    ):
+        state.again()  # the whole page: the figure at its top is forgotten too
 
 
 def starter(axis: str, able: tuple[Case, ...], place: DeltaGenerator) -> None:

@@ -322,3 +322,21 @@ def test_layers_of_a_training_step_are_not_offered() -> None:
     app.run()
     assert "time-layers" not in {button.key for button in app.button}
     assert any("mode=inference works" in caption.value for caption in app.caption)
+
+
+@pytest.mark.usefixtures("still")
+def test_figures_of_another_device_say_which_are_missing() -> None:
+    app = AppTest.from_file(str(MAIN), default_timeout=60).run()
+    compute, bandwidth = (f"device.{label}" for label in scaling.DEVICE[:2])
+    app.text_input(key=compute).set_value("19.5").run()
+    assert "Compute and bandwidth are needed both." in [note.value for note in app.caption]
+    app.text_input(key=bandwidth).set_value("1555 GB/s").run()
+    said = " ".join(note.value for note in app.caption)
+    assert "needed both" not in said
+    assert "by the other device's limits, order only" in said
+
+
+def test_a_compilation_says_that_it_takes_long(still: None) -> None:
+    app = AppTest.from_file(str(MAIN), default_timeout=60)
+    app.query_params["compiled"] = "true"
+    assert "compiling, which may take minutes" in str([part.body for part in app.run().get("html")])
