@@ -15,6 +15,7 @@ import runpy
 import sys
 import time
 import webbrowser
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from itertools import product
@@ -241,6 +242,7 @@ def _swept(start: Design, knobs: Sequence[Knob], wanted: Sequence[str]) -> Itera
     read = [options.values(knob, text) for knob, text in zip(knobs, wanted, strict=True)]
     if math.prod(map(len, read)) > options.MOST_POINTS:
         raise DesignError(f"a sweep has at most {options.MOST_POINTS} points")
+    refused = defaultdict[str, list[str]](list)  # of many corners the reason is one
     for values in product(*read):
         settings = dict(zip((knob.name for knob in knobs), values, strict=True))
         try:
@@ -248,7 +250,9 @@ def _swept(start: Design, knobs: Sequence[Knob], wanted: Sequence[str]) -> Itera
         except DesignError as refusal:
             if len(knobs) == 1:
                 raise
-            _say(f"{', '.join(f'{k}={v}' for k, v in settings.items())} is left out: {refusal}")
+            refused[str(refusal)].append(", ".join(f"{k}={v}" for k, v in settings.items()))
+    for why, (first, *more) in refused.items():
+        _say(f"{first} {f'and {len(more)} more are' if more else 'is'} left out: {why}")
 
 
 def _and(names: Sequence[str]) -> str:

@@ -24,7 +24,8 @@ Kind = Literal["exact", "predicted", "expected", "measured"]
 @dataclass(frozen=True)
 class Curve:
     """Figures along an axis: a line, where they are measured marks with their spread, and where
-    they are expected (of latency not measured) a dashed line within its band.
+    they are expected (of latency not measured) a dashed line within its band. `bars` says what the
+    ends of a spread are.
 
     `steady` are the times to which a law is fitted where a busy machine stretched those that are
     drawn. Those in `apart` (by their x) were not measured together with the others: they are drawn
@@ -41,6 +42,7 @@ class Curve:
     apart: frozenset[float] = frozenset()
     loaded: frozenset[float] = frozenset()
     steady: tuple[float, ...] = ()
+    bars: str = "middle half"
 
     @property
     def measured(self) -> bool:
@@ -94,10 +96,12 @@ def figure(panels: Sequence[Panel], axis: str, here: float, height: int) -> dict
     }
     traces: list[dict[str, Any]] = []
     xs = tuple(sorted({x for curve in panels[0].curves for x in curve.xs}))
+    heads = [_head(panel, axis) for panel in panels]
     for number, panel in enumerate(panels):
         across, down = _place(number)
         layout |= _axes(number, panel, xs, axis, here, across, down)
-        layout["annotations"] += _words(panel, axis, across, down)
+        beside = heads[number ^ 1] if number ^ 1 < len(heads) else ""
+        layout["annotations"] += _words(panel, _as_tall(heads[number], beside), across, down)
         for trace in _traces(panel, axis, here):
             traces.append(trace | {"xaxis": f"x{number + 1}", "yaxis": f"y{number + 1}"})
     return {"data": traces, "layout": layout}
@@ -105,7 +109,7 @@ def figure(panels: Sequence[Panel], axis: str, here: float, height: int) -> dict
 
 def _place(number: int) -> tuple[tuple[float, float], tuple[float, float]]:
     row, column = divmod(number, 2)
-    return ((0.0, 0.47), (0.53, 1.0))[column], ((0.59, 1.0), (0.0, 0.41))[row]
+    return ((0.0, 0.47), (0.53, 1.0))[column], ((0.6, 1.0), (0.0, 0.39))[row]
 
 
 def _axes(
@@ -160,13 +164,23 @@ def _reach(panel: Panel) -> tuple[float, float]:
     return low / spare, high * spare
 
 
+def _head(panel: Panel, axis: str) -> str:
+    """The title, and beneath it the laws, each on a line: a panel may be narrow."""
+    laws = panel.law or "<br>".join(filter(None, (_law(c, panel, axis) for c in panel.curves)))
+    lawless = "no power law" if any(curve.together for curve in panel.curves) else panel.few
+    return f"<b>{panel.title}</b><br>{laws or (lawless if panel.figures else '') or ' '}"
+
+
+def _as_tall(head: str, beside: str) -> str:
+    """With as many lines as the one beside it, so that titles are level."""
+    return head + "<br> " * max(0, beside.count("<br>") - head.count("<br>"))
+
+
 def _words(
-    panel: Panel, axis: str, across: tuple[float, float], down: tuple[float, float]
+    panel: Panel, head: str, across: tuple[float, float], down: tuple[float, float]
 ) -> Iterator[dict[str, Any]]:
     """The title with the laws; amid an empty panel, what would fill it."""
     place = {"xref": "paper", "yref": "paper", "showarrow": False}
-    laws = panel.law or " · ".join(filter(None, (_law(c, panel, axis) for c in panel.curves)))
-    lawless = "no power law" if any(curve.together for curve in panel.curves) else panel.few
     if not panel.figures:
         middle = {"x": statistics.fmean(across), "y": statistics.fmean(down)}
         yield (
@@ -179,9 +193,8 @@ def _words(
                 "font": {"size": 13},
             }
         )
-        lawless = ""
     yield place | {
-        "text": f"<b>{panel.title}</b><br>{laws or lawless or ' '}",
+        "text": head,
         "x": across[0],
         "y": down[1],
         "xanchor": "left",
@@ -233,7 +246,7 @@ def _traces(panel: Panel, axis: str, here: float) -> Iterator[dict[str, Any]]:
         }
         if curve.measured:
             trace["text"] = [
-                f"{panel.write(y)}, middle half {panel.write(low)} to {panel.write(high)}"
+                f"{panel.write(y)}, {curve.bars} {panel.write(low)} to {panel.write(high)}"
                 for y, low, high in zip(curve.ys, curve.low, curve.high, strict=True)
             ]
             trace["error_y"] = _bars(curve)
@@ -270,7 +283,7 @@ def _expected(curve: Curve, panel: Panel, axis: str) -> Iterator[dict[str, Any]]
 
 
 def _bars(curve: Curve) -> dict[str, Any]:
-    """From the first to the third quartile."""
+    """From the low end of each spread to the high one."""
     return {
         "type": "data",
         "symmetric": False,

@@ -24,7 +24,7 @@ def law(latency: Curve, macs: Curve, axis: str, here: float) -> str:
     found = slopes(latency, macs, here)
     if found is None:
         return ""
-    text = f"∝ {axis}<sup><b>{found[0]:.2f}</b></sup>{' in CPU time' * bool(latency.steady)}"
+    text = f"∝ {axis}<sup><b>{found[0]:.2f}</b></sup>{'<br>in CPU time' * bool(latency.steady)}"
     return f'<span style="color:{MEASURED}">{text.replace("-", "−")}</span>'
 
 

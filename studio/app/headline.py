@@ -28,22 +28,26 @@ STYLE = """<style>
 /* Room for every line a card may come to have, so that nothing beneath the cards ever moves. */
 .stMain { --high: 8.5rem; }
 @media (min-width: 641px) and (max-width: 1200px) { .stMain { --high: 10.8rem; } }
+/* Where the graph and the charts would have less than this each, one is beneath the other. */
+.st-key-beside > div > .stHorizontalBlock { flex-wrap: wrap; }
+.st-key-beside > div > .stHorizontalBlock > .stColumn { min-width: min(17rem, 100%); }
 .figures.one { grid-template-columns: minmax(0, 1fr); }
 .figure { border: 1px solid color-mix(in srgb, currentColor 16%, transparent); border-radius: .4rem;
   padding: .45rem .8rem .5rem; min-height: var(--high); line-height: 1.32;
   container-type: inline-size; }
 @media (max-width: 640px) { .figures { grid-template-columns: repeat(2, minmax(0, 1fr)); } }
 .figure.short { min-height: calc(var(--high) - 3rem); }
-.st-key-again { position: absolute; top: .1rem; right: .6rem; width: auto; }
+.stVerticalBlock:has(> .st-key-again) { position: relative; }
+.st-key-again { position: absolute; top: 1.2rem; right: .6rem; width: auto; }
 .st-key-measure { margin-top: -.5rem; }
 .st-key-measure button { min-height: 2.5rem; }
 .figure h6 { margin: 0; padding: 0; font-size: .8rem; font-weight: 500; opacity: .75; }
 .figure h6[title] { cursor: help; text-decoration: underline dotted; text-underline-offset: .2em; }
 .figure b { display: block; font-size: clamp(1rem, 14.5cqi, 1.65rem);
   font-weight: 600; line-height: 1.28; white-space: nowrap; letter-spacing: -.01em; }
-.figure p { margin: 0; font-size: .78rem; opacity: .8; }
+.figure p { margin: 0; font-size: .78rem; opacity: .8; overflow-wrap: anywhere; }
 .figure p[title] { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2;
-  overflow: hidden; overflow-wrap: anywhere; }
+  overflow: hidden; }
 .figure p.tick { color: light-dark(#1b6e42, #6fd19c); opacity: 1; }
 .figure p.moved { font-weight: 600; opacity: 1; }
 </style>"""

@@ -24,6 +24,7 @@ AGAIN, BUSY = ":material/refresh:", "Measure again: the machine was busy"
 REST_S = 0.5  # after the last change, before measuring
 TITLES = {"inference": "Measured latency", "training": "Measured training step"}
 ASKED = "large: measured when asked"
+MEASURING = {False: "measuring on this machine …", True: "compiling, which may take minutes …"}
 DAYS = 30  # that are counted; what is older has a date
 LOOK_S = 0.4  # between two looks at a measurement under way, at the least
 
@@ -88,7 +89,7 @@ def _card(now: State, patience: Patience, waits: bool) -> None:
             value, words = units.seconds(point.median_s), notes(now)
         case None:
             value = "…" if waits else "—"
-            words = iter([line(why or (ASKED if offers else "measuring on this machine …"))])
+            words = iter([line(why or (ASKED if offers else MEASURING[now.case.compiled]))])
         case error:
             value, words = "—", iter([line(str(error))])
     kind = "figure short" if offers else "figure"

@@ -52,6 +52,9 @@ def other_device() -> Device | None:
         typed = [st.text_input(label, key=f"device.{label}") for label in DEVICE]
         if not any(typed):
             return None
+        if not all(typed[:2]):  # the third may be nothing
+            st.caption("Compute and bandwidth are needed both.")
+            return None
         try:
             return Device.read(*(text or "0" for text in typed))
         except DesignError as refusal:
@@ -192,6 +195,7 @@ def measured(shown: tuple[Case, ...], knob: Knob) -> Curve:
         apart=frozenset(_at(case, knob) for case, _ in points if case in apart),
         loaded=loaded,
         steady=steady,
+        bars=bars_of(points[0][1], shown[0].device) if points else "",
     )
 
 
@@ -200,6 +204,11 @@ def bar(point: Measurement, device: str) -> tuple[float, float]:
     middle half of this one."""
     apart = 1 + (between_runs(point, device) or 0.0)
     return min(point.q25_s, point.median_s / apart), max(point.q75_s, point.median_s * apart)
+
+
+def bars_of(point: Measurement, device: str) -> str:
+    """What the ends of such bars are, in words that a pair of times follows."""
+    return "middle half" if between_runs(point, device) is None else "another run likely"
 
 
 def measured_apart(shown: tuple[Case, ...]) -> frozenset[Case]:
@@ -238,14 +247,15 @@ def controls(
             words.caption(f":orange[{trouble[0].upper()}{trouble[1:]}.]")
     if able:
         starter(axis, able, button)
-    button.button(
+    if button.button(
         "Forget all",
         key="forget",
         help="All measurements, for everybody who uses this server, on disk too",
         type="tertiary",
         on_click=_forget,
         width="stretch",
-    )
+    ):
+        state.again()  # the whole page: the figure at its top is forgotten too
 
 
 def starter(axis: str, able: tuple[Case, ...], place: DeltaGenerator) -> None:
@@ -263,7 +273,7 @@ def starter(axis: str, able: tuple[Case, ...], place: DeltaGenerator) -> None:
 def pace(watch: Watch) -> str:
     """How far a sweep is, how long it will take, and who comes before it."""
     job = watch.job
-    left = "" if job.eta_s is None else f" · {math.ceil(job.eta_s)} s left"
+    left = "" if job.eta_s is None else f" · {max(1, math.ceil(job.eta_s))} s left"
     line = f" · {job.position} before it" if job.position else ""
     return f"{job.progress:.0%}{left}{line}"
 

@@ -10,12 +10,13 @@ Dask unpickles what reaches a scheduler: who can reach its port can run any code
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import CancelledError, Future, wait
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from functools import cache
 from socket import gethostname
@@ -29,6 +30,7 @@ from studio.measure.worker import LIMIT_S, NoWorkerError, worker
 try:
     import distributed
     from distributed.client import FutureCancelledError
+    from distributed.comm import connect
     from distributed.core import Status
 except ImportError:
     raise NoWorkerError(
@@ -40,6 +42,7 @@ T = TypeVar("T")
 
 Offers = Mapping[str, tuple[str, ...]]
 CONNECT_S = 5.0
+ANSWER_S = 30.0  # a scheduler that has not told its workers by then hangs
 POLL_S = 0.25  # between two looks of a running call at whether it is still wanted
 ATTEMPTS = 2
 GRACE_S = 10.0  # Dask's nanny starts a dead worker anew in 3 s
@@ -218,7 +221,8 @@ def offers(client: distributed.Client) -> Offers:
     Raises whatever Dask raises where the scheduler does not answer. `Client.scheduler_info` tells
     its last answer then, nothing at all once it has given up, and at times one without workers.
     """
-    workers = client.sync(client.scheduler.identity, n_workers=-1)["workers"]
+    identity = client.scheduler.identity
+    workers = client.sync(identity, n_workers=-1, callback_timeout=ANSWER_S)["workers"]
     return {home: tuple(worker.get("resources", ())) for home, worker in workers.items()}
 
 
@@ -287,14 +291,31 @@ def _client(address: str) -> distributed.Client:
         if known and known.status == "running":
             return known
         try:
+            with ThreadPoolExecutor(1, "greeting") as alone:  # here a notebook has a loop
+                alone.submit(asyncio.run, _greet(address)).result()
             client = distributed.Client(address, timeout=CONNECT_S, set_as_default=False)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # of no address, of a server of another kind: Dask has many
             raise unanswered(address, error) from None
         # What becomes of the connection is said in one sentence, without Dask's own tracebacks.
         logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
         atexit.register(client.close)
         _clients[address] = client
         return client
+
+
+async def _greet(address: str) -> None:
+    """Raises whatever comes of an address where there is no scheduler.
+
+    A client would wait without end for one that is silent; and after a failure half-way it cannot
+    be closed, waits for 10 s and prints a traceback.
+    """
+    how = distributed.Security().get_connection_args("client")
+    try:
+        async with asyncio.timeout(2 * CONNECT_S):
+            found = await connect(address, timeout=CONNECT_S, **how)
+            await found.close()
+    except TimeoutError:
+        raise OSError(f"it was silent for {2 * CONNECT_S:g} s") from None
 
 
 _remote = cache(Remote)

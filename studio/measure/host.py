@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
-import signal
 import sys
 import warnings
 from collections.abc import Callable
@@ -36,7 +35,6 @@ REASONS = {  # what torch says -> what it means here
 
 def main() -> None:
     """Answer calls one by one. Does not return: the process ends when its input does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the caller, who then stops us
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what the measured code prints is no answer
     warnings.simplefilter("ignore")  # they are of torch and the measured code, for no reader
@@ -103,8 +101,12 @@ def limit_memory(limit: int) -> None:
 
 
 def send(stream: BinaryIO, answer: Answer) -> None:
-    pickle.dump(answer, stream)
-    stream.flush()
+    """Like the input, the output ends when the caller has ended."""
+    try:
+        pickle.dump(answer, stream)
+        stream.flush()
+    except BrokenPipeError:
+        os._exit(0)
 
 
 if __name__ == "__main__":

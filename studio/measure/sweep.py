@@ -7,7 +7,6 @@ true (an exponent within 0.04 on a loaded machine, where one point after another
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, wait
@@ -20,6 +19,7 @@ from typing import Any
 from studio.measure.clock import HELD_BYTES, HELD_MODELS, MIN_CYCLES, measure_round
 from studio.measure.engine import Caller, places
 from studio.measure.front import Ticket, Wanted, desk
+from studio.measure.pace import Pace
 from studio.measure.request import Conditions, MeasureError, Measurement, Samples, Subject
 from studio.measure.store import Store
 from studio.measure.worker import NoWorkerError
@@ -38,11 +38,12 @@ ANCHOR_BYTES = 2**24  # more than it weighs
 
 @dataclass(frozen=True)
 class Stage:
-    """How far a sweep is, from 0 to 1, and the figures so far."""
+    """How far a sweep is, from 0 to 1, the figures so far, and when it will end at its pace."""
 
     progress: float
     points: Points
     anchor: Measurement | None = None
+    end_s: float | None = None
 
 
 def measure(
@@ -106,7 +107,6 @@ class Job:
     ) -> None:
         self._subjects, self._conditions = tuple(subjects), conditions
         self._stage = Stage(0.0, (None,) * len(subjects))
-        self._began = monotonic()
         self._on, self._session, self._wanted = on, session, wanted
         self._store, self._fresh = store, fresh
         self._cleared = store.cleared if store else 0
@@ -138,10 +138,10 @@ class Job:
     @property
     def eta_s(self) -> float | None:
         """Seconds left at its pace so far, waiting for others included; None before it has one."""
-        progress = self.progress
         if self.done:
             return 0.0
-        return (monotonic() - self._began) * (1 - progress) / progress if progress else None
+        end_s = self._stage.end_s
+        return None if end_s is None else max(0.0, end_s - monotonic())
 
     @property
     def done(self) -> bool:
@@ -240,7 +240,7 @@ def _rounds(
 ) -> Iterator[Stage]:
     """After every step: how far the sweep is, and the figures so far. An anchor comes last."""
     points: list[Point] = [None] * count
-    steps = count + max(1, math.ceil(budget_s / round_s))
+    pace = Pace(count, budget_s)
     first: dict[int, Samples] = {}
     for i in range(count):
         try:
@@ -250,13 +250,14 @@ def _rounds(
             raise
         except MeasureError as error:
             points[i] = error
-        yield Stage((i + 1) / steps, tuple(points))
+        share, end_s = pace.looked()
+        yield Stage(share, tuple(points), end_s=end_s)
     anchor = (count,) if anchored else ()
-    for share, samples in _interleaved(first, budget_s, round_s, ask, anchor):
+    for done, samples in _interleaved(first, budget_s, round_s, ask, anchor):
         timed = {i: times.measurement(conditions) for i, times in samples.items()}
         points = [timed.get(i, point) for i, point in enumerate(points)]
-        progress = (count + share * (steps - count)) / steps
-        yield Stage(progress, tuple(points), timed.get(count))
+        share, end_s = pace.timed(done)
+        yield Stage(share, tuple(points), timed.get(count), end_s)
 
 
 def _interleaved(
@@ -266,10 +267,11 @@ def _interleaved(
     ask: Ask,
     anchor: tuple[int, ...] = (),
 ) -> Iterator[tuple[float, Mapping[int, Samples]]]:
-    """The share of the budget that is spent, and each point's samples, after every round."""
+    """How much of the timing is done, from 0 to 1, and each point's samples, after every round."""
     samples: dict[int, Samples] = {}
     groups = deque(_groups(first))
-    spent, unseen = 0.0, len(groups)
+    count = unseen = len(groups)
+    spent = 0.0
     while groups and (spent < budget_s or unseen > 0):
         group = groups.popleft()
         unseen -= 1
@@ -285,7 +287,7 @@ def _interleaved(
             spent += sum(new.spent_s for new in times.values())
             samples |= {i: _joined(samples.get(i), new) for i, new in times.items()}
             groups.append(group)
-        yield min(1.0, spent / budget_s), samples
+        yield min(1.0, spent / budget_s, 1 - unseen / count), samples
 
 
 def _joined(old: Samples | None, new: Samples) -> Samples:

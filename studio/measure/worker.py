@@ -86,6 +86,7 @@ class Child:
             env={**os.environ, **ENVIRONMENT, "PYTHONPATH": path},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            process_group=0,  # Ctrl-C is for the caller alone, as long as torch is imported too
         )
 
     @property

@@ -94,6 +94,22 @@ def test_a_finished_sweep_under_load_says_why_its_marks_are_hollow() -> None:
     assert "hollow: under load" in scaling.legend(shown, 0)
 
 
+def test_a_mark_says_what_the_ends_of_its_bar_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown, _ = along_depth()
+    swept(shown, [0.01] * len(shown))
+    assert hover(shown) == "10.0 ms, middle half 9.90 ms to 10.1 ms"
+    monkeypatch.setattr(scaling, "between_runs", lambda point, device: 0.25)
+    assert hover(shown) == "10.0 ms, another run likely 8.00 ms to 12.5 ms"
+
+
+def hover(shown: tuple[Case, ...]) -> str:
+    """What the first mark of the latency tells."""
+    (*_, latency) = scaling.panels(page().case, shown, scaling.axes(page().design)["depth"])
+    drawn = figure((latency,), "depth", 12.0, 400)
+    text: str = drawn["data"][-1]["text"][0]
+    return text
+
+
 def test_the_legend_says_what_is_expected_by_what() -> None:
     shown, _ = along_depth()
     assert "dashed" not in scaling.legend(shown, 0)
@@ -119,7 +135,7 @@ def test_under_load_the_exponent_is_that_of_cpu_time_for_all_points_alike() -> N
         LEDGER.write(case, point, LEDGER.sweep(case))
     panels = scaling.panels(shown[3], shown, knob)
     latency, macs = panels[-1].curves[-1], panels[1].curves[0]
-    assert "depth<sup><b>1.00</b></sup> in CPU time" in panels[-1].law
+    assert "depth<sup><b>1.00</b></sup><br>in CPU time" in panels[-1].law
     assert "CPU time (the machine was busy) 1.00" in growth.reading(latency, macs, macs.xs[3])
 
 
@@ -189,6 +205,18 @@ def words(chart: dict[str, Any]) -> str:
 )
 def test_a_panel_says_what_law_there_is(ys: tuple[float, ...], says: str) -> None:
     assert says in words(drawn(ys)).partition("Time")[2]
+
+
+def test_each_law_has_a_line_and_titles_in_a_row_are_level() -> None:
+    """Beside one another two laws are wider than a panel on a telephone."""
+    shown, knob = along_depth()
+    words = figure(scaling.panels(page().case, shown, knob), "depth", 12.0, 400)
+    heads = [note["text"] for note in words["layout"]["annotations"] if "<b>" in note["text"]]
+    lines = [head.split("<br>") for head in heads]
+    assert [len(line) for line in lines] == [2, 2, 3, 3]
+    assert lines[2][0] == "<b>Memory</b>"
+    assert "training" in lines[2][1]
+    assert "inference" in lines[2][2]
 
 
 def test_an_empty_panel_has_a_hint_in_the_place_of_a_scale() -> None:
@@ -294,3 +322,21 @@ def test_layers_of_a_training_step_are_not_offered() -> None:
     app.run()
     assert "time-layers" not in {button.key for button in app.button}
     assert any("mode=inference works" in caption.value for caption in app.caption)
+
+
+@pytest.mark.usefixtures("still")
+def test_figures_of_another_device_say_which_are_missing() -> None:
+    app = AppTest.from_file(str(MAIN), default_timeout=60).run()
+    compute, bandwidth = (f"device.{label}" for label in scaling.DEVICE[:2])
+    app.text_input(key=compute).set_value("19.5").run()
+    assert "Compute and bandwidth are needed both." in [note.value for note in app.caption]
+    app.text_input(key=bandwidth).set_value("1555 GB/s").run()
+    said = " ".join(note.value for note in app.caption)
+    assert "needed both" not in said
+    assert "by the other device's limits, order only" in said
+
+
+def test_a_compilation_says_that_it_takes_long(still: None) -> None:
+    app = AppTest.from_file(str(MAIN), default_timeout=60)
+    app.query_params["compiled"] = "true"
+    assert "compiling, which may take minutes" in str([part.body for part in app.run().get("html")])

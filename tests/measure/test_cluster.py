@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,6 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from pathlib import Path
 from socket import gethostname
+from threading import Thread
 
 import pytest
 
@@ -192,8 +195,49 @@ def test_a_call_that_is_sent_as_the_scheduler_goes_is_told_as_that(
 
 def test_an_address_where_nobody_answers_is_one_sentence(monkeypatch: pytest.MonkeyPatch):
     pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
-    for address in ("tcp://127.0.0.1:1", "nonsense://", "127.0.0.1"):
+    for address in ("tcp://127.0.0.1:1", "nonsense://", "127.0.0.1", "tls://127.0.0.1:1"):
         monkeypatch.setenv("STUDIO_SCHEDULER", address)
         with pytest.raises(MeasureError, match=r"STUDIO_SCHEDULER=") as raised:
             engine()
         assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("says", [b"", b"HTTP/1.1 400 Bad Request\r\n"])
+def test_a_server_of_another_kind_is_one_sentence_and_no_wait_without_end(
+    says: bytes, monkeypatch: pytest.MonkeyPatch
+):
+    """Dask itself waits for ever for the greeting of one that is silent."""
+    pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+    from studio.measure import cluster
+
+    monkeypatch.setattr(cluster, "CONNECT_S", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        Thread(target=greet, args=(server, says), daemon=True).start()
+        monkeypatch.setenv("STUDIO_SCHEDULER", f"tcp://127.0.0.1:{server.getsockname()[1]}")
+        with pytest.raises(NoWorkerError, match="no scheduler answers at STUDIO_SCHEDULER=tcp"):
+            engine()
+
+
+def greet(server: socket.socket, says: bytes) -> None:
+    """Take one call, and say this."""
+    connection, _ = server.accept()
+    with connection:
+        connection.sendall(says)
+        connection.settimeout(20)
+        with contextlib.suppress(OSError):
+            while connection.recv(4096):
+                pass
+
+
+def test_a_scheduler_that_hangs_ends_the_sweep_with_a_sentence(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+):
+    from studio.measure import cluster as room
+
+    monkeypatch.setattr(room, "ANSWER_S", 10.0)
+    job = Job([layers(1), layers(2)], CPU, budget_s=60.0, round_s=0.3)
+    wait_until(lambda: None not in job.snapshot() or job.done)
+    cluster.processes[0].send_signal(signal.SIGSTOP)
+    wait_until(lambda: job.done, seconds=60)
+    assert str(job.error) == f"the scheduler at {cluster.address} has gone away"
+    assert all(isinstance(point, Measurement) for point in job.snapshot())

@@ -195,6 +195,19 @@ def test_the_caller_runs_once_and_ends_in_the_middle_of_a_call(caller: Path):
     wait_until(lambda: gone(int(pid)))
 
 
+def test_a_caller_that_ends_at_once_leaves_no_traceback_behind():
+    """Its measuring process is still at the import of torch, and then has nobody to greet."""
+    code = "import os; from studio.measure.worker import Child; Child(10**9); os._exit(0)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=90)
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_an_interrupt_from_the_keyboard_is_for_the_caller_alone(lab: Worker):
+    """A terminal sends it to the whole group of the process that it runs."""
+    pid = lab.warm().result()
+    assert os.getpgid(pid) != os.getpgid(0)
+
+
 SERVER = """
 import os, threading
 from studio.measure.worker import step_back, worker

@@ -21,7 +21,8 @@ VIEWS = dict(zip(TABS, (scaling, layers, memory, listing, report, lesson), stric
 
 
 def explore(now: State) -> None:
-    left, right = st.columns([5, 6])
+    with st.container(key="beside"):
+        left, right = st.columns([5, 6])
     with left:
         lens(now)
         shown = seen(now)

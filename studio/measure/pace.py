@@ -1,0 +1,51 @@
+"""How far a sweep is, told by time: what it has taken, and what it will still take at its pace."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from itertools import pairwise
+from time import monotonic
+from typing import NamedTuple
+
+LATEST = 3  # looks; neighbours take alike, and the very first waits for a process to start
+
+
+class Progress(NamedTuple):
+    """The share of its time that has passed, from 0 to 1, and when (by the clock) it will end."""
+
+    share: float
+    end_s: float
+
+
+class Pace:
+    """The pace of a sweep of `count` designs: a first look at each, which builds it, and then
+    rounds of timing, which take `budget_s` seconds if nobody else has a turn meanwhile.
+
+    `clock` tells seconds from any start. The share never falls.
+    """
+
+    def __init__(self, count: int, budget_s: float, clock: Callable[[], float] = monotonic) -> None:
+        self._count, self._budget_s, self._clock = count, budget_s, clock
+        self._times = [clock()]  # of the start and after each look
+        self._share = 0.0
+
+    def looked(self) -> Progress:
+        """After one more first look."""
+        self._times.append(self._clock())
+        latest = self._times[-LATEST - 1 :]
+        look_s = statistics.median(b - a for a, b in pairwise(latest))
+        ahead = self._count - len(self._times) + 1
+        return self._told(ahead * look_s + self._budget_s)
+
+    def timed(self, share: float) -> Progress:
+        """After a round, with this share of the timing done."""
+        taken_s = self._clock() - self._times[-1]
+        return self._told(taken_s * (1 - share) / share if share else self._budget_s)
+
+    def _told(self, left_s: float) -> Progress:
+        now = self._clock()
+        passed_s = now - self._times[0]
+        known = passed_s + left_s
+        self._share = max(self._share, passed_s / known if known else 1.0)
+        return Progress(self._share, now + left_s)
