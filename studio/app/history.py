@@ -50,12 +50,9 @@ def change(before: Visit, after: Visit) -> str:
         return f"{after.case.design.family.title}: {after.case.design.titled(after.preset)}"
     if after.preset != before.preset and after.case.design.config == after.preset.config:
         return after.preset.name
-    knobs = {**before.case.design.knobs, **after.case.design.knobs}
-    old, new = (dict(visit.case.design.settings) for visit in (before, after))
     moved = [
-        f"{name} {knobs[name].text(old[name])} → {knobs[name].text(new[name])}"
-        for name in new
-        if name in old and old[name] != new[name]
+        f"{name} {was} → {here}"
+        for name, was, here in after.case.design.moved(before.case.design.config)
     ]
     then, now = before.case, after.case
     moved += [
