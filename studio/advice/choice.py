@@ -16,7 +16,7 @@ from studio import zoo
 from studio.advice.brief import Brief
 from studio.advice.data import Start, start, steep, steepness, untried
 from studio.advice.limits import told
-from studio.advice.refusal import refusal
+from studio.advice.refusal import refusal, unknown
 from studio.advice.sizing import Search, Strategy
 from studio.advice.training import fitted, paid, share
 from studio.analysis.profile import Profile, many_models, profile
@@ -32,7 +32,8 @@ class Choice:
     """A family at the size that the limits allow, and what speaks for and against it.
 
     `start` is the preset that it was made from, set to the task. `share` is what it uses of the
-    limit that binds it.
+    limit that binds it. `training_bytes` is the peak of a training step as it is simulated, where
+    that was a limit.
     """
 
     design: Design
@@ -41,6 +42,7 @@ class Choice:
     share: float
     reasons: tuple[str, ...]
     doubts: tuple[str, ...]
+    training_bytes: int | None = None
 
     @property
     def title(self) -> str:
@@ -57,9 +59,12 @@ class Choice:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values: those of the profile, the preset that it was made from, the words."""
+        peak = self.training_bytes
+        simulated = {} if peak is None else {"training_peak_bytes": peak}
         words = {"reasons": self.reasons, "doubts": self.doubts, "notes": self.notes}
         return {
             **self.profile.to_dict(),
+            **simulated,
             "base": self.preset.name,
             "share": float(f"{self.share:.4g}"),
             **{name: list(told) for name, told in words.items()},
@@ -72,6 +77,8 @@ def choose(brief: Brief, strategy: Strategy = "proportions") -> tuple[Choice, ..
     suited = [f for f in zoo.families().values() if brief.task in f.guide.tasks]
     with many_models():
         starts = [one for family in suited if (one := nearest_preset(family, brief))]
+        if foreign := unknown(starts, brief):
+            raise foreign
         found = [choice for one in starts if (choice := _chosen(one, brief, strategy))]
         if not found:
             raise refusal(suited, starts, brief, strategy)
@@ -85,7 +92,7 @@ def _rank(choice: Choice, brief: Brief) -> tuple[float, ...]:
     family = choice.design.family
     unused = round(abs(1 - choice.share), 1) if brief.limits.given else 0.0
     return (
-        len(choice.start.unmet),
+        len(choice.start.notes),
         _hunger(family, brief),
         family.guide.tasks.index(brief.task),
         round(choice.start.stretch),
@@ -117,6 +124,7 @@ def _chosen(begin: Start, brief: Brief, strategy: Strategy) -> Choice | None:
         share=used,
         reasons=tuple(_reasons(counted, begin.preset, brief)),
         doubts=tuple(_doubts(counted, brief)),
+        training_bytes=_training(counted, brief),
     )
 
 
@@ -128,8 +136,13 @@ def resized(choice: Choice, design: Design, brief: Brief, reasons: tuple[str, ..
         design=design,
         profile=counted,
         share=share(counted, brief.limits),
+        training_bytes=_training(counted, brief),
         reasons=(*_reasons(counted, choice.preset, brief), *reasons),
     )
+
+
+def _training(found: Profile, brief: Brief) -> int | None:
+    return paid(found, "training_bytes") if brief.limits.training_bytes else None
 
 
 def nearest_preset(family: Family, brief: Brief) -> Start | None:
@@ -139,9 +152,11 @@ def nearest_preset(family: Family, brief: Brief) -> Start | None:
     found = [one for preset in family.presets if (one := start(family, preset, brief))]
 
     def distance(one: Start) -> tuple[float, ...]:
-        used = search.share(one.design) if brief.limits.given else 0.0
-        far = abs(math.log(used)) if used else 0.0
-        return len(one.unmet), len(one.notes), round(one.stretch), far
+        if brief.limits.given:
+            far = abs(math.log(search.share(one.design)))
+        else:  # the first one, unless another is as it was asked for, and not much larger
+            far = max(0.0, math.log(profile(one.design).params / profile(found[0].design).params))
+        return len(one.foreign), len(one.notes), one.stretch + far
 
     return min(found, key=distance, default=None)
 

@@ -29,6 +29,8 @@ SAID_BY: Mapping[str, Kind] = {
     "vocab_size": "tokens",
     "input_size": "series",
 }
+IN_ORDER: frozenset[Kind] = frozenset({"tokens", "series"})
+LENGTHS = frozenset({"seq_len", "max_seq_len"})
 SIZES = ("image_size", "seq_len")  # of an input: what a network was tried at
 FREE = frozenset({"max_seq_len"})  # without it there is no bound
 FAR = 1.0  # octaves from the sizes that were published: an untried network
@@ -38,14 +40,14 @@ ATTENTION = "scaled_dot_product_attention"
 
 @dataclass(frozen=True)
 class Start:
-    """A preset of a family once it is set to the task. `notes` tell what had to bend, `unmet` what
-    is not as it was asked for, `stretch` is how many octaves the size of the input is from that of
-    the preset."""
+    """A preset of a family once it is set to the task. `notes` tell what is not as it was asked
+    for, `foreign` what it knows nothing of; `stretch` is how many octaves the size of the input is
+    from that of the preset."""
 
     preset: Preset
     design: Design
     notes: tuple[str, ...]
-    unmet: tuple[str, ...]
+    foreign: tuple[str, ...]
     stretch: float
 
 
@@ -109,40 +111,50 @@ def start(family: Family, preset: Preset, brief: Brief) -> Start | None:
     made = adapted(Design(family, preset.config), brief.settings)
     if made is None:
         return None
-    found, notes, unmet = made
+    found, notes, foreign = made
     if not _suits(found, brief) or not does(found, brief.task):
         return None
-    return Start(preset, found, notes, unmet, _stretch(found, preset, brief))
+    return Start(preset, found, notes, foreign, _stretch(found, preset, brief))
 
 
 def _suits(design: Design, brief: Brief) -> bool:
     """It reads what the data are said to be, and nothing else; of several kinds at once perhaps not
     all were named."""
     told = frozenset(SAID_BY[name] for name in brief.settings if name in SAID_BY)
-    if not told or not reads(design):
+    orders = IN_ORDER if LENGTHS & brief.settings.keys() else frozenset()
+    data = reads(design) or ({"images"} if _images(design) else frozenset())
+    if not (told or orders) or not data:
         return True
-    return told <= reads(design) if brief.task == "multi-modal" else told == reads(design)
+    named = told <= data and (not orders or bool(orders & data))
+    return named and (brief.task == "multi-modal" or data <= told | orders)
 
 
 def adapted(
     design: Design, settings: Mapping[str, object]
 ) -> tuple[Design, tuple[str, ...], tuple[str, ...]] | None:
     """The design with the task's settings, as near to them as its rules allow, a note for each that
-    had to bend, and those that it cannot meet; None where one cannot be had at all."""
+    is not as asked, and those that it knows nothing of; None where one cannot be had at all."""
     notes: list[str] = []
-    unmet: list[str] = []
-    for name, value in settings.items():
-        for place in places(design, name):
-            try:
-                turn = design.family.turn(design.config, place, value)
-            except DesignError:
-                return None
+    try:
+        for name, value in _in_turn(design, settings):
+            turn = design.family.turn(design.config, name, value)
             design = Design(design.family, turn.config)
             notes += [turn.why] if turn.why else []
-        if not places(design, name) and name not in FREE and (why := _lacks(design, name, value)):
-            unmet.append(name)
-            notes.append(why)
-    return design, tuple(notes), tuple(unmet)
+    except DesignError:
+        return None
+    without = [name for name in settings if name not in FREE and not places(design, name)]
+    notes += filter(None, (_lacks(design, name, settings[name]) for name in without))
+    return design, tuple(notes), tuple(name for name in without if _is_foreign(design, name))
+
+
+def _in_turn(design: Design, settings: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """The knobs to turn, each after those that would be in its way."""
+    length = settings.get("seq_len")
+    for place in places(design, "max_seq_len"):
+        if isinstance(length, int) and length > design.value(place):
+            yield place, length
+    for name, value in settings.items():
+        yield from ((place, value) for place in places(design, name))
 
 
 def _lacks(design: Design, name: str, value: object) -> str:
@@ -153,6 +165,10 @@ def _lacks(design: Design, name: str, value: object) -> str:
     if name == "image_size" and images:
         return _instead({side for _, side in images}, "its images are {} pixels a side", value)
     return f"it has no {name}, so {name}={value} says nothing to it"
+
+
+def _is_foreign(design: Design, name: str) -> bool:
+    return not (name in ("in_channels", "image_size") and _images(design))
 
 
 def _instead(here: set[int], sentence: str, value: object) -> str:

@@ -119,13 +119,7 @@ def _no_such_network(suited: Sequence[Family], brief: Brief) -> DesignError:
     asked = brief.settings
     alone = [name for name in asked if not any(_starts(suited, brief, (name,)))]
     if alone:
-        name = alone[0]
-        return DesignError(
-            f"task={brief.task} and {name}={asked[name]} contradict each other:"
-            f" {_why_not(brief, name)}",
-            knob=name,
-            value=asked[name],
-        )
+        return _contradicts_task(brief, alone[0])
     pairs = combinations(asked, 2)
     one, other = next((p for p in pairs if not any(_starts(suited, brief, p))), (*asked, "")[:2])
     return DesignError(
@@ -133,6 +127,21 @@ def _no_such_network(suited: Sequence[Family], brief: Brief) -> DesignError:
         f" {_meaning(one, other)}",
         knob=other,
         value=asked.get(other),
+    )
+
+
+def unknown(found: Sequence[Start], brief: Brief) -> DesignError | None:
+    """The refusal of a setting that says nothing to any network for the task, if there is one."""
+    names = (name for name in brief.settings if found and all(name in s.foreign for s in found))
+    return next((_contradicts_task(brief, name) for name in names), None)
+
+
+def _contradicts_task(brief: Brief, name: str) -> DesignError:
+    value = brief.settings[name]
+    return DesignError(
+        f"task={brief.task} and {name}={value} contradict each other: {_why_not(brief, name)}",
+        knob=name,
+        value=value,
     )
 
 
@@ -148,7 +157,7 @@ def _starts(suited: Sequence[Family], brief: Brief, names: Sequence[str]) -> Ite
 def _why_not(brief: Brief, name: str) -> str:
     if name in SAID_BY:
         return f"no network for {brief.task} reads {DATA[SAID_BY[name]]}"
-    return f"no network for {brief.task} can have it"
+    return f"no network for {brief.task} has a {name}"
 
 
 def _meaning(one: str, other: str) -> str:
