@@ -37,7 +37,8 @@ from studio.measure.request import (
 )
 
 if TYPE_CHECKING:
-    from studio.advice.choice import Brief, Choice
+    from studio.advice.brief import Brief
+    from studio.advice.choice import Choice
     from studio.advice.latency import Timing
     from studio.analysis.profile import Profile
     from studio.family import Design
@@ -188,7 +189,8 @@ def sweep(arguments: argparse.Namespace) -> str:
 
 def architect(arguments: argparse.Namespace) -> str:
     """From a task and a budget to designs that meet it, best first, with reasons."""
-    from studio.advice.choice import Brief, choose
+    from studio.advice.brief import Brief
+    from studio.advice.choice import choose
     from studio.advice.limits import Limits
 
     brief = Brief(
@@ -218,7 +220,10 @@ def architect(arguments: argparse.Namespace) -> str:
                 ],
             }
         )
-    told = [(c.design, c.profile, c.share, c.reasons, (*c.doubts, *c.notes)) for c in choices]
+    told = [
+        (f"{c.design.family.key}: {c.title}", c.profile, c.share, c.reasons, (*c.doubts, *c.notes))
+        for c in choices
+    ]
     return tables.choices(told)
 
 

@@ -38,6 +38,7 @@ __all__ = [
     "Turn",
 ]
 
+MOST_TOLD = 3  # knobs of records that a title names
 MOST_ALIKE = 5  # knobs of records that are named, of those with the name that was asked for
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 BATCH = Knob(name="batch", default=1, help="Examples in one forward pass", ge=1, le=65536)
@@ -283,7 +284,11 @@ class Design:
 
     def titled(self, base: Preset) -> str:
         """The title, told from a preset of one's choice."""
-        return ", ".join([base.name, *(f"{k}={v}" for k, v in self._written(base).items())])
+        told = [f"{name}={here}" for name, _, here in self.moved(base.config)]
+        kept = [part for part in told if "." not in part.partition("=")[0]]
+        within = [part for part in told if part not in kept]
+        more = [f"{len(within) - MOST_TOLD} more"] if len(within) > MOST_TOLD else []
+        return ", ".join((base.name, *kept, *within[:MOST_TOLD], *more))
 
     def changes(self, preset: Preset) -> dict[str, Any]:
         """The knobs in which this design differs from a preset, with this design's values."""
@@ -353,6 +358,22 @@ class Design:
     @property
     def query(self) -> str:
         return urlencode(self.to_query(), safe="/,")
+
+    def moved(self, before: Any) -> Iterator[tuple[str, str, str]]:
+        """The knobs in which this design differs from another config of its family: the name, what
+        it was and what it is, as a reader writes them. Of records of the same kinds their knobs."""
+        here, there = self.knobs, expanded(before)
+        for name, value in self.settings.items():
+            was = getattr(before, name)
+            if value == was:
+                continue
+            within = [path for path in here if path.startswith(f"{name}.")]
+            if not within or within != [path for path in there if path.startswith(f"{name}.")]:
+                yield name, there[name].told(was), here[name].told(value)
+                continue
+            for path in within:
+                if (inner := self.value(path)) != (earlier := value_of(before, path)):
+                    yield path, there[path].told(earlier), here[path].told(inner)
 
     def _written(self, base: Preset) -> dict[str, str]:
         knobs = self.family.knobs

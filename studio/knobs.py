@@ -104,6 +104,10 @@ class Knob:
             case _:
                 return str(value)
 
+    def told(self, value: Any) -> str:
+        """The value as a reader writes it: of a long fraction four digits."""
+        return f"{value:.4g}" if isinstance(value, float) else self.text(value)
+
     def near(self, value: Any) -> Iterator[Any]:
         """Every other value the knob takes, nearest to `value` first (nothing for tuples)."""
         if self.options or isinstance(self.default, bool):

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
+from itertools import groupby
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -70,6 +71,12 @@ class RecordKnob(Knob):
             if (here := getattr(value, name)) != knob.default
         ]
         return f"{type(value).__name__}({', '.join(changed)})"
+
+    def told(self, value: Any) -> str:
+        """The kinds alone, equal neighbours together: `Conv × 2 · ToTokens`."""
+        kinds = [type(record).__name__ for _, record in self.rows(value)]
+        runs = [(kind, len(list(run))) for kind, run in groupby(kinds)]
+        return " · ".join(f"{kind} × {count}" if count > 1 else kind for kind, count in runs)
 
     def near(self, value: Any) -> Iterator[Any]:
         """For a record those of the other kinds, as they are by default; for a tuple nothing."""

@@ -82,16 +82,16 @@ def profile(found: Profile) -> str:
 
 
 def choices(
-    found: Iterable[tuple[Design, Profile, float, Sequence[str], Sequence[str]]],
+    found: Iterable[tuple[str, Profile, float, Sequence[str], Sequence[str]]],
 ) -> str:
-    """For each the design, its figures, the share of the budget, and what is said for (+) and
+    """For each its title, its figures, the share of the budget, and what is said for (+) and
     against (-) it."""
     return "\n".join(
-        f"{number}. {design.family.key}: {design.title}\n"
+        f"{number}. {title}\n"
         f"   {cost.params:,} parameters, {cost.macs:,} MACs; {share:.0%} of the budget\n"
         + "".join(f"   + {reason}\n" for reason in reasons)
         + "".join(f"   - {doubt}\n" for doubt in doubts)
-        for number, (design, cost, share, reasons, doubts) in enumerate(found, 1)
+        for number, (title, cost, share, reasons, doubts) in enumerate(found, 1)
     )
 
 

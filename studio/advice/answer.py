@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from studio.advice.brief import Brief
 from studio.advice.candidates import candidates
-from studio.advice.choice import Brief, Choice, choose
+from studio.advice.choice import Choice, choose
 from studio.advice.latency import chosen, stopwatch
 from studio.advice.limits import Limits
 from studio.advice.markdown import markdown
 from studio.advice.page import html
+from studio.advice.refusal import UnmetError
 from studio.advice.report import report
 from studio.advice.sizing import Strategy
 from studio.family import Design
@@ -20,17 +22,24 @@ from studio.measure.request import Conditions, Measurement
 
 @dataclass(frozen=True)
 class Answer:
-    """The choices for a brief, best first; or in one sentence why there are none."""
+    """The choices for a brief, best first; or in one sentence why there are none, and the design
+    that comes nearest, where a limit is the reason."""
 
     choices: tuple[Choice, ...] = ()
     refusal: str = ""
+    nearest: Design | None = None
 
 
 def answer(brief: Brief, strategy: Strategy) -> Answer:
     try:
         return Answer(choose(brief, strategy))
     except DesignError as error:
-        return Answer(refusal=str(error))
+        return _refused(error)
+
+
+def _refused(error: DesignError) -> Answer:
+    nearest = error.design if isinstance(error, UnmetError) else None
+    return Answer(refusal=str(error), nearest=nearest)
 
 
 def answer_in_time(brief: Brief, strategy: Strategy, limit_s: float) -> Answer:
@@ -38,7 +47,7 @@ def answer_in_time(brief: Brief, strategy: Strategy, limit_s: float) -> Answer:
     try:
         found = chosen(brief, limit_s, stopwatch(Conditions(batch=brief.batch)), strategy)
     except DesignError as error:
-        return Answer(refusal=str(error))
+        return _refused(error)
     return Answer(tuple(choice for choice, _ in found))
 
 

@@ -9,14 +9,13 @@ depth and width matter little (Kaplan et al. 2020, section 3.1: one in forty, fo
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
 from studio.advice.limits import Limits
 from studio.advice.sizing import scaled
-from studio.analysis.profile import Profile, profile
+from studio.analysis.profile import Profile, many_models, profile
 from studio.analysis.scaling import axes
 from studio.family import Design
 from studio.knobs import Axis, DesignError
@@ -60,13 +59,9 @@ def candidates(
 
 
 def counted(designs: Iterable[Design], batch: int = 1) -> list[Profile]:
-    """The profile of each. The collector meanwhile looks at nothing that was alive before: else a
-    thousand models on meta make it walk the whole process again and again, half of the time."""
-    gc.freeze()
-    try:
+    """The profile of each."""
+    with many_models():
         return [profile(design, batch) for design in designs]
-    finally:
-        gc.unfreeze()
 
 
 def front(found: Sequence[Profile]) -> Iterator[Profile]:

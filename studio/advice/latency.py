@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from studio import forms
-from studio.advice.choice import Brief, Choice, choose, resized
+from studio.advice.brief import Brief
+from studio.advice.choice import Choice, choose, resized
 from studio.advice.limits import Limits
 from studio.advice.sizing import Share, Strategy, least, scaled, sized
+from studio.advice.training import fitted
 from studio.analysis import units
 from studio.analysis.prediction import Expected, fit
 from studio.analysis.profile import Profile, profile
@@ -134,9 +136,8 @@ def fastened(
     predict = predictor(start, brief, limit_s, time)
     correction = 1.0  # measured over predicted, as long as it is too slow
     for tries in range(1, TRIES + 1):
-        found = sized(
-            start, brief.limits, brief.batch, strategy, _share(predict, limit_s / correction)
-        )
+        also = _share(predict, limit_s / correction)
+        found = fitted(start, brief.limits, brief.batch, strategy, also)
         if found is None:
             break
         expected = predict(profile(found.design, brief.batch))

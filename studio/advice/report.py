@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterator
 
 from studio import forms, options
-from studio.advice.choice import DATA, Brief, Choice
+from studio.advice.brief import Brief
+from studio.advice.choice import DATA, Choice
 from studio.advice.document import (
     Block,
     Code,
@@ -27,9 +28,10 @@ from studio.advice.document import (
     share,
 )
 from studio.advice.economy import economy
-from studio.advice.limits import cost, told
+from studio.advice.limits import told
 from studio.advice.outlook import outlook
 from studio.advice.structure import counted, structure
+from studio.advice.training import paid
 from studio.analysis import units
 from studio.analysis.profile import Profile, profile
 from studio.family import Design, Preset, Task
@@ -56,7 +58,7 @@ LIMITS = {
     "params": "parameters",
     "macs": "MACs of one example",
     "inference_bytes": "memory of a forward pass",
-    "training_bytes": "memory of a training step with Adam",
+    "training_bytes": "memory of a training step with Adam, as simulated",
 }
 PAPER = re.compile(r"^Paper:\s*(.+?)(?:\n\n|\Z)", re.DOTALL | re.MULTILINE)
 
@@ -128,7 +130,7 @@ def _dimensions(found: Profile) -> Iterator[Block]:
     known = [name for name in options.SETTINGS if name in design.settings]
     decided: list[Piece] = []
     for name in known:
-        text = design.knobs[name].text(design.value(name))
+        text = design.knobs[name].told(design.value(name))
         decided += [", " if decided else "", Code(f"{name}={text}")]
     set_by = (" The task decides ", *decided, ".") if decided else ()
     first = re.sub(r"\s+", " ", meaning.strip().split("\n\n")[0])
@@ -158,7 +160,7 @@ def _requirements(found: Profile, brief: Brief | None) -> Iterator[Block]:
 
 
 def _requirement(found: Profile, name: str, limit: int) -> tuple[Text, ...]:
-    here = cost(found, name)
+    here = paid(found, name)
     return LIMITS.get(name, name), told(name, limit), told(name, here), share(here, limit)
 
 
@@ -185,27 +187,20 @@ def _architecture(found: Profile, base: Preset, choice: Choice | None) -> Iterat
 def _changes(found: Profile, base: Preset) -> Iterator[Block]:
     """What the design is of its preset: the same, or which knobs were turned."""
     design = found.design
-    changes = design.changes(base)
     learned = (
         "" if found.trainable_params == found.params else f", {found.trainable_params:,} trainable"
     )
     stored = f"{units.size(found.parameter_bytes)} in float32"
     count = f"{found.params:,} parameters{learned}, {stored}"
-    if not changes:
+    if not design.changes(base):
         yield Paragraph(
             f"The design is {base.name} as it stands: {count}. {_published(found, base)}"
         )
         return
     origin = profile(Design(design.family, base.config), found.batch)
-    knobs = design.family.knobs
+    knobs = design.knobs
     rows = tuple(
-        (
-            (Code(name),),
-            knobs[name].text(getattr(base.config, name)),
-            knobs[name].text(value),
-            knobs[name].help,
-        )
-        for name, value in changes.items()
+        (Code(name), was, here, knobs[name].help) for name, was, here in design.moved(base.config)
     )
     turned = counted(len(rows), "knob was turned", "knobs were turned")
     yield Table(f"Modifications of {base.name}", ("Knob", "Was", "Is", "What it is"), rows, ALL)

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from studio.advice.limits import Limits
 from studio.analysis.profile import Profile, profile
@@ -24,10 +24,14 @@ Share = Callable[[Profile], float]  # of a limit that is not counted, such as a 
 Strategy = Literal["proportions", "width", "depth", "resolution", "compound"]
 STRATEGIES = get_args(Strategy)
 
+AXES: tuple[Axis, ...] = ("width", "depth")  # that a budget may go to
 WELL = 0.97  # of a limit: a budget that is used to this share is used well
 FACTORS = tuple(2.0 ** (k / 8) for k in range(-48, 49))  # from 1/64 to 64
+DIGITS = 3  # of a fraction after the point
 HEADS = 4  # other numbers of heads that are tried
-DEPTHS = tuple(2.0 ** (k / 4) for k in range(-4, 5))  # of the depth to start from, in a search
+FAIRLY = 0.8  # of a limit: what a nearer design fills up step by step
+DEPTHS = tuple(2.0 ** (k / 4) for k in (0, -1, 1, -2, 2, -3, 3, -4, 4))  # of the one to start from
+FAR_DEPTHS = (2.0**-1.5, 2.0**1.5, 2.0**-2, 2.0**2)
 # Tan & Le 2019, section 3.3: found by a grid on EfficientNet-B0, so that 2^φ times the compute is
 # shared out: α·β²·γ² ≈ 2.
 COMPOUND: Mapping[Axis, float] = {"depth": 1.2, "width": 1.1, "resolution": 1.15}
@@ -63,7 +67,7 @@ def sized(
     elif strategy == "compound":
         found = search.largest([compound(start, 8 * math.log2(factor)) for factor in FACTORS])
     else:
-        found = search.along(start, axes(start).get(strategy))
+        found = search.along(start, levers(start, strategy))
     filled = search.filled(found) if found else None
     return Sized(filled, search.share(filled)) if filled else None
 
@@ -71,8 +75,7 @@ def sized(
 def steps(design: Design) -> Iterator[Design]:
     """The designs that are one step of one knob larger."""
     for knob in _sizable(design):
-        if higher := _next(design, knob):
-            yield higher
+        yield from _raised(design, knob, design)
 
 
 def least(start: Design) -> Design:
@@ -89,12 +92,19 @@ def compound(start: Design, phi: float) -> Design:
 
 
 def scaled(start: Design, factors: Mapping[Axis, float]) -> Design:
-    """The first knob of each axis times a factor, to the nearest value that is legal."""
+    """The knobs of each axis times a factor, to the nearest value that is legal."""
     design = start
     for axis, factor in factors.items():
-        if knob := axes(start).get(axis):
-            design = _times(design, knob, start, factor)
+        design = _all_times(design, levers(start, axis), start, factor)
     return design
+
+
+def levers(design: Design, axis: Axis) -> tuple[Knob, ...]:
+    """The knobs that an axis of the whole design is turned by: its first one, and where the design
+    is made of records (the stages of a composition) that of each."""
+    known = axes(design)
+    own = [knob for name, knob in known.items() if knob.axis == axis and name != axis]
+    return (*([known[axis]] if axis in known else []), *own)
 
 
 @dataclass(frozen=True)
@@ -120,22 +130,26 @@ class Search:
             low, high = (middle + 1, high) if self.fits(rising[middle]) else (low, middle)
         return rising[low - 1] if low else None
 
-    def along(self, start: Design, knob: Knob | None) -> Design | None:
-        """The largest along one knob: by factors first, and then by its single steps."""
-        if knob is None:
+    def along(self, start: Design, knobs: Sequence[Knob]) -> Design | None:
+        """The largest along an axis: by factors first, and then by the single steps of a knob."""
+        if not knobs:
             return start if self.fits(start) else None
-        rising = tuple(dict.fromkeys(_times(start, knob, start, f) for f in FACTORS))
-        found = self.largest(sorted(rising, key=lambda d: position(knob, d.value(knob.name))))
-        return self.climbed(found, knob) if found else None
+        rising = tuple(dict.fromkeys(_all_times(start, knobs, start, f) for f in FACTORS))
+        found = self.largest(sorted(rising, key=lambda design: _place(design, knobs)))
+        return self.climbed(found, knobs[0]) if found and len(knobs) == 1 else found
 
     def climbed(self, design: Design, knob: Knob) -> Design:
         """One step after the other, as long as the limits allow."""
-        while (higher := _next(design, knob)) and self.fits(higher):
+        start = design
+        while higher := next(filter(self.fits, _raised(design, knob, start)), None):
             design = higher
         return design
 
     def filled(self, design: Design) -> Design:
-        """What is left of the budget goes to the knobs that are sized, the finest steps last."""
+        """What is left of the budget goes to the knobs that are sized, the finest steps last; where
+        there are many of a kind, to all of them a step at a time."""
+        if any(len(levers(design, axis)) > 1 for axis in AXES):
+            return self._filled_in_turn(design)
         for _ in range(2):
             for knob in _sizable(design):
                 if self.share(design) >= WELL:
@@ -143,43 +157,66 @@ class Search:
                 design = self.climbed(design, knob)
         return design
 
+    def _filled_in_turn(self, start: Design) -> Design:
+        design, grown = start, True
+        while grown:
+            grown = False
+            for knob in _sizable(design):
+                if self.share(design) >= WELL:
+                    return design
+                if higher := next(filter(self.fits, _raised(design, knob, start)), None):
+                    design, grown = higher, True
+        return design
+
 
 def _in_proportion(start: Design, search: Search) -> Design | None:
     """The first that uses the budget well, by distance from the proportions of `start`; where none
-    does, the one that uses it best."""
-    width = axes(start).get("width")
-    found: Design | None = None
-    for variant in _variants(start):
-        candidate = search.along(variant, width)
-        if candidate is None:
+    does, the one that uses it best. Proportions that are far off are for budgets that else would be
+    used poorly."""
+    width = levers(start, "width")
+    best: tuple[float, Design] | None = None
+    for variant, far in _variants(start):
+        if far and best and best[0] >= FAIRLY:
+            break
+        if (found := search.along(variant, width)) is None:
             continue
-        if search.share(candidate) >= WELL:
-            return candidate
-        if found is None or search.share(candidate) > search.share(found):
-            found = candidate
-    return found
+        share = search.share(found)
+        if share >= WELL:
+            return found
+        best = max(best or (share, found), (share, found), key=lambda one: one[0])
+    return best[1] if best else None
 
 
-def _variants(start: Design) -> Iterator[Design]:
+def _variants(start: Design) -> Iterator[tuple[Design, bool]]:
     """The depths to try, the one of `start` first, and then other numbers of heads: each has other
-    widths that it divides."""
-    depth, heads = axes(start).get("depth"), axes(start).get("heads")
-    factors = sorted(DEPTHS, key=lambda factor: abs(math.log(factor))) if depth else [1.0]
-    depths = [_times(start, depth, start, factor) if depth else start for factor in factors]
-    yield from depths
-    if heads is None:
-        return
-    for design in depths:
-        others = islice(heads.near(design.value(heads.name)), HEADS)
-        yield from (_turned(design, heads.name, value) for value in others)
+    widths that it divides. At last depths that are far off, which is said."""
+    depth, heads = levers(start, "depth"), axes(start).get("heads")
+    near = [_all_times(start, depth, start, factor) for factor in (DEPTHS if depth else (1.0,))]
+    yield from ((design, False) for design in near)
+    if heads:
+        for design in near:
+            others = islice(heads.near(design.value(heads.name)), HEADS)
+            yield from ((_turned(design, heads.name, value), False) for value in others)
+    if depth:
+        yield from ((_all_times(start, depth, start, factor), True) for factor in FAR_DEPTHS)
 
 
 def _sizable(design: Design) -> Iterator[Knob]:
     """The knobs that a budget may go to. Resolution is the task's."""
-    wanted: tuple[Axis, ...] = ("width", "depth")
     for knob in design.knobs.values():
-        if knob.axis in wanted and not knob.options:
+        if knob.axis in AXES and not knob.options:
             yield knob
+
+
+def _all_times(design: Design, knobs: Sequence[Knob], start: Design, factor: float) -> Design:
+    for knob in knobs:
+        design = _times(design, knob, start, factor)
+    return design
+
+
+def _place(design: Design, knobs: Sequence[Knob]) -> float:
+    """Where a design lies on an axis."""
+    return sum(position(knob, design.value(knob.name)) for knob in knobs)
 
 
 def _times(design: Design, knob: Knob, start: Design, factor: float) -> Design:
@@ -189,30 +226,39 @@ def _times(design: Design, knob: Knob, start: Design, factor: float) -> Design:
     if isinstance(value, tuple):
         entry = replace(knob, default=value[0])
         return _turned(design, knob.name, tuple(entry.clamp(v * factor) for v in value))
-    return _turned(design, knob.name, knob.clamp(value * factor))
+    return _turned(design, knob.name, _written(knob.clamp(value * factor)))
 
 
-def _next(design: Design, knob: Knob) -> Design | None:
-    """The design with a knob one legal step higher; None where there is none."""
+def _written(value: Any) -> Any:
+    """A fraction as people write it."""
+    return round(value, DIGITS) if isinstance(value, float) else value
+
+
+def _raised(design: Design, knob: Knob, start: Design) -> Iterator[Design]:
+    """The design with a knob one legal step higher; of a tuple one entry, that which has grown
+    least since `start` first, and of equals the last."""
     value = design.value(knob.name)
     if isinstance(value, tuple):
-        return _next_of_tuple(design, knob, value)
+        yield from _raised_of_tuple(design, knob, value, start.value(knob.name))
+        return
     if not isinstance(value, int):
-        higher = _turned(design, knob.name, knob.clamp(value + (knob.step or 0.05)))
+        step = knob.step or 0.05
+        higher = _turned(design, knob.name, _written(knob.clamp(value + step)))
     else:
         above = (v for v in knob.near(value) if v > value)
         higher = _turned(design, knob.name, next(above, value))
-    return higher if higher.value(knob.name) > value else None
+    if higher.value(knob.name) > value:
+        yield higher
 
 
-def _next_of_tuple(design: Design, knob: Knob, value: tuple[int, ...]) -> Design | None:
-    """The longest entry grows first: a stage with many blocks changes its proportions least."""
-    for i in sorted(range(len(value)), key=lambda i: -value[i]):
+def _raised_of_tuple(
+    design: Design, knob: Knob, value: tuple[int, ...], start: tuple[int, ...]
+) -> Iterator[Design]:
+    for i in sorted(range(len(value)), key=lambda i: (value[i] / max(start[i], 1), -i)):
         grown = (*value[:i], value[i] + int(knob.step or 1), *value[i + 1 :])
         higher = _turned(design, knob.name, grown)
         if higher.value(knob.name) == grown:
-            return higher
-    return None
+            yield higher
 
 
 def _turned(design: Design, name: str, value: object) -> Design:

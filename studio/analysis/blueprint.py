@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import local
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 from torch.overrides import TorchFunctionMode
 
 from studio.analysis.pointwise import POINTWISE_RULES
@@ -39,9 +42,50 @@ class NoValues(TorchFunctionMode):
         return ruled.outputs if ruled else func(*args, **kwargs)
 
 
+class Drawn(local):
+    """The layers of torch's own that a blueprint under way has, in this thread."""
+
+    layers: list[nn.Module] | None = None
+
+
+_drawn = Drawn()
+
+
+def _leave_as_it_is(module: nn.Module, _: str, __: Any) -> None:
+    """A layer of torch's own sets its parameters once it has them, which takes as long as all else
+    in a blueprint together; there, this goes before."""
+    if _drawn.layers is None or "reset_parameters" in vars(module):
+        return
+    resets = getattr(type(module), "reset_parameters", None)
+    if getattr(resets, "__module__", "").startswith("torch.nn."):
+        vars(module)["reset_parameters"] = _nothing
+        _drawn.layers.append(module)
+
+
+def _nothing() -> None:
+    """What there is to set on a layer without numbers."""
+
+
+# One for the process: torch does not allow for hooks that come and go as other threads build.
+register_module_parameter_registration_hook(_leave_as_it_is)
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Modules that this thread makes within are on meta, and nothing is set on them."""
+    layers = _drawn.layers = []
+    try:
+        with torch.device("meta"), NoValues():
+            yield
+    finally:
+        _drawn.layers = None
+        for layer in layers:
+            del vars(layer)["reset_parameters"]
+
+
 def blueprint(design: Design) -> nn.Module:
     """The design's module on meta, in evaluation mode. Takes milliseconds and no memory."""
-    with torch.device("meta"), NoValues():
+    with drawing():
         return design.family.model(design.config).eval()
 
 

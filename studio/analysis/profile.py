@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import gc
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, TypeVar
@@ -107,6 +109,17 @@ class Profile:
 def profile(design: Design, batch: int = 1) -> Profile:
     """Build the design on meta, run it once, and say what it costs. Raises DesignError."""
     return _profile(design, BATCH.read(batch))
+
+
+@contextmanager
+def many_models() -> Iterator[None]:
+    """The collector meanwhile looks at nothing that was alive before: else a thousand models on
+    meta make it walk the whole process again and again, half of the time."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def forget() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import get_args
 
 from studio import zoo
-from studio.advice.choice import Brief
+from studio.advice.brief import Brief
 from studio.advice.limits import Limits
 from studio.advice.sizing import STRATEGIES, Strategy
 from studio.analysis import units

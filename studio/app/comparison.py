@@ -129,7 +129,7 @@ def _value(case: Case, name: str) -> str:
     knobs = case.design.family.knobs
     if name not in knobs:
         return "–"
-    text = knobs[name].text(case.design.value(name))
+    text = knobs[name].told(case.design.value(name))
     return text if len(text) <= 80 else f"{text[:79]}…"
 
 

@@ -18,7 +18,6 @@ from studio.app import composition, state
 from studio.app.case import Case
 from studio.app.state import State
 from studio.family import Design, Preset
-from studio.records import RecordKnob
 
 MOST = 60  # designs that are remembered
 
@@ -56,21 +55,15 @@ def change(before: Visit, after: Visit) -> str:
     if after.preset != before.preset and after.case.design.config == after.preset.config:
         return after.preset.name
     then, now = before.case, after.case
-    moved = [*_rearranged(then.design, now.design)] or [*_turned(then.design, now.design)]
+    moved = [*_rearranged(then.design, now.design)] or [
+        f"{name} {was} → {here}" for name, was, here in now.design.moved(then.design.config)
+    ]
     moved += [
         f"{name} {getattr(then, name)} → {getattr(now, name)}"
         for name in ("batch", "mode", "dtype", "layout", "compiled", "device")
         if getattr(then, name) != getattr(now, name)
     ]
     return ", ".join(moved) or after.case.design.titled(after.preset)
-
-
-def _turned(before: Design, after: Design) -> Iterator[str]:
-    """The knobs that were turned, those of rows by their paths."""
-    for name, knob in after.knobs.items():
-        old, new = before.value(name), after.value(name)
-        if old != new and not isinstance(knob, RecordKnob):
-            yield f"{name} {knob.text(old)} → {knob.text(new)}"
 
 
 def _rearranged(before: Design, after: Design) -> Iterator[str]:

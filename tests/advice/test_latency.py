@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 import studio
-from studio.advice.choice import Brief
+from studio.advice.brief import Brief
 from studio.advice.latency import ANCHORS, TRIES, chosen, fastened
 from studio.advice.limits import Limits
 from studio.analysis.profile import Profile, profile

@@ -10,7 +10,8 @@ from html.parser import HTMLParser
 import pytest
 
 import studio
-from studio.advice.choice import Brief, choose
+from studio.advice.brief import Brief
+from studio.advice.choice import choose
 from studio.advice.document import Report, Table
 from studio.advice.limits import Limits
 from studio.advice.markdown import markdown

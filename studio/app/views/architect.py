@@ -135,6 +135,8 @@ def answered(wish: Commission) -> None:
     if found.refusal:
         sentence = found.refusal[0].upper() + found.refusal[1:]
         st.warning(f"{sentence}.", icon=":material/block:")
+        if nearest := found.nearest:
+            st.button("Open the nearest design", on_click=_open, args=(nearest,))
         return
     tradeoff(wish, found.choices)
     for rank, choice in enumerate(found.choices, 1):
@@ -142,7 +144,7 @@ def answered(wish: Commission) -> None:
             with st.container(border=True):
                 told(choice, rank, wish)
         else:
-            with st.expander(f"{rank} · {choice.design.title} · {_costs_in_short(choice)}"):
+            with st.expander(f"{rank} · {choice.title} · {_costs_in_short(choice)}"):
                 told(choice, rank, wish)
 
 
@@ -154,7 +156,8 @@ def told(choice: Choice, rank: int, wish: Commission) -> None:
             "Open this design",
             key=f"open.{rank}",
             type="primary" if rank == 1 else "secondary",
-            on_click=lambda: state.put(design_opened(state.current(), choice.design)),
+            on_click=_open,
+            args=(choice.design,),
         )
         more = st.session_state.get("sizes.of") == choice.design
         st.button(
@@ -167,6 +170,10 @@ def told(choice: Choice, rank: int, wish: Commission) -> None:
         sizes(wish, choice.design)
 
 
+def _open(design: Design) -> None:
+    state.put(design_opened(state.current(), design))
+
+
 def _ask_sizes(design: Design | None) -> None:
     st.session_state["sizes.of"] = design
     state.stay()
@@ -174,7 +181,7 @@ def _ask_sizes(design: Design | None) -> None:
 
 def _parts(choice: Choice, rank: int, wish: Commission) -> Iterator[str]:
     family = choice.design.family.title
-    yield f"<h5>{rank} · {escape(choice.design.title)} <small>{escape(family)}</small></h5>"
+    yield f"<h5>{rank} · {escape(choice.title)} <small>{escape(family)}</small></h5>"
     cells = (f"<div><span>{name}</span><b>{value}</b></div>" for name, value in _costs(choice))
     yield f'<div class="costs">{"".join(cells)}</div>'
     if choice.share:
@@ -187,10 +194,14 @@ def _parts(choice: Choice, rank: int, wish: Commission) -> Iterator[str]:
 
 def _costs(choice: Choice) -> Iterator[tuple[str, str]]:
     found: Profile = choice.profile
+    yield "Input", " and ".join(units.shape(shape[1:]) for shape in found.inputs if shape[1:])
     yield "Parameters", units.count(found.params)
     yield "One example", units.macs(found.macs // found.batch)
     yield f"Inference, batch {found.batch}", units.size(found.inference_bytes)
-    yield f"Training, batch {found.batch}", units.size(found.training_bytes())
+    if choice.training_bytes is None:
+        yield f"Training, batch {found.batch}, estimate", units.size(found.training_bytes())
+    else:
+        yield f"Training, batch {found.batch}, simulated", units.size(choice.training_bytes)
 
 
 def _costs_in_short(choice: Choice) -> str:

@@ -1,0 +1,151 @@
+"""Families are ranked by what the data are, and what contradicts is named."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import pytest
+
+import studio
+from studio.advice.brief import Brief
+from studio.advice.choice import choose
+from studio.advice.data import does, reads, start
+from studio.advice.limits import Limits
+from studio.advice.refusal import UnmetError
+from studio.advice.training import fitted, paid
+from studio.analysis.profile import profile
+from studio.family import Family, Task
+
+FAMILIES = studio.families()
+SERVED = [(family, task) for family in FAMILIES.values() for task in family.guide.tasks]
+
+
+@pytest.mark.parametrize(("family", "task"), SERVED, ids=lambda one: getattr(one, "key", one))
+def test_each_family_has_a_preset_that_does_each_of_its_tasks(family: Family, task: Task) -> None:
+    assert any(start(family, preset, Brief(task=task)) for preset in family.presets)
+
+
+@pytest.mark.parametrize(
+    ("family", "preset", "kinds"),
+    [
+        ("vit", "ViT-Ti/16", {"images"}),
+        ("bert", "BERT-tiny masked LM", {"tokens"}),
+        ("recurrent", "LSTM forecast", {"series"}),
+        ("recurrent", "BiLSTM sentiment", {"tokens"}),
+        ("cross_attention", "Tiny", {"images", "tokens"}),
+        ("gan", "DCGAN", set()),
+        ("hybrid", "ConvLSTM video classifier", {"series"}),
+    ],
+)
+def test_what_a_network_reads_is_told_from_its_inputs(
+    family: str, preset: str, kinds: set[str]
+) -> None:
+    assert reads(studio.design(family, preset)) == kinds
+
+
+def test_members_of_a_family_that_do_something_else_are_passed_over() -> None:
+    assert not does(studio.design("bert", "BERT-tiny masked LM"), "classification")
+    assert does(studio.design("bert", "BERT-base classifier"), "classification")
+    assert not does(studio.design("hybrid", "CRNN"), "segmentation")
+    assert not does(studio.design("gan", "DCGAN discriminator"), "generation")
+
+
+def families(task: Task, **settings: object) -> list[str]:
+    return [choice.design.family.key for choice in choose(Brief(task=task, settings=settings))]
+
+
+def test_images_and_text_ask_for_other_families() -> None:
+    images, text = families("classification", image_size=64), families("classification", seq_len=64)
+    words = families("classification", vocab_size=3000)
+    assert "bert" not in images
+    assert "cross_attention" not in images
+    assert words == ["bert"]
+    assert text[0] == "bert"
+    assert families("generation", vocab_size=100) == ["gpt", "llama"]
+    assert "gpt" not in families("generation", in_channels=1)
+
+
+def test_channels_that_a_family_cannot_take_put_it_last() -> None:
+    found = choose(Brief(task="detection", settings={"in_channels": 1}))
+    assert found[0].design.family.key == "yolo"
+    assert found[0].notes == ()
+    assert "its images have 3 channels, not 1" in found[-1].notes
+
+
+def test_a_size_of_images_that_nobody_tried_counts_against_a_family() -> None:
+    found = choose(Brief(task="classification", settings={"image_size": 32}))
+    assert found[0].start.stretch < 1 < found[-1].start.stretch
+    vit = next(one for one in found if one.design.family.key == "vit")
+    assert any("at 32 it is untried" in doubt for doubt in vit.doubts)
+
+
+def test_long_inputs_are_said_to_be_paid_for_by_the_square() -> None:
+    found = choose(Brief(task="language", settings={"seq_len": 2048}))
+    steep = {c.design.family.key for c in found if any("square of its size" in d for d in c.doubts)}
+    assert steep
+    assert not {"recurrent", "tcn"} & steep
+    assert all(one.design.value("seq_len") == 2048 for one in found)
+
+
+@pytest.mark.parametrize(
+    ("task", "settings", "pair"),
+    [
+        ("language", {"image_size": 224}, ("task=language", "image_size=224", "reads images")),
+        ("time-series", {"vocab_size": 9}, ("task=time-series", "vocab_size=9", "tokens")),
+        ("segmentation", {"seq_len": 9}, ("task=segmentation", "seq_len=9")),
+        (
+            "classification",
+            {"input_size": 7, "image_size": 64},
+            ("task=classification", "input_size=7", "values at each step"),
+        ),
+        ("language", {"seq_len": 9, "max_seq_len": 8}, ("seq_len=9", "max_seq_len=8")),
+    ],
+)
+def test_inputs_that_contradict_are_named_both(
+    task: Task, settings: dict[str, Any], pair: tuple[str, ...]
+) -> None:
+    with pytest.raises(studio.DesignError) as caught:
+        choose(Brief(task=task, settings=settings))
+    for part in (*pair, "contradict each other"):
+        assert part in str(caught.value)
+
+
+def test_two_limits_that_cannot_be_met_together_are_named_both() -> None:
+    limits = Limits(params=300_000, inference_bytes=24_800_000)
+    with pytest.raises(UnmetError, match="can each be met, but not together") as caught:
+        choose(Brief(task="detection", limits=limits))
+    for name in limits.given:
+        assert limits.text(name) in str(caught.value)
+    assert limits.share(profile(caught.value.design)) > 1
+
+
+def test_what_nothing_meets_names_the_limit_and_carries_the_nearest_design() -> None:
+    with pytest.raises(UnmetError, match="params at most 7 cannot be met; the design") as caught:
+        choose(Brief(task="time-series", limits=Limits(params=7)))
+    sent = pickle.loads(pickle.dumps(caught.value))
+    assert sent.design == caught.value.design
+    assert str(sent) == str(caught.value)
+    assert str(profile(sent.design).params)[:2] in str(sent)
+
+
+def test_a_way_of_scaling_that_cannot_reach_the_limit_is_named_with_it() -> None:
+    brief = Brief(task="time-series", limits=Limits(params=2_000), settings={"input_size": 7})
+    assert choose(brief)
+    with pytest.raises(UnmetError, match="strategy=resolution and params at most") as caught:
+        choose(brief, "resolution")
+    assert profile(caught.value.design).params <= 2_000
+
+
+@pytest.mark.parametrize(
+    ("family", "preset"), [("unet", "U-Net-16 1->1"), ("recurrent", "LSTM forecast")]
+)
+def test_memory_for_training_is_kept_and_used_as_simulated(family: str, preset: str) -> None:
+    begin = FAMILIES[family].design(preset)
+    limits = Limits(training_bytes=paid(profile(begin, 2), "training_bytes") // 3)
+    found = fitted(begin, limits, 2, "proportions")
+    assert found
+    peak = paid(profile(found.design, 2), "training_bytes")
+    assert limits.training_bytes
+    assert 0.8 * limits.training_bytes <= peak <= limits.training_bytes
+    assert found.share == peak / limits.training_bytes
