@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple
 
 from studio.analysis import units
 from studio.analysis.body import INPUT, Body, Call, Shape, Source
-from studio.analysis.kept import Ledger, Occurrence, occurrences
+from studio.analysis.kept import Kept, Ledger, Occurrence, occurrences
 from studio.analysis.nodes import call_node, parameter_node
 from studio.drawing.graph import Edge, Figures, Graph, Node
 from studio.knobs import Knob
@@ -30,12 +30,14 @@ NO_ROWS: Mapping[str, str] = MappingProxyType({})
 
 class Use(NamedTuple):
     """What a node stands for: `repeat` calls of one body, made by the forward of another. `times`
-    is how often those around it repeat."""
+    is how often those around it repeat. `kept` is what each of the calls keeps for the backward
+    pass, where that is known."""
 
     call: Call
     repeat: int
     within: Body
     times: int
+    kept: tuple[tuple[Body, Kept], ...] = ()
 
 
 class Made(NamedTuple):
@@ -160,9 +162,9 @@ class Plan:
                 outputs: list[Made | None] = [sources[0]] * len(call.body.outputs)
             else:
                 run = names[first : first + repeat]
-                node, outputs = self._call(
-                    Use(call, repeat, body, place.times), place, run, sources
-                )
+                kept = place.ledger.of(run) if place.ledger else ()
+                use = Use(call, repeat, body, place.times, kept)
+                node, outputs = self._call(use, place, run, sources)
                 spread = repeat == 1 and _is_list(call.body) and not row
                 shown = node.children if spread else (node,)
                 nodes |= {child.id: child for child in shown}
