@@ -33,7 +33,9 @@ class Body:
 
     `weights` and `buffers` are a module's own tensors, `borrowed` those of other modules that it
     uses itself. `owned` counts the parameters that no module before this one holds: over a model
-    they add up to its parameters. A `transparent` body hands its input on (dropout in evaluation,
+    they add up to its parameters; `frozen` are those among them that do not learn, and `tied` says
+    of the module's own tensors where another holds them too: (`weight`, `token_embed.weight`).
+    `settings` are its arguments, as a layer of torch's own tells them. A `transparent` body hands its input on (dropout in evaluation,
     flatten). `cls` is the class of a module, `window` how a filter or a pool slides.
     """
 
@@ -51,6 +53,8 @@ class Body:
     buffers: Named = ()
     borrowed: Named = ()
     owned: int = 0
+    frozen: int = 0
+    tied: tuple[tuple[str, str], ...] = ()
     saved_inputs: tuple[int, ...] = ()
     saved_outputs: tuple[int, ...] = ()
     cls: type[Any] | None = None

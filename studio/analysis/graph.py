@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple
 
 from studio.analysis.axes import Axes, Ends, named, nameless, written
 from studio.analysis.body import INPUT, Body, Call, Shape, Source
-from studio.analysis.kept import Ledger, Occurrence, occurrences
+from studio.analysis.kept import Kept, Ledger, Occurrence, occurrences
 from studio.analysis.nodes import call_node, hands_on, is_constant, parameter_node
 from studio.drawing.graph import Edge, Figures, Graph, Node
 from studio.knobs import Knob
@@ -31,12 +31,14 @@ NO_NAMES: Mapping[Shape, Axes] = MappingProxyType({})
 
 class Use(NamedTuple):
     """What a node stands for: `repeat` calls of one body, made by the forward of another. `times`
-    is how often those around it repeat."""
+    is how often those around it repeat. `kept` is what each of the calls keeps for the backward
+    pass, where that is known."""
 
     call: Call
     repeat: int
     within: Body
     times: int
+    kept: tuple[tuple[Body, Kept], ...] = ()
 
 
 class Made(NamedTuple):
@@ -184,7 +186,8 @@ class Plan:
                 outputs = [sources[0]] * len(call.body.outputs)
             else:
                 run = names[first : first + repeat]
-                use = Use(call, repeat, body, place.times)
+                kept = place.ledger.of(run) if place.ledger else ()
+                use = Use(call, repeat, body, place.times, kept)
                 node, outputs = self._call(use, place, run, sources, axes[first + repeat - 1])
                 spread = repeat == 1 and _is_list(call.body) and not row
                 shown = node.children if spread else (node,)

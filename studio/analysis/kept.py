@@ -44,6 +44,10 @@ class Ledger:
     def kept(self, name: Occurrence) -> int:
         return self.calls[name][1].size if name in self.calls else 0
 
+    def of(self, run: Sequence[Occurrence]) -> tuple[tuple[Body, Kept], ...]:
+        """The bodies of calls in training mode, each with what it keeps."""
+        return tuple(self.calls[name] for name in run if name in self.calls)
+
     def inside(self, name: Occurrence) -> Ledger | None:
         if name not in self.calls:
             return None

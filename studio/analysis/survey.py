@@ -30,6 +30,8 @@ class Survey:
     signatures: dict[nn.Module, int | None] = field(default_factory=dict)
     params: dict[nn.Module, int] = field(default_factory=dict)  # each parameter counted once
     owned: dict[nn.Module, int] = field(default_factory=dict)  # without those of a module before
+    frozen: dict[nn.Module, int] = field(default_factory=dict)  # of those, what does not learn
+    tied: dict[nn.Module, dict[str, str]] = field(default_factory=dict)  # tensor -> its first name
     tensors: dict[int, str] = field(default_factory=dict)  # id of a parameter or buffer -> name
     shared: set[nn.Module] = field(default_factory=set)  # modules that hold a tensor seen before
 
@@ -37,6 +39,7 @@ class Survey:
         own = vars(module)
         self.names[module] = path
         prefix = f"{path}." if path else ""
+        self.frozen[module], self.tied[module] = 0, {}
         shapes, params, owned = self._tensors(module, own, prefix)
         children: list[int | None] = []
         for name, child in own["_modules"].items():
@@ -47,6 +50,7 @@ class Survey:
             else:
                 self.visit(child, prefix + name)
                 owned += self.owned[child]
+                self.frozen[module] += self.frozen[child]
             if child in self.shared:
                 self.shared.add(module)
             params += self.params[child]
@@ -72,11 +76,14 @@ class Survey:
                 first = self.tensors.setdefault(id(tensor), full)
                 if first is not full:  # a tied weight: not the same as one of its own
                     self.shared.add(module)
+                    self.tied[module][name] = first
                     name = f"{name} is {first}"
                 shapes.append((name, tensor.shape, tensor.dtype, tensor.requires_grad))
                 count = tensor.numel() if kind == "_parameters" else 0
                 params += count
                 owned += count if first is full else 0
+                if first is full and not tensor.requires_grad:
+                    self.frozen[module] += count
         return shapes, params, owned
 
     def _number(self, key: Hashable) -> int | None:

@@ -23,7 +23,8 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.overrides import TorchFunctionMode
 
-from studio.analysis.body import INPUT, Body, Call, Named, Shape, Source, Window
+from studio.analysis import window
+from studio.analysis.body import INPUT, Body, Call, Named, Shape, Source
 from studio.analysis.meter import Meter, storage
 from studio.analysis.nesting import Layout, frozen, mapped, tensors_in
 from studio.analysis.ruled import Ruled
@@ -32,7 +33,6 @@ from studio.analysis.survey import Numbers, survey
 
 unseen = torch._C.DisableTorchFunction  # while the tracer itself looks at tensors
 unmetered = torch._C._DisableTorchDispatch  # ... and makes some
-SIDES = {"1d": 1, "2d": 2, "3d": 3}
 REACH = 12  # how many calls of functions lie between a module's forward and the tracer
 # Operations that move or copy data and compute nothing: not worth a box of their own.
 PLUMBING = frozenset({"reshape", "contiguous", "clone", "to", "float", "type_as", "detach"})
@@ -203,11 +203,13 @@ class Tracer(TorchFunctionMode):
             weights=_shapes(frame.module._parameters),
             buffers=_shapes(frame.module._buffers),
             owned=self.survey.owned[frame.module],
+            frozen=self.survey.frozen[frame.module],
+            tied=tuple(self.survey.tied[frame.module].items()),
             saved_inputs=tuple(frame.saved.get(place, 0) for place in given),
             saved_outputs=tuple(inside.get(place, 0) for place in made),
             borrowed=tuple(frame.borrowed.items()),
             cls=type(frame.module),
-            window=_window(frame.module) if frame.leaf else None,
+            window=window.of_module(frame.module) if frame.leaf else None,
             calls=tuple(frame.calls),
             returns=tuple(frame.sources.get(id(t)) for t in outputs),
         )
@@ -275,6 +277,8 @@ class Tracer(TorchFunctionMode):
             saved_bytes=sum(new.values()),
             saved_inputs=tuple(frame.saved.get(place, 0) for place in given),
             saved_outputs=tuple(new.get(place, 0) for place in made),
+            settings=f"mode={kwargs['mode']}" if kwargs.get("mode") else "",
+            window=window.of_function(func, args, kwargs),
         )
         self._record(body.kind, body, inputs, outputs, self._line(), elsewhere=False)
         return result
@@ -357,16 +361,6 @@ def _own(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
 
 def _shapes(tensors: Mapping[str, Tensor | None]) -> Named:
     return tuple((name, tuple(t.shape)) for name, t in tensors.items() if t is not None)
-
-
-def _window(module: nn.Module) -> Window | None:
-    """Of torch's convolutions and pools: what they have in common."""
-    kernel = getattr(module, "kernel_size", None)
-    if kernel is None or not hasattr(module, "stride"):
-        return None
-    sides = len(kernel) if isinstance(kernel, tuple) else SIDES.get(type(module).__name__[-2:], 2)
-    settings: tuple[Any, ...] = (kernel, module.stride, getattr(module, "dilation", 1))
-    return Window(*(v if isinstance(v, tuple) else (v,) * sides for v in settings))
 
 
 def _is_leaf(module: nn.Module) -> bool:

@@ -1,0 +1,111 @@
+"""A figure as a formula: what it is the sum of, in letters and with this design's values put in.
+
+A formula is a value. Its terms are products of factors, each with a symbol and a number; the total
+is no more than what stands in them, so that a formula cannot say one thing and its total another.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+Names = tuple[str, ...]  # of the axes of a shape; empty where they have none
+
+
+class Factor(NamedTuple):
+    """`D = 768`; a plain number is its own symbol."""
+
+    symbol: str
+    value: int
+
+
+@dataclass(frozen=True)
+class Term:
+    """A product. `name` says what it is the size of (a bias), or whose figure it is (a part)."""
+
+    factors: tuple[Factor, ...]
+    name: str = ""
+    sign: int = 1
+
+    @property
+    def value(self) -> int:
+        return self.sign * math.prod(factor.value for factor in self.factors)
+
+    @property
+    def symbols(self) -> str:
+        """`D × 3D`; empty of a part, which has a name and a number alone."""
+        return "" if _is_plain(self.factors) else " × ".join(f.symbol for f in self.factors)
+
+    @property
+    def values(self) -> str:
+        """`768 × 2,304`; of a part with its name before it."""
+        numbers = " × ".join(f"{factor.value:,}" for factor in self.factors)
+        return f"{self.name} {numbers}" if self.name and _is_plain(self.factors) else numbers
+
+
+@dataclass(frozen=True)
+class Formula:
+    """`times` the sum of the terms, a count or a number of bytes. `note` says what is left out."""
+
+    terms: tuple[Term, ...] = ()
+    times: int = 1
+    note: str = ""
+
+    @property
+    def total(self) -> int:
+        return self.times * sum(term.value for term in self.terms)
+
+    @property
+    def symbols(self) -> str:
+        """In letters; empty where it is a sum of parts."""
+        if not all(term.symbols for term in self.terms):
+            return ""
+        return self._sum(lambda term: term.symbols)
+
+    @property
+    def values(self) -> str:
+        """With the numbers of this design put in."""
+        return self._sum(lambda term: term.values)
+
+    def written(self, told: Callable[[int], str] = "{:,}".format) -> str:
+        """`D × 3D + 3D = 768 × 2,304 + 2,304 = 1,771,776`, without steps that only repeat."""
+        steps = dict.fromkeys((self.symbols, self.values, told(self.total)))
+        return " = ".join(step for step in steps if step)
+
+    def _sum(self, side: Callable[[Term], str]) -> str:
+        parts = [(" − " if term.sign < 0 else " + ") + side(term) for term in self.terms]
+        text = "".join(parts).removeprefix(" + ").replace(" − ", "−", 1 if _leads(parts) else 0)
+        if self.times == 1 or not parts:
+            return text
+        return f"{self.times:,} × ({text})" if len(parts) > 1 else f"{self.times:,} × {text}"
+
+
+def number(value: int) -> Factor:
+    return Factor(f"{value:,}", value)
+
+
+def sized(shape: Iterable[int], names: Iterable[str]) -> tuple[Factor, ...]:
+    """A factor for each axis of a shape."""
+    return tuple(Factor(name, size) for name, size in zip(names, shape, strict=True))
+
+
+def part(name: str, value: int, times: int = 1) -> Term:
+    """The figure of a part by its name, which so many of them have together."""
+    whole = (number(times), number(value // times)) if times > 1 else (number(value),)
+    return Term(whole, name)
+
+
+def rest(name: str, value: int) -> Term:
+    """What is to be added beside all else, or taken away."""
+    return Term((number(abs(value)),), name, -1 if value < 0 else 1)
+
+
+def _is_plain(factors: Iterable[Factor]) -> bool:
+    return all(factor == number(factor.value) for factor in factors)
+
+
+def _leads(parts: list[str]) -> bool:
+    """Whether the first part is taken away."""
+    return bool(parts) and parts[0].startswith(" − ")
