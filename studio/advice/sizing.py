@@ -31,6 +31,7 @@ DIGITS = 3  # of a fraction after the point
 HEADS = 4  # other numbers of heads that are tried
 FAIRLY = 0.8  # of a limit: what a nearer design fills up step by step
 DEPTHS = tuple(2.0 ** (k / 4) for k in (0, -1, 1, -2, 2, -3, 3, -4, 4))  # of the one to start from
+NEAREST = 5  # depths, that are tried with other numbers of heads too
 FAR_DEPTHS = (2.0**-1.5, 2.0**1.5, 2.0**-2, 2.0**2)
 # Tan & Le 2019, section 3.3: found by a grid on EfficientNet-B0, so that 2^φ times the compute is
 # shared out: α·β²·γ² ≈ 2.
@@ -63,7 +64,7 @@ def sized(
     if not limits.given and also is nothing:
         return Sized(start, 0.0)
     if strategy == "proportions":
-        found = _in_proportion(start, search)
+        found = _in_proportion(start, search) or search.along(start, tuple(_sizable(start)))
     elif strategy == "compound":
         found = search.largest([compound(start, 8 * math.log2(factor)) for factor in FACTORS])
     else:
@@ -194,7 +195,7 @@ def _variants(start: Design) -> Iterator[tuple[Design, bool]]:
     near = [_all_times(start, depth, start, factor) for factor in (DEPTHS if depth else (1.0,))]
     yield from ((design, False) for design in near)
     if heads:
-        for design in near:
+        for design in near[:NEAREST]:
             others = islice(heads.near(design.value(heads.name)), HEADS)
             yield from ((_turned(design, heads.name, value), False) for value in others)
     if depth:
