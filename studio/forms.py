@@ -260,4 +260,4 @@ def _json(design: Design, link: str) -> str:
 TEXTS: Mapping[str, Callable[[Design, str], str]] = MappingProxyType(
     {"script": _script, "json": _json}
 )
-FORMS = (*TEXTS, *PRINTS)
+FORMS = ("script", "svg", "dot", "json", "png", "html")

@@ -59,7 +59,7 @@ def designs() -> Iterator[Parser]:
 
 
 def files() -> Iterator[Parser]:
-    yield option("--form", default="script", help="script (default), json, svg, png, dot or html")
+    yield option("--form", default="script", help="script (default), svg, png, dot, html or json")
     yield option(
         "--level",
         type=int,

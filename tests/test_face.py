@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import re
+import shlex
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -16,7 +17,9 @@ import pytest
 import torch
 
 import studio
-from studio import forms
+from studio import cli, forms
+from studio.analysis import units
+from studio.drawing.prints import PRINTS
 from studio.measure import duration, memory, sweep
 from studio.measure.request import Conditions, NoMemoryError
 from tests.designs import small
@@ -234,7 +237,7 @@ def test_a_design_is_read_from_the_json_that_was_written(design: studio.Design) 
         studio.design_from_json("[1]")
 
 
-@pytest.mark.parametrize("form", forms.FORMS)
+@pytest.mark.parametrize("form", [form for form in forms.FORMS if form != "png"])
 def test_every_form_is_text_that_ends_its_last_line(design: studio.Design, form: str) -> None:
     text = studio.export(design, form=form)
     assert text.endswith("\n")
@@ -262,6 +265,65 @@ def test_the_graph_and_the_data_are_what_they_say(design: studio.Design) -> None
 def test_an_unknown_form_is_refused_with_the_forms(design: studio.Design) -> None:
     with pytest.raises(studio.DesignError, match="script, svg, dot, json"):
         studio.export(design, form="nosuch")
+
+
+def test_one_form_is_bytes(design: studio.Design) -> None:
+    drawn = studio.export(design, form="png")
+    assert isinstance(drawn, bytes)
+    assert drawn.startswith(b"\x89PNG\r\n")
+
+
+@pytest.mark.parametrize("form", PRINTS)
+def test_a_picture_says_what_it_is_and_what_opens_it_again(
+    design: studio.Design, form: str
+) -> None:
+    again = forms.command(design, form, 1)
+    assert again.startswith("studio export vit --preset")
+    sheet = forms.sheet(design, 1, again)
+    assert sheet.heading.title == f"{design.family.title}: {design.title}"
+    found = studio.profile(design)
+    assert sheet.heading.figures[0] == f"{units.count(found.params)} parameters"
+    assert sheet.heading.figures[1] == units.macs(found.macs)
+    assert studio.export(design, form, level=1) == PRINTS[form](sheet)
+    link = "https://example.org/?family=vit"
+    if form != "png":
+        assert link in studio.export(design, form, link=link)
+
+
+def test_the_command_of_a_picture_draws_it(capsys: pytest.CaptureFixture[str]) -> None:
+    design = studio.as_stages(studio.design("resnet"))
+    assert cli.main(shlex.split(forms.command(design, "dot", 1))[1:]) == 0
+    assert capsys.readouterr().out == studio.export(design, "dot", level=1)
+
+
+def test_levels_unfold_a_picture(design: studio.Design) -> None:
+    drawn = [studio.export(design, "svg", level=level).count("<rect") for level in range(3)]
+    assert drawn == sorted(set(drawn))
+
+
+@pytest.mark.parametrize(
+    ("form", "level", "said"),
+    [
+        ("svg", 99, "has 0 to 2; the nearest that works is level=2"),
+        ("png", -1, "nearest that works is level=0"),
+        ("script", 1, "the pictures are svg, png, dot, html"),
+    ],
+)
+def test_a_level_that_cannot_be_is_refused(
+    design: studio.Design, form: str, level: int, said: str
+) -> None:
+    with pytest.raises(studio.DesignError, match=said) as refusal:
+        studio.export(design, form, level=level)
+    assert refusal.value.knob == "level"
+
+
+@pytest.mark.parametrize("family", studio.families())
+def test_every_family_is_drawn_for_a_paper(family: str) -> None:
+    drawn = ET.fromstring(studio.export(studio.design(family), form="svg"))
+    tags = {element.tag.rpartition("}")[2] for element in drawn.iter()}
+    assert "rect" in tags
+    assert "use" in tags
+    assert "text" not in tags
 
 
 def test_a_picture_names_the_stages_of_a_network() -> None:

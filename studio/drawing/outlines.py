@@ -21,8 +21,9 @@ Attributes = dict[str, str]
 FACE = "Source Sans 3"
 EM = 1000  # units of the face in one font size
 PLAIN = "400"
-# A picture on paper is looked at: nothing in it is pressed or folded.
-LIVE = frozenset({"tabindex", "aria-expanded", "aria-pressed", "data-to", "font-family"})
+# What a picture on paper does without: nothing in it is pressed or folded, and no text is left.
+IDLE = frozenset({"tabindex", "aria-expanded", "aria-pressed", "data-to"})
+IDLE |= {"font-family", "font-size", "font-weight", "text-anchor"}
 SHIFTS = {"middle": 0.5, "end": 1.0}
 
 
@@ -36,6 +37,8 @@ class Glyph(NamedTuple):
 @lru_cache(maxsize=4096)
 def shaped(text: str, weight: str = PLAIN) -> tuple[tuple[Glyph, ...], int]:
     """The glyphs of a line of text, and how wide it is, in units of the face."""
+    if not text:
+        return (), 0
     buffer = uharfbuzz.Buffer()
     buffer.add_str(_known(text))
     buffer.guess_segment_properties()
@@ -198,7 +201,7 @@ class _Tracer:
 
 def _still(attributes: Attributes) -> Attributes:
     """The attributes of what is only looked at."""
-    kept = {name: value for name, value in attributes.items() if name not in LIVE}
+    kept = {name: value for name, value in attributes.items() if name not in IDLE}
     return kept | ({"role": "img"} if kept.get("role") == "button" else {})
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from xml.etree import ElementTree
 
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import given, settings
 from studio.drawing.dot import dot
 from studio.drawing.graph import Graph, Node
 from studio.drawing.layout import layout
+from studio.drawing.sheet import Heading
 from studio.drawing.svg import Theme, svg
 from tests.drawing.examples import EXAMPLES, blocks
 from tests.drawing.graphs import graphs
@@ -102,8 +105,26 @@ def test_dot_names_every_node_and_clusters_open_blocks(name: str) -> None:
     assert text.count("->") == len(layout(graph, blocks(graph)).arrows)
 
 
+ODD = Node(id="a:b", label='<b> "x" \\n', children=())
+
+
 def test_dot_quotes_what_it_would_read_as_its_own() -> None:
-    odd = Node(id="a:b", label='<b> "x" \\n', children=())
-    text = dot(Graph(Node(id="", label="", children=(odd, Node(id="c", label="c"))), ()))
+    text = dot(Graph(Node(id="", label="", children=(ODD, Node(id="c", label="c"))), ()))
     assert "a_b" in text
     assert '\\"x\\"' in text
+
+
+@pytest.mark.parametrize("name", [*EXAMPLES, "odd"])
+def test_graphviz_draws_the_dot_form(name: str) -> None:
+    if not shutil.which("dot"):
+        pytest.skip("there is no dot on the path: Graphviz is not installed")
+    graph = (
+        EXAMPLES[name]() if name in EXAMPLES else Graph(Node(id="", label="", children=(ODD,)), ())
+    )
+    heading = Heading(title='A "title" & more', figures=("1 M parameters", "2 GMACs"), link="x?a=1")
+    text = dot(graph, blocks(graph), heading)
+    done = subprocess.run(["dot", "-Tsvg"], input=text.encode(), capture_output=True, check=True)
+    said = [element.text for element in ElementTree.fromstring(done.stdout).iter(f"{SVG}text")]
+    assert said.count('A "title" & more') == 1
+    assert said.count("1 M parameters · 2 GMACs") == 1
+    assert {node.label for node in graph.root.children if not node.children} <= set(said)

@@ -1,0 +1,96 @@
+"""A graph as one HTML file: what it holds, and that nothing in it ends early."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+import studio
+from studio.drawing.fold import levels
+from studio.drawing.graph import Graph, Node
+from studio.drawing.handout import handout
+from studio.drawing.layout import layout
+from studio.drawing.sheet import Heading, Sheet
+from studio.forms import sheet
+from tests.drawing.examples import EXAMPLES, blocks
+
+HEADING = Heading(title="ViT <B>", figures=("1 M parameters",), link="https://example.org/?a=1&b=2")
+
+
+def data(text: str) -> Any:
+    found = re.search(r'<script type="application/json" id="file">(.*?)</script>', text, re.S)
+    assert found
+    return json.loads(found[1])
+
+
+def rows(text: str, hidden: bool) -> list[str]:
+    return re.findall(rf'<tr data-id="([^"]*)"{" hidden" * hidden}>', text)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_it_holds_each_level_once_and_shows_the_one_that_was_open(name: str) -> None:
+    graph = EXAMPLES[name]()
+    steps = levels(graph)
+    for level, opened in enumerate(steps):
+        found = data(handout(Sheet(graph=graph, heading=HEADING, opened=opened)))
+        assert [set(one["open"]) for one in found["pictures"]] == list(map(set, steps))
+        assert [one["level"] for one in found["pictures"]] == list(range(len(steps)))
+        assert found["first"] == level
+        assert [not one["svg"] for one in found["pictures"]] == [
+            i == level for i in range(len(steps))
+        ]  # the first one stands in the page, for those without scripts
+
+
+def test_blocks_that_are_open_at_no_level_are_a_picture_of_their_own() -> None:
+    graph = EXAMPLES["resnet"]()
+    found = data(handout(Sheet(graph=graph, heading=HEADING, opened=frozenset({"b", "gone"}))))
+    assert (found["first"], found["pictures"][0]["level"]) == (0, -1)
+    assert found["pictures"][0]["open"] == ["b"]
+    assert len(found["pictures"]) == 1 + len(levels(graph))
+
+
+def test_the_table_has_a_row_for_each_box_and_shows_those_that_are_drawn() -> None:
+    graph = EXAMPLES["vit"]()
+    text = handout(Sheet(graph=graph, heading=HEADING))
+    drawn = [box.node.id for box in layout(graph).boxes]
+    assert rows(text, hidden=False) == drawn
+    every = {node.id for node in graph.root.walk()} - {""}
+    assert set(rows(text, hidden=True)) == every - set(drawn)
+    assert set(data(text)["nodes"]) == every
+
+
+def test_it_asks_for_nothing_and_says_what_opens_it_again() -> None:
+    text = handout(Sheet(graph=EXAMPLES["vit"](), heading=HEADING))
+    assert "default-src 'none'" in text
+    assert 'href="https://example.org/?a=1&amp;b=2"' in text
+    assert "<title>ViT &lt;B&gt;</title>" in text
+    addresses = re.findall(r"https?://[\w./?=&;-]+", text)
+    assert set(addresses) == {"http://www.w3.org/2000/svg", "https://example.org/?a=1&amp;b=2"}
+    assert not re.findall(r'(?:src=|@import|url\()(?!"?data:)', text)
+
+
+def test_no_name_ends_the_script_or_begins_a_comment() -> None:
+    odd = Node(id="x", label="</script><!-- $title", facts=("<script>", "<!--"))
+    text = handout(Sheet(graph=Graph(Node(id="", label="", children=(odd,)), ()), heading=HEADING))
+    assert data(text)["nodes"]["x"] == [odd.label, "", *odd.facts]
+    assert text.count("</script>") == 2
+    assert "<!--" not in text
+
+
+def test_the_largest_is_a_few_megabytes() -> None:
+    largest = studio.design("detr")
+    text = handout(sheet(largest, 0, ""))
+    assert len(text.encode()) < 4_000_000
+
+
+def test_a_block_too_deep_for_the_file_is_told() -> None:
+    graph = EXAMPLES["vit"]()
+    assert data(handout(Sheet(graph=graph, heading=HEADING)))["more"] == ""
+    many = tuple(Node(id=f"b.{i}", label="x") for i in range(700))
+    block = Node(id="b", label="Block", children=many)
+    wide = Graph(Node(id="", label="", children=(block,)), ())
+    assert "not in this file" in data(handout(Sheet(graph=wide, heading=HEADING)))["more"]
+    assert blocks(wide) >= {"b"}
