@@ -38,24 +38,25 @@ def is_dark() -> bool:
 
 
 def columns(layers: Iterable[Layer]) -> dict[str, list[Any]]:
-    """Both designs' layers: how each changed, its figures and by how much they moved, and what they
-    were. A layer that is not there has none."""
+    """Both designs' layers: how each changed, by how much its figures moved, what they are, and
+    what they were. A layer that is not there has none."""
     rows = list(layers)
-    found: dict[str, list[Any]] = {
+    named: dict[str, list[Any]] = {
         "Layer": [row.row.path for row in rows],
         CHANGE: [change(row) for row in rows],
     }
-    for name, read in READ.items():
-        found[name] = [read(row.now) if row.now else None for row in rows]
-        found[f"Δ {name}"] = [read(row.delta) or None for row in rows]
-    found |= {
-        name: [read(row.before) if row.before else None for row in rows]
-        for name, read in BEFORE.items()
-    }
-    return found | {
+    moved = {name: [read(row.delta) or None for row in rows] for name, read in DELTAS.items()}
+    now = {name: _read(read, (row.now for row in rows)) for name, read in READ.items()}
+    before = {name: _read(read, (row.before for row in rows)) for name, read in BEFORE.items()}
+    shapes = {
         "Kind": [row.row.kind for row in rows],
         "Output": [row.row.output for row in rows],
     }
+    return named | moved | now | before | shapes
+
+
+def _read(read: Callable[[Figures], float], found: Iterable[Figures | None]) -> list[float | None]:
+    return [read(figures) if figures else None for figures in found]
 
 
 def change(layer: Layer) -> str:
