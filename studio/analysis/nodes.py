@@ -53,7 +53,9 @@ SIGNS = {
     "adaptive_avg_pool2d": "average pool",
 }
 CONSTANT = frozenset({"zeros_like", "ones_like", "full_like", "empty_like"})  # no value is taken
-PLUMBING = frozenset({"flatten", "Flatten", "long", "int", "double", "half", "bool"})  # copies and casts
+PLUMBING = frozenset(
+    {"flatten", "Flatten", "long", "int", "double", "half", "bool"}
+)  # copies and casts
 
 
 def is_constant(body: Body, fed: bool) -> bool:
