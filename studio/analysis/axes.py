@@ -1,11 +1,11 @@
 """Names for the axes of tensors: (B, N, D), as the source of a network states them.
 
-Each forward has letters of its own. What a line's comment says comes first, then what a layer that
-keeps a shape was given, then what the docstring of the called module promises, and last what is
-usual for a layer of its kind. A name is checked before it is shown: the rank, numbers and terms
-must fit, and a letter means one size within one forward. Another size on the axis of a letter gets
-the letter with a prime, as in the sources themselves: C' are other channels than C. An axis whose
-name cannot be true is not named, and neither is its tensor.
+Each forward has letters of its own. What it says of its inputs and beside its lines comes first,
+then what a layer that keeps a shape was given, then what the docstring of the called module
+promises, and last what is usual for a layer of its kind. A name is checked before it is shown: the
+rank, numbers and terms must fit, and a letter means one size within one forward. Another size on
+the axis of a letter gets the letter with a prime, as in the sources themselves: C' are other
+channels than C. Where the name of an axis cannot be true, its tensor has none.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from studio.analysis.body import INPUT, Body, Call, Shape, Source
-from studio.analysis.comments import NOTHING, REST, Lines, Promise, Sizes, Statement, text, value
+from studio.analysis.comments import NOTHING, REST, Lines, Sizes, Statement, Text, text, value
 
 Axes = Sizes | None
 LETTER = re.compile(r"[^\W\d]\w*")
@@ -151,11 +151,11 @@ class Letters:
 
 
 class _Forward:
-    """One forward on its way to names: comments first, then the inputs, then call by call."""
+    """One forward on its way to names: its own words first, then call by call."""
 
     def __init__(self, body: Body, outside: Ends) -> None:
         self.body, self.outside = body, outside
-        self.text = text(body.cls) if body.cls else NOTHING
+        self.text = _text(body)
         self.letters = Letters()
         self.said: dict[tuple[int, int], Axes] = {}  # what comments say, by call and output
         self.ins: list[tuple[Axes, ...]] = []
@@ -163,11 +163,15 @@ class _Forward:
         self.wordless = not self.text.statements
 
     def named(self) -> Named:
+        own = tuple(self._own())
         statements = [self.text.lines.get(call.line) for call in self.body.calls]
         for statement, numbers in groupby(range(len(statements)), statements.__getitem__):
             if statement and statement.sizes:
                 self._hear(statement, statement.sizes, tuple(numbers))
-        self.given = tuple(self._given())
+        self.given = tuple(
+            axes or self._first((outside,), shape)
+            for axes, outside, shape in zip(own, self.outside.ins, self.body.inputs, strict=True)
+        )
         self.promised = self._promised()
         for number, call in enumerate(self.body.calls):
             statement = statements[number]
@@ -198,11 +202,12 @@ class _Forward:
 
     # -- the ends of the body ------------------------------------------------------------------
 
-    def _given(self) -> Iterator[Axes]:
+    def _own(self) -> Iterator[Axes]:
+        """What the module itself says of its inputs."""
         takes, inputs = self.text.promise.takes, self.body.inputs
-        for i, (shape, axes) in enumerate(zip(inputs, self.outside.ins, strict=True)):
+        for i, shape in enumerate(inputs):
             own = takes[i] if len(takes) == len(inputs) else takes[0] if len(takes) == 1 else None
-            yield self._sure((own,), shape) or self._first((axes,), shape)
+            yield self._sure((own,), shape)
 
     def _promised(self) -> dict[Source | str | None, Axes]:
         """What the module promises to give, by where that is made."""
@@ -276,13 +281,18 @@ class _Forward:
     def _usual(self, body: Body, output: int, ins: Sequence[tuple[Axes, Shape]]) -> Iterator[Axes]:
         """What a call may give: what its docstring promises, what a layer of torch's makes of what
         it is given, what is usual for its kind, and what its own forward says."""
-        promise = text(body.cls).promise if body.cls else Promise()
+        promise = _text(body).promise
         yield _translated(_nth(promise.gives, output, len(body.outputs)), promise.takes, ins)
         if ins and _is_torch(body):
             yield self.letters.carried(*ins[0], body.outputs[output])
         yield USUAL.get(body.kind)
         if body.calls:
             yield named(body, nameless(body)).own.outs[output]
+
+
+def _text(body: Body) -> Text:
+    module: Any = body.cls
+    return text(module) if module else NOTHING
 
 
 def _translated(gives: Axes, takes: Sequence[Sizes], ins: Sequence[tuple[Axes, Shape]]) -> Axes:
@@ -304,4 +314,4 @@ def _nth(gives: Sequence[Sizes], output: int, many: int) -> Axes:
 
 
 def _is_torch(body: Body) -> bool:
-    return body.cls is None or not text(body.cls).statements
+    return not _text(body).statements

@@ -23,6 +23,7 @@ COMMENT = re.compile(r"#\s*(\w+ × )?\(([^()]*)\)")
 SIZE = re.compile(r"[\w'²]+( ?[·*/+-] ?[\w'²]+)*|\.\.\.")
 SENTENCE = re.compile(r"(?<=[.:])\s+(?=[A-Z`(])")
 SIGNS = str.maketrans({"×": "*", "·": "*"})
+BLOCKS = ("body", "orelse", "handlers", "finalbody", "cases")
 TERMS: Mapping[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -30,7 +31,7 @@ TERMS: Mapping[type[ast.operator], Callable[[float, float], float]] = {
     ast.Div: operator.truediv,
     ast.Pow: operator.pow,
 }
-# Methods that look at a tensor in another way: what is said beside the line is not what was computed.
+# Methods that look at a tensor in another way: what is said beside them is not what was computed.
 VIEWS = frozenset(
     {"chunk", "expand", "flatten", "permute", "reshape", "split", "squeeze", "transpose"}
     | {"unbind", "unflatten", "unsqueeze", "view", "view_as"}
@@ -50,7 +51,8 @@ class Statement:
 
     `each` is whether these are the sizes of several tensors (`# 3 × (B, N, D)`), `reads` the
     variables that it reads, `calls` how many calls stand in it, `view` the method that looks at
-    what it computed in another way, if it ends with one, and `loop` the lines of the innermost loop around it.
+    what it computed in another way, if it ends with one, and `loop` the lines of the innermost loop
+    around it.
     """
 
     first: int
@@ -67,8 +69,11 @@ class Statement:
 class Promise(NamedTuple):
     """The shapes that a module takes and gives, as its docstrings and its last line state them."""
 
-    takes: tuple[Sizes, ...] = ()
-    gives: tuple[Sizes, ...] = ()
+    takes: tuple[Sizes, ...]
+    gives: tuple[Sizes, ...]
+
+
+SILENT = Promise((), ())
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,7 @@ class Text:
     """What the source of a module says about shapes: its statements, and what it promises."""
 
     statements: tuple[Statement, ...] = ()
-    promise: Promise = Promise()
+    promise: Promise = SILENT
 
     @cached_property
     def lines(self) -> dict[int, Statement]:
@@ -152,7 +157,7 @@ def _simple(
     """The statements that hold no others, in their order, each with the innermost loop around."""
     for node in body:
         around = _span(node) if isinstance(node, ast.For) else loop
-        blocks = [getattr(node, block, []) for block in ("body", "orelse")]
+        blocks = [getattr(node, name, []) for name in BLOCKS]
         if not any(blocks):
             yield node, loop
         for block in blocks:
@@ -206,7 +211,7 @@ def _promised(module: type[Any], returned: Sizes | None) -> Promise:
     forward = module.forward
     told = [] if forward.__module__.startswith("torch.") else [forward.__doc__]
     found = [promised(doc) for doc in (*told, *(cls.__doc__ for cls in own)) if doc]
-    said = next((promise for promise in found if any(promise)), Promise())
+    said = next((promise for promise in found if any(promise)), SILENT)
     return Promise(said.takes, (returned,)) if returned and len(said.gives) < 2 else said
 
 

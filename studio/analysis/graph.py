@@ -1,8 +1,10 @@
 """From a trace to what is drawn: blocks that fold, boxes that compute, and the data between them.
 
-Left out is what computes nothing (views, casts, dropout in evaluation). Neighbours that are one
-body in a chain become one node with a `repeat`. Edges run from the box that made the data to
-the box that uses it, however deep the two lie, so that a residual can be followed into a block.
+Left out is what computes nothing (views, casts, dropout in evaluation), and what is the same for
+every input (zeros to begin with, places to count from), unless it is a parameter or a buffer.
+Neighbours that are one body in a chain become one node with a `repeat`. Edges run from the box that
+made the data to the box that uses it, however deep the two lie, so that a residual can be followed
+into a block.
 
 The rows of a composition have names of their own: each is one box, even where it computes nothing
 or equals its neighbour.
@@ -12,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
@@ -26,6 +28,7 @@ from studio.knobs import Knob
 from studio.records import RecordKnob, knobs_of, titled
 
 NO_ROWS: Mapping[str, str] = MappingProxyType({})
+AGAIN = "↺"  # what a block is fed by that repeats itself from a constant on
 NO_NAMES: Mapping[Shape, Axes] = MappingProxyType({})
 
 
@@ -148,9 +151,8 @@ class Plan:
             return
         label = written(source.names.get(shape, axes), shape)
         if math.prod(source.shape) != math.prod(shape):
-            label = (
-                f"{written(source.names.get(source.shape), source.shape)} → {written(None, shape)}"
-            )
+            whole = written(source.names.get(source.shape), source.shape)
+            label = f"{whole} → {written(None, shape)}"
         self.edges.append(Edge(source.node, target, label))
 
     def inside(
@@ -210,6 +212,9 @@ class Plan:
         owned = self._new(module) * body.owned
         saved = sum(map(ledger.kept, run)) if ledger else 0
         self.uses[name] = use
+        mark, looped = len(self.edges), use.repeat > 1 and sources[0] is None
+        if looped:
+            sources = [Made(AGAIN, body.inputs[0]), *sources[1:]]
         inner = ledger.inside(run[min(1, len(run) - 1)]) if ledger else None
         below = Place(f"{name}.", f"{module}.", inner, use.times * use.repeat)
         given = [
@@ -222,6 +227,8 @@ class Plan:
             for source, shape in zip(given, body.inputs, strict=True):
                 self.connect(source, name, shape)
             outputs = list(own)
+        if looped and outputs[0]:
+            self._close(mark, outputs[0].node)
         # A block may call a module that another holds: it counts where it is first called.
         params = sum(child.figures.params for child in children) if children else owned
         figures = Figures(params * use.repeat, body.macs * use.repeat, saved)
@@ -229,6 +236,14 @@ class Plan:
         return node, [
             (made or mine).out(shape, names)
             for made, mine, shape, names in zip(outputs, own, body.outputs, axes.outs, strict=True)
+        ]
+
+    def _close(self, mark: int, end: str) -> None:
+        """Feed a repeated block that begins with a constant from its own end: so are all but the
+        first of its repeats. `mark` is where its edges begin."""
+        self.edges[mark:] = [
+            replace(edge, source=end) if edge.source == AGAIN else edge
+            for edge in self.edges[mark:]
         ]
 
     def _new(self, name: str) -> bool:

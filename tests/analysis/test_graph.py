@@ -52,20 +52,48 @@ def test_plumbing_is_not_drawn() -> None:
     assert not labels & {"Dropout", "Flatten", "transpose", "flatten", "expand", "getitem", "view"}
 
 
+def test_a_constant_is_not_drawn() -> None:
+    bert = drawn(zoo.family("bert").design())
+    assert into(bert, "embed.segment") == []
+    labels = {n.label for family in FAMILIES for n in drawn(family.design()).root.walk()}
+    assert not labels & {"zeros", "zeros like", "ones like", "arange"}
+
+
+def test_a_repeated_block_that_begins_with_zeros_is_fed_by_its_own_end() -> None:
+    picture = drawn(zoo.family("detr").design())
+    assert node(picture, "decoder.0").repeat == 6
+    assert into(picture, "decoder.0.add") == ["decoder.0.norm3", "queries.weight"]
+    assert into(picture, "decoder.0.attn.v_proj") == ["decoder.0.norm3"]
+
+
+def test_operations_have_a_sign_or_a_word_of_the_field() -> None:
+    labels = {
+        n.label
+        for family in FAMILIES
+        for preset in family.presets
+        for n in drawn(family.design(preset.name)).root.walk()
+        if n.kind == "operation"
+    }
+    assert {"+", "×", "÷", "concat", "softmax attention", "mean", "up-sample"} <= labels
+    assert not {label for label in labels if "_" in label or label.startswith("linalg")}
+    assert not labels & {"mul", "add", "cat", "div", "rsqrt", "getitem", "flatten", "long", "amax"}
+
+
 def test_edges_carry_the_shapes_that_are_used() -> None:
     labels = {(e.source, e.target): e.label for e in vit().edges}
-    assert labels["input", "patch_embed.proj"] == "1 × 3 × 224 × 224"
-    assert labels["head", "output"] == "1 × 1000"
+    assert labels["input", "patch_embed.proj"] == "(B, C, H, W) = (1, 3, 224, 224)"
+    assert labels["head", "output"] == "(B, num_classes) = (1, 1000)"
 
 
 def test_an_edge_that_takes_a_part_says_of_what() -> None:
     labels = {(e.source, e.target): e.label for e in vit().edges}
-    assert labels["norm", "head"] == "1 × 197 × 768 → 1 × 768"
-    assert labels["patch_embed.proj", "cat"] == "1 × 196 × 768"  # all of it, in another shape
+    assert labels["norm", "head"] == "(B, T, D) = (1, 197, 768) → (1, 768)"
+    # All of it, in another shape.
+    assert labels["patch_embed.proj", "cat"] == "(B, N, D) = (1, 196, 768)"
 
 
 def test_what_joins_the_flow_says_its_shape() -> None:
-    assert node(vit(), "class_token").facts == ("1 × 1 × 768", "768 values")
+    assert node(vit(), "class_token").facts == ("(1, 1, 768)", "768 values")
 
 
 HYBRIDS = zoo.family("hybrid")
@@ -108,7 +136,9 @@ def test_every_box_is_on_a_way_from_an_input_or_a_parameter_to_an_output(family:
     picture = drawn(family.design())
     leaves = [n for n in picture.root.walk() if not n.children]
     for leaf in leaves:
-        fed = leaf.kind in ("input", "parameter") or into(picture, leaf.id)
+        # A layer of weights may read a constant: BERT's segments, where there is but one text.
+        source = leaf.kind in ("input", "parameter") or leaf.figures.params
+        fed = source or into(picture, leaf.id)
         used = leaf.kind == "output" or any(e.source == leaf.id for e in picture.edges)
         assert fed, leaf.id
         assert used, leaf.id

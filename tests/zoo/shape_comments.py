@@ -9,7 +9,6 @@ be any more. A variable that takes another shape must have a comment that says s
 from __future__ import annotations
 
 import ast
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,19 +20,7 @@ from typing import Any
 
 from torch import Tensor
 
-REST = "..."
-COMMENT = re.compile(r"#\s*(?:\w+ × )?\(([^()]*)\)")
-SIGNS = str.maketrans({"×": "*", "·": "*"})
-
-
-@dataclass(frozen=True)
-class Statement:
-    """An assignment or a return: its lines, the names it sets, and the sizes it claims."""
-
-    first: int
-    last: int
-    names: tuple[str, ...]
-    sizes: tuple[str, ...] | None
+from studio.analysis.comments import REST, Statement, statements, value
 
 
 @dataclass
@@ -108,7 +95,7 @@ def _compare(
         sizes, shape = sizes[:-1], shape[: len(sizes) - 1]
     assert len(shape) == len(sizes), f"{what}, the comment says ({', '.join(sizes)})"
     for size, actual in zip(sizes, shape, strict=True):
-        known = letters.get(size, _value(size, letters))
+        known = letters.get(size, value(size, letters))
         assert known in (None, actual), f"{what}, but {size} is {known}"
         if "'" not in size:
             call.letters[size] = letters[size] = actual
@@ -119,15 +106,6 @@ def _forget_round(call: Call, first: int, last: int) -> None:
     """At the head of a loop: its letters start anew."""
     for letter in [k for k, line in call.said.items() if first < line <= last]:
         del call.said[letter], call.letters[letter]
-
-
-def _value(size: str, letters: dict[str, int]) -> float | None:
-    """What a size such as `3*D` or `H/P` comes to, where all its letters are known."""
-    try:
-        value: float = eval(size.translate(SIGNS), {"__builtins__": {}}, letters)
-    except (NameError, SyntaxError):
-        return None
-    return value
 
 
 def _shapes(frame: FrameType) -> dict[str, tuple[int, ...]]:
@@ -144,21 +122,4 @@ def _loops(file: str) -> dict[int, int]:
 @cache
 def _statements(file: str) -> dict[int, Statement]:
     """The assignments and returns of a file by their first line."""
-    source = Path(file).read_text()
-    lines = source.splitlines()
-    found = {}
-    for node in ast.walk(ast.parse(source)):
-        match node:
-            case ast.Assign(targets=[ast.Name(id=name)]):
-                names: tuple[str, ...] = (name,)
-            case ast.Assign(targets=[ast.Tuple(elts=elements)]):
-                names = tuple(e.id for e in elements if isinstance(e, ast.Name) and e.id != "_")
-            case ast.Return():
-                names = ("return",)
-            case _:
-                continue
-        first, last = node.lineno, node.end_lineno or node.lineno
-        said = COMMENT.search(lines[first - 1]) or COMMENT.search(lines[last - 1])
-        sizes = tuple(s.strip() for s in said[1].split(",") if s.strip()) if said else None
-        found[first] = Statement(first, last, names, sizes)
-    return found
+    return statements(Path(file).read_text())

@@ -1,0 +1,181 @@
+"""Axes have the names that the source gives them, and no name is untrue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from studio import zoo
+from studio.analysis.axes import Ends, Letters, named, nameless, written
+from studio.analysis.body import Body, Shape
+from studio.analysis.comments import Lines, Sizes, text, value
+from studio.analysis.graph import planned, rows
+from studio.analysis.profile import profile
+from studio.family import Family
+from tests.designs import small
+
+FAMILIES = list(zoo.families().values())
+
+
+def labels(family: str, preset: str = "", **knobs: object) -> dict[tuple[str, str], str]:
+    kind = zoo.family(family)
+    design = kind.design(preset or kind.presets[0].name, **knobs)
+    picture, _ = planned(profile(design).root, rows(design.config))
+    return {(edge.source, edge.target): edge.label for edge in picture.edges}
+
+
+def test_tokens_and_their_class_token() -> None:
+    found = labels("vit")
+    assert found["patch_embed.proj", "cat"] == "(B, N, D) = (1, 196, 768)"
+    assert found["class_token", "cat"] == "(B, 1, D) = (1, 1, 768)"
+    assert found["cat", "add"] == "(B, T, D) = (1, 197, 768)"
+    assert found["pos_embed", "add"] == "(B, T, D) = (1, 197, 768)"
+
+
+def test_inside_a_block_its_own_letters_hold() -> None:
+    found = labels("vit")
+    assert found["blocks.0.norm1", "blocks.0.attn.qkv"] == "(B, N, D) = (1, 197, 768)"
+    assert found["blocks.0.add#2", "norm"] == "(B, T, D) = (1, 197, 768)"  # on its way out
+    assert found["blocks.0.mlp.fc1", "blocks.0.mlp.act"] == "(B, N, hidden) = (1, 197, 3072)"
+
+
+def test_heads() -> None:
+    found = labels("detr")
+    attention = "decoder.0.cross_attn"
+    at = f"{attention}.scaled_dot_product_attention"
+    assert found[f"{attention}.q_proj", at] == "(B, n, T, d) = (1, 8, 100, 32)"
+    assert found[f"{attention}.k_proj", at] == "(B, n, S, d) = (1, 8, 625, 32)"
+    head = "scaled_dot_product_attention"
+    (ends,) = calls("vit", "SelfAttention", head)
+    assert ends == Ends((("B", "h", "N", "d"),) * 3, (("B", "h", "N", "d"),))
+
+
+def test_maps_of_a_residual_stage() -> None:
+    found = labels("resnet", "ResNet-50")
+    first = "stages.0.0.residual"
+    assert found[f"{first}.conv1", f"{first}.norm1"] == "(B, w, H, W) = (1, 64, 56, 56)"
+    assert found[f"{first}.conv3", f"{first}.norm3"] == "(B, 4·w, H', W') = (1, 256, 56, 56)"
+    assert found["stages.0.1.relu", "stages.1.0.residual.conv1"] == (
+        "(B, C', H', W') = (1, 256, 56, 56)"
+    )
+
+
+def test_a_layer_without_a_word_is_named_as_usual_for_its_kind() -> None:
+    found = labels("resnet", "ResNet-50")
+    below = "stages.0.0.downsample"
+    assert found[f"{below}.0", f"{below}.1"] == "(B, C', H', W') = (1, 256, 56, 56)"
+
+
+def test_the_model_names_what_it_takes_and_gives() -> None:
+    root = profile(zoo.family("detr").design()).root
+    own = named(root, nameless(root)).own
+    assert own == Ends((("B", "C", "H", "W"),), (("B", "Q", "K + 1"), ("B", "Q", "4")))
+
+
+def test_promises_are_told_in_the_letters_of_the_caller() -> None:
+    """A stack of T5 calls its tokens T; those of the source are N where the stack is called."""
+    root = profile(zoo.family("t5").design()).root
+    encoder = next(
+        ends
+        for call, ends in zip(root.calls, named(root, nameless(root)).calls, strict=True)
+        if call.name == "encoder"
+    )
+    assert encoder == Ends((("B", "N"),), (("B", "N", "D"),))
+
+
+def calls(family: str, block: str, kind: str) -> list[Ends]:
+    """The names at the calls of a kind in the first block of another kind."""
+    root = profile(zoo.family(family).design()).root
+    body = next(b for b, _ in forwards(root, nameless(root)) if b.kind == block)
+    ends = named(body, nameless(body)).calls
+    return [e for call, e in zip(body.calls, ends, strict=True) if call.body.kind == kind]
+
+
+def forwards(body: Body, outside: Ends) -> Iterator[tuple[Body, Ends]]:
+    """All bodies that call others, with how those who call them name their ends."""
+    yield body, outside
+    for call, ends in zip(body.calls, named(body, outside).calls, strict=True):
+        if call.body.calls:
+            yield from forwards(call.body, ends)
+
+
+def stated(body: Body, outside: Ends) -> Iterator[tuple[Sizes, Shape]]:
+    """Every name that is given within a body, with the shape that it is given to."""
+    own, within = named(body, outside)
+    ends = [(own, body), *zip(within, (call.body for call in body.calls), strict=True)]
+    for names, whose in ends:
+        shapes = (*whose.inputs, *whose.outputs)
+        for axes, shape in zip((*names.ins, *names.outs), shapes, strict=True):
+            if axes:
+                yield axes, shape
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.key)
+def test_nearly_every_layer_has_named_axes_of_the_right_rank(family: Family) -> None:
+    for preset in family.presets:
+        design = family.design(preset.name)
+        root = profile(design).root
+        found = [
+            axes
+            for body, outside in forwards(root, nameless(root))
+            for call, ends in zip(body.calls, named(body, outside).calls, strict=True)
+            if call.body.is_module
+            for axes in ends.outs[:1]
+        ]
+        assert sum(axes is not None for axes in found) >= 0.8 * len(found)
+        assert all(
+            len(axes) == len(shape)
+            for body, outside in forwards(root, nameless(root))
+            for axes, shape in stated(body, outside)
+        )
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.key)
+def test_a_letter_means_one_size_within_a_forward_and_numbers_are_true(family: Family) -> None:
+    for design in (family.design(), small(family)):
+        root = profile(design).root
+        for body, outside in forwards(root, nameless(root)):
+            letters: dict[str, set[int]] = {}
+            for axes, shape in stated(body, outside):
+                for name, size in zip(axes, shape, strict=True):
+                    letters.setdefault(name, set()).add(size)
+            plain = {k: sizes for k, sizes in letters.items() if k.isidentifier()}
+            if not _in_loop(body):
+                assert {k: n for k, n in plain.items() if len(n) > 1} == {}, body.kind
+            assert all(sizes == {int(k)} for k, sizes in letters.items() if k.isdigit())
+            known = {k: next(iter(sizes)) for k, sizes in plain.items() if len(sizes) == 1}
+            for name in letters.keys() - plain.keys():
+                assert value(name, known) in (None, *letters[name]), (body.kind, name)
+
+
+def _in_loop(body: Body) -> bool:
+    """Whether a forward runs round a loop, in each round of which its letters are new."""
+    module: Any = body.cls
+    return module is not None and any(s.loop for s in text(module).statements)
+
+
+def test_another_size_has_another_name() -> None:
+    letters = Letters()
+    assert letters.agree(("B", "C", "H", "W"), (1, 64, 56, 56))
+    assert not letters.agree(("B", "C", "H", "W"), (1, 32, 56, 56))
+    assert letters.fitted(("B", "C", "H", "W"), (1, 32, 56, 56)) == ("B", "C'", "H", "W")
+    assert letters.fitted(("B", "C", "4", "4"), (1, 64, 56, 56)) is None
+    assert letters.fitted(("B", "C"), (1, 64, 56, 56)) is None
+    assert letters.carried(("B", "C", "H", "W"), (1, 64, 56, 56), (1, 64, 1, 1)) == (
+        ("B", "C", "1", "1")
+    )
+
+
+def test_a_letter_of_a_loop_may_change_from_round_to_round() -> None:
+    letters = Letters()
+    assert letters.agree(("B", "C"), (1, 64), line=3, loop=Lines(2, 5))
+    assert letters.agree(("B", "C"), (1, 32), line=3, loop=Lines(2, 5))
+    assert not letters.agree(("B", "C"), (1, 16), line=9)
+
+
+def test_a_shape_is_written_with_its_names_where_it_has_some() -> None:
+    assert written(("B", "N", "3*D"), (1, 197, 2304)) == "(B, N, 3·D) = (1, 197, 2304)"
+    assert written(None, (1, 768)) == "(1, 768)"
+    assert written((), ()) == written(None, ()) == ""

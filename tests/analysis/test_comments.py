@@ -1,0 +1,79 @@
+"""What source text states about shapes, read as values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from studio.analysis.comments import Promise, promised, statements, text, value
+from studio.blocks import attention
+from studio.blocks.attention import SelfAttention
+from studio.zoo.detr import DETRDecoderLayer
+from studio.zoo.resnet import ResidualStage
+
+SOURCE = """def forward(self, x, memory):
+    q = self.q(x).transpose(1, 2)  # (B, D, N)
+    for block in self.blocks:
+        x = block(
+            x, memory
+        )  # (B, N, D)
+    a, b = self.split(x)  # 2 × (B, N, d)
+    x = x + memory
+    return x, a
+"""
+
+
+def test_a_statement_knows_its_lines_and_what_is_said_beside_it() -> None:
+    found = statements(SOURCE, first=11)
+    assert list(found) == [12, 14, 17, 18, 19]
+    assert (found[14].last, found[14].sizes) == (16, ("B", "N", "D"))
+    assert found[14].loop == (13, 16)
+    assert found[17].names == ("a", "b")
+    assert found[17].each
+    assert found[18].sizes is None
+
+
+def test_a_view_at_the_end_of_a_line_is_seen() -> None:
+    found = statements(SOURCE)
+    assert (found[2].view, found[4].view) == ("transpose", "")
+
+
+@pytest.mark.parametrize(
+    ("docstring", "takes", "gives"),
+    [
+        ("Twice. (B, N, D) -> (B, D), N up to 9.", [("B", "N", "D")], [("B", "D")]),
+        ("Images (B, C, H, W) to logits (B, K).", [("B", "C", "H", "W")], [("B", "K")]),
+        ("Of (Lin et al. 2017). (B, h, w) -> (3·h·w, 4).", [("B", "h", "w")], [("3·h·w", "4")]),
+        ("x (B, N) and y (N) -> a (B) and b (B, 2).", [("B", "N"), ("N",)], [("B",), ("B", "2")]),
+        ("One after another (Figure 2, right).", [], []),
+    ],
+)
+def test_a_docstring_promises_shapes(docstring: str, takes: list[str], gives: list[str]) -> None:
+    assert promised(docstring) == Promise(tuple(takes), tuple(gives))
+
+
+def test_a_term_has_a_value_once_its_letters_have() -> None:
+    assert value("3*D", {"D": 4}) == value("3·D", {"D": 4}) == 12
+    assert value("c*2**i + 1", {"c": 4, "i": 2}) == 17
+    assert value("H/P", {"H": 7, "P": 2}) == 3.5
+    assert value("H/P", {"H": 7}) is None
+    assert value("H'", {"H": 7}) is None
+
+
+def test_a_class_is_read_with_the_lines_of_its_file() -> None:
+    said = text(SelfAttention)
+    lines = Path(attention.__file__).read_text().splitlines()
+    for statement in said.statements:
+        assert not statement.sizes or ", ".join(statement.sizes) in lines[statement.first - 1]
+    assert said.promise == ((("B", "N", "D"),), (("B", "N", "D"),))
+
+
+def test_several_inputs_are_promised_in_their_order() -> None:
+    takes = text(DETRDecoderLayer).promise.takes
+    assert takes == (("B", "Q", "D"), ("Q", "D"), ("B", "N", "D"), ("N", "D"))
+
+
+def test_a_class_without_a_forward_of_its_own_has_its_docstring_alone() -> None:
+    assert text(ResidualStage).statements == ()
+    assert text(ResidualStage).promise.takes == (("B", "C", "H", "W"),)
