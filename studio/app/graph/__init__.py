@@ -22,7 +22,7 @@ from studio.drawing.svg import svg
 HERE = Path(__file__).parent
 # Each uses what those before it declare.
 PARTS = ("patch.js", "motion.js", "walk.js", "hand.js", "graph.js")
-DEEPER = "deeper blocks open one by one"
+DEEPER = "Deeper blocks open one by one: all at once are too many."
 
 
 def layer_graph(
