@@ -20,7 +20,7 @@ from studio.drawing.mark import NO_MARKS, Mark
 from studio.drawing.svg import svg
 from studio.drawing.viewer import script, style
 
-DEEPER = "deeper blocks open one by one"
+DEEPER = "Deeper blocks open one by one: all at once are too many."
 
 
 def layer_graph(
