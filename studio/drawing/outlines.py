@@ -9,9 +9,9 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable
 from functools import cache, lru_cache
+from html import escape
 from typing import Any, NamedTuple
 from xml.parsers.expat import ParserCreate
-from xml.sax.saxutils import escape, quoteattr
 
 import fontpkg
 import uharfbuzz
@@ -172,7 +172,7 @@ class _Tracer:
         self._close("g")
 
     def _open(self, name: str, attributes: Attributes) -> None:
-        written = "".join(f" {key}={quoteattr(value)}" for key, value in attributes.items())
+        written = "".join(f' {key}="{escape(value)}"' for key, value in attributes.items())
         self._put(f"<{name}{written}")
         self.unclosed = True
 
