@@ -35,8 +35,9 @@ class Body:
     uses itself. `owned` counts the parameters that no module before this one holds: over a model
     they add up to its parameters; `frozen` are those among them that do not learn, and `tied` says
     of the module's own tensors where another holds them too: (`weight`, `token_embed.weight`).
-    `settings` are its arguments, as a layer of torch's own tells them. A `transparent` body hands its input on (dropout in evaluation,
-    flatten). `cls` is the class of a module, `window` how a filter or a pool slides.
+    `settings` are its arguments, as a layer of torch's own tells them. A `transparent` body hands
+    its input on (dropout in evaluation, flatten). `cls` is the class of a module, `window` how a
+    filter or a pool slides.
     """
 
     kind: str

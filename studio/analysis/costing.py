@@ -135,7 +135,7 @@ def local(node: Node, child: Node) -> str:
 
 def _kept(use: Use, axes: Axes) -> Formula:
     """What a layer keeps: its output, inputs that none before it keeps, and what it makes."""
-    runs = [(list(equal)[0], key) for key, equal in groupby(use.kept, key=lambda kept: kept[1])]
+    runs = [(next(equal), key) for key, equal in groupby(use.kept, key=lambda kept: kept[1])]
     if len(runs) == 1:
         return Formula(tuple(_tensors(*use.kept[0], axes)), len(use.kept))
     return Formula(

@@ -42,6 +42,7 @@ class Use(NamedTuple):
     within: Body
     times: int
     kept: tuple[tuple[Body, Kept], ...] = ()
+    axes: Ends = Ends((), ())
 
 
 class Made(NamedTuple):
@@ -189,8 +190,8 @@ class Plan:
             else:
                 run = names[first : first + repeat]
                 kept = place.ledger.of(run) if place.ledger else ()
-                use = Use(call, repeat, body, place.times, kept)
-                node, outputs = self._call(use, place, run, sources, axes[first + repeat - 1])
+                use = Use(call, repeat, body, place.times, kept, axes[first + repeat - 1])
+                node, outputs = self._call(use, place, run, sources)
                 spread = repeat == 1 and _is_list(call.body) and not row
                 shown = node.children if spread else (node,)
                 nodes |= {child.id: child for child in shown}
@@ -203,9 +204,8 @@ class Plan:
         place: Place,
         run: Sequence[Occurrence],
         sources: list[Made | None],
-        axes: Ends,
     ) -> tuple[Node, list[Made | None]]:
-        call, body, ledger = use.call, use.call.body, place.ledger
+        call, body, ledger, axes = use.call, use.call.body, place.ledger, use.axes
         again = f"#{run[0][1] + 1}" if run[0][1] else ""
         name = f"{place.path}{call.name}{again}"
         module = call.name if call.elsewhere else f"{place.modules}{call.name}"

@@ -24,12 +24,17 @@ from torch.nn.modules.conv import _ConvTransposeNd
 from studio.analysis.body import INPUT, Body, Call, Shape, Source, Window
 from studio.analysis.graph import Use
 from studio.analysis.joins import ATTENTION
+from studio.analysis.work import bodies
 
 Grid = tuple[int, ...]  # of positions: (H, W) of a map, (N,) of a sequence
 How = Literal["each", "window", "transposed", "resized", "all", "lost"]
+LOST: Grid = ()  # of positions that can no longer be told
+TABLES = ("Embedding", "embedding")
 WORDS = {
     ATTENTION: "attention",
-    "mean": "a mean over all",
+    **dict.fromkeys(("LSTM", "GRU", "RNN"), "recurrence"),
+    **dict.fromkeys(("mean", "sum"), "a mean over all"),
+    **dict.fromkeys(("max", "amax"), "a maximum over all"),
     "adaptive_avg_pool2d": "a pool over all",
     "AdaptiveAvgPool2d": "a pool over all",
     "Linear": "a linear layer over all",
@@ -58,7 +63,7 @@ class Need(NamedTuple):
     all_by: str = ""
     lost: bool = False
 
-    def __or__(self, other: Need) -> Need:  # type: ignore[override]
+    def __or__(self, other: Need) -> Need:
         sizes = [size for size in (self.size, other.size) if size is not None]
         alike = len({len(size) for size in sizes}) == 1
         longest = tuple(map(max, *sizes)) if alike and len(sizes) > 1 else next(iter(sizes), None)
@@ -84,9 +89,9 @@ class Rule(NamedTuple):
         if self.how == "lost":
             return Need(lost=True, all_by=need.all_by)
         if self.how == "all":
-            return Need(all_by=need.all_by or self.cause)
+            return Need(all_by=self.cause or need.all_by)
         size = None if need.size is None or self.given is None else self._row(need.size)
-        return Need(size, need.all_by or self.cause, need.lost)
+        return Need(size, self.cause or need.all_by, need.lost)
 
     def _row(self, size: tuple[int, ...]) -> tuple[int, ...]:
         given, made = self.given or (), self.made or ()
@@ -137,13 +142,24 @@ def flow(body: Body, given: tuple[Grid | None, ...]) -> Flow:
             inner = flow(call.body, grids)
             found.inner.append(inner)
             found.rules.append(())
-            found.made.append(tuple(inner.origin(source) for source in call.body.returns))
+            found.made.append(_handed(inner))
         else:
             rules, made = _leaf(found, call, grids)
             found.inner.append(None)
             found.rules.append(rules)
             found.made.append(made)
     return found
+
+
+def _handed(inner: Flow) -> tuple[Grid | None, ...]:
+    """The grids of what a body hands out, of which it may have cut off a margin."""
+    body = inner.body
+    found: list[Grid | None] = []
+    for source, out in zip(body.returns, body.outputs, strict=True):
+        grid = inner.origin(source)
+        made = inner.shape(source, out)
+        found.append(_cut(grid, made, out) or grid if grid and not _placed(out, grid) else grid)
+    return tuple(found)
 
 
 def _leaf(
@@ -153,42 +169,50 @@ def _leaf(
     ways = zip(call.sources, body.inputs, strict=True)
     whole = [found.shape(source, used) for source, used in ways]
     rules = tuple(
-        None if grid is None else _rule(body, i, grid, math.prod(whole[i]))
-        for i, grid in enumerate(grids)
+        None if grid is None else _rule(body, i, grid, whole[i]) for i, grid in enumerate(grids)
     )
-    known = [rule.made for rule in rules if rule and rule.made]
-    largest = max(known, key=math.prod, default=None)
+    known = [rule.made for rule in rules if rule and rule.made is not None]
+    largest = LOST if LOST in known else max(known, key=math.prod, default=None)
     return rules, (largest,) * len(body.outputs)
 
 
-def _rule(body: Body, i: int, grid: Grid, made: int) -> Rule:
-    """How a layer looks at its input number i, which has positions on this grid, or had them in a
-    tensor of so many values of which the input is a part."""
+def _rule(body: Body, i: int, grid: Grid, made: Shape) -> Rule:
+    """How a layer looks at its input number i, which has positions on this grid, or had them where
+    it was made, in another shape."""
     used, out = body.inputs[i], body.outputs[0] if body.outputs else ()
+    if grid == LOST:
+        return Rule("lost", grid, LOST)
     if body.transparent:
-        return Rule("each", grid, grid)
+        return _handed_on(used, out, grid)
     if math.prod(grid) == 1 and not body.window:
         return Rule("each", grid, grid)
     if not _placed(used, grid):
-        return _folded(body, used, grid, made)
-    if body.window or body.kind in ("interpolate", "Upsample") or "daptive" in body.kind:
+        return _folded(body, i, grid, made)
+    if _slides(body):
         return _slid(body, used, out, grid)
-    if body.kind == ATTENTION and i in (1, 2) or issubclass(body.cls or object, nn.RNNBase):
+    if (body.kind == ATTENTION and i in (1, 2)) or issubclass(body.cls or object, nn.RNNBase):
         return Rule("all", grid, _kept(out, grid), cause=_word(body))
-    if body.kind == "cat" and not _placed(out, grid):
-        longer = next((n for n, m in zip(out, used, strict=True) if n != m), 0)
-        return Rule("each", grid, (longer,))
     if not _placed(out, grid):
-        return Rule("all", grid, _ones(grid), cause=_word(body))
+        return _merged(body, used, out, grid)
     over_all = issubclass(body.cls or object, nn.GroupNorm) and math.prod(grid) > 1
     return Rule("each", grid, grid, cause=_word(body) if over_all else "")
+
+
+def _handed_on(used: Shape, out: Shape, grid: Grid) -> Rule:
+    """A view, or a part of one."""
+    whole = math.prod(out) == math.prod(used)
+    return Rule("each", grid, grid if whole else _cut(grid, used, out) or _ones(grid))
+
+
+def _slides(body: Body) -> bool:
+    return bool(body.window) or body.kind in ("interpolate", "Upsample") or "daptive" in body.kind
 
 
 def _slid(body: Body, used: Shape, out: Shape, grid: Grid) -> Rule:
     """A filter, a pool or a change of resolution, on a map that lies in the last axes."""
     k = len(body.window.kernel) if body.window else len(grid)
     if used[-k:] != grid:
-        return Rule("lost")
+        return Rule("lost", grid, LOST)
     after = out[-k:]
     if body.window:
         transposed = issubclass(body.cls or object, _ConvTransposeNd)
@@ -201,19 +225,43 @@ def _slid(body: Body, used: Shape, out: Shape, grid: Grid) -> Rule:
     return Rule("resized", grid, after, taps=1 if nearest else 2)
 
 
-def _folded(body: Body, used: Shape, grid: Grid, made: int) -> Rule:
+def _merged(body: Body, used: Shape, out: Shape, grid: Grid) -> Rule:
+    """Positions go in and are not to be seen in what comes out: it is laid out anew, or a layer has
+    made one of them all."""
+    if body.kind == "cat":
+        longer = next((n for n, m in zip(out, used, strict=True) if n != m), 0)
+        return Rule("each", grid, (longer,))
+    if not body.is_module and math.prod(out) == math.prod(used):
+        return Rule("each", grid, grid)
+    known = body.kind in WORDS
+    return Rule("all", grid, _ones(grid), cause=_word(body)) if known else Rule("lost", grid, LOST)
+
+
+def _folded(body: Body, i: int, grid: Grid, made: Shape) -> Rule:
     """Positions are not to be seen in the shape: a part was taken, or all lie in one row."""
-    if math.prod(used) < made:
-        return Rule("each", grid, _ones(grid))
-    if math.prod(used[1:-1]) == 1 and len(used) > 1:
-        return Rule("all", grid, _ones(grid), cause=_word(body))
-    return Rule("lost")
+    used = body.inputs[i]
+    if math.prod(used) < math.prod(made):
+        cut = _cut(grid, made, used)
+        return _rule(body, i, cut, used) if cut else Rule("each", grid, _ones(grid))
+    row = math.prod(used[1:-1]) == 1 and len(used) > 1 and body.kind in WORDS
+    return Rule("all", grid, _ones(grid), cause=_word(body)) if row else Rule("lost", grid, LOST)
+
+
+def _cut(grid: Grid, made: Shape, used: Shape) -> Grid | None:
+    """The positions that are left of a map or a row whose margin was cut off."""
+    axis = _axis(made, grid)
+    return used[axis : axis + len(grid)] if axis and len(used) == len(made) else None
 
 
 def _placed(shape: Shape, grid: Grid) -> bool:
     """Whether the positions can be seen in a shape: axis by axis, or in one row."""
-    k, row = len(grid), math.prod(grid)
-    return any(shape[i : i + k] == grid or shape[i] == row for i in range(1, len(shape)))
+    return bool(_axis(shape, grid)) or math.prod(grid) in shape[1:]
+
+
+def _axis(shape: Shape, grid: Grid) -> int:
+    """The first axis of the positions; 0 where they are not there axis by axis."""
+    found = (i for i in range(1, len(shape)) if shape[i : i + len(grid)] == grid)
+    return next(found, 0)
 
 
 def _kept(out: Shape, grid: Grid) -> Grid:
@@ -235,7 +283,7 @@ def fields(name: str, root: Body, uses: Mapping[str, Use]) -> tuple[Field, ...]:
     place = _place(name, root, uses)
     if not place:
         return ()
-    given = tuple(map(_positions, root.inputs))
+    given = tuple(_positions(shape, root) for shape in root.inputs)
     steps = [flow(root, given)]
     for at in place[:-1]:
         inner = steps[-1].inner[at]
@@ -255,7 +303,7 @@ def fields(name: str, root: Body, uses: Mapping[str, Use]) -> tuple[Field, ...]:
 
 def _one(grid: Grid | None) -> Need:
     """One position of a layer; of what has none left, the one there is."""
-    return Need((1,) * len(grid)) if grid else NOTHING
+    return NOTHING if grid is None else Need((1,) * len(grid), lost=grid == LOST)
 
 
 def _back(step: Flow, at: int, needs: Sequence[Need]) -> list[Need]:
@@ -287,7 +335,9 @@ def _into(step: Flow, number: int, asked: Sequence[Need]) -> list[Need]:
     wanted = [NOTHING] * len(inner.body.inputs)
     for source, need in zip(inner.body.returns, asked, strict=True):
         if need != NOTHING and isinstance(source, Source):
-            wanted = [one | other for one, other in zip(wanted, _from(inner, source, need), strict=True)]
+            wanted = [
+                one | other for one, other in zip(wanted, _from(inner, source, need), strict=True)
+            ]
     return wanted
 
 
@@ -315,13 +365,14 @@ def _place(name: str, root: Body, uses: Mapping[str, Use]) -> tuple[int, ...]:
     return (*above, last) if above else ()
 
 
-def _positions(shape: Shape) -> Grid | None:
-    """The positions of an input: of images their pixels, of a sequence its steps."""
+def _positions(shape: Shape, root: Body) -> Grid | None:
+    """The positions of an input: of images their pixels, of a sequence its steps or tokens."""
+    grid: Grid
     if len(shape) == 4:
         grid = shape[2:]
     elif len(shape) == 3:
         grid = (max(shape[1:]),)
-    elif len(shape) == 2:
+    elif len(shape) == 2 and any(b.kind in TABLES and shape in b.inputs for b, _ in bodies(root)):
         grid = shape[1:]
     else:
         return None

@@ -112,7 +112,9 @@ def _recurrent(body: Body, own: Mapping[str, Shape]) -> Iterator[Term]:
         found[read[1], read[2], read[3] == "0", shape] += 1
     merged: Counter[tuple[str, str, Shape]] = Counter()
     for (kind, role, first, shape), count in found.items():
-        merged[kind, "I" if role == "ih" and first else "P" if role == "hr" else "H", shape] += count
+        merged[kind, "I" if role == "ih" and first else "P" if role == "hr" else "H", shape] += (
+            count
+        )
     for (kind, width, shape), count in merged.items():
         yield Term((*_many(count), *_matrix(width, shape, gates)), kind)
 

@@ -15,6 +15,7 @@ import torchinfo
 from studio.analysis import graph as drawn
 from studio.analysis.blueprint import blueprint, sample
 from studio.analysis.body import Body
+from studio.analysis.inspection import Inspection, inspect
 from studio.analysis.profile import Profile, profile, training_trace
 from studio.app.case import Case
 from studio.app.composition import Draft, prefix
@@ -70,6 +71,13 @@ def _broken(graph: Graph, fault: Node) -> Graph:
         if edge.source not in beyond
     )
     return Graph(replace(graph.root, children=(*kept, fault)), tuple(edges))
+
+
+@lru_cache(maxsize=256)
+def inspected(case: Case, node: str) -> Inspection | None:
+    """All there is to know of a box of the graph; "" is the whole. None where there is none."""
+    graph, uses = planned(case)
+    return inspect(node, graph, uses, profiled(case))
 
 
 def trained(case: Case) -> Body:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from html import escape
 from time import monotonic, sleep
 
 import streamlit as st
@@ -17,12 +16,13 @@ from studio.analysis.heat import barred
 from studio.app import figures, state
 from studio.app.graph import laid_out, layer_graph
 from studio.app.headline import headline, title
+from studio.app.inspector import inspector
 from studio.app.latency import latency
 from studio.app.precedence import PRECEDENCE
 from studio.app.sidebar import sidebar, views
 from studio.app.state import VIEWS, State
 from studio.app.takeaway import headed, take_away
-from studio.drawing.graph import Graph, Node
+from studio.drawing.graph import Graph
 from studio.drawing.mark import Mark
 from studio.drawing.sheet import Sheet
 
@@ -110,14 +110,8 @@ def picture(
     )
     if legend:
         st.html(legend)
-    with st.container(horizontal=True, vertical_alignment="center", wrap=False, gap="small"):
-        if node is None:
-            st.caption("A click opens a block, and tells more about a layer.")
-        else:
-            st.html(f"<small>{told(node)}</small>")
+    with st.container(horizontal=True, vertical_alignment="top", wrap=False, gap="small"):
+        with st.container():
+            inspector(now, node)
         shown = frozenset(now.opened)
         take_away(Sheet(graph=graph, heading=headed(now), opened=shown, marks=borne), now.title)
-
-
-def told(node: Node) -> str:
-    return " · ".join([f"<b>{escape(node.label)}</b>", *map(escape, node.facts)])

@@ -1,0 +1,189 @@
+"""All there is to know about one node of a layer graph, as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from studio.analysis import costing, units
+from studio.analysis.body import Call, Shape
+from studio.analysis.costing import tensor_shapes
+from studio.analysis.formula import Formula, Names, Term, part
+from studio.analysis.graph import Use
+from studio.analysis.growth import Growth, growth
+from studio.analysis.kept import Kept
+from studio.analysis.profile import Profile, training_trace
+from studio.analysis.receptive import Field, fields
+from studio.analysis.terms import Axes
+from studio.drawing.graph import Graph, Node
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A tensor that goes in or comes out: its shape, and how its axes are called."""
+
+    shape: Shape
+    names: Names = ()
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One figure of a node: its formula, and what part of the model it is, with all repeats of the
+    node and of the blocks around it (`times` the total)."""
+
+    name: str
+    formula: Formula
+    times: int
+    whole: int
+    write: Callable[[float], str]
+
+    @property
+    def share(self) -> float:
+        return self.formula.total * self.times / self.whole if self.whole else 0.0
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a node is and what it costs.
+
+    `kind` is its class, or the operation; `settings` its arguments. `repeat` equal neighbours are
+    one node, `times` is how often the blocks around them repeat. `modules` are the paths of the
+    modules it stands for, empty for what is no module. `source` are the classes whose lines tell of
+    it: its own, else the one that calls it.
+    """
+
+    id: str
+    label: str
+    kind: str
+    settings: str
+    repeat: int
+    times: int
+    inputs: tuple[Flow, ...]
+    outputs: tuple[Flow, ...]
+    costs: tuple[Cost, ...]
+    fields: tuple[Field, ...] = ()
+    growth: Growth | None = None
+    modules: tuple[str, ...] = ()
+    source: tuple[str, ...] = ()
+
+
+def inspect(
+    name: str, graph: Graph, uses: Mapping[str, Use], profile: Profile
+) -> Inspection | None:
+    """The node of that id in a design's graph; "" is the whole model. None where there is none."""
+    found = next((pair for pair in walked(graph.root) if pair[0].id == name), None)
+    if found is None:
+        return None
+    node, times = found
+    use = uses.get(name) if name else whole(profile)
+    if use is None:
+        return _tensor(node, times, graph.root, uses, profile)
+    body, axes = use.call.body, axes_of(use)
+    return Inspection(
+        id=name,
+        label=node.label,
+        kind=body.kind,
+        settings=body.settings,
+        repeat=node.repeat,
+        times=times,
+        inputs=_flows(body.inputs, axes.inputs),
+        outputs=_flows(body.outputs, axes.outputs),
+        costs=tuple(_costs(node, use, times, axes, profile, graph.root)),
+        fields=fields(name, profile.root, uses) if name else (),
+        growth=growth(body),
+        modules=modules(name, uses) if body.is_module else (),
+        source=tuple(cls.__name__ for cls in (body.cls, use.within.cls) if cls),
+    )
+
+
+def whole(profile: Profile) -> Use:
+    """The use of the model itself."""
+    trained = training_trace(profile.design, profile.batch)
+    kept = Kept(trained.saved_bytes, frozenset())
+    return Use(Call("", profile.root, ()), 1, profile.root, 1, ((trained, kept),))
+
+
+def axes_of(use: Use) -> Axes:
+    """How the axes of what flows in and out of a call are named."""
+    return Axes(*(tuple(names or () for names in side) for side in use.axes))
+
+
+def walked(node: Node, times: int = 1) -> Iterator[tuple[Node, int]]:
+    """A node and all below it, and how often the blocks around each repeat."""
+    yield node, times
+    for child in node.children:
+        yield from walked(child, times * node.repeat)
+
+
+def modules(name: str, uses: Mapping[str, Use]) -> tuple[str, ...]:
+    """The paths of all the modules that a node stands for; the model itself is ""."""
+    if not name:
+        return ("",)
+    use = uses[name]
+    calls = use.within.calls
+    first = next(i for i, call in enumerate(calls) if call is use.call)
+    run = dict.fromkeys(call.name for call in calls[first : first + use.repeat])
+    outer, _, number = name.rpartition("#")
+    around = (outer if outer and number.isdigit() else name).removesuffix(use.call.name)
+    above = modules(around.removesuffix("."), uses)
+    return tuple(f"{path}.{one}".lstrip(".") for path in above for one in run)
+
+
+def _flows(shapes: tuple[Shape, ...], names: tuple[Names, ...]) -> tuple[Flow, ...]:
+    known = names or ((),) * len(shapes)
+    return tuple(Flow(shape, axes) for shape, axes in zip(shapes, known, strict=True))
+
+
+def _costs(
+    node: Node, use: Use, times: int, axes: Axes, profile: Profile, root: Node
+) -> Iterator[Cost]:
+    total, bytes_ = root.figures, profile.training_bytes()
+    memory = costing.memory(node, use)
+    if not node.id:
+        memory = replace(memory, terms=(*memory.terms, *_around(profile)))
+    counted = costing.parameters(node, use, axes)
+    yield Cost("Parameters", counted, times, total.params, units.count)
+    yield Cost("MACs", costing.macs(node, use, axes), times, total.macs, units.macs)
+    saved = costing.saved(node, use, axes)
+    yield Cost("Saved activations", saved, times, total.saved_bytes, units.size)
+    yield Cost("Training memory", memory, times, bytes_, units.size)
+
+
+def _around(profile: Profile) -> Iterator[Term]:
+    """What the estimate of the whole has beside its layers."""
+    for name, size in (("buffers", profile.buffer_bytes), ("inputs", profile.input_bytes)):
+        if size:
+            yield part(name, size)
+
+
+def _tensor(
+    node: Node, times: int, root: Node, uses: Mapping[str, Use], profile: Profile
+) -> Inspection:
+    """A parameter that joins the flow, or an end of the network."""
+    shape = _shape(node, uses, profile)
+    flow = (Flow(shape),) if shape is not None else ()
+    counted = costing.of_tensor(shape or (), bool(node.figures.params))
+    memory = costing.memory(node, None)
+    costs = (
+        Cost("Parameters", counted, times, root.figures.params, units.count),
+        Cost("Training memory", memory, times, profile.training_bytes(), units.size),
+    )
+    return Inspection(
+        id=node.id,
+        label=node.label,
+        kind=node.kind,
+        settings="",
+        repeat=1,
+        times=times,
+        inputs=() if node.kind != "output" else flow,
+        outputs=() if node.kind == "output" else flow,
+        costs=costs if node.kind == "parameter" else (),
+    )
+
+
+def _shape(node: Node, uses: Mapping[str, Use], profile: Profile) -> Shape | None:
+    if node.kind == "parameter":
+        return tensor_shapes(profile.root, uses).get(node.id)
+    ends = {"input": profile.inputs, "output": profile.output_shapes}.get(node.kind, ())
+    at = int(node.id.removeprefix(node.kind) or 0) if ends else 0
+    return ends[at] if at < len(ends) else None

@@ -1,0 +1,167 @@
+"""What there is to know of the selected box: shapes, costs with their formulas, time, source."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from html import escape
+
+import streamlit as st
+
+from studio.analysis import units
+from studio.analysis.axes import written
+from studio.analysis.growth import Growth
+from studio.analysis.heat import percent
+from studio.analysis.inspection import Cost, Flow, Inspection
+from studio.analysis.receptive import Field
+from studio.app import figures, state
+from studio.app.case import Case
+from studio.app.listing import address
+from studio.app.state import State
+from studio.app.timing import TIMINGS
+from studio.drawing.graph import Node
+
+HINT = "A click opens a block, and tells what a layer costs and why."
+STYLE = """<style>
+.inspector { font-size: .8rem; line-height: 1.4; font-variant-numeric: tabular-nums; }
+.inspector h6 { margin: 0 0 .1rem; padding: 0; font-size: .95rem; font-weight: 600; }
+.inspector h6 small { font-weight: 400; opacity: .75; }
+.inspector dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .15rem .8rem;
+  margin: .3rem 0 0; }
+.inspector dt { opacity: .75; }
+.inspector dd { margin: 0; overflow-wrap: anywhere; }
+.inspector dd b { font-weight: 600; }
+.inspector dd div { font-family: 'Source Code Pro', ui-monospace, monospace; font-size: .72rem;
+  opacity: .85; }
+</style>"""
+
+
+def inspector(now: State, node: Node | None) -> None:
+    """The selected box as HTML, and beneath it the lines of its class on demand."""
+    if node is None:
+        st.caption(HINT)
+        return
+    found = None if now.draft else figures.inspected(now.case, node.id)
+    if found is None:  # a box that this design does not have
+        st.html(f"<small>{_plain(node)}</small>")
+        return
+    st.html(f"{STYLE}{told(found, now.case)}")
+    if found.source:
+        source(now, found)
+
+
+def _plain(node: Node) -> str:
+    return " · ".join([f"<b>{escape(node.label)}</b>", *map(escape, node.facts)])
+
+
+def told(found: Inspection, case: Case) -> str:
+    """The inspection as HTML; of a time that was measured too."""
+    lines = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in _lines(found, case))
+    times = f" × {found.repeat}" if found.repeat > 1 else ""
+    place = f"<small>{escape(found.id)}</small>" if found.id != found.label else ""
+    head = f"<h6>{escape(found.label)}{times} {place}</h6>"
+    return f'<div class="inspector">{head}<dl>{lines}</dl></div>'
+
+
+def _lines(found: Inspection, case: Case) -> Iterator[tuple[str, str]]:
+    """Names and texts, as HTML."""
+    yield from _made(found)
+    for cost in found.costs:
+        if cost.formula.total or cost.formula.note:
+            yield escape(cost.name), _cost(cost)
+    if time := _time(found, case):
+        yield "Measured", time
+    if found.growth:
+        yield "Attention", _growth(found.growth)
+    seen = (_field(field, many=len(found.fields) > 1) for field in found.fields)
+    yield from (("Sees", text) for text in seen if text)
+
+
+def _made(found: Inspection) -> Iterator[tuple[str, str]]:
+    """What it is made as, and what flows in and out."""
+    kind = escape(found.kind) if found.kind != found.label else ""
+    if made := " ".join(filter(None, (kind, escape(found.settings)))):
+        yield "Made as", made
+    for name, flows in (("In", found.inputs), ("Out", found.outputs)):
+        if flows:
+            yield name, _flows(flows)
+
+
+def _flows(flows: tuple[Flow, ...]) -> str:
+    """Equal ones once, with their number."""
+    texts = [written(flow.names or None, flow.shape) for flow in flows]
+    counted = {text: texts.count(text) for text in texts}
+    return ", ".join(f"{n} × {escape(t)}" if n > 1 else escape(t) for t, n in counted.items())
+
+
+def _cost(cost: Cost) -> str:
+    """The total and its share of the model, and beneath it how it comes about."""
+    total, times = cost.formula.total, cost.times
+    exact = f"<b>{cost.write(total)}</b>"
+    share = f" · {percent(cost.share)} of the model" if cost.share < 1 else ""
+    again = f", {times:,} times" if times > 1 else ""
+    steps = escape(cost.formula.written())
+    note = f"<br>{escape(cost.formula.note)}" if cost.formula.note else ""
+    return f"{exact}{again}{share}<div>{steps}</div>{note}"
+
+
+def _time(found: Inspection, case: Case) -> str:
+    """The time of all the modules that it stands for, where the layers were timed."""
+    times = TIMINGS.known(case)
+    known = [times[path].total_s for path in found.modules if path in times]
+    if not known:
+        return ""
+    whole = times[""].total_s if "" in times else 0.0
+    share = f" · {percent(sum(known) / whole)} of a forward pass" if whole else ""
+    return f"<b>{units.seconds(sum(known))}</b>{share}"
+
+
+def _growth(found: Growth) -> str:
+    """How much of it grows with the square of the tokens, and when that takes over."""
+    share = percent(found.macs / found.whole) if found.whole else ""
+    tokens = (
+        f"N = {found.queries:,}"
+        if found.queries == found.keys
+        else (f"T = {found.queries:,}, S = {found.keys:,}")
+    )
+    meets = f"; half of all from N = {found.meets:,}" if found.meets else ""
+    part = "" if found.macs == found.whole else f": {share} of these MACs at {tokens}"
+    return f"grows with {found.law}{part}{meets}"
+
+
+def _field(field: Field, many: bool) -> str:
+    """What one value sees of an input."""
+    name = f"input {field.input + 1}" if many else "the input"
+    if field.all_by:
+        return f"all of {name}, by {escape(field.all_by)}"
+    if field.size is None:
+        return ""
+    size, grid = (" × ".join(map(str, sides)) for sides in (field.size, field.grid))
+    return f"{size} positions of {name}, which has {grid}"
+
+
+def source(now: State, found: Inspection) -> None:
+    """The lines of the class in the exported file, as they are numbered there."""
+    with st.expander("Source", key="source", on_change=state.stay) as shown:
+        if not shown.open:
+            return
+        text = figures.exported(now.case, address(now)).text
+        name, first, lines = excerpt(text, found.source)
+        if not name:
+            st.caption("A layer of PyTorch's own; the file imports it.")
+            return
+        last = first + len(lines) - 1
+        st.caption(f"`{name}`, lines {first} to {last} of the exported file")
+        st.code("\n".join(lines), language="python")
+
+
+def excerpt(text: str, names: tuple[str, ...]) -> tuple[str, int, list[str]]:
+    """The first of these classes that a file defines: its name, its first line and all its lines;
+    an empty name where it defines none."""
+    classes = {n.name: n for n in ast.parse(text).body if isinstance(n, ast.ClassDef)}
+    for name in names:
+        if name in classes:
+            node = classes[name]
+            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+            return name, first, text.splitlines()[first - 1 : node.end_lineno]
+    return "", 0, []

@@ -1,0 +1,166 @@
+"""Formulas: each says the figure of its node, and a block's is the sum of its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from studio import zoo
+from studio.analysis.costing import macs, memory, parameters, saved
+from studio.analysis.formula import Factor, Formula, Term, part, rest
+from studio.analysis.graph import planned, rows
+from studio.analysis.inspection import Inspection, inspect, walked
+from studio.analysis.profile import Profile, profile, training_trace
+from studio.analysis.terms import Axes, products, weights
+from studio.drawing.graph import Figures, Node
+from studio.family import Design, Family
+from tests.designs import options
+
+FAMILIES = list(zoo.families().values())
+READ = (lambda f: f.params, lambda f: f.macs, lambda f: f.saved_bytes)
+
+
+def designs(family: Family) -> Iterator[Design]:
+    yield from (family.design(preset.name) for preset in family.presets)
+    yield from (design for _, design in options(family))
+
+
+def looked(family: str, preset: str, node: str, **knobs: object) -> Inspection:
+    design = zoo.family(family).design(preset, **knobs)
+    found = profile(design)
+    graph, uses = planned(found.root, rows(design.config), training_trace(design, 1))
+    inspection = inspect(node, graph, uses, found)
+    assert inspection is not None
+    return inspection
+
+
+def written(family: str, preset: str, node: str, figure: int = 0, **knobs: object) -> str:
+    return looked(family, preset, node, **knobs).costs[figure].formula.written()
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.key)
+def test_every_formula_is_the_figure_of_its_node(family: Family) -> None:
+    for design in designs(family):
+        found = profile(design)
+        graph, uses = planned(found.root, rows(design.config), training_trace(design, 1))
+        for node in graph.root.walk():
+            inspection = inspect(node.id, graph, uses, found)
+            assert inspection is not None
+            told = {cost.name: cost.formula.total for cost in inspection.costs}
+            for name, value in expected(node, found).items():
+                assert told.get(name, 0) == value, (design.title, node.id, name)
+
+
+def expected(node: Node, found: Profile) -> dict[str, int]:
+    figures = node.figures
+    known = {
+        "Parameters": figures.params,
+        "MACs": figures.macs,
+        "Saved activations": figures.saved_bytes,
+    }
+    return known if node.id else known | {"Training memory": found.training_bytes()}
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.key)
+def test_no_layer_of_a_preset_is_without_letters(family: Family) -> None:
+    """What costs parameters or MACs says how, not only how many."""
+    for preset in family.presets:
+        found = profile(family.design(preset.name))
+        uses = planned(found.root, rows(found.design.config))[1]
+        for name, use in uses.items():
+            body = use.call.body
+            if not body.calls:
+                assert all(term.symbols for term in products(body)), (preset.name, name)
+                assert all(term.symbols for term in weights(body)), (preset.name, name)
+                assert "summed" not in {f.symbol for t in products(body) for f in t.factors}, name
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.key)
+def test_the_terms_of_a_block_are_its_parts(family: Family) -> None:
+    """All that a block's formula has beside the figures of its children has a name of its own."""
+    design = family.design()
+    found = profile(design)
+    graph, uses = planned(found.root, rows(design.config), training_trace(design, 1))
+    for node, _ in walked(graph.root):
+        use = uses.get(node.id)
+        if node.children and use:
+            for formula, read in zip((parameters(node, use), macs(node, use)), READ, strict=False):
+                parts = sum(read(child.figures) for child in node.children)
+                beside = sum(t.value for t in formula.terms if t.name.startswith("that no"))
+                assert formula.total == node.repeat * (parts + beside), node.id
+
+
+def test_the_letters_of_layers() -> None:
+    linear = written("vit", "ViT-B/16", "blocks.0.attn.qkv")
+    assert linear == "out_features × in_features + out_features = 2,304 × 768 + 2,304 = 1,771,776"
+    filters = written("resnet", "ResNet-50", "stem.conv")
+    assert filters == "C_out × C_in × k × k = 64 × 3 × 7 × 7 = 9,408"
+    assert written("vit", "ViT-B/16", "blocks.0.norm1") == "2 × D = 2 × 768 = 1,536"
+    pixels = written("resnet", "ResNet-50", "stem.conv", 1)
+    assert pixels.startswith(
+        "B × H′ × W′ × C_out × C_in × k × k = 1 × 112 × 112 × 64 × 3 × 7 × 7 ="
+    )
+
+
+def test_names_of_axes_take_the_place_of_torchs_words() -> None:
+    design = zoo.family("vit").design("ViT-B/16")
+    uses = planned(profile(design).root)[1]
+    body = uses["blocks.0.attn.qkv"].call.body
+    axes = Axes((("B", "N", "D"),), (("B", "N", "3*D"),))
+    assert Formula(weights(body, axes)).symbols == "3*D × D + 3*D"
+    assert Formula(products(body, axes)).symbols == "B × N × D × 3*D"
+    summed = Axes((("B", "N + 1", "D"),), (("B", "N + 1", "3*D"),))
+    assert Formula(products(body, summed)).symbols == "B × (N + 1) × D × 3*D"
+
+
+def test_a_block_is_the_sum_of_its_parts_by_name() -> None:
+    whole = written("vit", "ViT-B/16", "")
+    assert "blocks.0–11 12 × 7,087,872 + norm 1,536 + head 769,000 = 86,567,656" in whole
+    block = written("vit", "ViT-B/16", "blocks.0")
+    assert block == (
+        "12 × (norm1 1,536 + attn 2,362,368 + norm2 1,536 + mlp 4,722,432) = 85,054,464"
+    )
+
+
+def test_a_tied_head_says_where_it_is_counted() -> None:
+    head = looked("gpt", "GPT-2 small", "head").costs[0].formula
+    assert (head.total, head.note) == (0, "weight is token_embed.weight, counted there")
+    again = looked("faster_rcnn", "Faster R-CNN R50-FPN", "rpn.head#2.objectness")
+    assert again.costs[0].formula.note == "called again: counted at rpn.head.objectness"
+
+
+def test_what_does_not_learn_has_no_gradient() -> None:
+    stem = looked("detr", "DETR-R50", "backbone.stem.conv")
+    assert stem.costs[3].formula.written() == "bytes × frozen = 4 × 9,408 = 37,632"
+
+
+def test_shares_are_of_the_whole_with_all_repeats() -> None:
+    one = looked("vit", "ViT-B/16", "blocks.0.attn")
+    assert (one.times, one.costs[0].whole) == (12, 86_567_656)
+    assert one.costs[0].share == pytest.approx(12 * 2_362_368 / 86_567_656)
+    assert one.modules == tuple(f"blocks.{i}.attn" for i in range(12))
+
+
+def test_attention_says_how_it_grows() -> None:
+    found = looked("vit", "ViT-B/16", "blocks.0").growth
+    assert found is not None
+    assert (found.law, found.queries) == ("N²", 197)
+    # 12 N D² in linear layers, 2 N² D in attention: the square takes over at N = 6 D.
+    assert found.meets == 6 * 768
+    assert 12 * found.macs == found.whole * 12 - 12 * (12 * 197 * 768**2)
+    assert looked("resnet", "ResNet-50", "stages.0").growth is None
+
+
+def test_a_formula_is_written_without_steps_that_only_repeat() -> None:
+    assert Formula((part("norm", 1536),)).written() == "norm 1,536 = 1,536"
+    assert Formula((Term((Factor("D", 768),)),)).written() == "D = 768"
+    less = Formula((part("blocks", 12, 4), rest("counted before", -2)))
+    assert (less.written(), less.total) == ("blocks 4 × 3 − counted before 2 = 10", 10)
+    assert Formula().written() == "0"
+
+
+def test_memory_is_four_values_a_parameter_and_what_is_saved() -> None:
+    node = Node(id="a", label="a", figures=Figures(10, 0, 300))
+    assert memory(node, None).total == 4 * 4 * 10 + 300
+    assert saved(node, None).total == 0
