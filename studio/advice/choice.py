@@ -14,7 +14,8 @@ from typing import Any
 
 from studio import zoo
 from studio.advice.brief import Brief
-from studio.advice.data import Start, start, steep, steepness, untried
+from studio.advice.data import Start, same_images, start, steep, steepness, untried
+from studio.advice.document import clause
 from studio.advice.limits import told
 from studio.advice.refusal import refusal, unknown
 from studio.advice.sizing import Search, Strategy
@@ -25,6 +26,12 @@ from studio.family import Design, Family, Preset
 DATA = {"small": 0, "medium": 10_000, "large": 1_000_000}  # examples from which a family has enough
 AS_PUBLISHED = 0.9  # of a limit: a preset that uses as much is better than a size nobody trained
 HALF = 0.5
+OF = {
+    "params": "parameters",
+    "macs": "for one example",
+    "inference_bytes": "for a forward pass",
+    "training_bytes": "for a training step",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +119,7 @@ def _chosen(begin: Start, brief: Brief, strategy: Strategy) -> Choice | None:
     design = begin.design
     used = share(profile(design, brief.batch), brief.limits)
     if brief.limits.given and not AS_PUBLISHED <= used <= 1:
-        found = fitted(design, brief.limits, brief.batch, strategy)
+        found = fitted(design, brief.limits, brief.batch, strategy, same_images(design))
         if found is None:
             return None
         design, used = found.design, found.share
@@ -163,10 +170,10 @@ def nearest_preset(family: Family, brief: Brief) -> Start | None:
 
 def _reasons(found: Profile, preset: Preset, brief: Brief) -> Iterator[str]:
     design, guide = found.design, found.design.family.guide
-    yield guide.use_when
+    yield f"right when {clause(guide.use_when)}"
     for name, limit in brief.limits.given.items():
         here = paid(found, name)
-        yield f"{told(name, here)} of {told(name, limit)} ({here / limit:.0%} of {name})"
+        yield f"{told(name, here)} of {told(name, limit)} {OF[name]} ({here / limit:.0%})"
     if design.preset:
         yield f"as published: {preset.name} ({preset.source})"
     for result in guide.results:
@@ -177,7 +184,7 @@ def _reasons(found: Profile, preset: Preset, brief: Brief) -> Iterator[str]:
 
 def _doubts(found: Profile, brief: Brief) -> Iterator[str]:
     family = found.design.family
-    yield family.guide.avoid_when
+    yield f"wrong when {clause(family.guide.avoid_when)}"
     if _hunger(family, brief) > 0:
         yield (
             f"it wants {family.guide.data} data, from about {DATA[family.guide.data]:,} examples,"

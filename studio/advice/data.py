@@ -8,12 +8,13 @@ what it answers with is in the shape of its output. So a family whose members do
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 from studio.advice.brief import Brief
+from studio.advice.sizing import nothing
 from studio.analysis.blueprint import sample
 from studio.analysis.profile import Profile, profile
 from studio.analysis.work import operations
@@ -184,6 +185,25 @@ def _images(design: Design) -> set[tuple[int, int]]:
     made = {shape for call in profile(design).root.calls for shape in call.body.outputs}
     images = read or {shape for shape in made if len(shape) == 4 and shape[1] in channels}
     return {(shape[1], shape[-1]) for shape in images}
+
+
+def same_images(begin: Design) -> Callable[[Profile], float]:
+    """A share of no budget at all: infinite for designs of a family that makes images of another
+    size as it is scaled, since that is the task's."""
+    if reads(begin) or not (images := _images(begin)):
+        return nothing
+    return lambda cost: 0.0 if _images(cost.design) == images else math.inf
+
+
+def decided(design: Design, names: Iterable[str]) -> list[str]:
+    """Those of these settings that the task decides of this network: no vocabulary of one that
+    reads measured values, for which a family has a knob too."""
+    data = reads(design)
+    return [
+        name
+        for name in names
+        if name in design.settings and (name not in SAID_BY or not data or SAID_BY[name] in data)
+    ]
 
 
 def _stretch(design: Design, preset: Preset, brief: Brief) -> float:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html import escape
+from itertools import groupby
 
 from studio.advice.document import (
     Block,
@@ -56,6 +57,7 @@ thead th { border-bottom-color: #9aa5b1; vertical-align: bottom; }
 th:first-child, td:first-child { padding-left: 0; }
 th:last-child, td:last-child { padding-right: 0; }
 tbody th { font-weight: 400; }
+tbody th code { overflow-wrap: break-word; }
 tbody tr.outer th { font-weight: 600; }
 tr.total > * { font-weight: 600; border-bottom: 0; border-top: 1px solid #9aa5b1; }
 .word { text-align: left; }
@@ -68,13 +70,24 @@ summary { cursor: pointer; font-weight: 600; }
 pre { font: .78rem/1.45 ui-monospace, Menlo, Consolas, monospace; background: #f6f8fa;
   padding: .9rem; border-radius: .4rem; overflow-x: auto; white-space: pre-wrap;
   overflow-wrap: anywhere; }
-@page { size: A4; margin: 18mm 16mm; }
+@page { size: A4; margin: 12mm 14mm; }
 @media print {
-  body { padding: 0; max-width: none; font-size: 10pt; }
-  h2 { break-after: avoid; }
+  body { padding: 0; max-width: none; font-size: 8.5pt; line-height: 1.38; }
+  h1 { font-size: 14pt; }
+  h2 { font-size: 11pt; margin: 1rem 0 .3rem; padding-top: .45rem; break-after: avoid; }
+  p, ul { margin: .35rem 0; max-width: none; }
+  dl { grid-template-columns: repeat(5, 1fr); margin-top: .6rem; }
+  dl div { padding: .2rem .5rem; }
+  dd { font-size: 10pt; }
+  .wide { overflow: visible; margin: .5rem 0; }
+  table { font-size: 7.8pt; line-height: 1.3; }
+  caption { break-after: avoid; }
+  th, td { padding: .1rem .4rem; }
   tr { break-inside: avoid; }
-  .wide { overflow: visible; }
-  figure svg { max-height: 215mm; }
+  figure { margin: .4rem 0; }
+  figure svg { max-height: 110mm; }
+  figcaption { font-size: 7.5pt; max-width: none; }
+  .drawings:has(> :nth-child(2)) { display: grid; grid-template-columns: 1fr 1fr; gap: 0 4mm; }
   a { color: inherit; text-decoration: none; }
   details:not([open]) { display: none; }
 }
@@ -115,8 +128,15 @@ def html(report: Report) -> str:
 
 
 def _section(section: Section) -> str:
-    blocks = "\n".join(map(_block, section.blocks))
+    blocks = "\n".join(_blocks(section.blocks))
     return f"<section>\n<h2>{escape(section.title)}</h2>\n{blocks}\n</section>"
+
+
+def _blocks(blocks: Iterable[Block]) -> Iterator[str]:
+    """Pictures that follow each other in a row of their own, which paper has room for."""
+    for drawn, group in groupby(blocks, key=lambda block: isinstance(block, Drawing)):
+        told = "\n".join(map(_block, group))
+        yield f'<div class="drawings">{told}</div>' if drawn else told
 
 
 def _block(block: Block) -> str:

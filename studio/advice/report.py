@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 
 from studio import forms, options
+from studio.advice import data
 from studio.advice.brief import Brief
 from studio.advice.choice import DATA, Choice
 from studio.advice.document import (
@@ -82,7 +83,7 @@ def report(
     return Report(
         title=design.titled(base),
         about=_about(found, measured),
-        figures=tuple(_headline(found, measured)),
+        figures=tuple(_headline(found, measured, choice)),
         sections=(
             Section("1. Task analysis", tuple(_task(found, brief))),
             Section("2. Architecture choice", tuple(_architecture(found, base, choice))),
@@ -104,11 +105,16 @@ def _about(found: Profile, measured: Measurement | None) -> str:
     )
 
 
-def _headline(found: Profile, measured: Measurement | None) -> Iterator[tuple[str, str]]:
+def _headline(
+    found: Profile, measured: Measurement | None, choice: Choice | None
+) -> Iterator[tuple[str, str]]:
     yield "Parameters", units.count(found.params)
     yield "Compute", units.macs(found.macs)
     yield "Inference memory", units.size(found.inference_bytes)
-    yield "Training memory, estimate", units.size(found.training_bytes())
+    if choice and choice.training_bytes is not None:
+        yield "Training memory, simulated", units.size(choice.training_bytes)
+    else:
+        yield "Training memory, estimate", units.size(found.training_bytes())
     load = " under load" if measured and measured.clean is False else ""
     yield "Latency", units.seconds(measured.median_s) + load if measured else "not measured"
 
@@ -127,7 +133,7 @@ def _dimensions(found: Profile) -> Iterator[Block]:
     design = found.design
     forward = getattr(design.family.model, "forward", None)
     meaning = (forward.__doc__ if forward else "") or design.family.example.__doc__ or ""
-    known = [name for name in options.SETTINGS if name in design.settings]
+    known = data.decided(design, options.SETTINGS)
     decided: list[Piece] = []
     for name in known:
         text = design.knobs[name].told(design.value(name))
@@ -146,9 +152,9 @@ def _named(name: str, shapes: tuple[tuple[int, ...], ...]) -> Iterator[tuple[str
 
 
 def _requirements(found: Profile, brief: Brief | None) -> Iterator[Block]:
-    data = found.design.family.guide.data
-    enough = f"about {DATA[data]:,} examples" if DATA[data] else "a few hundred examples"
-    wants = f"The family wants a {data} amount of data: from {enough} it has enough"
+    amount = found.design.family.guide.data
+    enough = f"about {DATA[amount]:,} examples" if DATA[amount] else "a few hundred examples"
+    wants = f"The family wants a {amount} amount of data: from {enough} it has enough"
     have = f", and there are {brief.examples:,}" if brief and brief.examples is not None else ""
     if not brief or not brief.limits.given:
         yield Paragraph(f"No limit was set on its cost. {wants}{have}.")
@@ -173,7 +179,7 @@ def _architecture(found: Profile, base: Preset, choice: Choice | None) -> Iterat
     if paper := PAPER.search(family.lesson):
         yield Paragraph(f"Paper: {' '.join(paper[1].split())}.")
     if choice:
-        own = [reason for reason in choice.reasons if reason != guide.use_when]
+        own = [reason for reason in choice.reasons if not reason.startswith("right when ")]
         yield Paragraph("What speaks for it here:")
         yield Points(tuple(said(reason) for reason in (*own, *guide.strengths)))
         yield Paragraph("What speaks against it:")
