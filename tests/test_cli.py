@@ -266,8 +266,6 @@ def test_a_file_that_holds_no_design_is_one_line(
         ("export vit --form nosuch", "svg"),
         ("export vit -o /nonexistent/x.py", "/nonexistent/x.py"),
         ("export vit --form svg --level 9", "level=2"),
-        ("export vit --form svg --level two", "two"),
-        ("export vit --level 1", "svg, png, dot, html"),
         ("export vit -o /", "directory"),
         ("measure vit --device nosuch", "nosuch"),
         ("measure vit --mode train", "inference or training"),

@@ -94,6 +94,7 @@ def test_the_graph_follows_a_slider(
     view = studio.locator(".graph").get_attribute("data-view")
     echoes, shown, busy = [], [], []
     for _ in range(TRIALS + 2):
+        studio.locator("[data-test-script-state=notRunning]").wait_for()
         echoes.append(press(empty, "input", "ArrowRight", 50)[0])
         painted, within = pressed(studio, slider, "ArrowRight")  # a new design each time
         shown.append(painted)

@@ -19,7 +19,7 @@ from studio.drawing.layout import layout
 from studio.drawing.svg import svg
 from studio.drawing.viewer import part, script
 
-DEEPER = "deeper blocks open one by one"
+DEEPER = "Deeper blocks open one by one: all at once are too many."
 
 
 def layer_graph(

@@ -38,7 +38,8 @@ export class View {
   constructor(host) {
     this.host = host;
     host.innerHTML = `<div class="bar"><span class="levels" role="group" aria-label="Levels"></span>
-      <small class="told" aria-live="polite"></small>${BUTTONS.map(button).join('')}</div>
+      <span class="told" aria-live="polite"></span>${BUTTONS.map(button).join('')}
+      <span class="more" aria-live="polite"></span></div>
       <div class="canvas" role="group"></div>`;
     this.canvas = host.querySelector('.canvas');
     this.at = null; // { x, y, k }: the picture's corner and scale on the canvas
@@ -94,12 +95,14 @@ export class View {
       row.innerHTML = steps.map((k) => button([k, k, depthOf(k)])).join('');
     }
     for (const one of row.children) one.setAttribute('aria-pressed', one.dataset.do === String(level));
-    const told = row.nextElementSibling;
-    const count = `${this.boxes.size} boxes`;
-    const text = more && level === levels ? `${count}, ${more}` : count;
-    if (told.textContent !== text) told.textContent = text;
-    const label = `Layer graph of ${name}. The arrow keys follow the data.`;
-    if (this.canvas.ariaLabel !== label) this.canvas.ariaLabel = label;
+    this.say('.told', `${this.boxes.size} boxes`);
+    this.say('.more', level === levels ? more : '');
+    this.canvas.ariaLabel = `Layer graph of ${name}. The arrow keys follow the data.`;
+  }
+
+  say(where, text) {
+    const place = this.host.querySelector(where);
+    if (place.textContent !== text) place.textContent = text; // else it would be spoken again
   }
 
   // Where things are.
