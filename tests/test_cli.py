@@ -218,25 +218,6 @@ def test_a_design_is_read_from_a_file_and_from_standard_input(
     assert deeper["config"]["depth"] == 2
 
 
-def test_a_picture_in_pixels_goes_to_a_file_or_on_but_to_no_terminal(
-    capsysbinary: pytest.CaptureFixture[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    line = ["export", "vit", *TINY, "--form", "png"]
-    path = tmp_path / "vit.png"
-    assert cli.main([*line, "-o", str(path)]) == 0
-    assert capsysbinary.readouterr().out == b""
-    assert cli.main(line) == 0
-    assert capsysbinary.readouterr().out == path.read_bytes()
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    assert cli.main(line) == 2
-    printed = capsysbinary.readouterr()
-    assert printed.out == b""
-    assert (
-        printed.err
-        == b"studio: png is nothing to read on a terminal; -o PATH writes it to a file\n"
-    )
-
-
 @pytest.mark.parametrize(
     ("content", "options", "named"),
     [
@@ -285,8 +266,6 @@ def test_a_file_that_holds_no_design_is_one_line(
         ("export vit --form nosuch", "svg"),
         ("export vit -o /nonexistent/x.py", "/nonexistent/x.py"),
         ("export vit --form svg --level 9", "level=2"),
-        ("export vit --form svg --level two", "two"),
-        ("export vit --level 1", "svg, png, dot, html"),
         ("export vit -o /", "directory"),
         ("measure vit --device nosuch", "nosuch"),
         ("measure vit --mode train", "inference or training"),

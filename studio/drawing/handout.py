@@ -16,7 +16,7 @@ from studio.drawing.svg import svg
 from studio.drawing.viewer import part, script, style
 
 INDENT_REM = 0.9
-DEEPER = "deeper blocks are not in this file"
+DEEPER = "Deeper blocks are not in this file: all at once are too many."
 
 
 class Folding(NamedTuple):
