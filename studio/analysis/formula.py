@@ -7,10 +7,12 @@ is no more than what stands in them, so that a formula cannot say one thing and 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+SUM = re.compile(r"[+−-]")
 Names = tuple[str, ...]  # of the axes of a shape; empty where they have none
 
 
@@ -88,7 +90,12 @@ def number(value: int) -> Factor:
 
 def sized(shape: Iterable[int], names: Iterable[str]) -> tuple[Factor, ...]:
     """A factor for each axis of a shape."""
-    return tuple(Factor(name, size) for name, size in zip(names, shape, strict=True))
+    return tuple(Factor(bracketed(name), n) for name, n in zip(names, shape, strict=True))
+
+
+def bracketed(name: str) -> str:
+    """A name that can be multiplied: a sum (N + 1) in brackets."""
+    return f"({name})" if SUM.search(name) and not name.startswith("(") else name
 
 
 def part(name: str, value: int, times: int = 1) -> Term:

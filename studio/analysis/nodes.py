@@ -119,8 +119,8 @@ def _facts(call: Call, repeat: int, axes: Ends) -> Iterator[str]:
     yield call.name if repeat == 1 else f"{call.name} and the next {repeat - 1}, all alike"
     if body.settings:
         yield body.settings
-    yield "in: " + " · ".join(map(written, axes.ins, body.inputs))
-    yield "out: " + " · ".join(map(written, axes.outs, body.outputs))
+    yield "in: " + ", ".join(map(written, axes.ins, body.inputs))
+    yield "out: " + ", ".join(map(written, axes.outs, body.outputs))
     if body.params:
         yield f"{body.params:,} parameters" + (" each" if repeat > 1 else "")
     if body.macs:

@@ -16,7 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from studio.analysis.body import Body, Shape
-from studio.analysis.formula import Factor, Names, Term, number, sized
+from studio.analysis.formula import Factor, Names, Term, bracketed, number, sized
 from studio.analysis.joins import ATTENTION
 
 MAPS = {1: ("L",), 2: ("H", "W"), 3: ("T", "H", "W")}
@@ -220,7 +220,6 @@ def held(shape: Shape, size: int, names: Names, name: str) -> Term:
 
 
 def _name(known: Iterable[Names], axis: int, other: str) -> str:
-    """What the first tensor's axis is called; sums in brackets, so that they can be multiplied."""
+    """What the first tensor's axis is called."""
     names = next(iter(known), ())
-    name = names[axis] if -len(names) <= axis < len(names) else other
-    return f"({name})" if re.search(r"[+−-]", name) else name
+    return bracketed(names[axis]) if -len(names) <= axis < len(names) else other

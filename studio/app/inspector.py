@@ -26,21 +26,19 @@ STYLE = """<style>
 .inspector { font-size: .8rem; line-height: 1.4; font-variant-numeric: tabular-nums; }
 .inspector h6 { margin: 0 0 .1rem; padding: 0; font-size: .95rem; font-weight: 600; }
 .inspector h6 small { font-weight: 400; opacity: .75; }
-.inspector dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .15rem .8rem;
+.inspector dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .2rem .8rem;
   margin: .3rem 0 0; }
-.inspector dt { opacity: .75; }
-.inspector dd { margin: 0; overflow-wrap: anywhere; }
+.inspector dl dt, .inspector dl dd { margin: 0; padding: 0; font-size: .8rem; }
+.inspector dt { opacity: .75; font-weight: 400; }
+.inspector dd { overflow-wrap: anywhere; }
 .inspector dd b { font-weight: 600; }
 .inspector dd div { font-family: 'Source Code Pro', ui-monospace, monospace; font-size: .72rem;
   opacity: .85; }
 </style>"""
 
 
-def inspector(now: State, node: Node | None) -> None:
+def inspector(now: State, node: Node) -> None:
     """The selected box as HTML, and beneath it the lines of its class on demand."""
-    if node is None:
-        st.caption(HINT)
-        return
     found = None if now.draft else figures.inspected(now.case, node.id)
     if found is None:  # a box that this design does not have
         st.html(f"<small>{_plain(node)}</small>")
@@ -100,7 +98,7 @@ def _cost(cost: Cost) -> str:
     exact = f"<b>{cost.write(total)}</b>"
     share = f" · {percent(cost.share)} of the model" if cost.share < 1 else ""
     again = f", {times:,} times" if times > 1 else ""
-    steps = escape(cost.formula.written())
+    steps = escape(cost.formula.written()).replace("*", "·")
     note = f"<br>{escape(cost.formula.note)}" if cost.formula.note else ""
     return f"{exact}{again}{share}<div>{steps}</div>{note}"
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 import pytest
 
 from studio import zoo
-from studio.analysis.costing import macs, memory, parameters, saved
+from studio.analysis.costing import macs, memory, of_tensor, parameters, saved, tensor_shapes
 from studio.analysis.formula import Factor, Formula, Term, part, rest
-from studio.analysis.graph import planned, rows
-from studio.analysis.inspection import Inspection, inspect, walked
-from studio.analysis.profile import Profile, profile, training_trace
+from studio.analysis.graph import Use, planned, rows
+from studio.analysis.inspection import Inspection, inspect, walked, whole
+from studio.analysis.profile import profile, training_trace
 from studio.analysis.terms import Axes, products, weights
-from studio.drawing.graph import Figures, Node
+from studio.drawing.graph import Figures, Graph, Node
 from studio.family import Design, Family
-from tests.designs import options
+from tests.designs import options, small
 
 FAMILIES = list(zoo.families().values())
 READ = (lambda f: f.params, lambda f: f.macs, lambda f: f.saved_bytes)
@@ -26,11 +27,14 @@ def designs(family: Family) -> Iterator[Design]:
     yield from (design for _, design in options(family))
 
 
+@lru_cache(maxsize=512)
+def drawn(design: Design) -> tuple[Graph, Mapping[str, Use]]:
+    return planned(profile(design).root, rows(design.config), training_trace(design, 1))
+
+
 def looked(family: str, preset: str, node: str, **knobs: object) -> Inspection:
     design = zoo.family(family).design(preset, **knobs)
-    found = profile(design)
-    graph, uses = planned(found.root, rows(design.config), training_trace(design, 1))
-    inspection = inspect(node, graph, uses, found)
+    inspection = inspect(node, *drawn(design), profile(design))
     assert inspection is not None
     return inspection
 
@@ -43,31 +47,46 @@ def written(family: str, preset: str, node: str, figure: int = 0, **knobs: objec
 def test_every_formula_is_the_figure_of_its_node(family: Family) -> None:
     for design in designs(family):
         found = profile(design)
-        graph, uses = planned(found.root, rows(design.config), training_trace(design, 1))
+        graph, uses = drawn(design)
+        shapes = tensor_shapes(found.root, uses)
         for node in graph.root.walk():
-            inspection = inspect(node.id, graph, uses, found)
-            assert inspection is not None
-            told = {cost.name: cost.formula.total for cost in inspection.costs}
-            for name, value in expected(node, found).items():
-                assert told.get(name, 0) == value, (design.title, node.id, name)
+            use = uses.get(node.id) if node.id else whole(found)
+            if node.kind == "parameter":
+                counted = of_tensor(shapes[node.id], bool(node.figures.params))
+            else:
+                counted = parameters(node, use)
+            told = Figures(counted.total, macs(node, use).total, saved(node, use).total)
+            assert told == node.figures, (design.title, node.id)
 
 
-def expected(node: Node, found: Profile) -> dict[str, int]:
-    figures = node.figures
-    known = {
-        "Parameters": figures.params,
-        "MACs": figures.macs,
-        "Saved activations": figures.saved_bytes,
-    }
-    return known if node.id else known | {"Training memory": found.training_bytes()}
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.key)
+def test_every_node_can_be_inspected(family: Family) -> None:
+    design = small(family)
+    found = profile(design)
+    graph, uses = drawn(design)
+    for node in graph.root.walk():
+        inspection = inspect(node.id, graph, uses, found)
+        assert inspection is not None
+        assert inspection.inputs or inspection.outputs, node.id
+        assert all(0 <= cost.share <= 1 or not node.id for cost in inspection.costs), node.id
+    assert inspect("nowhere", graph, uses, found) is None
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.key)
+def test_the_memory_of_the_whole_is_the_estimate_of_the_page(family: Family) -> None:
+    for preset in family.presets:
+        design = family.design(preset.name)
+        found = profile(design)
+        inspection = inspect("", *drawn(design), found)
+        assert inspection is not None
+        assert inspection.costs[3].formula.total == found.training_bytes()
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.key)
 def test_no_layer_of_a_preset_is_without_letters(family: Family) -> None:
     """What costs parameters or MACs says how, not only how many."""
     for preset in family.presets:
-        found = profile(family.design(preset.name))
-        uses = planned(found.root, rows(found.design.config))[1]
+        uses = drawn(family.design(preset.name))[1]
         for name, use in uses.items():
             body = use.call.body
             if not body.calls:
@@ -81,7 +100,7 @@ def test_the_terms_of_a_block_are_its_parts(family: Family) -> None:
     """All that a block's formula has beside the figures of its children has a name of its own."""
     design = family.design()
     found = profile(design)
-    graph, uses = planned(found.root, rows(design.config), training_trace(design, 1))
+    graph, uses = drawn(design)
     for node, _ in walked(graph.root):
         use = uses.get(node.id)
         if node.children and use:

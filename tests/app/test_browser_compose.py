@@ -41,7 +41,7 @@ def test_a_composition_from_nothing_to_a_script(
     press(page, "row-stem")
     page.locator(".node.selected", has_text="stem").wait_for()  # the page has drawn the open row
     pressed(page.locator(".st-key-hybrid-ConvStem-stem-image_size input"), "Home")
-    page.locator("svg text", has_text="1 × 3 × 8 × 8").first.wait_for()
+    page.locator("svg text", has_text="(1, 3, 8, 8)").first.wait_for()
     press(page, "row-stages-0")
     add(page, "stages-0", "Residual")
     page.locator(".st-key-kind-stages-1-Residual").wait_for()

@@ -16,7 +16,7 @@ from studio.analysis.heat import barred
 from studio.app import figures, state
 from studio.app.graph import laid_out, layer_graph
 from studio.app.headline import headline, title
-from studio.app.inspector import inspector
+from studio.app.inspector import HINT, inspector
 from studio.app.latency import latency
 from studio.app.precedence import PRECEDENCE
 from studio.app.sidebar import sidebar, views
@@ -108,10 +108,12 @@ def picture(
         sight=sight,
         marks=borne,
     )
-    if legend:
-        st.html(legend)
-    with st.container(horizontal=True, vertical_alignment="top", wrap=False, gap="small"):
-        with st.container():
-            inspector(now, node)
+    with st.container(horizontal=True, vertical_alignment="center", wrap=False, gap="small"):
+        if legend or node is None:
+            st.html(legend or f"<small>{HINT}</small>")
+        else:
+            st.html(f"<small>{escape(node.label)}</small>")
         shown = frozenset(now.opened)
         take_away(Sheet(graph=graph, heading=headed(now), opened=shown, marks=borne), now.title)
+    if node is not None:
+        inspector(now, node)
