@@ -99,7 +99,6 @@ def test_no_layer_of_a_preset_is_without_letters(family: Family) -> None:
 def test_the_terms_of_a_block_are_its_parts(family: Family) -> None:
     """All that a block's formula has beside the figures of its children has a name of its own."""
     design = family.design()
-    found = profile(design)
     graph, uses = drawn(design)
     for node, _ in walked(graph.root):
         use = uses.get(node.id)

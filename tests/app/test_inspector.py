@@ -1,0 +1,60 @@
+"""The panel of a selected box."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from streamlit.testing.v1 import AppTest
+
+from studio import zoo
+from studio.app import figures
+from studio.app.case import Case
+from studio.app.inspector import excerpt, told
+from tests.app.conftest import visited
+
+VIT = Case(zoo.family("vit").design("ViT-B/16"))
+
+
+def panel(app: AppTest) -> str:
+    return next(h.proto.body for h in app.get("html") if 'class="inspector"' in h.proto.body)
+
+
+def test_the_selected_box_tells_its_cost_with_the_design_put_in(still: None) -> None:
+    app = visited({"family": "vit", "preset": "ViT-B/16", "node": "blocks.0.attn.qkv"})
+    text = panel(app)
+    assert "3·D × D + 3·D = 2,304 × 768 + 2,304 = 1,771,776" in text
+    assert "(B, N, 3·D) = (1, 197, 2304)" in text
+    assert "12 times" in text
+
+
+def test_a_sum_of_parts_is_told_by_their_names() -> None:
+    inspection = figures.inspected(VIT, "")
+    assert inspection
+    text = told(inspection, VIT)
+    assert "86,567,656" in text
+    assert "class_token" in text or "class token" in text
+
+
+def test_a_box_that_another_design_had_is_no_error(still: None) -> None:
+    app = visited({"family": "vit", "preset": "ViT-B/16", "node": "stages.9"})
+    assert not any('class="inspector"' in h.proto.body for h in app.get("html"))
+
+
+def test_what_grows_with_the_square_is_said_of_attention_alone() -> None:
+    block, layer = (figures.inspected(VIT, name) for name in ("blocks.0", "blocks.0.mlp.fc1"))
+    assert block
+    assert layer
+    assert "grows with N²" in told(block, VIT)
+    assert "grows with" not in told(layer, VIT)
+
+
+def test_the_lines_of_a_class_are_those_of_the_file() -> None:
+    text = "import torch\n\n\nclass A:\n    x = 1\n\n\nclass B:\n    y = 2\n"
+    assert excerpt(text, ("Linear", "B")) == ("B", 8, ["class B:", "    y = 2"])
+    assert excerpt(text, ("Linear",)) == ("", 0, [])
+
+
+def test_text_is_escaped() -> None:
+    inspection = figures.inspected(VIT, "blocks.0")
+    assert inspection
+    assert "<script>" not in told(replace(inspection, label="<script>"), VIT)
