@@ -1,9 +1,9 @@
-"""The graph to take away: four files of what is shown, each made when it is asked for."""
+"""The graph to take away: four files of what is shown, made when they are asked for."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache
 
 import streamlit as st
 
@@ -14,27 +14,43 @@ from studio.drawing.prints import PRINTS
 from studio.drawing.sheet import Heading, Sheet
 from studio.forms import heading
 
-KINDS = {
+KINDS = {  # those first that are made at once
     "svg": ("SVG, for a paper", "image/svg+xml"),
-    "png": ("PNG, for slides", "image/png"),
-    "dot": ("DOT, for Graphviz", "text/vnd.graphviz"),
     "html": ("HTML, to look into", "text/html"),
+    "dot": ("DOT, for Graphviz", "text/vnd.graphviz"),
+    "png": ("PNG, for slides", "image/png"),
 }
 
 
 def take_away(sheet: Sheet, title: str, key: str = "takeaway") -> None:
-    """A menu of files of a picture, which are named after the design."""
-    with st.popover("Take away", icon=":material/download:", key=key):
-        for form, (label, mime) in KINDS.items():
-            st.download_button(
-                label,
-                partial(PRINTS[form], sheet),
-                key=f"{key}.{form}",
-                file_name=f"{slug(title)}.{form}",
-                mime=mime,
-                on_click="ignore",
-                width="stretch",
-            )
+    """A menu of files of a picture, which are named after the design.
+
+    The files are made when the menu opens, in a run of the menu alone. (Made at a click, as
+    Streamlit can too, a file is gone after two runs of any part of the page: before a slow browser
+    has asked for it, while something is measured.)
+    """
+    st.fragment(_menu)(sheet, slug(title), key)
+
+
+def _menu(sheet: Sheet, name: str, key: str) -> None:
+    menu = st.popover("Take away", icon=":material/download:", key=key, on_change="rerun")
+    if not menu.open:
+        return
+    for form, (label, mime) in KINDS.items():
+        menu.download_button(
+            label,
+            made(form, sheet),
+            key=f"{key}.{form}",
+            file_name=f"{name}.{form}",
+            mime=mime,
+            on_click="ignore",
+            width="stretch",
+        )
+
+
+@lru_cache(maxsize=16)
+def made(form: str, sheet: Sheet) -> str | bytes:
+    return PRINTS[form](sheet)
 
 
 def headed(now: State) -> Heading:

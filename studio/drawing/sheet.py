@@ -35,4 +35,4 @@ class Sheet:
     graph: Graph
     heading: Heading
     opened: frozenset[str] = frozenset()
-    marks: Mapping[str, Mark] = field(default_factory=lambda: NO_MARKS)
+    marks: Mapping[str, Mark] = field(default_factory=lambda: NO_MARKS, hash=False)

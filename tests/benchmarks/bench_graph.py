@@ -67,7 +67,7 @@ def pressed(page: Any, slider: str, key: str) -> tuple[float, float]:
     ("query", "slider", "level", "bar_ms"),
     [
         ("family=vit&preset=ViT-B/16", ".st-key-vit-depth input", 0, 150),
-        ("family=detr&preset=DETR-R50", ".st-key-detr-num_queries input", 0, 150),
+        ("family=detr&preset=DETR-R50", ".st-key-detr-encoder_depth input", 0, 150),
         ("family=mask_rcnn", ".st-key-mask_rcnn-image_size input", 2, 400),
     ],
     ids=["vit", "detr", "600 boxes, all of them new"],
