@@ -206,7 +206,8 @@ def _changes(found: Profile, base: Preset) -> Iterator[Block]:
     origin = profile(Design(design.family, base.config), found.batch)
     knobs = design.knobs
     rows = tuple(
-        (Code(name), was, here, knobs[name].help) for name, was, here in design.moved(base.config)
+        ((Code(name),), was, here, knobs[name].help)
+        for name, was, here in design.moved(base.config)
     )
     turned = counted(len(rows), "knob was turned", "knobs were turned")
     yield Table(f"Modifications of {base.name}", ("Knob", "Was", "Is", "What it is"), rows, ALL)
