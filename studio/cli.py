@@ -9,16 +9,13 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import math
 import os
 import runpy
 import sys
 import time
 import webbrowser
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -169,7 +166,7 @@ def sweep(arguments: argparse.Namespace) -> str:
     """What a design costs along one knob, or a grid of two, and how long it takes."""
     start = _design(arguments)
     knobs = [start.family.knob(start.config, name) for name, _ in arguments.axes]
-    designs = list(_swept(start, knobs, [wanted for _, wanted in arguments.axes]))
+    designs = list(options.swept(start, knobs, [wanted for _, wanted in arguments.axes], _say))
     profiles = [studio.profile(design, arguments.batch) for design in designs]
     timed: list[Point] = [None] * len(designs)
     if arguments.measure:
@@ -236,32 +233,6 @@ def _fast(
     conditions = Conditions(batch=brief.batch, device=device_named(arguments.device))
     _say("measuring a few designs of each family, a quarter of a minute for each")
     return chosen(brief, limit_s, stopwatch(conditions), arguments.strategy)
-
-
-def _swept(start: Design, knobs: Sequence[Knob], wanted: Sequence[str]) -> Iterator[Design]:
-    """The designs of a sweep, the last knob turning fastest. Raises DesignError along one knob; of
-    a grid, corners that cannot be are left out."""
-    names = [knob.name for knob in knobs]
-    if len(knobs) > 2 or len(set(names)) < len(names):
-        raise DesignError(f"a sweep has one axis, or two of different knobs, not {_and(names)}")
-    read = [options.values(knob, text) for knob, text in zip(knobs, wanted, strict=True)]
-    if math.prod(map(len, read)) > options.MOST_POINTS:
-        raise DesignError(f"a sweep has at most {options.MOST_POINTS} points")
-    refused = defaultdict[str, list[str]](list)  # of many corners the reason is one
-    for values in product(*read):
-        settings = dict(zip((knob.name for knob in knobs), values, strict=True))
-        try:
-            yield start.replace(**settings)
-        except DesignError as refusal:
-            if len(knobs) == 1:
-                raise
-            refused[str(refusal)].append(", ".join(f"{k}={v}" for k, v in settings.items()))
-    for why, (first, *more) in refused.items():
-        _say(f"{first} {f'and {len(more)} more are' if more else 'is'} left out: {why}")
-
-
-def _and(names: Sequence[str]) -> str:
-    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _named(design: Design, knobs: Sequence[Knob]) -> str:

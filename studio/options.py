@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 from typing import Any, NoReturn
 
 from studio.analysis import units
+from studio.family import Design
 from studio.knobs import DesignError, Knob
 from studio.measure.request import CHOICES
 
@@ -207,3 +211,31 @@ def _range(knob: Knob, text: str) -> list[str]:
         knob=knob.name,
         value=text,
     )
+
+
+def swept(
+    start: Design, knobs: Sequence[Knob], wanted: Sequence[str], say: Callable[[str], None]
+) -> Iterator[Design]:
+    """The designs of a sweep, the last knob turning fastest. Raises DesignError along one knob; of
+    a grid, corners that cannot be are left out, and why is told to `say`."""
+    names = [knob.name for knob in knobs]
+    if len(knobs) > 2 or len(set(names)) < len(names):
+        raise DesignError(f"a sweep has one axis, or two of different knobs, not {_and(names)}")
+    read = [values(knob, text) for knob, text in zip(knobs, wanted, strict=True)]
+    if math.prod(map(len, read)) > MOST_POINTS:
+        raise DesignError(f"a sweep has at most {MOST_POINTS} points")
+    refused = defaultdict[str, list[str]](list)  # of many corners the reason is one
+    for values in product(*read):
+        settings = dict(zip((knob.name for knob in knobs), values, strict=True))
+        try:
+            yield start.replace(**settings)
+        except DesignError as refusal:
+            if len(knobs) == 1:
+                raise
+            refused[str(refusal)].append(", ".join(f"{k}={v}" for k, v in settings.items()))
+    for why, (first, *more) in refused.items():
+        say(f"{first} {f'and {len(more)} more are' if more else 'is'} left out: {why}")
+
+
+def _and(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}"
