@@ -22,7 +22,6 @@ from studio.drawing.graph import Graph
 from studio.drawing.mark import HUES, SCALE, SIGNS, Mark, colour
 
 KEPT = 64
-LONGEST = 26  # letters of the pinned design's name on the switch
 TICKS = (0.0, 0.5, 1.0)
 WORDS = {"turned": "changed otherwise"}
 NO_TIMES = "No times yet: <i>Time each layer</i>, on the Layers tab, measures them."
@@ -55,22 +54,22 @@ class Seen:
 
 def lens(now: State) -> None:
     """The controls: one for the colours, one for the difference where there is a pinned design."""
-    with st.container(horizontal=True, vertical_alignment="center", key="lens"):
+    # One line on any screen, so that the graph stays where it is.
+    with st.container(horizontal=True, vertical_alignment="center", wrap=False, key="lens"):
         st.selectbox(
             "Colour by",
             HEAT.options,
             **state.view("heat", now.lens.heat, index=HEAT.options.index(now.lens.heat)),
             format_func=_option,
             label_visibility="collapsed",
-            width=230,
+            width="stretch",
             on_change=_turn,
             args=("heat",),
         )
         if now.pinned:
             name = named(now.pinned)
-            short = name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
             st.toggle(
-                f"Difference from {short}",
+                "Difference",
                 **state.view("difference", now.lens.difference, value=now.lens.difference),
                 help=f"What grew, shrank, appeared and vanished against {name}, which is pinned",
                 on_change=_turn,

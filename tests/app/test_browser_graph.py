@@ -56,7 +56,7 @@ def test_a_selection_does_not_draw_the_picture_anew(open_page: Any, address: str
     picture = page.locator(".graph .canvas > svg").element_handle()
     box(page, "norm").click()
     page.wait_for_url(re.compile("node=norm"))
-    page.locator(".stHtml small b", has_text="LayerNorm").wait_for()
+    page.locator(".inspector h6", has_text="LayerNorm").wait_for()
     assert picture.evaluate("svg => svg.isConnected")
     slider = page.locator(".st-key-vit-depth input")
     slider.press("ArrowRight")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from html import escape
 from time import monotonic, sleep
 
 import streamlit as st
@@ -110,10 +109,7 @@ def picture(
         marks=borne,
     )
     with st.container(horizontal=True, vertical_alignment="center", wrap=False, gap="small"):
-        if legend or node is None:
-            st.html(legend or f"<small>{HINT}</small>")
-        else:
-            st.html(f"<small>{escape(node.label)}</small>")
+        st.html(legend or f"<small>{HINT}</small>")
         shown = frozenset(now.opened)
         take_away(Sheet(graph=graph, heading=headed(now), opened=shown, marks=borne), now.title)
     if node is not None:
