@@ -41,14 +41,15 @@ def inspector(now: State, node: Node) -> None:
     """The selected box as HTML, and beneath it the lines of its class on demand."""
     found = None if now.draft else figures.inspected(now.case, node.id)
     if found is None:  # a box that this design does not have
-        st.html(f"<small>{_plain(node)}</small>")
+        st.html(f"<small>{plain(node)}</small>")
         return
     st.html(f"{STYLE}{told(found, now.case)}")
     if found.source:
         source(now, found)
 
 
-def _plain(node: Node) -> str:
+def plain(node: Node) -> str:
+    """What a box says of itself, where its cost is not known."""
     return " · ".join([f"<b>{escape(node.label)}</b>", *map(escape, node.facts)])
 
 

@@ -9,7 +9,8 @@ from streamlit.testing.v1 import AppTest
 from studio import zoo
 from studio.app import figures
 from studio.app.case import Case
-from studio.app.inspector import excerpt, told
+from studio.app.inspector import excerpt, plain, told
+from studio.drawing.graph import Node
 from tests.app.conftest import visited
 
 VIT = Case(zoo.family("vit").design("ViT-B/16"))
@@ -58,3 +59,8 @@ def test_text_is_escaped() -> None:
     inspection = figures.inspected(VIT, "blocks.0")
     assert inspection
     assert "<script>" not in told(replace(inspection, label="<script>"), VIT)
+
+
+def test_a_box_without_facts_is_its_name_alone() -> None:
+    assert plain(Node(id="x", label="a<b")) == "<b>a&lt;b</b>"
+    assert plain(Node(id="x", label="x", facts=("1 × 3",))) == "<b>x</b> · 1 × 3"

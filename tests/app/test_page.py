@@ -19,8 +19,6 @@ from studio.app.case import BATCH, Case
 from studio.app.latency import Patience
 from studio.app.ledger import LEDGER, Watch
 from studio.app.state import FIRST, START, TABS
-from studio.app.views import frame
-from studio.drawing.graph import Node
 from studio.family import Family
 from studio.measure.request import MeasureError, Measurement
 from tests.app.conftest import MAIN
@@ -163,11 +161,6 @@ def test_a_link_restores_the_open_blocks_and_the_selected_node() -> None:
     assert (sent["open"], sent["selected"]) == (["blocks.0"], "head")
     assert app.session_state["state"].link == link
     assert "open" not in app.session_state["state"].chosen("resnet").link
-
-
-def test_a_node_without_facts_is_its_name_alone() -> None:
-    assert frame.told(Node(id="x", label="a<b")) == "<b>a&lt;b</b>"
-    assert frame.told(Node(id="x", label="x", facts=("1 × 3",))) == "<b>x</b> · 1 × 3"
 
 
 @pytest.mark.parametrize(
