@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from studio.drawing.layout import layout
 from studio.drawing.mark import HUES, SCALE, SIGNS, Change, Mark, bar, colour, named, palette, step
 from studio.drawing.svg import PAPER, Theme, svg
+from studio.drawing.viewer import style
 from tests.drawing.examples import EXAMPLES
 from tests.drawing.test_svg import SVG, groups
 
@@ -52,9 +52,9 @@ def test_heat_beyond_the_scale_has_its_last_colour() -> None:
 
 
 def test_the_page_knows_every_colour_that_marks_have() -> None:
-    css = (Path(__file__).parents[2] / "studio" / "app" / "graph" / "graph.css").read_text()
+    css = style()
     hues = {*HUES.values(), "bar", "more-fill", "less-fill"}
-    assert all(f"--g-{name}:" in css for name in hues)
+    assert all(f"--g-{name}:" in css for name in (*palette(), *hues))
     assert {*palette(), *hues} <= set(PAPER)
 
 
