@@ -256,7 +256,7 @@ def _least(batch: int) -> str:
 def resolution(case: Case) -> str:
     """What resolution a figure is for: ` (image_size=32)`; empty where there is none."""
     knob = axes(case.design).get("resolution")
-    return f" ({knob.name}={knob.text(case.design.settings[knob.name])})" if knob else ""
+    return f" ({knob.name}={knob.text(case.design.value(knob.name))})" if knob else ""
 
 
 def chart(request: Request, peaks: Mapping[Case, Memory], axis: str) -> dict[str, Any]:

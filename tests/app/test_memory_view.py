@@ -139,3 +139,8 @@ def test_the_case_on_the_page_is_on_the_chart_however_it_is_timed(over: str) -> 
     app = opened(CNN | {"dtype": "bfloat16", "mode": "training", "memory.over": over})
     now = app.session_state.state
     assert now.case in memory.shown(now)
+
+
+def test_the_resolution_of_a_composition_is_that_of_its_stem() -> None:
+    case = Case(studio.design("hybrid", preset="CoAtNet-0"))
+    assert memory.resolution(case) == " (stem.image_size=224)"
