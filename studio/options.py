@@ -225,8 +225,8 @@ def swept(
     if math.prod(map(len, read)) > MOST_POINTS:
         raise DesignError(f"a sweep has at most {MOST_POINTS} points")
     refused = defaultdict[str, list[str]](list)  # of many corners the reason is one
-    for values in product(*read):
-        settings = dict(zip((knob.name for knob in knobs), values, strict=True))
+    for corner in product(*read):
+        settings = dict(zip((knob.name for knob in knobs), corner, strict=True))
         try:
             yield start.replace(**settings)
         except DesignError as refusal:
