@@ -132,7 +132,8 @@ def test_another_input_turns_what_costs_the_same() -> None:
     found = told(VIT, design("vit", "ViT-B/16", image_size=384))
     assert changes(found)["pos_embed"] == "grew"
     assert changes(found)["blocks.0"] == "turned"
-    assert box(found, "input").detail == "1 × 3 × 224 × 224 → 1 × 3 × 384 × 384"
+    was, now = ("(B, C, H, W) = (1, 3, 224, 224)", "(B, C, H, W) = (1, 3, 384, 384)")
+    assert box(found, "input").detail == f"{was} → {now}"
     assert changes(told(VIT, design("vit", "ViT-B/16", image_size=384), "macs"))["blocks.0"] == (
         "grew"
     )
