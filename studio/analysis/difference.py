@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from studio.analysis.heat import FIRST, NOTHING, TIME, Quantity, costs, percent, shares, walked
+from studio.analysis.graph import walked
+from studio.analysis.heat import FIRST, NOTHING, TIME, Quantity, costs, percent, shares
 from studio.analysis.layers import Row
 from studio.drawing.graph import Figures, Graph, Node
 from studio.drawing.layout import sign

@@ -303,3 +303,24 @@ def _follows(calls: Sequence[Call], number: int) -> bool:
         and this.sources[:1] == (Source(number - 1),)
         and this.sources[1:] == last.sources[1:]
     )
+
+
+def walked(node: Node, times: int = 1) -> Iterator[tuple[Node, int]]:
+    """A node and all below it, and how often the blocks around each repeat."""
+    yield node, times
+    for child in node.children:
+        yield from walked(child, times * node.repeat)
+
+
+def modules(name: str, uses: Mapping[str, Use]) -> tuple[str, ...]:
+    """The paths of all the modules that a node stands for; the model itself is ""."""
+    if not name:
+        return ("",)
+    use = uses[name]
+    calls = use.within.calls
+    first = next(i for i, call in enumerate(calls) if call is use.call)
+    run = dict.fromkeys(call.name for call in calls[first : first + use.repeat])
+    outer, _, number = name.rpartition("#")
+    around = (outer if outer and number.isdigit() else name).removesuffix(use.call.name)
+    above = modules(around.removesuffix("."), uses)
+    return tuple(f"{path}.{one}".lstrip(".") for path in above for one in run)

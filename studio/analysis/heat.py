@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from studio.analysis import units
-from studio.analysis.graph import Use
+from studio.analysis.graph import Use, modules, walked
 from studio.drawing.graph import Figures, Graph, Node
 from studio.drawing.layout import sign
 from studio.drawing.mark import Mark
@@ -69,13 +69,6 @@ class Scale:
     def value(self, heat: float) -> float:
         """What has this heat."""
         return self.top * heat * heat
-
-
-def walked(node: Node, times: int = 1) -> Iterator[tuple[Node, int]]:
-    """A node and all below it, and how often the blocks around each repeat."""
-    yield node, times
-    for child in node.children:
-        yield from walked(child, times * node.repeat)
 
 
 def costs(
@@ -188,17 +181,3 @@ def timed(uses: Mapping[str, Use], times: Mapping[str, float]) -> dict[str, floa
             if known:
                 found[name] = sum(known)
     return found | ({"": times[""]} if "" in times else {})
-
-
-def modules(name: str, uses: Mapping[str, Use]) -> tuple[str, ...]:
-    """The paths of all the modules that a box stands for; the model itself is ""."""
-    if not name:
-        return ("",)
-    use = uses[name]
-    calls = use.within.calls
-    first = next(i for i, call in enumerate(calls) if call is use.call)
-    run = dict.fromkeys(call.name for call in calls[first : first + use.repeat])
-    outer, _, number = name.rpartition("#")
-    around = (outer if outer and number.isdigit() else name).removesuffix(use.call.name)
-    above = modules(around.removesuffix("."), uses)
-    return tuple(f"{path}.{one}".lstrip(".") for path in above for one in run)

@@ -9,7 +9,7 @@ from studio.analysis import costing, units
 from studio.analysis.body import Call, Shape
 from studio.analysis.costing import tensor_shapes
 from studio.analysis.formula import Formula, Names, Term, part
-from studio.analysis.graph import Use
+from studio.analysis.graph import Use, modules, walked
 from studio.analysis.growth import Growth, growth
 from studio.analysis.kept import Kept
 from studio.analysis.profile import Profile, training_trace
@@ -106,27 +106,6 @@ def whole(profile: Profile) -> Use:
 def axes_of(use: Use) -> Axes:
     """How the axes of what flows in and out of a call are named."""
     return Axes(*(tuple(names or () for names in side) for side in use.axes))
-
-
-def walked(node: Node, times: int = 1) -> Iterator[tuple[Node, int]]:
-    """A node and all below it, and how often the blocks around each repeat."""
-    yield node, times
-    for child in node.children:
-        yield from walked(child, times * node.repeat)
-
-
-def modules(name: str, uses: Mapping[str, Use]) -> tuple[str, ...]:
-    """The paths of all the modules that a node stands for; the model itself is ""."""
-    if not name:
-        return ("",)
-    use = uses[name]
-    calls = use.within.calls
-    first = next(i for i, call in enumerate(calls) if call is use.call)
-    run = dict.fromkeys(call.name for call in calls[first : first + use.repeat])
-    outer, _, number = name.rpartition("#")
-    around = (outer if outer and number.isdigit() else name).removesuffix(use.call.name)
-    above = modules(around.removesuffix("."), uses)
-    return tuple(f"{path}.{one}".lstrip(".") for path in above for one in run)
 
 
 def _flows(shapes: tuple[Shape, ...], names: tuple[Names, ...]) -> tuple[Flow, ...]:

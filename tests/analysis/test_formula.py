@@ -10,8 +10,8 @@ import pytest
 from studio import zoo
 from studio.analysis.costing import macs, memory, of_tensor, parameters, saved, tensor_shapes
 from studio.analysis.formula import Factor, Formula, Term, part, rest
-from studio.analysis.graph import Use, planned, rows
-from studio.analysis.inspection import Inspection, inspect, walked, whole
+from studio.analysis.graph import Use, planned, rows, walked
+from studio.analysis.inspection import Inspection, inspect, whole
 from studio.analysis.profile import profile, training_trace
 from studio.analysis.terms import Axes, products, weights
 from studio.drawing.graph import Figures, Graph, Node
