@@ -30,7 +30,10 @@ def main() -> None:
     if runtime.exists():
         quicken()
         garbage.tend()
-    frame(dict(zip(VIEWS, (explore, compose, architect, compare), strict=True)))
+    frame(
+        of_one=dict(zip(VIEWS[:2], (explore, compose), strict=True)),
+        of_several=dict(zip(VIEWS[2:], (architect, compare), strict=True)),
+    )
 
 
 if __name__ == "__main__":  # a process that imports this file again (multiprocessing) draws nothing

@@ -3,8 +3,10 @@
     python -m pytest tests/benchmarks/bench_graph.py -o addopts= -s
 
 Each trial is one key press on a slider in headless Chromium; the clock runs in the page, from the
-key until the frame that shows the new picture has been painted. Zoom, scroll and selection are set
-before and must be there after. The bars are for a machine that is left alone: the load is printed.
+key until the frame that shows the new picture has been painted. Every press brings a design that
+was not on the page before. Zoom, scroll and selection are set before and must be there after. The
+bars are for a machine that is left alone: the load is printed, and the studio's own measuring of
+the design before has come to its end when a key is pressed.
 """
 
 from __future__ import annotations
@@ -21,10 +23,16 @@ from tests.app.conftest import (
     open_page,  # noqa: F401
 )
 from tests.benchmarks.bench_page import (
-    TRIALS,
     echo,  # noqa: F401
     press,
 )
+
+TRIALS = 9
+MEASURED_S = 3  # in which the rounds that come after the first figure are over
+# In the page: whether the latency is there.
+MEASURED = """
+() => [...document.querySelectorAll('.figures.one .figure b')].at(-1)?.textContent !== '…'
+"""
 
 # In the page: press a key, then say when the new picture was painted, and how long the browser
 # itself was busy with it, from its arrival on.
@@ -63,11 +71,18 @@ def pressed(page: Any, slider: str, key: str) -> tuple[float, float]:
     return painted, busy
 
 
+def where(page: Any) -> tuple[float, float, float]:
+    """Where the selected box is on the screen (its middle, its top), and the zoom."""
+    box = page.locator(".graph .node.selected").first.bounding_box()
+    zoom = float(page.locator(".graph").get_attribute("data-view").split()[2])
+    return box["x"] + box["width"] / 2, box["y"], zoom
+
+
 @pytest.mark.parametrize(
     ("query", "slider", "level", "bar_ms"),
     [
         ("family=vit&preset=ViT-B/16", ".st-key-vit-depth input", 0, 150),
-        ("family=detr&preset=DETR-R50", ".st-key-detr-encoder_depth input", 0, 150),
+        ("family=detr&encoder_depth=1", ".st-key-detr-encoder_depth input", 0, 150),
         ("family=mask_rcnn", ".st-key-mask_rcnn-image_size input", 2, 400),
     ],
     ids=["vit", "detr", "600 boxes, all of them new"],
@@ -90,16 +105,16 @@ def test_the_graph_follows_a_slider(
     studio.locator(".graph .node").first.click()
     studio.locator(".graph .node.selected").wait_for()
     studio.get_by_role("button", name="Zoom in").click()
-    studio.wait_for_timeout(4000)
-    view = studio.locator(".graph").get_attribute("data-view")
+    seen = where(studio)
     echoes, shown, busy = [], [], []
     for _ in range(TRIALS + 2):
+        studio.wait_for_function(MEASURED)
+        studio.wait_for_timeout(1000 * MEASURED_S)
         studio.locator("[data-test-script-state=notRunning]").wait_for()
         echoes.append(press(empty, "input", "ArrowRight", 50)[0])
         painted, within = pressed(studio, slider, "ArrowRight")  # a new design each time
         shown.append(painted)
         busy.append(within)
-        studio.wait_for_timeout(500)
     base, median = (statistics.median(values[2:]) for values in (echoes, shown))
     boxes = studio.locator(".graph .node").count()
     print(
@@ -107,6 +122,6 @@ def test_the_graph_follows_a_slider(
         f"{statistics.median(busy[2:]):.0f} of them in the browser; echo {base:.0f} ms, "
         f"{median / base:.1f} x; load {os.getloadavg()[0]:.1f}"
     )
-    assert studio.locator(".graph").get_attribute("data-view") == view
+    assert where(studio) == pytest.approx(seen, abs=1)
     assert studio.locator(".graph .node.selected").count() == 1
     assert median <= bar_ms

@@ -6,33 +6,46 @@ from dataclasses import replace
 from typing import Literal
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from studio import zoo
 from studio.app import composition, figures, state
 from studio.app.editor import NAMES, editor, fault
 from studio.app.opening import opened, opener
 from studio.app.state import State
-from studio.app.views.frame import picture
+from studio.app.views.frame import Rest, picture
 from studio.family import Design, Family
 
 
-def compose(now: State) -> None:
+def compose(now: State) -> Rest:
     left, right = st.columns([6, 5])
     family = now.design.family
-    with left:
-        if composition.is_composed(family):
-            with st.container(horizontal=True, gap="xsmall", wrap=False, key="names"):
-                start(family, "secondary")
-                st.html(NAMES)
-            editor(now)
-        else:
-            beginnings(now)
     with right, st.container(key="beside", gap="small"):
         if now.draft:
             fault(now, now.draft)
         shown = figures.drafted(family, now.draft) if now.draft else figures.graph(now.case)
         lit = now.place if composition.is_composed(family) else ""
-        picture(now, shown, _look, lit=lit, sight=now.draft.place if now.draft else lit)
+        sight = now.draft.place if now.draft else lit
+        beneath = picture(now, shown, _look, lit=lit, sight=sight)
+
+    def rest() -> None:
+        rows(now, left)
+        beneath()
+
+    return rest
+
+
+def rows(now: State, place: DeltaGenerator) -> None:
+    """The stages of a composition, or where one may begin."""
+    family = now.design.family
+    with place:
+        if not composition.is_composed(family):
+            beginnings(now)
+            return
+        with st.container(horizontal=True, gap="xsmall", wrap=False, key="names"):
+            start(family, "secondary")
+            st.html(NAMES)
+        editor(now)
 
 
 def beginnings(now: State) -> None:

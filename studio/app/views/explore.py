@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from studio.app import state
 from studio.app.colouring import lens, seen
@@ -15,26 +16,31 @@ from studio.app.memory import memory
 from studio.app.report import report
 from studio.app.scaling import scaling
 from studio.app.state import TABS, State
-from studio.app.views.frame import picture
+from studio.app.views.frame import Rest, picture
 
 VIEWS = dict(zip(TABS, (scaling, layers, memory, listing, report, lesson), strict=True))
 
 
-def explore(now: State) -> None:
+def explore(now: State) -> Rest:
     with st.container(key="beside"):
         left, right = st.columns([5, 6])
     with left:
         lens(now)
         shown = seen(now)
-        picture(now, shown.graph, marks=shown.marks, legend=shown.legend)
-    with right:
-        tabs(now)
+        beneath = picture(now, shown.graph, marks=shown.marks, legend=shown.legend)
+
+    def rest() -> None:
+        beneath()
+        tabs(now, right)
+
+    return rest
 
 
-def tabs(now: State) -> None:
+def tabs(now: State, place: DeltaGenerator) -> None:
     """Only the open one is computed."""
     shown = state.view("tab", now.tab, default=now.tab)
-    for tab, view in zip(st.tabs(TABS, on_change=_turn, **shown), VIEWS.values(), strict=True):
+    all_of_them = place.tabs(TABS, on_change=_turn, **shown)
+    for tab, view in zip(all_of_them, VIEWS.values(), strict=True):
         with tab:
             if tab.open:
                 view(now)

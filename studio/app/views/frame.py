@@ -1,12 +1,13 @@
 """What all views share: figures on top, the sidebar, and room for what the view itself shows.
 
-Figures come before the sidebar in the script, since elements appear as they are made, and a hand
-on a slider wants the figures first.
+Elements appear as they are made, and a hand on a slider wants the figures first and the layer graph
+next: the sidebar and all else come after them in the script.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from time import monotonic, sleep
 
@@ -20,45 +21,53 @@ from studio.app.inspector import HINT, inspector
 from studio.app.latency import latency
 from studio.app.precedence import PRECEDENCE
 from studio.app.sidebar import sidebar, views
-from studio.app.state import VIEWS, State
+from studio.app.state import State
 from studio.app.takeaway import headed, take_away
 from studio.drawing.graph import Graph
 from studio.drawing.mark import Mark
 from studio.drawing.sheet import Sheet
 
-OF_ONE = VIEWS[:2]  # views of one design
-PAINT_S = 0.05  # two frames, and the way to the browser
+FIGURES_S, GRAPH_S = 0.025, 0.05  # the way to the browser, and a frame
+
+Rest = Callable[[], None]  # draws what a view shows beside its layer graph
+OfOne = Callable[[State], Rest]  # draws the layer graph of the page's design
 
 
-def frame(bodies: Mapping[str, Callable[[State], None]]) -> None:
-    """The page, with the body of the open view; beneath its figures, where it is of one design."""
+def frame(of_one: Mapping[str, OfOne], of_several: Mapping[str, Callable[[State], None]]) -> None:
+    """The page with its open view: one of a single design, beneath that design's figures, or one
+    of several designs, which has the page to itself."""
     with PRECEDENCE.first():
         now = state.arrived()
-    if now.view in OF_ONE:
-        of_one(now, bodies[now.view])
+    if now.view in of_one:
+        _of_one(now, of_one[now.view])
     else:
         with st.sidebar:
             views(now)
         warning(now)
         with PRECEDENCE.after():
-            bodies[now.view](now)
+            of_several[now.view](now)
     state.sent()
 
 
-def of_one(now: State, body: Callable[[State], None]) -> None:
+def _of_one(now: State, view: OfOne) -> None:
     with PRECEDENCE.first():
         title(now)
         exact, measured = st.columns([4, 1], gap="xsmall")
         with exact:
             headline(now)
-    let_paint(now)
+        warning(now)
+    is_new = st.session_state.get("painted", now.case) != now.case
+    with let_paint(FIGURES_S * is_new), PRECEDENCE.after():
+        laid_out(figures.graph(now.case), frozenset(now.opened))
+    with let_paint(GRAPH_S * is_new), PRECEDENCE.after():
+        rest = view(now)
+    st.session_state.painted = now.case
     with PRECEDENCE.after():
         with measured:
             latency(now)
-        warning(now)
         with st.sidebar:
             sidebar(now)
-        body(now)
+        rest()
 
 
 def warning(now: State) -> None:
@@ -68,16 +77,13 @@ def warning(now: State) -> None:
         refusal.warning(now.refusal, icon=":material/block:")
 
 
-def let_paint(now: State) -> None:
-    """Hold the rest back for a moment when the figures are new. A browser that receives the graph
-    and the charts together with the figures paints all of them at once, 40 ms later. The graph is
-    drawn meanwhile, which takes a large one longer than that."""
-    if st.session_state.get("painted", now.case) != now.case:
-        began = monotonic()
-        with PRECEDENCE.after():
-            laid_out(figures.graph(now.case), frozenset(now.opened))
-        sleep(max(0.0, PAINT_S - (monotonic() - began)))
-    st.session_state.painted = now.case
+@contextmanager
+def let_paint(seconds: float) -> Iterator[None]:
+    """Hold the rest back until this long after the start. A browser that receives the sidebar and
+    the charts together with figures and graph paints all of them at once, 100 ms later."""
+    end = monotonic() + seconds
+    yield
+    sleep(max(0.0, end - monotonic()))
 
 
 def look(opened: tuple[str, ...], node: str) -> None:
@@ -94,9 +100,9 @@ def picture(
     sight: str = "",
     marks: Mapping[str, Mark] | None = None,
     legend: str = "",
-) -> None:
-    """The layer graph, its legend (HTML), and what there is to know about the node that is
-    selected. Without `marks` a bar on each box tells its share of the parameters."""
+) -> Rest:
+    """The layer graph; the rest is its legend (HTML), and what there is to know about the node that
+    is selected. Without `marks` a bar on each box tells its share of the parameters."""
     borne = barred(graph) if marks is None else marks
     node = layer_graph(
         graph,
@@ -108,9 +114,19 @@ def picture(
         sight=sight,
         marks=borne,
     )
-    with st.container(horizontal=True, vertical_alignment="center", wrap=False, gap="small"):
-        st.html(legend or f"<small>{HINT}</small>")
-        shown = frozenset(now.opened)
-        take_away(Sheet(graph=graph, heading=headed(now), opened=shown, marks=borne), now.title)
-    if node is not None:
-        inspector(now, node)
+    beneath = st.container()
+
+    def rest() -> None:
+        with beneath:
+            with st.container(
+                horizontal=True, vertical_alignment="center", wrap=False, gap="small"
+            ):
+                st.html(legend or f"<small>{HINT}</small>")
+                sheet = Sheet(
+                    graph=graph, heading=headed(now), opened=frozenset(now.opened), marks=borne
+                )
+                take_away(sheet, now.title)
+            if node is not None:
+                inspector(now, node)
+
+    return rest
