@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from itertools import product
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from studio.analysis import units
-from studio.family import Design
 from studio.knobs import DesignError, Knob
 from studio.measure.request import CHOICES
+
+if TYPE_CHECKING:
+    from studio.family import Design
 
 MOST_POINTS = 256
 FAMILY = "one of `studio families`, or the JSON of a design: a file's name.json, or - to read it"

@@ -234,8 +234,7 @@ export class View {
     hold(this.canvas, this);
     this.canvas.addEventListener('keydown', (event) => this.key(event));
     this.canvas.addEventListener('focusin', ({ target }) => {
-      // The browser scrolls the canvas to a focused node; move the picture instead, if need be.
-      this.canvas.scrollTo(0, 0);
+      // The canvas does not scroll; the picture is moved to a node that keys reached, if need be.
       if (target.matches(':focus-visible')) this.bring(target);
     });
     const bar = this.host.querySelector('.bar');
