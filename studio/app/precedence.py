@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import Condition
-from time import monotonic
+from time import monotonic, sleep
 
 import streamlit as st
 
+STEP_S = 0.005  # of a pause
 LOOK_S = 0.05  # between two looks at whether the reader of a page that waits has moved on
 SWITCH_S = 0.001
 LONGEST_S = 1.0  # that the urgent, who may never cease, go before one who waits
@@ -92,6 +93,14 @@ def quicken() -> None:
     """From now on, threads of this process hand over sooner than after Python's 5 ms: figures that
     are on their way meet one at work each time they come back from the network."""
     sys.setswitchinterval(SWITCH_S)
+
+
+def pause(seconds: float) -> None:
+    """Wait, unless the reader moves on."""
+    end = monotonic() + seconds
+    while (left := end - monotonic()) > 0:
+        sleep(min(left, STEP_S))
+        _end_if_outdated()
 
 
 def _end_if_outdated() -> None:

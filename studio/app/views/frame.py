@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from time import monotonic, sleep
+from time import monotonic
 
 import streamlit as st
 
@@ -19,7 +19,7 @@ from studio.app.graph import laid_out, layer_graph
 from studio.app.headline import headline, title
 from studio.app.inspector import HINT, inspector
 from studio.app.latency import latency
-from studio.app.precedence import PRECEDENCE
+from studio.app.precedence import PRECEDENCE, pause
 from studio.app.sidebar import sidebar, views
 from studio.app.state import State
 from studio.app.takeaway import headed, take_away
@@ -83,7 +83,7 @@ def let_paint(seconds: float) -> Iterator[None]:
     the charts together with figures and graph paints all of them at once, 100 ms later."""
     end = monotonic() + seconds
     yield
-    sleep(max(0.0, end - monotonic()))
+    pause(end - monotonic())
 
 
 def look(opened: tuple[str, ...], node: str) -> None:
