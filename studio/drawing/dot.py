@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import graphviz
 
 from studio.drawing.flow import flow
 from studio.drawing.graph import Graph, Node
+from studio.drawing.mark import HUES, NO_MARKS, PLAIN, SIGNS, Mark, colour
 from studio.drawing.sheet import Heading
+from studio.drawing.svg import PAPER
 
 SHAPES = {
     "input": {"shape": "box", "style": "rounded,filled", "fillcolor": "#eceff2"},
@@ -18,8 +22,14 @@ SHAPES = {
 }
 
 
-def dot(graph: Graph, opened: frozenset[str] = frozenset(), heading: Heading | None = None) -> str:
-    """The visible graph as DOT text, with a cluster for each open block, below its heading."""
+def dot(
+    graph: Graph,
+    opened: frozenset[str] = frozenset(),
+    heading: Heading | None = None,
+    marks: Mapping[str, Mark] = NO_MARKS,
+) -> str:
+    """The visible graph as DOT text, with a cluster for each open block, below its heading. Of
+    `marks` it has the heat and the change; a share only as a tooltip."""
     seen = flow(graph, opened)
     sheet = graphviz.Digraph(
         graph.root.label or "model",
@@ -30,7 +40,7 @@ def dot(graph: Graph, opened: frozenset[str] = frozenset(), heading: Heading | N
     # Graphviz has no edges to clusters: an edge to an open block's frame goes to its first child.
     ends: dict[str, str] = {}
     for node in graph.root.children:
-        _add(sheet, node, frozenset(seen.paths), ends)
+        _add(sheet, node, frozenset(seen.paths), marks, ends)
     for edge in seen.edges:
         sheet.edge(ends[edge.source], ends[edge.target], label=graphviz.escape(edge.label))
     if heading:  # last, since clusters take over what is said of the graph before them
@@ -39,19 +49,41 @@ def dot(graph: Graph, opened: frozenset[str] = frozenset(), heading: Heading | N
     return str(sheet.source)
 
 
-def _add(sheet: graphviz.Digraph, node: Node, seen: frozenset[str], ends: dict[str, str]) -> str:
+def _add(
+    sheet: graphviz.Digraph,
+    node: Node,
+    seen: frozenset[str],
+    marks: Mapping[str, Mark],
+    ends: dict[str, str],
+) -> str:
     """Write a node, or the cluster that it is while open; returns where its edges are tied."""
+    mark = marks.get(node.id, PLAIN)
     name = node.label + (f" × {node.repeat}" if node.repeat > 1 else "")
+    name = f"{SIGNS[mark.change]} {name}" if mark.change in SIGNS else name
+    looks = _looks(mark)
     if not any(child.id in seen for child in node.children):
         text = graphviz.escape(name + (f"\n{node.detail}" if node.detail else ""))
         ends[node.id] = _quoted(node.id)
-        sheet.node(ends[node.id], text.replace("\n", r"\n"), **SHAPES[node.kind])
+        sheet.node(ends[node.id], text.replace("\n", r"\n"), **SHAPES[node.kind] | looks)
         return ends[node.id]
     with sheet.subgraph(name=f"cluster_{_quoted(node.id)}") as cluster:
-        cluster.attr(label=graphviz.escape(name), style="rounded", color="#c3ccd6")
-        first = [_add(cluster, child, seen, ends) for child in node.children]
+        style = "rounded,filled" if "fillcolor" in looks else "rounded"
+        frame = {"style": style, "color": "#c3ccd6"} | looks
+        cluster.attr(label=graphviz.escape(name), **frame)
+        first = [_add(cluster, child, seen, marks, ends) for child in node.children]
     ends[node.id] = first[0]
     return first[0]
+
+
+def _looks(mark: Mark) -> dict[str, str]:
+    """What a mark changes of a node or of a cluster."""
+    looks = {"tooltip": graphviz.escape(mark.note)} if mark.note else {}
+    if mark.heat is not None:
+        fill, ink = colour(mark.heat)
+        looks |= {"fillcolor": fill, "fontcolor": ink}
+    if mark.change in HUES:
+        looks |= {"color": PAPER[HUES[mark.change]], "penwidth": "2"}
+    return looks
 
 
 def _quoted(name: str) -> str:

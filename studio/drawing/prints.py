@@ -21,7 +21,7 @@ def _png(sheet: Sheet) -> bytes:
 
 
 def _dot(sheet: Sheet) -> str:
-    return dot(sheet.graph, sheet.opened, sheet.heading)
+    return dot(sheet.graph, sheet.opened, sheet.heading, sheet.marks)
 
 
 PRINTS: Mapping[str, Callable[[Sheet], str | bytes]] = MappingProxyType(

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from studio.drawing.dot import dot
 from studio.drawing.graph import Graph, Node
 from studio.drawing.layout import layout
+from studio.drawing.mark import SIGNS, Mark, colour
 from studio.drawing.sheet import Heading
 from studio.drawing.svg import Theme, svg
 from tests.drawing.examples import EXAMPLES, blocks
@@ -112,6 +113,16 @@ def test_dot_quotes_what_it_would_read_as_its_own() -> None:
     text = dot(Graph(Node(id="", label="", children=(ODD, Node(id="c", label="c"))), ()))
     assert "a_b" in text
     assert '\\"x\\"' in text
+
+
+def test_dot_has_the_heat_and_the_change_of_each_box() -> None:
+    a, b = (Node(id=name, label=name) for name in "ab")
+    marks = {"a": Mark(heat=1.0), "b": Mark(change="grew", note="twice as much")}
+    text = dot(Graph(Node(id="", label="", children=(a, b)), ()), marks=marks)
+    first, second = (next(line for line in text.splitlines() if f"\t{x} [" in line) for x in "ab")
+    assert f'fillcolor="{colour(1.0)[0]}"' in first
+    assert f"{SIGNS['grew']} b" in second
+    assert "twice as much" in second
 
 
 @pytest.mark.parametrize("name", [*EXAMPLES, "odd"])
