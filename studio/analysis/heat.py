@@ -128,9 +128,9 @@ def heated(
                 heat=scale.heat(value),
                 note=_note(share, value, quantity),
             )
-            each = " each" if node.repeat > 1 else ""
-            one = quantity.write(value / times / node.repeat)
-            details[node.id] = f"{one}{each} · {percent(share)}" if value else ""
+            every = times * node.repeat  # its colour is that of all of them
+            one = f"{every} × " * (every > 1) + quantity.write(value / every)
+            details[node.id] = f"{one} · {percent(share)}" if value else ""
     return Heat(replace(graph, root=_told(graph.root, details)), marks, scale)
 
 

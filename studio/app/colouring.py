@@ -45,11 +45,13 @@ STYLE = """<style>
 
 @dataclass(frozen=True)
 class Seen:
-    """What the graph shows, what its boxes bear, and the legend to it as HTML."""
+    """What the graph shows, what its boxes bear, the legend to it as HTML, and what stands for the
+    legend above a picture that is taken away."""
 
     graph: Graph
     marks: Mapping[str, Mark]
     legend: str = ""
+    caption: str = ""
 
 
 def lens(now: State) -> None:
@@ -79,8 +81,11 @@ def lens(now: State) -> None:
 
 def _option(name: str) -> str:
     title = QUANTITIES[name].title if name in QUANTITIES else "Kind of layer"
-    words = title if title.startswith("MACs") else title[0].lower() + title[1:]
-    return f"Colour by {words}"
+    return f"Colour by {_lower(title)}"
+
+
+def _lower(title: str) -> str:
+    return title if title.startswith("MACs") else title[0].lower() + title[1:]
 
 
 def _turn(name: str) -> None:
@@ -107,9 +112,13 @@ def seen(now: State) -> Seen:
         return replace(plain, legend=_legend(_untimed(pinned, now.case)))
     if pinned:
         found = changed(pinned, now.case, now.lens)
-        return Seen(found.graph, found.marks, _legend(_changes(found, pinned, quantity)))
+        legend = _legend(_changes(found, pinned, quantity))
+        caption = f"{_lower(quantity.title)} against {named(pinned)}"
+        return Seen(found.graph, found.marks, legend, caption)
     hot = heated(graph, quantity, now.opened, seconds(now.case, quantity))
-    return Seen(hot.graph, hot.marks, _legend(_steps(hot.scale)))
+    top = quantity.write(hot.scale.top)
+    caption = f"coloured by {_lower(quantity.title)}, from 0 (pale) to {top} (dark)"
+    return Seen(hot.graph, hot.marks, _legend(_steps(hot.scale)), caption)
 
 
 def scale(now: State) -> Scale | None:

@@ -53,11 +53,12 @@ def drafted(family: Family, draft: Draft) -> Graph:
     if legal is None:
         return Graph(Node(id="", label=family.key, children=(fault,)), ())
     whole = drawn.graph(profile(Design(family, legal)).root, drawn.rows(legal))
-    return _broken(whole, fault)
+    return _broken(whole, fault, draft.rows[draft.at].wants)
 
 
-def _broken(graph: Graph, fault: Node) -> Graph:
-    """The graph with a fault in the place of its head."""
+def _broken(graph: Graph, fault: Node, wanted: str) -> Graph:
+    """The graph with a fault in the place of its head: what flows there is told with what the row
+    takes."""
     beyond = {
         node.id
         for child in graph.root.children
@@ -66,7 +67,9 @@ def _broken(graph: Graph, fault: Node) -> Graph:
     }
     kept = tuple(child for child in graph.root.children if child.id not in beyond)
     edges = dict.fromkeys(
-        replace(edge, target=fault.id) if edge.target in beyond else edge
+        replace(edge, target=fault.id, label=f"{edge.label} → takes {wanted}")
+        if edge.target in beyond
+        else edge
         for edge in graph.edges
         if edge.source not in beyond
     )

@@ -53,9 +53,10 @@ def made(form: str, sheet: Sheet) -> str | bytes:
     return PRINTS[form](sheet)
 
 
-def headed(now: State) -> Heading:
-    """What stands above the page's graph. A draft has no figures: it is no network yet."""
+def headed(now: State, caption: str = "") -> Heading:
+    """What stands above the page's graph, with what its colours say. A draft has no figures: it is
+    no network yet."""
     whole = heading(figures.profiled(now.case), address(now), now.title)
     if not now.draft:
-        return whole
+        return replace(whole, figures=(*whole.figures, caption) if caption else whole.figures)
     return replace(whole, title=f"{whole.title}, with a row that does not fit", figures=())

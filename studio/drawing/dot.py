@@ -20,6 +20,7 @@ SHAPES = {
     "parameter": {"shape": "box", "style": "dashed,filled", "fillcolor": "#fdf1dc"},
     "fault": {"shape": "box", "style": "dashed,filled", "fillcolor": "#fbe3e0", "color": "#c0392b"},
 }
+FRAME = {"style": "rounded", "color": "#c3ccd6"}
 
 
 def dot(
@@ -42,7 +43,10 @@ def dot(
     for node in graph.root.children:
         _add(sheet, node, frozenset(seen.paths), marks, ends)
     for edge in seen.edges:
-        sheet.edge(ends[edge.source], ends[edge.target], label=graphviz.escape(edge.label))
+        text = f"next repeat: {edge.label}" if edge.again else edge.label
+        style = "dashed" if edge.again else "solid"
+        ends_of = (ends[edge.source], ends[edge.target])
+        sheet.edge(*ends_of, label=graphviz.escape(text), style=style)
     if heading:  # last, since clusters take over what is said of the graph before them
         lines = map(graphviz.escape, heading.lines)
         sheet.attr(label=r"\n".join((*lines, " ")), labelloc="t", fontsize="16")
@@ -60,30 +64,38 @@ def _add(
     mark = marks.get(node.id, PLAIN)
     name = node.label + (f" × {node.repeat}" if node.repeat > 1 else "")
     name = f"{SIGNS[mark.change]} {name}" if mark.change in SIGNS else name
-    looks = _looks(mark)
     if not any(child.id in seen for child in node.children):
         text = graphviz.escape(name + (f"\n{node.detail}" if node.detail else ""))
         ends[node.id] = _quoted(node.id)
-        sheet.node(ends[node.id], text.replace("\n", r"\n"), **SHAPES[node.kind] | looks)
+        sheet.node(
+            ends[node.id],
+            text.replace("\n", r"\n"),
+            **SHAPES[node.kind] | _ground(mark) | _border(mark),
+        )
         return ends[node.id]
     with sheet.subgraph(name=f"cluster_{_quoted(node.id)}") as cluster:
-        style = "rounded,filled" if "fillcolor" in looks else "rounded"
-        frame = {"style": style, "color": "#c3ccd6"} | looks
-        cluster.attr(label=graphviz.escape(name), **frame)
+        # On a dark ground its edges would not be seen: a heat has only the frame.
+        heat = {} if mark.heat is None else {"color": colour(mark.heat)[0], "penwidth": "4"}
+        cluster.attr(label=graphviz.escape(name), **FRAME | heat | _border(mark))
         first = [_add(cluster, child, seen, marks, ends) for child in node.children]
     ends[node.id] = first[0]
     return first[0]
 
 
-def _looks(mark: Mark) -> dict[str, str]:
-    """What a mark changes of a node or of a cluster."""
-    looks = {"tooltip": graphviz.escape(mark.note)} if mark.note else {}
-    if mark.heat is not None:
-        fill, ink = colour(mark.heat)
-        looks |= {"fillcolor": fill, "fontcolor": ink}
-    if mark.change in HUES:
-        looks |= {"color": PAPER[HUES[mark.change]], "penwidth": "2"}
-    return looks
+def _ground(mark: Mark) -> dict[str, str]:
+    """The colours of a box that has a heat."""
+    if mark.heat is None:
+        return {}
+    fill, ink = colour(mark.heat)
+    return {"fillcolor": fill, "fontcolor": ink}
+
+
+def _border(mark: Mark) -> dict[str, str]:
+    """The line around a box or a cluster that has changed, and what it says to who looks closer."""
+    note = {"tooltip": graphviz.escape(mark.note)} if mark.note else {}
+    if mark.change not in HUES:
+        return note
+    return note | {"color": PAPER[HUES[mark.change]], "penwidth": "2"}
 
 
 def _quoted(name: str) -> str:

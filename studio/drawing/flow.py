@@ -37,12 +37,18 @@ def flow(graph: Graph, opened: frozenset[str]) -> Flow:
             seen_as |= {below.id: node.id for below in node.walk()}
     labels: dict[tuple[str, str], dict[str, None]] = {}
     makers: dict[str, dict[str, str]] = {}
+    onward: set[tuple[str, str]] = set()  # what is for more than a next repeat
     for edge in graph.edges:
         source, target = seen_as[edge.source], seen_as[edge.target]
         if source and target and not _nested(paths[source], paths[target]):
             labels.setdefault((source, target), {})[edge.label] = None
+            if not edge.again:
+                onward.add((source, target))
             makers.setdefault(source, {}).setdefault(edge.source, edge.label)
-    edges = tuple(Edge(*ends, joined(tuple(texts))) for ends, texts in labels.items())
+    edges = tuple(
+        Edge(*ends, joined(tuple(texts)), again=ends not in onward)
+        for ends, texts in labels.items()
+    )
     handed = {source: tuple(made.values()) for source, made in makers.items()}
     return Flow(paths, edges, handed)
 

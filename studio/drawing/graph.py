@@ -60,11 +60,13 @@ class Node:
 
 @dataclass(frozen=True)
 class Edge:
-    """Data that flows from one node to another; both ends may lie anywhere in the tree."""
+    """Data that flows from one node to another; both ends may lie anywhere in the tree. What flows
+    back is for the next repeat of the block around both, `again`."""
 
     source: str
     target: str
     label: str = ""
+    again: bool = False
 
 
 @dataclass(frozen=True)

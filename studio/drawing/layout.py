@@ -44,13 +44,15 @@ class Box:
 
 @dataclass(frozen=True)
 class Arrow:
-    """A connection between two boxes: corners from border to border, axis by axis."""
+    """A connection between two boxes: corners from border to border, axis by axis. A `skip` has a
+    lane of its own, `again` is what flows back for the next repeat."""
 
     source: str
     target: str
     points: tuple[Point, ...]
     label: str = ""
     skip: bool = False
+    again: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,15 +100,19 @@ def size(node: Node) -> Size:
     label = shortened(node.label, TITLE, WIDEST)
     if sign(node):
         return Size(26.0, 26.0)
-    width = max(
-        text_width(label, TITLE), text_width(shortened(node.detail, DETAIL, WIDEST), DETAIL)
-    )
+    width = max(text_width(label, TITLE), text_width(detail(node), DETAIL))
     height = (42.0 if node.detail else 30.0) if node.kind != "operation" else 26.0
     if node.kind == "operation":
         return Size(width + 26, 40.0 if node.detail else 26.0)
     if node.children:
         width += 18 + (text_width(f"× {node.repeat}", TITLE) + 10 if node.repeat > 1 else 0)
     return Size(max(width + 28, 72.0), height)
+
+
+def detail(node: Node) -> str:
+    """The line below a box's name; where it is too long, axes lose their names first."""
+    fits = text_width(node.detail, DETAIL) <= WIDEST
+    return node.detail if fits else shortened(plain(node.detail), DETAIL, WIDEST)
 
 
 def sign(node: Node) -> bool:
@@ -233,7 +239,7 @@ def _arrows(
             left, top = origins[block]
             points += [(left + x, top + y) for x, y in channel.points]
             skip |= channel.skip
-        yield Arrow(edge.source, edge.target, _corners(points), edge.label, skip)
+        yield Arrow(edge.source, edge.target, _corners(points), edge.label, skip, edge.again)
 
 
 def _corners(points: list[Point]) -> tuple[Point, ...]:

@@ -12,17 +12,17 @@ from studio.drawing.layout import (
     LABEL,
     SIGN,
     TITLE,
-    WIDEST,
     Arrow,
     Box,
     Label,
     Picture,
+    detail,
     sign,
     title,
 )
 from studio.drawing.level import Point
 from studio.drawing.mark import HUES, NO_MARKS, PLAIN, Mark, bar, named, palette, symbol
-from studio.drawing.text import shortened, text_width
+from studio.drawing.text import text_width
 
 Theme = Literal["page", "paper"]
 
@@ -205,8 +205,7 @@ def _texts(box: Box, paint: Paint, mark: Mark) -> Iterator[str]:
     size = TITLE if node.kind != "operation" else TITLE - 1
     yield _text(centre, name, title(node), size, "600" if node.children else "500", fill=ink)
     if node.detail:
-        detail = shortened(node.detail, DETAIL, WIDEST)
-        yield _text(centre, name + 15.5, detail, DETAIL, "400", fill=ink or paint("muted"))
+        yield _text(centre, name + 15.5, detail(node), DETAIL, "400", fill=ink or paint("muted"))
 
 
 def _ink(paint: Paint, mark: Mark) -> str:
@@ -264,15 +263,16 @@ def _wires(picture: Picture, paint: Paint, marks: Mapping[str, Mark]) -> Iterato
     """The lines that set out from one box as one path, so that their common part is drawn once."""
     faults = {box.node.id for box in picture.boxes if box.node.kind == "fault"}
     gone = {name for name, mark in marks.items() if mark.change == "vanished"}
-    wires: dict[tuple[str, str], list[Arrow]] = {}
+    wires: dict[tuple[str, bool, str], list[Arrow]] = {}
     for arrow in picture.arrows:
         kind = "skip" if arrow.skip else "fault-line" if arrow.target in faults else "line"
         kind = "less" if gone & {arrow.source, arrow.target} else kind
-        wires.setdefault((kind, arrow.source), []).append(arrow)
-    for (kind, source), wire in sorted(wires.items(), key=lambda item: item[0][0] != "skip"):
-        colour, dash = paint(kind), ' stroke-dasharray="5 4"' if kind == "less" else ""
+        wires.setdefault((kind, arrow.again, arrow.source), []).append(arrow)
+    for (kind, again, source), wire in sorted(wires.items(), key=lambda item: item[0][0] != "skip"):
+        colour, dash = paint(kind), ' stroke-dasharray="5 4"' if kind == "less" or again else ""
+        told = "<title>to the next repeat</title>" if again else ""
         yield (
-            f'<g data-source="{escape(source)}"><path d="{"".join(map(_rounded, wire))}" '
+            f'<g data-source="{escape(source)}">{told}<path d="{"".join(map(_rounded, wire))}" '
             f'fill="none" stroke="{colour}"{dash}/><path d="{"".join(map(_tip, wire))}" '
             f'fill="{colour}"/></g>'
         )

@@ -102,11 +102,11 @@ def test_the_hottest_of_the_boxes_seen_costs_most(name: str, opened: tuple[str, 
     assert hot.scale.top == found[by_cost[-1]]
 
 
-def test_a_box_says_its_own_cost_and_its_share() -> None:
+def test_a_box_says_its_cost_times_how_often_it_is_there_and_its_share() -> None:
     hot = heated(drawn(DESIGNS[0])[0], QUANTITIES["macs"], ("blocks.0",))
     boxes = {node.id: node for node in hot.graph.root.walk()}
-    assert boxes["blocks.0"].detail == "1.45 GMACs each · 99 %"
-    assert boxes["blocks.0.attn"].detail == "524 MMACs · 36 %"
+    assert boxes["blocks.0"].detail == "12 × 1.45 GMACs · 99 %"
+    assert boxes["blocks.0.attn"].detail == "12 × 524 MMACs · 36 %"
     assert boxes["norm"].detail == ""
     assert hot.marks["blocks.0.attn"].note == "36 % of the MACs: 6.29 GMACs in all"
     assert not {"input", "output"} & set(hot.marks)

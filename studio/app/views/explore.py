@@ -27,7 +27,9 @@ def explore(now: State) -> Rest:
     with left:
         lens(now)
         shown = seen(now)
-        beneath = picture(now, shown.graph, marks=shown.marks, legend=shown.legend)
+        beneath = picture(
+            now, shown.graph, marks=shown.marks, legend=shown.legend, caption=shown.caption
+        )
 
     def rest() -> None:
         beneath()

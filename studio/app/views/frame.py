@@ -15,6 +15,7 @@ import streamlit as st
 
 from studio.analysis.heat import barred
 from studio.app import figures, state
+from studio.app.boxes import boxes
 from studio.app.graph import laid_out, layer_graph
 from studio.app.headline import headline, title
 from studio.app.inspector import HINT, inspector
@@ -100,9 +101,11 @@ def picture(
     sight: str = "",
     marks: Mapping[str, Mark] | None = None,
     legend: str = "",
+    caption: str = "",
 ) -> Rest:
-    """The layer graph; the rest is its legend (HTML), and what there is to know about the node that
-    is selected. Without `marks` a bar on each box tells its share of the parameters."""
+    """The layer graph; the rest is its legend (HTML; a `caption` above what is taken away), what
+    there is to know about the node that is selected, and all boxes as a table. Without `marks` a
+    bar on each box tells its share of the parameters."""
     borne = barred(graph) if marks is None else marks
     node = layer_graph(
         graph,
@@ -117,16 +120,16 @@ def picture(
     beneath = st.container()
 
     def rest() -> None:
+        opened = frozenset(now.opened)
+        sheet = Sheet(graph=graph, heading=headed(now, caption), opened=opened, marks=borne)
         with beneath:
             with st.container(
                 horizontal=True, vertical_alignment="center", wrap=False, gap="small"
             ):
                 st.html(legend or f"<small>{HINT}</small>")
-                sheet = Sheet(
-                    graph=graph, heading=headed(now), opened=frozenset(now.opened), marks=borne
-                )
                 take_away(sheet, now.title)
             if node is not None:
                 inspector(now, node)
+            boxes(graph, opened)
 
     return rest

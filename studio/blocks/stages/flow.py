@@ -8,9 +8,9 @@ knob that holds the number of a stage is called `source`, or `skips` where it ho
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import UnionType
+from types import MappingProxyType, UnionType
 from typing import ClassVar
 
 from torch import nn
@@ -58,6 +58,7 @@ class Tokens:
 
 
 Flow = Map | Tokens
+AXES: Mapping[type[Flow], str] = MappingProxyType({Map: "(B, C, H, W)", Tokens: "(B, N, D)"})
 
 
 class Row:
@@ -65,6 +66,11 @@ class Row:
 
     # What must flow in.
     takes: ClassVar[type[Map] | type[Tokens] | UnionType]
+
+    @property
+    def wants(self) -> str:
+        """The shape of what must flow in, by the names of its axes."""
+        return " or ".join(axes for kind, axes in AXES.items() if issubclass(kind, self.takes))
 
     @property
     def joins(self) -> tuple[int, ...]:

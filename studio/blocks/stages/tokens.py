@@ -106,6 +106,10 @@ class ClassToken(nn.Module):
 class ToMap(TokenStage):
     """Tokens that were pixels become a map again. (B, H·W, C) to (B, C, H, W)."""
 
+    @property
+    def wants(self) -> str:
+        return "(B, H·W, C)"
+
     def flow(self, x: Tokens) -> Map:
         if x.grid is None:
             raise ValueError(f"ToMap takes tokens that are the pixels of a map, not {x}")

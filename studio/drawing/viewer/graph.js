@@ -43,6 +43,7 @@ export class View {
       <div class="canvas" role="group"></div>`;
     this.canvas = host.querySelector('.canvas');
     this.at = null; // { x, y, k }: the picture's corner and scale on the canvas
+    this.moved = false; // whether somebody has chosen where to look
     this.listen();
   }
 
@@ -142,6 +143,7 @@ export class View {
     const kept = [this.toggled, ...sighted].find(stays);
     const row = kept ?? sighted.find((id) => this.nearest(id)) ?? first;
     this.toggled = null;
+    this.moved = true;
     if (!row) return;
     const across = first ? middle(this.boxes.get(first)) - middle(before.boxes.get(first)) : 0;
     const down = this.boxes.get(this.nearest(row).dataset.id).y - before.boxes.get(row).y;
@@ -149,24 +151,30 @@ export class View {
   }
 
   start() {
-    // The whole picture if it can be read so; else its top, as large as it is wide.
+    // The whole picture if it can be read so; else its top, as large as it is wide, or its input.
     const { width, height, w, h } = this.size();
     const whole = Math.min(1, width / w, height / h);
     const k = whole >= READABLE ? whole : Math.max(READABLE, Math.min(1, width / w));
-    this.look((width - w * k) / 2, Math.max(0, (height - h * k) / 2), k);
+    const [first] = this.boxes.values(); // where the data come in
+    const x = w * k <= width ? (width - w * k) / 2
+      : Math.max(width - w * k, Math.min(0, width / 2 - middle(first) * k));
+    this.look(x, Math.max(0, (height - h * k) / 2), k);
   }
 
   fit() {
+    this.moved = true;
     const { width, height, w, h } = this.size();
     const k = Math.min(1, width / w, height / h);
     this.look((width - w * k) / 2, (height - h * k) / 2, k);
   }
 
   drag(dx, dy) {
+    this.moved = true;
     this.look(this.at.x + dx, this.at.y + dy, this.at.k);
   }
 
   zoom(factor, px, py) {
+    this.moved = true;
     const { x, y, k } = this.at;
     const next = Math.min(NEAREST, Math.max(FARTHEST, k * factor));
     this.look(px - ((px - x) * next) / k, py - ((py - y) * next) / k, next);
@@ -232,6 +240,7 @@ export class View {
 
   listen() {
     hold(this.canvas, this);
+    new ResizeObserver(() => { if (this.svg && !this.moved) this.start(); }).observe(this.canvas);
     this.canvas.addEventListener('keydown', (event) => this.key(event));
     this.canvas.addEventListener('focusin', ({ target }) => {
       // The canvas does not scroll; the picture is moved to a node that keys reached, if need be.
