@@ -218,7 +218,14 @@ def architect(arguments: argparse.Namespace) -> str:
             }
         )
     told = [
-        (f"{c.design.family.key}: {c.title}", c.profile, c.share, c.reasons, (*c.doubts, *c.notes))
+        (
+            f"{c.design.family.key}: {c.title}",
+            c.profile,
+            c.share if brief.limits.given else 0.0,
+            c.cost,
+            c.reasons,
+            (*c.doubts, *c.notes),
+        )
         for c in choices
     ]
     return tables.choices(told)

@@ -82,16 +82,18 @@ def profile(found: Profile) -> str:
 
 
 def choices(
-    found: Iterable[tuple[str, Profile, float, Sequence[str], Sequence[str]]],
+    found: Iterable[tuple[str, Profile, float, str, Sequence[str], Sequence[str]]],
 ) -> str:
-    """For each its title, its figures, the share of the budget, and what is said for (+) and
-    against (-) it."""
+    """For each its title, its figures, the share of the budget (0 where there is none), the law of
+    its cost, and what is said for (+) and against (-) it."""
     return "\n".join(
-        f"{number}. {title}\n"
-        f"   {cost.params:,} parameters, {cost.macs:,} MACs; {share:.0%} of the budget\n"
+        f"{number}. {title}, input {' and '.join(map(units.shape, cost.inputs))}\n"
+        f"   {cost.params:,} parameters, {cost.macs:,} MACs"
+        + (f"; {share:.0%} of the budget\n" if share else "\n")
+        + f"   cost: {law.replace('$', '')}\n"
         + "".join(f"   + {reason}\n" for reason in reasons)
         + "".join(f"   - {doubt}\n" for doubt in doubts)
-        for number, (title, cost, share, reasons, doubts) in enumerate(found, 1)
+        for number, (title, cost, share, law, reasons, doubts) in enumerate(found, 1)
     )
 
 

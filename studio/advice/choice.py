@@ -60,6 +60,16 @@ class Choice:
         return self.start.preset
 
     @property
+    def published(self) -> Profile:
+        """What the preset costs as it is."""
+        return profile(Design(self.design.family, self.preset.config))
+
+    @property
+    def cost(self) -> str:
+        """The law by which it costs."""
+        return self.design.family.guide.cost
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """Which settings of the task the family had to bend."""
         return self.start.notes
@@ -74,6 +84,7 @@ class Choice:
             **simulated,
             "base": self.preset.name,
             "share": float(f"{self.share:.4g}"),
+            "cost": self.cost,
             **{name: list(told) for name, told in words.items()},
         }
 
@@ -95,7 +106,9 @@ def choose(brief: Brief, strategy: Strategy = "proportions") -> tuple[Choice, ..
 def _rank(choice: Choice, brief: Brief) -> tuple[float, ...]:
     """What is given first: whether the family takes all that the data are said to be, and whether
     there are enough of them. Then whether the task is what it is for, whether it is known at inputs
-    of that size and does not pay for them by the square, and how much of the budget it uses."""
+    of that size and does not pay for them by the square, and how much of the budget it uses. Of
+    equals those near the size of their preset, which somebody has trained, and then that which
+    computes least."""
     family = choice.design.family
     unused = round(abs(1 - choice.share), 1) if brief.limits.given else 0.0
     return (
@@ -105,6 +118,8 @@ def _rank(choice: Choice, brief: Brief) -> tuple[float, ...]:
         round(choice.start.stretch),
         steepness(choice.profile) > HALF,
         unused,
+        round(abs(math.log2(choice.profile.params / choice.published.params))),
+        choice.profile.macs,
     )
 
 

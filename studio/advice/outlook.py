@@ -46,7 +46,7 @@ def _results(found: Profile) -> Iterator[Block]:
         near[:MOST_RESULTS], key=lambda result: (costs[result.preset].params, result.metric)
     )
     yield Table(
-        "Published results of the family's presets nearest in size",
+        "Published results of the family's presets, those nearest in size",
         ("Preset", "Parameters", "MACs", "Measure", "Result", "Source"),
         tuple(_result(result, costs[result.preset]) for result in rows),
         words=frozenset({3, 5}),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from studio.advice.brief import Brief
-from studio.advice.data import SAID_BY, Start, start
+from studio.advice.data import SAID_BY, Start, places, start
 from studio.advice.limits import told
 from studio.advice.sizing import Strategy, least
 from studio.advice.training import paid, share, used
@@ -119,7 +119,7 @@ def _no_such_network(suited: Sequence[Family], brief: Brief) -> DesignError:
     asked = brief.settings
     alone = [name for name in asked if not any(_starts(suited, brief, (name,)))]
     if alone:
-        return _contradicts_task(brief, alone[0])
+        return _out_of_range(suited, brief, alone[0]) or _contradicts_task(brief, alone[0])
     pairs = combinations(asked, 2)
     one, other = next((p for p in pairs if not any(_starts(suited, brief, p))), (*asked, "")[:2])
     return DesignError(
@@ -127,6 +127,25 @@ def _no_such_network(suited: Sequence[Family], brief: Brief) -> DesignError:
         f" {_meaning(one, other)}",
         knob=other,
         value=asked.get(other),
+    )
+
+
+def _out_of_range(suited: Sequence[Family], brief: Brief, name: str) -> DesignError | None:
+    """The refusal of a value that is smaller or larger than any network for the task takes."""
+    value = brief.settings[name]
+    starts = [Design(family, preset.config) for family in suited for preset in family.presets]
+    known = [one.knobs[place] for one in starts for place in places(one, name)]
+    if not known or not isinstance(value, int | float):
+        return None
+    low = min(knob.clamp(knob.ge or 0) for knob in known)
+    high = max(knob.clamp(knob.le or value) for knob in known)
+    if low <= value <= high:
+        return None
+    return DesignError(
+        f"{name}={value} is outside {low} to {high}, which networks for {brief.task} take;"
+        f" the nearest that works is {name}={min(max(value, low), high)}",
+        knob=name,
+        value=value,
     )
 
 

@@ -29,6 +29,7 @@ WELL = 0.97  # of a limit: a budget that is used to this share is used well
 FACTORS = tuple(2.0 ** (k / 8) for k in range(-48, 49))  # from 1/64 to 64
 DIGITS = 3  # of a fraction after the point
 HEADS = 4  # other numbers of heads that are tried
+HARDLY = 0.05  # of a limit: perhaps all that the family can be is within it
 FAIRLY = 0.8  # of a limit: what a nearer design fills up step by step
 DEPTHS = tuple(2.0 ** (k / 4) for k in (0, -1, 1, -2, 2, -3, 3, -4, 4))  # of the one to start from
 NEAREST = 5  # depths, that are tried with other numbers of heads too
@@ -63,6 +64,10 @@ def sized(
     search = Search(limits, batch, also)
     if not limits.given and also is nothing:
         return Sized(start, 0.0)
+    if strategy == "proportions" and search.share(start) < HARDLY:
+        largest = most(start)
+        if search.fits(largest):
+            return Sized(largest, search.share(largest))
     if strategy == "proportions":
         found = _in_proportion(start, search) or search.along(start, tuple(_sizable(start)))
     elif strategy == "compound":
@@ -81,10 +86,12 @@ def steps(design: Design) -> Iterator[Design]:
 
 def least(start: Design) -> Design:
     """The smallest design that comes of the knobs that are sized."""
-    design = start
-    for knob in _sizable(start):
-        design = _times(design, knob, start, FACTORS[0])
-    return design
+    return _all_times(start, tuple(_sizable(start)), start, FACTORS[0])
+
+
+def most(start: Design) -> Design:
+    """The largest design that comes of the knobs that are sized."""
+    return _all_times(start, tuple(_sizable(start)), start, FACTORS[-1])
 
 
 def compound(start: Design, phi: float) -> Design:
@@ -141,7 +148,12 @@ class Search:
 
     def climbed(self, design: Design, knob: Knob) -> Design:
         """One step after the other, as long as the limits allow."""
-        start = design
+        start, chain, stride = design, _chain(design, knob, design), 1
+        while ahead := tuple(islice(chain, stride)):  # in longer and longer strides, then halved
+            reached = self.largest((design, *ahead)) or design
+            design, stride = reached, 2 * stride
+            if reached != ahead[-1]:
+                break
         while higher := next(filter(self.fits, _raised(design, knob, start)), None):
             design = higher
         return design
@@ -250,6 +262,13 @@ def _raised(design: Design, knob: Knob, start: Design) -> Iterator[Design]:
         higher = _turned(design, knob.name, next(above, value))
     if higher.value(knob.name) > value:
         yield higher
+
+
+def _chain(design: Design, knob: Knob, start: Design) -> Iterator[Design]:
+    """The design with a knob higher and higher, each time by the first step that is legal."""
+    while higher := next(_raised(design, knob, start), None):
+        yield higher
+        design = higher
 
 
 def _raised_of_tuple(

@@ -180,8 +180,14 @@ def _choices(found: Profile) -> Iterator[Block]:
     modules = Counter[str]()
     for body, runs in bodies(found.root):
         modules[body.kind] += runs
-    norms = {kind: runs for kind, runs in modules.items() if NORM.search(kind)}
-    active = {kind: n for kind, n in modules.items() if kind.lower().endswith(ACTIVATIONS)}
+        if NORM.search(
+            body.kind
+        ):  # the function by which a norm of our own is computed is no other
+            modules.subtract({call.body.kind: runs for call in body.calls})
+    norms = {kind: runs for kind, runs in modules.items() if runs > 0 and NORM.search(kind)}
+    active = {
+        kind: n for kind, n in modules.items() if n > 0 and kind.lower().endswith(ACTIVATIONS)
+    }
     yield Paragraph(
         f"{_listed('Normalisation', norms)} {_listed('Activations', active)}"
         " Both are counted as often as they run in a forward pass."

@@ -224,7 +224,7 @@ class State:
             node=node,
             place=place,
             draft=_draft(case.design, draft),
-            pins=tuple(dict.fromkeys(Case.named(dict(parse_qsl(pin))) for pin in pins)),
+            pins=tuple(dict.fromkeys(map(_pinned, pins))),
         )
 
 
@@ -233,6 +233,14 @@ def _axis(name: str, design: Design) -> str:
     own = tuple(axis for axis in axes(design) if axis not in AXIS.options)
     read: str = replace(AXIS, options=AXIS.options + own).read(name)
     return read
+
+
+def _pinned(text: str) -> Case:
+    """The case that a link pins. Raises DesignError."""
+    settings = dict(parse_qsl(text))
+    if "family" not in settings:
+        raise DesignError(f"pin={text[:60]} names no family", knob="pin", value=text)
+    return Case.named(settings)
 
 
 def _draft(design: Design, text: str) -> Draft | None:

@@ -151,6 +151,7 @@ def answered(wish: Commission) -> None:
 def told(choice: Choice, rank: int, wish: Commission) -> None:
     """One choice: what it is, what it costs, what speaks for and against it, and the way to it."""
     st.html(f'<div class="choice">{"".join(_parts(choice, rank, wish))}</div>')
+    st.caption(f"What it costs: {choice.cost}")
     with st.container(horizontal=True, gap="small"):
         st.button(
             "Open this design",

@@ -18,6 +18,7 @@ from studio.app import figures, state
 from studio.app.boxes import boxes
 from studio.app.graph import laid_out, layer_graph
 from studio.app.headline import headline, title
+from studio.app.history import history
 from studio.app.inspector import HINT, inspector
 from studio.app.latency import latency
 from studio.app.precedence import PRECEDENCE, pause
@@ -44,6 +45,7 @@ def frame(of_one: Mapping[str, OfOne], of_several: Mapping[str, Callable[[State]
     else:
         with st.sidebar:
             views(now)
+            history(now)
         warning(now)
         with PRECEDENCE.after():
             of_several[now.view](now)
