@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from studio.advice.limits import Limits
 from studio.advice.refusal import UnmetError
 from studio.advice.training import fitted, paid
 from studio.analysis.profile import profile
-from studio.family import Family, Task
+from studio.family import DesignError, Family, Task
 
 FAMILIES = studio.families()
 SERVED = [(family, task) for family in FAMILIES.values() for task in family.guide.tasks]
@@ -109,6 +110,21 @@ def test_inputs_that_contradict_are_named_both(
         choose(Brief(task=task, settings=settings))
     for part in (*pair, "contradict each other"):
         assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("task", "name", "value", "nearest"),
+    [
+        ("classification", "image_size", 100_000, "image_size=1024"),
+        ("classification", "image_size", -3, "image_size=8"),
+        ("detection", "num_classes", 999_999_999, "num_classes=2000"),
+    ],
+)
+def test_a_value_that_no_network_takes_is_refused_with_the_nearest(
+    task: Task, name: str, value: int, nearest: str
+) -> None:
+    with pytest.raises(DesignError, match=re.escape(f"the nearest that works is {nearest}")):
+        choose(Brief(task=task, settings={name: value}))
 
 
 def test_two_limits_that_cannot_be_met_together_are_named_both() -> None:

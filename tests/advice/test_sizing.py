@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import studio
 from studio.advice.limits import Limits, cost
-from studio.advice.sizing import WELL, Search, compound, least, scaled, sized, steps
+from studio.advice.sizing import WELL, Search, compound, least, most, scaled, sized, steps
 from studio.analysis.profile import profile
 from studio.family import Family
 
@@ -99,3 +99,11 @@ def test_the_official_coefficients_make_of_b0_what_was_published(
     published = studio.families()["efficientnet"].preset(name)
     assert profile(design).params == published.params
     assert design.value("image_size") == image_size
+
+
+def test_a_budget_without_end_is_met_by_the_largest_that_there_is() -> None:
+    start = FAMILIES["vit"].design("ViT-B/16")
+    with_room = sized(start, Limits(params=10**15))
+    assert with_room
+    assert with_room.design == most(start)
+    assert with_room.design.value("depth") == start.knobs["depth"].le

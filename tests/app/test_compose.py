@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -139,6 +141,8 @@ def test_what_does_not_fit_is_kept_and_told_and_mended_by_one_click() -> None:
     assert now.value("stages.1.class_token") is True
     (graph,) = app.get("bidi_component")
     assert "does not fit" in graph.proto.json
+    both = r"\(1, \d+, \d+\) → takes \(B, H·W, C\)"  # the shapes, on the edge
+    assert re.search(both, json.loads(graph.proto.json)["svg"])
     (told,) = [each.value for each in app.markdown if "does not fit" in each.value]
     assert "2 ToMap" in told  # at once, though another row is open
     assert now.draft.fault in told

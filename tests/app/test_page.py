@@ -338,6 +338,7 @@ def test_a_link_restores_the_axis_and_the_pinned_design(still: None) -> None:
 def test_a_bad_pin_is_one_sentence(still: None) -> None:
     app = opened({"family": "vit", "pin": "family=nosuch"})
     assert "there is no family 'nosuch'" in app.warning[0].value
+    assert "pin=garbage names no family" in opened({"pin": "garbage"}).warning[0].value
 
 
 @pytest.mark.usefixtures("still")

@@ -40,3 +40,13 @@ def test_no_level_shows_more_than_the_most() -> None:
     bounded = levels(graph, most=10)
     assert bounded == (frozenset(),)
     assert not is_whole(graph, bounded[-1])
+
+
+def test_a_long_computation_without_layers_stays_closed() -> None:
+    operations = tuple(Node(id=f"pool.{i}", label="+", kind="operation") for i in range(20))
+    long = Node(id="pool", label="RoIAlign", children=operations)
+    layers = tuple(Node(id=f"net.{i}", label="Linear") for i in range(20))
+    graph = Graph(
+        Node(id="", label="", children=(long, Node(id="net", label="Net", children=layers))), ()
+    )
+    assert levels(graph) == (frozenset(), frozenset({"net"}))
