@@ -32,6 +32,7 @@ class Brief:
                 value=self.task,
                 nearest=TASKS,
             )
+        BATCH.read(self.batch)
         longest, here = self.settings.get("max_seq_len"), self.settings.get("seq_len")
         if isinstance(longest, int) and isinstance(here, int) and here > longest:
             raise DesignError(

@@ -18,7 +18,7 @@ from studio.advice.data import Start, same_images, start, steep, steepness, untr
 from studio.advice.document import clause
 from studio.advice.limits import told
 from studio.advice.refusal import refusal, unknown
-from studio.advice.sizing import Search, Strategy
+from studio.advice.sizing import Search, Strategy, distorted
 from studio.advice.training import fitted, paid, share
 from studio.analysis.profile import Profile, many_models, profile
 from studio.family import Design, Family, Preset
@@ -145,7 +145,7 @@ def _chosen(begin: Start, brief: Brief, strategy: Strategy) -> Choice | None:
         start=begin,
         share=used,
         reasons=tuple(_reasons(counted, begin.preset, brief)),
-        doubts=tuple(_doubts(counted, brief)),
+        doubts=tuple(_doubts(counted, begin.preset, brief)),
         training_bytes=_training(counted, brief),
     )
 
@@ -190,14 +190,14 @@ def _reasons(found: Profile, preset: Preset, brief: Brief) -> Iterator[str]:
         here = paid(found, name)
         yield f"{told(name, here)} of {told(name, limit)} {OF[name]} ({here / limit:.0%})"
     if design.preset:
-        yield f"as published: {preset.name} ({preset.source})"
+        yield f"a preset as it stands: {preset.name} ({preset.source})"
     for result in guide.results:
         if result.preset == preset.name:
             whose = "published:" if design.preset else f"itself untried; {result.preset} has"
             yield f"{whose} {result.metric} {result.value:g} {result.unit} ({result.source})"
 
 
-def _doubts(found: Profile, brief: Brief) -> Iterator[str]:
+def _doubts(found: Profile, preset: Preset, brief: Brief) -> Iterator[str]:
     family = found.design.family
     yield f"wrong when {clause(family.guide.avoid_when)}"
     if _hunger(family, brief) > 0:
@@ -205,5 +205,6 @@ def _doubts(found: Profile, brief: Brief) -> Iterator[str]:
             f"it wants {family.guide.data} data, from about {DATA[family.guide.data]:,} examples,"
             f" and there are {brief.examples:,}"
         )
+    yield from distorted(found.design, preset)
     yield from untried(found.design)
     yield from steep(found)

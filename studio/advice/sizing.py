@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 from studio.advice.limits import Limits
 from studio.analysis.profile import Profile, profile
 from studio.analysis.scaling import axes, position
-from studio.family import Design
+from studio.family import Design, Preset
 from studio.knobs import Axis, DesignError, Knob
 
 Share = Callable[[Profile], float]  # of a limit that is not counted, such as a predicted latency
@@ -29,6 +29,7 @@ WELL = 0.97  # of a limit: a budget that is used to this share is used well
 FACTORS = tuple(2.0 ** (k / 8) for k in range(-48, 49))  # from 1/64 to 64
 DIGITS = 3  # of a fraction after the point
 HEADS = 4  # other numbers of heads that are tried
+DISTORTED = 4.0  # between the factors of depth and of width: proportions that nobody has tried
 HARDLY = 0.05  # of a limit: perhaps all that the family can be is within it
 FAIRLY = 0.8  # of a limit: what a nearer design fills up step by step
 DEPTHS = tuple(2.0 ** (k / 4) for k in (0, -1, 1, -2, 2, -3, 3, -4, 4))  # of the one to start from
@@ -92,6 +93,24 @@ def least(start: Design) -> Design:
 def most(start: Design) -> Design:
     """The largest design that comes of the knobs that are sized."""
     return _all_times(start, tuple(_sizable(start)), start, FACTORS[-1])
+
+
+def distorted(design: Design, preset: Preset) -> Iterator[str]:
+    """What is against a design that is far deeper and narrower than its preset, or the contrary."""
+    base = Design(design.family, preset.config)
+    turned = {axis: factor for axis in AXES if (factor := _factor(design, base, axis))}
+    if turned and max(turned.values()) >= DISTORTED * min(turned.values()):
+        told = " and ".join(f"{axis} × {factor:.2g}" for axis, factor in turned.items())
+        yield f"its proportions are far from those of {preset.name}: {told}"
+
+
+def _factor(design: Design, base: Design, axis: Axis) -> float:
+    """How many times as deep or as wide a design is as another; 0 where that cannot be said."""
+    knob = axes(design).get(axis)
+    if knob is None or knob.name not in base.knobs:
+        return 0.0
+    here, there = (position(knob, one.value(knob.name)) for one in (design, base))
+    return here / there if there else 0.0
 
 
 def compound(start: Design, phi: float) -> Design:

@@ -103,7 +103,8 @@ def parameter_node(name: str, label: str, shape: Shape, figures: Figures) -> Nod
 def _label(call: Call) -> str:
     kind = call.body.kind
     if kind == "Sequential":
-        return call.name.rpartition(".")[2]
+        *_, holder, own = ("", *call.name.split("."))
+        return f"{holder or 'block'} {own}" if own.isdigit() else own
     return SIGNS.get(kind, kind if call.body.is_module else kind.replace("_", " "))
 
 

@@ -139,9 +139,17 @@ def shared_axes(cases: Sequence[Case]) -> list[str]:
     return [axis for axis in first if all(axis in other for other in others)]
 
 
+def scale(cases: Sequence[Case], axis: str) -> str:
+    """What is marked off along an axis: a knob that all have, or how many times its own value of it
+    a design has, where the knobs differ (a sum of depths is no depth multiplier)."""
+    names = {axes(case.design)[axis].name for case in cases}
+    return axis if len(names) == 1 else f"{axis}, × that of each design"
+
+
 def panels(cases: Sequence[Case], axis: str) -> tuple[Panel, ...]:
     """How the figures of all designs grow along an axis, one curve for each."""
-    along = [_neighbours(case, axis) for case in cases]
+    own = scale(cases, axis) != axis
+    along = [_neighbours(case, axis, own) for case in cases]
     quantities = ((ROWS[0], "Parameters"), (ROWS[1], "MACs"), (ROWS[2], "Activation memory"))
     drawn = [
         Panel(title, write, tuple(_curves(along, cases, read)), law=" ")
@@ -154,10 +162,11 @@ def panels(cases: Sequence[Case], axis: str) -> tuple[Panel, ...]:
 Along = tuple[tuple[float, Profile], ...]  # where on the axis, and what it costs there
 
 
-def _neighbours(case: Case, axis: str) -> Along:
+def _neighbours(case: Case, axis: str, own: bool) -> Along:
     knob = axes(case.design)[axis]
+    one = position(knob, case.design.value(knob.name)) if own else 1.0
     return tuple(
-        (position(knob, design.value(knob.name)), figures.profiled(Case(design, case.batch)))
+        (position(knob, design.value(knob.name)) / one, figures.profiled(Case(design, case.batch)))
         for design in axis_points(case.design, axis, POINTS)
     )
 

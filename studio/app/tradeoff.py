@@ -1,11 +1,11 @@
 """The trade-off map: what was published for the task against what it costs, and what the choices
-cost. They have no accuracy: nobody has trained them."""
+and the design on the page cost. They have no accuracy: nobody has trained them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import cycle
-from typing import Any
+from itertools import chain, cycle, repeat
+from typing import Any, NamedTuple
 
 import streamlit as st
 
@@ -13,25 +13,30 @@ from studio import zoo
 from studio.advice.choice import Choice
 from studio.advice.tradeoff import Published, metrics
 from studio.analysis import units
+from studio.analysis.profile import Profile
+from studio.app import figures
 from studio.app.architect import map_of
+from studio.app.case import Case
 from studio.app.charts import HERE
 from studio.app.commission import Commission
-from studio.app.comparison import COLOURS
+from studio.app.comparison import COLOURS, named
 from studio.app.waiting import is_there
 from studio.family import Task
 
 HEIGHT = 380
+HUES = tuple(colour for colour in COLOURS if colour != "#d55e00")  # too near to that of the lines
 FEW = 4  # results of one family whose names are written beside the dots
 Write = Callable[[float], str]
 COSTS = {"Parameters": ("params", units.count), "MACs": ("macs", units.macs)}
 HONEST = (
     "Dots: published results, each trained by its authors in their own way. Lines: what the choices"
-    " below cost; what they will reach is not known until they are trained. Networks of the same"
-    " kind and cost are a guess at it, no more."
+    " below cost, the first one solid, and the design on the Explore page, dashed; the diamonds at"
+    " their feet tell which is which. What they will reach is not known until they are trained."
+    " Networks of the same kind and cost, at the same size of input, are a guess at it, no more."
 )
 
 
-def tradeoff(wish: Commission, choices: Sequence[Choice]) -> None:
+def tradeoff(wish: Commission, choices: Sequence[Choice], here: Case) -> None:
     """Closed at first: the choices are what was asked for."""
     place = st.expander("What was published for this task, and at what cost", key="tradeoff")
     with place:
@@ -41,10 +46,27 @@ def tradeoff(wish: Commission, choices: Sequence[Choice]) -> None:
         if error := found.exception():
             st.caption(f":orange[The published networks could not be counted: {error}.]")
         else:
-            st.fragment(_map)(wish.task, found.result(), tuple(choices))
+            st.fragment(_map)(wish.task, found.result(), _drawn(wish.task, choices, here))
 
 
-def _map(task: Task, found: tuple[Published, ...], choices: tuple[Choice, ...]) -> None:
+class Landmark(NamedTuple):
+    """A design whose cost is drawn as a line."""
+
+    title: str
+    cost: Profile
+    dash: str
+
+
+def _drawn(task: Task, choices: Sequence[Choice], here: Case) -> tuple[Landmark, ...]:
+    """The choices, and the design on the page where its family is one for the task."""
+    dashes = chain(["solid"], repeat("dot"))
+    lines = [Landmark(c.title, c.profile, d) for c, d in zip(choices, dashes, strict=False)]
+    if task in here.design.family.guide.tasks and here.design not in [c.design for c in choices]:
+        lines.append(Landmark(f"on the page: {named(here)}", figures.profiled(here), "dash"))
+    return tuple(lines)
+
+
+def _map(task: Task, found: tuple[Published, ...], lines: tuple[Landmark, ...]) -> None:
     if not found:
         st.caption("The families for this task cite no published results.")
         return
@@ -55,20 +77,22 @@ def _map(task: Task, found: tuple[Published, ...], choices: tuple[Choice, ...]) 
         "Cost", list(COSTS), default="Parameters", key="cost", label_visibility="collapsed"
     )
     of_metric = [one for one in found if one.result.metric == metric]
-    drawn = scatter(of_metric, choices, cost or "Parameters")
+    drawn = scatter(of_metric, lines, cost or "Parameters")
     st.plotly_chart(drawn, key="tradeoff.chart", config={"displayModeBar": False})
     st.caption(HONEST)
 
 
-def scatter(found: Sequence[Published], choices: Sequence[Choice], cost: str) -> dict[str, Any]:
-    """The published results of one metric over the cost, and a line at the cost of each choice."""
+def scatter(found: Sequence[Published], lines: Sequence[Landmark], cost: str) -> dict[str, Any]:
+    """The published results of one metric over the cost, and a line at the cost of each landmark
+    with a mark at its foot that says which it is."""
     name, write = COSTS[cost]
     families = list(dict.fromkeys(one.family for one in found))
     traces = [
         _dots([one for one in found if one.family == family], family, name, write, colour)
-        for family, colour in zip(families, cycle(COLOURS), strict=False)
+        for family, colour in zip(families, cycle(HUES), strict=False)
     ]
-    first = found[0].result
+    first, lowest = found[0].result, min(one.result.value for one in found)
+    traces.append(_feet(lines, name, write, lowest))
     layout = {
         "height": HEIGHT,
         "margin": {"l": 4, "r": 12, "t": 8, "b": 4},
@@ -86,7 +110,7 @@ def scatter(found: Sequence[Published], choices: Sequence[Choice], cost: str) ->
             "automargin": True,
             "fixedrange": True,
         },
-        "shapes": [_line(_cost(choice, name), i == 0) for i, choice in enumerate(choices)],
+        "shapes": [_line(line, name) for line in lines],
     }
     return {"data": traces, "layout": layout}
 
@@ -119,12 +143,12 @@ def _dots(
     }
 
 
-def _cost(choice: Choice, name: str) -> int:
-    found = choice.profile
-    return found.params if name == "params" else found.macs // found.batch
+def _cost(line: Landmark, name: str) -> int:
+    return line.cost.params if name == "params" else line.cost.macs // line.cost.batch
 
 
-def _line(x: int, first: bool) -> dict[str, Any]:
+def _line(line: Landmark, name: str) -> dict[str, Any]:
+    x = _cost(line, name)
     return {
         "type": "line",
         "x0": x,
@@ -133,5 +157,21 @@ def _line(x: int, first: bool) -> dict[str, Any]:
         "y0": 0,
         "y1": 1,
         "layer": "below",
-        "line": {"color": HERE, "width": 2 if first else 1, "dash": "solid" if first else "dot"},
+        "line": {"color": HERE, "width": 1 if line.dash == "dot" else 2, "dash": line.dash},
+    }
+
+
+def _feet(lines: Sequence[Landmark], name: str, write: Write, y: float) -> dict[str, Any]:
+    """A mark on each line, which tells whose it is."""
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [_cost(line, name) for line in lines],
+        "y": [y] * len(lines),
+        "text": [line.title for line in lines],
+        "customdata": [write(_cost(line, name)) for line in lines],
+        "marker": {"size": 9, "color": HERE, "symbol": "diamond-open"},
+        "hovertemplate": "<b>%{text}</b><br>%{customdata}<br>not trained by anybody<extra></extra>",
+        "showlegend": False,
+        "cliponaxis": False,
     }

@@ -114,3 +114,11 @@ def test_a_history_remembers_the_last_designs() -> None:
     assert len(known.visits) == 60
     assert known.visits[known.at].case.batch == 99
     assert known.gone(-5).at == 0
+
+
+def test_designs_whose_knobs_differ_are_drawn_over_multiples_of_their_own() -> None:
+    cases = [Case(studio.design(name)) for name in ("convnext", "efficientnet")]
+    assert comparison.scale(cases, "depth") == "depth, × that of each design"
+    for panel in comparison.panels(cases, "depth"):
+        assert all(1.0 in curve.xs for curve in panel.curves)
+    assert comparison.scale(cases[:1], "depth") == "depth"

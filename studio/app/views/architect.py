@@ -138,7 +138,7 @@ def answered(wish: Commission) -> None:
         if nearest := found.nearest:
             st.button("Open the nearest design", on_click=_open, args=(nearest,))
         return
-    tradeoff(wish, found.choices)
+    tradeoff(wish, found.choices, state.current().case)
     for rank, choice in enumerate(found.choices, 1):
         if rank <= FULL:
             with st.container(border=True):

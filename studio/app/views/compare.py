@@ -151,7 +151,8 @@ def growth(cases: Sequence[Case]) -> None:
         "Axis", known, default=known[0], key=f"grow.{'.'.join(known)}", label_visibility="collapsed"
     )
     along = axis or known[0]
-    drawn = chart(comparison.panels(cases, along), along, comparison.NOWHERE, HEIGHT)
+    label = comparison.scale(cases, along)
+    drawn = chart(comparison.panels(cases, along), label, comparison.NOWHERE, HEIGHT)
     st.plotly_chart(drawn, key="compare.chart", config={"displayModeBar": False})
 
 

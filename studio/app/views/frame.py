@@ -29,6 +29,7 @@ from studio.drawing.graph import Graph
 from studio.drawing.mark import Mark
 from studio.drawing.sheet import Sheet
 
+UNUSED = "they are constants, or of heads that only training uses"
 FIGURES_S, GRAPH_S = 0.025, 0.05  # the way to the browser, and a frame
 
 Rest = Callable[[], None]  # draws what a view shows beside its layer graph
@@ -94,6 +95,12 @@ def look(opened: tuple[str, ...], node: str) -> None:
     state.put(replace(state.current(), opened=opened, node=node))
 
 
+def unused(now: State, graph: Graph) -> int:
+    """How many parameters no box of the graph has."""
+    whole = figures.profiled(now.case).params
+    return max(0, whole - sum(child.figures.params for child in graph.root.children))
+
+
 def picture(
     now: State,
     graph: Graph,
@@ -130,6 +137,8 @@ def picture(
             ):
                 st.html(legend or f"<small>{HINT}</small>")
                 take_away(sheet, now.title)
+            if not now.draft and (apart := unused(now, graph)):
+                st.caption(f"{apart:,} parameters have no box: {UNUSED}.")
             if node is not None:
                 inspector(now, node)
             boxes(graph, opened)
