@@ -20,8 +20,9 @@ SMALL = 0.01  # of the arithmetic and of the traffic: kinds below it share a row
 SIMULATED = 2e11  # bytes: a larger step fits none of these rooms, and takes long to simulate
 ATTENTION = "scaled_dot_product_attention"
 MEANING = {
-    "conv": "convolutions; their cost grows with the pixels and with the product of the channels"
-    " before and after, so resolution and width are the levers",
+    "conv": "convolutions; the cost of a dense one grows with the pixels and with the product of"
+    " the channels before and after, that of a depthwise one with the pixels and the channels:"
+    " resolution and width are the strongest levers, depth the gentlest",
     "linear": "matrix products with weights; their cost grows with the tokens (or examples) and"
     " with the square of the width, so width is the strongest lever and depth the gentlest",
     ATTENTION: "attention itself, which grows with the square of the sequence: a shorter input is"
