@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import statistics
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -69,7 +70,7 @@ def everything(family: str) -> str:
     """The names of all blocks down to the second level, those too that no level opens."""
     children = figures.graph(Case(zoo.family(family).design())).root.children
     blocks = [*children, *(below for child in children for below in child.children)]
-    return ",".join(block.id for block in blocks if block.children)
+    return quote(",".join(block.id for block in blocks if block.children))
 
 
 def pressed(page: Any, slider: str, key: str) -> tuple[float, float]:
@@ -125,8 +126,8 @@ def test_the_graph_follows_a_slider(
     base, median = (statistics.median(values[2:]) for values in (echoes, shown))
     boxes = studio.locator(".graph .node").count()
     print(
-        f"\n{query}: {boxes} boxes, {median:.0f} ms (bar {bar_ms:.0f}; quickest {min(shown):.0f}), "
-        f"{statistics.median(busy[2:]):.0f} of them in the browser; echo {base:.0f} ms, "
+        f"\n{query[:40]}: {boxes} boxes, {median:.0f} ms (bar {bar_ms:.0f}; quickest "
+        f"{min(shown):.0f}), {statistics.median(busy[2:]):.0f} of them in the browser; echo {base:.0f} ms, "
         f"{median / base:.1f} x; load {os.getloadavg()[0]:.1f}"
     )
     assert where(studio) == pytest.approx(seen, abs=1)
