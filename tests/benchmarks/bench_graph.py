@@ -127,8 +127,8 @@ def test_the_graph_follows_a_slider(
     boxes = studio.locator(".graph .node").count()
     print(
         f"\n{query[:40]}: {boxes} boxes, {median:.0f} ms (bar {bar_ms:.0f}; quickest "
-        f"{min(shown):.0f}), {statistics.median(busy[2:]):.0f} of them in the browser; echo {base:.0f} ms, "
-        f"{median / base:.1f} x; load {os.getloadavg()[0]:.1f}"
+        f"{min(shown):.0f}), {statistics.median(busy[2:]):.0f} of them in the browser; "
+        f"echo {base:.0f} ms, {median / base:.1f} x; load {os.getloadavg()[0]:.1f}"
     )
     assert where(studio) == pytest.approx(seen, abs=1)
     assert studio.locator(".graph .node.selected").count() == 1
