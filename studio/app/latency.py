@@ -18,6 +18,7 @@ from studio.app.headline import card, change, note
 from studio.app.ledger import LEDGER, Watch, between_runs, is_quick, look_s, obstacle
 from studio.app.precedence import PRECEDENCE
 from studio.app.state import State
+from studio.app.sweeping import sweeping
 from studio.measure.request import Measurement
 
 AGAIN, BUSY = ":material/refresh:", "Measure again: the machine was busy"
@@ -57,7 +58,7 @@ def latency(now: State) -> None:
     session may bring a better one."""
     patience = _patience(now.case)
     waits = LEDGER[now.case] is None and _ready(patience)
-    looks = waits or st.session_state.get("sweep") is not None
+    looks = waits or sweeping().watch is not None
     st.fragment(run_every=look_s(LOOK_S) if looks else None)(_card)(now, patience, waits)
 
 

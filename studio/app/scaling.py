@@ -21,6 +21,7 @@ from studio.app.latency import TITLES, age, short
 from studio.app.ledger import LEDGER, Watch, between_runs, forget_all, is_timely, look_s, obstacle
 from studio.app.precedence import PRECEDENCE
 from studio.app.state import State
+from studio.app.sweeping import sweeping
 from studio.app.timing import TIMINGS
 from studio.family import Design
 from studio.knobs import DesignError, Knob
@@ -38,7 +39,7 @@ ASK = "press “Measure this axis”"
 
 def scaling(now: State) -> None:
     begin_calibration(now.case)
-    watch = under_way()
+    watch = sweeping().under_way()
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         chooser(now)
         other = other_device()
@@ -60,15 +61,6 @@ def other_device() -> Device | None:
         except DesignError as refusal:
             st.caption(f":orange[{refusal}]")
             return None
-
-
-def under_way() -> Watch | None:
-    """This session's sweep while it is at work; what it has found so far is written down."""
-    watch: Watch | None = st.session_state.get("sweep")
-    if watch and not watch.look():
-        st.session_state.sweep_trouble = watch.trouble
-        st.session_state.sweep = watch = None  # an old sweep must not overwrite newer figures
-    return watch
 
 
 def axis_of(now: State) -> str:
@@ -113,7 +105,7 @@ def cases(now: State) -> tuple[Case, ...]:
 @PRECEDENCE.after()
 def _panels(now: State, watch: Watch | None, other: Device | None) -> None:
     """The chart, and the sweep beneath it; while a sweep runs, points appear at every look."""
-    if under_way() is not watch:
+    if sweeping().under_way() is not watch:
         state.again()  # the whole page, so that it begins or ceases to look by itself
     axis = axis_of(now)
     knob = axes(now.design)[axis]
@@ -242,7 +234,7 @@ def controls(
     if told:
         words.caption(told)
     words.caption(legend(shown, left_out, lines))
-    for trouble in (st.session_state.get("sweep_trouble"), store().trouble):
+    for trouble in (sweeping().trouble, store().trouble):
         if trouble:
             words.caption(f":orange[{trouble[0].upper()}{trouble[1:]}.]")
     if able:
@@ -309,7 +301,7 @@ def _forget() -> None:
     TIMINGS.asked.clear()
 
 
-@PRECEDENCE.after(pressed=True)
 def _start(able: tuple[Case, ...], title: str) -> None:
-    st.session_state.sweep_trouble = ""
-    st.session_state.sweep = Watch(able, title, SWEEP_S, state.session())
+    mine, session = sweeping(), state.session()
+    with PRECEDENCE.after(pressed=True):
+        mine.trouble, mine.watch = "", Watch(able, title, SWEEP_S, session)
