@@ -65,11 +65,9 @@ def sized(
     search = Search(limits, batch, also)
     if not limits.given and also is nothing:
         return Sized(start, 0.0)
-    if strategy == "proportions" and search.share(start) < HARDLY:
-        largest = most(start)
-        if search.fits(largest):
-            return Sized(largest, search.share(largest))
     if strategy == "proportions":
+        if search.share(start) < HARDLY and search.fits(largest := most(start)):
+            return Sized(largest, search.share(largest))
         found = _in_proportion(start, search) or search.along(start, tuple(_sizable(start)))
     elif strategy == "compound":
         found = search.largest([compound(start, 8 * math.log2(factor)) for factor in FACTORS])

@@ -180,14 +180,12 @@ def _choices(found: Profile) -> Iterator[Block]:
     modules = Counter[str]()
     for body, runs in bodies(found.root):
         modules[body.kind] += runs
-        if NORM.search(
-            body.kind
-        ):  # the function by which a norm of our own is computed is no other
-            modules.subtract({call.body.kind: runs for call in body.calls})
+        # The function by which a norm of our own is computed is no other norm.
+        for call in body.calls if NORM.search(body.kind) else ():
+            if NORM.search(call.body.kind):
+                modules[call.body.kind] -= runs
     norms = {kind: runs for kind, runs in modules.items() if runs > 0 and NORM.search(kind)}
-    active = {
-        kind: n for kind, n in modules.items() if n > 0 and kind.lower().endswith(ACTIVATIONS)
-    }
+    active = {kind: n for kind, n in modules.items() if kind.lower().endswith(ACTIVATIONS)}
     yield Paragraph(
         f"{_listed('Normalisation', norms)} {_listed('Activations', active)}"
         " Both are counted as often as they run in a forward pass."

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 import streamlit as st
 
+from studio.advice.document import clause
 from studio.analysis.difference import Difference, difference
 from studio.analysis.heat import NOTHING, QUANTITIES, TIME, Quantity, Scale, barred, heated, timed
 from studio.app import figures, state
@@ -81,11 +82,7 @@ def lens(now: State) -> None:
 
 def _option(name: str) -> str:
     title = QUANTITIES[name].title if name in QUANTITIES else "Kind of layer"
-    return f"Colour by {_lower(title)}"
-
-
-def _lower(title: str) -> str:
-    return title if title.startswith("MACs") else title[0].lower() + title[1:]
+    return f"Colour by {clause(title)}"
 
 
 def _turn(name: str) -> None:
@@ -113,11 +110,11 @@ def seen(now: State) -> Seen:
     if pinned:
         found = changed(pinned, now.case, now.lens)
         legend = _legend(_changes(found, pinned, quantity))
-        caption = f"{_lower(quantity.title)} against {named(pinned)}"
+        caption = f"{clause(quantity.title)} against {named(pinned)}"
         return Seen(found.graph, found.marks, legend, caption)
     hot = heated(graph, quantity, now.opened, seconds(now.case, quantity))
     top = quantity.write(hot.scale.top)
-    caption = f"coloured by {_lower(quantity.title)}, from 0 (pale) to {top} (dark)"
+    caption = f"coloured by {clause(quantity.title)}, from 0 (pale) to {top} (dark)"
     return Seen(hot.graph, hot.marks, _legend(_steps(hot.scale)), caption)
 
 

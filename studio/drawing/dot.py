@@ -45,8 +45,8 @@ def dot(
     for edge in seen.edges:
         text = f"next repeat: {edge.label}" if edge.again else edge.label
         style = "dashed" if edge.again else "solid"
-        ends_of = (ends[edge.source], ends[edge.target])
-        sheet.edge(*ends_of, label=graphviz.escape(text), style=style)
+        source, target = ends[edge.source], ends[edge.target]
+        sheet.edge(source, target, label=graphviz.escape(text), style=style)
     if heading:  # last, since clusters take over what is said of the graph before them
         lines = map(graphviz.escape, heading.lines)
         sheet.attr(label=r"\n".join((*lines, " ")), labelloc="t", fontsize="16")

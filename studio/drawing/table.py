@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -44,7 +45,7 @@ def table(graph: Graph, opened: frozenset[str] = frozenset()) -> tuple[Row, ...]
 
 
 def _names(nodes: list[Node]) -> Iterator[str]:
-    labels = [node.label for node in nodes]
-    for i, label in enumerate(labels):
-        known = labels[:i].count(label)
-        yield f"{label} ({known + 1})" if labels.count(label) > 1 else label
+    total, number = Counter(node.label for node in nodes), Counter[str]()
+    for node in nodes:
+        number[node.label] += 1
+        yield f"{node.label} ({number[node.label]})" if total[node.label] > 1 else node.label
