@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 from studio.drawing.flow import Flow, Path, flow, joined, plain
 from studio.drawing.graph import Edge, Graph, Node
-from studio.drawing.level import Content, Key, Level, Passage, Point, Size, arranged
+from studio.drawing.level import Content, Level, Point, Size, arranged
+from studio.drawing.sketch import Key, Passage, Scheme, Sketch
 from studio.drawing.text import shortened, text_width
 
 TITLE, DETAIL, SIGN, LABEL = 13.0, 11.0, 16.0, 10.5  # font sizes in pixels
@@ -165,28 +166,34 @@ def _legible(labels: tuple[str, ...]) -> str:
     return next((text for text in texts if text_width(text, LABEL) <= LONGEST), texts[-1])
 
 
-def _planned(block: Node, sheet: _Sheet, top: bool = False) -> _Plan:
-    inner = {
-        child.id: _planned(child, sheet)
-        for child in block.children
-        if child.children and _is_open(child, sheet.seen.paths)
-    }
-    content = Content(
-        children=tuple(child.id for child in block.children),
-        sizes=_sizes(block.children, inner),
+def _planned(block: Node, sheet: _Sheet, entries: tuple[str, ...] = (), top: bool = False) -> _Plan:
+    """A block laid out, into which the data of `entries` comes in that order from the left."""
+    children = block.children
+    scheme = Scheme(
+        children=tuple(child.id for child in children),
         passages=tuple(sheet.passages.get("" if top else block.id, ())),
+        open=frozenset(c.id for c in children if c.children and _is_open(c, sheet.seen.paths)),
+        late=frozenset(child.id for child in children if child.kind != "input"),
+        aside=frozenset(child.id for child in children if child.kind == "parameter"),
+        entries=entries,
+    )
+    sketch = Sketch(scheme)
+    inner: dict[str, _Plan] = {}
+    for child in children:
+        if child.id in scheme.open:
+            docks = {name: plan.level.departures() for name, plan in inner.items()}
+            inner[child.id] = _planned(child, sheet, sketch.arrivals(child.id, docks))
+    content = Content(
+        sizes=_sizes(children, inner),
         docks={name: plan.level for name, plan in inner.items()},
         reaches={
             child.id: text_width(sheet.labels[child.id], LABEL) + 10
-            for child in block.children
+            for child in children
             if child.id in sheet.labels
         },
-        late=frozenset(child.id for child in block.children if child.kind != "input"),
-        aside=frozenset(child.id for child in block.children if child.kind == "parameter"),
         heading=0.0 if top else text_width(title(block), TITLE) + 40,
     )
-    level = arranged(content)
-    return _Plan(block.children, level, sheet.labels, inner)
+    return _Plan(children, arranged(sketch, content), sheet.labels, inner)
 
 
 def _is_open(block: Node, paths: dict[str, Path]) -> bool:

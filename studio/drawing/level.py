@@ -8,17 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from studio.drawing.layers import (
-    Link,
-    bypasses,
-    ordered,
-    placed,
-    ranks,
-    straightened,
-    strips,
-)
+from studio.drawing.crossings import ordered
+from studio.drawing.layers import Link
+from studio.drawing.places import placed
+from studio.drawing.sketch import Key, Net, Passage, Sketch
 from studio.drawing.tracks import Hop, tracked
 
 Point = tuple[float, float]
@@ -28,21 +23,6 @@ HEAD = 26.0  # where the title of a block stands
 TRACK = 9.0  # between lines that run beside each other in a channel
 LANE = 14.0  # between lanes, and from the boxes to the first of them
 STUB, TEXT, TIP = 8.0, 13.0, 16.0  # a channel: the way out, the label, the way in
-
-
-class Key(NamedTuple):
-    """A child of the block (port ""), or the port at which the data of node `name` passes."""
-
-    port: Literal["", "in", "out"]
-    name: str
-
-
-class Passage(NamedTuple):
-    """The data of node `source` on its way through one block."""
-
-    a: Key
-    b: Key
-    source: str
 
 
 class Size(NamedTuple):
@@ -77,37 +57,35 @@ class Level:
     routes: dict[Passage, Route]
     labels: dict[str, Point]
 
+    def departures(self) -> dict[str, float]:
+        """Where data leaves, from 0 (at the left edge) to 1."""
+        return {name: x / self.width for name, x in self.outs.items()}
+
 
 @dataclass(frozen=True)
 class Content:
-    """What there is to arrange in one block.
+    """What is to stand in one block.
 
     `docks` are the levels of the open children; `reaches` how far a label stands out to the right
-    of a child's middle; `late` the children that, fed by nothing, stand just above what they feed;
-    `aside` those that stand beside it where they can; `heading` the width of the block's title,
-    0 where there is no frame.
+    of a child's middle; `heading` the width of the block's title, 0 where there is no frame.
     """
 
-    children: tuple[str, ...]
     sizes: Mapping[str, Size]
-    passages: tuple[Passage, ...]
     docks: Mapping[str, Level]
     reaches: Mapping[str, float]
-    late: frozenset[str]
-    aside: frozenset[str]
     heading: float
 
 
-def arranged(content: Content) -> Level:
-    """Rows, places, lanes, tracks, and at last the corners of every line."""
-    return _Draft(content).level()
+def arranged(sketch: Sketch, content: Content) -> Level:
+    """Places, lanes, tracks, and at last the corners of every line."""
+    return _Draft(sketch, content).level()
 
 
 class _Lane:
-    """A line that goes round: down the side from the channel under `a` to each of its ends."""
+    """Where a net goes round: down the side from the channel under its source to its ends."""
 
-    def __init__(self, passage: Passage, side: int, low: int, high: int) -> None:
-        self.first, self.side = passage, side
+    def __init__(self, wire: int, side: int, low: int, high: int) -> None:
+        self.wire, self.side = wire, side
         self.low, self.high = low, high  # in half rows: 2 r is row r, 2 r + 1 the channel below it
         self.x = 0.0
 
@@ -115,69 +93,35 @@ class _Lane:
 class _Draft:
     """The arrangement of one block in the making; each method needs those before it."""
 
-    def __init__(self, content: Content) -> None:
-        self.content = content
-        self.beside = self._beside()
-        self._number()
-        self._stack()
+    def __init__(self, sketch: Sketch, content: Content) -> None:
+        self.sketch, self.content = sketch, content
+        self.keys, self.item, self.rank = sketch.keys, sketch.item, sketch.rank
+        self.beside, self.passages = sketch.beside, sketch.passages
+        self._place()
         self._build_lanes()
         self._lay_tracks()
 
-    def _beside(self) -> dict[str, Passage]:
-        """Which children have a companion at their left: a parameter that feeds them alone."""
-        feeds: dict[str, list[Passage]] = {}
-        for passage in self.content.passages:
-            if passage.a.name in self.content.aside and not passage.a.port:
-                feeds.setdefault(passage.a.name, []).append(passage)
-        fed = {p.b.name for p in self.content.passages if not p.b.port}
-        found: dict[str, Passage] = {}
-        for child, passages in feeds.items():
-            target = passages[0].b
-            alone = len(passages) == 1 and not target.port and child not in fed
-            if alone and target.name not in self.content.docks and target.name not in feeds:
-                found.setdefault(target.name, passages[0])
-        return found
-
-    def _number(self) -> None:
-        """Number the items: ports of entry, children, ports of exit; and link them."""
-        companions = {p.a.name for p in self.beside.values()}
-        aside = set(self.beside.values())
-        passages = [p for p in self.content.passages if p not in aside]
-        entries = dict.fromkeys(p.a for p in passages if p.a.port)
-        exits = dict.fromkeys(p.b for p in passages if p.b.port)
-        own = [Key("", name) for name in self.content.children if name not in companions]
-        self.keys: list[Key] = [*entries, *own, *exits]
-        self.item = {key: i for i, key in enumerate(self.keys)}
-        self.passages = passages
-        self.out = {p: self._dock(p.a, p.source) for p in passages}
-        self.into = {p: self._dock(p.b, p.source) for p in passages}
-        ends = [(self.item[p.a], self.item[p.b]) for p in passages]
-        late = frozenset(self.item[k] for k in own if k.name in self.content.late)
-        self.rank = ranks(len(self.keys), ends, len(entries), len(entries) + len(own), late)
-        round_ = bypasses(len(self.keys), ends)
-        self.bypass = [p for p, aside in zip(passages, round_, strict=True) if aside]
-        self.direct = [p for p, aside in zip(passages, round_, strict=True) if not aside]
-
-    def _stack(self) -> None:
-        """Cut the links into steps, sort the rows, and find every item's place across."""
-        links = [
-            Link(self.item[p.a], self.item[p.b], self.out[p], self.into[p]) for p in self.direct
-        ]
-        chains, count = straightened(links, self.rank)
-        self.chains = dict(zip(self.direct, chains, strict=True))
-        steps = sorted((step for chain in chains for step in chain), key=lambda s: self.rank[s.a])
-        self.rows = ordered(self.rank, steps)
+    def _place(self) -> None:
+        """Sort the rows by where data docks, and find every item's place across."""
+        self.out = {p: self._dock(p.a, p.source) for p in self.passages}
+        self.into = {p: self._dock(p.b, p.source) for p in self.passages}
+        self.chains = {p: self._docked(p, chain) for p, chain in self.sketch.chains.items()}
+        steps = self.sketch.steps(self.chains)
+        self.rows = self.sketch.rows
+        if self.content.docks:
+            self.rows = ordered(self.rows, steps)
+        count = len(self.rank)
         extents = [self._extent(key) for key in self.keys]
         extents += [(4.0, 4.0)] * (count - len(extents))
-        strip = strips(count, steps)
-        left, right = [0.0] * count, [0.0] * count
-        for item, (a, b) in enumerate(extents):
-            left[strip[item]] = max(left[strip[item]], a)
-            right[strip[item]] = max(right[strip[item]], b)
-        self.left = [left[s] for s in strip]
-        self.right = [right[s] for s in strip]
+        self.left = [left for left, _ in extents]
+        self.right = [right for _, right in extents]
         soft = {i for i in range(count) if self._port(i)}
         self.x = placed(self.rows, steps, self.left, self.right, soft)
+
+    def _docked(self, passage: Passage, chain: list[Link]) -> list[Link]:
+        """A chain of steps with where it leaves and enters its boxes."""
+        new = [chain[0]._replace(out=self.out[passage]), *chain[1:]]
+        return [*new[:-1], new[-1]._replace(into=self.into[passage])]
 
     def _size(self, key: Key) -> Size:
         return Size(0, 0) if key.port else self.content.sizes[key.name]
@@ -220,36 +164,20 @@ class _Draft:
         return max(26.0, self.content.reaches.get(companion, 0.0) + 10)
 
     def _build_lanes(self) -> None:
-        """One lane for all that goes round from one source on one side; the shorter, the nearer."""
-        lanes: dict[tuple[Key, str, int, bool], _Lane] = {}
-        self.lane: dict[Passage, _Lane] = {}
+        """One lane for each net that goes round; the shorter, the nearer."""
+        sides, _ = self.sketch.round(self.rows)
+        lanes: dict[Net, _Lane] = {}
+        for net, span in self.sketch.spans.items():
+            lane = _Lane(-1 - len(lanes), sides[net], span.low, span.high)
+            lane.x = self._beyond(lane, list(lanes.values()))
+            lanes[net] = lane
+        self.lane = {p: lanes[self.sketch.net(p)] for p in self.sketch.bypass}
         self.enters: dict[tuple[str, int], list[Passage]] = {}
-        for passage in self.bypass:
-            a, b = self.rank[self.item[passage.a]], self.rank[self.item[passage.b]]
-            side, docks = self._side(passage)
-            low, high = sorted((2 * a + 1, 2 * b if docks else 2 * b - 1))
-            key = (passage.a, passage.source, side, a >= b)
-            lane = lanes.setdefault(key, _Lane(passage, side, low, high))
-            lane.low, lane.high = min(lane.low, low), max(lane.high, high)
-            self.lane[passage] = lane
-            if docks:
-                self.enters.setdefault((passage.b.name, side), []).append(passage)
-        built: list[_Lane] = []
-        for lane in sorted(lanes.values(), key=lambda lane: lane.high - lane.low):
-            lane.x = self._beyond(lane, built)
-            built.append(lane)
+        for passage, lane in self.lane.items():
+            if self.sketch.docks(passage, lane.side, self.rows):
+                self.enters.setdefault((passage.b.name, lane.side), []).append(passage)
         for passages in self.enters.values():
             passages.sort(key=lambda p: abs(self.lane[p].x - self.x[self.item[p.b]]))
-
-    def _side(self, passage: Passage) -> tuple[int, bool]:
-        """At which side (1 right, -1 left) to go round, and whether to enter the box there."""
-        target = self.item[passage.b]
-        row = self.rows[self.rank[target]]
-        if passage.b.port or passage.b.name in self.content.docks:
-            return 1, False
-        if row[-1] == target:
-            return 1, True
-        return (-1, True) if row[0] == target and passage.b.name not in self.beside else (1, False)
 
     def _beyond(self, lane: _Lane, built: Sequence[_Lane]) -> float:
         """The nearest x at the lane's side beyond all boxes and lanes that it runs along."""
@@ -286,12 +214,11 @@ class _Draft:
                 for s in self.chains[passage]
             )
         lane = self.lane[passage]
-        wire = -1 - self.item[lane.first.b]  # below 0: no item
-        leave = Hop(self.rank[a], self.x[a] + self.out[passage], lane.x, a, wire)
+        leave = Hop(self.rank[a], self.x[a] + self.out[passage], lane.x, a, lane.wire)
         if self._docks(passage):
             return (leave,)
         end = self.x[b] + self.into[passage]
-        return leave, Hop(self.rank[b] - 1, lane.x, end, wire, b)
+        return leave, Hop(self.rank[b] - 1, lane.x, end, lane.wire, b)
 
     def _docks(self, passage: Passage) -> bool:
         """Whether a passage that goes round enters its box at the side."""

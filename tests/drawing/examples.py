@@ -182,6 +182,46 @@ def inception() -> Graph:
     return Graph(root, (*edges, Edge("i.cat", "y", "(B, 256, 28, 28)")))
 
 
+def pyramid() -> Graph:
+    """A backbone of three stages, and a feature pyramid above it with its way back down."""
+    stages = [node(f"c{i}", "Stage", f"C{i}") for i in (3, 4, 5)]
+    levels = [node(f"l{i}", "Conv2d", f"lateral {i}") for i in (3, 4, 5)]
+    tops = [node(f"p{i}", "Conv2d", f"P{i}") for i in (3, 4, 5)]
+    sums = [node(f"s{i}", "+", kind="operation") for i in (3, 4)]
+    root = node(
+        "",
+        "",
+        "",
+        "module",
+        node("x", "x", kind="input"),
+        node("backbone", "Backbone", "", "module", *stages),
+        node("fpn", "FPN", "", "module", *levels, *reversed(sums), *tops),
+        *(node(f"y{i}", "y", kind="output") for i in (3, 4, 5)),
+    )
+    edges = [*chain("", "x", "c3", "c4", "c5"), *chain("", "l5", "s4", "s3", "p3", "y3")]
+    edges += [Edge(f"c{i}", f"l{i}") for i in (3, 4, 5)]
+    edges += [Edge("l3", "s3"), Edge("l4", "s4"), Edge("s4", "p4"), Edge("l5", "p5")]
+    edges += [Edge("p4", "y4"), Edge("p5", "y5")]
+    return Graph(root, tuple(edges))
+
+
+def denoiser() -> Graph:
+    """Blocks a to d in a column with two skips, and a time step that feeds them all."""
+    parts = [node(name, "ResBlock") for name in "abmcd"]
+    root = node(
+        "",
+        "",
+        "",
+        "module",
+        node("x", "x", kind="input"),
+        node("t", "t", kind="input"),
+        *parts,
+        node("y", "y", kind="output"),
+    )
+    edges = [*chain("", "x", "a", "b", "m", "c", "d", "y"), Edge("a", "d"), Edge("b", "c")]
+    return Graph(root, (*edges, *(Edge("t", name) for name in "abmcd")))
+
+
 EXAMPLES = {"vit": vit, "resnet": resnet, "unet": unet, "inception": inception}
 
 

@@ -58,6 +58,22 @@ def struck(picture: Picture) -> Iterator[str]:
                 yield f"an arrow runs through {text}"
 
 
+def crossings(picture: Picture) -> list[tuple[str, str]]:
+    """Sources of two arrows that cross; those of one source or to one target run together."""
+    across, down = [], []
+    for arrow in picture.arrows:
+        for (x0, y0), (x1, y1) in pairwise(arrow.points):
+            (down if abs(x0 - x1) < NEAR else across).append((arrow, x0, y0, x1, y1))
+    return [
+        (a.source, b.source)
+        for a, left, y, right, _ in across
+        for b, x, top, _, bottom in down
+        if a.source != b.source and a.target != b.target
+        if min(left, right) + 1 < x < max(left, right) - 1
+        if min(top, bottom) + 1 < y < max(top, bottom) - 1
+    ]
+
+
 def labels(picture: Picture) -> list[tuple[str, Area]]:
     """Each label and where its letters stand."""
     return [

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 
 from studio.drawing.graph import Edge, Graph, Node
 from studio.drawing.layout import Box, layout
-from tests.drawing.examples import EXAMPLES, blocks
+from tests.drawing.examples import EXAMPLES, blocks, denoiser, pyramid
 from tests.drawing.graphs import graphs
-from tests.drawing.legible import covered, crossed, overlapping, parents, struck
+from tests.drawing.legible import covered, crossed, crossings, overlapping, parents, struck
 
 Drawn = tuple[Graph, frozenset[str]]
 properties = settings(max_examples=150, deadline=None, derandomize=True)
@@ -110,6 +110,30 @@ def test_parallel_branches_stand_side_by_side_in_order() -> None:
     row = [box[f"i.{name}"] for name in ("a", "b1", "c1", "d1")]
     assert len({b.y for b in row}) == 1
     assert [b.x for b in row] == sorted(b.x for b in row)
+
+
+def test_laterals_between_two_open_blocks_do_not_cross() -> None:
+    graph = pyramid()
+    assert crossings(layout(graph)) == []
+    assert crossings(layout(graph, blocks(graph))) == []
+
+
+def test_a_column_with_taps_stands_straight() -> None:
+    graph = pyramid()
+    box = {box.node.id: box for box in layout(graph, blocks(graph)).boxes}
+    middles = {box[name].x + box[name].w / 2 for name in ("x", "c3", "c4", "c5")}
+    assert max(middles) - min(middles) < 1
+
+
+def test_what_feeds_every_block_goes_round_at_the_other_side_of_the_skips() -> None:
+    graph = denoiser()
+    arrows = layout(graph).arrows
+    turns = {(a.source, a.target): a.points[-1][0] - a.points[-2][0] for a in arrows if a.skip}
+    sides = {
+        source: {turn > 0 for (s, _), turn in turns.items() if s == source} for source in "tab"
+    }
+    assert sides["t"] != sides["a"] == sides["b"]
+    assert crossings(layout(graph)) == []
 
 
 def test_an_edge_to_a_node_that_is_not_there_is_an_error() -> None:
