@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from studio.drawing.flow import Flow, Path, flow, joined, plain
 from studio.drawing.graph import Edge, Graph, Node
+from studio.drawing.horseshoe import bent, horseshoe
 from studio.drawing.level import Content, Level, Point, Size, arranged
 from studio.drawing.sketch import Key, Passage, Scheme, Sketch
 from studio.drawing.text import shortened, text_width
@@ -85,7 +86,7 @@ def layout(graph: Graph, opened: frozenset[str] = frozenset()) -> Picture:
         passages.setdefault(block, {})[passage] = None
     written = {node: _legible(texts) for node, texts in seen.handed.items()}
     labels = {node: text for node, text in written.items() if text}
-    plan = _planned(graph.root, _Sheet(seen, passages, labels), top=True)
+    plan = _planned(graph.root, _Sheet(graph.root, seen, passages, labels))
     boxes = tuple(_boxes(plan, MARGIN, MARGIN, 0))
     return Picture(
         width=plan.level.width + 2 * MARGIN,
@@ -131,6 +132,7 @@ Leg = tuple[str, Passage]  # a piece of an edge: through which block, and how
 
 
 class _Sheet(NamedTuple):
+    root: Node
     seen: Flow
     passages: dict[str, dict[Passage, None]]
     labels: dict[str, str]
@@ -166,9 +168,11 @@ def _legible(labels: tuple[str, ...]) -> str:
     return next((text for text in texts if text_width(text, LABEL) <= LONGEST), texts[-1])
 
 
-def _planned(block: Node, sheet: _Sheet, entries: tuple[str, ...] = (), top: bool = False) -> _Plan:
+def _planned(
+    block: Node, sheet: _Sheet, entries: tuple[str, ...] = (), rising: bool = False
+) -> _Plan:
     """A block laid out, into which the data of `entries` comes in that order from the left."""
-    children = block.children
+    children, top = block.children, block is sheet.root
     scheme = Scheme(
         children=tuple(child.id for child in children),
         passages=tuple(sheet.passages.get("" if top else block.id, ())),
@@ -178,11 +182,14 @@ def _planned(block: Node, sheet: _Sheet, entries: tuple[str, ...] = (), top: boo
         entries=entries,
     )
     sketch = Sketch(scheme)
+    shoe = horseshoe(sketch) if top else None
     inner: dict[str, _Plan] = {}
     for child in children:
         if child.id in scheme.open:
             docks = {name: plan.level.departures() for name, plan in inner.items()}
-            inner[child.id] = _planned(child, sheet, sketch.arrivals(child.id, docks))
+            come = shoe.arrivals(child.id) if shoe else sketch.arrivals(child.id, docks)
+            up = child.id in shoe.rising if shoe else rising
+            inner[child.id] = _planned(child, sheet, come, up)
     content = Content(
         sizes=_sizes(children, inner),
         docks={name: plan.level for name, plan in inner.items()},
@@ -192,8 +199,10 @@ def _planned(block: Node, sheet: _Sheet, entries: tuple[str, ...] = (), top: boo
             if child.id in sheet.labels
         },
         heading=0.0 if top else text_width(title(block), TITLE) + 40,
+        rising=rising,
     )
-    return _Plan(children, arranged(sketch, content), sheet.labels, inner)
+    level = bent(shoe, content) if shoe else arranged(sketch, content)
+    return _Plan(children, level, sheet.labels, inner)
 
 
 def _is_open(block: Node, paths: dict[str, Path]) -> bool:

@@ -7,7 +7,7 @@ sides run lanes for the connections that go round. So no line ever has to cross 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from studio.drawing.crossings import ordered
@@ -67,18 +67,34 @@ class Content:
     """What is to stand in one block.
 
     `docks` are the levels of the open children; `reaches` how far a label stands out to the right
-    of a child's middle; `heading` the width of the block's title, 0 where there is no frame.
+    of a child's middle; `heading` the width of the block's title, 0 where there is no frame. In a
+    block that is `rising`, data flows upwards.
     """
 
     sizes: Mapping[str, Size]
     docks: Mapping[str, Level]
     reaches: Mapping[str, float]
     heading: float
+    rising: bool = False
 
 
 def arranged(sketch: Sketch, content: Content) -> Level:
     """Places, lanes, tracks, and at last the corners of every line."""
-    return _Draft(sketch, content).level()
+    level = _Draft(sketch, content).level()
+    return _turned(level) if content.rising else level
+
+
+def _turned(level: Level) -> Level:
+    """The same upside down; a label stands above its box then."""
+    spots = {
+        name: Spot(x, level.height - y - h, w, h) for name, (x, y, w, h) in level.spots.items()
+    }
+    routes = {
+        passage: Route(tuple((x, level.height - y) for x, y in points), skip)
+        for passage, (points, skip) in level.routes.items()
+    }
+    labels = {name: (x, level.height - y + 6) for name, (x, y) in level.labels.items()}
+    return replace(level, spots=spots, routes=routes, labels=labels)
 
 
 class _Lane:
@@ -267,7 +283,8 @@ class _Draft:
         if last:
             exits = self.rows[row][:1] and self._port(self.rows[row][0]) == "out"
             loops = (tracks + TEXT * labelled + STUB) * bool(tracks)
-            return 0.0 if exits else loops + PAD * framed
+            foot = HEAD if self.content.rising else PAD
+            return 0.0 if exits else loops + foot * framed
         return STUB + TEXT * labelled + tracks + TIP
 
     def _port(self, item: int) -> str:

@@ -1,6 +1,9 @@
-"""Random graphs for properties: trees of blocks up to three deep, with any edges between nodes."""
+"""Random graphs for properties: trees of blocks up to three deep, with any edges between nodes; and
+chains with skips one within the other, which are drawn as a U."""
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 from hypothesis import strategies as st
 
@@ -38,3 +41,25 @@ def graphs(draw: st.DrawFn) -> tuple[Graph, frozenset[str]]:
     blocks = [node.id for node in root.walk() if node.children and node.id]
     opened = draw(st.frozensets(st.sampled_from(blocks))) if blocks else frozenset()
     return Graph(root, edges), opened
+
+
+@st.composite
+def horseshoes(draw: st.DrawFn) -> tuple[Graph, frozenset[str]]:
+    """A chain with two or three skips, and which of its blocks are open."""
+    skips = draw(st.integers(2, 3))
+    between = [draw(st.integers(1 if i == skips else 0, 2)) for i in range(2 * skips + 1)]
+    children, joined = [], []
+    for i, many in enumerate(between):
+        joined.append(len(children))
+        children += [draw(nodes(f"n{i}.{j}", 1)) for j in range(many + (i < 2 * skips))]
+    ends = [joined[i + 1] - 1 for i in range(2 * skips)]
+    pairs = [
+        *pairwise(range(len(children))),
+        *zip(ends[:skips], ends[: skips - 1 : -1], strict=True),
+    ]
+    insides = [[leaf.id for leaf in child.walk() if not leaf.children] for child in children]
+    edges = [Edge(insides[a][-1], draw(st.sampled_from(insides[b])), draw(TEXTS)) for a, b in pairs]
+    root = Node(id="", label="net", children=tuple(children))
+    blocks = [node.id for node in root.walk() if node.children and node.id]
+    opened = draw(st.frozensets(st.sampled_from(blocks))) if blocks else frozenset()
+    return Graph(root, tuple(edges)), opened

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from studio.drawing.graph import Edge, Graph, Node
 from studio.drawing.layout import Box, layout
 from tests.drawing.examples import EXAMPLES, blocks, denoiser, pyramid
-from tests.drawing.graphs import graphs
+from tests.drawing.graphs import graphs, horseshoes
 from tests.drawing.legible import covered, crossed, crossings, overlapping, parents, struck
 
 Drawn = tuple[Graph, frozenset[str]]
@@ -25,7 +25,7 @@ def on_border(box: Box, x: float, y: float) -> bool:
 
 
 @properties
-@given(graphs())
+@given(graphs() | horseshoes())
 def test_boxes_lie_inside_their_blocks_and_nowhere_else_on_each_other(drawn: Drawn) -> None:
     picture = layout(*drawn)
     assert list(overlapping(picture, drawn[0])) == []
@@ -37,7 +37,7 @@ def test_boxes_lie_inside_their_blocks_and_nowhere_else_on_each_other(drawn: Dra
 
 
 @properties
-@given(graphs())
+@given(graphs() | horseshoes())
 def test_arrows_run_along_the_axes_from_border_to_border(drawn: Drawn) -> None:
     picture = layout(*drawn)
     box = {box.node.id: box for box in picture.boxes}
@@ -50,25 +50,25 @@ def test_arrows_run_along_the_axes_from_border_to_border(drawn: Drawn) -> None:
 
 
 @properties
-@given(graphs())
+@given(graphs() | horseshoes())
 def test_no_arrow_crosses_a_box(drawn: Drawn) -> None:
     assert list(crossed(layout(*drawn))) == []
 
 
 @properties
-@given(graphs())
+@given(graphs() | horseshoes())
 def test_labels_cover_neither_closed_boxes_nor_each_other(drawn: Drawn) -> None:
     assert list(covered(layout(*drawn))) == []
 
 
 @properties
-@given(graphs())
+@given(graphs() | horseshoes())
 def test_no_arrow_runs_through_a_label(drawn: Drawn) -> None:
     assert list(struck(layout(*drawn))) == []
 
 
 @properties
-@given(graphs())
+@given(graphs() | horseshoes())
 def test_the_arrows_are_the_data_flow_between_what_can_be_seen(drawn: Drawn) -> None:
     graph, opened = drawn
     picture, above = layout(graph, opened), parents(graph)
@@ -82,7 +82,7 @@ def test_the_arrows_are_the_data_flow_between_what_can_be_seen(drawn: Drawn) -> 
 
 
 @properties
-@given(graphs())
+@given(graphs() | horseshoes())
 def test_a_picture_depends_on_nothing_but_the_graph(drawn: Drawn) -> None:
     assert layout(*drawn) == layout(*drawn)
 
@@ -134,6 +134,18 @@ def test_what_feeds_every_block_goes_round_at_the_other_side_of_the_skips() -> N
     }
     assert sides["t"] != sides["a"] == sides["b"]
     assert crossings(layout(graph)) == []
+
+
+def test_nested_skips_are_drawn_as_a_u() -> None:
+    picture = layout(EXAMPLES["unet"]())
+    ends = {(arrow.source, arrow.target): arrow.points for arrow in picture.arrows if arrow.skip}
+    assert len(ends) == 4
+    for (x0, y0), *_, (x1, y1) in ends.values():
+        assert x0 < x1
+        assert y0 == y1
+    last = picture.arrows[-1].points
+    assert last[0][1] > last[-1][1]
+    assert crossings(picture) == []
 
 
 def test_an_edge_to_a_node_that_is_not_there_is_an_error() -> None:
