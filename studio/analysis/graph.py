@@ -19,6 +19,8 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
+from studio.analysis import signature
+from studio.analysis.apart import told_apart
 from studio.analysis.axes import Axes, Ends, named, nameless, written
 from studio.analysis.body import INPUT, Body, Call, Shape, Source
 from studio.analysis.kept import Kept, Ledger, Occurrence, occurrences
@@ -35,7 +37,7 @@ NO_NAMES: Mapping[Shape, Axes] = MappingProxyType({})
 class Use(NamedTuple):
     """What a node stands for: `repeat` calls of one body, made by the forward of another. `times`
     is how often those around it repeat. `kept` is what each of the calls keeps for the backward
-    pass, where that is known."""
+    pass, where that is known; `told` tells it from its like."""
 
     call: Call
     repeat: int
@@ -43,6 +45,7 @@ class Use(NamedTuple):
     times: int
     kept: tuple[tuple[Body, Kept], ...] = ()
     axes: Ends = Ends((), ())
+    told: str = ""
 
 
 class Made(NamedTuple):
@@ -87,14 +90,14 @@ def planned(
     """The picture, and by id what each of its nodes stands for, where that is a call."""
     plan = Plan(rows, called(root))
     ends = named(root, nameless(root)).own
-    inputs = _ends("input", root.inputs, ends.ins)
+    inputs = _ends("input", signature.inputs(root), root.inputs, ends.ins)
     given = [
         Made(node.id, shape, {shape: axes})
         for node, shape, axes in zip(inputs, root.inputs, ends.ins, strict=True)
     ]
     here = Place("", "", Ledger(training) if training else None, 1)
     inner, made = plan.inside(root, here, given, nameless(root))
-    outputs = _ends("output", root.outputs, ends.outs)
+    outputs = _ends("output", signature.outputs(root), root.outputs, ends.outs)
     for node, source, shape, axes in zip(outputs, made, root.outputs, ends.outs, strict=True):
         plan.connect(source, node.id, shape, axes)
     children = (*inputs, *inner, *outputs)
@@ -105,20 +108,16 @@ def planned(
 
 
 def _ends(
-    kind: Literal["input", "output"], shapes: Sequence[Shape], names: Sequence[Axes]
+    kind: Literal["input", "output"],
+    names: Sequence[str],
+    shapes: Sequence[Shape],
+    axes: Sequence[Axes],
 ) -> tuple[Node, ...]:
-    """The boxes at which the data enters or leaves, numbered where there are several."""
-    many = len(shapes) > 1
-    texts = map(written, names, shapes)
+    """The boxes at which the data enters or leaves."""
+    texts = map(written, axes, shapes)
     return tuple(
-        Node(
-            id=f"{kind}{i or ''}",
-            label=f"{kind} {i + 1}" if many else kind,
-            detail=text,
-            kind=kind,
-            facts=(text,),
-        )
-        for i, text in enumerate(texts)
+        Node(id=f"{kind}{i or ''}", label=name, detail=text, kind=kind, facts=(text,))
+        for i, (name, text) in enumerate(zip(names, texts, strict=True))
     )
 
 
@@ -164,7 +163,7 @@ class Plan:
         axes = named(body, outside).calls
         nodes: dict[str, Node] = {}
         made: list[list[Made | None]] = []  # per call, per output
-        names = occurrences(body.calls)
+        names, words = occurrences(body.calls), told_apart(body.calls)
         own = dict((*body.weights, *body.buffers))
         shapes = own | dict(body.borrowed)
 
@@ -190,7 +189,8 @@ class Plan:
             else:
                 run = names[first : first + repeat]
                 kept = place.ledger.of(run) if place.ledger else ()
-                use = Use(call, repeat, body, place.times, kept, axes[first + repeat - 1])
+                told = words.get(call.name, "")
+                use = Use(call, repeat, body, place.times, kept, axes[first + repeat - 1], told)
                 node, outputs = self._call(use, place, run, sources)
                 spread = repeat == 1 and _is_list(call.body) and not row
                 shown = node.children if spread else (node,)
@@ -232,7 +232,9 @@ class Plan:
         # A block may call a module that another holds: it counts where it is first called.
         params = sum(child.figures.params for child in children) if children else owned
         figures = Figures(params * use.repeat, body.macs * use.repeat, saved)
-        node = call_node(call, name, use.repeat, figures, children, axes, self.rows.get(name, ""))
+        row = self.rows.get(name, "")
+        told = "" if row else use.told
+        node = call_node(call, name, use.repeat, figures, children, axes, row, told)
         return node, [
             (made or mine).out(shape, names)
             for made, mine, shape, names in zip(outputs, own, body.outputs, axes.outs, strict=True)

@@ -77,14 +77,15 @@ def call_node(
     children: tuple[Node, ...],
     axes: Ends,
     row: str = "",
+    told: str = "",
 ) -> Node:
     """The box of a call, and of its equal neighbours; `axes` are the names of what it takes and
-    gives, `row` is how a composition calls it."""
+    gives, `row` is how a composition calls it, `told` what tells it from its like."""
     body = call.body
     return Node(
         id=name,
         label=row or _label(call),
-        detail=_detail(body, repeat),
+        detail=" · ".join(filter(None, (told, _detail(body, repeat)))),
         kind="module" if body.is_module else "operation",
         repeat=repeat,
         facts=tuple(_facts(call, repeat, axes)),

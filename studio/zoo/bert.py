@@ -117,7 +117,8 @@ class PooledFeatures(nn.Module):
         self.pooler = Pooler(embedding.embedding_dim)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return x, self.pooler(x)
+        pooled = self.pooler(x)  # (B, D)
+        return x, pooled
 
 
 class MaskedLMHead(nn.Module):
@@ -155,7 +156,9 @@ class PreTrainingHead(nn.Module):
         self.next_sentence = nn.Linear(embedding.embedding_dim, 2)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return self.masked_lm(x), self.next_sentence(self.pooler(x))
+        masked_lm = self.masked_lm(x)  # (B, N, V)
+        next_sentence = self.next_sentence(self.pooler(x))  # (B, 2)
+        return masked_lm, next_sentence
 
 
 class ClassificationHead(nn.Module):

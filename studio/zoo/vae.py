@@ -224,7 +224,8 @@ class VAE(nn.Module):
         x = self.encoder(images)  # (B, F)
         mean, log_variance = self.mean(x), self.log_variance(x)  # 2 × (B, Z)
         z = mean + torch.exp(0.5 * log_variance) * noise  # (B, Z)
-        return self.decoder(z), mean, log_variance
+        restored = self.decoder(z)  # (B, C, H, W)
+        return restored, mean, log_variance
 
     @torch.no_grad()
     def sample(self, count: int) -> Tensor:

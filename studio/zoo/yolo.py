@@ -311,8 +311,8 @@ class YOLO(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Images (B, C, H, W) to three maps (B, 4·R + K, H/s, W/s), of strides s = 8, 16 and 32."""
-        maps: tuple[Tensor, ...] = self.head(*self.neck(*self.backbone(images)))
-        return maps
+        p3, p4, p5 = self.head(*self.neck(*self.backbone(images)))
+        return p3, p4, p5
 
     def decode(self, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """The maps to boxes (B, A, 4), x1 y1 x2 y2 in pixels, and probabilities (B, A, K)."""

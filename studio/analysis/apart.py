@@ -1,0 +1,84 @@
+"""What tells the calls of one body from their like: names, kernels, strides and dilations.
+
+Three boxes called Linear say little; `q`, `k` and `v` do. Of a convolution or a pool the window is
+always told, and of a block in which just one convolution looks beyond its place; of other blocks
+only what their convolutions have other than those of their like have.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from studio.analysis.body import Body, Call, Window
+
+NUMBER = "0123456789_"  # where names differ in it alone, as conv1 and conv2, the order says as much
+
+
+def told_apart(calls: Sequence[Call]) -> dict[str, str]:
+    """A few words by the path of a module: `gate`, `3 × 3 · stride 2`, `dilation 4`."""
+    kinds: dict[str, dict[str, Body]] = {}
+    for call in calls:
+        if call.body.is_module:
+            kinds.setdefault(call.body.kind, {})[call.name] = call.body
+    found: dict[str, str] = {}
+    for kind, alike in kinds.items():
+        names = _names(alike) if kind != "Sequential" else {}
+        windows = _windows(alike)
+        for path in alike:
+            words = (names.get(path, ""), *windows.get(path, ()))
+            found[path] = " · ".join(filter(None, words))
+    return found
+
+
+def _names(alike: dict[str, Body]) -> dict[str, str]:
+    """Their own names, where these differ; the numbers of a list's items are none."""
+    own = {path: path.rpartition(".")[2] for path in alike}
+    stems = {path: name.rstrip(NUMBER) for path, name in own.items()}
+    if len({stem for stem in stems.values() if stem}) < 2:
+        return {}
+    return {path: name.replace("_", " ") for path, name in own.items() if stems[path]}
+
+
+def _windows(alike: dict[str, Body]) -> dict[str, tuple[str, ...]]:
+    seen = {path: [body.window] if body.window else _seen(body) for path, body in alike.items()}
+    common = {path: found[0] for path, found in seen.items() if len(set(map(_still, found))) == 1}
+    kernels = {window.kernel for window in common.values()}
+    dilations = {window.dilation for window in common.values()}
+    words: dict[str, tuple[str, ...]] = {}
+    for path, window in common.items():
+        alone = len(seen[path]) == 1
+        words[path] = (
+            _sides(window.kernel) if alone or len(kernels) > 1 else "",
+            f"stride {_equal(window.stride)}" if alone and max(window.stride) > 1 else "",
+            f"dilation {_equal(window.dilation)}" if len(dilations) > 1 else "",
+        )
+    return words
+
+
+def _still(window: Window) -> Window:
+    """A window that does not move on: blocks of one kind may halve their maps or not."""
+    return window._replace(stride=())
+
+
+def _seen(body: Body) -> list[Window]:
+    """The windows of the convolutions in a block, of those only that look beyond one place where
+    there are any."""
+    found = list(_convolutions(body))
+    return [window for window in found if math.prod(window.kernel) > 1] or found
+
+
+def _convolutions(body: Body) -> Iterator[Window]:
+    for call in body.calls:
+        if call.body.window and call.body.macs:
+            yield call.body.window
+        yield from _convolutions(call.body)
+
+
+def _sides(kernel: tuple[int, ...]) -> str:
+    return " × ".join(map(str, kernel)) if len(kernel) > 1 else f"kernel {kernel[0]}"
+
+
+def _equal(sides: tuple[int, ...]) -> str:
+    """One number where all sides have the same."""
+    return str(sides[0]) if len(set(sides)) == 1 else " × ".join(map(str, sides))

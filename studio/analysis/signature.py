@@ -1,0 +1,115 @@
+"""How a network calls what it takes and what it gives, in the words of its own forward.
+
+`def forward(self, images, noise)` names the inputs, `return {"logits": ..., "boxes": ...}` or
+`return restored, mean` the outputs; where a network hands on what it takes to a part of it, or
+returns what a part gives, that part's forward is asked. `x` is no name.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from textwrap import dedent
+from typing import Any
+
+from studio.analysis.body import INPUT, Body, Source
+from studio.analysis.comments import VIEWS
+
+NAMELESS = "x"
+Names = tuple[str, ...]  # empty for one that has no name
+
+
+def inputs(body: Body) -> Names:
+    """A name for each input of a network."""
+    return _numbered("input", _taken(body))
+
+
+def outputs(body: Body) -> Names:
+    """A name for each output of a network."""
+    return _numbered("output", _given(body))
+
+
+def _taken(body: Body) -> Names:
+    module: Any = body.cls
+    count = len(body.inputs)
+    found = _parameters(module) if module else ()
+    own = found[:count] if len(found) >= count else ("",) * count
+    return tuple(name or _received(body, i) for i, name in enumerate(own))
+
+
+def _received(body: Body, own: int) -> str:
+    """What the part that is given an input first calls it."""
+    for call in body.calls:
+        if Source(INPUT, own) in call.sources:
+            place = call.sources.index(Source(INPUT, own))
+            return _taken(call.body)[place] if call.body.is_module else ""
+    return ""
+
+
+def _given(body: Body) -> Names:
+    module: Any = body.cls
+    count = len(body.outputs)
+    said = [names for names in (_returned(module) if module else ()) if len(names) == count]
+    own = said[-1] if said else ("",) * count
+    return tuple(
+        name or _passed_on(body, output)
+        for name, output in zip(own, body.returns or (None,) * count, strict=True)
+    )
+
+
+def _passed_on(body: Body, source: Source | str | None) -> str:
+    """What the part that gives an output calls it."""
+    if not isinstance(source, Source) or source.call == INPUT:
+        return ""
+    part = body.calls[source.call].body
+    return _given(part)[source.output] if part.is_module else ""
+
+
+def _numbered(kind: str, names: Sequence[str]) -> Names:
+    """The names as words; those that are missing or alike get numbers where there are several."""
+    words = [name.replace("_", " ") or kind for name in names]
+    return tuple(
+        f"{word} {words[: i + 1].count(word)}" if words.count(word) > 1 else word
+        for i, word in enumerate(words)
+    )
+
+
+@lru_cache(maxsize=1024)
+def _parameters(module: type[Any]) -> Names:
+    """What a module's forward calls its arguments; torch's own say no more than `input`."""
+    if module.forward.__module__.startswith("torch."):
+        return ()
+    known = list(inspect.signature(module.forward).parameters.values())[1:]
+    plain = (p.name for p in known if p.kind is p.POSITIONAL_OR_KEYWORD)
+    return tuple("" if name == NAMELESS else name for name in plain)
+
+
+@lru_cache(maxsize=1024)
+def _returned(module: type[Any]) -> tuple[Names, ...]:
+    """The names in each return of a module's forward."""
+    forward = module.forward
+    if forward.__module__.startswith("torch."):
+        return ()
+    try:
+        source = dedent(inspect.getsource(forward))
+    except (OSError, TypeError):
+        return ()
+    returns = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Return))
+    return tuple(tuple(_names(node.value)) for node in returns if node.value)
+
+
+def _names(value: ast.expr) -> Iterator[str]:
+    match value:
+        case ast.Tuple(elts=elements):
+            for element in elements:
+                yield from _names(element)
+        case ast.Dict(keys=keys):
+            yield from (str(key.value) if isinstance(key, ast.Constant) else "" for key in keys)
+        case ast.Name(id=name) if name != NAMELESS:
+            yield name
+        case ast.Call(func=ast.Attribute(value=viewed, attr=method)) if method in VIEWS:
+            yield from _names(viewed)
+        case _:
+            yield ""

@@ -1,0 +1,45 @@
+"""What stands on a box so that it can be told from its like."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from studio import zoo
+from studio.analysis.graph import graph
+from studio.analysis.profile import profile
+from studio.analysis.trace import trace
+from studio.drawing.graph import Node
+
+
+class Attention(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.query, self.key_proj, self.out1 = (nn.Linear(4, 4) for _ in range(3))
+        self.conv1, self.conv2 = nn.Conv1d(3, 3, 1), nn.Conv1d(3, 3, 3, padding=2, dilation=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv2(self.conv1(self.out1(self.query(x) * self.key_proj(x))))
+
+
+def details(root: Node, label: str) -> list[str]:
+    return [node.detail for node in root.walk() if node.label == label]
+
+
+def test_modules_of_one_class_have_their_names_and_convolutions_their_windows() -> None:
+    root = graph(trace(Attention(), (torch.randn(1, 3, 4),))).root
+    linear, conv = details(root, "Linear"), details(root, "Conv1d")
+    assert linear == [f"{name} · 20 parameters" for name in ("query", "key proj", "out1")]
+    assert conv == [
+        "kernel 1 · dilation 1 · 12 parameters",
+        "kernel 3 · dilation 2 · 30 parameters",
+    ]
+
+
+def test_blocks_say_what_their_convolutions_have_other_than_their_like() -> None:
+    tcn = graph(profile(zoo.family("tcn").design()).root).root
+    rates = [detail.partition(" · ")[0] for detail in details(tcn, "TemporalBlock")]
+    assert rates == [f"dilation {2**i}" for i in range(len(rates))]
+    efficientnet = graph(profile(zoo.family("efficientnet").design()).root).root
+    found = [detail.rpartition(" · ")[0] for detail in details(efficientnet, "MBConvBlock")]
+    assert found[:4] == ["3 × 3", "3 × 3 · stride 2", "3 × 3", "5 × 5 · stride 2"]

@@ -1,0 +1,43 @@
+"""What the ends of a network are called."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from studio import zoo
+from studio.analysis.graph import graph
+from studio.analysis.profile import profile
+from studio.analysis.trace import trace
+from studio.drawing.graph import Graph
+
+ENDS = {
+    "vae": (["images", "noise"], ["restored", "mean", "log variance"]),
+    "detr": (["images"], ["logits", "boxes"]),
+    "t5": (["source", "target"], ["output"]),
+    "gan": (["z"], ["scores"]),  # as its parts call what it only hands on
+}
+
+
+class Nameless(nn.Module):
+    def forward(self, x: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
+        return x + 1, others[0] * 2
+
+
+def ends(drawn: Graph) -> tuple[list[str], list[str]]:
+    of_kind = {
+        kind: [node.label for node in drawn.root.children if node.kind == kind]
+        for kind in ("input", "output")
+    }
+    return of_kind["input"], of_kind["output"]
+
+
+@pytest.mark.parametrize("family", ENDS)
+def test_ends_have_the_names_that_the_forward_gives_them(family: str) -> None:
+    assert ends(graph(profile(zoo.family(family).design()).root)) == ENDS[family]
+
+
+def test_ends_without_names_are_numbered() -> None:
+    found = trace(Nameless(), (torch.ones(2), torch.ones(2)))
+    assert ends(graph(found)) == (["input 1", "input 2"], ["output 1", "output 2"])
