@@ -9,25 +9,36 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from studio.analysis.body import Body, Call, Window
 
 NUMBER = "0123456789_"  # where names differ in it alone, as conv1 and conv2, the order says as much
 
 
-def told_apart(calls: Sequence[Call]) -> dict[str, str]:
-    """A few words by the path of a module: `gate`, `3 × 3 · stride 2`, `dilation 4`."""
+class Told(NamedTuple):
+    """The name that a module has among its like, and its window; empty where they say nothing."""
+
+    name: str = ""
+    window: str = ""
+
+
+UNTOLD = Told()
+
+
+def told_apart(calls: Sequence[Call]) -> dict[str, Told]:
+    """By the path of a module a few words: `gate`, `3 × 3 · stride 2`, `dilation 4`."""
     kinds: dict[str, dict[str, Body]] = {}
     for call in calls:
         if call.body.is_module:
             kinds.setdefault(call.body.kind, {})[call.name] = call.body
-    found: dict[str, str] = {}
+    found: dict[str, Told] = {}
     for kind, alike in kinds.items():
         names = _names(alike) if kind != "Sequential" else {}
         windows = _windows(alike)
         for path in alike:
-            words = (names.get(path, ""), *windows.get(path, ()))
-            found[path] = " · ".join(filter(None, words))
+            window = " · ".join(filter(None, windows.get(path, ())))
+            found[path] = Told(names.get(path, ""), window)
     return found
 
 
@@ -37,7 +48,12 @@ def _names(alike: dict[str, Body]) -> dict[str, str]:
     stems = {path: name.rstrip(NUMBER) for path, name in own.items()}
     if len({stem for stem in stems.values() if stem}) < 2:
         return {}
-    return {path: name.replace("_", " ") for path, name in own.items() if stems[path]}
+    said = {path: body.kind.lower() for path, body in alike.items()}  # `roi_align` of a RoIAlign
+    return {
+        path: name.replace("_", " ")
+        for path, name in own.items()
+        if stems[path] and name.replace("_", "") != said[path]
+    }
 
 
 def _windows(alike: dict[str, Body]) -> dict[str, tuple[str, ...]]:

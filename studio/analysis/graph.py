@@ -20,7 +20,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from studio.analysis import signature
-from studio.analysis.apart import told_apart
+from studio.analysis.apart import UNTOLD, Told, told_apart
 from studio.analysis.axes import Axes, Ends, named, nameless, written
 from studio.analysis.body import INPUT, Body, Call, Shape, Source
 from studio.analysis.kept import Kept, Ledger, Occurrence, occurrences
@@ -45,7 +45,7 @@ class Use(NamedTuple):
     times: int
     kept: tuple[tuple[Body, Kept], ...] = ()
     axes: Ends = Ends((), ())
-    told: str = ""
+    told: Told = UNTOLD
 
 
 class Made(NamedTuple):
@@ -189,7 +189,7 @@ class Plan:
             else:
                 run = names[first : first + repeat]
                 kept = place.ledger.of(run) if place.ledger else ()
-                told = words.get(call.name, "")
+                told = words.get(call.name, UNTOLD)
                 use = Use(call, repeat, body, place.times, kept, axes[first + repeat - 1], told)
                 node, outputs = self._call(use, place, run, sources)
                 spread = repeat == 1 and _is_list(call.body) and not row
@@ -233,7 +233,7 @@ class Plan:
         params = sum(child.figures.params for child in children) if children else owned
         figures = Figures(params * use.repeat, body.macs * use.repeat, saved)
         row = self.rows.get(name, "")
-        told = "" if row else use.told
+        told = UNTOLD if row else use.told
         node = call_node(call, name, use.repeat, figures, children, axes, row, told)
         return node, [
             (made or mine).out(shape, names)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 from studio.analysis import units
+from studio.analysis.apart import UNTOLD, Told
 from studio.analysis.axes import Ends, written
 from studio.analysis.body import Body, Call, Shape
 from studio.drawing.graph import Figures, Node
@@ -77,7 +78,7 @@ def call_node(
     children: tuple[Node, ...],
     axes: Ends,
     row: str = "",
-    told: str = "",
+    told: Told = UNTOLD,
 ) -> Node:
     """The box of a call, and of its equal neighbours; `axes` are the names of what it takes and
     gives, `row` is how a composition calls it, `told` what tells it from its like."""
@@ -85,7 +86,8 @@ def call_node(
     return Node(
         id=name,
         label=row or _label(call),
-        detail=" · ".join(filter(None, (told, _detail(body, repeat)))),
+        detail=" · ".join(filter(None, (*told, _detail(body, repeat)))),
+        own=told.name,
         kind="module" if body.is_module else "operation",
         repeat=repeat,
         facts=tuple(_facts(call, repeat, axes)),

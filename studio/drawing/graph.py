@@ -34,7 +34,8 @@ class Figures:
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    """One box. `id` is its path (`blocks.0.attn`); a node with children is a block that opens.
+    """One box. `id` is its path (`blocks.0.attn`); a node with children is a block that opens, and
+    then has its `own` name among its like on its frame.
 
     `repeat` equal neighbours are drawn as one block marked `× repeat`: its children are those of
     one of them. `facts` are short lines for the reader who looks closer (shapes, parameters, MACs).
@@ -45,6 +46,7 @@ class Node:
     id: str
     label: str
     detail: str = ""
+    own: str = ""
     kind: Kind = "module"
     repeat: int = 1
     facts: tuple[str, ...] = ()

@@ -123,9 +123,14 @@ def sign(node: Node) -> bool:
 
 
 def title(node: Node) -> str:
-    """What stands on the frame of an open block."""
+    """The name of a box, and how often it repeats."""
     name = shortened(node.label, TITLE, WIDEST)
     return f"{name} × {node.repeat}" if node.repeat > 1 else name
+
+
+def heading(node: Node) -> str:
+    """What stands on the frame of an open block."""
+    return " · ".join(filter(None, (title(node), node.own)))
 
 
 Leg = tuple[str, Passage]  # a piece of an edge: through which block, and how
@@ -198,7 +203,8 @@ def _planned(
             for child in children
             if child.id in sheet.labels
         },
-        heading=0.0 if top else text_width(title(block), TITLE) + 40,
+        ends=frozenset(child.id for child in children if child.kind == "output"),
+        heading=0.0 if top else text_width(heading(block), TITLE) + 40,
         rising=rising,
     )
     level = bent(shoe, content) if shoe else arranged(sketch, content)

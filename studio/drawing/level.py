@@ -67,13 +67,15 @@ class Content:
     """What is to stand in one block.
 
     `docks` are the levels of the open children; `reaches` how far a label stands out to the right
-    of a child's middle; `heading` the width of the block's title, 0 where there is no frame. In a
-    block that is `rising`, data flows upwards.
+    of a child's middle; `ends` the children at which the network ends, which give way to others;
+    `heading` the width of the block's title, 0 where there is no frame. In a block that is
+    `rising`, data flows upwards.
     """
 
     sizes: Mapping[str, Size]
     docks: Mapping[str, Level]
     reaches: Mapping[str, float]
+    ends: frozenset[str]
     heading: float
     rising: bool = False
 
@@ -131,7 +133,7 @@ class _Draft:
         extents += [(4.0, 4.0)] * (count - len(extents))
         self.left = [left for left, _ in extents]
         self.right = [right for _, right in extents]
-        soft = {i for i in range(count) if self._port(i)}
+        soft = {i for i in range(count) if self._port(i) or self.keys[i].name in self.content.ends}
         self.x = placed(self.rows, steps, self.left, self.right, soft)
 
     def _docked(self, passage: Passage, chain: list[Link]) -> list[Link]:

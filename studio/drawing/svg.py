@@ -17,6 +17,7 @@ from studio.drawing.layout import (
     Label,
     Picture,
     detail,
+    heading,
     sign,
     title,
 )
@@ -190,7 +191,7 @@ def _texts(box: Box, paint: Paint, mark: Mark) -> Iterator[str]:
     node, top = box.node, box.y + box.cards
     if box.open:
         yield _chevron(box.x + 14, top + TITLE_Y - 4.5, True, paint("muted"))
-        yield _text(box.x + 25, top + TITLE_Y, title(node), TITLE, "600", anchor="start")
+        yield _text(box.x + 25, top + TITLE_Y, heading(node), TITLE, "600", anchor="start")
         return
     w, middle = box.w - box.cards, top + (box.h - box.cards) / 2
     centre = box.x + w / 2
@@ -228,7 +229,7 @@ def _marked(box: Box, paint: Paint, mark: Mark) -> Iterator[str]:
     node, top = box.node, box.y + box.cards
     if sign(node):
         return
-    w, h, wide = box.w - box.cards, box.h - box.cards, text_width(title(node), TITLE)
+    w, h, wide = box.w - box.cards, box.h - box.cards, text_width(heading(node), TITLE)
     if mark.share is not None:
         fill = paint(named(mark.heat)[1] if mark.heat is not None and not box.open else "bar")
         inset = max(9.0, _radius(box) * 0.8)
