@@ -6,7 +6,7 @@ it. Equal modules share one body, so that a deep model is a small tree.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 Shape = tuple[int, ...]
@@ -35,7 +35,8 @@ class Body:
     uses itself. `owned` counts the parameters that no module before this one holds: over a model
     they add up to its parameters; `frozen` are those among them that do not learn, and `tied` says
     of the module's own tensors where another holds them too: (`weight`, `token_embed.weight`).
-    `settings` are its arguments, as a layer of torch's own tells them. A `transparent` body hands
+    `settings` are its arguments, as a layer of torch's own tells them; `kept` what another keeps of
+    them, which may be other for equal bodies. A `transparent` body hands
     its input on (dropout in evaluation, flatten). `cls` is the class of a module, `window` how a
     filter or a pool slides.
     """
@@ -50,6 +51,7 @@ class Body:
     saved_bytes: int = 0
     transparent: bool = False
     settings: str = ""
+    kept: str = field(default="", compare=False)
     weights: Named = ()
     buffers: Named = ()
     borrowed: Named = ()

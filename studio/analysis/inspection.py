@@ -46,10 +46,10 @@ class Cost:
 class Inspection:
     """What a node is and what it costs.
 
-    `kind` is its class, or the operation; `settings` its arguments. `repeat` equal neighbours are
-    one node, `times` is how often the blocks around them repeat. `modules` are the paths of the
-    modules it stands for, empty for what is no module. `source` are the classes whose lines tell of
-    it: its own, else the one that calls it.
+    `kind` is its class, or the operation; `settings` its arguments, `kept` what a module of one's
+    own keeps of them. `repeat` equal neighbours are one node, `times` is how often the blocks
+    around them repeat. `modules` are the paths of the modules it stands for, empty for what is no
+    module. `source` are the classes whose lines tell of it: its own, else the one that calls it.
     """
 
     id: str
@@ -61,6 +61,7 @@ class Inspection:
     inputs: tuple[Flow, ...]
     outputs: tuple[Flow, ...]
     costs: tuple[Cost, ...]
+    kept: str = ""
     fields: tuple[Field, ...] = ()
     growth: Growth | None = None
     modules: tuple[str, ...] = ()
@@ -89,11 +90,20 @@ def inspect(
         inputs=_flows(body.inputs, axes.inputs),
         outputs=_flows(body.outputs, axes.outputs),
         costs=tuple(_costs(node, use, times, axes, profile, graph.root)),
+        kept=_kept(use),
         fields=fields(name, profile.root, uses) if name else (),
         growth=growth(body),
         modules=modules(name, uses) if body.is_module else (),
         source=tuple(cls.__name__ for cls in (body.cls, use.within.cls) if cls),
     )
+
+
+def _kept(use: Use) -> str:
+    """What all that the node stands for keep; empty where they differ in it."""
+    calls = use.within.calls
+    first = next((i for i, call in enumerate(calls) if call is use.call), 0)
+    kept = {call.body.kept for call in calls[first : first + use.repeat]} or {use.call.body.kept}
+    return kept.pop() if len(kept) == 1 else ""
 
 
 def whole(profile: Profile) -> Use:

@@ -200,6 +200,7 @@ class Tracer(TorchFunctionMode):
             saved_bytes=sum(inside.values()),
             transparent=all(place in given for place in made),
             settings=frame.module.extra_repr() if frame.leaf else "",
+            kept="" if frame.leaf else _kept(frame.module),
             weights=_shapes(frame.module._parameters),
             buffers=_shapes(frame.module._buffers),
             owned=self.survey.owned[frame.module],
@@ -366,6 +367,19 @@ def _shapes(tensors: Mapping[str, Tensor | None]) -> Named:
 def _is_leaf(module: nn.Module) -> bool:
     """A layer of torch's own, whose inner operations are nobody's business."""
     return not module._modules and type(module).forward.__module__.startswith("torch.nn")
+
+
+def _kept(module: nn.Module) -> str:
+    """What a module keeps of its arguments, as far as these are plain values."""
+    own = ((name, value) for name, value in vars(module).items() if not name.startswith("_"))
+    plain = (f"{name}={value!r}" for name, value in own if _is_plain(value) and name != "training")
+    return module.extra_repr() or ", ".join(plain)
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, tuple):
+        return all(map(_is_plain, value))
+    return isinstance(value, (int, float, str))
 
 
 def _moves_only(func: Callable[..., Any], inputs: list[Tensor], outputs: list[Tensor]) -> bool:

@@ -8,6 +8,7 @@ from html import escape
 
 import streamlit as st
 
+from studio.advice.document import clause
 from studio.analysis import units
 from studio.analysis.axes import written
 from studio.analysis.growth import Growth
@@ -16,12 +17,15 @@ from studio.analysis.inspection import Cost, Flow, Inspection
 from studio.analysis.receptive import Field
 from studio.app import figures, state
 from studio.app.case import Case
+from studio.app.colouring import against
+from studio.app.contrast import signed
 from studio.app.listing import address
 from studio.app.state import State
 from studio.app.timing import TIMINGS
 from studio.drawing.graph import Node
 
 HINT = "A click opens a block, and tells what a layer costs and why."
+GONE = "<small>Not in this design any more. In the pinned one it was:</small>"
 STYLE = """<style>
 .inspector { font-size: .8rem; line-height: 1.4; font-variant-numeric: tabular-nums; }
 .inspector h6 { margin: 0 0 .1rem; padding: 0; font-size: .95rem; font-weight: 600; }
@@ -40,12 +44,16 @@ STYLE = """<style>
 def inspector(now: State, node: Node) -> None:
     """The selected box as HTML, and beneath it the lines of its class on demand."""
     found = None if now.draft else figures.inspected(now.case, node.id)
-    if found is None:  # a box that this design does not have
+    pinned = against(now)
+    before = figures.inspected(pinned, node.id) if pinned else None
+    if found:
+        st.html(f"{STYLE}{told(found, now.case, before)}")
+        if found.source:
+            source(now, found)
+    elif pinned and before:
+        st.html(f"{STYLE}{GONE}{told(before, pinned)}")
+    else:  # a box of a draft, or of a network that breaks off
         st.html(f"<small>{plain(node)}</small>")
-        return
-    st.html(f"{STYLE}{told(found, now.case)}")
-    if found.source:
-        source(now, found)
 
 
 def plain(node: Node) -> str:
@@ -53,21 +61,29 @@ def plain(node: Node) -> str:
     return " · ".join([f"<b>{escape(node.label)}</b>", *map(escape, node.facts)])
 
 
-def told(found: Inspection, case: Case) -> str:
-    """The inspection as HTML; of a time that was measured too."""
-    lines = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in _lines(found, case))
+def told(found: Inspection, case: Case, before: Inspection | None = None) -> str:
+    """The inspection as HTML; of a time that was measured too, and of what it costs more or less
+    than `before`."""
+    lines = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in _lines(found, case, before))
     times = f" × {found.repeat}" if found.repeat > 1 else ""
     place = f"<small>{escape(found.id)}</small>" if found.id != found.label else ""
     head = f"<h6>{escape(found.label)}{times} {place}</h6>"
     return f'<div class="inspector">{head}<dl>{lines}</dl></div>'
 
 
-def _lines(found: Inspection, case: Case) -> Iterator[tuple[str, str]]:
+def _lines(found: Inspection, case: Case, before: Inspection | None) -> Iterator[tuple[str, str]]:
     """Names and texts, as HTML."""
     yield from _made(found)
+    old = {cost.name: cost for cost in before.costs} if before else {}
+    free = []
     for cost in found.costs:
-        if cost.formula.total or cost.formula.note:
-            yield escape(cost.name), _cost(cost)
+        moved = _moved(old[cost.name], cost) if cost.name in old else ""
+        if cost.formula.total or cost.formula.note or moved:
+            yield escape(cost.name), _cost(cost, moved)
+        else:
+            free.append(clause(cost.name))
+    if free:
+        yield "Free of", escape(", ".join(free))
     if time := _time(found, case):
         yield "Measured", time
     if found.growth:
@@ -81,6 +97,8 @@ def _made(found: Inspection) -> Iterator[tuple[str, str]]:
     kind = escape(found.kind) if found.kind != found.label else ""
     if made := " ".join(filter(None, (kind, escape(found.settings)))):
         yield "Made as", made
+    if found.kept:
+        yield "Has", escape(found.kept)
     for name, flows in (("In", found.inputs), ("Out", found.outputs)):
         if flows:
             yield name, _flows(flows)
@@ -93,7 +111,13 @@ def _flows(flows: tuple[Flow, ...]) -> str:
     return ", ".join(f"{n} × {escape(t)}" if n > 1 else escape(t) for t, n in counted.items())
 
 
-def _cost(cost: Cost) -> str:
+def _moved(old: Cost, new: Cost) -> str:
+    """By how much a cost differs from that of the pinned design; empty where it does not."""
+    delta = new.formula.total - old.formula.total
+    return f"{signed(new.write)(delta)} against the pinned design" if delta else ""
+
+
+def _cost(cost: Cost, moved: str = "") -> str:
     """The total and its share of the model, and beneath it how it comes about."""
     total, times = cost.formula.total, cost.times
     exact = f"<b>{cost.write(total)}</b>"
@@ -101,7 +125,8 @@ def _cost(cost: Cost) -> str:
     again = f", {times:,} times" if times > 1 else ""
     steps = escape(cost.formula.written()).replace("*", "·")
     note = f"<br>{escape(cost.formula.note)}" if cost.formula.note else ""
-    return f"{exact}{again}{share}<div>{steps}</div>{note}"
+    other = f" · <b>{escape(moved)}</b>" if moved else ""
+    return f"{exact}{again}{share}{other}<div>{steps}</div>{note}"
 
 
 def _time(found: Inspection, case: Case) -> str:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Literal
+
 from studio.drawing.graph import Graph, Node
+
+Left = Literal["nothing", "long", "more"]
 
 LONG = 12  # operations that are read one by one; with more the block's name says it better
 MOST = 600  # boxes at once: nobody reads more, and the page would take too long
@@ -32,6 +37,16 @@ def _opens(node: Node) -> bool:
     return bool(node.children) and not long
 
 
-def is_whole(graph: Graph, opened: frozenset[str]) -> bool:
-    """Whether no block is left closed."""
-    return all(node.id in opened for node in graph.root.walk() if node.children and node.id)
+def left_closed(graph: Graph, opened: frozenset[str]) -> Left:
+    """What is left closed: nothing, long computations alone, or more than could be shown."""
+    blocks = [node for node in _reached(graph.root, opened) if node.id not in opened]
+    return "more" if any(map(_opens, blocks)) else "long" if blocks else "nothing"
+
+
+def _reached(block: Node, opened: frozenset[str]) -> Iterator[Node]:
+    """The blocks that are seen, open or closed."""
+    for node in block.children:
+        if node.children:
+            yield node
+        if node.id in opened:
+            yield from _reached(node, opened)

@@ -8,15 +8,20 @@ from html import escape
 from string import Template
 from typing import NamedTuple
 
-from studio.drawing.fold import is_whole, levels
+from studio.drawing.fold import Left, left_closed, levels
 from studio.drawing.graph import Graph, Node
 from studio.drawing.layout import Picture, layout
 from studio.drawing.sheet import Heading, Sheet
 from studio.drawing.svg import svg
+from studio.drawing.table import table
 from studio.drawing.viewer import part, script, style
 
 INDENT_REM = 0.9
-DEEPER = "Deeper blocks are not in this file: all at once are too many."
+CLOSED: dict[Left, str] = {
+    "nothing": "",
+    "long": "Long computations, without a layer in them, stay closed in this file.",
+    "more": "Deeper blocks are not in this file: all at once are too many.",
+}
 
 
 class Folding(NamedTuple):
@@ -33,11 +38,12 @@ def handout(sheet: Sheet) -> str:
     foldings, first = _foldings(graph, sheet.opened)
     pictures = [layout(graph, folding.opened) for folding in foldings]
     drawn = [svg(picture, marks=sheet.marks) for picture in pictures]
+    everything = frozenset().union(*(folding.opened for folding in foldings))
     nodes = {box.node.id: box.node for picture in pictures for box in picture.boxes}
     data = {
         "name": graph.root.label or "network",
         "first": first,
-        "more": "" if is_whole(graph, foldings[-1].opened) else DEEPER,
+        "more": CLOSED[left_closed(graph, foldings[-1].opened)],
         "pictures": [
             {"open": sorted(opened), "level": level, "svg": "" if i == first else drawn[i]}
             for i, (opened, level) in enumerate(foldings)
@@ -49,7 +55,7 @@ def handout(sheet: Sheet) -> str:
         figures=escape(" · ".join(heading.figures)),
         link=_link(heading),
         svg=drawn[first],
-        rows="\n".join(_rows(graph.root, nodes.keys(), _seen(pictures[first]))),
+        rows="\n".join(_rows(graph, everything, _seen(pictures[first]))),
         data=_inert(json.dumps(data, ensure_ascii=False, separators=(",", ":"))),
         style=style() + part("handout.css"),
         script=script() + part("handout.js"),
@@ -82,22 +88,17 @@ def _seen(picture: Picture) -> frozenset[str]:
     return frozenset(box.node.id for box in picture.boxes)
 
 
-def _rows(
-    block: Node, known: Container[str], seen: Container[str], depth: int = 0
-) -> Iterator[str]:
+def _rows(graph: Graph, opened: frozenset[str], seen: Container[str]) -> Iterator[str]:
     """A row for each box that some picture has, in the order of the data flow."""
-    for node in block.children:
-        if node.id not in known:
-            continue
-        name, detail = map(escape, _told(node)[:2])
-        figures = (node.figures.params, node.figures.macs, node.figures.saved_bytes)
-        cells = "".join(f"<td>{f'{figure:,}' if figure else '–'}</td>" for figure in figures)
+    for row in table(graph, opened):
+        figures = (row.figures.params, row.figures.macs, row.figures.saved_bytes)
+        texts = (", ".join(row.fed_by), row.hands_on, *(f"{n:,}" if n else "–" for n in figures))
+        cells = "".join(f"<td>{escape(text)}</td>" for text in texts)
         yield (
-            f'<tr data-id="{escape(node.id)}"{" hidden" * (node.id not in seen)}>'
-            f'<th scope="row" style="padding-left:{INDENT_REM * depth:g}rem">'
-            f'<button type="button">{name}</button></th><td>{detail}</td>{cells}</tr>'
+            f'<tr data-id="{escape(row.id)}"{" hidden" * (row.id not in seen)}>'
+            f'<th scope="row" style="padding-left:{INDENT_REM * row.depth:g}rem">'
+            f'<button type="button">{escape(row.name)}</button></th>{cells}</tr>'
         )
-        yield from _rows(node, known, seen, depth + 1)
 
 
 def _inert(text: str) -> str:

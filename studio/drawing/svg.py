@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from html import escape
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from studio.drawing.graph import Node
 from studio.drawing.layout import (
@@ -77,7 +77,7 @@ def svg(
     `marks` are what boxes bear beyond themselves, by their ids.
     """
     paint = _variable if theme == "page" else PAPER.__getitem__
-    fed = _fed(picture)
+    near = _near(picture)
     width, height = f"{picture.width:g}", f"{picture.height:g}"
     return "".join(
         (
@@ -85,7 +85,7 @@ def svg(
             f'viewBox="0 0 {width} {height}" font-family="{FONT}" fill="{paint("ink")}">',
             "" if theme == "page" else '<rect width="100%" height="100%" fill="#ffffff"/>',
             *(
-                _node(box, paint, (selected, lit), fed, marks.get(box.node.id, PLAIN))
+                _node(box, paint, (selected, lit), near[box.node.id], marks.get(box.node.id, PLAIN))
                 for box in picture.boxes
             ),
             '<g class="edges" stroke-width="1.3" pointer-events="none" aria-hidden="true">',
@@ -102,22 +102,28 @@ def _variable(name: str) -> str:
     return f"var(--g-{name},{PAPER[name]})"
 
 
-def _fed(picture: Picture) -> dict[str, list[str]]:
-    """Which boxes each box feeds, as far as it is drawn."""
-    found: dict[str, list[str]] = {}
+class _Near(NamedTuple):
+    """The names of the boxes that feed a box, and the ids of those that it feeds."""
+
+    sources: list[str]
+    targets: list[str]
+
+
+def _near(picture: Picture) -> dict[str, _Near]:
+    names = {box.node.id: box.node.label for box in picture.boxes}
+    found = {name: _Near([], []) for name in names}
     for arrow in picture.arrows:
-        found.setdefault(arrow.source, []).append(arrow.target)
+        found[arrow.source].targets.append(arrow.target)
+        found[arrow.target].sources.append(names[arrow.source])
     return found
 
 
-def _node(
-    box: Box, paint: Paint, marked: tuple[str, str], fed: dict[str, list[str]], mark: Mark
-) -> str:
+def _node(box: Box, paint: Paint, marked: tuple[str, str], near: _Near, mark: Mark) -> str:
     """A box with its texts; the group's name, role and title are for those who cannot see it, and
     `data-to` names the boxes that it feeds, for those who walk from one to the next by keys."""
     node = box.node
     selected, pressed = node.id in marked, str(node.id == marked[0]).lower()
-    to = f' data-to="{escape(" ".join(fed[node.id]))}"' if node.id in fed else ""
+    to = f' data-to="{escape(" ".join(near.targets))}"' if near.targets else ""
     kind = f"node {node.kind}" + " block" * bool(node.children) + " open" * box.open
     kind += f" {mark.change}" if mark.change else ""
     expanded = f' aria-expanded="{str(box.open).lower()}"' if node.children else ""
@@ -128,15 +134,16 @@ def _node(
     )
     return (
         f'<g class="{kind}{" selected" * selected}" data-id="{escape(node.id)}"{to} '
-        f'tabindex="0" role="button" aria-label="{escape(_spoken(node, mark))}" '
+        f'tabindex="0" role="button" aria-label="{escape(_spoken(node, near, mark))}" '
         f'aria-pressed="{pressed}"{expanded}>'
         f"<title>{escape(_facts(node, mark))}</title>{''.join(map(''.join, parts))}</g>"
     )
 
 
-def _spoken(node: Node, mark: Mark) -> str:
+def _spoken(node: Node, near: _Near, mark: Mark) -> str:
     times = f"{node.repeat} times" if node.repeat > 1 else ""
-    return ", ".join(filter(None, (node.label, node.detail, times, *node.facts, mark.note)))
+    fed = f"fed by {' and '.join(near.sources)}" if near.sources else ""
+    return ", ".join(filter(None, (node.label, node.detail, times, fed, *node.facts, mark.note)))
 
 
 def _facts(node: Node, mark: Mark) -> str:

@@ -36,6 +36,26 @@ def test_a_sum_of_parts_is_told_by_their_names() -> None:
     assert "class_token" in text or "class token" in text
 
 
+def test_a_module_of_ones_own_tells_what_it_keeps_of_its_arguments() -> None:
+    inspection = figures.inspected(VIT, "blocks.0.attn")
+    assert inspection
+    assert "<dt>Has</dt><dd>num_heads=12, head_dim=64" in told(inspection, VIT)
+
+
+def test_what_costs_nothing_is_said_to_be_free() -> None:
+    inspection = figures.inspected(VIT, "blocks.0.mlp.act")
+    assert inspection
+    assert "<dt>Free of</dt><dd>parameters, MACs</dd>" in told(inspection, VIT)
+
+
+def test_against_a_pinned_design_each_cost_tells_by_how_much_it_moved() -> None:
+    small = Case(VIT.design.replace(depth=10))
+    now, before = (figures.inspected(case, "blocks.0") for case in (VIT, small))
+    assert now
+    assert "+14.2 M against the pinned design" in told(now, VIT, before)
+    assert "against the pinned design" not in told(now, VIT, now)
+
+
 def test_a_box_that_another_design_had_is_no_error(still: None) -> None:
     app = visited({"family": "vit", "preset": "ViT-B/16", "node": "stages.9"})
     assert not any('class="inspector"' in h.proto.body for h in app.get("html"))

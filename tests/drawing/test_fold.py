@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
-from studio.drawing.fold import is_whole, levels
+from studio.drawing.fold import left_closed, levels
 from studio.drawing.graph import Graph, Node
 from studio.drawing.layout import layout
 from tests.drawing.examples import EXAMPLES, blocks
@@ -18,7 +18,7 @@ def test_the_last_level_opens_everything(name: str) -> None:
     steps = levels(graph)
     assert steps[0] == frozenset()
     assert steps[-1] == blocks(graph) - {""}
-    assert is_whole(graph, steps[-1])
+    assert left_closed(graph, steps[-1]) == "nothing"
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -39,7 +39,7 @@ def test_no_level_shows_more_than_the_most() -> None:
     assert len(levels(graph, most=11)) == 2
     bounded = levels(graph, most=10)
     assert bounded == (frozenset(),)
-    assert not is_whole(graph, bounded[-1])
+    assert left_closed(graph, bounded[-1]) == "more"
 
 
 def test_a_long_computation_without_layers_stays_closed() -> None:
@@ -50,3 +50,4 @@ def test_a_long_computation_without_layers_stays_closed() -> None:
         Node(id="", label="", children=(long, Node(id="net", label="Net", children=layers))), ()
     )
     assert levels(graph) == (frozenset(), frozenset({"net"}))
+    assert left_closed(graph, levels(graph)[-1]) == "long"

@@ -90,7 +90,7 @@ def test_bars_lie_within_their_boxes_and_below_the_texts() -> None:
 
 def test_what_a_mark_says_is_said_to_who_cannot_see_it() -> None:
     node = vit("blocks.0", Mark(share=0.5, note="50 % of the parameters"))
-    assert node.attrib["aria-label"].endswith(", 12 times, 50 % of the parameters")
+    assert node.attrib["aria-label"].endswith(", 12 times, fed by +, 50 % of the parameters")
     assert "50 % of the parameters" in (node.findtext(f"{SVG}title") or "")
 
 

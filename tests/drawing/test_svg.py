@@ -43,7 +43,7 @@ def test_nodes_say_what_they_are_without_being_seen() -> None:
     assert block.attrib["role"] == "button"
     assert block.attrib["tabindex"] == "0"
     assert block.attrib["aria-expanded"] == "false"
-    assert block.attrib["aria-label"] == "EncoderBlock, 7.09 M parameters, 12 times"
+    assert block.attrib["aria-label"] == "EncoderBlock, 7.09 M parameters, 12 times, fed by +"
     opened = groups(svg(layout(EXAMPLES["vit"](), frozenset({"blocks.0"}))))
     assert opened["blocks.0"].attrib["aria-expanded"] == "true"
     assert "aria-expanded" not in opened["blocks.0.norm1"].attrib

@@ -13,14 +13,18 @@ from typing import Any
 
 import streamlit as st
 
-from studio.drawing.fold import is_whole, levels
+from studio.drawing.fold import Left, left_closed, levels
 from studio.drawing.graph import Graph, Node
 from studio.drawing.layout import layout
 from studio.drawing.mark import NO_MARKS, Mark
 from studio.drawing.svg import svg
 from studio.drawing.viewer import script, style
 
-DEEPER = "Deeper blocks open one by one: all at once are too many."
+CLOSED: dict[Left, str] = {
+    "nothing": "",
+    "long": "Long computations, without a layer in them, open one by one.",
+    "more": "Deeper blocks open one by one: all at once are too many.",
+}
 
 
 def layer_graph(
@@ -58,7 +62,7 @@ def layer_graph(
         "sight": sight,
         "levels": len(steps) - 1,
         "level": steps.index(unfolded) if unfolded in steps else -1,
-        "more": "" if is_whole(graph, steps[-1]) else DEEPER,
+        "more": CLOSED[left_closed(graph, steps[-1])],
         "name": graph.root.label or "network",
         "height": height,
     }
