@@ -29,7 +29,7 @@ NO_TIMES = "No times yet: <i>Time each layer</i>, on the Layers tab, measures th
 STYLE = """<style>
 .st-key-lens { gap: .3rem 1rem; }
 .legend { font-size: .8rem; line-height: 1.35; font-variant-numeric: tabular-nums; }
-.legend .scale { display: grid; grid-template-columns: auto minmax(8rem, 22rem); gap: 0 .6rem;
+.legend .scale { display: grid; grid-template-columns: auto minmax(5rem, 22rem); gap: 0 .6rem;
   align-items: center; }
 .legend .steps { display: flex; }
 .legend .steps i { flex: 1; height: .7rem; border: solid transparent; border-width: 0; }

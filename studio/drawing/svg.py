@@ -179,7 +179,8 @@ def _radius(box: Box) -> float:
 
 
 def _colours(box: Box, mark: Mark) -> tuple[str, str]:
-    """The names of a box's colour and of its border's. Beside changes, what stayed is plain."""
+    """The names of a box's colour and of its border's, which on a heat is that of its texts: cards
+    of one colour would melt into one. Beside changes, what stayed is plain."""
     kind = box.node.kind if box.node.kind != "output" else "input"
     line = "frame-line" if box.open else f"{kind}-line"
     if mark.change in HUES:
@@ -190,7 +191,7 @@ def _colours(box: Box, mark: Mark) -> tuple[str, str]:
         return "frame", line
     if mark.change:
         return "operation", "frame-line"
-    return (named(mark.heat)[0] if mark.heat is not None else kind), line
+    return named(mark.heat) if mark.heat is not None else (kind, line)
 
 
 def _texts(box: Box, paint: Paint, mark: Mark) -> Iterator[str]:
