@@ -1,8 +1,8 @@
 """What tells the calls of one body from their like: names, kernels, strides and dilations.
 
 Three boxes called Linear say little; `q`, `k` and `v` do. Of a convolution or a pool the window is
-always told, and of a block in which just one convolution looks beyond its place; of other blocks
-only what their convolutions have other than those of their like have.
+always told, and of blocks where in one of their like just one convolution looks beyond its place;
+of others only what their convolutions have other than those of their like have.
 """
 
 from __future__ import annotations
@@ -61,12 +61,13 @@ def _windows(alike: dict[str, Body]) -> dict[str, tuple[str, ...]]:
     common = {path: found[0] for path, found in seen.items() if len(set(map(_still, found))) == 1}
     kernels = {window.kernel for window in common.values()}
     dilations = {window.dilation for window in common.values()}
+    alone = {path for path in common if len(seen[path]) == 1}
     words: dict[str, tuple[str, ...]] = {}
     for path, window in common.items():
-        alone = len(seen[path]) == 1
+        moves = path in alone and max(window.stride) > 1
         words[path] = (
             _sides(window.kernel) if alone or len(kernels) > 1 else "",
-            f"stride {_equal(window.stride)}" if alone and max(window.stride) > 1 else "",
+            f"stride {_equal(window.stride)}" if moves else "",
             f"dilation {_equal(window.dilation)}" if len(dilations) > 1 else "",
         )
     return words

@@ -9,7 +9,7 @@ import streamlit as st
 
 from studio.app import figures
 from studio.app.listing import address, slug
-from studio.app.state import State
+from studio.app.state import TABS, State
 from studio.drawing.prints import PRINTS
 from studio.drawing.sheet import Heading, Sheet
 from studio.forms import heading
@@ -54,9 +54,10 @@ def made(form: str, sheet: Sheet) -> str | bytes:
 
 
 def headed(now: State, caption: str = "") -> Heading:
-    """What stands above the page's graph, with what its colours say. A draft has no figures: it is
-    no network yet."""
-    whole = heading(figures.profiled(now.case), address(now), now.title)
+    """What stands above the page's graph, with what its colours say, and a link to the graph alone:
+    not to what was open beside it. A draft has no figures: it is no network yet."""
+    alone = replace(now, tab=TABS[0], axis="", node="")
+    whole = heading(figures.profiled(now.case), address(alone), now.title)
     if not now.draft:
         return replace(whole, figures=(*whole.figures, caption) if caption else whole.figures)
     return replace(whole, title=f"{whole.title}, with a row that does not fit", figures=())
