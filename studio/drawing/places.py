@@ -62,6 +62,8 @@ def _firm(near: Near, soft: Container[int]) -> Near:
 
 def _pull(near: Sequence[tuple[int, float]], x: Sequence[float]) -> float:
     """Where its neighbours want an item: one line runs straight at least, where that can be."""
+    if len(near) == 1:
+        return x[near[0][0]] + near[0][1]
     by_item: dict[int, list[float]] = {}
     for other, shift in near:
         by_item.setdefault(other, []).append(x[other] + shift)
@@ -80,6 +82,9 @@ def _settle(
 
     Without the gaps this is isotonic regression, which pooling of adjacent violators solves.
     """
+    if len(row) == 1:
+        x[row[0]] = round(wanted.get(row[0], x[row[0]]), 1)
+        return
     offset, offsets = 0.0, []
     pools: list[tuple[float, float, int]] = []  # (mean, weight, how many)
     for i, item in enumerate(row):

@@ -98,10 +98,16 @@ class Sketch:
         links = [Link(self.item[p.a], self.item[p.b]) for p in direct]
         self.chains = dict(zip(direct, straightened(links, self.rank), strict=True))
         self.spans = self._spans()
+        self.rows = self._ordered()
+
+    def _ordered(self) -> Rows:
+        """The rows so that few lines cross: as they are or mirrored, with what goes round."""
         steps = self.steps(self.chains)
         rows = ordered(stacked(self.rank), steps)
+        if not self.bypass or all(len(row) == 1 for row in rows[1:]):
+            return rows
         mirrored = [*rows[:1], *(row[::-1] for row in rows[1:])]
-        self.rows = min(rows, mirrored, key=lambda r: self.round(r)[1] + crossings(r, steps))
+        return min(rows, mirrored, key=lambda r: self.round(r)[1] + crossings(r, steps))
 
     def steps(self, chains: Mapping[Passage, list[Link]]) -> list[Link]:
         """All steps, from the uppermost down."""
