@@ -203,11 +203,17 @@ class _Forward:
     # -- the ends of the body ------------------------------------------------------------------
 
     def _own(self) -> Iterator[Axes]:
-        """What the module itself says of its inputs."""
-        takes, inputs = self.text.promise.takes, self.body.inputs
-        for i, shape in enumerate(inputs):
-            own = takes[i] if len(takes) == len(inputs) else takes[0] if len(takes) == 1 else None
-            yield self._sure((own,), shape)
+        """What the module itself says of its inputs; of a single one perhaps several forms, as
+        tokens (B, T) or features (B, T, F)."""
+        for i, shape in enumerate(self.body.inputs):
+            yield self._sure(self._forms(i, shape), shape)
+
+    def _forms(self, i: int, shape: Shape) -> Sequence[Sizes]:
+        """What may be said of an input of that shape."""
+        takes, many = self.text.promise.takes, len(self.body.inputs)
+        if many == 1:
+            return [sizes for sizes in takes if len(sizes) == len(shape) or len(takes) == 1]
+        return takes[i : i + 1] if len(takes) == many else takes if len(takes) == 1 else ()
 
     def _promised(self) -> dict[Source | str | None, Axes]:
         """What the module promises to give, by where that is made."""

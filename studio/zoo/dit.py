@@ -221,7 +221,7 @@ class DiT(nn.Module):
                 nn.init.xavier_uniform_(parameter.flatten(1))
 
     def forward(self, latents: Tensor, time: Tensor, labels: Tensor) -> Tensor:
-        """Noisy latents (B, C, H, W), times (B) 0 to 999 and labels (B), to (B, C', H, W).
+        """Noisy latents (B, C, H, W), times (B) below 1000 and labels (B), to (B, C', H, W).
 
         The first C channels are the noise; with learn_sigma C more are the variance.
         """

@@ -217,9 +217,10 @@ class VAE(nn.Module):
         self.decoder = self.encoder.mirror(config.latent_dim)
 
     def forward(self, images: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Images (B, C, H, W) and noise ε (B, Z), drawn from N(0, I), or zeros for the mean.
+        """Images (B, C, H, W) and noise ε (B, Z) to (B, C, H, W), (B, Z) and (B, Z).
 
-        Gives the restored images (B, C, H, W), the mean and the log-variance, both (B, Z).
+        The noise is drawn from N(0, I), or zeros for the mean. The results are the restored
+        images, the mean and the log-variance.
         """
         x = self.encoder(images)  # (B, F)
         mean, log_variance = self.mean(x), self.log_variance(x)  # 2 × (B, Z)
