@@ -52,10 +52,11 @@ def _given(body: Body) -> Names:
     module: Any = body.cls
     count = len(body.outputs)
     said = [names for names in (_returned(module) if module else ()) if len(names) == count]
-    own = said[-1] if said else ("",) * count
+    # Where one return says otherwise than another, none is believed.
+    own = [names[0] if len(set(names)) == 1 else "" for names in zip(*said, strict=True)]
     return tuple(
         name or _passed_on(body, output)
-        for name, output in zip(own, body.returns or (None,) * count, strict=True)
+        for name, output in zip(own or [""] * count, body.returns or [None] * count, strict=True)
     )
 
 
@@ -96,8 +97,39 @@ def _returned(module: type[Any]) -> tuple[Names, ...]:
         source = dedent(inspect.getsource(forward))
     except (OSError, TypeError):
         return ()
-    returns = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Return))
-    return tuple(tuple(_names(node.value)) for node in returns if node.value)
+    (function,) = ast.parse(source).body
+    statements = list(_statements(function))
+    dicts = _dicts(statements)
+    found: list[Names] = []
+    for node in statements:
+        match node:
+            case ast.Return(value=ast.Name(id=name)) if name in dicts:
+                found += dicts[name]
+            case ast.Return(value=ast.expr() as value):
+                found.append(tuple(_names(value)))
+    return tuple(found)
+
+
+def _dicts(statements: Sequence[ast.AST]) -> dict[str, list[Names]]:
+    """The keys of the dicts that variables hold: those that each begins with, and all of them."""
+    found: dict[str, list[Names]] = {}
+    for node in statements:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Dict() as value):
+                found[name] = [tuple(_names(value))] * 2
+            case ast.Assign(
+                targets=[ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=key))]
+            ) if name in found:
+                found[name] = [found[name][0], (*found[name][1], str(key))]
+    return found
+
+
+def _statements(block: ast.AST) -> Iterator[ast.AST]:
+    """All that is in a function, without the functions in it."""
+    for node in ast.iter_child_nodes(block):
+        yield node
+        if not isinstance(node, (ast.FunctionDef, ast.Lambda, ast.ClassDef)):
+            yield from _statements(node)
 
 
 def _names(value: ast.expr) -> Iterator[str]:

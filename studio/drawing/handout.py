@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Sequence
 from html import escape
 from string import Template
 from typing import NamedTuple
 
 from studio.drawing.fold import Left, left_closed, levels
 from studio.drawing.graph import Graph, Node
-from studio.drawing.layout import Picture, layout
+from studio.drawing.layout import layout
 from studio.drawing.sheet import Heading, Sheet
 from studio.drawing.svg import svg
-from studio.drawing.table import table
+from studio.drawing.table import Row, table
 from studio.drawing.viewer import part, script, style
 
 INDENT_REM = 0.9
@@ -33,19 +33,20 @@ class Folding(NamedTuple):
 
 def handout(sheet: Sheet) -> str:
     """The sheet as a file that asks for nothing from outside: the graph as it is shown and at each
-    level of unfolding, with what each box says, and all boxes as a table."""
+    level of unfolding, with what each box says, and the same as a table."""
     graph, heading = sheet.graph, sheet.heading
     foldings, first = _foldings(graph, sheet.opened)
     pictures = [layout(graph, folding.opened) for folding in foldings]
     drawn = [svg(picture, marks=sheet.marks) for picture in pictures]
-    everything = frozenset().union(*(folding.opened for folding in foldings))
+    rows = [_rows(graph, folding.opened) for folding in foldings]
     nodes = {box.node.id: box.node for picture in pictures for box in picture.boxes}
     data = {
         "name": graph.root.label or "network",
         "first": first,
         "more": CLOSED[left_closed(graph, foldings[-1].opened)],
         "pictures": [
-            {"open": sorted(opened), "level": level, "svg": "" if i == first else drawn[i]}
+            {"open": sorted(opened), "level": level}
+            | ({} if i == first else {"svg": drawn[i], "rows": rows[i]})
             for i, (opened, level) in enumerate(foldings)
         ],
         "nodes": {name: _told(node) for name, node in nodes.items()},
@@ -55,7 +56,7 @@ def handout(sheet: Sheet) -> str:
         figures=escape(" · ".join(heading.figures)),
         link=_link(heading),
         svg=drawn[first],
-        rows="\n".join(_rows(graph, everything, _seen(pictures[first]))),
+        rows=rows[first],
         data=_inert(json.dumps(data, ensure_ascii=False, separators=(",", ":"))),
         style=style() + part("handout.css"),
         script=script() + part("handout.js"),
@@ -84,21 +85,20 @@ def _told(node: Node) -> list[str]:
     return [node.label + times, node.detail, *node.facts]
 
 
-def _seen(picture: Picture) -> frozenset[str]:
-    return frozenset(box.node.id for box in picture.boxes)
+def _rows(graph: Graph, opened: frozenset[str]) -> str:
+    """A row for each box of a picture, in the order of the data flow."""
+    return "\n".join(map(_row, table(graph, opened)))
 
 
-def _rows(graph: Graph, opened: frozenset[str], seen: Container[str]) -> Iterator[str]:
-    """A row for each box that some picture has, in the order of the data flow."""
-    for row in table(graph, opened):
-        figures = (row.figures.params, row.figures.macs, row.figures.saved_bytes)
-        texts = (", ".join(row.fed_by), row.hands_on, *(f"{n:,}" if n else "–" for n in figures))
-        cells = "".join(f"<td>{escape(text)}</td>" for text in texts)
-        yield (
-            f'<tr data-id="{escape(row.id)}"{" hidden" * (row.id not in seen)}>'
-            f'<th scope="row" style="padding-left:{INDENT_REM * row.depth:g}rem">'
-            f'<button type="button">{escape(row.name)}</button></th>{cells}</tr>'
-        )
+def _row(row: Row) -> str:
+    figures = (row.figures.params, row.figures.macs, row.figures.saved_bytes)
+    texts = (", ".join(row.fed_by), row.hands_on, *(f"{n:,}" if n else "–" for n in figures))
+    cells = "".join(f"<td>{escape(text)}</td>" for text in texts)
+    return (
+        f'<tr data-id="{escape(row.id)}">'
+        f'<th scope="row" style="padding-left:{INDENT_REM * row.depth:g}rem">'
+        f'<button type="button">{escape(row.name)}</button></th>{cells}</tr>'
+    )
 
 
 def _inert(text: str) -> str:

@@ -38,7 +38,8 @@ def tracked(hops: tuple[Hop, ...]) -> dict[Hop, int]:
     """A track, counted from above, for each hop that moves aside; nets that overlap get their own.
 
     A net that comes from above at the x at which another goes on down lies above the other, as far
-    as there is such an order: else both would run on one line.
+    as there is such an order: else both would run on one line. Of two others, that lies above which
+    crosses the other less there.
     """
     placed: list[tuple[int, list[Hop]]] = []
     waiting = sorted(nets(hops), key=lambda net: min(min(h.start, h.end) for h in net))
@@ -55,7 +56,25 @@ def tracked(hops: tuple[Hop, ...]) -> dict[Hop, int]:
 
 
 def _above(upper: list[Hop], lower: list[Hop]) -> bool:
+    """Whether one net has to lie above another, or should."""
+    if _shares(upper, lower) or _shares(lower, upper):
+        return _shares(upper, lower)
+    return _crossings(upper, lower) < _crossings(lower, upper)
+
+
+def _shares(upper: list[Hop], lower: list[Hop]) -> bool:
     return any(abs(h.start - g.end) < 4 for h in upper for g in lower)
+
+
+def _crossings(upper: list[Hop], lower: list[Hop]) -> int:
+    """How often two nets cross if one lies above the other: where the lower one comes down through
+    the upper, and the upper one goes on down through the lower."""
+    down = sum(_within(x, hop) for hop in upper for x in {g.start for g in lower})
+    return down + sum(_within(x, hop) for hop in lower for x in {h.end for h in upper})
+
+
+def _within(x: float, hop: Hop) -> bool:
+    return min(hop.start, hop.end) < x < max(hop.start, hop.end)
 
 
 def _overlap(one: list[Hop], other: list[Hop]) -> bool:

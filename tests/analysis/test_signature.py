@@ -25,6 +25,19 @@ class Nameless(nn.Module):
         return x + 1, others[0] * 2
 
 
+class Pair(nn.Module):
+    def forward(self, images: Tensor, deep: bool = False) -> tuple[Tensor, ...]:
+        def halves(t: Tensor) -> tuple[Tensor, Tensor]:
+            first, second = t.chunk(2)
+            return first, second
+
+        if deep:
+            loss, boxes = halves(images * 2)
+            return loss, boxes
+        logits, boxes = images + 1, images * 3
+        return logits, boxes
+
+
 def ends(drawn: Graph) -> tuple[list[str], list[str]]:
     of_kind = {
         kind: [node.label for node in drawn.root.children if node.kind == kind]
@@ -41,3 +54,14 @@ def test_ends_have_the_names_that_the_forward_gives_them(family: str) -> None:
 def test_ends_without_names_are_numbered() -> None:
     found = trace(Nameless(), (torch.ones(2), torch.ones(2)))
     assert ends(graph(found)) == (["input 1", "input 2"], ["output 1", "output 2"])
+
+
+def test_only_what_every_return_of_the_forward_itself_says_is_a_name() -> None:
+    found = graph(trace(Pair(), (torch.ones(2),)))
+    assert ends(found) == (["images"], ["output", "boxes"])
+
+
+@pytest.mark.parametrize(("auxiliary", "names"), [(False, ["out"]), (True, ["out", "aux"])])
+def test_a_dict_of_outputs_names_them_by_its_keys(auxiliary: bool, names: list[str]) -> None:
+    design = zoo.family("deeplab").design(auxiliary=auxiliary)
+    assert ends(graph(profile(design).root))[1] == names

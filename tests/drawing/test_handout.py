@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from html import escape
 from typing import Any
 
 import pytest
@@ -12,8 +13,8 @@ import studio
 from studio.drawing.fold import levels
 from studio.drawing.graph import Graph, Node
 from studio.drawing.handout import handout
-from studio.drawing.layout import layout
 from studio.drawing.sheet import Heading, Sheet
+from studio.drawing.table import table
 from studio.forms import sheet
 from tests.drawing.examples import EXAMPLES, blocks
 
@@ -26,8 +27,9 @@ def data(text: str) -> Any:
     return json.loads(found[1])
 
 
-def rows(text: str, hidden: bool) -> list[str]:
-    return re.findall(rf'<tr data-id="([^"]*)"{" hidden" * hidden}>', text)
+def rows(text: str) -> list[tuple[str, str]]:
+    """The box of each row, and what feeds it."""
+    return re.findall(r'<tr data-id="([^"]*)">.*?</th><td>(.*?)</td>', text)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -39,7 +41,7 @@ def test_it_holds_each_level_once_and_shows_the_one_that_was_open(name: str) -> 
         assert [set(one["open"]) for one in found["pictures"]] == list(map(set, steps))
         assert [one["level"] for one in found["pictures"]] == list(range(len(steps)))
         assert found["first"] == level
-        assert [not one["svg"] for one in found["pictures"]] == [
+        assert ["svg" not in one for one in found["pictures"]] == [
             i == level for i in range(len(steps))
         ]  # the first one stands in the page, for those without scripts
 
@@ -52,14 +54,16 @@ def test_blocks_that_are_open_at_no_level_are_a_picture_of_their_own() -> None:
     assert len(found["pictures"]) == 1 + len(levels(graph))
 
 
-def test_the_table_has_a_row_for_each_box_and_shows_those_that_are_drawn() -> None:
-    graph = EXAMPLES["vit"]()
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_table_says_what_its_picture_says(name: str) -> None:
+    graph = EXAMPLES[name]()
     text = handout(Sheet(graph=graph, heading=HEADING))
-    drawn = [box.node.id for box in layout(graph).boxes]
-    assert rows(text, hidden=False) == drawn
-    every = {node.id for node in graph.root.walk()} - {""}
-    assert set(rows(text, hidden=True)) == every - set(drawn)
-    assert set(data(text)["nodes"]) == every
+    page, _, _ = text.partition('<script type="application/json"')
+    shown = [page, *(one["rows"] for one in data(text)["pictures"][1:])]
+    for found, opened in zip(shown, levels(graph), strict=True):
+        said = [(row.id, escape(", ".join(row.fed_by))) for row in table(graph, opened)]
+        assert rows(found) == said
+    assert set(data(text)["nodes"]) == {node.id for node in graph.root.walk()} - {""}
 
 
 def test_it_asks_for_nothing_and_says_what_opens_it_again() -> None:

@@ -5,21 +5,21 @@
 const $ = (selector) => document.querySelector(selector);
 const file = JSON.parse($('#file').textContent);
 const host = $('.graph');
-file.pictures[file.first].svg = host.querySelector('.canvas').innerHTML; // there without scripts too
-const rows = [...document.querySelectorAll('tbody tr')];
+// The first picture is there without scripts too, and so are its rows.
+file.pictures[file.first].svg = host.querySelector('.canvas').innerHTML;
+file.pictures[file.first].rows = $('tbody').innerHTML;
 const view = new View(host);
-const now = { picture: file.first, selected: '' };
+const now = { picture: file.first, told: file.first, selected: '' };
 
 function show() {
-  const { svg, open, level } = file.pictures[now.picture];
+  const { svg, rows, open, level } = file.pictures[now.picture];
   const levels = Math.max(...file.pictures.map((picture) => picture.level));
   const height = Math.max(380, window.innerHeight - $('header').offsetHeight - 60);
   const said = { lit: '', sight: '', more: file.more, name: file.name };
   view.show({ svg, open, level, levels, height, selected: now.selected, ...said }, sent);
-  for (const row of rows) {
-    row.hidden = !view.node(row.dataset.id);
-    row.classList.toggle('selected', row.dataset.id === now.selected);
-  }
+  if (now.picture !== now.told) $('tbody').innerHTML = rows; // else the focus would be lost
+  now.told = now.picture;
+  for (const row of $('tbody').rows) row.classList.toggle('selected', row.dataset.id === now.selected);
   $('#first').hidden = file.pictures[file.first].level >= 0;
   $('#first').setAttribute('aria-pressed', now.picture === file.first);
 }

@@ -1,5 +1,6 @@
-// Where an arrow key leads from a node: down to what it feeds, up to what feeds it, left and right
-// to the other branches of the split or the merge that it is part of.
+// Where an arrow key leads from a node: down to what it feeds first, up to what feeds it last, in the
+// order of the data flow; left and right along a line to what stands beside it, else to the other
+// branches of the split or the merge that it is part of.
 
 export class Walk {
   constructor(svg, places) {
@@ -19,8 +20,9 @@ export class Walk {
     if (!this.places.has(id)) return undefined;
     if (key === 'ArrowDown') return this.next(id);
     if (key === 'ArrowUp') return this.before(id);
+    const side = key === 'ArrowRight' ? 1 : -1;
     const row = this.branches(id);
-    return row[row.indexOf(id) + (key === 'ArrowRight' ? 1 : -1)];
+    return this.beside(id, side) ?? row[row.indexOf(id) + side];
   }
 
   next(id) {
@@ -30,10 +32,18 @@ export class Walk {
   before(id) {
     const inner = new Set(this.within(id));
     const outer = [id, ...inner].flatMap((one) => this.from.get(one)).filter((one) => !inner.has(one));
-    const { y: top } = this.places.get(id);
-    const above = outer.map((one) => [one, this.places.get(one)])
-      .filter(([, { y, h }]) => y + h <= top).map(([one]) => one);
-    return this.sorted(above.length ? above : outer).at(-1); // what stands beside it joins the flow
+    const fed = outer.filter((one) => this.from.get(one).length); // a parameter only joins the flow
+    return this.sorted(fed.length ? fed : outer).at(-1);
+  }
+
+  // The end of a line that runs straight to the right (1) or to the left (-1).
+  beside(id, side) {
+    const here = this.places.get(id);
+    const far = (one) => side * (middle(this.places.get(one)) - middle(here));
+    const level = ({ y, h }) => Math.abs(y + h / 2 - here.y - here.h / 2) < Math.min(h, here.h) / 2;
+    return [...this.to.get(id), ...this.from.get(id)]
+      .filter((one) => level(this.places.get(one)) && far(one) > 0)
+      .sort((a, b) => far(a) - far(b))[0];
   }
 
   branches(id) {
@@ -46,10 +56,9 @@ export class Walk {
     return [...new Set([id, ...shared])].sort(across);
   }
 
-  // From the top of the picture down: the first is the nearest of those below a node.
   sorted(ids) {
-    const at = (one) => this.places.get(one);
-    return [...ids].sort((a, b) => at(a).y - at(b).y || middle(at(a)) - middle(at(b)));
+    const order = [...this.places.keys()];
+    return [...ids].sort((a, b) => order.indexOf(a) - order.indexOf(b));
   }
 
   // What stands in an open block.
