@@ -43,34 +43,43 @@ def told_apart(calls: Sequence[Call]) -> dict[str, Told]:
 
 
 def _names(alike: dict[str, Body]) -> dict[str, str]:
-    """Their own names, where these differ; the numbers of a list's items are none."""
-    own = {path: path.rpartition(".")[2] for path in alike}
-    stems = {path: name.rstrip(NUMBER) for path, name in own.items()}
-    if len({stem for stem in stems.values() if stem}) < 2:
+    """Their own names, where these differ; an item of a list has that of the list."""
+    own = {path: _own(path) for path in alike}
+    if len({name.rstrip(NUMBER) for name in own.values() if name}) < 2:
         return {}
     said = {path: body.kind.lower() for path, body in alike.items()}  # `roi_align` of a RoIAlign
     return {
         path: name.replace("_", " ")
         for path, name in own.items()
-        if stems[path] and name.replace("_", "") != said[path]
+        if name.replace("_", "") != said[path]
     }
+
+
+def _own(path: str) -> str:
+    return next((part for part in reversed(path.split(".")) if not part.isdigit()), "")
 
 
 def _windows(alike: dict[str, Body]) -> dict[str, tuple[str, ...]]:
     seen = {path: [body.window] if body.window else _seen(body) for path, body in alike.items()}
-    common = {path: found[0] for path, found in seen.items() if len(set(map(_still, found))) == 1}
-    kernels = {window.kernel for window in common.values()}
-    dilations = {window.dilation for window in common.values()}
-    alone = {path for path in common if len(seen[path]) == 1}
-    words: dict[str, tuple[str, ...]] = {}
-    for path, window in common.items():
-        moves = path in alone and max(window.stride) > 1
-        words[path] = (
-            _sides(window.kernel) if alone or len(kernels) > 1 else "",
-            f"stride {_equal(window.stride)}" if moves else "",
-            f"dilation {_equal(window.dilation)}" if len(dilations) > 1 else "",
+    common = {path: found for path, found in seen.items() if len(set(map(_still, found))) == 1}
+    kernels = {found[0].kernel for found in common.values()}
+    dilations = {found[0].dilation for found in common.values()}
+    strides = {path: _together(found) for path, found in common.items()}
+    any_alone = any(len(found) == 1 for found in common.values())
+    some_stride = any_alone or len(set(strides.values())) > 1
+    return {
+        path: (
+            _sides(found[0].kernel) if any_alone or len(kernels) > 1 else "",
+            f"stride {_equal(strides[path])}" if some_stride and max(strides[path]) > 1 else "",
+            f"dilation {_equal(found[0].dilation)}" if len(dilations) > 1 else "",
         )
-    return words
+        for path, found in common.items()
+    }
+
+
+def _together(windows: Sequence[Window]) -> tuple[int, ...]:
+    """The stride of windows one after the other."""
+    return tuple(math.prod(sides) for sides in zip(*(w.stride for w in windows), strict=True))
 
 
 def _still(window: Window) -> Window:

@@ -125,12 +125,13 @@ def _told(node: Node, children: list[Node], read: Read) -> Iterator[Term]:
 
 
 def local(node: Node, child: Node) -> str:
-    """A child's name within its block; of equal neighbours from the first to the last."""
+    """A child's name within its block; of equal neighbours from the first to the last. A number
+    alone would read as one of the figures: it is the index of the class."""
     name = child.id.removeprefix(f"{node.id}.")
     head, _, last = name.rpartition(".")
     if child.repeat > 1 and last.isdigit():
-        return f"{head}.{last}–{int(last) + child.repeat - 1}".lstrip(".")
-    return name
+        name = f"{head}.{last}–{int(last) + child.repeat - 1}".lstrip(".")
+    return name if head or not last.isdigit() else f"{child.label}{name.translate(LOW)}"
 
 
 def _kept(use: Use, axes: Axes) -> Formula:

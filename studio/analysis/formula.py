@@ -73,7 +73,9 @@ class Formula:
 
     def written(self, told: Callable[[int], str] = "{:,}".format) -> str:
         """`D × 3D + 3D = 768 × 2,304 + 2,304 = 1,771,776`, without steps that only repeat."""
-        steps = dict.fromkeys((self.symbols, self.values, told(self.total)))
+        alone = self.times == 1 and len(self.terms) == 1 and not self.terms[0].symbols
+        total = "" if alone and self.terms[0].name else told(self.total)  # a part is its whole
+        steps = dict.fromkeys((self.symbols, self.values, total))
         return " = ".join(step for step in steps if step)
 
     def _sum(self, side: Callable[[Term], str]) -> str:

@@ -309,7 +309,16 @@ class _Draft:
         w, h, _ = self._size(key)
         row = self.rank[item]
         x = self.x[item] - self._middle(key) - self.origin
-        return Spot(x, self.top[row] + (self.tall[row] - h) / 2, w, h)
+        return Spot(x, self.top[row] + (self.tall[row] - h) * self._lower(row, key), w, h)
+
+    def _lower(self, row: int, key: Key) -> float:
+        """How low a box stands in its row, from 0 to 1: in the middle, but beside an open block
+        near to what feeds it, or where nothing does to what it feeds."""
+        if not any(
+            self.keys[i].name in self.content.docks for i in self.rows[row] if not self._port(i)
+        ):
+            return 0.5
+        return 0.0 if any(passage.b == key for passage in self.passages) else 1.0
 
     def _route(self, passage: Passage, spots: Mapping[str, Spot]) -> Route:
         a, b = self.item[passage.a], self.item[passage.b]

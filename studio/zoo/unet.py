@@ -223,9 +223,9 @@ class UNet(nn.Module):
         """Images (B, C, H, W) to logits (B, num_classes, H', W'): H' = H, less where not padded."""
         x, skips = images, []
         for encoder in self.encoders:
-            x = encoder(x)  # (B, c*2**i, H', W')
+            x = encoder(x)  # (B, C', H', W')
             skips.append(x)
-            x = self.pool(x)  # (B, c*2**i, H'/2, W'/2)
+            x = self.pool(x)  # (B, C', H'/2, W'/2)
         x = self.bottleneck(x)  # (B, C', H', W')
         for decoder, skip in zip(self.decoders, reversed(skips), strict=True):
             x = decoder(x, skip)  # (B, C', H', W')

@@ -92,6 +92,21 @@ def test_arrow_keys_walk_the_data(open_page: Any, address: str) -> None:
     focused(page, "blocks.0")
 
 
+def test_arrow_keys_follow_the_data_through_a_u(open_page: Any, address: str) -> None:
+    page = open_page(address + "?family=unet")
+    box(page, "encoders.0").focus()
+    for key, name in (
+        ("ArrowDown", "pool"),
+        ("ArrowDown", "encoders.1"),
+        ("ArrowRight", "decoders.2"),  # along the skip
+        ("ArrowDown", "decoders.3"),  # the data flows upwards there
+        ("ArrowUp", "decoders.2"),
+        ("ArrowLeft", "encoders.1"),
+    ):
+        page.keyboard.press(key)
+        focused(page, name)
+
+
 def test_levels_open_and_close_all_blocks(open_page: Any, address: str) -> None:
     page = open_page(address + "?family=resnet&preset=ResNet-18")
     box(page, "input").wait_for()
