@@ -43,20 +43,19 @@ def told_apart(calls: Sequence[Call]) -> dict[str, Told]:
 
 
 def _names(alike: dict[str, Body]) -> dict[str, str]:
-    """Their own names, where these differ; an item of a list has that of the list."""
-    own = {path: _own(path) for path in alike}
-    if len({name.rstrip(NUMBER) for name in own.values() if name}) < 2:
+    """Their own names, where these differ; where all are items of lists, those of the lists."""
+    own = {path: path.rpartition(".")[2] for path in alike}
+    if all(map(str.isdigit, own.values())):
+        own = {path: path.rpartition(".")[0].rpartition(".")[2] for path in alike}
+    names = {path: name for path, name in own.items() if name.rstrip(NUMBER)}
+    if len({name.rstrip(NUMBER) for name in names.values()}) < 2:
         return {}
     said = {path: body.kind.lower() for path, body in alike.items()}  # `roi_align` of a RoIAlign
     return {
         path: name.replace("_", " ")
-        for path, name in own.items()
+        for path, name in names.items()
         if name.replace("_", "") != said[path]
     }
-
-
-def _own(path: str) -> str:
-    return next((part for part in reversed(path.split(".")) if not part.isdigit()), "")
 
 
 def _windows(alike: dict[str, Body]) -> dict[str, tuple[str, ...]]:

@@ -154,7 +154,7 @@ class _Arms:
         lowest, first = self.down[-1], self.up[0]
         wide = self.content.sizes[self.bottom].w
         down, up = self.left[lowest] + out[lowest], self.left[first] + into[first]
-        shift = max(outside + 4 * LANE - inside, down + wide + 4 * LANE - up)
+        shift = max(outside + 2 * LANE - inside, down + wide + 4 * LANE - up)
         for name in self.up:
             self.left[name] += shift
         self.left[self.bottom] = (down + up + shift - wide) / 2

@@ -220,7 +220,7 @@ class UNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images (B, C, H, W) to logits (B, num_classes, H', W'): H' = H, less where not padded."""
+        """Images (B, C, H, W) to K logits (B, K, H', W'): H' = H, less where not padded."""
         x, skips = images, []
         for encoder in self.encoders:
             x = encoder(x)  # (B, C', H', W')
@@ -229,7 +229,7 @@ class UNet(nn.Module):
         x = self.bottleneck(x)  # (B, C', H', W')
         for decoder, skip in zip(self.decoders, reversed(skips), strict=True):
             x = decoder(x, skip)  # (B, C', H', W')
-        return self.head(x)  # (B, num_classes, H', W')
+        return self.head(x)  # (B, K, H', W')
 
 
 def example(config: UNetConfig, batch: int) -> tuple[Tensor, ...]:
