@@ -35,7 +35,7 @@ class Body:
     uses itself. `owned` counts the parameters that no module before this one holds: over a model
     they add up to its parameters; `frozen` are those among them that do not learn, and `tied` says
     of the module's own tensors where another holds them too: (`weight`, `token_embed.weight`).
-    `settings` are its arguments, as a layer of torch's own tells them; `kept` what another keeps of
+    `settings` are its arguments, as a layer of torch's own tells them; `held` what another holds of
     them, which may be other for equal bodies. A `transparent` body hands
     its input on (dropout in evaluation, flatten). `cls` is the class of a module, `window` how a
     filter or a pool slides.
@@ -51,7 +51,7 @@ class Body:
     saved_bytes: int = 0
     transparent: bool = False
     settings: str = ""
-    kept: str = field(default="", compare=False)
+    held: str = field(default="", compare=False)
     weights: Named = ()
     buffers: Named = ()
     borrowed: Named = ()

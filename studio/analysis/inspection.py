@@ -46,8 +46,8 @@ class Cost:
 class Inspection:
     """What a node is and what it costs.
 
-    `kind` is its class, or the operation; `settings` its arguments, `kept` what a module of one's
-    own keeps of them. `repeat` equal neighbours are one node, `times` is how often the blocks
+    `kind` is its class, or the operation; `settings` its arguments, `held` what a module of one's
+    own holds of them. `repeat` equal neighbours are one node, `times` is how often the blocks
     around them repeat. `modules` are the paths of the modules it stands for, empty for what is no
     module. `source` are the classes whose lines tell of it: its own, else the one that calls it.
     """
@@ -61,7 +61,7 @@ class Inspection:
     inputs: tuple[Flow, ...]
     outputs: tuple[Flow, ...]
     costs: tuple[Cost, ...]
-    kept: str = ""
+    held: str = ""
     fields: tuple[Field, ...] = ()
     growth: Growth | None = None
     modules: tuple[str, ...] = ()
@@ -90,7 +90,7 @@ def inspect(
         inputs=_flows(body.inputs, axes.inputs),
         outputs=_flows(body.outputs, axes.outputs),
         costs=tuple(_costs(node, use, times, axes, profile, graph.root)),
-        kept=_kept(use),
+        held=_held(use),
         fields=fields(name, profile.root, uses) if name else (),
         growth=growth(body),
         modules=modules(name, uses) if body.is_module else (),
@@ -98,12 +98,12 @@ def inspect(
     )
 
 
-def _kept(use: Use) -> str:
-    """What all that the node stands for keep; empty where they differ in it."""
+def _held(use: Use) -> str:
+    """What all that the node stands for hold; empty where they differ in it."""
     calls = use.within.calls
     first = next((i for i, call in enumerate(calls) if call is use.call), 0)
-    kept = {call.body.kept for call in calls[first : first + use.repeat]} or {use.call.body.kept}
-    return kept.pop() if len(kept) == 1 else ""
+    held = {call.body.held for call in calls[first : first + use.repeat]} or {use.call.body.held}
+    return held.pop() if len(held) == 1 else ""
 
 
 def whole(profile: Profile) -> Use:

@@ -200,7 +200,7 @@ class Tracer(TorchFunctionMode):
             saved_bytes=sum(inside.values()),
             transparent=all(place in given for place in made),
             settings=frame.module.extra_repr() if frame.leaf else "",
-            kept="" if frame.leaf else _kept(frame.module),
+            held="" if frame.leaf else _held(frame.module),
             weights=_shapes(frame.module._parameters),
             buffers=_shapes(frame.module._buffers),
             owned=self.survey.owned[frame.module],
@@ -369,8 +369,8 @@ def _is_leaf(module: nn.Module) -> bool:
     return not module._modules and type(module).forward.__module__.startswith("torch.nn")
 
 
-def _kept(module: nn.Module) -> str:
-    """What a module keeps of its arguments, as far as these are plain values."""
+def _held(module: nn.Module) -> str:
+    """What a module holds of its arguments, as far as these are plain values."""
     own = ((name, value) for name, value in vars(module).items() if not name.startswith("_"))
     plain = (f"{name}={value!r}" for name, value in own if _is_plain(value) and name != "training")
     return module.extra_repr() or ", ".join(plain)

@@ -97,8 +97,8 @@ def _made(found: Inspection) -> Iterator[tuple[str, str]]:
     kind = escape(found.kind) if found.kind != found.label else ""
     if made := " ".join(filter(None, (kind, escape(found.settings)))):
         yield "Made as", made
-    if found.kept:
-        yield "Has", escape(found.kept)
+    if found.held:
+        yield "Has", escape(found.held)
     for name, flows in (("In", found.inputs), ("Out", found.outputs)):
         if flows:
             yield name, _flows(flows)

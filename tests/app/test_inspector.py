@@ -36,7 +36,7 @@ def test_a_sum_of_parts_is_told_by_their_names() -> None:
     assert "class_token" in text or "class token" in text
 
 
-def test_a_module_of_ones_own_tells_what_it_keeps_of_its_arguments() -> None:
+def test_a_module_of_ones_own_tells_what_it_holds_of_its_arguments() -> None:
     inspection = figures.inspected(VIT, "blocks.0.attn")
     assert inspection
     assert "<dt>Has</dt><dd>num_heads=12, head_dim=64" in told(inspection, VIT)
