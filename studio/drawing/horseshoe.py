@@ -94,8 +94,8 @@ class _Arms:
         return Level(width, self.height, spots, {}, {}, routes, labels)
 
     def _rule(self) -> None:
-        """The upper edge of every box. What a skip joins stands at one height, open blocks with
-        their feet; of what stands between two skips, the taller arm says how high that is."""
+        """The upper edge of every box. Of what stands between two skips, the taller arm says how
+        high that is."""
         joined = [(p.a.name, p.b.name) for p in self.shoe.skips]
         downs = _runs(self.down, [a for a, _ in joined])
         ups = _runs(self.up[::-1], [b for _, b in joined])
@@ -106,13 +106,25 @@ class _Arms:
             tall = max(map(self._tall, arms))
             for arm in arms:
                 self._hang(arm, y, tall - self._tall(arm))
-            band = max(self.content.sizes[name].h for name in below)
-            lower = 1.0 if self.content.docks.keys() & set(below) else 0.5
-            for name in below:
-                self.top[name] = y + tall + (band - self.content.sizes[name].h) * lower
-            y, above = y + tall + band, below
+            y, above = self._join(below, y + tall), below
         opened, labelled = self.bottom in self.content.docks, self.bottom in self.content.reaches
         self.height = y + (ASIDE + STUB if opened else (STUB + TEXT) * labelled)
+
+    def _join(self, pair: tuple[str, str], y: float) -> float:
+        """Stand what a skip joins so that it runs straight; returns how far down that reaches. Two
+        boxes have their middles at one height, two open blocks their feet; a box has its middle
+        where the skip leaves or enters the open block beside it, below its foot."""
+        heights = {name: self.content.sizes[name].h for name in pair}
+        foot = y + max(heights.values())
+        opened = self.content.docks.keys() & heights.keys()
+        for name, height in heights.items():
+            if not opened:
+                self.top[name] = (y + foot - height) / 2
+            elif name in opened:
+                self.top[name] = foot - height
+            else:
+                self.top[name] = foot + ASIDE - (height + self.content.sizes[name].cards) / 2
+        return max(foot, *map(self._foot, pair))
 
     def _tall(self, arm: Sequence[str]) -> float:
         """The height from the first box to the last, without them; no name is no box."""
