@@ -36,15 +36,16 @@ def _taken(body: Body) -> Names:
     count = len(body.inputs)
     found = _parameters(module) if module else ()
     own = found[:count] if len(found) >= count else ("",) * count
-    return tuple(name or _received(body, i) for i, name in enumerate(own))
+    return tuple(name or _received(body, Source(INPUT, i)) for i, name in enumerate(own))
 
 
-def _received(body: Body, own: int) -> str:
-    """What the part that is given an input first calls it."""
-    for call in body.calls:
-        if Source(INPUT, own) in call.sources:
-            place = call.sources.index(Source(INPUT, own))
-            return _taken(call.body)[place] if call.body.is_module else ""
+def _received(body: Body, source: Source) -> str:
+    """What the part that is first given a tensor calls it."""
+    for number, call in enumerate(body.calls):
+        if source in call.sources:
+            if call.body.transparent:
+                return _received(body, Source(number))
+            return _taken(call.body)[call.sources.index(source)] if call.body.is_module else ""
     return ""
 
 

@@ -23,6 +23,7 @@ from studio.drawing.layout import (
 )
 from studio.drawing.level import Point
 from studio.drawing.mark import HUES, NO_MARKS, PLAIN, Mark, bar, named, palette, symbol
+from studio.drawing.table import numbered
 from studio.drawing.text import text_width
 
 Theme = Literal["page", "paper"]
@@ -110,7 +111,7 @@ class _Near(NamedTuple):
 
 
 def _near(picture: Picture) -> dict[str, _Near]:
-    names = {box.node.id: box.node.label for box in picture.boxes}
+    names = numbered([box.node for box in picture.boxes])
     found = {name: _Near([], []) for name in names}
     for arrow in picture.arrows:
         found[arrow.source].targets.append(arrow.target)

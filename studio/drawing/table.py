@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from studio.drawing.flow import flow, joined
@@ -27,7 +27,7 @@ def table(graph: Graph, opened: frozenset[str] = frozenset()) -> tuple[Row, ...]
     data flow. Boxes of one name are numbered."""
     seen = flow(graph, opened)
     nodes = [node for node in graph.root.walk() if node.id in seen.paths]
-    names = dict(zip((node.id for node in nodes), _names(nodes), strict=True))
+    names = numbered(nodes)
     fed: dict[str, list[str]] = {}
     for edge in seen.edges:
         fed.setdefault(edge.target, []).append(names[edge.source])
@@ -44,8 +44,12 @@ def table(graph: Graph, opened: frozenset[str] = frozenset()) -> tuple[Row, ...]
     )
 
 
-def _names(nodes: list[Node]) -> Iterator[str]:
+def numbered(nodes: Sequence[Node]) -> dict[str, str]:
+    """The names of nodes by their ids, with numbers where several have one name."""
     total, number = Counter(node.label for node in nodes), Counter[str]()
+    names = {}
     for node in nodes:
         number[node.label] += 1
-        yield f"{node.label} ({number[node.label]})" if total[node.label] > 1 else node.label
+        many = total[node.label] > 1
+        names[node.id] = f"{node.label} ({number[node.label]})" if many else node.label
+    return names

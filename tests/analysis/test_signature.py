@@ -51,6 +51,11 @@ def test_ends_have_the_names_that_the_forward_gives_them(family: str) -> None:
     assert ends(graph(profile(zoo.family(family).design()).root)) == ENDS[family]
 
 
+def test_a_part_that_is_left_out_hides_no_name() -> None:
+    alone = zoo.family("gan").design("DCGAN discriminator")
+    assert ends(graph(profile(alone).root)) == (["images"], ["scores"])
+
+
 def test_ends_without_names_are_numbered() -> None:
     found = trace(Nameless(), (torch.ones(2), torch.ones(2)))
     assert ends(graph(found)) == (["input 1", "input 2"], ["output 1", "output 2"])
