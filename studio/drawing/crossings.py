@@ -35,7 +35,7 @@ def _candidates(rows: Sequence[Sequence[int]], steps: Sequence[Link]) -> Iterato
     above, below = neighbours(sum(map(len, rows)), steps)
     widest = max(abs(dock) for step in steps for dock in (step.out, step.into))
     scale = 0.49 / widest if widest else 0.0  # docks of one item never lie beyond its neighbours
-    for start in (rows, [*rows[:1], *(row[::-1] for row in rows[1:])]):
+    for start in (rows, mirrored(rows)):
         here = [list(row) for row in start]
         for sweep in range(SWEEPS):
             upwards = sweep % 2 == 1
@@ -43,6 +43,11 @@ def _candidates(rows: Sequence[Sequence[int]], steps: Sequence[Link]) -> Iterato
             if sweep and here == before:
                 break
             yield here
+
+
+def mirrored(rows: Sequence[Sequence[int]]) -> list[list[int]]:
+    """The rows from right to left, but row 0."""
+    return [*map(list, rows[:1]), *(list(row[::-1]) for row in rows[1:])]
 
 
 def _swept(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 from studio.drawing.level import (
@@ -36,12 +37,12 @@ class Horseshoe:
     skips: tuple[Passage, ...]
     bottom: int
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """All children in the order of the data flow."""
         return (self.chain[0].a.name, *(passage.b.name for passage in self.chain))
 
-    @property
+    @cached_property
     def rising(self) -> frozenset[str]:
         """The children in which data flows upwards."""
         return frozenset(self.names[self.bottom + 1 :])
@@ -150,8 +151,8 @@ class _Arms:
 
     def _spread(self) -> None:
         """The left edge of every box: each arm on one line, and room between for the rest."""
-        into = {p.b.name: self._port(p.b.name, p.source) for p in self.shoe.chain}
-        out = {p.a.name: self._port(p.a.name, p.source) for p in self.shoe.chain}
+        into = {p.b.name: self.content.port(p.b.name, p.source) for p in self.shoe.chain}
+        out = {p.a.name: self.content.port(p.a.name, p.source) for p in self.shoe.chain}
         self.left: dict[str, float] = {}
         for arm in (self.down, self.up):
             x = 0.0
@@ -172,16 +173,10 @@ class _Arms:
         self.left[self.bottom] = (down + up + shift - wide) / 2
         self.lane = (outside + inside + shift) / 2
 
-    def _port(self, name: str, source: str) -> float:
-        """How far from a box's left edge the data of a node enters or leaves it."""
-        size, inner = self.content.sizes[name], self.content.docks.get(name)
-        middle = (size.w - size.cards) / 2
-        return inner.outs.get(source, inner.ins.get(source, middle)) if inner else middle
-
     def _tail(self, name: str) -> float:
         """From a box's left edge to the last line that leaves it."""
         sources = [p.source for p in (*self.shoe.chain, *self.shoe.skips) if p.a.name == name]
-        return max((self._port(name, source) for source in sources), default=0.0)
+        return max((self.content.port(name, source) for source in sources), default=0.0)
 
     def _reach(self, name: str) -> float:
         """The right edge of a box, or of the label beside the line that leaves it."""
@@ -203,8 +198,8 @@ class _Arms:
     def _link(self, passage: Passage) -> tuple[Point, ...]:
         """From one box of the chain to the next: straight along an arm, round the corners below."""
         a, b = passage.a.name, passage.b.name
-        out = self.left[a] + self._port(a, passage.source)
-        into = self.left[b] + self._port(b, passage.source)
+        out = self.left[a] + self.content.port(a, passage.source)
+        into = self.left[b] + self.content.port(b, passage.source)
         if a == self.bottom:
             start = self._leaving(passage)
             return *start, (into, start[-1][1]), (into, self._foot(b))
@@ -225,7 +220,7 @@ class _Arms:
         name = passage.a.name
         if name not in self.content.docks:
             return ((self.left[name] + self.content.sizes[name].w, self._middle(name)),)
-        x, foot = self.left[name] + self._port(name, passage.source), self._foot(name)
+        x, foot = self.left[name] + self.content.port(name, passage.source), self._foot(name)
         return (x, foot), (x, foot + ASIDE)
 
     def _entering(self, passage: Passage) -> tuple[Point, ...]:
@@ -233,7 +228,7 @@ class _Arms:
         name = passage.b.name
         if name not in self.content.docks:
             return ((self.left[name], self._middle(name)),)
-        x = self.left[name] + self._port(name, passage.source)
+        x = self.left[name] + self.content.port(name, passage.source)
         rising = name in self.shoe.rising
         y, away = (self._foot(name), ASIDE) if rising else (self.top[name], -TIP)
         return (x, y + away), (x, y)

@@ -79,6 +79,13 @@ class Content:
     heading: float
     rising: bool = False
 
+    def port(self, name: str, source: str) -> float:
+        """How far from a child's left edge the data of a node enters or leaves it: at the middle
+        of the front card, of an open block at a port."""
+        size, inner = self.sizes[name], self.docks.get(name)
+        middle = (size.w - size.cards) / 2
+        return inner.outs.get(source, inner.ins.get(source, middle)) if inner else middle
+
 
 def arranged(sketch: Sketch, content: Content) -> Level:
     """Places, lanes, tracks, and at last the corners of every line."""
@@ -151,11 +158,7 @@ class _Draft:
 
     def _dock(self, key: Key, source: str) -> float:
         """How far from a box's middle the data of `source` leaves or enters it."""
-        inner = self.content.docks.get(key.name)
-        if not inner or key.port:
-            return 0.0
-        middle = self._middle(key)
-        return inner.outs.get(source, inner.ins.get(source, middle)) - middle
+        return 0.0 if key.port else self.content.port(key.name, source) - self._middle(key)
 
     def _extent(self, key: Key) -> tuple[float, float]:
         """How far a child reaches to the left and right of its middle, with what is written."""
@@ -192,7 +195,7 @@ class _Draft:
         self.lane = {p: lanes[self.sketch.net(p)] for p in self.sketch.bypass}
         self.enters: dict[tuple[str, int], list[Passage]] = {}
         for passage, lane in self.lane.items():
-            if self.sketch.docks(passage, lane.side, self.rows):
+            if self.sketch.docks(passage.b, lane.side, self.rows):
                 self.enters.setdefault((passage.b.name, lane.side), []).append(passage)
         for passages in self.enters.values():
             passages.sort(key=lambda p: abs(self.lane[p].x - self.x[self.item[p.b]]))

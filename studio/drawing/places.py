@@ -29,23 +29,23 @@ def placed(
     if all(len(row) == 1 for row in rows) and not any(s.out or s.into for s in steps):
         return x
     weight = [SLACK if item in soft else 1.0 for item in range(len(left))]
-    above, below = (_firm(near, soft) for near in neighbours(len(left), steps))
+    near = neighbours(len(left), steps)
+    above, below = (_firm(side, soft) for side in near)
     for row in rows:
         _settle(row, {}, x, left, right, weight)
-    for sweep, near in ((rows, above), (rows[::-1], below), (rows, above)):
+    for sweep, pulls in ((rows, above), (rows[::-1], below), (rows, above)):
         for row in sweep:
-            wanted = {item: _pull(near[item], x) for item in row if near[item]}
+            wanted = {item: _pull(pulls[item], x) for item in row if pulls[item]}
             _settle(row, wanted, x, left, right, weight)
-    _straighten(rows, steps, x, left, right)
+    _straighten(rows, *near, x, left, right)
     return x
 
 
-def strips(count: int, steps: Sequence[Link]) -> list[list[int]]:
+def _strips(above: Near, below: Near) -> list[list[int]]:
     """The items that follow each other alone, from above; they are to be drawn straight."""
-    above, below = neighbours(count, steps)
-    follows = [bool(near) and len(near) == 1 and len(below[near[0][0]]) == 1 for near in above]
+    follows = [len(near) == 1 and len(below[near[0][0]]) == 1 for near in above]
     found = []
-    for item in range(count):
+    for item in range(len(above)):
         if not follows[item]:
             strip = [item]
             while len(below[strip[-1]]) == 1 and follows[below[strip[-1]][0][0]]:
@@ -104,16 +104,16 @@ def _settle(
 
 def _straighten(
     rows: Sequence[Sequence[int]],
-    steps: Sequence[Link],
+    above: Near,
+    below: Near,
     x: list[float],
     left: Sequence[float],
     right: Sequence[float],
 ) -> None:
     """Put every strip on one line, where the neighbours of all its items leave room for that."""
-    above, _ = neighbours(len(x), steps)
     before = {b: a for row in rows for a, b in pairwise(row)}
     after = {a: b for row in rows for a, b in pairwise(row)}
-    for strip in sorted(strips(len(x), steps), key=lambda strip: -x[strip[0]]):
+    for strip in sorted(_strips(above, below), key=lambda strip: -x[strip[0]]):
         shifts = accumulate((above[item][0][1] for item in strip[1:]), initial=0.0)
         aside = dict(zip(strip, shifts, strict=True))  # how far each item docks beside the first
         lines = [x[i] - aside[i] for i in strip]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from studio.drawing.crossings import crossings, ordered
+from studio.drawing.crossings import crossings, mirrored, ordered
 from studio.drawing.layers import Link, bypasses, ranks, stacked, straightened
 
 Rows = list[list[int]]
@@ -58,11 +58,12 @@ class Net(NamedTuple):
 
 class Span(NamedTuple):
     """From where to where a line goes round, in half rows: 2 r is row r, 2 r + 1 the channel
-    below it; and where it turns off."""
+    below it; where it turns off, and to which ends."""
 
     low: int
     high: int
     turns: tuple[int, ...]
+    ends: tuple[Key, ...]
 
 
 class Sketch:
@@ -99,6 +100,8 @@ class Sketch:
         self.chains = dict(zip(direct, straightened(links, self.rank), strict=True))
         self.spans = self._spans()
         self.rows = self._ordered()
+        self.sides, _ = self.round(self.rows)
+        self.column = {item: column for row in self.rows for column, item in enumerate(row)}
 
     def _ordered(self) -> Rows:
         """The rows so that few lines cross: as they are or mirrored, with what goes round."""
@@ -106,8 +109,7 @@ class Sketch:
         rows = ordered(stacked(self.rank), steps)
         if not self.bypass or all(len(row) == 1 for row in rows[1:]):
             return rows
-        mirrored = [*rows[:1], *(row[::-1] for row in rows[1:])]
-        return min(rows, mirrored, key=lambda r: self.round(r)[1] + crossings(r, steps))
+        return min(rows, mirrored(rows), key=lambda r: self.round(r)[1] + crossings(r, steps))
 
     def steps(self, chains: Mapping[Passage, list[Link]]) -> list[Link]:
         """All steps, from the uppermost down."""
@@ -119,8 +121,6 @@ class Sketch:
 
         `docks` says of the open children above where, from 0 to 1, the data of a node leaves them.
         """
-        column = {item: column for row in self.rows for column, item in enumerate(row)}
-        sides, _ = self.round(self.rows)
         found: dict[str, float] = {}
         for passage in self.passages:
             if passage.b != Key("", child):
@@ -128,11 +128,11 @@ class Sketch:
             if passage in self.chains:
                 last = self.chains[passage][-1].a
                 inner = docks.get(passage.a.name, {}) if last == self.item[passage.a] else {}
-                found[passage.source] = column[last] + inner.get(passage.source, 0.5)
+                found[passage.source] = self.column[last] + inner.get(passage.source, 0.5)
             else:
                 net = self.net(passage)
-                low, high, _ = self.spans[net]
-                found[passage.source] = sides[net] * (len(self.rank) + high - low)
+                low, high, *_ = self.spans[net]
+                found[passage.source] = self.sides[net] * (len(self.rank) + high - low)
         return tuple(sorted(found, key=found.__getitem__))
 
     def net(self, passage: Passage) -> Net:
@@ -141,15 +141,14 @@ class Sketch:
 
     def _spans(self) -> dict[Net, Span]:
         """What goes round, the shortest first."""
-        ends: dict[Net, list[int]] = {}
+        ends: dict[Net, list[Key]] = {}
         for passage in self.bypass:
-            row = self.rank[self.item[passage.b]]
-            turn = 2 * row if self._may_dock(passage.b) else 2 * row - 1
-            ends.setdefault(self.net(passage), []).append(turn)
+            ends.setdefault(self.net(passage), []).append(passage.b)
         found = []
-        for net, turns in ends.items():
+        for net, keys in ends.items():
             start = 2 * self.rank[self.item[net.a]] + 1
-            found.append((net, Span(min(start, *turns), max(start, *turns), (start, *turns))))
+            turns = (start, *(2 * self.rank[self.item[k]] - (not self._may_dock(k)) for k in keys))
+            found.append((net, Span(min(turns), max(turns), turns, tuple(keys))))
         return dict(sorted(found, key=lambda item: item[1].high - item[1].low))
 
     def round(self, rows: Rows) -> tuple[dict[Net, int], int]:
@@ -163,23 +162,22 @@ class Sketch:
             met += ways[sides[net]]
         return sides, met
 
-    def docks(self, passage: Passage, side: int, rows: Rows) -> bool:
+    def docks(self, end: Key, side: int, rows: Rows) -> bool:
         """Whether what goes round enters its box at the side: where nothing stands between."""
-        row = rows[self.rank[self.item[passage.b]]]
-        outermost = row[-1 if side > 0 else 0] == self.item[passage.b]
-        free = side > 0 or passage.b.name not in self.beside
-        return self._may_dock(passage.b) and outermost and free
+        row = rows[self.rank[self.item[end]]]
+        outermost = row[-1 if side > 0 else 0] == self.item[end]
+        free = side > 0 or end.name not in self.beside
+        return self._may_dock(end) and outermost and free
 
     def _may_dock(self, key: Key) -> bool:
         return not key.port and key.name not in self.open
 
     def _in_the_way(self, net: Net, side: int, rows: Rows, sides: Mapping[Net, int]) -> int:
         """How many lines a net crosses at a side, among those that have a side already."""
-        turns = self.spans[net].turns
+        _, _, turns, ends = self.spans[net]
         inner = [self.spans[other] for other, at in sides.items() if at == side]
         met = sum(span.low < turn < span.high for span in inner for turn in turns)
-        targets = [p for p in self.bypass if self.net(p) == net]
-        passed = [net.a, *(p.b for p in targets if not self.docks(p, side, rows))]
+        passed = [net.a, *(end for end in ends if not self.docks(end, side, rows))]
         return met + sum(self._beyond(key, side, rows) for key in passed)
 
     def _beyond(self, key: Key, side: int, rows: Rows) -> int:
