@@ -8,11 +8,9 @@ from html import escape
 import streamlit as st
 
 from studio.drawing.graph import Graph
-from studio.drawing.table import Row, table
+from studio.drawing.table import NOTE, heads, table
 
 INDENT_REM = 0.8
-HEADS = ("Box", "Fed by", "Hands on", "Parameters", "MACs", "Bytes kept for backward")
-NOTE = "Figures are those of all repeats of a box, within one of the block around it."
 STYLE = """<style>
 .boxes { overflow-x: auto; }
 .boxes table { font-size: .78rem; font-variant-numeric: tabular-nums; border-collapse: collapse; }
@@ -38,19 +36,8 @@ def _boxes(graph: Graph, opened: frozenset[str]) -> None:
 
 @lru_cache(maxsize=32)
 def written(graph: Graph, opened: frozenset[str]) -> str:
-    heads = "".join(f'<th scope="col">{head}</th>' for head in HEADS)
-    rows = "".join(map(_row, table(graph, opened)))
+    rows = (f"<tr>{row.cells(escape(row.name), INDENT_REM)}</tr>" for row in table(graph, opened))
     return (
-        f'{STYLE}<div class="boxes"><table><thead><tr>{heads}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
-    )
-
-
-def _row(row: Row) -> str:
-    costs = (row.figures.params, row.figures.macs, row.figures.saved_bytes)
-    texts = (", ".join(row.fed_by), row.hands_on, *(f"{n:,}" if n else "–" for n in costs))
-    cells = "".join(f"<td>{escape(text)}</td>" for text in texts)
-    return (
-        f'<tr><th scope="row" style="padding-left:{INDENT_REM * row.depth:g}rem">'
-        f"{escape(row.name)}</th>{cells}</tr>"
+        f'{STYLE}<div class="boxes"><table><thead><tr>{heads()}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
     )

@@ -13,7 +13,7 @@ from studio.drawing.graph import Graph, Node
 from studio.drawing.layout import layout
 from studio.drawing.sheet import Heading, Sheet
 from studio.drawing.svg import svg
-from studio.drawing.table import Row, table
+from studio.drawing.table import NOTE, Row, heads, table
 from studio.drawing.viewer import part, script, style
 
 INDENT_REM = 0.9
@@ -56,7 +56,9 @@ def handout(sheet: Sheet) -> str:
         figures=escape(" · ".join(heading.figures)),
         link=_link(heading),
         svg=drawn[first],
+        heads=heads(),
         rows=rows[first],
+        note=NOTE,
         data=_inert(json.dumps(data, ensure_ascii=False, separators=(",", ":"))),
         style=style() + part("handout.css"),
         script=script() + part("handout.js"),
@@ -91,14 +93,8 @@ def _rows(graph: Graph, opened: frozenset[str]) -> str:
 
 
 def _row(row: Row) -> str:
-    figures = (row.figures.params, row.figures.macs, row.figures.saved_bytes)
-    texts = (", ".join(row.fed_by), row.hands_on, *(f"{n:,}" if n else "–" for n in figures))
-    cells = "".join(f"<td>{escape(text)}</td>" for text in texts)
-    return (
-        f'<tr data-id="{escape(row.id)}">'
-        f'<th scope="row" style="padding-left:{INDENT_REM * row.depth:g}rem">'
-        f'<button type="button">{escape(row.name)}</button></th>{cells}</tr>'
-    )
+    name = f'<button type="button">{escape(row.name)}</button>'
+    return f'<tr data-id="{escape(row.id)}">{row.cells(name, INDENT_REM)}</tr>'
 
 
 def _inert(text: str) -> str:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from html import escape
 from typing import NamedTuple
 
 from studio.drawing.flow import flow, joined
 from studio.drawing.graph import Figures, Graph, Node
+
+HEADS = ("Box", "Fed by", "Hands on", "Parameters", "MACs", "Bytes kept for backward")
+NOTE = "Figures are those of all repeats of a box, within one of the block around it."
 
 
 class Row(NamedTuple):
@@ -20,6 +24,18 @@ class Row(NamedTuple):
     fed_by: tuple[str, ...]
     hands_on: str
     figures: Figures
+
+    def cells(self, name: str, indent: float) -> str:
+        """The row's cells as HTML, under HEADS: `name` is HTML, `indent` is in rem for a level."""
+        figures = (self.figures.params, self.figures.macs, self.figures.saved_bytes)
+        texts = (", ".join(self.fed_by), self.hands_on, *(f"{n:,}" if n else "–" for n in figures))
+        first = f'<th scope="row" style="padding-left:{indent * self.depth:g}rem">{name}</th>'
+        return first + "".join(f"<td>{escape(text)}</td>" for text in texts)
+
+
+def heads() -> str:
+    """What stands above the columns, as HTML."""
+    return "".join(f'<th scope="col">{head}</th>' for head in HEADS)
 
 
 def table(graph: Graph, opened: frozenset[str] = frozenset()) -> tuple[Row, ...]:
