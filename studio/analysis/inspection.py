@@ -100,9 +100,11 @@ def inspect(
 
 def _held(use: Use) -> str:
     """What all that the node stands for hold; empty where they differ in it."""
+    if use.repeat == 1:
+        return use.call.body.held
     calls = use.within.calls
-    first = next((i for i, call in enumerate(calls) if call is use.call), 0)
-    held = {call.body.held for call in calls[first : first + use.repeat]} or {use.call.body.held}
+    first = next(i for i, call in enumerate(calls) if call is use.call)
+    held = {call.body.held for call in calls[first : first + use.repeat]}
     return held.pop() if len(held) == 1 else ""
 
 

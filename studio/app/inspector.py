@@ -44,8 +44,9 @@ STYLE = """<style>
 def inspector(now: State, node: Node) -> None:
     """The selected box as HTML, and beneath it the lines of its class on demand."""
     found = None if now.draft else figures.inspected(now.case, node.id)
-    pinned = against(now)
-    before = figures.inspected(pinned, node.id) if pinned else None
+    pinned = None if now.draft else against(now)
+    alike = pinned and pinned.design.family is now.design.family  # else no layer can be aligned
+    before = figures.inspected(pinned, node.id) if pinned and alike else None
     if found:
         st.html(f"{STYLE}{told(found, now.case, before)}")
         if found.source:

@@ -42,6 +42,12 @@ def test_a_module_of_ones_own_tells_what_it_holds_of_its_arguments() -> None:
     assert "<dt>Has</dt><dd>num_heads=12, head_dim=64" in told(inspection, VIT)
 
 
+def test_the_whole_tells_what_it_holds_itself() -> None:
+    dit = figures.inspected(Case(zoo.family("dit").design()), "")
+    assert dit
+    assert dit.held == "side=16, patch_size=2, in_channels=4, num_classes=1000"
+
+
 def test_what_costs_nothing_is_said_to_be_free() -> None:
     inspection = figures.inspected(VIT, "blocks.0.mlp.act")
     assert inspection
