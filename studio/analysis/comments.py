@@ -107,16 +107,28 @@ NOTHING = Text()
 @lru_cache(maxsize=1024)
 def text(module: type[Any]) -> Text:
     """The text of a module's class; of torch's own, and where no source is known, there is none."""
-    forward = module.forward
-    if forward.__module__.startswith("torch."):
+    if of_torch(module):
         return Text(promise=_promised(module, None))
-    try:
-        lines, first = inspect.getsourcelines(forward)
-    except (OSError, TypeError):
+    written = forward_text(module)
+    if written is None:
         return NOTHING
-    found = statements(dedent("".join(lines)), first)
+    found = statements(*written)
     ends = [s.sizes for s in found.values() if s.names == ("return",) and s.sizes]
     return Text(tuple(found.values()), _promised(module, ends[-1] if ends else None))
+
+
+def of_torch(module: type[Any]) -> bool:
+    """Whether a module's forward is one of torch's own."""
+    return bool(module.forward.__module__.startswith("torch."))
+
+
+def forward_text(module: type[Any]) -> tuple[str, int] | None:
+    """The text of a module's forward, and the number of its first line; None where it has none."""
+    try:
+        lines, first = inspect.getsourcelines(module.forward)
+    except (OSError, TypeError):
+        return None
+    return dedent("".join(lines)), first
 
 
 def statements(source: str, first: int = 1) -> dict[int, Statement]:
@@ -208,8 +220,7 @@ def promised(docstring: str) -> Promise:
 def _promised(module: type[Any], returned: Sizes | None) -> Promise:
     """From the docstring of the forward, or that of the class or of one that it is made from."""
     own = takewhile(lambda cls: not cls.__module__.startswith("torch."), module.__mro__)
-    forward = module.forward
-    told = [] if forward.__module__.startswith("torch.") else [forward.__doc__]
+    told = [] if of_torch(module) else [module.forward.__doc__]
     found = [promised(doc) for doc in (*told, *(cls.__doc__ for cls in own)) if doc]
     said = next((promise for promise in found if any(promise)), SILENT)
     return Promise(said.takes, (returned,)) if returned and len(said.gives) < 2 else said

@@ -11,11 +11,10 @@ import ast
 import inspect
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from textwrap import dedent
 from typing import Any
 
 from studio.analysis.body import INPUT, Body, Source
-from studio.analysis.comments import VIEWS
+from studio.analysis.comments import VIEWS, forward_text, of_torch
 
 NAMELESS = "x"
 Names = tuple[str, ...]  # empty for one that has no name
@@ -81,7 +80,7 @@ def _numbered(kind: str, names: Sequence[str]) -> Names:
 @lru_cache(maxsize=1024)
 def _parameters(module: type[Any]) -> Names:
     """What a module's forward calls its arguments; torch's own say no more than `input`."""
-    if module.forward.__module__.startswith("torch."):
+    if of_torch(module):
         return ()
     known = list(inspect.signature(module.forward).parameters.values())[1:]
     plain = (p.name for p in known if p.kind is p.POSITIONAL_OR_KEYWORD)
@@ -91,14 +90,10 @@ def _parameters(module: type[Any]) -> Names:
 @lru_cache(maxsize=1024)
 def _returned(module: type[Any]) -> tuple[Names, ...]:
     """The names in each return of a module's forward."""
-    forward = module.forward
-    if forward.__module__.startswith("torch."):
+    written = None if of_torch(module) else forward_text(module)
+    if written is None:
         return ()
-    try:
-        source = dedent(inspect.getsource(forward))
-    except (OSError, TypeError):
-        return ()
-    (function,) = ast.parse(source).body
+    (function,) = ast.parse(written[0]).body
     statements = list(_statements(function))
     dicts = _dicts(statements)
     found: list[Names] = []

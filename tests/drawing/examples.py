@@ -13,6 +13,10 @@ def node(
     return Node(id=id, label=label, detail=detail, kind=kind, children=children, repeat=repeat)
 
 
+def root(label: str, *children: Node) -> Node:
+    return node("", label, "", "module", *children)
+
+
 def chain(label: str, *ids: str) -> tuple[Edge, ...]:
     return tuple(Edge(a, b, label) for a, b in pairwise(ids))
 
@@ -52,11 +56,8 @@ def vit() -> Graph:
         node(f"{b}.add2", "+", kind="operation"),
         repeat=12,
     )
-    root = node(
-        "",
+    net = root(
         "ViT",
-        "",
-        "module",
         node("images", "images", kind="input"),
         node("patch", "PatchEmbedding", "16 × 16, stride 16"),
         node("cls", "class token", kind="parameter"),
@@ -85,7 +86,7 @@ def vit() -> Graph:
         *chain(tokens, f"{b}.fc2", f"{b}.add2", "norm", "head"),
         Edge("head", "logits", "(B, 1000)"),
     )
-    return Graph(root, edges)
+    return Graph(net, edges)
 
 
 def resnet() -> Graph:
@@ -104,11 +105,8 @@ def resnet() -> Graph:
             parts.insert(6, node(f"{id}.short", "Conv2d", "1 × 1, stride 2"))
         return node(id, "Bottleneck", "", "module", *parts, repeat=repeat)
 
-    root = node(
-        "",
+    net = root(
         "stage",
-        "",
-        "module",
         node("x", "x", kind="input"),
         bottleneck("a", 1, True),
         bottleneck("b", 3, False),
@@ -121,7 +119,7 @@ def resnet() -> Graph:
         path = [f"{block}.{p}" for p in ("conv1", "bn1", "conv2", "bn2", "conv3", "bn3", "add")]
         edges += chain(shape, *path, f"{block}.relu")
     edges += [Edge("a.relu", "b.conv1", shape), Edge("b.relu", "y", shape)]
-    return Graph(root, tuple(edges))
+    return Graph(net, tuple(edges))
 
 
 def unet() -> Graph:
@@ -147,7 +145,7 @@ def unet() -> Graph:
         last = f"d{i}"
     parts += [node("out", "Conv2d", "1 × 1"), node("y", "mask", kind="output")]
     edges += chain("(B, 1, 256, 256)", last, "out", "y")
-    return Graph(node("", "U-Net", "", "module", *parts), tuple(edges))
+    return Graph(root("U-Net", *parts), tuple(edges))
 
 
 def inception() -> Graph:
@@ -165,11 +163,8 @@ def inception() -> Graph:
         node("i.d2", "Conv2d", "1 × 1"),
         node("i.cat", "concat", kind="operation"),
     )
-    root = node(
+    net = root(
         "",
-        "",
-        "",
-        "module",
         node("x", "x", kind="input"),
         block,
         node("y", "y", kind="output"),
@@ -179,7 +174,7 @@ def inception() -> Graph:
     edges += chain("(B, 128, 28, 28)", "i.b1", "i.b2", "i.cat")
     edges += chain("(B, 32, 28, 28)", "i.c1", "i.c2", "i.cat")
     edges += chain("(B, 32, 28, 28)", "i.d1", "i.d2", "i.cat")
-    return Graph(root, (*edges, Edge("i.cat", "y", "(B, 256, 28, 28)")))
+    return Graph(net, (*edges, Edge("i.cat", "y", "(B, 256, 28, 28)")))
 
 
 def pyramid() -> Graph:
@@ -188,11 +183,8 @@ def pyramid() -> Graph:
     levels = [node(f"l{i}", "Conv2d", f"lateral {i}") for i in (3, 4, 5)]
     tops = [node(f"p{i}", "Conv2d", f"P{i}") for i in (3, 4, 5)]
     sums = [node(f"s{i}", "+", kind="operation") for i in (3, 4)]
-    root = node(
+    net = root(
         "",
-        "",
-        "",
-        "module",
         node("x", "x", kind="input"),
         node("backbone", "Backbone", "", "module", *stages),
         node("fpn", "FPN", "", "module", *levels, *reversed(sums), *tops),
@@ -202,24 +194,21 @@ def pyramid() -> Graph:
     edges += [Edge(f"c{i}", f"l{i}") for i in (3, 4, 5)]
     edges += [Edge("l3", "s3"), Edge("l4", "s4"), Edge("s4", "p4"), Edge("l5", "p5")]
     edges += [Edge("p4", "y4"), Edge("p5", "y5")]
-    return Graph(root, tuple(edges))
+    return Graph(net, tuple(edges))
 
 
 def denoiser() -> Graph:
     """Blocks a to d in a column with two skips, and a time step that feeds them all."""
     parts = [node(name, "ResBlock") for name in "abmcd"]
-    root = node(
+    net = root(
         "",
-        "",
-        "",
-        "module",
         node("x", "x", kind="input"),
         node("t", "t", kind="input"),
         *parts,
         node("y", "y", kind="output"),
     )
     edges = [*chain("", "x", "a", "b", "m", "c", "d", "y"), Edge("a", "d"), Edge("b", "c")]
-    return Graph(root, (*edges, *(Edge("t", name) for name in "abmcd")))
+    return Graph(net, (*edges, *(Edge("t", name) for name in "abmcd")))
 
 
 EXAMPLES = {"vit": vit, "resnet": resnet, "unet": unet, "inception": inception}
