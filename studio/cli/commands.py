@@ -1,0 +1,71 @@
+"""The commands on one design: what it costs, how fast it is, and what it is taken home as."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import studio
+from studio import options, tables
+from studio.cli.inputs import conditions_of, design_of
+from studio.cli.output import as_json, written
+from studio.knobs import DesignError
+from studio.measure.request import Conditions, LayerTime
+
+if TYPE_CHECKING:
+    from studio.family import Design
+
+
+def families(arguments: argparse.Namespace) -> str:
+    """Every family of architectures with its knobs and presets."""
+    found = studio.families()
+    if arguments.json:
+        return as_json([tables.family(key, family) for key, family in found.items()])
+    return tables.families(found)
+
+
+def profile(arguments: argparse.Namespace) -> str:
+    """What a design costs: parameters, multiply-accumulates and memory."""
+    found = studio.profile(design_of(arguments), arguments.batch)
+    return as_json(found.to_dict()) if arguments.json else tables.profile(found)
+
+
+def export(arguments: argparse.Namespace) -> str | bytes:
+    """A design as a file: the standalone script, the picture, or the data."""
+    form, path = arguments.form, arguments.output
+    found = studio.export(design_of(arguments), form, level=arguments.level)
+    if isinstance(found, bytes) and path is None and sys.stdout.isatty():
+        raise DesignError(f"{form} is nothing to read on a terminal; -o PATH writes it to a file")
+    return written(found, path)
+
+
+def report(arguments: argparse.Namespace) -> str | bytes:
+    """A report on a design in five sections, as Markdown or as one HTML file."""
+    design, form = design_of(arguments), options.report_form(arguments.output)
+    found = studio.measure(design, **conditions_of(arguments)) if arguments.measure else None
+    text = studio.report(design, form, batch=arguments.batch, measured=found)
+    return written(text, arguments.output)
+
+
+def measure(arguments: argparse.Namespace) -> str:
+    """How long a forward pass or a training step takes on this machine."""
+    design = design_of(arguments)
+    layers = _layers(design, arguments) if arguments.layers else {}
+    found = studio.measure(design, **conditions_of(arguments))
+    if arguments.json:
+        figures = {**studio.profile(design, arguments.batch).to_dict(), **found.to_dict()}
+        times = {path: dict(time.to_dict()) for path, time in layers.items()}
+        return as_json(figures | ({"layers": times} if arguments.layers else {}))
+    return tables.measurement(design, found) + (tables.layers(layers) if layers else "")
+
+
+def _layers(design: Design, arguments: argparse.Namespace) -> Mapping[str, LayerTime]:
+    from studio import forms
+    from studio.measure.layers import layer_times
+
+    conditions = Conditions(**conditions_of(arguments))
+    subject = forms.subject(design, replace(conditions, mode="inference"))
+    return layer_times(subject, conditions)

@@ -1,0 +1,52 @@
+"""What the command prints: results on standard output or in a file, all else on standard error."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from studio.knobs import DesignError
+
+REFUSED, BROKEN_PIPE = 2, 128 + 13  # 128 and a signal, as shells report
+
+
+def put(result: str | bytes) -> int:
+    """Write a result to standard output: text in the encoding that source code has."""
+    try:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")
+        if isinstance(result, bytes):
+            sys.stdout.buffer.write(result)
+            result = ""
+        print(result, end="", flush=True)
+    except OSError as error:
+        # What is still in the buffer must not fail once more as Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):  # whoever read it has had enough
+            return BROKEN_PIPE
+        say(f"cannot write the result: {error.strerror}")
+        return REFUSED
+    return 0
+
+
+def written(result: str | bytes, path: Path | None) -> str | bytes:
+    """The result, or nothing once it is in the file that was asked for."""
+    if path is None:
+        return result
+    try:
+        path.write_bytes(result if isinstance(result, bytes) else result.encode())
+    except OSError as error:
+        raise DesignError(f"cannot write {path}: {error.strerror}") from None
+    return ""
+
+
+def as_json(value: Any) -> str:
+    return json.dumps(value, indent=2) + "\n"
+
+
+def say(text: str) -> None:
+    print("studio:", " ".join(text.split()), file=sys.stderr)

@@ -1,0 +1,109 @@
+"""`studio sweep`: a design along one knob, or over a grid of two, counted and timed."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+import studio
+from studio import options, tables
+from studio.cli.inputs import conditions_of, design_of
+from studio.cli.output import as_json, say
+from studio.knobs import Knob
+from studio.measure.request import Conditions, MeasureError, Measurement, NoMemoryError, Subject
+
+if TYPE_CHECKING:
+    from studio.analysis.profile import Profile
+    from studio.family import Design
+    from studio.measure.sweep import Job, Point, Points
+
+LOOK_S = 0.1  # between two looks at a sweep under way
+BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left"
+
+
+def sweep(arguments: argparse.Namespace) -> str:
+    """What a design costs along one knob, or a grid of two, and how long it takes."""
+    start = design_of(arguments)
+    knobs = [start.family.knob(start.config, name) for name, _ in arguments.axes]
+    designs = list(options.swept(start, knobs, [wanted for _, wanted in arguments.axes], say))
+    profiles = [studio.profile(design, arguments.batch) for design in designs]
+    timed: list[Point] = [None] * len(designs)
+    if arguments.measure:
+        timed = _timed(designs, Conditions(**conditions_of(arguments)), arguments.fresh)
+    if timed and all(isinstance(point, MeasureError) for point in timed):
+        raise MeasureError(f"nothing was measured: {timed[0]}")
+    for design, point in zip(designs, timed, strict=True):
+        if isinstance(point, MeasureError):
+            say(f"{_named(design, knobs)} was not measured: {point}")
+    times = (point if isinstance(point, Measurement) else None for point in timed)
+    points = list(zip(profiles, times, strict=True))
+    if arguments.json:
+        axis = {"axis": knobs[0].name} if len(knobs) == 1 else {"axes": [k.name for k in knobs]}
+        return as_json(axis | {"points": [_point(knobs, *point) for point in points]})
+    return (tables.csv if arguments.csv else tables.sweep)(start, knobs, points)
+
+
+def _timed(designs: Sequence[Design], asked: Conditions, fresh: bool) -> list[Point]:
+    """Each design's latency, all timed in turn (or, unless it is to be `fresh`, as an earlier sweep
+    of them has found it), or why it has none."""
+    from studio import forms
+    from studio.measure.engine import device_named
+    from studio.measure.front import desk
+    from studio.measure.store import store
+    from studio.measure.sweep import Job
+
+    conditions = replace(asked, device=device_named(asked.device))
+    points: dict[Design, Point] = dict.fromkeys(designs)
+    subjects: dict[Design, Subject] = {}
+    for design in points:
+        try:
+            subjects[design] = forms.subject(design, conditions)
+        except MeasureError as error:
+            points[design] = error
+    on = desk(conditions.device)
+    job = Job(list(subjects.values()), conditions, on=on, store=store(), fresh=fresh)
+    points.update(zip(subjects, _watched(job), strict=True))
+    return [
+        forms.exhausted(design, conditions, point)
+        if isinstance(point := points[design], NoMemoryError)
+        else point
+        for design in designs
+    ]
+
+
+def _watched(job: Job) -> Points:
+    """What a sweep has found at its end. Meanwhile a terminal shows how far it is."""
+    with tqdm(total=1.0, bar_format=BAR, leave=False, disable=None) as bar:
+        try:
+            while not job.done:
+                points = job.snapshot()
+                measured = sum(isinstance(point, Measurement) for point in points)
+                bar.set_description(f"{measured} of {len(points)} points", refresh=False)
+                bar.update(job.progress - bar.n)
+                time.sleep(LOOK_S)
+        finally:
+            job.cancel()
+    if isinstance(failure := job.error, MeasureError):
+        return tuple(point or failure for point in job.snapshot())
+    if failure:
+        raise failure
+    return job.snapshot()
+
+
+def _point(knobs: Sequence[Knob], found: Profile, time: Measurement | None) -> dict[str, Any]:
+    """One point of a sweep as JSON; of a grid, the values in the order of its axes."""
+    values = [knob.write(found.design.value(knob.name)) for knob in knobs]
+    return {
+        **({"value": values[0]} if len(values) == 1 else {"values": values}),
+        **found.to_dict(),
+        "measurement": dict(time.to_dict()) if time else None,
+    }
+
+
+def _named(design: Design, knobs: Sequence[Knob]) -> str:
+    return ", ".join(f"{k.name}={k.text(design.value(k.name))}" for k in knobs)
