@@ -19,7 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -51,9 +51,21 @@ KEEP = "INSERT OR REPLACE INTO figures VALUES (?, ?, ?)"
 FIND = "SELECT sweep, figure FROM figures WHERE key = ?"
 TRIM = "DELETE FROM {0} WHERE sweep < (SELECT sweep FROM {0} ORDER BY sweep DESC LIMIT 1 OFFSET ?)"
 NOTE = "INSERT INTO anchors VALUES (?, ?, ?, ?, ?)"
+COUNT = "SELECT (SELECT COUNT(*) FROM figures), (SELECT COUNT(*) FROM anchors)"
 NOTES = (
     "SELECT key, median_s FROM anchors WHERE machine = ? AND device = ? ORDER BY sweep DESC LIMIT ?"
 )
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a store holds: measurements, times of the anchor (one a sweep, for the error bars), and
+    the bytes of its files on disk; 0 bytes where it is in memory only."""
+
+    path: Path
+    measurements: int
+    anchors: int
+    bytes: int
 
 
 class Store:
@@ -125,8 +137,14 @@ class Store:
         squares = sum(statistics.pvariance(logs) * len(logs) for logs in times.values())
         return math.sqrt(squares / freedom)
 
+    def contents(self) -> Contents:
+        """How much there is, and where."""
+        ((measurements, anchors),) = self._do(lambda disk: disk.execute(COUNT).fetchall())
+        files = () if self.trouble else self.path.parent.glob(f"{self.path.name}*")
+        return Contents(self.path, measurements, anchors, sum(f.stat().st_size for f in files))
+
     def clear(self) -> None:
-        """Forget everything, on disk too."""
+        """Forget everything, on disk too; where that fails, `trouble` says why."""
         self.cleared += 1
         self._do(lambda disk: disk.executescript("DELETE FROM figures; DELETE FROM anchors;"))
         self._do(lambda disk: disk.execute("VACUUM"))

@@ -11,7 +11,7 @@ import pytest
 
 from studio.measure.engine import Place, here
 from studio.measure.request import Conditions, MeasureError, Measurement
-from studio.measure.store import NAME, Store, folder, store
+from studio.measure.store import NAME, Contents, Store, folder, store
 from studio.measure.sweep import ANCHOR, Job
 from studio.measure.worker import Worker
 from tests.measure.processes import wait_until
@@ -75,7 +75,10 @@ def test_the_user_clears_it(tmp_path: Path):
     kept.keep({A: MADE}, CPU)
     for _ in range(3):
         kept.note(MADE, ANCHOR, CPU)
+    full, size = kept.contents(), sum(file.stat().st_size for file in tmp_path.iterdir())
+    assert full == Contents(tmp_path / NAME, measurements=1, anchors=3, bytes=size)
     kept.clear()
+    assert kept.contents().measurements == kept.contents().anchors == 0
     assert Store(tmp_path).find([A], CPU, [HERE]) is None
     assert kept.between_runs("cpu", HERE.machine) is None
 
