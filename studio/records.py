@@ -233,13 +233,20 @@ def _turned(held: Any, settings: Mapping[str, Any], place: str) -> Any:
             raise ValueError(f"{place}: {type(held).__name__} has no {unknown}")
         return _placed(lambda: dataclasses.replace(held, **settings), place)
     entries = list(held)
-    for path, value in settings.items():
-        index, _, name = path.partition(".")
-        i = int(index)
+    for i, own in _by_entry(settings).items():
         if i >= len(entries):
             raise ValueError(f"{place} has {len(entries)} entries, and none of number {i}")
-        entries[i] = _turned(entries[i], {name: value}, f"{place}.{i}")
+        entries[i] = _turned(entries[i], own, f"{place}.{i}")
     return tuple(entries)
+
+
+def _by_entry(settings: Mapping[str, Any]) -> Mapping[int, Mapping[str, Any]]:
+    """The settings of each entry: those of one are set at once, since its rules relate them."""
+    found: dict[int, dict[str, Any]] = defaultdict(dict)
+    for path, value in settings.items():
+        index, _, name = path.partition(".")
+        found[int(index)][name] = value
+    return found
 
 
 def _made(kind: type, settings: Mapping[str, Any], place: str) -> Any:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from studio import tables
 from studio.family import Design, DesignError, Family
 from studio.knobs import Knob
 from studio.records import RecordKnob
@@ -78,6 +79,17 @@ def test_a_preset_is_a_design_of_its_own_name(family: Family, preset: Any) -> No
     assert design.preset == preset
     assert design.title == preset.name
     assert design.to_query() == {"family": family.key, "preset": preset.name}
+
+
+@pytest.mark.parametrize("family", families().values(), ids=str)
+def test_the_defaults_of_the_knobs_are_those_of_the_design_that_names_no_preset(
+    family: Family,
+) -> None:
+    design = family.design()
+    assert design.config == family.config()
+    assert design.settings == {name: knob.default for name, knob in family.knobs.items()}
+    listed = {knob["name"]: knob["default"] for knob in tables.family(family.key, family)["knobs"]}
+    assert listed == design.to_dict()["config"]
 
 
 @every_preset

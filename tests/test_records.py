@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -55,6 +56,26 @@ def test_records_are_read_from_texts_json_classes_and_python_alike() -> None:
     assert REST.read(text.replace("4,5,6", "(4, 5, 6)")) == MANY  # as Python writes it
     assert REST.read(text) == REST.read(written) == REST.read(MANY) == MANY
     assert FIRST.read("Kernel(size=7)") == FIRST.read(Kernel(size=7)) == Kernel(size=7)
+
+
+def test_knobs_of_one_record_are_set_at_once_in_any_order() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Pair:
+        low: int = knob(1, "Low", ge=0, le=9)
+        high: int = knob(2, "High", ge=0, le=9)
+
+        def __post_init__(self) -> None:
+            if self.low >= self.high:
+                raise ValueError(f"low={self.low} must be below high={self.high}")
+
+    @dataclass(frozen=True, kw_only=True)
+    class Pairs:
+        pairs: tuple[Pair, ...] = records((Pair(), Pair()), "Pairs", options=(Pair,))
+
+    settings = {"pairs.1.low": 5, "pairs.1.high": 7, "pairs.0.high": 9, "pairs.0.low": 8}
+    for order in permutations(settings.items()):
+        found = with_values(Pairs(), dict(order))
+        assert found == Pairs(pairs=(Pair(low=8, high=9), Pair(low=5, high=7)))
 
 
 def test_what_is_written_is_read_back() -> None:

@@ -180,10 +180,10 @@ class ClassificationHead(nn.Module):
 class BERTConfig:
     """Hyper-parameters of a BERT (section 3)."""
 
-    depth: int = knob(12, "Encoder blocks (L)", axis="depth", ge=1, le=48)
-    embed_dim: int = knob(768, "Token width D (H)", axis="width", ge=64, le=2048, step=64)
+    depth: int = knob(4, "Encoder blocks (L)", axis="depth", ge=1, le=48)
+    embed_dim: int = knob(256, "Token width D (H)", axis="width", ge=64, le=2048, step=64)
     mlp_ratio: float = knob(4.0, "Hidden width of the MLP over D", ge=1.0, le=8.0, step=0.5)
-    num_heads: int = knob(12, "Attention heads h (A)", axis="heads", ge=1, le=32)
+    num_heads: int = knob(4, "Attention heads h (A)", axis="heads", ge=1, le=32)
     seq_len: int = knob(512, "Tokens read at once N", axis="resolution", ge=16, le=2048, step=16)
     max_seq_len: int = knob(512, "Places that have a position embedding", ge=16, le=2048, step=16)
     vocab_size: int = knob(30522, "Different tokens V (WordPieces)", ge=2, le=262144)

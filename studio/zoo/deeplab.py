@@ -217,12 +217,12 @@ class DeepLabConfig:
     head_channels: int = knob(
         256, "Channels D of each view in ASPP", axis="width", ge=16, le=1024, step=16
     )
-    image_size: int = knob(520, "Input height and width", axis="resolution", ge=64, le=1024)
+    image_size: int = knob(513, "Input height and width", axis="resolution", ge=64, le=1024)
     output_stride: int = knob(
-        8, "Image size over that of the last map; 16 costs a third", options=(8, 16, 32)
+        16, "Image size over that of the last map; 16 costs a third", options=(8, 16, 32)
     )
     head: type[SegmentationHead] = knob(
-        DeepLabV3Head,
+        DeepLabV3PlusHead,
         "ASPP alone (V3), or with a decoder (V3+)",
         options=(DeepLabV3Head, DeepLabV3PlusHead),
     )
@@ -232,7 +232,7 @@ class DeepLabConfig:
         "Normalisation; GroupNorm for batches of a few images",
         options=(nn.BatchNorm2d, GroupNorm),
     )
-    dropout: float = knob(0.5, "Dropout rate after ASPP", ge=0.0, le=0.9, step=0.05)
+    dropout: float = knob(0.1, "Dropout rate after ASPP", ge=0.0, le=0.9, step=0.05)
     in_channels: int = knob(3, "Input channels C", ge=1, le=16)
     num_classes: int = knob(21, "Classes K, the background among them", ge=1, le=1000)
 
@@ -277,15 +277,18 @@ def example(config: DeepLabConfig, batch: int) -> tuple[Tensor, ...]:
     return (torch.randn(batch, config.in_channels, config.image_size, config.image_size),)
 
 
-R50 = DeepLabConfig()
-R101 = DeepLabConfig(depths=(3, 4, 23, 3))
+# V3+ as VainF's PyTorch version has it: plain convolutions in ASPP and decoder.
+PLUS_R50 = DeepLabConfig()
+PLUS_R101 = DeepLabConfig(depths=(3, 4, 23, 3))
 
 
-def plus(config: DeepLabConfig, output_stride: int) -> DeepLabConfig:
-    """V3+ as VainF's PyTorch version has it: plain convolutions in ASPP and decoder."""
-    return replace(
-        config, head=DeepLabV3PlusHead, output_stride=output_stride, image_size=513, dropout=0.1
-    )
+def v3(config: DeepLabConfig) -> DeepLabConfig:
+    """V3 as torchvision has it."""
+    return replace(config, head=DeepLabV3Head, output_stride=8, image_size=520, dropout=0.5)
+
+
+R50 = v3(PLUS_R50)
+R101 = v3(PLUS_R101)
 
 
 TORCHVISION = "torchvision, documentation of "
@@ -294,10 +297,10 @@ VAINF = "https://github.com/VainF/DeepLabV3Plus-Pytorch, "
 
 # fmt: off
 PRESETS = (
-    Preset("DeepLabV3+ R50", plus(R50, 16), 39_761_845, VAINF + "deeplabv3plus_resnet50"),
-    Preset("DeepLabV3+ R101", plus(R101, 16), 58_753_973, VAINF + "deeplabv3plus_resnet101"),
-    Preset("DeepLabV3+ R50, output stride 8", plus(R50, 8), 39_761_845, VAINF + "deeplabv3plus_resnet50"),  # noqa: E501
-    Preset("DeepLabV3+ R101, output stride 8", plus(R101, 8), 58_753_973, VAINF + "deeplabv3plus_resnet101"),  # noqa: E501
+    Preset("DeepLabV3+ R50", PLUS_R50, 39_761_845, VAINF + "deeplabv3plus_resnet50"),
+    Preset("DeepLabV3+ R101", PLUS_R101, 58_753_973, VAINF + "deeplabv3plus_resnet101"),
+    Preset("DeepLabV3+ R50, output stride 8", replace(PLUS_R50, output_stride=8), 39_761_845, VAINF + "deeplabv3plus_resnet50"),  # noqa: E501
+    Preset("DeepLabV3+ R101, output stride 8", replace(PLUS_R101, output_stride=8), 58_753_973, VAINF + "deeplabv3plus_resnet101"),  # noqa: E501
     Preset("DeepLabV3 R50", R50, 39_638_869, NO_AUX + "deeplabv3_resnet50"),
     Preset("DeepLabV3 R101", R101, 58_630_997, NO_AUX + "deeplabv3_resnet101"),
     Preset("DeepLabV3 R50, auxiliary head", replace(R50, auxiliary=True), 42_004_074, TORCHVISION + "deeplabv3_resnet50"),  # noqa: E501

@@ -120,24 +120,24 @@ class PostNormBlock(GPTBlock):
 class GPTConfig:
     """Hyper-parameters of a GPT (Table 2 of GPT-2, Table 2.1 of GPT-3)."""
 
-    depth: int = knob(12, "Blocks L (n_layers)", axis="depth", ge=1, le=128)
-    embed_dim: int = knob(768, "Token width D (d_model)", axis="width", ge=64, le=16384, step=64)
+    depth: int = knob(6, "Blocks L (n_layers)", axis="depth", ge=1, le=128)
+    embed_dim: int = knob(384, "Token width D (d_model)", axis="width", ge=64, le=16384, step=64)
     mlp_ratio: float = knob(4.0, "Hidden width of the MLP over D", ge=1.0, le=8.0, step=0.5)
-    num_heads: int = knob(12, "Attention heads h", axis="heads", ge=1, le=128)
-    seq_len: int = knob(1024, "Tokens read at once N", axis="resolution", ge=64, le=8192, step=64)
-    max_seq_len: int = knob(1024, "Places that have a position embedding", ge=64, le=8192, step=64)
-    vocab_size: int = knob(50257, "Different tokens V", ge=2, le=262144)
+    num_heads: int = knob(6, "Attention heads h", axis="heads", ge=1, le=128)
+    seq_len: int = knob(256, "Tokens read at once N", axis="resolution", ge=64, le=8192, step=64)
+    max_seq_len: int = knob(256, "Places that have a position embedding", ge=64, le=8192, step=64)
+    vocab_size: int = knob(65, "Different tokens V", ge=2, le=262144)
     dropout: float = knob(
-        0.1, "Dropout rate of embeddings, attention and sub-layers", ge=0.0, le=0.9, step=0.05
+        0.2, "Dropout rate of embeddings, attention and sub-layers", ge=0.0, le=0.9, step=0.05
     )
-    bias: bool = knob(True, "Biases in the blocks' linear layers and norms")
+    bias: bool = knob(False, "Biases in the blocks' linear layers and norms")
     block: type[GPTBlock] = knob(
         PreNormBlock,
         "Norm before each sub-layer (GPT-2) or after it (GPT-1)",
         options=(PreNormBlock, PostNormBlock),
     )
     activation: type[nn.Module] = knob(
-        TanhGELU, "Activation of the MLP", options=(TanhGELU, nn.GELU, nn.ReLU, nn.SiLU)
+        nn.GELU, "Activation of the MLP", options=(TanhGELU, nn.GELU, nn.ReLU, nn.SiLU)
     )
 
     def __post_init__(self) -> None:
@@ -214,12 +214,13 @@ def gpt(depth: int, embed_dim: int, num_heads: int, context: int = 1024) -> GPTC
         num_heads=num_heads,
         seq_len=context,
         max_seq_len=context,
+        vocab_size=50257,
+        dropout=0.1,
+        bias=True,
+        activation=TanhGELU,
     )
 
 
-SHAKESPEARE = replace(
-    gpt(6, 384, 6, context=256), vocab_size=65, dropout=0.2, bias=False, activation=nn.GELU
-)
 NANO = replace(gpt(12, 768, 12), vocab_size=50304, dropout=0.0, bias=False, activation=nn.GELU)
 GPT_1 = replace(gpt(12, 768, 12, context=512), vocab_size=40478, block=PostNormBlock)
 
@@ -232,7 +233,7 @@ GPT_3_13B = TABLE_2_1 + "; 40 heads of 128 make 5120, where the table says 5140"
 
 # fmt: off
 PRESETS = (
-    Preset("nanoGPT Shakespeare", SHAKESPEARE, 10_745_088, NANOGPT),
+    Preset("nanoGPT Shakespeare", GPTConfig(), 10_745_088, NANOGPT),
     Preset("nanoGPT 124M", NANO, 124_373_760, NANOGPT_2),
     Preset("GPT-1", GPT_1, 116_534_784, "GPT-1, section 4.1; transformers OpenAIGPTLMHeadModel"),
     Preset("GPT-2 small", gpt(12, 768, 12), 124_439_808, TABLE_2),
