@@ -22,7 +22,8 @@ from urllib.parse import urlencode
 from torch import Tensor, nn
 
 from studio.guide import Guide, Preset, Result, Task
-from studio.knobs import DesignError, Knob, knobs, quoted
+from studio.knobs import DesignError, Knob, knobs
+from studio.quoting import quoted
 from studio.records import as_asked, expanded, value_of, with_values
 
 __all__ = [

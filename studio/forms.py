@@ -23,11 +23,12 @@ from studio.drawing.prints import PRINTS
 from studio.drawing.sheet import Heading, Sheet
 from studio.export.script import Script, script
 from studio.family import Design, DesignError
-from studio.knobs import Mode, quoted
+from studio.knobs import Mode
 from studio.measure.duration import shortest_s
 from studio.measure.engine import scheduler
 from studio.measure.memory import admit
 from studio.measure.request import Conditions, MeasureError, Subject, unsuited
+from studio.quoting import quoted
 
 T = TypeVar("T")
 CONDITIONS = Conditions()

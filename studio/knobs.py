@@ -18,6 +18,8 @@ from numbers import Real
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
+from studio.quoting import echoed, one_line
+
 Axis = Literal["depth", "width", "heads", "resolution"]
 Mode = Literal["inference", "training"]  # in which a model is called
 T = TypeVar("T")
@@ -36,7 +38,7 @@ class DesignError(ValueError):
     def __init__(
         self, message: str, *, knob: str = "", value: object = None, nearest: tuple[Any, ...] = ()
     ) -> None:
-        super().__init__(message)
+        super().__init__(one_line(message))
         self.knob, self.value, self.nearest = knob, value, nearest
 
 
@@ -187,7 +189,7 @@ class Knob:
                 read.append(entry._read_number(part))
             except _Unread as unread:
                 read.append(next(iter(unread.offers)))
-                faults.append(f"{_given(part)}, which {unread.why}")
+                faults.append(f"{echoed(part)}, which {unread.why}")
         if faults:
             raise _Unread(f"holds {faults[0]}", (tuple(read), self.default))
         return tuple(read)
@@ -205,7 +207,7 @@ class Knob:
         nearest = nearest or tuple(islice(all_offers, unread.count))  # another knob is to blame
         label, link = ("it takes", ", ") if self.options else ("the nearest that works is", " or ")
         advice = f"; {label} {link.join(self.text(v) for v in nearest)}" if nearest else ""
-        message = f"{self.name}={_given(value)} {unread.why}{advice}"
+        message = f"{self.name}={echoed(value)} {unread.why}{advice}"
         return DesignError(message, knob=self.name, value=value, nearest=nearest)
 
 
@@ -232,19 +234,6 @@ def _number(value: object) -> float:
         return math.nan
     except OverflowError:  # a whole number of more than 308 digits
         return math.inf if isinstance(value, int) and value > 0 else -math.inf
-
-
-def quoted(value: object) -> str:
-    """A refused value on one short line, whatever it is, and a text in quotes."""
-    try:
-        text = value.__name__ if isinstance(value, type) else repr(value)
-    except (ValueError, RecursionError):  # thousands of digits, or of brackets
-        text = f"this {type(value).__name__}"
-    return " ".join(text.split())[:62]
-
-
-def _given(value: object) -> str:
-    return quoted(value).strip("'")[:60]
 
 
 def knob(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from studio.analysis import units
 from studio.knobs import DesignError, Knob
 from studio.measure.request import CHOICES
+from studio.quoting import echoed
 
 if TYPE_CHECKING:
     from studio.family import Design
@@ -208,7 +209,7 @@ def _range(knob: Knob, text: str) -> list[str]:
     except ArithmeticError:  # no numbers, or a step of zero
         pass
     raise DesignError(
-        f"{knob.name}={text[:60]} is not first:last:step with at most {MOST_POINTS} values, "
+        f"{knob.name}={echoed(text)} is not first:last:step with at most {MOST_POINTS} values, "
         f"such as {knob.name}=2:24:2",
         knob=knob.name,
         value=text,

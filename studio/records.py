@@ -20,7 +20,8 @@ from itertools import groupby
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from studio.knobs import DesignError, Knob, knobs, quoted
+from studio.knobs import DesignError, Knob, knobs
+from studio.quoting import LONGEST, echoed, quoted
 
 T = TypeVar("T")
 JOINS = ("source", "skips")  # knobs of a row that hold the number of another, or several
@@ -134,7 +135,9 @@ class RecordKnob(Knob):
         label: str = "its kinds are",
     ) -> DesignError:
         """The refusal, with the name that is spelt most like the value, or all that there are."""
-        near = tuple(get_close_matches(value, names, n=1)) if isinstance(value, str) else ()
+        near = (
+            tuple(get_close_matches(value[:LONGEST], names, n=1)) if isinstance(value, str) else ()
+        )
         advice = f"the nearest is {near[0]}" if near else f"{label} {', '.join(names)}"
         message = f"{place}={quoted(value)} {why}; {advice}"
         return DesignError(message, knob=place, value=value)
@@ -272,8 +275,10 @@ def _fault(text: str, start: int) -> str:
     """Why no record is written from here on."""
     begun = BEGUN.match(text, start)
     if begun is None:
-        return f"{text[start]} (character {start + 1}) stands where the name of a kind should"
-    kind, bracket = begun.groups()
+        return (
+            f"{echoed(text[start])} (character {start + 1}) stands where the name of a kind should"
+        )
+    kind, bracket = echoed(begun[1]), begun[2]
     if bracket:
         return f"the bracket after {kind} (character {begun.end()}) is not closed"
     return f"{kind} (character {begun.start(1) + 1}) has no brackets after it: write {kind}()"
@@ -287,10 +292,12 @@ def _assigned(inside: str) -> dict[str, str]:
         written = ASSIGNMENT.fullmatch(part)
         if written is None:
             names = re.findall(r"(\w+)\s*=(?!=)", part)
-            lacks = f"lacks a comma before {names[1]}" if len(names) > 1 else "is no name=value"
+            lacks = (
+                f"lacks a comma before {echoed(names[1])}" if len(names) > 1 else "is no name=value"
+            )
             raise ValueError(f"{quoted(part.strip())} {lacks}")
         name, value = written.groups()
         if name in settings:
-            raise ValueError(f"{name} is set twice")
+            raise ValueError(f"{echoed(name)} is set twice")
         settings[name] = value
     return settings

@@ -98,7 +98,7 @@ def test_a_knob_reads_what_people_write(knob: Knob, given: object, value: object
         (
             NORM,
             "__import__('os')",
-            "norm=\"__import__('os')\" is not one of its options; it takes ReLU, GELU",
+            "norm=__import__('os') is not one of its options; it takes ReLU, GELU",
             (nn.ReLU, nn.GELU),
         ),
         (

@@ -13,7 +13,8 @@ from typing import Literal, NamedTuple
 
 from studio.analysis.body import Body
 from studio.analysis.work import of_operation, operations
-from studio.knobs import DesignError, quoted
+from studio.knobs import DesignError
+from studio.quoting import quoted
 
 Bound = Literal["compute", "memory", "overhead"]
 

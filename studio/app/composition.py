@@ -16,6 +16,7 @@ from typing import Any
 from studio.blocks.stages.flow import STEM, Flow, Row
 from studio.family import Family
 from studio.knobs import DesignError, Knob, knobs
+from studio.quoting import echoed
 from studio.records import JOINS, RecordKnob, titled
 
 Rows = tuple[Any, ...]  # a row of any kind, whose knobs are its own
@@ -110,7 +111,7 @@ def read(family: Family, text: str) -> Rows:
     """The rows that a link writes, whether or not they fit. Raises DesignError."""
     rows: Rows = _row_of_rows(family).read(text)
     if len(rows) < 2:
-        raise DesignError(f"draft={text} has no stem and no head", knob="draft", value=text)
+        raise DesignError(f"draft={echoed(text)} has no stem and no head", knob="draft", value=text)
     for name, held in settings(rows).items():
         family.knobs[name].read(held)
     return rows

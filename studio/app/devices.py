@@ -9,8 +9,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from threading import Lock
 
-from studio.knobs import DesignError, quoted
+from studio.knobs import DesignError
 from studio.measure import engine
+from studio.quoting import quoted
 
 FIRST = "cpu"  # where nothing is known, and wherever there is one
 

@@ -28,6 +28,7 @@ from studio.app.lens import NO_LENS, Lens
 from studio.app.question import NO_QUESTION, Question
 from studio.family import Design, DesignError, Preset, Turn
 from studio.knobs import Axis, Knob
+from studio.quoting import echoed
 
 VIEWS = ("Explore", "Compose", "Architect", "Compare")
 TABS = ("Scaling", "Layers", "Memory", "Code", "Report", "Lesson")
@@ -239,7 +240,7 @@ def _pinned(text: str) -> Case:
     """The case that a link pins. Raises DesignError."""
     settings = dict(parse_qsl(text))
     if "family" not in settings:
-        raise DesignError(f"pin={text[:60]} names no family", knob="pin", value=text)
+        raise DesignError(f"pin={echoed(text)} names no family", knob="pin", value=text)
     return Case.named(settings)
 
 

@@ -26,6 +26,7 @@ from typing import Any, TypeVar
 from studio.measure.engine import SCHEDULER, Place, here
 from studio.measure.request import MeasureError, Samples
 from studio.measure.worker import LIMIT_S, NoWorkerError, worker
+from studio.quoting import cut, echoed
 
 try:
     import distributed
@@ -191,9 +192,11 @@ def engines(address: str, device: str) -> tuple[Remote, ...]:
                 return tuple(_remote(client, address, home, device, resource) for home in homes)
     known = _names(found)
     offered = (
-        f"it has {', '.join(known)}" if known else "no worker there names a device as its resource"
+        f"it has {', '.join(map(echoed, known))}"
+        if known
+        else "no worker there names a device as its resource"
     )
-    raise MeasureError(f"the cluster at {address} has no device {device}; {offered}")
+    raise MeasureError(f"the cluster at {address} has no device {echoed(device)}; {offered}")
 
 
 def devices(address: str) -> tuple[str, ...]:
@@ -229,7 +232,7 @@ def offers(client: distributed.Client) -> Offers:
 def translated(error: Exception) -> MeasureError:
     """Dask has many exceptions; ours have one sentence."""
     text = f"the cluster could not make the call: {type(error).__name__}: {error}"
-    return MeasureError(text[:300])
+    return MeasureError(cut(text, 300))
 
 
 def unanswered(address: str, error: Exception) -> NoWorkerError:

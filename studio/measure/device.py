@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from studio.measure.request import MeasureError
+from studio.quoting import echoed
 
 
 def devices() -> tuple[str, ...]:
@@ -20,5 +21,4 @@ def device_of(name: object) -> str:
     for device in (asked, f"{asked}:0"):
         if device in known:
             return device
-    shown = " ".join(asked.split())[:60] or "''"
-    raise MeasureError(f"this machine has no device {shown}; it has {', '.join(known)}")
+    raise MeasureError(f"this machine has no device {echoed(asked)}; it has {', '.join(known)}")

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any, get_args, get_type_hints
 
 from studio.knobs import Mode
+from studio.quoting import echoed, one_line
 
 CHOICES: Mapping[str, tuple[object, ...]] = MappingProxyType(
     {
@@ -38,6 +39,9 @@ Floats = tuple[float, ...]
 
 class MeasureError(RuntimeError):
     """A measurement that could not be made; the message is one sentence for who asked."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 class NoMemoryError(MeasureError):
@@ -79,11 +83,11 @@ class Conditions:
         for name, known in CHOICES.items():
             value = getattr(self, name)
             if not any(value == choice and type(value) is type(choice) for choice in known):
-                raise MeasureError(f"{name}={_shown(value)} is not {_or(known)}")
+                raise MeasureError(f"{name}={echoed(value)} is not {_or(known)}")
         for name in ("batch", "threads"):
             value = getattr(self, name)
             if type(value) is not int or value < 1:
-                raise MeasureError(f"{name}={_shown(value)} is not a whole number from 1")
+                raise MeasureError(f"{name}={echoed(value)} is not a whole number from 1")
 
     @property
     def limit_s(self) -> float:
@@ -226,7 +230,7 @@ class Measurement:
             raise MeasureError("this text holds no measurement") from None
         for name, value in vars(found).items():
             if not isinstance(value, kinds[name]):
-                raise MeasureError(f"this text holds no measurement: {name}={_shown(value)}")
+                raise MeasureError(f"this text holds no measurement: {name}={echoed(value)}")
         return found
 
 
@@ -265,10 +269,6 @@ def _rounded(figures: Mapping[str, Any]) -> Mapping[str, Any]:
     return MappingProxyType(
         {k: float(f"{v:.4g}") if isinstance(v, float) else v for k, v in figures.items()}
     )
-
-
-def _shown(value: object) -> str:
-    return " ".join(str(value).split())[:60] or "''"
 
 
 def _or(choices: tuple[object, ...]) -> str:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from studio.family import Design, DesignError, Family
-from studio.knobs import quoted
+from studio.quoting import quoted
 
 
 @cache
