@@ -4,37 +4,61 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
+from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from studio.analysis import units
+from studio.analysis import quantities
+from studio.analysis.quantities import COUNT, MACS, MEMORY, PARAMETERS, Quantity
 from studio.knobs import DesignError, Knob
 from studio.measure.request import CHOICES
-from studio.quoting import echoed
+from studio.quoting import echoed, quoted
 
 if TYPE_CHECKING:
     from studio.family import Design
 
+T = TypeVar("T")
 MOST_POINTS = 256
-FAMILY = "one of `studio families`, or the JSON of a design: a file's name.json, or - to read it"
+FAMILY = "a key of `studio families`, a design file (FILE.json), or - to read one from stdin"
 TASKS = (
     *("classification", "detection", "segmentation", "instance-segmentation"),
     *("language", "time-series", "generation", "multi-modal"),
 )
-SETTINGS = ("image_size", "in_channels", "num_classes", "seq_len", "vocab_size", "input_size")
+SETTINGS = {
+    "image_size": "input height and width in pixels",
+    "in_channels": "input channels",
+    "num_classes": "number of classes",
+    "seq_len": "sequence length",
+    "max_seq_len": "longest sequence that positions are learned for",
+    "vocab_size": "vocabulary size",
+    "input_size": "variables at each time step",
+}
 STRATEGIES = ("proportions", "width", "depth", "resolution", "compound")
 LIMITS = {
-    "params": "parameters at most",
-    "macs": "multiply-accumulates of one example at most",
-    "memory": "bytes of memory of a forward pass at most",
-    "training-memory": "bytes of memory of a training step by Adam at most",
+    "params": (PARAMETERS, "most parameters"),
+    "macs": (MACS, "most multiply-accumulates (MACs) of one example"),
+    "memory": (MEMORY, "most memory of a forward pass"),
+    "training-memory": (MEMORY, "most memory of a training step with Adam"),
 }
+FORMS = {
+    "script": (".py",),
+    "svg": (".svg",),
+    "png": (".png",),
+    "dot": (".dot", ".gv"),
+    "html": (".html", ".htm"),
+    "json": (".json",),
+}  # of `forms.FORMS`, with the suffixes of their files
 REPORTS = {".md": "markdown", ".html": "html", ".htm": "html"}
-CHOSEN = {"mode": "what is timed", "dtype": "numbers", "layout": "memory of images"}
+CHOSEN = {
+    "mode": "what is timed",
+    "dtype": "number format",
+    "layout": "memory format of images",
+}
 
 
 class Parser(argparse.ArgumentParser):
@@ -53,48 +77,74 @@ def option(*names: str, **rules: Any) -> Parser:
 
 def designs() -> Iterator[Parser]:
     yield option("family", metavar="FAMILY", help=FAMILY)
-    yield option("--preset", metavar="NAME", help="where to start (default: the first one)")
+    yield option("--preset", metavar="NAME", help="preset to start from (default: the first)")
     yield option(
         "--set",
         dest="settings",
         metavar="KNOB=VALUE",
-        type=_assignment,
+        type=_setting,
         action="append",
         default=[],
-        help="turn a knob; may be repeated",
+        help="set a knob (repeatable)",
     )
 
 
 def files() -> Iterator[Parser]:
-    yield option("--form", default="script", help="script (default), svg, png, dot, html or json")
+    yield option(
+        "--form",
+        help=f"{', '.join(FORMS)} (default: by the suffix of -o, otherwise script)",
+    )
     yield option(
         "--level",
-        type=int,
+        type=whole,
         default=0,
         metavar="N",
-        help="how far a picture is unfolded (default: 0)",
+        help="levels of blocks to open in a picture (default: 0)",
     )
-    yield option("-o", "--output", type=Path, metavar="PATH", help="file to write")
+    yield option(
+        *("-o", "--out", "--output"),
+        dest="output",
+        type=_path,
+        metavar="FILE",
+        help="file to write (default, or -: standard output)",
+    )
 
 
 def reports() -> Iterator[Parser]:
     yield option(
         *("-o", "--out", "--output"),
         dest="output",
-        type=Path,
+        type=_path,
         metavar="FILE",
-        help="file to write, name.md or name.html (default: Markdown on the screen)",
+        help="file to write, .md or .html (default, or -: Markdown on standard output)",
     )
-    yield option("--measure", action="store_true", help="measure its latency first")
+    yield option("--measure", action="store_true", help="measure the latency and include it")
 
 
 def report_form(path: Path | None) -> str:
-    """The form of a report, by the name of its file. Raises DesignError."""
-    suffix = path.suffix.lower() if path else ".md"
-    if suffix not in REPORTS:
-        known = ", ".join(REPORTS)
-        raise DesignError(f"{path} is no file for a report; its name ends in one of {known}")
-    return REPORTS[suffix]
+    """The form of a report, by the suffix of its file. Raises DesignError."""
+    suffix = path.suffix.lower() if path else ""
+    if suffix and suffix not in REPORTS:
+        raise DesignError(f"cannot write a report as {path}; use {_or(REPORTS)}")
+    return REPORTS.get(suffix, "markdown")
+
+
+def export_form(asked: str | None, path: Path | None) -> str:
+    """The form that is asked for, or that the suffix of the file means; without either, a script.
+
+    Raises DesignError where the two contradict each other, or the suffix means no form.
+    """
+    suffix = path.suffix.lower() if path else ""
+    meant = next((form for form, suffixes in FORMS.items() if suffix in suffixes), None)
+    if asked and meant and asked in FORMS and asked != meant:
+        raise DesignError(
+            f"--form {asked} and {path} contradict each other: {suffix} means {meant}; a file of"
+            f" --form {asked} ends in {_or(FORMS[asked])}"
+        )
+    if not asked and suffix and not meant:
+        known = [suffix for suffixes in FORMS.values() for suffix in suffixes]
+        raise DesignError(f"cannot tell the form of {path}; use {_or(known)}, or add --form")
+    return asked or meant or "script"
 
 
 def axes() -> Iterator[Parser]:
@@ -105,54 +155,57 @@ def axes() -> Iterator[Parser]:
         type=_assignment,
         action="append",
         required=True,
-        help="depth=2,4,8, or depth=2:24:2 (first:last:step), or depths=2,2,2,2/3,4,6,3; given"
-        " twice, a grid",
+        help="depth=2,4,8, depth=2:24:2 (first:last:step) or depths=2,2,2,2/3,4,6,3; two axes"
+        " make a grid",
     )
-    yield option("--no-measure", dest="measure", action="store_false", help="only count")
+    yield option("--no-measure", dest="measure", action="store_false", help="count, do not time")
 
 
 def briefs() -> Iterator[Parser]:
     """A task, what it decides, its limits, and how they are met; the names are those of `Brief`,
     which is read when it is used, since torch takes its time."""
     yield option("--task", required=True, metavar="TASK", help=f"one of {', '.join(TASKS)}")
-    for name, what in LIMITS.items():
-        yield option(f"--max-{name}", type=_amount, metavar="N", help=f"{what}, such as 5e6 or 5M")
+    for name, (quantity, what) in LIMITS.items():
+        text = f"{what}, such as {quantity.example}"
+        yield option(f"--max-{name}", type=amount(quantity), metavar="N", help=text)
     yield option(
         "--max-latency-ms",
-        type=_milliseconds,
+        type=milliseconds,
         metavar="MS",
-        help="a forward pass at this batch at most: measured, of the first families that meet it",
+        help="longest forward pass at this batch, such as 20 or 0.5s; predicted, then measured",
     )
-    yield option("--device", default="cpu", help="where it is measured: cpu (default), cuda, mps")
-    for name in SETTINGS:
-        yield option(f"--{name.replace('_', '-')}", type=int, metavar="N", help="the task's")
-    yield option("--examples", type=_amount, metavar="N", help="how many there are to learn from")
+    yield option("--device", default="cpu", help="device to measure on: cpu (default), cuda, mps")
+    for name, what in SETTINGS.items():
+        yield option(f"--{name.replace('_', '-')}", type=whole, metavar="N", help=what)
+    yield option(
+        "--examples", type=amount(COUNT), metavar="N", help="training examples, such as 50k"
+    )
     yield option(
         "--strategy",
         default=STRATEGIES[0],
         choices=STRATEGIES,
-        help="what is scaled to the budget (default: %(default)s)",
+        help="which dimension to scale to meet the budget (default: %(default)s)",
     )
 
 
 def batches() -> Parser:
-    return option("--batch", type=int, default=1, help="examples at once (default: 1)")
+    return option("--batch", type=whole, default=1, metavar="N", help="batch size (default: 1)")
 
 
 def conditions() -> Iterator[Parser]:
     """How it is measured; the names are those of `Conditions`."""
     yield batches()
-    yield option("--device", default="cpu", help="cpu (default), cuda, cuda:1, mps")
+    yield option("--device", default="cpu", help="cpu (default), cuda, cuda:1 or mps")
     for name, what in CHOSEN.items():
         default, *others = CHOICES[name]
         known = ", ".join(map(str, others))
         yield option(f"--{name}", default=default, help=f"{what}: {default} (default), {known}")
-    yield option("--compile", dest="compiled", action="store_true", help="with torch.compile")
-    yield option("--threads", type=int, default=1, help="threads of the CPU (default: 1)")
+    yield option("--compile", dest="compiled", action="store_true", help="use torch.compile")
+    yield option("--threads", type=whole, default=1, metavar="N", help="CPU threads (default: 1)")
 
 
 def data(*forms: str) -> Parser:
-    """The forms in which a program reads the result, of which one can be asked for."""
+    """Machine-readable output, in one of these forms."""
     parser = Parser(add_help=False)
     group = parser.add_mutually_exclusive_group()
     for form in forms:
@@ -166,36 +219,59 @@ def port(text: str) -> int:
     return int(text)
 
 
-def _amount(text: str) -> int:
+def whole(text: str) -> int:
+    """A whole number, which may have an exponent but no unit."""
+    return _read(quantities.whole, text)
+
+
+def amount(quantity: Quantity) -> Callable[[str], int]:
+    """What reads such a quantity with its units."""
+    return partial(_read, quantity.read)
+
+
+def milliseconds(text: str) -> float:
+    """Seconds, from milliseconds or from a time with its unit."""
+    return _read(partial(quantities.duration, bare="ms"), text)
+
+
+def _read(read: Callable[[str], T], text: str) -> T:
     try:
-        return units.amount(text)
+        return read(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _milliseconds(text: str) -> float:
-    """Milliseconds as seconds."""
-    try:
-        found = float(Decimal(text) / 1000)
-    except (ArithmeticError, ValueError):
-        found = 0.0
-    if not 0 < found < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 20 or 1.5")
-    return found
+def _path(text: str) -> Path:
+    if text.endswith(os.sep):
+        raise argparse.ArgumentTypeError(f"{text} names a folder, not a file")
+    return Path(text)
 
 
 def _assignment(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
-    if not (name and equals):
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form KNOB=VALUE")
+    if not (name.strip() and equals):
+        raise argparse.ArgumentTypeError(f"{quoted(text)} is not of the form KNOB=VALUE")
     return name.strip(), value.strip()
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, value = _assignment(text)
+    if why := quantities.unit_of(value):
+        raise argparse.ArgumentTypeError(f"{echoed(name)}={value} {why}")
+    return name, value
 
 
 def values(knob: Knob, text: str) -> list[str]:
     """The values of `2,4,8`, of `2:24:2` (24 among them), or of `2,2/3,4` for a tuple."""
     if isinstance(knob.default, tuple):
         return text.split("/")
-    return _range(knob, text) if ":" in text else text.split(",")
+    if ":" in text:
+        return _range(knob, text)
+    given = text.split(",")
+    for value in given:
+        if why := quantities.unit_of(value):
+            raise DesignError(f"{knob.name}={value} {why}", knob=knob.name, value=value)
+    return given
 
 
 def _range(knob: Knob, text: str) -> list[str]:
@@ -218,27 +294,32 @@ def _range(knob: Knob, text: str) -> list[str]:
 
 def swept(
     start: Design, knobs: Sequence[Knob], wanted: Sequence[str], say: Callable[[str], None]
-) -> Iterator[Design]:
-    """The designs of a sweep, the last knob turning fastest. Raises DesignError along one knob; of
-    a grid, corners that cannot be are left out, and why is told to `say`."""
+) -> tuple[Design, ...]:
+    """The designs of a sweep, each once, the last knob turning fastest. Raises DesignError along
+    one knob; of a grid, corners that cannot be are left out, and why is told to `say`."""
     names = [knob.name for knob in knobs]
     if len(knobs) > 2 or len(set(names)) < len(names):
-        raise DesignError(f"a sweep has one axis, or two of different knobs, not {_and(names)}")
+        raise DesignError("give one --axis, or two with different knobs")
     read = [values(knob, text) for knob, text in zip(knobs, wanted, strict=True)]
     if math.prod(map(len, read)) > MOST_POINTS:
         raise DesignError(f"a sweep has at most {MOST_POINTS} points")
+    found: dict[Design, None] = {}
     refused = defaultdict[str, list[str]](list)  # of many corners the reason is one
     for corner in product(*read):
-        settings = dict(zip((knob.name for knob in knobs), corner, strict=True))
+        settings = dict(zip(names, corner, strict=True))
         try:
-            yield start.replace(**settings)
+            found[start.replace(**settings)] = None
         except DesignError as refusal:
             if len(knobs) == 1:
                 raise
             refused[str(refusal)].append(", ".join(f"{k}={v}" for k, v in settings.items()))
+    if not found:
+        raise DesignError(f"no point of this grid is a valid design: {next(iter(refused))}")
     for why, (first, *more) in refused.items():
         say(f"{first} {f'and {len(more)} more are' if more else 'is'} left out: {why}")
+    return tuple(found)
 
 
-def _and(names: Sequence[str]) -> str:
-    return f"{', '.join(names[:-1])} and {names[-1]}"
+def _or(names: Iterable[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} or {last}" if first else last

@@ -266,7 +266,7 @@ def test_a_file_that_holds_no_design_is_one_line(
         ("export vit --form nosuch", "svg"),
         ("export vit -o /nonexistent/x.py", "/nonexistent/x.py"),
         ("export vit --form svg --level 9", "level=2"),
-        ("export vit -o /", "directory"),
+        ("export vit -o /", "folder"),
         ("measure vit --device nosuch", "nosuch"),
         ("measure vit --mode train", "inference or training"),
         ("measure vit --dtype int8", "float32, bfloat16 or float16"),
@@ -384,7 +384,7 @@ def test_axes_are_two_different_ones_at_most(
 ) -> None:
     asked = [word for axis in axes for word in ("--axis", axis)]
     assert cli.main(["sweep", "vit", *asked, "--no-measure"]) == 2
-    assert "one axis, or two of different knobs, not depth" in capsys.readouterr().err
+    assert "give one --axis, or two with different knobs" in capsys.readouterr().err
 
 
 def test_two_axes_make_a_grid_without_the_corners_that_cannot_be(

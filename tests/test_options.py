@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import get_args
 
-from studio import options
+import pytest
+
+import studio
+from studio import cli, options
 from studio.advice import sizing
 from studio.guide import Task
 
@@ -12,3 +16,83 @@ from studio.guide import Task
 def test_names_that_are_listed_without_torch_are_those_of_the_code() -> None:
     assert get_args(Task) == options.TASKS
     assert sizing.STRATEGIES == options.STRATEGIES
+
+
+def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
+    """What a refusal says, which it does before anything is computed."""
+    assert cli.main(argv) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert re.fullmatch(r"studio: [^\n]+\n", printed.err)
+    return printed.err
+
+
+@pytest.mark.parametrize(
+    ("limit", "text", "said"),
+    [
+        *((f"--max-{name}", "-5", "positive number") for name in options.LIMITS),
+        *((f"--max-{name}", "2", "did you mean 2") for name in options.LIMITS),
+        *((f"--max-{name}", "5ms", "not a valid") for name in options.LIMITS),
+        ("--max-params", "5MB", "did you mean 5M?"),
+        ("--max-macs", "8GFLOPs", "one MAC is two FLOPs"),
+        ("--max-latency-ms", "20MB", "0.5s"),
+        ("--max-latency-ms", "-1", "0.5s"),
+        ("--examples", "5MB", "did you mean 5M?"),
+        *((f"--{name.replace('_', '-')}", "32k", "32768") for name in options.SETTINGS),
+        ("--batch", "1GB", "has a unit"),
+    ],
+)
+def test_units_of_a_brief_are_understood_or_refused(
+    capsys: pytest.CaptureFixture[str], limit: str, text: str, said: str
+) -> None:
+    line = ("architect", "--task", "time-series", f"{limit}={text}")
+    assert said in refused(capsys, *line)
+
+
+@pytest.mark.parametrize("text", ["+6", "6.0", "6e0", "0.6e1", " 6 ", "6_0e-1"])
+def test_knob_values_may_have_signs_and_exponents(
+    capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    assert cli.main(["profile", "vit", "--set", f"depth={text}", "--json"]) == 0
+    assert '"depth": 6,' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("value", "advice"),
+    [
+        ("embed_dim=1k", "write 1000 or 1024"),
+        ("image_size=224px", "write 224"),
+        ("dropout=10%", "write 0.1"),
+        ("depth=-6", "nearest that works is 1"),
+        ("depth=6-", "nearest that works"),
+        ("depth=0x6", "nearest that works"),
+        ("depth=1e400", "nearest that works"),
+    ],
+)
+@pytest.mark.parametrize("line", ["profile vit --set", "sweep vit --no-measure --axis"])
+def test_knob_values_with_units_are_refused(
+    capsys: pytest.CaptureFixture[str], line: str, value: str, advice: str
+) -> None:
+    assert advice in refused(capsys, *line.split(), value)
+
+
+@pytest.mark.parametrize(
+    ("axes", "count"),
+    [
+        (["depth=2,2,2"], 1),
+        (["depth=2,+2,2.0,2e0,3"], 2),
+        (["norm=LayerNorm,RMSNorm,LayerNorm"], 2),
+        (["depth=2,3,2", "num_heads=3,3"], 2),
+    ],
+)
+def test_a_repeated_value_is_one_point(axes: list[str], count: int) -> None:
+    start = studio.design("vit", preset="ViT-Ti/16")
+    names, wanted = zip(*(axis.split("=") for axis in axes), strict=True)
+    knobs = [start.knobs[name] for name in names]
+    designs = options.swept(start, knobs, wanted, pytest.fail)
+    assert len(designs) == len(set(designs)) == count
+
+
+def test_a_grid_without_a_valid_corner_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    line = "sweep vit --no-measure --axis num_heads=5,7 --axis embed_dim=768"
+    assert "no point of this grid is a valid design: num_heads=5" in refused(capsys, *line.split())

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from studio import zoo
-from studio.analysis import units
+from studio.analysis import quantities
+from studio.analysis.quantities import PARAMETERS
 from studio.analysis.roofline import Device
 from studio.app import composition, devices
 from studio.app.commission import Commission
@@ -52,8 +53,9 @@ DOORS: dict[str, Callable[[str], object]] = {
     "value within": lambda text: HYBRID.design(**{"stages.0.depth": text}),
     "device": devices.read,
     "draft": lambda text: composition.read(HYBRID, text),
-    "amount": units.amount,
-    "duration": units.duration,
+    "parameters": PARAMETERS.read,
+    "size": quantities.whole,
+    "duration": quantities.duration,
     "budget": lambda text: Commission(typed=(("max-params", text),)).brief,
     "latency": lambda text: Commission(typed=(("max-latency", text),)).latency_s,
     "data sheet": lambda text: Device.read(text, text, text),

@@ -2,40 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from decimal import Decimal
-
-from studio.quoting import quoted
-
-AMOUNT = re.compile(r"([0-9][0-9_,.]*(?:e[+]?[0-9]{1,2})?) *([kmgbtp]?)(?:b|macs|bytes)?", re.I)
-DURATION = re.compile(r"([0-9]+\.?[0-9]*(?:e-?[0-9]{1,2})?) *(s|ms|us|µs)", re.I)
-SECOND = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6}
-SCALES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "B": 10**9, "T": 10**12, "P": 10**15}
 COUNTS = ((1e12, " T"), (1e9, " B"), (1e6, " M"), (1e3, " k"), (1.0, " "))
 PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 MACS = tuple((scale, f" {prefix}MACs") for scale, prefix in PREFIXES)
 BYTES = tuple((scale, f" {prefix}B") for scale, prefix in PREFIXES)
 SECONDS = ((1.0, " s"), (1e-3, " ms"), (1e-6, " µs"))
-
-
-def amount(text: str) -> int:
-    """A whole number as people write it: "5e6", "5 M", "300 MB", "4.1 GMACs". Raises ValueError."""
-    read = AMOUNT.fullmatch(text.strip())
-    if read is None or len(text) > 40:
-        raise ValueError(f"{quoted(text)} is no number such as 5e6 or 5 M")
-    number = read[1].replace("_", "").replace(",", "")
-    try:
-        return int(Decimal(number) * SCALES[read[2].upper()])
-    except ArithmeticError:
-        raise ValueError(f"{quoted(text)} is no number such as 5e6 or 5 M") from None
-
-
-def duration(text: str) -> float:
-    """Seconds, as people write them: "20 ms", "0.5s". Raises ValueError."""
-    read = DURATION.fullmatch(text.strip())
-    if read is None or not (found := float(read[1]) * SECOND[read[2].lower()]):
-        raise ValueError(f"{quoted(text)} is no time such as 20 ms or 0.5 s")
-    return found
 
 
 def count(number: float) -> str:

@@ -10,7 +10,8 @@ from studio import zoo
 from studio.advice.brief import Brief
 from studio.advice.limits import Limits
 from studio.advice.sizing import STRATEGIES, Strategy
-from studio.analysis import units
+from studio.analysis import quantities
+from studio.analysis.quantities import COUNT, MACS, MEMORY, PARAMETERS
 from studio.family import BATCH, Task
 from studio.knobs import DesignError, Knob
 
@@ -45,6 +46,13 @@ SETTINGS = {
     "input_size": "Variables at each step",
 }
 EXAMPLES = "examples"
+AMOUNTS = {
+    "max-params": PARAMETERS,
+    "max-macs": MACS,
+    "max-memory": MEMORY,
+    "max-training-memory": MEMORY,
+    EXAMPLES: COUNT,
+}
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,7 @@ class Commission:
         """What a forward pass may take, None where that is open. Raises DesignError."""
         text = self.text(LATENCY)
         try:
-            return units.duration(text) if text else None
+            return quantities.duration(text) if text else None
         except ValueError as error:
             raise DesignError(f"Latency: {error}", knob=LATENCY, value=text) from None
 
@@ -116,7 +124,7 @@ def settings_of(task: Task) -> Mapping[str, str]:
 
 def _amount(name: str, text: str) -> int:
     try:
-        return units.amount(text)
+        return AMOUNTS[name].read(text) if name in AMOUNTS else quantities.whole(text)
     except ValueError as error:
         label = LIMITS[name][1] if name in LIMITS else SETTINGS.get(name, name)
         raise DesignError(f"{label}: {error}", knob=name, value=text) from None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import studio
 from studio import options, tables
+from studio.cli.files import destination
 from studio.cli.inputs import conditions_of, design_of
 from studio.cli.output import as_json, written
 from studio.knobs import DesignError
@@ -35,19 +36,21 @@ def profile(arguments: argparse.Namespace) -> str:
 
 def export(arguments: argparse.Namespace) -> str | bytes:
     """A design as a file: the standalone script, the picture, or the data."""
-    form, path = arguments.form, arguments.output
+    form = options.export_form(arguments.form, arguments.output)
+    path = destination(arguments.output)
     found = studio.export(design_of(arguments), form, level=arguments.level)
     if isinstance(found, bytes) and path is None and sys.stdout.isatty():
-        raise DesignError(f"{form} is nothing to read on a terminal; -o PATH writes it to a file")
+        raise DesignError(f"{form} is binary and cannot be shown on a terminal; use -o FILE")
     return written(found, path)
 
 
 def report(arguments: argparse.Namespace) -> str | bytes:
     """A report on a design in five sections, as Markdown or as one HTML file."""
-    design, form = design_of(arguments), options.report_form(arguments.output)
+    form, path = options.report_form(arguments.output), destination(arguments.output)
+    design = design_of(arguments)
     found = studio.measure(design, **conditions_of(arguments)) if arguments.measure else None
     text = studio.report(design, form, batch=arguments.batch, measured=found)
-    return written(text, arguments.output)
+    return written(text, path)
 
 
 def measure(arguments: argparse.Namespace) -> str:

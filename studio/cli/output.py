@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from studio.knobs import DesignError
+from studio.cli.files import write
+from studio.quoting import one_line
 
 REFUSED, BROKEN_PIPE = 2, 128 + 13  # 128 and a signal, as shells report
 
@@ -34,13 +35,10 @@ def put(result: str | bytes) -> int:
 
 
 def written(result: str | bytes, path: Path | None) -> str | bytes:
-    """The result, or nothing once it is in the file that was asked for."""
+    """The result, or nothing once it is in the file that was asked for. Raises DesignError."""
     if path is None:
         return result
-    try:
-        path.write_bytes(result if isinstance(result, bytes) else result.encode())
-    except OSError as error:
-        raise DesignError(f"cannot write {path}: {error.strerror}") from None
+    write(result, path)
     return ""
 
 
@@ -49,4 +47,5 @@ def as_json(value: Any) -> str:
 
 
 def say(text: str) -> None:
-    print("studio:", " ".join(text.split()), file=sys.stderr)
+    """One line to the person at the terminal."""
+    print("studio:", one_line(text), file=sys.stderr)

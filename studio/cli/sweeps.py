@@ -30,7 +30,7 @@ def sweep(arguments: argparse.Namespace) -> str:
     """What a design costs along one knob, or a grid of two, and how long it takes."""
     start = design_of(arguments)
     knobs = [start.family.knob(start.config, name) for name, _ in arguments.axes]
-    designs = list(options.swept(start, knobs, [wanted for _, wanted in arguments.axes], say))
+    designs = options.swept(start, knobs, [wanted for _, wanted in arguments.axes], say)
     profiles = [studio.profile(design, arguments.batch) for design in designs]
     timed: list[Point] = [None] * len(designs)
     if arguments.measure:

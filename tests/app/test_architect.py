@@ -67,9 +67,10 @@ def test_what_is_typed_is_in_the_link_and_asked_at_once() -> None:
 @pytest.mark.parametrize(
     ("link", "sentence"),
     [
-        ({"ask.max-params": "many"}, "Parameters: 'many' is no number such as 5e6 or 5 M."),
-        ({"ask.max-params": "0"}, "leaves no room for a design"),
-        ({"ask.max-params": "7"}, "cannot be met; the design that comes nearest is"),
+        ({"ask.max-params": "many"}, "Parameters: 'many' is not a valid number of parameters"),
+        ({"ask.max-params": "0"}, "too small"),
+        ({"ask.max-params": "7"}, "did you mean 7M?"),
+        ({"ask.max-memory": "1k"}, "cannot be met; the design that comes nearest is"),
         ({"ask.task": "juggling"}, "it takes classification"),
     ],
 )
@@ -80,7 +81,7 @@ def test_what_cannot_be_had_is_one_sentence(link: dict[str, str], sentence: str)
 
 def test_an_unread_field_is_named_and_nothing_is_lost() -> None:
     wish = Commission().written("image_size", "big").written("max-macs", "1G")
-    with pytest.raises(DesignError, match="Image size: 'big' is no number"):
+    with pytest.raises(DesignError, match="Image size: 'big' is not a whole number"):
         _ = wish.brief
     assert wish.text("max-macs") == "1G"
     assert wish.written("image_size", "").brief.limits.macs == 10**9

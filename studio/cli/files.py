@@ -1,0 +1,118 @@
+"""Writing the file that a command was asked for: whole or not at all.
+
+The text goes to a new file beside the old one, which takes the old one's name once it is complete.
+So a full disk or an interrupt leaves the old file as it was.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import stat
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from studio.knobs import DesignError
+
+
+def check(path: Path) -> None:
+    """Make sure that the file can be written. Raises DesignError, which says why it cannot."""
+    if _is_stream(path):
+        return
+    target = _target(path)
+    try:
+        beside = _beside(target)
+        beside.touch(exist_ok=False)
+        beside.unlink()
+    except OSError as error:
+        raise _refusal(path, f"no file can be made in {target.parent}: {error.strerror}") from None
+
+
+def write(result: str | bytes, path: Path) -> None:
+    """Write to a file, a pipe or a device. Raises DesignError; a file is then as it was before."""
+    data = result if isinstance(result, bytes) else result.encode()
+    try:
+        if _is_stream(path):
+            path.write_bytes(data)
+        else:
+            _replace(_target(path), data)
+    except OSError as error:
+        raise _refusal(path, error.strerror or str(error)) from None
+
+
+def destination(path: Path | None) -> Path | None:
+    """The path to write to; None for standard output, which may be called `-` or `/dev/stdout`.
+
+    Raises DesignError where it cannot be written: so that is known before the work is done.
+    """
+    if path is None or str(path) == "-" or _is_standard_output(path):
+        return None
+    check(path)
+    return path
+
+
+def _is_standard_output(path: Path) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(sys.stdout.fileno()))
+    except (OSError, ValueError):  # no such file, or nothing to print to
+        return False
+
+
+def _replace(target: Path, data: bytes) -> None:
+    beside = _beside(target)
+    try:
+        with beside.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if target.exists():
+            _keep_permissions(target, beside)
+        beside.replace(target)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def _keep_permissions(old: Path, new: Path) -> None:
+    with suppress(OSError, AttributeError):  # only root may give files away; Windows has no owners
+        os.chown(new, old.stat().st_uid, old.stat().st_gid)
+    shutil.copymode(old, new)
+
+
+def _target(path: Path) -> Path:
+    """The file itself, at the end of all links. Raises DesignError where none can be there."""
+    target = Path(os.path.realpath(path))
+    try:
+        if target.is_dir():
+            raise _refusal(path, "it is a folder")
+        if not target.parent.exists():
+            raise _refusal(path, f"there is no folder {target.parent}")
+        if not target.parent.is_dir():
+            raise _refusal(path, f"{target.parent} is not a folder")
+        target.stat()
+    except FileNotFoundError:
+        return target  # it is a new file
+    except OSError as error:  # a name that is too long, a ring of links, a folder that is closed
+        raise _refusal(path, error.strerror or str(error)) from None
+    if not os.access(target, os.W_OK):
+        raise _refusal(path, "it is write-protected")
+    return target
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether it is a pipe or a device, which are written as they are."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _beside(target: Path) -> Path:
+    return target.with_name(f".studio-{secrets.token_hex(8)}.part")
+
+
+def _refusal(path: Path, why: str) -> DesignError:
+    return DesignError(f"cannot write {path}: {why}")
