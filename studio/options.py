@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
@@ -73,6 +74,32 @@ def option(*names: str, **rules: Any) -> Parser:
     parser = Parser(add_help=False)
     parser.add_argument(*names, **rules)
     return parser
+
+
+def servers() -> Iterator[Parser]:
+    """How the page is served."""
+    yield option(
+        "--address",
+        default="127.0.0.1",
+        metavar="HOST",
+        help="address to serve at: 127.0.0.1 for this machine only (default), 0.0.0.0 for everyone"
+        " on its networks",
+    )
+    yield option(
+        "--port", type=port, metavar="N", help="port to serve at (default: first free from 8501)"
+    )
+    yield option(
+        "--base-path",
+        type=_url_path,
+        metavar="PATH",
+        help="path of the page behind a proxy, such as studio",
+    )
+    yield option("--headless", action="store_true", help="do not open a browser")
+
+
+def caches() -> Iterator[Parser]:
+    yield option("action", nargs="?", choices=("clear",), help="delete all measurements")
+    yield option("--yes", action="store_true", help="delete without asking")
 
 
 def designs() -> Iterator[Parser]:
@@ -213,9 +240,16 @@ def data(*forms: str) -> Parser:
     return parser
 
 
+def _url_path(text: str) -> str:
+    path = text.strip("/")
+    if not re.fullmatch(r"[\w.~-]+(/[\w.~-]+)*", path, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{quoted(text)} is not a path such as tools/studio")
+    return path
+
+
 def port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text[:6]) < 65536):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 1 to 65535")
+        raise argparse.ArgumentTypeError(f"{quoted(text)} is not a port from 1 to 65535")
     return int(text)
 
 

@@ -14,6 +14,7 @@ from studio.measure.request import LayerTime, Measurement
 if TYPE_CHECKING:
     from studio.analysis.profile import Profile
     from studio.family import Design, Family
+    from studio.measure.store import Contents
 
     Timed = tuple[Profile, Measurement | None]
 
@@ -150,6 +151,18 @@ def csv(start: Design, knobs: Sequence[Knob], points: Sequence[Timed]) -> str:
     rows.writerow((*(knob.name for knob in knobs), "batch", *COUNTED, *TIMED))
     rows.writerows(_cells(knobs, *point) for point in points)
     return text.getvalue()
+
+
+def contents(found: Contents, most: int) -> str:
+    """What the store of measurements holds."""
+    return _aligned(
+        (
+            ("path", str(found.path)),
+            ("measurements", f"{found.measurements:,} (at most {most:,} are kept)"),
+            ("reference timings", f"{found.anchors:,}"),
+            ("size", units.size(found.bytes)),
+        )
+    )
 
 
 def _cells(knobs: Sequence[Knob], found: Profile, time: Measurement | None) -> Iterator[object]:

@@ -6,13 +6,8 @@ import csv
 import io
 import json
 import os
-import runpy
-import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -331,44 +326,6 @@ def test_source_code_leaves_as_utf_8(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(screen, encoding="ascii"))
     assert cli.main(["profile", "vit"]) == 0
     assert "×" in screen.getvalue().decode("utf-8")
-
-
-def test_options_of_the_page_reach_its_server(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    served: list[str] = []
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["studio"])
-    monkeypatch.setattr(runpy, "run_module", lambda *_, **__: served.extend(sys.argv))
-    assert cli.main(["--port", "8765", "--address", "0.0.0.0", "--headless"]) == 0
-    assert Path(served[2]).parts[-3:] == ("studio", "app", "main.py")
-    assert {"--server.port=8765", "--server.address=0.0.0.0", "--server.headless=true"} < {*served}
-    assert (Path.cwd() / ".streamlit" / "config.toml").is_file()
-
-
-def test_the_command_alone_serves_the_page() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "studio", "--headless", "--port", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        try:
-            assert answer(f"http://127.0.0.1:{port}/_stcore/health") == "ok"
-        finally:
-            server.send_signal(signal.SIGINT)
-        assert server.wait(timeout=30) in (0, 130)
-
-
-def answer(url: str, patience_s: float = 60.0) -> str:
-    end = time.monotonic() + patience_s
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=5) as response:
-                return str(response.read().decode())
-        except OSError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.2)
 
 
 def studio_command(*argv: str, **streams: Any) -> subprocess.CompletedProcess[str]:

@@ -7,8 +7,10 @@ exit code 2. Torch is imported only once there is something to compute.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.metadata import version
 
 from studio import options
+from studio.cli.cache import cache
 from studio.cli.commands import export, families, measure, profile, report
 from studio.cli.output import REFUSED, put, say
 from studio.cli.recommendation import architect
@@ -17,6 +19,7 @@ from studio.cli.sweeps import sweep
 from studio.knobs import DesignError
 from studio.measure.request import MeasureError
 
+DISTRIBUTION = "neural-architecture-studio"
 INTERRUPTED = 128 + 2  # 128 and a signal, as shells report
 
 
@@ -33,19 +36,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parser() -> options.Parser:
-    parser = options.Parser(
+    """The whole command line."""
+    whole = options.Parser(
         prog="studio",
-        description="Serve the neural architecture studio, or do one piece of its work here.",
-        epilog="Without a command the studio is served as a page.",
+        description="Serve the neural architecture studio as a page, or run one command.",
+        epilog="Without a command, the page is served. `studio COMMAND --help` explains a command.",
         allow_abbrev=False,
+        parents=[*options.servers()],
     )
-    parser.add_argument(
-        "--port", type=options.port, help="port of the page (the first free from 8501)"
-    )
-    parser.add_argument("--address", default="127.0.0.1", help="address to serve (%(default)s)")
-    parser.add_argument("--headless", action="store_true", help="open no browser")
-    parser.set_defaults(run=serve)
-    commands = parser.add_subparsers(metavar="COMMAND")
+    whole.add_argument("--version", action="version", version=f"studio {version(DISTRIBUTION)}")
+    whole.set_defaults(run=serve)
+    commands = whole.add_subparsers(metavar="COMMAND", title="commands")
     for run, parents in {
         families: [options.data("json")],
         profile: [*options.designs(), options.batches(), options.data("json")],
@@ -53,24 +54,19 @@ def parser() -> options.Parser:
         report: [*options.designs(), *options.conditions(), *options.reports()],
         measure: [
             *(*options.designs(), *options.conditions(), options.data("json")),
-            options.option("--layers", action="store_true", help="the time of each layer too"),
-        ],
-        architect: [
-            *options.briefs(),
-            *(options.batches(), options.data("json")),
+            options.option("--layers", action="store_true", help="also time each layer"),
         ],
         sweep: [
             *(*options.designs(), *options.axes(), *options.conditions()),
-            options.option("--fresh", action="store_true", help="measure what is on disk anew"),
+            options.option("--fresh", action="store_true", help="ignore cached results"),
             options.data("json", "csv"),
         ],
+        architect: [*options.briefs(), options.batches(), options.data("json")],
+        cache: [*options.caches(), options.data("json")],
     }.items():
+        summary = (run.__doc__ or "").partition("\n")[0]
         command = commands.add_parser(
-            run.__name__,
-            help=run.__doc__,
-            description=run.__doc__,
-            parents=parents,
-            allow_abbrev=False,
+            run.__name__, help=summary, description=summary, parents=parents, allow_abbrev=False
         )
         command.set_defaults(run=run)
-    return parser
+    return whole

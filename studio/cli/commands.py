@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def families(arguments: argparse.Namespace) -> str:
-    """Every family of architectures with its knobs and presets."""
+    """List the families of architectures with their knobs and presets."""
     found = studio.families()
     if arguments.json:
         return as_json([tables.family(key, family) for key, family in found.items()])
@@ -29,13 +29,13 @@ def families(arguments: argparse.Namespace) -> str:
 
 
 def profile(arguments: argparse.Namespace) -> str:
-    """What a design costs: parameters, multiply-accumulates and memory."""
+    """Count the parameters, multiply-accumulates (MACs) and memory of a design."""
     found = studio.profile(design_of(arguments), arguments.batch)
     return as_json(found.to_dict()) if arguments.json else tables.profile(found)
 
 
 def export(arguments: argparse.Namespace) -> str | bytes:
-    """A design as a file: the standalone script, the picture, or the data."""
+    """Write a design as a standalone script, a picture or JSON."""
     form = options.export_form(arguments.form, arguments.output)
     path = destination(arguments.output)
     found = studio.export(design_of(arguments), form, level=arguments.level)
@@ -45,7 +45,7 @@ def export(arguments: argparse.Namespace) -> str | bytes:
 
 
 def report(arguments: argparse.Namespace) -> str | bytes:
-    """A report on a design in five sections, as Markdown or as one HTML file."""
+    """Write a report on a design, as Markdown or as one HTML file."""
     form, path = options.report_form(arguments.output), destination(arguments.output)
     design = design_of(arguments)
     found = studio.measure(design, **conditions_of(arguments)) if arguments.measure else None
@@ -54,7 +54,7 @@ def report(arguments: argparse.Namespace) -> str | bytes:
 
 
 def measure(arguments: argparse.Namespace) -> str:
-    """How long a forward pass or a training step takes on this machine."""
+    """Time a forward pass or a training step on this machine."""
     design = design_of(arguments)
     layers = _layers(design, arguments) if arguments.layers else {}
     found = studio.measure(design, **conditions_of(arguments))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def architect(arguments: argparse.Namespace) -> str:
-    """From a task and a budget to designs that meet it, best first, with reasons."""
+    """Recommend designs for a task and a budget, best first, with reasons."""
     from studio.advice.brief import Brief
     from studio.advice.choice import choose
     from studio.advice.limits import Limits

@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import runpy
+import socket
 import sys
 import webbrowser
 from pathlib import Path
 
+from studio.knobs import DesignError
+from studio.quoting import echoed
+
+FIRST_PORT = 8501
+PORTS_TRIED = 100
+WILDCARDS = ("0.0.0.0", "::")  # every network that the machine is on
+UNROUTED = ("10.255.255.255", 9)  # nothing is sent there
+
 
 def serve(arguments: argparse.Namespace) -> str:
-    """Serve the page until it is stopped, and open it where there is a browser."""
+    """Serve the page until it is stopped, and open it where there is a browser.
+
+    Raises DesignError where the address or the port cannot be had.
+    """
     from studio.measure.worker import step_back
 
+    address, port = arguments.address, arguments.port
+    if why := obstacle(address, port or 0):
+        raise DesignError(why)
     page = Path(__file__).parents[1] / "app" / "main.py"
     project = page.parents[2]
     options = {
-        "server.address": arguments.address,
-        "server.port": arguments.port,
+        "server.address": address,
+        "server.port": port,
+        "server.baseUrlPath": arguments.base_path,
         "server.headless": str(arguments.headless or not _has_browser()).lower(),
         "server.showEmailPrompt": "false",
+        "browser.serverAddress": _own_address() if address in WILDCARDS else None,
         "browser.gatherUsageStats": "false",
     }
     flags = [f"--{name}={value}" for name, value in options.items() if value is not None]
@@ -30,6 +48,61 @@ def serve(arguments: argparse.Namespace) -> str:
     sys.argv = ["streamlit", "run", str(page), *flags]
     runpy.run_module("streamlit", run_name="__main__", alter_sys=True)
     return ""
+
+
+def obstacle(address: str, port: int) -> str:
+    """Why nothing can be served there, in one sentence; empty where it can. Port 0 is any."""
+    try:
+        _bind(address, port)
+    except (socket.gaierror, TypeError):  # TypeError: no name that could be looked up
+        return f"unknown address {echoed(address)}; {_addresses()}"
+    except OSError as error:
+        match error.errno:
+            case errno.EADDRINUSE:
+                return f"port {port} is in use; {_next_free(address, port)}"
+            case errno.EADDRNOTAVAIL:
+                return f"this machine does not have the address {address}; {_addresses()}"
+            case errno.EACCES:
+                return f"port {port} needs administrator rights; {_next_free(address, FIRST_PORT)}"
+            case _:
+                return f"cannot serve at {address}: {error.strerror}; {_addresses()}"
+    return ""
+
+
+def _bind(address: str, port: int) -> None:
+    """Take the address and let it go again, as the server will take it."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family) as taken:
+        if os.name != "nt":  # where it would share a port that is in use
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind((address, port))
+
+
+def _next_free(address: str, port: int) -> str:
+    for candidate in range(max(port + 1, 1024), min(port + PORTS_TRIED, 65536)):
+        try:
+            _bind(address, candidate)
+        except OSError:
+            continue
+        return f"port {candidate} is free"
+    return "choose another with --port"
+
+
+def _addresses() -> str:
+    return "use 127.0.0.1 (this machine only) or 0.0.0.0 (every network it is on)"
+
+
+def _own_address() -> str:
+    """The address of this machine that others on its network can open: shown at the start.
+
+    Streamlit would ask a server on the internet for it.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(UNROUTED)
+            return str(probe.getsockname()[0])
+        except OSError:  # without a network
+            return "127.0.0.1"
 
 
 def _has_browser() -> bool:

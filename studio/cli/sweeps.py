@@ -27,7 +27,7 @@ BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left"
 
 
 def sweep(arguments: argparse.Namespace) -> str:
-    """What a design costs along one knob, or a grid of two, and how long it takes."""
+    """Count and time a design along one knob, or over a grid of two."""
     start = design_of(arguments)
     knobs = [start.family.knob(start.config, name) for name, _ in arguments.axes]
     designs = options.swept(start, knobs, [wanted for _, wanted in arguments.axes], say)
