@@ -76,7 +76,7 @@ def design(family: str, preset: str | None = None, **knobs: object) -> Design:
     return zoo.family(family).design(preset, **knobs)
 
 
-def design_from_json(text: str) -> Design:
+def design_from_json(text: str | bytes) -> Design:
     """The design that `export(design, "json")` has written. Raises DesignError for other text."""
     from studio import zoo
 

@@ -217,9 +217,9 @@ def test_a_design_is_read_from_a_file_and_from_standard_input(
     ("content", "options", "named"),
     [
         (None, [], "cannot read"),
-        (b"[1, 2]", [], "not a design"),
-        (b"{", [], "not a design"),
-        (b"\xff\xfe", [], "not text"),
+        (b"[1, 2]", [], "mine.json: a design file holds"),
+        (b"{", [], "mine.json: line 1, column 2"),
+        (b"\x80\xfe", [], "not text"),
         (b'{"family": "vit", "config": {"depth": 99}}', [], "depth=99"),
         (b'{"family": "vit", "config": {}}', ["--preset", "ViT-L/16"], "--preset"),
     ],

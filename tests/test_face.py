@@ -233,7 +233,7 @@ def test_a_model_is_built_for_evaluation(design: studio.Design, device: str) -> 
 
 def test_a_design_is_read_from_the_json_that_was_written(design: studio.Design) -> None:
     assert studio.design_from_json(studio.export(design, form="json")) == design
-    with pytest.raises(studio.DesignError, match="not a design"):
+    with pytest.raises(studio.DesignError, match="a design file holds"):
         studio.design_from_json("[1]")
 
 

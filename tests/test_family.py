@@ -204,7 +204,7 @@ def test_deep_brackets_are_refused(depth: int) -> None:
             lambda: family("vit").design(num_heads=7, embed_dim=100),
             "embed_dim=100 is not a multiple of 64; the nearest that works is 448 or 896",
         ),
-        (lambda: design_from_json("[]"), "this is not a design: the studio reads "),
+        (lambda: design_from_json("[]"), "a design file holds "),
     ],
 )
 def test_refusals_say_what_there_is(make: Callable[[], Any], message: str) -> None:

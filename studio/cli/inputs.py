@@ -5,34 +5,55 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import studio
+from studio.cli.output import say
 from studio.knobs import DesignError
 from studio.measure.request import Conditions
+from studio.strict_json import LARGEST
 
 if TYPE_CHECKING:
     from studio.family import Design
 
 
 def design_of(arguments: argparse.Namespace) -> Design:
-    return _start(arguments.family, arguments.preset).replace(**dict(arguments.settings))
+    """The design that is asked for. What is inserted to make it fit is said."""
+    from studio import zoo
+
+    start = _start(arguments.family, arguments.preset)
+    made = zoo.changed(start, dict(arguments.settings))
+    if made.note:
+        say(made.note)
+    return made.design
 
 
 def _start(name: str, preset: str | None) -> Design:
     """A family's preset, or the design that a file or standard input holds."""
-    if name != "-" and not name.endswith(".json"):
+    from studio import zoo
+
+    if name != "-" and not name.lower().endswith(".json"):
         return studio.design(name, preset=preset)
     if preset is not None:
         raise DesignError(f"{name} holds a design already; --preset goes with a family's name")
     try:
-        text = (sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()).decode()
+        made = zoo.read_design(_content(name))
+    except DesignError as refusal:
+        raise DesignError(f"{'standard input' if name == '-' else name}: {refusal}") from None
+    if made.note:
+        say(made.note)
+    return made.design
+
+
+def _content(name: str) -> bytes:
+    """What a file or standard input holds: as much as is looked at."""
+    try:
+        if name == "-":
+            return sys.stdin.buffer.read(LARGEST + 1)
+        with open(name, "rb") as file:
+            return file.read(LARGEST + 1)
     except OSError as error:
         raise DesignError(f"cannot read {name}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise DesignError(f"cannot read {name}: it is not text") from None
-    return studio.design_from_json(text)
 
 
 def conditions_of(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import importlib
-import json
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
-from typing import Any
 
 from studio.family import Design, DesignError, Family
 from studio.quoting import quoted
+from studio.records import RecordKnob
+from studio.strict_json import parse
+
+DESIGN = 'a design file holds {"family": ..., "config": {...}}'
+FOREIGN = {"model_type", "architectures", "transformers_version", "_class_name", "architecture"}
+ALIKE = {  # the model types of transformers and the classes of diffusers that go by another name
+    **dict.fromkeys(("gpt2", "gpt_neo", "gpt_neox", "gptj", "opt", "gpt_bigcode"), "gpt"),
+    **dict.fromkeys(("mistral", "qwen2", "qwen3", "gemma", "gemma2", "phi3", "smollm3"), "llama"),
+    **dict.fromkeys(("roberta", "distilbert", "electra", "xlm-roberta", "camembert"), "bert"),
+    **dict.fromkeys(("mt5", "longt5", "umt5"), "t5"),
+    **dict.fromkeys(("bart", "mbart", "marian", "m2m_100", "pegasus"), "transformer"),
+    **dict.fromkeys(("deit", "beit", "vit_mae"), "vit"),
+    **dict.fromkeys(("convnextv2",), "convnext"),
+    **dict.fromkeys(("mobilenet_v1", "mobilenet_v2"), "mobilenet"),
+    **dict.fromkeys(("conditional_detr", "table-transformer", "deformable_detr"), "detr"),
+    **dict.fromkeys(("unet2dmodel", "unet2dconditionmodel"), "diffusion"),
+    "dittransformer2dmodel": "dit",
+    "autoencoderkl": "vae",
+    "yolos": "detr",
+}
 
 
 @cache
@@ -60,15 +79,75 @@ def design_from_query(query: Mapping[str, str]) -> Design:
     return chosen.design(settings.pop("preset", None), **settings)
 
 
-def design_from_json(text: str) -> Design:
+@dataclass(frozen=True)
+class Read:
+    """A design as it was read, and what was changed to make it fit; empty where nothing was."""
+
+    design: Design
+    note: str = ""
+
+
+def design_from_json(text: str | bytes) -> Design:
     """The design written by `Design.to_json`. Raises DesignError for any other text."""
-    try:
-        data: Any = json.loads(text)
-        key, preset = str(data["family"]), data.get("preset")
-        settings = dict(data["config"].items())
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        raise DesignError(
-            'this is not a design: the studio reads {"family": ..., "config": {...}}'
-        ) from None
-    start = family(key).design(str(preset) if preset else None)
-    return start.replace(**settings)
+    return read_design(text).design
+
+
+def read_design(text: str | bytes) -> Read:
+    """The same, with a note on what was inserted into a composition that does not fit as given."""
+    data = parse(text)
+    if not isinstance(data, dict):
+        raise DesignError(f"{DESIGN}, not {_kind(data)}")
+    if foreign := _foreign(data):
+        raise DesignError(foreign)
+    if missing := [key for key in ("family", "config") if key not in data]:
+        raise DesignError(f"{DESIGN}; {' and '.join(missing)} missing")
+    if not isinstance(data["config"], dict):
+        raise DesignError(f"{DESIGN}; config is {_kind(data['config'])}")
+    preset = data.get("preset")
+    start = family(str(data["family"])).design(str(preset) if preset else None)
+    return changed(start, data["config"])
+
+
+def changed(start: Design, settings: Mapping[str, object]) -> Read:
+    """A design with some knobs set, and what was inserted to make it fit. Raises DesignError."""
+    design = start.replace(**settings)
+    return Read(design, "; ".join(_insertions(start, settings, design)))
+
+
+def _insertions(start: Design, settings: Mapping[str, object], made: Design) -> Iterator[str]:
+    """What adapters each list of records has that was not asked for."""
+    for name, knob in made.family.knobs.items():
+        if not (isinstance(knob, RecordKnob) and isinstance(knob.default, tuple)):
+            continue
+        given = knob.read(settings[name]) if name in settings else getattr(start.config, name)
+        asked, records = list(map(type, given)), getattr(made.config, name)
+        new = []
+        for i, record in enumerate(records):
+            if asked[:1] == [type(record)]:
+                asked.pop(0)
+            else:
+                new.append(f"{knob.text((record,))} as {name}.{i}")
+        if new:
+            yield f"{name} did not fit as given; inserted {', '.join(new)}"
+
+
+def _kind(value: object) -> str:
+    return {dict: "an object", list: "a list", str: "a string", type(None): "null"}.get(
+        type(value), "a number" if not isinstance(value, bool) else "true or false"
+    )
+
+
+def _foreign(data: Mapping[str, object]) -> str:
+    """What to say of a configuration of another library; empty where it is none."""
+    if "family" in data or not FOREIGN & data.keys():
+        return ""
+    named = (data.get(key) for key in ("model_type", "_class_name", "architecture"))
+    model = next((name for name in named if isinstance(name, str)), "")
+    keys = [ALIKE.get(name, name) for name in (model.lower(), model.lower().partition("_")[0])]
+    known = next((key for key in keys if key in families()), None)
+    of = f" of {quoted(model)}" if model else ""
+    nearest = f"the family {known}" if known else "the family that is nearest to it"
+    return (
+        f"this is a Hugging Face config.json{of}, not a design file; start from {nearest} and set"
+        " its knobs"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -122,3 +123,20 @@ def test_designs_whose_knobs_differ_are_drawn_over_multiples_of_their_own() -> N
     for panel in comparison.panels(cases, "depth"):
         assert all(1.0 in curve.xs for curve in panel.curves)
     assert comparison.scale(cases[:1], "depth") == "depth"
+
+
+def test_a_file_that_is_uploaded_is_pinned_and_says_what_was_inserted() -> None:
+    app = visited(LINK)
+    given = {"stem": "ConvStem()", "stages": "Transformer()", "head": "PooledHead()"}
+    sent = {"family": "hybrid", "config": given}
+    for data, said in (
+        (b'{"family": "vit",\n "config": {]}}', "line 2, column 13: not valid JSON"),
+        (b'{"family": "vit", "family": "unet", "config": {}}', "'family' appears twice"),
+        (b'{"model_type": "llama"}', "start from the family llama"),
+        (json.dumps(sent).encode("utf-8-sig"), "inserted ToTokens() as stages.0"),
+    ):
+        app.file_uploader(key="loaded").set_value(("mine.json", data, "application/json"))
+        run(app)
+        assert any(said in caption.value for caption in app.caption)
+    assert state(app).pins[-1].design.family.key == "hybrid"
+    assert len(state(app).pins) == len(PINS) + 1

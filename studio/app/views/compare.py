@@ -29,7 +29,6 @@ HEIGHT = 520
 ABREAST = 3  # graphs in a row
 LOOK_S = 0.7  # between two looks at what is being measured
 SWEEP_S = 6.0
-LARGEST = 2**20  # bytes of a file with a design
 
 
 def compare(now: State) -> None:
@@ -83,20 +82,26 @@ def _pin(case: Case) -> None:
 def loader() -> None:
     """A design that was saved as JSON. It is read as data: nothing in it is run."""
     file = st.file_uploader("A design's JSON", type="json", key="loaded")
-    if file is None or st.session_state.get("loaded.id") == file.file_id:
+    if file is None:
         return
-    st.session_state["loaded.id"] = file.file_id
+    if st.session_state.get("loaded.id") != file.file_id:
+        st.session_state["loaded.id"] = file.file_id
+        _load(file.getvalue())
+    if said := st.session_state["loaded.said"]:
+        st.caption(said)
+
+
+def _load(data: bytes) -> None:
+    """Pin the design that the file holds; or else `loaded.said` tells why it holds none. What was
+    inserted into a composition to make it fit is told too."""
     try:
-        if file.size > LARGEST:
-            raise DesignError(
-                f"{file.name} has {file.size:,} bytes, and a design has a few hundred"
-            )
-        design = zoo.design_from_json(file.getvalue().decode("utf-8", errors="replace"))
+        made = zoo.read_design(data)
     except DesignError as error:
-        st.caption(f":orange[{error}]")
+        st.session_state["loaded.said"] = f":orange[{error}]"
         return
+    st.session_state["loaded.said"] = made.note
     now = state.current()
-    _pin(replace(now.case, design=design))
+    _pin(replace(now.case, design=made.design))
     state.again()
 
 
