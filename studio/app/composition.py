@@ -1,4 +1,4 @@
-"""Compositions as a person edits them: rows in order, which may not fit yet, and ways to mend them.
+"""Compositions as a person edits them: rows in order, which may not fit yet.
 
 The rows of a composition are its stem, its stages and its head. Each has its place, by the name
 under which the config has it: `stem`, `stages.2`, `head`.
@@ -7,10 +7,10 @@ under which the config has it: `stem`, `stages.2`, `head`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
 from studio.blocks.stages.flow import STEM, Flow, Row
@@ -22,8 +22,7 @@ from studio.records import JOINS, RecordKnob, titled
 Rows = tuple[Any, ...]  # a row of any kind, whose knobs are its own
 PLACED = re.compile(r"(stem|head|stages\.\d+): (.+)")
 SOURCE = JOINS[0]
-OFFERS = 2  # values of one knob that are offered as ways to mend a fault
-WAYS = 4  # beside removing the row
+SECOND = ("memory_len", "memory_dim")  # knobs of a row that hold the size of the second input
 
 
 @dataclass(frozen=True)
@@ -42,14 +41,6 @@ class Draft:
     def left(self) -> int:
         """How many rows come after the last that fits."""
         return len(self.rows) - self.at
-
-
-@dataclass(frozen=True)
-class Mend:
-    """A way to mend a draft, and the rows that it leads to."""
-
-    label: str
-    rows: Rows
 
 
 def is_composed(family: Family) -> bool:
@@ -118,18 +109,27 @@ def read(family: Family, text: str) -> Rows:
 
 
 def fit(family: Family, rows: Rows) -> Any:
-    """The config of these rows, with adapters where it needs them, or the Draft that they are."""
+    """The config of these rows, with adapters where it needs them, or the Draft that they are: then
+    with those adapters that the rows before its fault need."""
+    found = tried(family, rows)
+    if not isinstance(found, Draft):
+        return found
+    adapted = _with_adapters(family, found)
+    # Once more where rows came in: the sentence names stages by the numbers that they have now.
+    return found if adapted == rows else tried(family, adapted)
+
+
+def tried(family: Family, rows: Rows) -> Any:
+    """The same, but a Draft has the rows as they are."""
     wanted: Mapping[str, Any] = settings(rows)
     for step in (dict, family.adapted):
         try:
-            wanted = step(wanted)  # the second may refuse, by the numbers that the stages have
-            return family.config(**wanted)
+            return family.config(**step(wanted))
         except ValueError as broken:
             rule = str(broken)
-    rows = (wanted["stem"], *wanted["stages"], wanted["head"])
     told = PLACED.match(rule)
     place, fault = told.groups() if told else ("head", rule)
-    return _with_adapters(family, Draft(rows, place, fault))
+    return Draft(rows, place, fault)
 
 
 def misfit(family: Family, rows: Rows) -> str:
@@ -138,8 +138,14 @@ def misfit(family: Family, rows: Rows) -> str:
     return found.fault if isinstance(found, Draft) else ""
 
 
-def _with_adapters(family: Family, draft: Draft) -> Draft:
-    """The draft with the adapters that the rows before its fault need."""
+def left(family: Family, rows: Rows) -> int:
+    """How many rows come after the last that fits."""
+    found = tried(family, rows)
+    return found.left if isinstance(found, Draft) else 0
+
+
+def _with_adapters(family: Family, draft: Draft) -> Rows:
+    """The rows with the adapters that those before the fault need."""
     legal, rows, at = prefix(family, draft), draft.rows, draft.at
     fitted = rows_of(legal)[:-1] if legal else ()
     new = inserted(rows[:at], fitted)
@@ -148,8 +154,7 @@ def _with_adapters(family: Family, draft: Draft) -> Draft:
         if i < at:  # what comes after them all is there for the head alone
             order.insert(i, fitted[i])
             at += 1
-    rows = rearranged(rows, order)
-    return Draft(rows, place(rows, at), draft.fault)
+    return rearranged(rows, order)
 
 
 def smallest(family: Family) -> Any:
@@ -230,19 +235,29 @@ def added(rows: Rows, i: int, kind: type) -> Rows:
 
 
 def joined(family: Family, rows: Rows, i: int) -> Rows:
-    """The rows where row `i`, if it joins an earlier one that does not fit, joins the nearest that
-    does."""
-    left = len(rows) - i
-    if SOURCE not in knobs_of(rows[i]) or _left(family, rows) < left:
+    """The rows where row `i`, if it reads what does not fit, reads what does: the nearest earlier
+    row, or the second input that others read."""
+    behind = len(rows) - i
+    if left(family, rows) < behind:
         return rows
-    for number in _earlier(i)[:-1]:
-        tried = (*rows[:i], replace(rows[i], **{SOURCE: number}), *rows[i + 1 :])
-        if _left(family, tried) < left:
-            return tried
+    sources = [{SOURCE: n} for n in earlier(i)[:-1]] if SOURCE in knobs_of(rows[i]) else []
+    for changes in (*sources, *agreements(rows, i)):
+        changed = (*rows[:i], replace(rows[i], **changes), *rows[i + 1 :])
+        if left(family, changed) < behind:
+            return changed
     return rows
 
 
-def _earlier(i: int) -> tuple[int, ...]:
+def agreements(rows: Rows, i: int) -> Iterator[dict[str, Any]]:
+    """What row `i` would have to change to read the second input as another row reads it."""
+    for other in rows:
+        if all(name in knobs_of(row) for row in (rows[i], other) for name in SECOND):
+            asked = {name: getattr(other, name) for name in SECOND}
+            changes = {n: value for n, value in asked.items() if value != getattr(rows[i], n)}
+            yield from (changes,) if changes else ()
+
+
+def earlier(i: int) -> tuple[int, ...]:
     """What row `i` may join, the nearest first, and last the one that flows into it anyway."""
     return (*range(i - 3, STEM - 1, -1), i - 2)
 
@@ -286,93 +301,3 @@ def turned(rows: Rows, i: int, name: str, value: object) -> Rows:
         except ValueError as broken:
             rule = str(broken)
     raise DesignError(f"{place(rows, i)}: {rule}", knob=knob.name, value=wanted)
-
-
-# Ways to mend a draft: those after which more rows fit than before.
-
-
-def mends(family: Family, draft: Draft) -> tuple[Mend, ...]:
-    """A few of them, the most local first. The last are to do without the row, or without the one
-    before it."""
-    tried = (
-        *_values(family, draft),
-        *islice(_adapters(family, draft), OFFERS),
-        *islice(_choices(family, draft), OFFERS),
-        *islice(_heads(family, draft), OFFERS),
-    )
-    return (*tried[:WAYS], *_removal(family, draft))
-
-
-def _removal(family: Family, draft: Draft) -> Iterator[Mend]:
-    if len(draft.rows) - 3 not in family.knobs["stages"].lengths:
-        return
-    for i in (draft.at, draft.at - 1):
-        if 0 < i < len(draft.rows) - 1:
-            rows = removed(draft.rows, i)
-            if _left(family, rows) < draft.left - (i == draft.at):
-                yield Mend(f"Remove {called(draft.rows, i)}", rows)
-
-
-def _helps(family: Family, draft: Draft, rows: Rows) -> bool:
-    return _left(family, rows) < draft.left
-
-
-def _left(family: Family, rows: Rows) -> int:
-    """How many rows come after the last that fits."""
-    found = fit(family, rows)
-    return found.left if isinstance(found, Draft) else 0
-
-
-def _values(family: Family, draft: Draft) -> Iterator[Mend]:
-    """Values of the knobs that the rule names."""
-    own = knobs_of(draft.rows[draft.at])
-    for name in re.findall(r"(\w+)=", draft.fault):
-        if name in own:
-            here = getattr(draft.rows[draft.at], name)
-            near = _earlier(draft.at) if name == SOURCE else own[name].near(here)
-            found = _turns(family, draft, draft.at, own[name], near)
-            yield from (Mend(f"{name} = {text}", rows) for text, rows in islice(found, OFFERS))
-
-
-def _choices(family: Family, draft: Draft) -> Iterator[Mend]:
-    """Choices that an earlier row made otherwise."""
-    for i in reversed(range(draft.at)):
-        row = draft.rows[i]
-        for name, knob in knobs_of(row).items():
-            here = getattr(row, name)
-            if knob.options or isinstance(here, bool):
-                for text, rows in islice(_turns(family, draft, i, knob, knob.near(here)), 1):
-                    yield Mend(f"{called(draft.rows, i)}: {name} = {text}", rows)
-
-
-def _turns(
-    family: Family, draft: Draft, i: int, knob: Knob, values: Iterable[Any]
-) -> Iterator[tuple[str, Rows]]:
-    for value in values:
-        try:
-            row = replace(draft.rows[i], **{knob.name: value})
-        except ValueError:
-            continue
-        rows = (*draft.rows[:i], row, *draft.rows[i + 1 :])
-        if _helps(family, draft, rows):
-            yield knob.text(value), rows
-
-
-def _adapters(family: Family, draft: Draft) -> Iterator[Mend]:
-    """Rows before it that make of what flows in what it takes."""
-    legal = prefix(family, draft)
-    if legal is None or isinstance(outputs(legal)[draft.at - 1], draft.rows[draft.at].takes):
-        return
-    for name, kind in kinds(family, "stages").items():
-        rows = added(draft.rows, draft.at - 1, kind)
-        if not issubclass(kind, type(draft.rows[draft.at])) and _helps(family, draft, rows):
-            yield Mend(f"Insert {name}", rows)
-
-
-def _heads(family: Family, draft: Draft) -> Iterator[Mend]:
-    """Other heads, where it is the head that does not fit."""
-    if draft.place == "head":
-        for name, kind in kinds(family, "head").items():
-            rows = became(draft.rows, draft.at, kind)
-            if _helps(family, draft, rows):
-                yield Mend(f"{name} as the head", rows)

@@ -12,7 +12,7 @@ from typing import Any
 
 import streamlit as st
 
-from studio.app import composition, figures, state, widgets
+from studio.app import composition, figures, mending, state, widgets
 from studio.app.composition import Draft, Rows
 from studio.app.menu import menu
 from studio.app.state import State
@@ -200,7 +200,7 @@ def fault(now: State, draft: Draft) -> None:
         row = titled(draft.place, draft.rows[draft.at])
         st.markdown(f":red[{FAULT} **{row} does not fit.**] {draft.fault}")
         with st.container(horizontal=True, gap="xsmall", key="mends"):
-            for n, mend in enumerate(composition.mends(now.design.family, draft)):
+            for n, mend in enumerate(mending.mends(now.design.family, draft)):
                 key = f"mend.{n}"
                 st.button(mend.label, key=key, type="primary", on_click=_mend, args=(mend.rows,))
             if draft.place != now.place:

@@ -70,8 +70,13 @@ from studio.blocks.stages.stem import (
     Stem,
     TokenStem,
 )
-from studio.blocks.stages.token_head import EachTokenHead, LastTokenHead, MeanTokenHead
-from studio.blocks.stages.tokens import ToMap, ToTokens, Transformer
+from studio.blocks.stages.token_head import (
+    AttentionPoolHead,
+    EachTokenHead,
+    LastTokenHead,
+    MeanTokenHead,
+)
+from studio.blocks.stages.tokens import PrependClassToken, ToMap, ToTokens, Transformer
 from studio.family import Code, Family, Guide, Preset
 from studio.records import records
 
@@ -101,7 +106,7 @@ class Composition:
             *(Conv, ValidConv, Residual, StandardisedResidual, ConvNeXtBlocks),
             *(MBConv, PreNormMBConv, DepthwiseSeparable, Inception, SqueezeExcitation),
             *(RelativeTransformer, WindowTransformer, Pool, Upsample, Add, Concatenate),
-            *(ToTokens, ToMap, Transformer, MLPMixer, CrossAttention),
+            *(ToTokens, PrependClassToken, ToMap, Transformer, MLPMixer, CrossAttention),
             *(Recurrent, TemporalConv, Columns, Position, Project),
             *(ConvLSTM, LastFrame, FrameTokens),
         ),
@@ -111,8 +116,8 @@ class Composition:
         ClassTokenHead(),
         "The answer",
         options=(
-            *(PooledHead, HiddenLayerHead, ClassTokenHead),
-            *(MeanTokenHead, LastTokenHead, EachTokenHead, PixelHead, DecoderHead),
+            *(PooledHead, HiddenLayerHead, MeanTokenHead, AttentionPoolHead),
+            *(LastTokenHead, EachTokenHead, ClassTokenHead, PixelHead, DecoderHead),
         ),
     )
 
@@ -341,15 +346,15 @@ FAMILY = Family(
     guide=Guide(
         tasks=("classification", "segmentation", "time-series", "multi-modal"),
         data="medium",
-        use_when="One kind of layer does not fit the whole task: details are local, decisions are"
-        " global; frames are images, and their order matters.",
-        avoid_when="A published network of one kind serves: it is better understood, and its"
-        " weights can be downloaded.",
+        use_when="one kind of layer does not fit the whole task: details are local and decisions"
+        " global, or frames are images whose order matters",
+        avoid_when="a published network of one kind serves: it is better understood, and its"
+        " weights can be downloaded",
         strengths=(
             "convolutions see edges with few examples, attention relates far parts",
             "each stage can be scaled by itself",
         ),
-        cost="The sum of the stages: convolutions ∝ H·W·C²·k², attention ∝ N²·D + N·D²",
+        cost="the sum of the stages: convolutions ∝ H·W·C²·k², attention ∝ N²·D + N·D²",
         related=("resnet", "vit", "convnext", "unet", "recurrent"),
     ),
 )

@@ -11,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import studio
-from studio.app import composition, figures, menu, opening
+from studio.app import composition, figures, mending, menu, opening
 from studio.app.composition import Draft
 from studio.app.state import FIRST, State
 from studio.blocks.stages.convolution import Conv
@@ -109,7 +109,7 @@ def test_the_menu_of_kinds_tells_of_each_what_it_is_and_why_it_does_not_fit() ->
     assert fits.label == "Residual"
     assert "He et al. 2016" in fits.help
     assert misfits.label == ":gray[LastFrame]"
-    assert "LastFrame takes the frames of a clip" in misfits.help
+    assert "LastFrame needs a clip (T, C, H, W) but gets a map (64, 112, 112)" in misfits.help
     misfits.click()
     run(app)
     assert state(app).draft
@@ -202,9 +202,9 @@ def test_values_that_the_rule_allows_are_offered() -> None:
     draft = composition.fit(FAMILY, rows)
     assert isinstance(draft, Draft)
     assert (draft.place, draft.left) == ("stages.2", 3)
-    labels = [mend.label for mend in composition.mends(FAMILY, draft)]
+    labels = [mend.label for mend in mending.mends(FAMILY, draft)]
     assert labels == ["heads = 9", "heads = 6", "Remove 2 Transformer"]
-    for mend in composition.mends(FAMILY, draft):
+    for mend in mending.mends(FAMILY, draft):
         assert not isinstance(composition.fit(FAMILY, mend.rows), Draft)
 
 
@@ -230,7 +230,7 @@ def test_a_row_is_joined_with_itself_only_where_nothing_else_fits() -> None:
     ):
         draft = composition.fit(FAMILY, (ConvStem(), *stages, PooledHead()))
         assert isinstance(draft, Draft)
-        assert [mend.label for mend in composition.mends(FAMILY, draft)] == expected
+        assert [mend.label for mend in mending.mends(FAMILY, draft)] == expected
 
 
 def test_the_skips_of_a_head_are_chosen_by_what_they_join() -> None:

@@ -190,30 +190,39 @@ def test_a_clip_is_put_into_tokens_by_its_frames() -> None:
     assert "FrameTokens" in {type(row).__name__ for row in design.config.stages}
 
 
+MAP, TOKENS = "PooledHead()", "MeanTokenHead()"
+SHRINKING = "Pool(stride_width=8) Pool(stride_width=8)"
+
+
 @pytest.mark.parametrize(
-    ("stages", "said", "nearest"),
+    ("stages", "head", "said", "nearest"),
     [
-        ("Conv(width=32) Conv() Add(source=0)", r"stages.2: source=0 is a map \(32, ", (-1, 1)),
-        ("Conv() Add(source=4)", "stages.1: source=4 is no stage before it", (0, -1)),
-        ("Conv(width=8) Pool() Concatenate()", "stages.2: source=-1 is a map", (1,)),
-        ("Conv(stride=4) Transformer(heads=7)", "stages.1: heads=7 must divide", (8, 4)),
-        ("Pool(stride_width=8) Pool(stride_width=8) Pool()", "stages.2: stride_width=2 is", (1,)),
-        ("Conv() LastFrame()", "stages.1: LastFrame takes the frames of a clip", ()),
-        ("Columns() Conv()", "stages.1: Conv does not take 112 tokens of 7168", ()),
+        (
+            "Conv(width=32) Conv() Add(source=0)",
+            MAP,
+            r"stages.2: source=0 is a map \(32, ",
+            (-1, 1),
+        ),
+        ("Conv() Add(source=4)", MAP, "stages.1: source=4 is no stage before it", (0, -1)),
+        ("Conv(width=8) Pool() Concatenate()", MAP, "stages.2: source=-1 is a map", (1,)),
+        ("Conv(stride=4) Transformer(heads=7)", TOKENS, "stages.1: heads=7 must divide", (8, 4)),
+        (f"{SHRINKING} Pool()", MAP, "stages.2: stride_width=2 is", (1,)),
+        ("Conv() LastFrame()", MAP, r"stages.1: LastFrame needs a clip \(T, C, H, W\)", ()),
+        ("Columns() Conv()", MAP, r"stages.1: Conv needs an image .* 112 steps × 7,168 feat", ()),
     ],
 )
 def test_what_does_not_fit_is_refused_where_it_stands_with_what_would(
-    stages: str, said: str, nearest: tuple[int, ...]
+    stages: str, head: str, said: str, nearest: tuple[int, ...]
 ) -> None:
-    error = refused(stages=stages)
+    error = refused(stages=stages, head=head)
     assert re.match(said, str(error)), error
     assert error.nearest == nearest
 
 
 def test_rows_read_one_second_input_and_move_together() -> None:
-    error = refused(stages="CrossAttention() CrossAttention(memory_dim=64)")
+    error = refused(stages="CrossAttention() CrossAttention(memory_dim=64)", head=TOKENS)
     assert "stages.1.memory_dim=256 or stages.0.memory_dim=64" in str(error)
-    design = FAMILY.design(stages="CrossAttention() CrossAttention()")
+    design = FAMILY.design(stages="CrossAttention() CrossAttention()", head=TOKENS)
     turn = FAMILY.turn(design.config, "stages.2.memory_dim", 512)
     assert turn.config.memory.width == 512
     assert "stages.1.memory_dim moved to 512" in turn.why
@@ -237,7 +246,8 @@ def test_a_head_that_does_not_fit_is_refused_with_heads_that_do() -> None:
 
 def test_a_skip_that_is_no_map_is_refused_by_the_row_that_gives_it() -> None:
     error = refused(stages="Conv() ToTokens() ToMap()", head="DecoderHead(skips=1)")
-    said = "head: skips=1: stages.1 gives 12544 tokens of 64, and the decoder joins one map"
+    said = "head: skips=1: stages.1 gives a sequence of 12,544 tokens × 64 features,"
+    said += " and the decoder joins one map"
     assert str(error) == said
 
 

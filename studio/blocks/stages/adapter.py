@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from studio.blocks.stages.clip import FrameTokens
+from studio.blocks.stages.counterpart import adapters
 from studio.blocks.stages.fit import joined, memory_of, passed, placed, sources
-from studio.blocks.stages.flow import STEM, Flow, Map, Row, Tokens
-from studio.blocks.stages.head import ClassTokenHead
-from studio.blocks.stages.tokens import ToMap, ToTokens
+from studio.blocks.stages.flow import STEM, Row
 from studio.records import JOINS
 
 
@@ -29,17 +27,6 @@ def adapted(settings: Mapping[str, Any]) -> dict[str, Any]:
                 made.append(renumbered(step, numbers))
         flows[i], numbers[i] = x, len(made) - 1
     return {**settings, "stages": tuple(made[:-1]), "head": made[-1]}
-
-
-def adapters(x: Flow, rows: Sequence[Row]) -> tuple[Row, ...]:
-    """What makes of x the kind of tensor that the first of these rows takes, where something can;
-    with a token for the class where the last of them reads one."""
-    if isinstance(x, rows[0].takes):
-        return ()
-    if isinstance(x, Tokens):
-        return (ToMap(),) if x.grid else ()
-    read = isinstance(rows[-1], ClassTokenHead) and all(row.takes is not Map for row in rows)
-    return (ToTokens(class_token=read),) if x.frames == 1 else (FrameTokens(),)
 
 
 def renumbered(row: Row, numbers: Mapping[int, int]) -> Row:

@@ -15,15 +15,7 @@ class ClipStage(Row):
     """A stage that takes the frames of a clip together."""
 
     takes = Map
-
-    def flow(self, x: Map) -> Flow:
-        if x.frames == 1:
-            raise ValueError(f"{type(self).__name__} takes the frames of a clip, not {x}")
-        return self.after(x)
-
-    def after(self, x: Map) -> Flow:
-        """What flows out."""
-        raise NotImplementedError
+    reads = "clip"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +33,8 @@ class ConvLSTM(ClipStage):
         if self.kernel_size % 2 == 0:
             raise ValueError(f"kernel_size={self.kernel_size} must be odd")
 
-    def after(self, x: Map) -> Map:
-        return replace(x, channels=self.width)
+    def flow(self, x: Map) -> Map:
+        return replace(x, channels=self.width, past=True)
 
     def build(self, x: Map) -> nn.Module:
         widths = (x.channels, *[self.width] * self.depth)
@@ -59,8 +51,16 @@ class ConvLSTM(ClipStage):
 class LastFrame(ClipStage):
     """The map of the last frame alone, which knows all before it after a `ConvLSTM`."""
 
-    def after(self, x: Map) -> Map:
-        return replace(x, frames=1)
+    def flow(self, x: Map) -> Map:
+        return replace(x, frames=1, past=False)
+
+    def lacks(self, x: Flow) -> str:
+        if isinstance(x, Map) and x.past:
+            return ""
+        return (
+            "LastFrame keeps only the last frame, and no stage passes it the earlier ones:"
+            " insert ConvLSTM before it"
+        )
 
     def build(self, x: Map) -> nn.Module:
         return KeepLast(x.frames)
@@ -81,8 +81,8 @@ class KeepLast(nn.Module):
 class FrameTokens(ClipStage):
     """Each frame becomes a token, the mean over its pixels. (B·T, C, H, W) to (B, T, C)."""
 
-    def after(self, x: Map) -> Tokens:
-        return Tokens(x.frames, x.channels)
+    def flow(self, x: Map) -> Tokens:
+        return Tokens(x.frames, x.channels, past=x.past)
 
     def build(self, x: Map) -> nn.Module:
         return PoolFrames(x.frames)

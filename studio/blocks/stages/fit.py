@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
-from studio.blocks.stages.flow import INPUT, MEMORY, STEM, Flow, Row, Tokens
+from studio.blocks.stages.counterpart import COUNTERPARTS, adapters, bridges
+from studio.blocks.stages.flow import INPUT, MEMORY, STEM, Flow, Map, Row, Tokens, is_taken, needs
 from studio.blocks.stages.stem import Stem
 
 MOST_VALUES = 2**28  # of one example between two rows: a gigabyte
@@ -33,19 +35,61 @@ def sources(stem: Stem, memory: Tokens | None) -> dict[int, Flow]:
 
 
 def passed(row: Row, x: Flow, flows: Mapping[int, Flow]) -> Flow:
-    """What comes out of a row. Raises ValueError where it does not fit."""
-    name = type(row).__name__
-    if not isinstance(x, row.takes):
-        raise ValueError(f"{name} does not take {x}")
+    """What comes out of a row. Raises ValueError where it does not fit, with what would."""
+    if is_taken(x, row):
+        return _passed(row, x, flows)
+    wrong = f"{type(row).__name__} needs {needs(row)} but gets {x}"
+    if ways := ", or ".join(_ways(row, x, flows)):
+        raise ValueError(f"{wrong}: {ways}")
+    raise ValueError(wrong)
+
+
+def _passed(row: Row, x: Flow, flows: Mapping[int, Flow]) -> Flow:
+    if why := row.lacks(x):
+        raise ValueError(why)
     after = row.flow(x, *joined(row, flows))
     if after.values > MOST_VALUES:
+        name = type(row).__name__
         raise ValueError(f"{name} makes {after}, of more than {MOST_VALUES:,} values")
     return after
+
+
+def _ways(row: Row, x: Flow, flows: Mapping[int, Flow]) -> Iterator[str]:
+    """What could stand in the place of a row that does not take x, and what before it."""
+    others = [kind() for kind in COUNTERPARTS.get(type(row), ())]
+    for other in (other for other in others if _fits((*adapters(x, (other,)), other), x, flows)):
+        yield f"use {type(other).__name__}"
+        break
+    for step in (step for step in bridges(x, row) if _fits((step, row), x, flows)):
+        yield f"insert {type(step).__name__}"
+        break
+    if row.reads == "clip" and isinstance(x, Map) and _is_image(flows.get(INPUT)):
+        yield from () if row.lacks(replace(x, frames=2)) else ("start from ClipStem",)
+
+
+def _is_image(x: Flow | None) -> bool:
+    return isinstance(x, Map) and x.frames == 1
+
+
+def _fits(rows: Sequence[Row], x: Flow, flows: Mapping[int, Flow]) -> bool:
+    with suppress(ValueError):
+        for row in rows:
+            if not is_taken(x, row):
+                return False
+            x = _passed(row, x, flows)
+        return True
+    return False
 
 
 def joined(row: Row, numbered: Mapping[int, Any]) -> Iterator[Any]:
     """What a row reads beside what flows in. Raises ValueError where it is not there yet."""
     for number in row.joins:
+        if number == INPUT and isinstance(numbered.get(INPUT), Tokens | None):
+            name = type(row).__name__
+            raise ValueError(
+                f"{name} answers at each pixel of the image that flows into the network, and a"
+                " sequence flows into it: use EachTokenHead"
+            )
         if number not in numbered:
             knob = "source" if len(row.joins) == 1 else "skips"
             raise ValueError(f"{knob}={number} is no stage before it, the last is {max(numbered)}")

@@ -9,9 +9,9 @@ knob that holds the number of a stage is called `source`, or `skips` where it ho
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType, UnionType
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from torch import nn
 
@@ -22,12 +22,14 @@ INPUT = -3  # The first input, as it was before the stem.
 
 @dataclass(frozen=True)
 class Map:
-    """A map of features (B·T, C, H, W), of T frames."""
+    """A map of features (B·T, C, H, W), of T frames. With `past` a frame depends on earlier ones,
+    which is no part of its shape."""
 
     channels: int
     height: int
     width: int
     frames: int = 1
+    past: bool = field(default=False, compare=False)
 
     @property
     def values(self) -> int:
@@ -35,18 +37,24 @@ class Map:
         return self.channels * self.height * self.width * self.frames
 
     def __str__(self) -> str:
-        each = f"{self.frames} frames, each " if self.frames > 1 else ""
+        each = f"a clip of {self.frames} frames, each " if self.frames > 1 else ""
         return f"{each}a map ({self.channels}, {self.height}, {self.width})"
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """Tokens or steps (B, N, D); those of a map know its H × W as their grid, which is no part of
-    their shape."""
+    """Tokens or steps (B, N, D).
+
+    The rest is no part of their shape: the H × W of the map whose pixels they are, whether the
+    first is a class token, and whether a token depends on those before it and on those after it.
+    """
 
     count: int
     width: int
     grid: tuple[int, int] | None = field(default=None, compare=False)
+    class_token: bool = field(default=False, compare=False)
+    past: bool = field(default=False, compare=False)
+    future: bool = field(default=False, compare=False)
 
     @property
     def values(self) -> int:
@@ -54,7 +62,12 @@ class Tokens:
         return self.count * self.width
 
     def __str__(self) -> str:
-        return f"{self.count} tokens of {self.width}"
+        name = "tokens" if self.grid or self.class_token else "steps"
+        return f"a sequence of {self.count:,} {name} × {self.width:,} features"
+
+    def mixed(self) -> Tokens:
+        """After a layer in which every token sees every other."""
+        return replace(self, past=True, future=True)
 
 
 Flow = Map | Tokens
@@ -62,10 +75,11 @@ AXES: Mapping[type[Flow], str] = MappingProxyType({Map: "(B, C, H, W)", Tokens: 
 
 
 class Row:
-    """A stem, a stage or a head."""
+    """A stem, a stage or a head. What it is for is the first line of its docstring."""
 
-    # What must flow in.
+    # What must flow in; of a map whether an image, a clip of several frames, or each frame alone.
     takes: ClassVar[type[Map] | type[Tokens] | UnionType]
+    reads: ClassVar[Literal["image", "clip", "each"]] = "each"
 
     @property
     def wants(self) -> str:
@@ -82,11 +96,31 @@ class Row:
         """The second input that it reads, if it reads one: then it joins MEMORY."""
         return None
 
+    def lacks(self, x: Flow) -> str:
+        """Why it could not learn from x, although the shapes fit; empty where it can."""
+        return ""
+
     # What flows out, given what flows in and what is joined. Raises ValueError, which names the
     # setting that does not fit.
     flow: Callable[..., Flow]
     # The module for them.
     build: Callable[..., nn.Module]
+
+
+def is_taken(x: Flow, row: Row) -> bool:
+    """Whether x is the kind of tensor that the row takes."""
+    if not isinstance(x, row.takes):
+        return False
+    if not isinstance(x, Map) or row.reads == "each":
+        return True
+    return (x.frames > 1) == (row.reads == "clip")
+
+
+def needs(row: Row) -> str:
+    """What the row takes, in words, with the names of its axes."""
+    if issubclass(Map, row.takes):
+        return "a clip (T, C, H, W)" if row.reads == "clip" else "an image (C, H, W)"
+    return "a sequence (N, D)"
 
 
 def place_of(number: int) -> str:
@@ -98,4 +132,5 @@ def shrunk(x: Map, channels: int, stride: int) -> Map:
     """After padded convolutions of which one has this stride. Raises ValueError."""
     if stride > min(x.height, x.width):
         raise ValueError(f"stride={stride} is more than the map has: {x.height} × {x.width} pixels")
-    return Map(channels, -(-x.height // stride), -(-x.width // stride), x.frames)
+    height, width = -(-x.height // stride), -(-x.width // stride)
+    return replace(x, channels=channels, height=height, width=width)

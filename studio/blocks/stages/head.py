@@ -14,9 +14,9 @@ from studio.knobs import knob
 class Head(Row):
     """The last row. What it answers flows nowhere."""
 
+    reads = "image"
+
     def flow(self, x: Flow, *joined: Flow) -> Flow:
-        if isinstance(x, Map) and x.frames > 1:
-            raise ValueError(f"{type(self).__name__} takes one map, not {x}")
         return x
 
 
@@ -72,13 +72,18 @@ class ClassTokenHead(Head):
     num_classes: int = knob(1000, "Classes", ge=1, le=100_000)
     norm: type[nn.Module] = knob(LayerNorm, "Before it", options=(LayerNorm, RMSNorm))
 
-    def flow(self, x: Flow, *joined: Flow) -> Flow:
-        if isinstance(x, Tokens) and x.grid:
-            raise ValueError(
-                "ClassTokenHead reads a token that stands before the others, and these are the"
-                " pixels of a map alone; ToTokens with a class token puts one there"
+    def lacks(self, x: Flow) -> str:
+        if not isinstance(x, Tokens) or (x.class_token and x.future):
+            return ""
+        if not x.class_token:
+            return (
+                f"ClassTokenHead needs a class token but gets {x} without one:"
+                " use MeanTokenHead, or insert PrependClassToken and Transformer"
             )
-        return x
+        return (
+            "ClassTokenHead reads only the class token, and no stage lets it see the tokens after"
+            " it: insert Transformer, or use MeanTokenHead"
+        )
 
     def build(self, x: Tokens) -> nn.Module:
         return nn.Sequential(self.norm(x.width), First(), nn.Linear(x.width, self.num_classes))

@@ -24,6 +24,14 @@ class Join(Row):
         return (self.source,)
 
 
+def informed(x: Flow, other: Flow) -> Flow:
+    """x, whose frames or tokens depend on all that those of either depend on."""
+    past = x.past or other.past
+    if isinstance(x, Map) or isinstance(other, Map):
+        return replace(x, past=past)
+    return replace(x, past=past, future=x.future or other.future)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Add(Join):
     """The sum of what flows in and the output of an earlier stage, which is of the same shape."""
@@ -31,7 +39,7 @@ class Add(Join):
     def flow(self, x: Flow, other: Flow) -> Flow:
         if x != other:
             raise ValueError(f"source={self.source} is {other}, to which {x} cannot be added")
-        return x
+        return informed(x, other)
 
     def build(self, x: Flow, other: Flow) -> nn.Module:
         return Sum()
@@ -51,9 +59,9 @@ class Concatenate(Join):
     def flow(self, x: Flow, other: Flow) -> Flow:
         if isinstance(x, Map) and isinstance(other, Map):
             if replace(x, channels=other.channels) == other:
-                return replace(x, channels=x.channels + other.channels)
+                return informed(replace(x, channels=x.channels + other.channels), other)
         elif not isinstance(x, Map) and not isinstance(other, Map) and x.count == other.count:
-            return replace(x, width=x.width + other.width)
+            return informed(replace(x, width=x.width + other.width), other)
         raise ValueError(f"source={self.source} is {other}, which does not fit beside {x}")
 
     def build(self, x: Flow, other: Flow) -> nn.Module:

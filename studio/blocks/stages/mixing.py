@@ -29,7 +29,7 @@ class MLPMixer(TokenStage):
     )
 
     def flow(self, x: Tokens) -> Tokens:
-        return x
+        return x.mixed()
 
     def build(self, x: Tokens) -> nn.Module:
         channel_dim = int(self.expansion * x.width)

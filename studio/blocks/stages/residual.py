@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import nn
 
@@ -174,7 +174,8 @@ class ConvNeXtBlocks(MapStage):
 
     def flow(self, x: Map) -> Map:
         shrunk(x, self.width, self.stride)
-        return Map(self.width, x.height // self.stride, x.width // self.stride, x.frames)
+        height, width = x.height // self.stride, x.width // self.stride
+        return replace(x, channels=self.width, height=height, width=width)
 
     def build(self, x: Map) -> nn.Module:
         layers = nn.Sequential()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import nn
 
@@ -29,9 +29,8 @@ class Pool(MapStage):
         ):
             if stride > side:
                 raise ValueError(f"{name}={stride} is more than the {side} pixels of {x}")
-        return Map(
-            x.channels, x.height // self.stride_height, x.width // self.stride_width, x.frames
-        )
+        height, width = x.height // self.stride_height, x.width // self.stride_width
+        return replace(x, height=height, width=width)
 
     def build(self, x: Map) -> nn.Module:
         return self.layer((self.stride_height, self.stride_width))
@@ -49,7 +48,7 @@ class Upsample(MapStage):
     scale: int = knob(2, "Pixels that become of one, along each side", ge=2, le=8)
 
     def flow(self, x: Map) -> Map:
-        return Map(x.channels, self.scale * x.height, self.scale * x.width, x.frames)
+        return replace(x, height=self.scale * x.height, width=self.scale * x.width)
 
     def build(self, x: Map) -> nn.Module:
         return self.layer(scale_factor=self.scale)
@@ -72,7 +71,8 @@ class ValidConv(MapStage):
         if self.kernel_size > min(x.height, x.width):
             raise ValueError(f"kernel_size={self.kernel_size} is more than {x} has pixels")
         border = self.kernel_size - 1
-        return Map(self.width, x.height - border, x.width - border, x.frames)
+        height, width = x.height - border, x.width - border
+        return replace(x, channels=self.width, height=height, width=width)
 
     def build(self, x: Map) -> nn.Module:
         return ConvNormAct(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
@@ -24,7 +24,8 @@ class Recurrent(TokenStage):
 
     def flow(self, x: Tokens) -> Tokens:
         directions = 2 if self.bidirectional else 1
-        return Tokens(x.count, directions * self.width, x.grid)
+        future = x.future or self.bidirectional
+        return replace(x, width=directions * self.width, past=True, future=future)
 
     def build(self, x: Tokens) -> nn.Module:
         return Steps(
@@ -65,7 +66,7 @@ class TemporalConv(TokenStage):
     kernel_size: int = knob(3, "Taps of a kernel", ge=2, le=16)
 
     def flow(self, x: Tokens) -> Tokens:
-        return Tokens(x.count, self.width, x.grid)
+        return replace(x, width=self.width, past=True)
 
     def build(self, x: Tokens) -> nn.Module:
         widths = (x.width, *[self.width] * self.depth)
@@ -91,10 +92,9 @@ class Columns(Row):
     """
 
     takes = Map
+    reads = "image"
 
     def flow(self, x: Map) -> Tokens:
-        if x.frames > 1:
-            raise ValueError(f"Columns takes one image, not {x}")
         return Tokens(x.width, x.channels * x.height)
 
     def build(self, x: Map) -> nn.Module:
@@ -126,7 +126,7 @@ class Project(TokenStage):
     width: int = knob(256, "Features of a token", axis="width", ge=4, le=8192, step=4)
 
     def flow(self, x: Tokens) -> Tokens:
-        return Tokens(x.count, self.width, x.grid)
+        return replace(x, width=self.width)
 
     def build(self, x: Tokens) -> nn.Module:
         return nn.Linear(x.width, self.width)

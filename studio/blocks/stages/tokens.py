@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from studio.blocks.encoder import EncoderBlock
 from studio.blocks.norm import LayerNorm, RMSNorm
 from studio.blocks.position import LearnedPosition
-from studio.blocks.stages.flow import Map, Row, Tokens
+from studio.blocks.stages.flow import Flow, Map, Row, Tokens
 from studio.knobs import knob
 
 
@@ -38,7 +38,7 @@ class Transformer(TokenStage):
     def flow(self, x: Tokens) -> Tokens:
         if x.width % self.heads:
             raise ValueError(f"heads={self.heads} must divide the width of the tokens, {x.width}")
-        return x
+        return x.mixed()
 
     def build(self, x: Tokens) -> nn.Module:
         return nn.Sequential(
@@ -61,16 +61,15 @@ class ToTokens(Row):
     """Each pixel of a map becomes a token. (B, C, H, W) to (B, H·W, C), one more for a class."""
 
     takes = Map
+    reads = "image"
 
     class_token: bool = knob(False, "A learned token before the others, for a head to read")
     position: bool = knob(True, "Add a learned vector for each place")
 
     def flow(self, x: Map) -> Tokens:
-        if x.frames > 1:
-            raise ValueError(f"ToTokens takes one image, not {x}")
         count = x.height * x.width
         if self.class_token:
-            return Tokens(count + 1, x.channels)
+            return Tokens(count + 1, x.channels, class_token=True)
         return Tokens(count, x.channels, (x.height, x.width))
 
     def build(self, x: Map) -> nn.Module:
@@ -103,21 +102,39 @@ class ClassToken(nn.Module):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PrependClassToken(TokenStage):
+    """A learned token before the others, for `ClassTokenHead` to read. (B, N, D) to (B, N + 1, D).
+
+    It knows nothing of the others until attention or a recurrence from the end lets it see them.
+    """
+
+    def flow(self, x: Tokens) -> Tokens:
+        return Tokens(x.count + 1, x.width, class_token=True, past=x.past)
+
+    def build(self, x: Tokens) -> nn.Module:
+        return ClassToken(x.width)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ToMap(TokenStage):
-    """Tokens that were pixels become a map again. (B, H·W, C) to (B, C, H, W)."""
+    """Tokens that were pixels become a map again; other steps become one of height 1.
+
+    (B, H·W, C) to (B, C, H, W).
+    """
 
     @property
     def wants(self) -> str:
         return "(B, H·W, C)"
 
     def flow(self, x: Tokens) -> Map:
-        if x.grid is None:
-            raise ValueError(f"ToMap takes tokens that are the pixels of a map, not {x}")
-        return Map(x.width, *x.grid)
+        return Map(x.width, *(x.grid or (1, x.count)))
+
+    def lacks(self, x: Flow) -> str:
+        token = "ToMap takes tokens that are the pixels of a map, and a class token is none"
+        return token if isinstance(x, Tokens) and x.class_token else ""
 
     def build(self, x: Tokens) -> nn.Module:
-        assert x.grid
-        return Unflatten(*x.grid)
+        return Unflatten(*(x.grid or (1, x.count)))
 
 
 class Unflatten(nn.Module):

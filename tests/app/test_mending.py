@@ -1,0 +1,130 @@
+"""Whatever does not fit is mended by one of the ways that are offered."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from itertools import islice
+
+import pytest
+from hypothesis import given, settings
+
+from studio.app import composition, mending
+from studio.app.composition import Draft, Rows
+from studio.blocks.stages.convolution import Conv
+from studio.blocks.stages.flow import STEM
+from studio.blocks.stages.head import PooledHead
+from studio.blocks.stages.input import SeriesStem
+from studio.blocks.stages.mixing import CrossAttention
+from studio.blocks.stages.sequence import TemporalConv
+from studio.blocks.stages.token_head import MeanTokenHead
+from studio.blocks.stages.tokens import Transformer
+from studio.knobs import DesignError
+from studio.zoo.hybrid import FAMILY
+from tests.zoo.reach import all_rows, tiny
+from tests.zoo.test_hybrid import anything
+
+CPU_S = 0.2  # within which the mends of a draft are found
+
+
+def drafts() -> Iterator[Draft]:
+    """Each kind of stage in the middle and at the end of each preset, and in the place of its
+    head's neighbour."""
+    for preset in FAMILY.presets:
+        rows = composition.rows_of(preset.config)
+        for kind in composition.kinds(FAMILY, "stages").values():
+            for i in (len(rows) // 2, len(rows) - 2):
+                for changed in (
+                    composition.added(rows, i, kind),
+                    composition.became(rows, i, kind),
+                ):
+                    found = composition.fit(FAMILY, changed)
+                    if isinstance(found, Draft):
+                        yield found
+
+
+def broken(rows: Rows) -> Draft:
+    found = composition.fit(FAMILY, rows)
+    assert isinstance(found, Draft)
+    return found
+
+
+def holds(draft: Draft) -> None:
+    """There are mends, each is offered once, and after each more rows fit."""
+    offered = mending.mends(FAMILY, draft)
+    assert offered, draft.fault
+    assert len({mend.label for mend in offered}) == len({mend.rows for mend in offered})
+    assert len({mend.label for mend in offered}) == len(offered)
+    for mend in offered:
+        assert composition.left(FAMILY, mend.rows) < draft.left, mend.label
+
+
+def test_every_misfit_has_mends_each_once() -> None:
+    for rows in islice(all_rows(2), 0, None, 97):
+        found = composition.fit(FAMILY, rows)
+        if isinstance(found, Draft):
+            holds(found)
+
+
+@settings(max_examples=60, deadline=None)
+@given(anything())
+def test_rows_at_random_have_mends(asked: dict[str, object]) -> None:
+    try:
+        read = {name: FAMILY.knobs[name].read(value) for name, value in asked.items()}
+    except DesignError:
+        return
+    found = composition.fit(FAMILY, (read["stem"], *read["stages"], read["head"]))
+    if isinstance(found, Draft):
+        holds(found)
+
+
+def test_mends_are_found_while_a_person_waits() -> None:
+    slowest = 0.0
+    for draft in drafts():
+        begun = time.process_time()
+        holds(draft)
+        slowest = max(slowest, time.process_time() - begun)
+    assert slowest < CPU_S
+
+
+def test_a_sequence_before_a_convolution_is_told_in_plain_words_and_mended() -> None:
+    draft = broken((SeriesStem(), Conv(), PooledHead()))
+    assert draft.fault == (
+        "Conv needs an image (C, H, W) but gets a sequence of 128 steps × 8 features:"
+        " use TemporalConv, or insert ToMap"
+    )
+    assert [mend.label for mend in mending.mends(FAMILY, draft)] == [
+        "Use TemporalConv",
+        "Insert ToMap",
+    ]
+    draft = broken((SeriesStem(), TemporalConv(), PooledHead()))
+    assert mending.mends(FAMILY, draft)[0].label == "Use MeanTokenHead"
+
+
+def test_what_a_sentence_advises_is_offered_first() -> None:
+    for draft in drafts():
+        verb = re.search(r"(?:use|insert|start from) ([A-Z]\w+)", draft.fault)
+        labels = [mend.label for mend in mending.mends(FAMILY, draft)]
+        assert verb is None or any(verb[1] in label for label in labels), (draft.fault, labels)
+
+
+def test_a_second_cross_attention_reads_the_same_second_input() -> None:
+    rows = composition.rows_of(FAMILY.design("CNN-text cross-attention").config)
+    i = next(i for i, row in enumerate(rows) if isinstance(row, CrossAttention))
+    new = composition.added(rows, i, CrossAttention)
+    labels = [mend.label for mend in mending.mends(FAMILY, broken(new))]
+    assert labels[0] == "memory_dim = 768"
+    assert len(set(labels)) == len(labels)
+    assert composition.left(FAMILY, composition.joined(FAMILY, new, i + 1)) == 0
+
+
+@pytest.mark.parametrize("first", [Transformer(), TemporalConv()])
+def test_a_sentence_names_stages_by_the_numbers_that_the_page_shows(first: object) -> None:
+    """Rows are inserted before the fault, so all numbers after them move."""
+    stem, second = composition.kinds(FAMILY, "stem")["ConvStem"](), tiny(CrossAttention)
+    draft = broken((stem, Conv(), first, second, CrossAttention(), MeanTokenHead()))
+    named = re.findall(r"stages\.(\d+)\.(\w+)=(\d+)", draft.fault)
+    assert named
+    for number, name, value in named:
+        assert str(getattr(draft.rows[int(number) - STEM], name)) == value

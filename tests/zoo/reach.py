@@ -1,0 +1,180 @@
+"""Which positions of the inputs of a composition its output depends on, found by gradient.
+
+`python -m tests.zoo.reach` goes through every composition of a stem, two stages and a head: those
+that fit, and those that are offered in place of one that does not. A row that steps over positions
+(a stride above its kernel, a pool that leaves a border) is the one way to lose any.
+"""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from studio.app import composition, mending
+from studio.app.composition import Draft, Rows
+from studio.blocks.stages.clip import ConvLSTM
+from studio.blocks.stages.flow import Map, Tokens
+from studio.blocks.stages.mixing import MLPMixer
+from studio.blocks.stages.sequence import Recurrent, TemporalConv
+from studio.blocks.stages.token_head import LastTokenHead
+from studio.blocks.stages.tokens import Transformer
+from studio.knobs import knobs
+from studio.zoo.hybrid import FAMILY
+
+TINY: dict[str, Any] = {"image_size": 16, "image_height": 8, "image_width": 16, "frames": 3}
+TINY |= {"seq_len": 12, "vocab_size": 20, "memory_len": 5, "memory_dim": 8, "num_classes": 3}
+TINY |= {"width": 32, "depth": 1, "heads": 2, "window_size": 2, "hidden_size": 8, "token_dim": 8}
+SMOOTH = (nn.ReLU, nn.ReLU6, nn.Hardswish, nn.Hardsigmoid)  # flat where a gradient is zero
+SEE_ALL = (Recurrent, Transformer, MLPMixer, ConvLSTM)
+MOST = 8  # mends one after another, before a composition fits
+
+
+def tiny(kind: type) -> Any:
+    """A row of this kind that is quick to run."""
+    return kind(**{name: value for name, value in TINY.items() if name in knobs(kind)})
+
+
+def shrunk(rows: Rows) -> Rows:
+    """The rows as small as those of `tiny`, where their knobs are the defaults."""
+    return tuple(tiny(type(row)) if row == type(row)() else row for row in rows)
+
+
+def fitted(rows: Rows) -> Any:
+    """The config of rows; where they do not fit, the one to which the first mends lead."""
+    for _ in range(MOST):
+        found = composition.fit(FAMILY, rows)
+        if not isinstance(found, Draft):
+            return found
+        offered = mending.mends(FAMILY, found)
+        assert offered, f"{[type(row).__name__ for row in found.rows]}: {found.fault}: no mend"
+        assert len({mend.label for mend in offered}) == len(offered), offered
+        rows = shrunk(offered[0].rows)
+    raise AssertionError(f"after {MOST} mends {rows} does not fit")
+
+
+def reached(config: Any) -> list[Tensor]:
+    """Of each input the positions that the output depends on: true at (H, W), (T, H, W) or (N,)."""
+    torch.manual_seed(0)
+    model = smooth(FAMILY.model(config)).double().eval()
+    inputs = [x.double() if x.is_floating_point() else x for x in FAMILY.example(config, 1)]
+    if not inputs[0].is_floating_point():  # words: what their vectors reach
+        inputs[0] = vectors(model, inputs[0])
+    for x in inputs:
+        x.requires_grad_()
+    output = model(*inputs)
+    found = torch.autograd.grad((output * torch.randn_like(output)).sum(), inputs)
+    second = [config.memory] if config.memory else []
+    return [
+        positions(x, kind) for x, kind in zip(found, (config.stem.start(), *second), strict=True)
+    ]
+
+
+def smooth(model: nn.Module) -> nn.Module:
+    """With a mean in the place of each maximum, and activations that are flat nowhere: of any one
+    input they hide what another would show."""
+    for name, layer in [*model.named_modules()]:
+        parent = model.get_submodule(name.rpartition(".")[0])
+        last = name.rpartition(".")[2]
+        if isinstance(layer, SMOOTH):
+            setattr(parent, last, nn.Softplus())
+        elif isinstance(layer, nn.MaxPool2d):
+            setattr(parent, last, nn.AvgPool2d(layer.kernel_size, layer.stride, layer.padding))
+    return model
+
+
+def vectors(model: Any, words: Tensor) -> Tensor:
+    """The vectors of words, for a model that takes these from now on."""
+    found: Tensor = model.stem[0](words).detach()
+    model.stem[0] = nn.Identity()
+    return found
+
+
+def positions(gradient: Tensor, start: Map | Tokens) -> Tensor:
+    """Where a gradient (1, ..., C, ...) is not zero, over all channels."""
+    return gradient[0].abs().sum(-1 if isinstance(start, Tokens) else -3) > 0
+
+
+def steps_over(config: Any) -> bool:
+    """Whether a row steps over positions of its map."""
+    flows = config.flows()
+    for i, row in enumerate((config.stem, *config.stages), -1):
+        stride = getattr(row, "stride", 1)
+        if stride > getattr(row, "kernel_size", 3):
+            return True
+        before = flows.get(i - 1)
+        if isinstance(before, Map) and i >= 0 and leaves_border(row, before):
+            return True
+    return False
+
+
+def leaves_border(row: Any, x: Map) -> bool:
+    """Whether windows without an overlap leave pixels at the end of a map."""
+    name = type(row).__name__
+    if name == "Pool":
+        return bool(x.height % row.stride_height or x.width % row.stride_width)
+    return name == "ConvNeXtBlocks" and bool(x.height % row.stride or x.width % row.stride)
+
+
+def sight(config: Any) -> int | None:
+    """How many steps the last one sees, where the head reads it alone; None where it sees all."""
+    if not isinstance(config.head, LastTokenHead) or any(
+        isinstance(r, SEE_ALL) for r in config.stages
+    ):
+        return None
+    blocks = [row for row in config.stages if isinstance(row, TemporalConv)]
+    return 1 + sum(2 * (row.kernel_size - 1) * (2**row.depth - 1) for row in blocks)
+
+
+def lost(config: Any) -> str:
+    """What the output does not depend on and should; empty where there is nothing."""
+    seen = sight(config)
+    for i, found in enumerate(reached(config)):
+        wanted = torch.ones_like(found)
+        if seen is not None and i == 0:
+            wanted = torch.zeros_like(found)
+            wanted.flatten()[-seen:] = True
+            if found.ndim > 1:  # a step is a pixel of some map, or a column
+                found, wanted = found.flatten().sort().values, wanted.flatten()
+        elif steps_over(config) and found.ndim > 1:  # of each frame some pixels
+            found, wanted = found.flatten(-2).any(-1), wanted.flatten(-2).any(-1)
+        if not found[wanted].all():
+            return f"input {i}: {int(found.sum())} of {int(wanted.sum())} positions"
+    return ""
+
+
+def all_rows(stages: int) -> Iterator[Rows]:
+    kinds = [composition.kinds(FAMILY, name).values() for name in ("stem", "stages", "head")]
+    for kind in product(kinds[0], *([kinds[1]] * stages), kinds[2]):
+        yield tuple(map(tiny, kind))
+
+
+def check(stages: int) -> tuple[Counter[str], list[str]]:
+    """Every composition of so many stages: how many there are of each sort, and which lose
+    positions. Those that lead to the same config are run once."""
+    counted: Counter[str] = Counter()
+    known: dict[Any, str] = {}
+    bad: list[str] = []
+    for rows in all_rows(stages):
+        config = fitted(copy.copy(rows))
+        kept = composition.rows_of(config)
+        counted["fit" if set(map(type, rows)) <= set(map(type, kept)) else "mended"] += 1
+        if config not in known:
+            known[config] = lost(config)
+            counted["run"] += 1
+            if known[config]:
+                bad.append(f"{FAMILY.knobs['stages'].text(kept)}: {known[config]}")
+    return counted, bad
+
+
+if __name__ == "__main__":
+    found, faults = check(int(sys.argv[1]) if len(sys.argv) > 1 else 2)
+    print(*faults, sep="\n")
+    print(dict(found), f"{len(faults)} lose positions")
+    sys.exit(bool(faults))
