@@ -100,6 +100,12 @@ def trace(model: nn.Module, inputs: tuple[Tensor, ...], memo: Memo | None = None
     return tracer.outermost.calls[0].body
 
 
+def _never(saved: None) -> Tensor:
+    """Nobody goes back through a trace: a tensor that the graph had in its own memory would hold
+    the graph, and never be freed."""
+    raise AssertionError("a trace has no backward pass")
+
+
 class Tracer(TorchFunctionMode):
     """Sees every module call (it stands in for `forward`) and every torch function between."""
 
@@ -121,13 +127,16 @@ class Tracer(TorchFunctionMode):
         try:
             with ExitStack() as modes:
                 if self.training:
-                    modes.enter_context(saved_tensors_hooks(self._save, lambda tensor: tensor))
+                    modes.enter_context(saved_tensors_hooks(self._save, _never))
                 else:
                     modes.enter_context(torch.no_grad())
                 modes.enter_context(self.meter)
                 modes.enter_context(self)
                 yield
         finally:
+            # The graph of gradients holds this tracer, by its hooks, and is held by these tensors:
+            # a ring through torch's own memory, where Python's collector does not look.
+            self.kept.clear()
             for module in self.survey.names:
                 del vars(module)["forward"]
 
@@ -293,13 +302,12 @@ class Tracer(TorchFunctionMode):
         self._save_bytes(ruled.kept_bytes)
         return ruled.outputs
 
-    def _save(self, tensor: Tensor) -> Tensor:
+    def _save(self, tensor: Tensor) -> None:
         """Note that a tensor is kept for the backward pass (parameters are there anyway)."""
         place = storage(tensor)
         if self.training and place not in self.constants:
             self.kept.append(tensor)
             self.frames[-1].saved.setdefault(place, tensor.untyped_storage().nbytes())
-        return tensor
 
     def _save_bytes(self, size: int) -> None:
         if self.training and size:

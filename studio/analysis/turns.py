@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import Condition
+from time import monotonic
+
+LONGEST_S = 1.0  # that the hurried, who may never cease, go before one who is not
 
 _hurried = ContextVar("hurried", default=False)
 
@@ -21,7 +24,7 @@ def hurry() -> Iterator[None]:
 
 
 class Turns:
-    """One at a time; of those who wait, the hurried first."""
+    """One at a time; of those who wait, the hurried first, but nobody is passed without end."""
 
     def __init__(self) -> None:
         self._free = Condition()  # guards those below
@@ -30,11 +33,15 @@ class Turns:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        hurried = _hurried.get()
+        hurried, end = _hurried.get(), monotonic() + LONGEST_S
+
+        def mine() -> bool:
+            return not self._taken and (hurried or not self._hurried or monotonic() > end)
+
         with self._free:
             self._hurried += hurried
             try:
-                self._free.wait_for(lambda: not self._taken and (hurried or not self._hurried))
+                self._free.wait_for(mine)
             finally:
                 self._hurried -= hurried
             self._taken = True

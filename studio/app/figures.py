@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 import torchinfo
+from torchinfo.torchinfo import clear_cached_forward_pass
 
 from studio.analysis import graph as drawn
 from studio.analysis.blueprint import blueprint, sample
@@ -101,7 +102,9 @@ def summary(case: Case) -> str:
         depth=4,
         col_names=("output_size", "num_params", "mult_adds"),
     )
-    return str(statistics)
+    told = str(statistics)
+    clear_cached_forward_pass()  # it holds the last model of every class
+    return told
 
 
 @lru_cache(maxsize=256)

@@ -21,6 +21,7 @@ from studio.analysis.memory import quick
 from studio.analysis.profile import Profile
 from studio.app import figures
 from studio.app.case import Case
+from studio.app.precedence import PRECEDENCE
 from studio.measure.request import MeasureError, Measurement, Subject
 from studio.measure.share import Jobs
 from studio.measure.store import Store, store
@@ -30,6 +31,8 @@ QUICK_MACS = 60e9  # a second or two a call on one thread; the default U-Net has
 QUICK_PARAMS = 200e6  # about a second to fill with random weights
 PATIENT = 4  # times as much is measured in a sweep, which is asked for and shows how far it is
 QUEUED_S = 0.03  # a share of a round, for each who waits
+LOOKS = 2  # that a session has: at its headline, and at its chart
+BUSY_SHARE = 0.5  # of the server's time, for the looks of all sessions
 
 
 class Entry(NamedTuple):
@@ -152,8 +155,9 @@ class Watch:
 
 def look_s(shortest: float) -> float:
     """Seconds between two looks at a measurement: the longer the queue, the rarer is news in it,
-    and the looks of a class must leave the server time for its sliders."""
-    return max(shortest, QUEUED_S * len(JOBS))
+    and the looks of a class must leave the server time for its sliders, however slow it is."""
+    each_s = max(QUEUED_S, LOOKS * PRECEDENCE.look_cost_s / BUSY_SHARE)
+    return max(shortest, each_s * len(JOBS))
 
 
 def is_open(session: str) -> bool:

@@ -6,6 +6,7 @@ import streamlit as st
 from streamlit import runtime
 
 from studio.app import garbage
+from studio.app.callbacks import finish_callbacks
 from studio.app.precedence import quicken
 from studio.app.state import VIEWS
 from studio.app.views.architect import architect
@@ -27,6 +28,7 @@ def main() -> None:
         page_icon=ICON,
         layout="wide",
     )
+    finish_callbacks()
     if runtime.exists():
         quicken()
         garbage.tend()

@@ -25,6 +25,7 @@ from studio.app.case import CONDITIONS, DEVICE, Case
 from studio.app.commission import NO_COMMISSION, Commission
 from studio.app.composition import Draft, Rows
 from studio.app.lens import NO_LENS, Lens
+from studio.app.precedence import is_look
 from studio.app.question import NO_QUESTION, Question
 from studio.family import Design, DesignError, Preset, Turn
 from studio.knobs import Axis, Knob
@@ -34,6 +35,7 @@ VIEWS = ("Explore", "Compose", "Architect", "Compare")
 TABS = ("Scaling", "Layers", "Memory", "Code", "Report", "Lesson")
 LONGEST = 5  # runs of equal stages that a title names
 MOST_PINS = 8
+MOST_LEFT = 16  # links that a late browser may still tell
 APART = "|"  # between the pins of a link; within one it is written as %7C
 PLACE = "stages.0"  # the row that is open at first
 TAB = Knob(name="tab", default=TABS[0], help="The view that is open", options=TABS)
@@ -276,7 +278,7 @@ def arrived() -> State:
 
     The link is followed on the first run, and when the reader went to another one (the back
     button). A run that the page brought about itself says so (`stay`): its message may have left a
-    slow browser before it heard of the page's new link.
+    slow browser before it heard of the page's new link. So may any other message (`_is_late`).
     """
     link = st.query_params.to_dict()
     ours = st.session_state.pop("ours", False)
@@ -284,13 +286,20 @@ def arrived() -> State:
     state: State | None = st.session_state.get("state")
     if state is None:
         state = replace(FIRST.followed(link), previous=None)
-    elif not (ours or link == st.session_state.link):
+    elif not (ours or link == st.session_state.link or _is_late(link)):
         state = state.followed(link)
     else:
         link = st.session_state.link
     state = state.placed()
     st.session_state.state, st.session_state.link = state, link
     return state
+
+
+def _is_late(link: dict[str, str]) -> bool:
+    """Whether a browser tells a link that the page had before, and no reader went back to it."""
+    context = get_script_run_ctx()
+    went = context is not None and context.is_history_navigation
+    return not went and link in st.session_state.get("left_links", ())
 
 
 def current() -> State:
@@ -308,6 +317,8 @@ def session() -> str:
 def put(state: State) -> None:
     """Make this the session's state and write its link. For callbacks."""
     if state.link != st.session_state.link:
+        left = st.session_state.get("left_links", ())
+        st.session_state.left_links = (*left, st.session_state.link)[-MOST_LEFT:]
         st.session_state.link = state.link
         st.query_params.from_dict(state.link)
     st.session_state.state = state
@@ -358,12 +369,6 @@ def sent() -> None:
     st.session_state.drawn = st.session_state.drawing
 
 
-def _is_look() -> bool:
-    """Whether this is a run of a part of the page only."""
-    context = get_script_run_ctx()
-    return bool(context and context.fragment_ids_this_run)
-
-
 def is_meant(key: str) -> bool:
     """Whether somebody has moved this widget. For callbacks.
 
@@ -374,7 +379,7 @@ def is_meant(key: str) -> bool:
     what it told is forgotten, so that the control's own run finds it moved.
     """
     drawn: dict[str, object] = st.session_state.get("drawn", {}) | st.session_state.drawing
-    if _is_look():
+    if is_look():
         if key in drawn:
             st.session_state[key] = drawn[key]
         return False

@@ -10,6 +10,7 @@ from typing import cast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext
 from streamlit.testing.v1 import AppTest
 
 import studio
@@ -288,10 +289,12 @@ def test_a_control_that_was_set_can_be_moved_back(app: AppTest) -> None:
     assert app.session_state.state.design.settings["embed_dim"] == 384
 
 
-def test_a_link_without_a_control_moved_is_the_back_button(app: AppTest) -> None:
+def test_the_back_button_is_followed(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     old = dict(app.query_params)
     app.slider(key="vit.depth").set_value(6).run()
     app.query_params = old
+    went = property(lambda context: True, lambda context, value: None)
+    monkeypatch.setattr(ScriptRunContext, "is_history_navigation", went)
     app.run()
     assert app.session_state.state.design.settings["depth"] == 12
 

@@ -117,3 +117,59 @@ def test_only_a_press_outlasts_that_its_reader_moves_on(monkeypatch: pytest.Monk
     drawn.finish()
     assert pressed.inside.wait(20)
     pressed.finish()
+
+
+def in_line(order: Precedence, count: int) -> None:
+    wait_until(lambda: len(order._line) == count)
+
+
+def test_who_waits_longest_is_next_but_looks_let_others_go_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    order, pages = Precedence(), []
+    drawn = Page(order.after)
+    assert drawn.inside.wait(20)
+    for look in (True, False, False):
+        monkeypatch.setattr(precedence, "is_look", lambda look=look: look)
+        pages.append(Page(order.after))
+        in_line(order, len(pages))
+    look, first, second = pages
+    drawn.finish()
+    for page, others in ((first, (second, look)), (second, (look,)), (look, ())):
+        assert page.inside.wait(20)
+        assert not any(other.inside.is_set() for other in others)
+        page.finish()
+
+
+def test_a_look_is_passed_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precedence, "LATER_S", 0.0)
+    monkeypatch.setattr(precedence, "is_look", lambda: True)
+    order = Precedence()
+    drawn = Page(order.after)
+    assert drawn.inside.wait(20)
+    look = Page(order.after)
+    in_line(order, 1)
+    monkeypatch.setattr(precedence, "is_look", lambda: False)
+    late = Page(order.after)
+    in_line(order, 2)
+    drawn.finish()
+    assert look.inside.wait(20)
+    assert not late.inside.is_set()
+    for page in (look, late):
+        page.finish()
+
+
+def test_who_is_at_work_without_end_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precedence, "LONGEST_WORK_S", 0.1)
+    order = Precedence()
+    stuck = Page(order.after)
+    assert stuck.inside.wait(20)
+    other = Page(order.after)
+    assert other.inside.wait(20)
+    monkeypatch.setattr(precedence, "LONGEST_WORK_S", 100.0)
+    stuck.finish()  # at last: the other one's turn is its own all the same
+    third = Page(order.after)
+    assert not third.inside.wait(0.2)
+    other.finish()
+    assert third.inside.wait(20)
+    third.finish()

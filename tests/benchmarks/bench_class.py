@@ -131,11 +131,12 @@ class Session:
 
     def __init__(self, link: str, knob: str) -> None:
         self.link, self.knob = link, knob
+        self._address = link  # as the page has changed it since
         self._wire: ClientConnection
         self._news = asyncio.Condition()
         self._looks: dict[str, asyncio.Task[None]] = {}  # by the part of the page that looks again
         self._buttons: dict[str, str] = {}
-        self._slider = Slider()
+        self._slider, self._value = Slider(), 0.0
         self._way = 1
         self._moved: WidgetState | None = None
         self.name = self.shown = ""
@@ -160,10 +161,11 @@ class Session:
     async def move(self) -> float:
         """Put the slider a step further, or back from its end; seconds to the new figure."""
         slider, before = self._slider, self.shown
-        if not slider.min <= slider.default[0] + self._way * slider.step <= slider.max:
+        if not slider.min <= self._value + self._way * slider.step <= slider.max:
             self._way = -self._way
+        self._value += self._way * slider.step  # where the hand has put it, whatever is drawn
         self._moved = WidgetState(id=slider.id)
-        self._moved.double_array_value.data.append(slider.default[0] + self._way * slider.step)
+        self._moved.double_array_value.data.append(self._value)
         began = monotonic()
         await self._ask()
         await self._until(lambda: self.shown != before)
@@ -178,7 +180,7 @@ class Session:
 
     async def _ask(self, *pressed: WidgetState, part: str = "") -> None:
         asked = BackMsg()
-        asked.rerun_script.query_string = self.link
+        asked.rerun_script.query_string = self._address
         asked.rerun_script.fragment_id = part
         asked.rerun_script.is_auto_rerun = bool(part)
         moved = (self._moved,) if self._moved else ()
@@ -200,8 +202,8 @@ class Session:
         match message.WhichOneof("type"):
             case "new_session":
                 self.name, self.running = message.new_session.initialize.session_id, True
-                if not message.metadata.run.fragment_ids:
-                    self._stop_looking(tuple(self._looks))
+                whole = not message.metadata.run.fragment_ids
+                self._stop_looking(tuple(self._looks) * whole)
             case "script_finished":
                 self.running = False
             case "auto_rerun":
@@ -209,6 +211,8 @@ class Session:
                 if again.fragment_id not in self._looks:
                     looking = self._look(again.fragment_id, again.interval)
                     self._looks[again.fragment_id] = asyncio.create_task(looking)
+            case "page_info_changed":
+                self._address = message.page_info_changed.query_string
             case "stop_auto_rerun":
                 self._stop_looking(message.stop_auto_rerun.fragment_ids)
             case "delta":
@@ -220,11 +224,21 @@ class Session:
                 found = SHOWN.search(element.html.body)
                 self.shown = found[1] if found else self.shown
             case "slider" if element.slider.label == self.knob:
-                self._slider = element.slider
+                self._put(element.slider)
             case "button":
                 self._buttons[element.button.label] = element.button.id
             case "progress":
                 self.progress = element.progress.value
+
+    def _put(self, slider: Slider) -> None:
+        """A slider that the hand has moved stays there, unless the page moves it."""
+        if slider.id != self._slider.id:
+            self._value, self._moved = slider.default[0], None
+        self._slider = slider
+        if slider.set_value:
+            self._value = slider.value[0]
+            if self._moved:
+                self._moved.double_array_value.data[:] = [self._value]
 
     async def _look(self, part: str, interval_s: float) -> None:
         with suppress(ConnectionClosed):

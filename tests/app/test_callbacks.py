@@ -1,0 +1,97 @@
+"""A control that was moved has moved the design, whatever message comes while that is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from streamlit.proto.WidgetStates_pb2 import WidgetStates
+from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
+from streamlit.runtime.state.session_state import SessionState
+from streamlit.testing.v1 import AppTest
+
+from studio.app.state import State
+from tests.app.conftest import run, state, visited
+
+Move = Callable[[AppTest], Any]
+VIT, RESNET = {"family": "vit"}, {"family": "resnet", "preset": "ResNet-18"}
+
+
+def button(label: str) -> Move:
+    return lambda app: next(b for b in app.button if b.label == label).click()
+
+
+MOVES: Mapping[str, tuple[dict[str, str], Move]] = {
+    "slider": (VIT, lambda app: app.slider(key="vit.depth").set_value(6)),
+    "entry of a tuple": (RESNET, lambda app: app.select_slider(key="resnet.depths.0").set_value(3)),
+    "slider of a ladder": (VIT, lambda app: app.select_slider(key="vit.num_classes").set_value(10)),
+    "list": (VIT, lambda app: app.selectbox(key="family").set_value("resnet")),
+    "preset": (VIT, lambda app: app.selectbox(key="vit.preset").set_value("ViT-L/16")),
+    "condition": (VIT, lambda app: app.toggle(key="compiled").set_value(True)),
+    "options": (VIT, lambda app: app.button_group(key="mode").set_value("training")),
+    "button": (VIT, button("Pin")),
+    "another view": (VIT, lambda app: app.button_group(key="view").set_value("Compare")),
+    "an axis": (VIT, lambda app: app.button_group(key="vit.axis").set_value("heads")),
+    "a row": (
+        {"family": "hybrid", "view": "Compose"},
+        lambda app: app.select_slider(key="hybrid.Residual.stages.0.depth").set_value(3),
+    ),
+}
+
+
+def moved(app: AppTest, move: Move) -> State:
+    move(app)
+    return state(run(app))
+
+
+def interrupt_once(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """When callbacks are called next, the browser's next message is there already, with all values
+    and without the press. What comes back fills as that happens."""
+    call, came = SessionState._call_callbacks, []
+
+    def interrupted(session: SessionState, **rules: Any) -> None:
+        context = get_script_run_ctx()
+        assert context is not None
+        assert context.script_requests is not None
+        told = WidgetStates()
+        for one in getattr(session._current_interaction_widget_states, "widgets", ()):
+            if not one.trigger_value:
+                told.widgets.append(one)
+        if not came:
+            came.append("a message")
+            context.script_requests.request_rerun(
+                RerunData(
+                    query_string=context.query_string,
+                    page_script_hash=context.page_script_hash,
+                    widget_states=told,
+                )
+            )
+        call(session, **rules)
+
+    monkeypatch.setattr(SessionState, "_call_callbacks", interrupted)
+    return came
+
+
+@pytest.mark.usefixtures("still")
+@pytest.mark.parametrize("kind", MOVES)
+def test_a_message_that_comes_meanwhile_takes_nothing_back(
+    monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    link, move = MOVES[kind]
+    app = visited(link)
+    before = state(app)
+    with monkeypatch.context() as patched:
+        came = interrupt_once(patched)
+        found = moved(app, move)
+    assert came
+    assert found != before
+    assert found == moved(visited(link), move)
+
+
+def test_a_late_link_takes_nothing_back(app: AppTest) -> None:
+    """A message without a control in it, from a browser that has not heard of the page's link."""
+    old = dict(app.query_params)
+    found = moved(app, lambda app: app.slider(key="vit.depth").set_value(6))
+    app.query_params = old
+    assert state(run(app)) == found
