@@ -21,7 +21,7 @@ from urllib.parse import urlencode
 
 from torch import Tensor, nn
 
-from studio.guide import Guide, Preset, Result, Task
+from studio.guide import Guide, Preset, Result, Task, results
 from studio.knobs import DesignError, Knob, knobs
 from studio.quoting import quoted
 from studio.records import as_asked, expanded, value_of, with_values
@@ -37,6 +37,7 @@ __all__ = [
     "Result",
     "Task",
     "Turn",
+    "results",
 ]
 
 MOST_TOLD = 3  # knobs of records that a title names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -40,6 +41,11 @@ class Result:
     value: float
     unit: str
     source: str
+
+
+def results(metric: str, unit: str, source: str, values: Mapping[str, float]) -> tuple[Result, ...]:
+    """The rows of one published table: the value of each preset, by the preset's name."""
+    return tuple(Result(preset, metric, value, unit, source) for preset, value in values.items())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 class SinusoidalPosition(nn.Module):
@@ -80,3 +81,48 @@ def apply_rotary(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """
     first, second = x.chunk(2, dim=-1)
     return x * cos + torch.cat((-second, first), dim=-1) * sin
+
+
+def bucket(offset: Tensor, num_buckets: int, causal: bool, max_distance: int = 128) -> Tensor:
+    """T5's bucket of each offset j − i, from 0 to num_buckets − 1; keeps the shape.
+
+    A causal stack looks back only; otherwise half of the buckets are for what lies ahead. Half of
+    those hold one distance each, the rest grow with the logarithm up to `max_distance`.
+    """
+    ahead = torch.zeros_like(offset)
+    distance = (-offset).clamp(min=0)
+    if not causal:
+        num_buckets //= 2
+        ahead = (offset > 0).long() * num_buckets
+        distance = offset.abs()
+    exact = num_buckets // 2
+    growth = torch.log(distance.clamp(min=1) / exact) / math.log(max_distance / exact)
+    shared = exact + (growth * (num_buckets - exact)).long()
+    return ahead + torch.where(distance < exact, distance, shared.clamp(max=num_buckets - 1))
+
+
+class RelativePosition(nn.Module):
+    """What each head adds to the score of each two of T tokens: (1, h, T, T), T up to max_len.
+
+    A causal one adds −∞ where a token would look at one that comes after it.
+    """
+
+    buckets: Tensor
+    mask: Tensor | None
+
+    def __init__(
+        self, num_buckets: int, num_heads: int, max_len: int, causal: bool, std: float
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(num_buckets, num_heads) * std)
+        place = torch.arange(max_len)
+        buckets = bucket(place - place.unsqueeze(1), num_buckets, causal)  # of query i, key j
+        mask = torch.full((max_len, max_len), -math.inf).triu(1) if causal else None
+        # Constants: they move to the device with the model, but no checkpoint needs them.
+        self.register_buffer("buckets", buckets, persistent=False)
+        self.register_buffer("mask", mask, persistent=False)
+
+    def forward(self, length: int) -> Tensor:
+        bias = F.embedding(self.buckets[:length, :length], self.weight)  # (T, T, h)
+        bias = bias.permute(2, 0, 1).unsqueeze(0)  # (1, h, T, T)
+        return bias if self.mask is None else bias + self.mask[:length, :length]

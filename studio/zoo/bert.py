@@ -43,7 +43,7 @@ from torch import Tensor, nn
 from studio.blocks.mlp import MLP
 from studio.blocks.multihead import MultiHeadAttention
 from studio.blocks.position import LearnedPosition
-from studio.family import Family, Guide, Preset, Result
+from studio.family import Family, Guide, Preset, results
 from studio.knobs import knob
 
 
@@ -297,6 +297,9 @@ PRESETS = (
 )
 # fmt: on
 
+TABLE_7 = "Devlin et al. 2019, Table 7 (test set, fine-tuned)"
+MINIATURES = "google-research/bert, README, miniature models (GLUE test server)"
+MULTILINGUAL = "google-research/bert, multilingual.md"
 TABLE_1 = "Devlin et al. 2019, Table 1 (GLUE test server, without WNLI)"
 TABLE_2 = "Devlin et al. 2019, Table 2 (development set, one model, no added data)"
 
@@ -320,10 +323,27 @@ FAMILY = Family(
         r"$L(12 N D^2 + 2 N^2 D)$ MACs",
         related=("attention", "gpt", "llama"),
         results=(
-            Result("BERT-base", "GLUE average", 79.6, "", TABLE_1),
-            Result("BERT-large", "GLUE average", 82.1, "", TABLE_1),
-            Result("BERT-base", "SQuAD 1.1 F1", 88.5, "%", TABLE_2),
-            Result("BERT-large", "SQuAD 1.1 F1", 90.9, "%", TABLE_2),
+            *results("GLUE average", "", TABLE_1, {"BERT-base": 79.6, "BERT-large": 82.1}),
+            *results(
+                "GLUE SST-2 accuracy",
+                "%",
+                TABLE_1,
+                {"BERT-base classifier": 93.5, "BERT-large classifier": 94.9},
+            ),
+            *results("SQuAD 1.1 F1", "%", TABLE_2, {"BERT-base": 88.5, "BERT-large": 90.9}),
+            *results(
+                "CoNLL-2003 F1", "%", TABLE_7, {"BERT-base cased": 92.4, "BERT-large cased": 92.8}
+            ),
+            *results(
+                "GLUE score",
+                "",
+                MINIATURES,
+                {"BERT-tiny": 64.2, "BERT-mini": 65.8, "BERT-small": 71.2, "BERT-medium": 73.5},
+            ),
+            *results(
+                "XNLI accuracy, English", "%", MULTILINGUAL, {"BERT-base multilingual cased": 81.9}
+            ),
+            *results("XNLI accuracy, Chinese", "%", MULTILINGUAL, {"BERT-base Chinese": 77.2}),
         ),
     ),
 )

@@ -49,7 +49,7 @@ from studio.blocks.norm import LayerNorm, LayerNorm2d
 from studio.blocks.stages.head import PooledHead
 from studio.blocks.stages.residual import ConvNeXtBlocks
 from studio.blocks.stages.stem import PatchStem
-from studio.family import Family, Guide, Preset, Result
+from studio.family import Family, Guide, Preset, results
 from studio.knobs import knob
 
 
@@ -172,6 +172,8 @@ PRESETS = (
 # fmt: on
 
 TABLE_1 = "Liu et al. 2022, Table 1 (at 224)"
+TIMM_AT_288 = "timm, results-imagenet.csv, trained at 224, tested at 288"
+TOP_1 = "ImageNet-1k top-1"
 TABLE_1_22K = "Liu et al. 2022, Table 1 (pre-trained on ImageNet-22k, at 224)"
 
 FAMILY = Family(
@@ -197,11 +199,24 @@ FAMILY = Family(
         ),
         related=("resnet", "vit", "efficientnet", "mobilenet"),
         results=(
-            Result("ConvNeXt-T", "ImageNet-1k top-1", 82.1, "%", TABLE_1),
-            Result("ConvNeXt-S", "ImageNet-1k top-1", 83.1, "%", TABLE_1),
-            Result("ConvNeXt-B", "ImageNet-1k top-1", 83.8, "%", TABLE_1),
-            Result("ConvNeXt-L", "ImageNet-1k top-1", 84.3, "%", TABLE_1),
-            Result("ConvNeXt-XL", "ImageNet-1k top-1", 87.0, "%", TABLE_1_22K),
+            *results(
+                TOP_1,
+                "%",
+                TABLE_1,
+                {"ConvNeXt-T": 82.1, "ConvNeXt-S": 83.1, "ConvNeXt-B": 83.8, "ConvNeXt-L": 84.3},
+            ),
+            *results(TOP_1, "%", TABLE_1_22K, {"ConvNeXt-XL": 87.0}),
+            *results(
+                TOP_1,
+                "%",
+                TIMM_AT_288,
+                {
+                    "ConvNeXt-Atto": 77.008,
+                    "ConvNeXt-Femto": 78.716,
+                    "ConvNeXt-Pico": 80.414,
+                    "ConvNeXt-Nano": 81.482,
+                },
+            ),
         ),
     ),
 )

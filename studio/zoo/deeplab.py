@@ -47,7 +47,7 @@ from torch.nn import functional as F
 
 from studio.blocks.backbone import ResNetBackbone
 from studio.blocks.norm import GroupNorm
-from studio.family import Family, Guide, Preset, Result
+from studio.family import Family, Guide, Preset, results
 from studio.knobs import knob
 
 
@@ -308,6 +308,7 @@ PRESETS = (
 )
 # fmt: on
 
+VOC = "https://github.com/VainF/DeepLabV3Plus-Pytorch, README (trained at output stride 16)"
 WEIGHTS = "torchvision, COCO_WITH_VOC_LABELS_V1 weights (COCO val2017, the classes of VOC)"
 
 FAMILY = Family(
@@ -332,8 +333,19 @@ FAMILY = Family(
         ),
         related=("unet", "resnet"),
         results=(
-            Result("DeepLabV3 R50, auxiliary head", "COCO mIoU", 66.4, "%", WEIGHTS),
-            Result("DeepLabV3 R101, auxiliary head", "COCO mIoU", 67.4, "%", WEIGHTS),
+            *results(
+                "COCO mIoU",
+                "%",
+                WEIGHTS,
+                {"DeepLabV3 R50, auxiliary head": 66.4, "DeepLabV3 R101, auxiliary head": 67.4},
+            ),
+            *results(
+                "COCO mIoU",
+                "%",
+                WEIGHTS + ", without the auxiliary head that trained it",
+                {"DeepLabV3 R50": 66.4, "DeepLabV3 R101": 67.4},
+            ),
+            *results("VOC 2012 mIoU", "%", VOC, {"DeepLabV3+ R50": 77.2, "DeepLabV3+ R101": 78.3}),
         ),
     ),
 )

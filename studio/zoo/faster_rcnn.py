@@ -14,9 +14,11 @@ ones, so that anchors of 32 pixels stand on P2 and those of 512 on P6, and each 
 of the level that fits its size.
 
 **Fixed shapes.** The number of objects in an image is not known in advance; a network that is
-traced and exported wants to know its shapes. So the number of proposals $R$ is fixed, and boxes
-that repeat a better one are put at the end of the queue instead of being dropped. What depends on
-the data, thresholds and suppression class by class, is in `postprocess`.
+traced and exported needs fixed shapes. So the number of proposals $R$ is fixed, and proposals that
+overlap a better one are sorted to the end instead of being dropped. They are found in one step
+(`duplicates`), which also counts overlaps with proposals that are duplicates themselves; the
+papers' code suppresses one by one. `postprocess`, which need not be traced, does as the papers'
+code: thresholds, then suppression one by one, class by class.
 
 **What to watch.** The backbone, the pyramid and the head on P2 grow with the pixels; the box head
 grows with $R$, whatever the image. Batches are of a few large images, so batch normalisation keeps
@@ -203,6 +205,30 @@ class BoxHead(nn.Module):
         return logits, deltas
 
 
+def detections(
+    outputs: dict[str, Tensor], height: int, width: int, most: int = 100
+) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """For each image the scores (N,), labels (N,) and boxes (N, 4) of at most `most` detections.
+
+    As the reference does it (torchvision, `RoIHeads.postprocess_detections`): a proposal may be a
+    detection of several classes. Scores above 0.05, sides of a hundredth of a pixel or more,
+    non-maximum suppression at an overlap of 0.5 within each class, best first.
+    """
+    scores = outputs["logits"].softmax(dim=2)
+    boxes = decoded(outputs["deltas"], outputs["proposals"].unsqueeze(2), BOX_SCALE)
+    boxes = clipped(boxes, height, width)
+    likely = scores > 0.05
+    likely &= (boxes[..., 2:] - boxes[..., :2]).amin(dim=3) >= 0.01
+    found = []
+    for score, box, keep in zip(scores, boxes, likely, strict=True):
+        proposal, label = keep[:, 1:].nonzero(as_tuple=True)
+        label = label + 1  # class 0 is the background
+        score, box = score[proposal, label], box[proposal, label]
+        best = nms(box, score, label, 0.5)[:most]
+        found.append((score[best], label[best], box[best]))
+    return found
+
+
 class FasterRCNN(nn.Module):
     """Backbone, pyramid, proposals, and a second look at each of them (Figure 2)."""
 
@@ -246,21 +272,8 @@ class FasterRCNN(nn.Module):
     def postprocess(
         self, outputs: dict[str, Tensor], height: int, width: int
     ) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """For each image the scores (N,), labels (N,) and boxes (N, 4) of at most 100 detections.
-
-        Scores above 0.05, suppression at an overlap of 0.5 within each class, best first.
-        """
-        scores = outputs["logits"].softmax(dim=2)
-        boxes = decoded(outputs["deltas"], outputs["proposals"].unsqueeze(2), BOX_SCALE)
-        boxes = clipped(boxes, height, width)
-        found = []
-        for score, box in zip(scores, boxes, strict=True):
-            proposal, label = (score[:, 1:] > 0.05).nonzero(as_tuple=True)
-            label = label + 1
-            score, box = score[proposal, label], box[proposal, label]
-            kept = nms(box, score, label, 0.5)[:100]
-            found.append((score[kept], label[kept], box[kept]))
-        return found
+        """For each image the scores (N,), labels (N,) and boxes (N, 4) of its detections."""
+        return detections(outputs, height, width)
 
 
 def example(config: FasterRCNNConfig, batch: int) -> tuple[Tensor, ...]:

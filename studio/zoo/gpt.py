@@ -51,7 +51,7 @@ from studio.blocks.attention import SelfAttention
 from studio.blocks.mlp import MLP, TanhGELU
 from studio.blocks.position import LearnedPosition
 from studio.blocks.sampling import sample_tokens
-from studio.family import Family, Guide, Preset, Result
+from studio.family import Family, Guide, Preset, results
 from studio.knobs import knob
 
 
@@ -253,6 +253,8 @@ PRESETS = (
 
 TABLE_3 = "GPT-2, Table 3 (zero-shot)"
 TABLE_H_1 = "GPT-3, Table H.1 (zero-shot)"
+GPT_1_TABLE_4 = "GPT-1, Table 4"
+README = "nanoGPT, README"
 LAMBADA = "LAMBADA accuracy"
 
 FAMILY = Family(
@@ -275,18 +277,45 @@ FAMILY = Family(
         r"$L(12 N D^2 + 2 N^2 D) + N D V$ MACs, the last term for the head",
         related=("llama", "bert", "attention"),
         results=(
-            Result("GPT-2 small", LAMBADA, 45.99, "%", TABLE_3),
-            Result("GPT-2 medium", LAMBADA, 55.48, "%", TABLE_3),
-            Result("GPT-2 large", LAMBADA, 60.12, "%", TABLE_3),
-            Result("GPT-2 xl", LAMBADA, 63.24, "%", TABLE_3),
-            Result("GPT-3 125M (Small)", LAMBADA, 42.7, "%", TABLE_H_1),
-            Result("GPT-3 350M (Medium)", LAMBADA, 54.3, "%", TABLE_H_1),
-            Result("GPT-3 760M (Large)", LAMBADA, 60.4, "%", TABLE_H_1),
-            Result("GPT-3 1.3B (XL)", LAMBADA, 63.6, "%", TABLE_H_1),
-            Result("GPT-3 2.7B", LAMBADA, 67.1, "%", TABLE_H_1),
-            Result("GPT-3 6.7B", LAMBADA, 70.3, "%", TABLE_H_1),
-            Result("GPT-3 13B", LAMBADA, 72.5, "%", TABLE_H_1),
-            Result("GPT-3 175B", LAMBADA, 76.2, "%", TABLE_H_1),
+            *results(
+                LAMBADA,
+                "%",
+                TABLE_3,
+                {
+                    "GPT-2 small": 45.99,
+                    "GPT-2 medium": 55.48,
+                    "GPT-2 large": 60.12,
+                    "GPT-2 xl": 63.24,
+                },
+            ),
+            *results(
+                LAMBADA,
+                "%",
+                TABLE_H_1,
+                {
+                    "GPT-3 125M (Small)": 42.7,
+                    "GPT-3 350M (Medium)": 54.3,
+                    "GPT-3 760M (Large)": 60.4,
+                    "GPT-3 1.3B (XL)": 63.6,
+                    "GPT-3 2.7B": 67.1,
+                    "GPT-3 6.7B": 70.3,
+                    "GPT-3 13B": 72.5,
+                    "GPT-3 175B": 76.2,
+                },
+            ),
+            *results("GLUE average", "", GPT_1_TABLE_4, {"GPT-1": 72.8}),
+            *results(
+                "Shakespeare validation loss",
+                "nats per character",
+                README,
+                {"nanoGPT Shakespeare": 1.4697},
+            ),
+            *results(
+                "OpenWebText validation loss",
+                "nats per token",
+                README + " (about)",
+                {"nanoGPT 124M": 2.85},
+            ),
         ),
     ),
 )

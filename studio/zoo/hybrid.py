@@ -77,7 +77,7 @@ from studio.blocks.stages.token_head import (
     MeanTokenHead,
 )
 from studio.blocks.stages.tokens import PrependClassToken, ToMap, ToTokens, Transformer
-from studio.family import Code, Family, Guide, Preset
+from studio.family import Code, Family, Guide, Preset, results
 from studio.records import records
 
 
@@ -315,6 +315,8 @@ IMAGE_AND_TEXT = HybridConfig(
 
 OWN = "of our own: "
 TIMM = "timm 1.0.31, "
+DAI = "Dai et al. 2021, https://arxiv.org/abs/2106.04803, Table 4 (ImageNet-1k alone, at 224)"
+SHI_TABLE_2 = "Shi et al. 2015, Table 2 (without a lexicon)"
 SHI = (
     "the definition summed: Shi et al. 2015, https://arxiv.org/abs/1507.05717, Table 1, with the"
     " layer that joins both directions in the authors' code; the paper says 8.3 million"
@@ -356,5 +358,15 @@ FAMILY = Family(
         ),
         cost="the sum of the stages: convolutions ∝ H·W·C²·k², attention ∝ N²·D + N·D²",
         related=("resnet", "vit", "convnext", "unet", "recurrent"),
+        results=(
+            *results(
+                "ImageNet-1k top-1",
+                "%",
+                DAI,
+                {"CoAtNet-0": 81.6, "CoAtNet-1": 83.3, "CoAtNet-2": 84.1, "CoAtNet-3": 84.5},
+            ),
+            *results("IIIT5K accuracy", "%", SHI_TABLE_2, {"CRNN": 78.2}),
+            *results("ICDAR 2013 accuracy", "%", SHI_TABLE_2, {"CRNN": 86.7}),
+        ),
     ),
 )

@@ -44,7 +44,7 @@ import torch
 from torch import Tensor, nn
 
 from studio.blocks.inception import InceptionConv, InceptionModule
-from studio.family import Family, Guide, Preset, Result
+from studio.family import Family, Guide, Preset, results
 from studio.knobs import knob
 
 # Table 1: #1×1, #3×3 reduce, #3×3, #5×5 reduce, #5×5, pool proj of each module, at c = 64.
@@ -241,6 +241,7 @@ PRESETS = (
 )
 # fmt: on
 
+TABLE_3 = "Szegedy et al. 2015, Table 3 (one model, one crop)"
 WEIGHTS = "torchvision, IMAGENET1K_V1 weights, one crop at 224"
 
 FAMILY = Family(
@@ -265,13 +266,17 @@ FAMILY = Family(
         ),
         related=("vgg", "resnet", "mobilenet"),
         results=(
-            Result("GoogLeNet", "ImageNet-1k top-1", 69.778, "%", WEIGHTS),
-            Result(
-                "GoogLeNet original with auxiliary heads",
-                "ImageNet-1k top-5 error",
-                10.07,
+            *results(
+                "ImageNet-1k top-1",
                 "%",
-                "Szegedy et al. 2015, Table 3 (one model, one crop)",
+                WEIGHTS,
+                {"GoogLeNet": 69.778, "GoogLeNet with auxiliary heads": 69.778},
+            ),
+            *results(
+                "ImageNet-1k top-5 error",
+                "%",
+                TABLE_3,
+                {"GoogLeNet original": 10.07, "GoogLeNet original with auxiliary heads": 10.07},
             ),
         ),
     ),

@@ -52,7 +52,7 @@ from studio.blocks.mlp import GatedMLP
 from studio.blocks.norm import RMSNorm
 from studio.blocks.position import RotaryPosition, apply_rotary
 from studio.blocks.sampling import sample_tokens
-from studio.family import Family, Guide, Preset, Result
+from studio.family import Family, Guide, Preset, results
 from studio.knobs import knob
 
 
@@ -272,6 +272,7 @@ PRESETS = (
 TABLE_3 = "Llama 2, Table 3"
 CARD = "Llama 3.1 model card, base models"
 CARD_3_2 = "Llama 3.2 model card, base models"
+STORIES_LOSS = "https://github.com/karpathy/llama2.c, table of models"
 MMLU = "MMLU, 5-shot"
 
 FAMILY = Family(
@@ -294,21 +295,41 @@ FAMILY = Family(
         r"and head; in MACs $N$ times the same, $N D V$ for the head, and $2 L N^2 h d$",
         related=("gpt", "bert", "attention"),
         results=(
-            Result("LLaMA-7B", MMLU, 35.1, "%", TABLE_3),
-            Result("LLaMA-13B", MMLU, 46.9, "%", TABLE_3),
-            Result("LLaMA-33B", MMLU, 57.8, "%", TABLE_3),
-            Result("LLaMA-65B", MMLU, 63.4, "%", TABLE_3),
-            Result("Llama-2-7B", MMLU, 45.3, "%", TABLE_3),
-            Result("Llama-2-13B", MMLU, 54.8, "%", TABLE_3),
-            Result("Llama-2-70B", MMLU, 68.9, "%", TABLE_3),
-            Result("Llama-3-8B", MMLU, 66.7, "%", CARD),
-            Result("Llama-3-70B", MMLU, 79.5, "%", CARD),
-            Result("Llama-3.1-8B", MMLU, 66.7, "%", CARD),
-            Result("Llama-3.1-70B", MMLU, 79.3, "%", CARD),
-            Result("Llama-3.1-405B", MMLU, 85.2, "%", CARD),
-            Result("Llama-3.2-1B", MMLU, 32.2, "%", CARD_3_2),
-            Result("Llama-3.2-3B", MMLU, 58.0, "%", CARD_3_2),
-            Result("Mistral-7B-v0.1", MMLU, 60.1, "%", "Mistral 7B, Table 2"),
+            *results(
+                MMLU,
+                "%",
+                TABLE_3,
+                {
+                    "LLaMA-7B": 35.1,
+                    "LLaMA-13B": 46.9,
+                    "LLaMA-33B": 57.8,
+                    "LLaMA-65B": 63.4,
+                    "Llama-2-7B": 45.3,
+                    "Llama-2-13B": 54.8,
+                    "Llama-2-70B": 68.9,
+                },
+            ),
+            *results(
+                MMLU,
+                "%",
+                CARD,
+                {
+                    "Llama-3-8B": 66.7,
+                    "Llama-3-70B": 79.5,
+                    "Llama-3.1-8B": 66.7,
+                    "Llama-3.1-70B": 79.3,
+                    "Llama-3.1-405B": 85.2,
+                },
+            ),
+            *results(MMLU, "%", CARD_3_2, {"Llama-3.2-1B": 32.2, "Llama-3.2-3B": 58.0}),
+            *results(MMLU, "%", "Mistral 7B, Table 2", {"Mistral-7B-v0.1": 60.1}),
+            *results("HellaSwag accuracy", "%", TINY + " (zero-shot)", {"TinyLlama-1.1B": 59.2}),
+            *results(
+                "TinyStories validation loss",
+                "nats per token",
+                STORIES_LOSS,
+                {"Stories-15M": 1.072, "Stories-42M": 0.847, "Stories-110M": 0.76},
+            ),
         ),
     ),
 )

@@ -12,13 +12,15 @@ pixels of the image. `RoIAlign` rounds nothing: it interpolates, at exact places
 10 % to 50 % better masks, and the stricter the measure, the more.
 
 **Fixed shapes.** The mask head looks at detections, not at proposals: fewer boxes, and tighter
-ones. Each proposal takes its best class, boxes that repeat a better one of their class go to the
-end of the queue, and the first $N$ = `num_detections` get a mask. All of that has one shape
-whatever is in the image; `postprocess` then drops what is unlikely.
+ones. In `forward`, which is traced, all shapes are fixed: the $R$ likeliest pairs of a proposal and
+a class are candidates, those that overlap a better one of their class are sorted to the end (in one
+step, see `duplicates`), and the first $N$ = `num_detections` get a mask; `postprocess` then drops
+what is unlikely. `detect` does as the papers' code: suppression one by one, and masks for what is
+left.
 
 **What to watch.** The mask head costs as much for one detection as 37 proposals cost the box head:
-for 100 detections nearly half of what backbone, pyramid and proposal head cost together. A network
-that is run step by step could mask only what is likely; a traced one masks all $N$.
+for 100 detections nearly half of what backbone, pyramid and proposal head cost together. `detect`
+masks only what is likely; a traced network masks all $N$.
 
 Shapes: B batch, C channels, H W image, c channels of a map, h w its size, D fpn_channels, A anchors
 of all levels, R num_proposals, N num_detections, S side of the bins, K num_classes, M boxes of all
@@ -44,7 +46,7 @@ from studio.blocks.pyramid import FeaturePyramid
 from studio.blocks.roi import RoIAlign
 from studio.family import Family, Guide, Preset, Result
 from studio.knobs import knob
-from studio.zoo.faster_rcnn import BOX_SCALE, BoxHead, RegionProposalNetwork
+from studio.zoo.faster_rcnn import BOX_SCALE, BoxHead, RegionProposalNetwork, detections
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,11 +90,11 @@ class MaskRCNNConfig:
 
 
 class Detections(nn.Module):
-    """The best N boxes, each with its score and its class, best first.
+    """The best N boxes, each with its score and its class, best first, in fixed shapes.
 
     Logits (B, R, K), deltas (B, R, K, 4), proposals (B, R, 4) and the image's size -> (B, N, 6):
-    x1, y1, x2, y2, score, class. Boxes that repeat a better one of their class go to the end, with
-    scores below zero.
+    x1, y1, x2, y2, score, class. The R likeliest pairs of a proposal and a class are looked at;
+    boxes that overlap a better one of their class go to the end, with scores below zero.
     """
 
     def __init__(self, num_detections: int) -> None:
@@ -102,13 +104,12 @@ class Detections(nn.Module):
     def forward(
         self, logits: Tensor, deltas: Tensor, proposals: Tensor, height: int, width: int
     ) -> Tensor:
-        scores, labels = logits.softmax(dim=2)[..., 1:].max(dim=2)  # 2 × (B, R)
-        scores, order = scores.sort(dim=1, descending=True)  # 2 × (B, R)
-        labels = labels.gather(1, order) + 1  # (B, R)
-        deltas = rows(deltas.flatten(2), order).view(deltas.shape)  # (B, R, K, 4)
-        chosen = labels[..., None, None].expand(-1, -1, 1, 4)  # (B, R, 1, 4)
-        deltas = deltas.gather(2, chosen).squeeze(2)  # (B, R, 4)
-        boxes = decoded(deltas, rows(proposals, order), BOX_SCALE)  # (B, R, 4)
+        R, K = logits.shape[1:]
+        scores = logits.softmax(dim=2)[..., 1:].flatten(1)  # (B, R*(K-1))
+        scores, pair = scores.topk(R, dim=1)  # 2 × (B, R)
+        proposal, labels = pair // (K - 1), pair % (K - 1) + 1  # 2 × (B, R)
+        deltas = rows(deltas.flatten(1, 2), proposal * K + labels)  # (B, R, 4)
+        boxes = decoded(deltas, rows(proposals, proposal), BOX_SCALE)  # (B, R, 4)
         boxes = clipped(boxes, height, width)
         apart = boxes + labels.unsqueeze(2) * 2 * max(height, width)  # classes do not overlap
         scores = torch.where(duplicates(apart, 0.5), scores - 1, scores)
@@ -175,29 +176,53 @@ class MaskRCNN(nn.Module):
         for each of them `masks` (B, N, K, 28, 28), as logits.
         """
         H, W = images.shape[2:]
+        levels, outputs = self.boxes(images)
+        logits, deltas = outputs["logits"].detach(), outputs["deltas"].detach()
+        found = self.detections(logits, deltas, outputs["proposals"], H, W)  # (B, N, 6)
+        masks = self.masks(levels, found[..., :4])  # (B, N, K, 28, 28)
+        return outputs | {"detections": found, "masks": masks}
+
+    def boxes(self, images: Tensor) -> tuple[list[Tensor], dict[str, Tensor]]:
+        """P2 ... P5 of images (B, C, H, W), and all outputs but `detections` and `masks`."""
+        H, W = images.shape[2:]
         levels = self.fpn(list(self.backbone(images).values()))
         objectness, anchor_deltas, proposals = self.rpn(levels, H, W)
         x = self.roi_align(levels[:4], proposals)  # (B*R, D, S, S)
         logits, deltas = (y.unflatten(0, proposals.shape[:2]) for y in self.box_head(x))
-        found = self.detections(logits.detach(), deltas.detach(), proposals, H, W)  # (B, N, 6)
-        x = self.mask_align(levels[:4], found[..., :4])  # (B*N, D, S', S')
-        masks = self.mask_head(x)  # (B*N, K, 28, 28)
-        return {
+        return levels[:4], {
             "objectness": objectness,
             "anchor_deltas": anchor_deltas,
             "proposals": proposals,
             "logits": logits,
             "deltas": deltas,
-            "detections": found,
-            "masks": masks.unflatten(0, found.shape[:2]),
         }
+
+    def masks(self, levels: list[Tensor], boxes: Tensor) -> Tensor:
+        """Logits (B, N, K, 28, 28) of boxes (B, N, 4) on P2 ... P5."""
+        x = self.mask_align(levels, boxes)  # (B*N, D, S', S')
+        return self.mask_head(x).unflatten(0, boxes.shape[:2])  # (B, N, K, 28, 28)
+
+    @torch.no_grad()
+    def detect(self, images: Tensor) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
+        """What `postprocess` gives, in the steps of the papers' code: at most N detections an image
+        by suppression one by one, and masks for these alone."""
+        levels, outputs = self.boxes(images)
+        results = []
+        H, W = images.shape[2:]
+        found = detections(outputs, H, W, self.detections.num_detections)
+        for i, (scores, labels, boxes) in enumerate(found):
+            masks = self.masks([level[i : i + 1] for level in levels], boxes.unsqueeze(0))[0]
+            chosen = masks[torch.arange(len(labels)), labels]  # (N, 28, 28)
+            results.append((scores, labels, boxes, chosen.sigmoid()))
+        return results
 
     def postprocess(
         self, outputs: dict[str, Tensor]
     ) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
         """For each image, scores (n,), labels (n,), boxes (n, 4) and masks (n, 28, 28).
 
-        Detections above 0.05, best first; a mask is the chance of each part of its box.
+        The fixed-shape detections above 0.05, best first; a mask holds the probability of each
+        part of its box. `detect` is closer to the papers' code, and cannot be traced.
         """
         results = []
         for found, masks in zip(outputs["detections"], outputs["masks"].sigmoid(), strict=True):

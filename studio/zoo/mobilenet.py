@@ -54,7 +54,7 @@ from studio.blocks.conv import ConvNormAct
 from studio.blocks.inverted_residual import InvertedResidual, make_divisible
 from studio.blocks.norm import SlowBatchNorm
 from studio.blocks.squeeze_excite import SqueezeExcite
-from studio.family import Family, Guide, Preset, Result
+from studio.family import Family, Guide, Preset, results
 from studio.knobs import knob
 
 
@@ -355,7 +355,24 @@ PRESETS = (
 
 V1_TABLE_6 = "Howard et al. 2017, Table 6"
 CHECKPOINTS = "official code, mobilenet/README.md, checkpoints at 224"
+TIMM = "timm, mobilenetv1_125.ra4_e3600_r224_in1k, at 224"
+TOP_1 = "ImageNet-1k top-1"
 V3_TABLE_3 = "Howard et al. 2019, Table 3"
+# fmt: off
+RESULTS = (
+    *results(TOP_1, "%", V1_TABLE_6, {
+        "MobileNetV1 1.0": 70.6, "MobileNetV1 0.75": 68.4,
+        "MobileNetV1 0.5": 63.7, "MobileNetV1 0.25": 50.6}),
+    *results(TOP_1, "%", TIMM, {"MobileNetV1 1.25": 76.924}),
+    *results(TOP_1, "%", CHECKPOINTS, {
+        "MobileNetV2 1.4": 75.0, "MobileNetV2 1.3": 74.4, "MobileNetV2 1.0": 71.8,
+        "MobileNetV2 0.75": 69.8, "MobileNetV2 0.5": 65.4, "MobileNetV2 0.35": 60.3,
+        "MobileNetV3-Large minimalistic": 72.3, "MobileNetV3-Small minimalistic": 61.9}),
+    *results(TOP_1, "%", V3_TABLE_3, {
+        "MobileNetV3-Large 1.0": 75.2, "MobileNetV3-Large 0.75": 73.3,
+        "MobileNetV3-Small 1.0": 67.4, "MobileNetV3-Small 0.75": 65.4}),
+)
+# fmt: on
 
 FAMILY = Family(
     title="MobileNet",
@@ -378,23 +395,6 @@ FAMILY = Family(
             r"MACs a pixel; the whole falls with $\alpha^2$ and with the pixels"
         ),
         related=("efficientnet", "resnet", "convnext"),
-        results=(
-            Result("MobileNetV1 1.0", "ImageNet-1k top-1", 70.6, "%", V1_TABLE_6),
-            Result("MobileNetV1 0.75", "ImageNet-1k top-1", 68.4, "%", V1_TABLE_6),
-            Result("MobileNetV1 0.5", "ImageNet-1k top-1", 63.7, "%", V1_TABLE_6),
-            Result("MobileNetV1 0.25", "ImageNet-1k top-1", 50.6, "%", V1_TABLE_6),
-            Result("MobileNetV2 1.4", "ImageNet-1k top-1", 75.0, "%", CHECKPOINTS),
-            Result("MobileNetV2 1.3", "ImageNet-1k top-1", 74.4, "%", CHECKPOINTS),
-            Result("MobileNetV2 1.0", "ImageNet-1k top-1", 71.8, "%", CHECKPOINTS),
-            Result("MobileNetV2 0.75", "ImageNet-1k top-1", 69.8, "%", CHECKPOINTS),
-            Result("MobileNetV2 0.5", "ImageNet-1k top-1", 65.4, "%", CHECKPOINTS),
-            Result("MobileNetV2 0.35", "ImageNet-1k top-1", 60.3, "%", CHECKPOINTS),
-            Result("MobileNetV3-Large 1.0", "ImageNet-1k top-1", 75.2, "%", V3_TABLE_3),
-            Result("MobileNetV3-Large 0.75", "ImageNet-1k top-1", 73.3, "%", V3_TABLE_3),
-            Result("MobileNetV3-Small 1.0", "ImageNet-1k top-1", 67.4, "%", V3_TABLE_3),
-            Result("MobileNetV3-Small 0.75", "ImageNet-1k top-1", 65.4, "%", V3_TABLE_3),
-            Result("MobileNetV3-Large minimalistic", "ImageNet-1k top-1", 72.3, "%", CHECKPOINTS),
-            Result("MobileNetV3-Small minimalistic", "ImageNet-1k top-1", 61.9, "%", CHECKPOINTS),
-        ),
+        results=RESULTS,
     ),
 )

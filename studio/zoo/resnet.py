@@ -61,7 +61,7 @@ from studio.blocks.residual import (
 from studio.blocks.stages.head import PooledHead
 from studio.blocks.stages.residual import Residual
 from studio.blocks.stages.stem import ConvPoolStem, ConvStem, SquareImageStem
-from studio.family import Family, Guide, Preset, Result
+from studio.family import Family, Guide, Preset, results
 from studio.knobs import knob
 
 
@@ -260,6 +260,7 @@ PRESETS = (
 # fmt: on
 
 WEIGHTS = "torchvision, IMAGENET1K_V1 weights, one crop at 224"
+KUANGLIU_README = "https://github.com/kuangliu/pytorch-cifar, README (it gives the accuracy)"
 CIFAR_10 = "He et al. 2016, Table 6"
 
 FAMILY = Family(
@@ -285,17 +286,39 @@ FAMILY = Family(
         ),
         related=("cnn", "vit", "unet"),
         results=(
-            Result("ResNet-18", "ImageNet-1k top-1", 69.758, "%", WEIGHTS),
-            Result("ResNet-34", "ImageNet-1k top-1", 73.314, "%", WEIGHTS),
-            Result("ResNet-50", "ImageNet-1k top-1", 76.130, "%", WEIGHTS),
-            Result("ResNet-101", "ImageNet-1k top-1", 77.374, "%", WEIGHTS),
-            Result("ResNet-152", "ImageNet-1k top-1", 78.312, "%", WEIGHTS),
-            Result("ResNet-20 (A)", "CIFAR-10 error", 8.75, "%", CIFAR_10),
-            Result("ResNet-32 (A)", "CIFAR-10 error", 7.51, "%", CIFAR_10),
-            Result("ResNet-44 (A)", "CIFAR-10 error", 7.17, "%", CIFAR_10),
-            Result("ResNet-56 (A)", "CIFAR-10 error", 6.97, "%", CIFAR_10),
-            Result("ResNet-110 (A)", "CIFAR-10 error", 6.43, "%", CIFAR_10 + ", best of 5 runs"),
-            Result("ResNet-1202 (A)", "CIFAR-10 error", 7.93, "%", CIFAR_10),
+            *results(
+                "ImageNet-1k top-1",
+                "%",
+                WEIGHTS,
+                {
+                    "ResNet-18": 69.758,
+                    "ResNet-34": 73.314,
+                    "ResNet-50": 76.13,
+                    "ResNet-101": 77.374,
+                    "ResNet-152": 78.312,
+                },
+            ),
+            *results(
+                "CIFAR-10 error",
+                "%",
+                CIFAR_10,
+                {
+                    "ResNet-20 (A)": 8.75,
+                    "ResNet-32 (A)": 7.51,
+                    "ResNet-44 (A)": 7.17,
+                    "ResNet-56 (A)": 6.97,
+                    "ResNet-1202 (A)": 7.93,
+                },
+            ),
+            *results(
+                "CIFAR-10 error", "%", CIFAR_10 + ", best of 5 runs", {"ResNet-110 (A)": 6.43}
+            ),
+            *results(
+                "CIFAR-10 error",
+                "%",
+                KUANGLIU_README,
+                {"ResNet-18 (CIFAR)": 6.98, "ResNet-50 (CIFAR)": 6.38},
+            ),
         ),
     ),
 )

@@ -37,7 +37,6 @@ Official code: https://github.com/google-research/text-to-text-transfer-transfor
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -48,8 +47,9 @@ from torch.nn import functional as F
 
 from studio.blocks.mlp import GatedMLP, TanhGELU
 from studio.blocks.norm import RMSNorm
+from studio.blocks.position import RelativePosition
 from studio.blocks.sampling import sample_tokens
-from studio.family import Family, Guide, Preset, Result
+from studio.family import Family, Guide, Preset, results
 from studio.knobs import knob
 
 
@@ -105,51 +105,6 @@ class T5Config:
     tied_head: bool = knob(True, "The output reads with the embedding (version 1.1: its own)")
 
 
-def bucket(offset: Tensor, num_buckets: int, causal: bool, max_distance: int = 128) -> Tensor:
-    """The bucket of each offset j − i, from 0 to num_buckets − 1; keeps the shape.
-
-    A causal stack looks back only; otherwise half of the buckets are for what lies ahead. Half of
-    those hold one distance each, the rest grow with the logarithm up to `max_distance`.
-    """
-    ahead = torch.zeros_like(offset)
-    distance = (-offset).clamp(min=0)
-    if not causal:
-        num_buckets //= 2
-        ahead = (offset > 0).long() * num_buckets
-        distance = offset.abs()
-    exact = num_buckets // 2
-    growth = torch.log(distance.clamp(min=1) / exact) / math.log(max_distance / exact)
-    shared = exact + (growth * (num_buckets - exact)).long()
-    return ahead + torch.where(distance < exact, distance, shared.clamp(max=num_buckets - 1))
-
-
-class RelativePosition(nn.Module):
-    """What each head adds to the score of each two of T tokens: (1, h, T, T), T up to max_len.
-
-    A causal one adds −∞ where a token would look at one that comes after it.
-    """
-
-    buckets: Tensor
-    mask: Tensor | None
-
-    def __init__(
-        self, num_buckets: int, num_heads: int, max_len: int, causal: bool, std: float
-    ) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(num_buckets, num_heads) * std)
-        place = torch.arange(max_len)
-        buckets = bucket(place - place.unsqueeze(1), num_buckets, causal)  # of query i, key j
-        mask = torch.full((max_len, max_len), -math.inf).triu(1) if causal else None
-        # Constants: they move to the device with the model, but no checkpoint needs them.
-        self.register_buffer("buckets", buckets, persistent=False)
-        self.register_buffer("mask", mask, persistent=False)
-
-    def forward(self, length: int) -> Tensor:
-        bias = F.embedding(self.buckets[:length, :length], self.weight)  # (T, T, h)
-        bias = bias.permute(2, 0, 1).unsqueeze(0)  # (1, h, T, T)
-        return bias if self.mask is None else bias + self.mask[:length, :length]
-
-
 class T5Attention(nn.Module):
     """softmax(q kᵀ + bias) v, without 1/√d and without biases in its maps.
 
@@ -182,7 +137,10 @@ class T5Attention(nn.Module):
         x = F.scaled_dot_product_attention(  # (B, h, T, d)
             q, k, v, attn_mask=bias, dropout_p=self.dropout if self.training else 0.0, scale=1.0
         )
-        x = x.transpose(1, 2).flatten(2)  # (B, T, h*d)
+        # Kernels lay x out differently. An explicit copy keeps torch.export from taking a view that
+        # holds for one of them only: that of a bias which is trained is decomposed by ONNX.
+        x = x.transpose(1, 2).clone(memory_format=torch.contiguous_format)  # (B, T, h, d)
+        x = x.flatten(2)  # (B, T, h*d)
         return self.o(x)  # (B, T, D)
 
 
@@ -369,8 +327,22 @@ PRESETS = (
     Preset("ByT5-XXL", byte_t5(4672, 12352, 36, 12, 64), 12_906_899_328, BYT5 + "byt5-xxl"),
 )
 
-GLUE = {"T5-small": 77.4, "T5-base": 82.7, "T5-large": 86.4, "T5-3B": 88.5, "T5-11B": 90.3}
+XNLI = "Xue et al. 2021, Table 2 (average, zero-shot across languages)"
+BYT5_GLUE = "Xue et al. 2022, Table 2"
 TABLE_14 = "Raffel et al. 2020, Table 14 (fine-tuned)"
+SIZES = ("small", "base", "large", "XL", "XXL")
+
+
+def by_size(name: str, *values: float) -> dict[str, float]:
+    return {f"{name}-{size}": value for size, value in zip(SIZES, values, strict=False)}
+
+
+RESULTS = (
+    *results("GLUE average", "", TABLE_14, by_size("T5", 77.4, 82.7, 86.4)),
+    *results("GLUE average", "", TABLE_14, {"T5-3B": 88.5, "T5-11B": 90.3}),
+    *results("GLUE average, dev", "", BYT5_GLUE, by_size("ByT5", 80.5, 85.3, 87.0, 87.9, 90.1)),
+    *results("XNLI accuracy", "%", XNLI, by_size("mT5", 67.5, 75.4, 81.1, 82.9, 85.0)),
+)
 
 FAMILY = Family(
     title="T5 (text-to-text transfer transformer)",
@@ -393,8 +365,6 @@ FAMILY = Family(
         r"$V D$ for each matrix of words; MACs: the encoder's weights $N$ times, the decoder's $T$ "
         r"times, and $2 L h d (N^2 + T^2 + N T)$ in attention",
         related=("transformer", "bert", "gpt"),
-        results=tuple(
-            Result(name, "GLUE average", score, "", TABLE_14) for name, score in GLUE.items()
-        ),
+        results=RESULTS,
     ),
 )

@@ -51,7 +51,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from studio.blocks.temporal import TemporalBlock
-from studio.family import Family, Guide, Preset, Result
+from studio.family import Family, Guide, Preset, results
 from studio.knobs import knob
 
 
@@ -240,10 +240,16 @@ FAMILY = Family(
         r"receptive field of $1 + 2 (k - 1)(2^n - 1)$ steps",
         related=("recurrent", "attention", "cnn"),
         results=(
-            Result("TCN sequential MNIST", "Sequential MNIST accuracy", 99.0, "%", TABLE_1),
-            Result("TCN Nottingham (paper)", "Nottingham loss", 3.07, "nats", TABLE_1),
-            Result("TCN PTB word", "Penn Treebank perplexity", 88.68, "", TABLE_1),
-            Result("TCN PTB character", "Penn Treebank bits per character", 1.31, "", TABLE_1),
+            *results("Sequential MNIST accuracy", "%", TABLE_1, {"TCN sequential MNIST": 99.0}),
+            *results("Nottingham loss", "nats", TABLE_1, {"TCN Nottingham (paper)": 3.07}),
+            *results("Penn Treebank perplexity", "", TABLE_1, {"TCN PTB word": 88.68}),
+            *results("Penn Treebank bits per character", "", TABLE_1, {"TCN PTB character": 1.31}),
+            *results(
+                "Adding problem loss, T = 600", "", TABLE_1, {"TCN adding problem T=600": 5.8e-05}
+            ),
+            *results(
+                "Copy memory loss, T = 1000", "", TABLE_1, {"TCN copy memory T=1000": 3.5e-05}
+            ),
         ),
     ),
 )

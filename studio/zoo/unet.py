@@ -37,6 +37,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from studio.blocks.conv import ConvNormAct
 from studio.blocks.norm import GroupNorm
@@ -141,11 +142,16 @@ class UNetConfig:
         for _ in range(self.depth):
             odd = odd or (side - border) % 2 == 1
             side = (side - border) // 2
-        # The bottleneck keeps 2 × 2 for a norm to have a variance; valid, 4 × 4 to come back from.
-        if odd or side - border < max(2, border):
+        if odd and not self.padding:
             raise ValueError(
-                f"image_size={self.image_size} cannot be halved evenly depth={self.depth} times "
-                f"and leave a map (padding={self.padding})"
+                f"image_size={self.image_size} gives a map of odd size before one of the "
+                f"depth={self.depth} poolings, which padding={self.padding} does not allow"
+            )
+        # The bottleneck keeps 2 × 2 for a norm to have a variance; valid, 4 × 4 to come back from.
+        if side - border < max(2, border):
+            raise ValueError(
+                f"image_size={self.image_size} is too small for depth={self.depth} poolings "
+                f"with padding={self.padding}"
             )
 
 
@@ -169,8 +175,28 @@ class DoubleConv(nn.Sequential):
         )
 
 
+def padded(x: Tensor, height: int, width: int) -> Tensor:
+    """Zeros around a map that is smaller: (B, C, H', W') -> (B, C, height, width)."""
+    rows, columns = height - x.shape[2], width - x.shape[3]
+    if rows == columns == 0:
+        return x
+    left, top = columns // 2, rows // 2
+    return F.pad(x, (left, columns - left, top, rows - top))  # (B, C, H, W)
+
+
+def cropped(x: Tensor, height: int, width: int) -> Tensor:
+    """The middle of a map that is larger: (B, C, H', W') -> (B, C, height, width)."""
+    top, left = (x.shape[2] - height) // 2, (x.shape[3] - width) // 2
+    return x[:, :, top : top + height, left : left + width]  # (B, C, H, W)
+
+
 class Decoder(nn.Module):
-    """One level up: up-sample, join the encoder's map, convolve twice."""
+    """One level up: up-sample, join the encoder's map, convolve twice.
+
+    The skip may be larger. With padded convolutions that is a row or a column that pooling dropped,
+    and the up-sampled map is padded to it, as in most PyTorch code; without, it is the border that
+    the convolutions took off, and the skip is cropped, as in the paper.
+    """
 
     def __init__(
         self,
@@ -183,14 +209,16 @@ class Decoder(nn.Module):
     ) -> None:
         super().__init__()
         joined = (1 + up.gives) * skip_channels
+        self.padding = padding
         self.up = up(skip_channels)
         self.conv = DoubleConv(joined, skip_channels, out_channels, padding, bias, norm)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         x = self.up(x)  # (B, C', H, W)
-        H, W = x.shape[2:]
-        top, left = (skip.shape[2] - H) // 2, (skip.shape[3] - W) // 2
-        skip = skip[:, :, top : top + H, left : left + W]  # (B, C, H, W)
+        if self.padding:
+            x = padded(x, *skip.shape[2:])  # (B, C', H, W)
+        else:
+            skip = cropped(skip, *x.shape[2:])  # (B, C, H, W)
         x = torch.cat((skip, x), dim=1)  # (B, C + C', H, W)
         return self.conv(x)  # (B, C'', H', W')
 

@@ -42,7 +42,7 @@ from torch import Tensor, nn
 
 from studio.blocks.conv import ConvNormAct
 from studio.blocks.norm import GroupNorm
-from studio.family import Family, Guide, Preset, Result
+from studio.family import Family, Guide, Preset, results
 from studio.knobs import knob
 
 
@@ -210,6 +210,9 @@ PRESETS = (
 )
 # fmt: on
 
+TABLE_3 = "Simonyan & Zisserman 2015, Table 3 (27.3 % error; one scale, 384)"
+KUANGLIU_README = "https://github.com/kuangliu/pytorch-cifar, README (it gives the accuracy)"
+TOP_1 = "ImageNet-1k top-1"
 WEIGHTS = "torchvision, IMAGENET1K_V1 weights, one crop at 224"
 
 FAMILY = Family(
@@ -234,14 +237,23 @@ FAMILY = Family(
         ),
         related=("cnn", "resnet", "inception"),
         results=(
-            Result("VGG-11", "ImageNet-1k top-1", 69.020, "%", WEIGHTS),
-            Result("VGG-13", "ImageNet-1k top-1", 69.928, "%", WEIGHTS),
-            Result("VGG-16", "ImageNet-1k top-1", 71.592, "%", WEIGHTS),
-            Result("VGG-19", "ImageNet-1k top-1", 72.376, "%", WEIGHTS),
-            Result("VGG-11-BN", "ImageNet-1k top-1", 70.370, "%", WEIGHTS),
-            Result("VGG-13-BN", "ImageNet-1k top-1", 71.586, "%", WEIGHTS),
-            Result("VGG-16-BN", "ImageNet-1k top-1", 73.360, "%", WEIGHTS),
-            Result("VGG-19-BN", "ImageNet-1k top-1", 74.218, "%", WEIGHTS),
+            *results(
+                TOP_1,
+                "%",
+                WEIGHTS,
+                {
+                    "VGG-11": 69.02,
+                    "VGG-13": 69.928,
+                    "VGG-16": 71.592,
+                    "VGG-19": 72.376,
+                    "VGG-11-BN": 70.37,
+                    "VGG-13-BN": 71.586,
+                    "VGG-16-BN": 73.36,
+                    "VGG-19-BN": 74.218,
+                },
+            ),
+            *results(TOP_1, "%", TABLE_3, {"VGG-16 (C)": 72.7}),
+            *results("CIFAR-10 error", "%", KUANGLIU_README, {"VGG-16-BN (CIFAR-10)": 7.36}),
         ),
     ),
 )

@@ -34,7 +34,7 @@ from studio.blocks.norm import LayerNorm, RMSNorm
 from studio.blocks.stages.head import ClassTokenHead
 from studio.blocks.stages.stem import PatchStem
 from studio.blocks.stages.tokens import ToTokens, Transformer
-from studio.family import Family, Guide, Preset, Result
+from studio.family import Family, Guide, Preset, results
 from studio.knobs import knob
 
 
@@ -164,6 +164,13 @@ def vit(
 
 TABLE_5 = "Dosovitskiy et al. 2021, Table 5 (pre-trained on ImageNet-21k, fine-tuned at 384)"
 TORCHVISION = "torchvision, documentation of "
+V1_WEIGHTS = "torchvision, IMAGENET1K_V1 weights, one crop at 224"
+SWAG = (
+    "torchvision, IMAGENET1K_SWAG weights (pre-trained on 3.6 billion images): linear at 224, "
+    "fine-tuned at 518"
+)
+AUGREG = "timm, results-imagenet.csv, augreg_in21k_ft_in1k weights (pre-trained on ImageNet-21k)"
+TOP_1 = "ImageNet-1k top-1"
 
 # fmt: off
 PRESETS = (
@@ -205,8 +212,27 @@ FAMILY = Family(
         cost=r"$12 L D^2$ parameters; $L(12 N D^2 + 2 N^2 D)$ MACs, with $N = HW/P^2$ tokens",
         related=("attention", "resnet"),
         results=(
-            Result("ViT-B/16 @384", "ImageNet-1k top-1", 83.97, "%", TABLE_5),
-            Result("ViT-L/16 @384", "ImageNet-1k top-1", 85.15, "%", TABLE_5),
+            *results(
+                TOP_1,
+                "%",
+                V1_WEIGHTS,
+                {"ViT-B/16": 81.072, "ViT-B/32": 75.912, "ViT-L/16": 79.662, "ViT-L/32": 76.972},
+            ),
+            *results(TOP_1, "%", SWAG, {"ViT-H/14": 85.708, "ViT-H/14 @518": 88.552}),
+            *results(TOP_1, "%", TABLE_5, {"ViT-B/16 @384": 83.97, "ViT-L/16 @384": 85.15}),
+            *results(
+                TOP_1,
+                "%",
+                AUGREG,
+                {
+                    "ViT-Ti/16": 75.454,
+                    "ViT-S/16": 81.384,
+                    "ViT-S/32": 75.994,
+                    "ViT-B/8": 85.798,
+                    "ViT-Ti/16 @384": 78.424,
+                    "ViT-S/16 @384": 83.802,
+                },
+            ),
         ),
     ),
 )

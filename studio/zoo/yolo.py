@@ -333,16 +333,23 @@ class YOLO(nn.Module):
         confidence: float = 0.25,
         overlap: float = 0.7,
         max_detections: int = 300,
+        multi_label: bool = False,
     ) -> list[Tensor]:
         """For each image its detections (n, 6), best first: x1, y1, x2, y2, probability, class.
 
         A box is dropped where a better one of its class overlaps it by more than `overlap` (IoU).
+        A point gives its best class; with `multi_label` every class above `confidence`. The
+        official code predicts so, and validates with `multi_label` at a confidence of 0.001.
         """
         detections = []
         for boxes, scores in zip(*self.decode(maps), strict=True):
-            best, label = scores.max(dim=1)
-            found = torch.cat((boxes, best[:, None], label[:, None].to(boxes)), dim=1)
-            found = found[best > confidence]
+            likely = scores > confidence  # (A, K)
+            if not multi_label:
+                best = scores.argmax(dim=1, keepdim=True)
+                likely &= torch.zeros_like(likely).scatter(1, best, True)
+            point, label = likely.nonzero(as_tuple=True)
+            score = scores[point, label]
+            found = torch.cat((boxes[point], score[:, None], label[:, None].to(boxes)), dim=1)
             kept = nms(found[:, :4], found[:, 4], found[:, 5], overlap)[:max_detections]
             detections.append(found[kept])
         return detections

@@ -11,8 +11,10 @@ from torch import nn
 import studio
 from studio.analysis.trace import trace
 from studio.blocks.backbone import ResNetBackbone
-from studio.blocks.boxes import overlap
+from studio.blocks.boxes import clipped, decoded, overlap
 from studio.blocks.norm import FrozenBatchNorm
+from studio.zoo.faster_rcnn import detections
+from studio.zoo.mask_rcnn import Detections
 
 TINY: dict[str, Any] = {"depths": (1, 1, 1, 1), "base_channels": 8, "image_size": 128}
 HEADS = TINY | {"fpn_channels": 16, "hidden_dim": 64, "num_proposals": 50, "num_classes": 4}
@@ -114,6 +116,99 @@ def test_detections_of_a_class_do_not_overlap_and_classes_may() -> None:
     assert labels.tolist() == [1, 2]  # the second repeats the first, the last is background
     assert torch.equal(boxes, one[[0, 2]])
     assert torch.allclose(scores, chance.softmax(1)[[0, 2], [1, 2]])
+
+
+def one_by_one(scores: torch.Tensor, boxes: torch.Tensor, most: int) -> list[tuple[int, int]]:
+    """(proposal, class) of each detection, best first, by the words of the definition.
+
+    Scores (R, K) and boxes (R, K, 4). The best that is left is a detection; what overlaps it in its
+    class is dropped; and so on.
+    """
+    sides = (boxes[..., 2:] - boxes[..., :2]).amin(dim=2)
+    left = [
+        (r, k)
+        for r in range(scores.shape[0])
+        for k in range(1, scores.shape[1])
+        if scores[r, k] > 0.05 and sides[r, k] >= 0.01
+    ]
+    left.sort(key=lambda at: float(scores[at]), reverse=True)
+    detections: list[tuple[int, int]] = []
+    while left and len(detections) < most:
+        best = left.pop(0)
+        detections.append(best)
+        left = [
+            at
+            for at in left
+            if at[1] != best[1] or overlap(boxes[at][None], boxes[best][None]).item() <= 0.5
+        ]
+    return detections
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_detections_are_those_of_the_definition(seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+
+    def random(*shape: int) -> torch.Tensor:
+        return torch.rand(shape, generator=generator)
+
+    corner, size = 40 * random(1, 60, 2), 30 * random(1, 60, 2)
+    proposals = torch.cat((corner, corner + size * (random(1, 60, 1) > 0.1)), dim=2)
+    outputs = {
+        "proposals": proposals,
+        "logits": 3 * random(1, 60, 5),
+        "deltas": 2 * random(1, 60, 5, 4) - 1,
+    }
+    ((scores, labels, boxes),) = detections(outputs, 60, 50, most=40)
+    chances = outputs["logits"].softmax(dim=2)[0]
+    moved = decoded(outputs["deltas"], proposals.unsqueeze(2), (10.0, 5.0))
+    moved = clipped(moved, 60, 50)[0]
+    expected = one_by_one(chances, moved, most=40)
+    assert len({proposal for proposal, _ in expected}) < len(expected)  # one of several classes
+    assert labels.tolist() == [label for _, label in expected]
+    assert torch.equal(boxes, torch.stack([moved[at] for at in expected]))
+    assert torch.equal(scores, torch.stack([chances[at] for at in expected]))
+
+
+def test_a_proposal_may_be_masked_as_two_classes() -> None:
+    module = Detections(2)
+    logits = torch.tensor([[[0.0, 5.0, 5.1], [9.0, 0.0, 0.0]]])
+    boxes = torch.tensor([[(10.0, 10, 60, 60), (70, 70, 90, 90)]])
+    found = module(logits, torch.zeros(1, 2, 3, 4), boxes, 100, 100)
+    assert found[0, :, 5].tolist() == [2, 1]
+    assert torch.equal(found[0, :, :4], boxes[0, [0, 0]])
+
+
+def test_masks_of_detections_are_those_of_the_traced_network() -> None:
+    model, _ = found("mask_rcnn", num_detections=20)
+    images = torch.randn(2, 3, 128, 128)
+    with torch.no_grad():
+        every = model.postprocess(model(images))
+    compared = 0
+    for (scores, labels, boxes, masks), traced in zip(model.detect(images), every, strict=True):
+        assert masks.shape == (len(scores), 28, 28)
+        assert (scores.diff() <= 0).all()
+        for label, box, mask in zip(labels, boxes, masks, strict=True):
+            same = (traced[1] == label) & (traced[2] == box).all(dim=1)
+            for other in traced[3][same]:
+                torch.testing.assert_close(mask, other)
+                compared += 1
+    assert compared
+
+
+def test_an_image_without_an_object_has_no_detections() -> None:
+    model, _ = found("mask_rcnn", num_detections=20)
+    with torch.no_grad():
+        model.box_head.classes.bias[0] = 100.0  # all is background
+    for scores, labels, boxes, masks in model.detect(torch.randn(2, 3, 128, 128)):
+        assert [len(x) for x in (scores, labels, boxes, masks)] == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("up", ["TransposedUp", "BilinearUp", "BilinearConvUp", "WideBilinearUp"])
+@pytest.mark.parametrize("size", [(130, 107), (33, 64), (95, 31)])
+def test_a_padded_u_net_answers_at_the_size_of_the_image(up: str, size: tuple[int, int]) -> None:
+    model = studio.build(studio.design("unet", base_channels=8, depth=3, up=up))
+    with torch.no_grad():
+        assert model(torch.randn(1, 3, *size)).shape[2:] == size
 
 
 def test_a_mask_is_that_of_its_class() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from studio.zoo.t5 import T5, T5Config, bucket
+from studio.blocks.position import bucket
+from studio.zoo.t5 import T5, T5Config
 
 
 def test_near_offsets_have_a_bucket_each_and_far_ones_share() -> None:

@@ -53,6 +53,17 @@ def test_of_two_boxes_of_one_class_the_better_stays(model: YOLO, maps: list[Tens
     assert len(model.postprocess(maps, max_detections=1)[0]) == 1
 
 
+def test_a_point_is_of_its_best_class_or_of_every_likely_one(
+    model: YOLO, maps: list[Tensor]
+) -> None:
+    put(maps[0], x=2, y=2, sides=(2, 2, 2, 2), label=0, logit=2.0)
+    maps[0][0, 64 + 2, 2, 2] = 1.0
+    assert model.postprocess(maps)[0][:, 5].tolist() == [0.0]
+    assert model.postprocess(maps, multi_label=True)[0][:, 5].tolist() == [0.0, 2.0]
+    maps[0][0, 64 + 2, 2, 2] = 2.0  # a tie is one detection
+    assert len(model.postprocess(maps)[0]) == 1
+
+
 def test_the_bins_of_a_distance_are_counted_and_not_trained(model: YOLO) -> None:
     frozen = [p for p in model.parameters() if not p.requires_grad]
     assert [p.flatten().tolist() for p in frozen] == [list(range(16))]
