@@ -17,17 +17,14 @@ convolution whose weights $0 \dots R - 1$ are fixed: the sixteen parameters that
 never trained.
 
 **C2f, the block.** Half of the channels pass by; the other half go through bottlenecks in a row,
-and *every* bottleneck's result is kept and concatenated. The gradient reaches each of them by a
-short way, and little is computed twice.
+and *every* one's result is concatenated. So the gradient has a short way to each of them.
 
-**What to watch.** One multiple scales the depth of every block, one the width of every layer: n, s,
-m, l and x are five points on that path. The largest widths are capped, lower for the larger models,
-since the last stage holds most of the weights. Small objects need resolution, and compute grows
-with its square.
+**What to watch.** One multiple scales the depth of every block, one the width of every layer, from
+n to x. The largest widths are capped, lower for the larger models, since the last stage holds most
+of the weights. Small objects need resolution, and compute grows with its square.
 
-The model returns the raw maps, $4R + K$ channels each. `decode` turns them into boxes in pixels,
-`postprocess` also suppresses all but the best of those that overlap. In training a loss assigns
-points to objects on the raw maps; it is no part of this file.
+The model returns the raw maps, $4R + K$ channels each; in training a loss, no part of this file,
+assigns points to objects on them. `decode` makes boxes in pixels, `postprocess` also suppresses.
 
 Shapes: B batch, C channels, C' channels after a layer, c hidden channels of a block, H W image,
 H' W' a map of stride 2 to 32, K num_classes, R reg_max, A points of all maps.
@@ -51,7 +48,7 @@ from torch import Tensor, nn
 
 from studio.blocks.boxes import nms
 from studio.blocks.conv import ConvNormAct
-from studio.family import Family, Guide, Preset, Result
+from studio.family import Family, Guide, Preset, results
 from studio.knobs import knob
 
 STRIDES = (8, 16, 32)
@@ -338,15 +335,14 @@ class YOLO(nn.Module):
         """For each image its detections (n, 6), best first: x1, y1, x2, y2, probability, class.
 
         A box is dropped where a better one of its class overlaps it by more than `overlap` (IoU).
-        A point gives its best class; with `multi_label` every class above `confidence`. The
-        official code predicts so, and validates with `multi_label` at a confidence of 0.001.
+        A point gives its best class; with `multi_label`, as in validation (there at a confidence
+        of 0.001), every class above `confidence`.
         """
         detections = []
         for boxes, scores in zip(*self.decode(maps), strict=True):
             likely = scores > confidence  # (A, K)
             if not multi_label:
-                best = scores.argmax(dim=1, keepdim=True)
-                likely &= torch.zeros_like(likely).scatter(1, best, True)
+                likely &= nn.functional.one_hot(scores.argmax(dim=1), scores.shape[1]).bool()
             point, label = likely.nonzero(as_tuple=True)
             score = scores[point, label]
             found = torch.cat((boxes[point], score[:, None], label[:, None].to(boxes)), dim=1)
@@ -399,6 +395,6 @@ FAMILY = Family(
             r"with $HW$: 4.4 G for n and 129 G for x at 640"
         ),
         related=("faster_rcnn", "detr", "resnet", "efficientnet"),
-        results=tuple(Result(name, "COCO val box AP", ap, "%", DOCS) for name, ap in AP.items()),
+        results=results("COCO val box AP", "%", DOCS, AP),
     ),
 )
