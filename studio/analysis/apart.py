@@ -1,8 +1,9 @@
-"""What tells the calls of one body from their like: names, kernels, strides and dilations.
+"""What tells the calls of one body from their like: names, windows, and what they give.
 
 Three boxes called Linear say little; `q`, `k` and `v` do. Of a convolution or a pool the window is
 always told, and of blocks where in one of their like just one convolution looks beyond its place;
-of others only what their convolutions have other than those of their like have.
+of others only what their convolutions have other than those of their like have. Blocks that give
+tensors of other sizes than their like do say which: `stage 2 · 512 × 28 × 28`.
 """
 
 from __future__ import annotations
@@ -17,29 +18,65 @@ NUMBER = "0123456789_"  # where names differ in it alone, as conv1 and conv2, th
 
 
 class Told(NamedTuple):
-    """The name that a module has among its like, and its window; empty where they say nothing."""
+    """The name that a module has among its like, its window, and the size of what it gives for one
+    example; empty where they say nothing."""
 
     name: str = ""
     window: str = ""
+    size: str = ""
 
 
 UNTOLD = Told()
 
 
-def told_apart(calls: Sequence[Call]) -> dict[str, Told]:
-    """By the path of a module a few words: `gate`, `3 × 3 · stride 2`, `dilation 4`."""
+def told_apart(calls: Sequence[Call], around: str = "") -> dict[str, Told]:
+    """By the path of a module a few words: `gate`, `3 × 3 · stride 2`, `512 × 28 × 28`.
+    `around` is the path of the module that makes the calls."""
     kinds: dict[str, dict[str, Body]] = {}
     for call in calls:
         if call.body.is_module:
             kinds.setdefault(call.body.kind, {})[call.name] = call.body
     found: dict[str, Told] = {}
     for kind, alike in kinds.items():
-        names = _names(alike) if kind != "Sequential" else {}
-        windows = _windows(alike)
-        for path in alike:
-            window = " · ".join(filter(None, windows.get(path, ())))
-            found[path] = Told(names.get(path, ""), window)
+        found |= _told(kind, alike, around)
     return found
+
+
+def _told(kind: str, alike: dict[str, Body], around: str) -> dict[str, Told]:
+    """The words of all modules of one kind."""
+    names = _names(alike) if kind != "Sequential" else {}
+    windows = _windows(alike)
+    blocks = any(body.calls for body in alike.values())
+    differ = blocks and len({body.outputs for body in alike.values()}) > 1
+    if differ and not names:  # a size says what a stride did
+        windows = {path: (kernel, "", rate) for path, (kernel, _, rate) in windows.items()}
+        if not any(kernel for kernel, _, _ in windows.values()):
+            names = _numbers(alike, around)
+    found = {
+        path: Told(names.get(path, ""), " · ".join(filter(None, windows.get(path, ()))))
+        for path in alike
+    }
+    return {
+        path: told._replace(size=size(alike[path]))
+        if differ and not (told.name and told.window)
+        else told
+        for path, told in found.items()
+    }
+
+
+def size(body: Body) -> str:
+    """What it gives for one example: `512 × 28 × 28`; empty of a number."""
+    return " × ".join(map(str, body.outputs[0][1:]))
+
+
+def _numbers(alike: dict[str, Body], around: str) -> dict[str, str]:
+    """The items of one list by their numbers: `stage 1`."""
+    places = {path: f"{around}.{path}".rpartition(".") for path in alike}
+    lists = {place for place, _, _ in places.values()}
+    if len(lists) > 1 or not all(own.isdigit() for _, _, own in places.values()):
+        return {}
+    word = lists.pop().rpartition(".")[2].removesuffix("s").replace("_", " ")
+    return {path: f"{word} {int(own) + 1}".strip() for path, (_, _, own) in places.items()}
 
 
 def _names(alike: dict[str, Body]) -> dict[str, str]:

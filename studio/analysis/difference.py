@@ -55,7 +55,7 @@ def difference(
     gone = {name for name, change in changes.items() if change == "vanished"}
     named = {node.id for node in root.walk()}
     ghosts = (
-        replace(edge, label=edge.label if edge.source in gone else "")
+        edge if edge.source in gone else replace(edge, label="", at=())
         for edge in before.edges
         if gone & {edge.source, edge.target} and {edge.source, edge.target} <= named
     )

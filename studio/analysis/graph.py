@@ -20,18 +20,19 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from studio.analysis import signature
-from studio.analysis.apart import UNTOLD, Told, told_apart
-from studio.analysis.axes import Axes, Ends, named, nameless, written
+from studio.analysis.apart import UNTOLD, Told, size, told_apart
+from studio.analysis.axes import Axes, Ends, Named, named, nameless, written
 from studio.analysis.body import INPUT, Body, Call, Shape, Source
+from studio.analysis.dim_letters import Alphabet, Scope
 from studio.analysis.kept import Kept, Ledger, Occurrence, occurrences
-from studio.analysis.nodes import call_node, hands_on, is_constant, parameter_node
+from studio.analysis.nodes import call_node, distinct, hands_on, is_constant, parameter_node
 from studio.drawing.graph import Edge, Figures, Graph, Node
 from studio.knobs import Knob
 from studio.records import RecordKnob, knobs_of, titled
 
 NO_ROWS: Mapping[str, str] = MappingProxyType({})
 AGAIN = "↺"  # what a block is fed by that repeats itself from a constant on
-NO_NAMES: Mapping[Shape, Axes] = MappingProxyType({})
+NOWHERE: Mapping[str, str] = MappingProxyType({})
 
 
 class Use(NamedTuple):
@@ -49,20 +50,16 @@ class Use(NamedTuple):
 
 
 class Made(NamedTuple):
-    """A tensor on its way: the box that made it, the shape that it had there, and how the axes of
-    the shapes that it has had are called by those who hand it on."""
+    """A tensor on its way: the box that made it, the shape that it had there, and by the boxes that
+    it has left and entered since how it was written there, with the names of its axes."""
 
     node: str
     shape: Shape
-    names: Mapping[Shape, Axes] = NO_NAMES
+    seen: Mapping[str, str] = NOWHERE
 
-    def within(self, shape: Shape, axes: Axes) -> Made:
-        """Handed into a block: there it may have another shape, whose axes get these names."""
-        return self._replace(names={shape: axes} | {**self.names}) if axes else self
-
-    def out(self, shape: Shape, axes: Axes) -> Made:
-        """Handed out of a block: outside, these names hold."""
-        return self._replace(names={**self.names, shape: axes}) if axes else self
+    def at(self, box: str, shape: Shape, axes: Axes) -> Made:
+        """Past the border of a box, where it has this shape."""
+        return self._replace(seen={**self.seen, box: written(axes, shape)})
 
 
 def rows(config: Any) -> dict[str, str]:
@@ -89,21 +86,24 @@ def planned(
 ) -> tuple[Graph, Mapping[str, Use]]:
     """The picture, and by id what each of its nodes stands for, where that is a call."""
     plan = Plan(rows, called(root))
-    ends = named(root, nameless(root)).own
-    inputs = _ends("input", signature.inputs(root), root.inputs, ends.ins)
+    local = named(root, nameless(root))
+    scope = Scope.of(root, local, (None,) * len(root.inputs))
+    axes = plan.alphabet.within(scope, local.own.ins, root.inputs)
+    inputs = _ends("input", signature.inputs(root), root.inputs, axes)
     given = [
-        Made(node.id, shape, {shape: axes})
-        for node, shape, axes in zip(inputs, root.inputs, ends.ins, strict=True)
+        Made(node.id, shape).at(node.id, shape, names)
+        for node, shape, names in zip(inputs, root.inputs, axes, strict=True)
     ]
     here = Place("", "", Ledger(training) if training else None, 1)
-    inner, made = plan.inside(root, here, given, nameless(root))
-    outputs = _ends("output", signature.outputs(root), root.outputs, ends.outs)
-    for node, source, shape, axes in zip(outputs, made, root.outputs, ends.outs, strict=True):
-        plan.connect(source, node.id, shape, axes)
-    children = (*inputs, *inner, *outputs)
+    children, made = plan.inside(root, here, given, local, scope)
+    axes = plan.alphabet.within(scope, local.own.outs, root.outputs)
+    outputs = _ends("output", signature.outputs(root), root.outputs, axes)
+    for node, source, shape, names in zip(outputs, made, root.outputs, axes, strict=True):
+        plan.connect(source, node.id, shape, names)
     saved = training.saved_bytes if training else 0
     figures = Figures(root.owned, root.macs, saved)
-    whole = Node(id="", label=root.kind, children=children, figures=figures)
+    shown = (*inputs, *children, *outputs)
+    whole = Node(id="", label=root.kind, children=shown, figures=figures)
     return Graph(whole, tuple(plan.edges)), MappingProxyType(plan.uses)
 
 
@@ -141,29 +141,31 @@ class Plan:
 
     rows: Mapping[str, str]
     called: Container[str]
+    alphabet: Alphabet = field(default_factory=Alphabet)
     edges: list[Edge] = field(default_factory=list)
     uses: dict[str, Use] = field(default_factory=dict)
     counted: set[str] = field(default_factory=set)
 
     def connect(self, source: Made | None, target: str, shape: Shape, axes: Axes = None) -> None:
-        """An edge says what arrives; where a part was taken on the way, what it was taken from."""
-        if source is None:
-            return
-        label = written(source.names.get(shape, axes), shape)
-        if math.prod(source.shape) != math.prod(shape):
-            whole = written(source.names.get(source.shape), source.shape)
-            label = f"{whole} → {written(None, shape)}"
-        self.edges.append(Edge(source.node, target, label))
+        """An edge says what leaves the one box and what enters the other."""
+        if source is not None:
+            there = source.at(target, shape, axes)
+            self.edges.append(Edge(source.node, target, at=tuple(there.seen.items())))
 
     def inside(
-        self, body: Body, place: Place, inputs: Sequence[Made | None], outside: Ends
+        self,
+        body: Body,
+        place: Place,
+        inputs: Sequence[Made | None],
+        local: Named,
+        scope: Scope,
     ) -> tuple[tuple[Node, ...], list[Made | None]]:
         """The nodes of a body's calls, and for each output of the body the box that makes it;
-        `outside` are the names of the axes at its ends, as the one who calls it has them."""
-        axes = named(body, outside).calls
+        `local` are the names of the axes in its forward, `scope` what their letters mean."""
         nodes: dict[str, Node] = {}
         made: list[list[Made | None]] = []  # per call, per output
-        names, words = occurrences(body.calls), told_apart(body.calls)
+        names = occurrences(body.calls)
+        words = told_apart(body.calls, place.modules.removesuffix("."))
         own = dict((*body.weights, *body.buffers))
         shapes = own | dict(body.borrowed)
 
@@ -190,13 +192,15 @@ class Plan:
                 run = names[first : first + repeat]
                 kept = place.ledger.of(run) if place.ledger else ()
                 told = words.get(call.name, UNTOLD)
-                use = Use(call, repeat, body, place.times, kept, axes[first + repeat - 1], told)
-                node, outputs = self._call(use, place, run, sources)
+                ends = local.calls[first + repeat - 1]
+                use = Use(call, repeat, body, place.times, kept, ends, told)
+                node, outputs = self._call(use, place, run, sources, scope)
                 spread = repeat == 1 and _is_list(call.body) and not row
                 shown = node.children if spread else (node,)
                 nodes |= {child.id: child for child in shown}
             made += [outputs] * repeat
-        return tuple(nodes.values()), [origin(source) for source in body.returns]
+        outs = [origin(source) for source in body.returns]  # a parameter may be one
+        return self._distinct(nodes), outs
 
     def _call(
         self,
@@ -204,8 +208,9 @@ class Plan:
         place: Place,
         run: Sequence[Occurrence],
         sources: list[Made | None],
+        scope: Scope,
     ) -> tuple[Node, list[Made | None]]:
-        call, body, ledger, axes = use.call, use.call.body, place.ledger, use.axes
+        call, body, ledger = use.call, use.call.body, place.ledger
         again = f"#{run[0][1] + 1}" if run[0][1] else ""
         name = f"{place.path}{call.name}{again}"
         module = call.name if call.elsewhere else f"{place.modules}{call.name}"
@@ -217,15 +222,23 @@ class Plan:
             sources = [Made(AGAIN, body.inputs[0]), *sources[1:]]
         inner = ledger.inside(run[min(1, len(run) - 1)]) if ledger else None
         below = Place(f"{name}.", f"{module}.", inner, use.times * use.repeat)
+        ins = self.alphabet.within(scope, use.axes.ins, body.inputs)
         given = [
-            source and source.within(shape, names)
-            for source, shape, names in zip(sources, body.inputs, axes.ins, strict=True)
+            source and source.at(name, shape, names)
+            for source, shape, names in zip(sources, body.inputs, ins, strict=True)
         ]
-        children, outputs = self.inside(body, below, given, axes) if body.calls else ((), [])
+        children: tuple[Node, ...] = ()
+        outputs: list[Made | None] = []
+        if body.calls:
+            local = named(body, use.axes)
+            inner_scope = Scope.of(body, local, ins)
+            children, outputs = self.inside(body, below, given, local, inner_scope)
+        axes = Ends(ins, self.alphabet.within(scope, use.axes.outs, body.outputs))
+        self.uses[name] = use._replace(axes=axes)
         own = [Made(name, shape) for shape in body.outputs]
         if not children:
-            for source, shape in zip(given, body.inputs, strict=True):
-                self.connect(source, name, shape)
+            for source, shape, names in zip(given, body.inputs, axes.ins, strict=True):
+                self.connect(source, name, shape, names)
             outputs = list(own)
         if looped and outputs[0]:
             self._close(mark, outputs[0].node)
@@ -236,9 +249,13 @@ class Plan:
         told = UNTOLD if row else use.told
         node = call_node(call, name, use.repeat, figures, children, axes, row, told)
         return node, [
-            (made or mine).out(shape, names)
+            (made or mine).at(name, shape, names)
             for made, mine, shape, names in zip(outputs, own, body.outputs, axes.outs, strict=True)
         ]
+
+    def _distinct(self, nodes: Mapping[str, Node]) -> tuple[Node, ...]:
+        sizes = {name: size(self.uses[name].call.body) for name in nodes if name in self.uses}
+        return distinct(tuple(nodes.values()), sizes)
 
     def _close(self, mark: int, end: str) -> None:
         """Feed a repeated block that begins with a constant from its own end: so are all but the

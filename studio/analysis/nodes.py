@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from studio.analysis import units
 from studio.analysis.apart import UNTOLD, Told
@@ -94,6 +95,30 @@ def call_node(
         figures=figures,
         children=children,
     )
+
+
+def distinct(nodes: Sequence[Node], sizes: Mapping[str, str]) -> tuple[Node, ...]:
+    """Neighbours, of which those that would say the same of different things say the size of what
+    they give too: `197 × 3072 · 2.36 M parameters`."""
+    alike: dict[tuple[str, str, int], set[str]] = {}
+    for node in nodes:
+        alike.setdefault(_text(node), set()).add(sizes.get(node.id, ""))
+    return tuple(
+        replace(node, detail=_sized(node.detail, sizes[node.id]))
+        if node.kind == "module" and len(alike[_text(node)]) > 1
+        else node
+        for node in nodes
+    )
+
+
+def _text(node: Node) -> tuple[str, str, int]:
+    return node.label, node.detail, node.repeat
+
+
+def _sized(detail: str, size: str) -> str:
+    """With a size before the last of its words, the parameters."""
+    *words, last = detail.split(" · ")
+    return " · ".join(filter(None, (*words, size, last)))
 
 
 def parameter_node(name: str, label: str, shape: Shape, figures: Figures) -> Node:

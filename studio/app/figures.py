@@ -20,7 +20,7 @@ from studio.analysis.inspection import Inspection, inspect
 from studio.analysis.profile import Profile, profile, training_trace
 from studio.app.case import Case
 from studio.app.composition import Draft, prefix
-from studio.drawing.graph import Graph, Node
+from studio.drawing.graph import Edge, Graph, Node
 from studio.export.script import Script
 from studio.family import Design, Family
 from studio.forms import standalone
@@ -68,13 +68,18 @@ def _broken(graph: Graph, fault: Node, wanted: str) -> Graph:
     }
     kept = tuple(child for child in graph.root.children if child.id not in beyond)
     edges = dict.fromkeys(
-        replace(edge, target=fault.id, label=f"{edge.label} → takes {wanted}")
+        replace(edge, target=fault.id, label=_taking(edge, wanted), at=())
         if edge.target in beyond
         else edge
         for edge in graph.edges
         if edge.source not in beyond
     )
     return Graph(replace(graph.root, children=(*kept, fault)), tuple(edges))
+
+
+def _taking(edge: Edge, wanted: str) -> str:
+    """What a box hands to a row that takes something else."""
+    return f"{edge.between(edge.source, edge.target)} → takes {wanted}"
 
 
 @lru_cache(maxsize=256)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from studio.drawing.graph import Edge, Graph, Node
+from studio.drawing.graph import Edge, Graph, Node, plain
 
 Path = tuple[str, ...]
-NAMES = re.compile(r"\([^()]*\) = (?=\()")
 
 
 @dataclass(frozen=True)
@@ -41,10 +39,11 @@ def flow(graph: Graph, opened: frozenset[str]) -> Flow:
     for edge in graph.edges:
         source, target = seen_as[edge.source], seen_as[edge.target]
         if source and target and not _nested(paths[source], paths[target]):
-            labels.setdefault((source, target), {})[edge.label] = None
+            label = edge.between(source, target)
+            labels.setdefault((source, target), {})[label] = None
             if not edge.again:
                 onward.add((source, target))
-            makers.setdefault(source, {}).setdefault(edge.source, edge.label)
+            makers.setdefault(source, {}).setdefault(edge.source, label)
     edges = tuple(
         Edge(*ends, joined(tuple(texts)), again=ends not in onward)
         for ends, texts in labels.items()
@@ -63,11 +62,6 @@ def joined(labels: Iterable[str], most: int = 2) -> str:
         texts.setdefault(plain(label), label)
     more = f" + {len(texts) - most} more" if len(texts) > most else ""
     return " · ".join(tuple(texts.values())[:most]) + more
-
-
-def plain(label: str) -> str:
-    """A label without the names of axes: the numbers alone."""
-    return NAMES.sub("", label)
 
 
 def _visible(block: Node, path: Path, opened: frozenset[str]) -> Iterator[tuple[Node, Path]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+NAMES = re.compile(r"\([^()]*\) = (?=\()")
 Kind = Literal["input", "output", "module", "operation", "parameter", "fault"]
 
 
@@ -63,12 +65,27 @@ class Node:
 @dataclass(frozen=True)
 class Edge:
     """Data that flows from one node to another; both ends may lie anywhere in the tree. What flows
-    back is for the next repeat of the block around both, `again`."""
+    back is for the next repeat of the block around both, `again`.
+
+    `label` is what flows. Where it has another shape on its way (a flatten is no box), `at` says
+    what leaves and enters each box at its ends: the ends themselves, and the blocks around each.
+    """
 
     source: str
     target: str
     label: str = ""
     again: bool = False
+    at: tuple[tuple[str, str], ...] = ()
+
+    def between(self, source: str, target: str) -> str:
+        """What flows, seen from a box around its source (or itself) to one around its target."""
+        there = dict(self.at)
+        left, entered = there.get(source, ""), there.get(target, "")
+        if not (left and entered):
+            return left or entered or self.label
+        if plain(left) == plain(entered):
+            return max(left, entered, key=lambda text: text != plain(text))
+        return f"{left} → {plain(entered)}"
 
 
 @dataclass(frozen=True)
@@ -77,3 +94,8 @@ class Graph:
 
     root: Node
     edges: tuple[Edge, ...]
+
+
+def plain(label: str) -> str:
+    """A label without the names of axes: the numbers alone."""
+    return NAMES.sub("", label)

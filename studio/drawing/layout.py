@@ -13,15 +13,16 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import NamedTuple
 
-from studio.drawing.flow import Flow, Path, flow, joined, plain
-from studio.drawing.graph import Edge, Graph, Node
+from studio.drawing.flow import Flow, Path, flow, joined
+from studio.drawing.graph import Edge, Graph, Node, plain
 from studio.drawing.horseshoe import bent, horseshoe
 from studio.drawing.level import Content, Level, Point, Size, arranged
 from studio.drawing.sketch import Key, Passage, Scheme, Sketch
 from studio.drawing.text import shortened, text_width
 
 TITLE, DETAIL, SIGN, LABEL = 13.0, 11.0, 16.0, 10.5  # font sizes in pixels
-WIDEST = 240.0  # of a text, in pixels
+WIDEST = 240.0  # of a name, in pixels
+WIDE = 280.0  # of the line below it
 LONGEST = 280.0  # of a label, unless it is one shape alone
 CARDS = 6.0  # how far the cards of a repeated block look out behind it
 MARGIN = 16.0
@@ -113,8 +114,8 @@ def size(node: Node) -> Size:
 
 def detail(node: Node) -> str:
     """The line below a box's name; where it is too long, axes lose their names first."""
-    fits = text_width(node.detail, DETAIL) <= WIDEST
-    return node.detail if fits else shortened(plain(node.detail), DETAIL, WIDEST)
+    fits = text_width(node.detail, DETAIL) <= WIDE
+    return node.detail if fits else shortened(plain(node.detail), DETAIL, WIDE)
 
 
 def sign(node: Node) -> bool:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import Tensor, nn
 
 from studio import zoo
-from studio.analysis.graph import graph
+from studio.analysis.graph import graph, rows
 from studio.analysis.profile import profile
 from studio.analysis.trace import trace
-from studio.drawing.graph import Node
+from studio.drawing.graph import Node, plain
+from studio.drawing.layout import detail as drawn_detail
+from studio.family import Family
+from tests.designs import small
 
 
 class Attention(nn.Module):
@@ -43,3 +47,29 @@ def test_blocks_say_what_their_convolutions_have_other_than_their_like() -> None
     efficientnet = graph(profile(zoo.family("efficientnet").design()).root).root
     found = [detail.rpartition(" · ")[0] for detail in details(efficientnet, "MBConvBlock")]
     assert found[:4] == ["3 × 3", "3 × 3 · stride 2", "3 × 3", "5 × 5 · stride 2"]
+
+
+def test_the_stages_of_a_network_say_which_they_are_and_what_they_give() -> None:
+    root = graph(profile(zoo.family("resnet").design("ResNet-50")).root).root
+    assert [detail.rpartition(" · ")[0] for detail in details(root, "ResidualStage")] == [
+        "stage 1 · 256 × 56 × 56",
+        "stage 2 · 512 × 28 × 28",
+        "stage 3 · 1024 × 14 × 14",
+        "stage 4 · 2048 × 7 × 7",
+    ]
+
+
+@pytest.mark.parametrize("family", zoo.families().values(), ids=lambda family: family.key)
+def test_no_two_modules_side_by_side_say_the_same_of_different_things(family: Family) -> None:
+    """Of one name and one line below it, two boxes give tensors of one size and cost the same."""
+    for design in (*(family.design(preset.name) for preset in family.presets), small(family)):
+        picture = graph(profile(design).root, rows(design.config))
+        for block in picture.root.walk():
+            seen: dict[tuple[str, str], set[tuple[str, ...]]] = {}
+            for node in block.children:
+                if node.kind == "module":
+                    costs = tuple(fact for fact in node.facts if fact.startswith("out: "))
+                    costs += tuple(fact for fact in node.facts if " parameters" in fact)
+                    text = (node.label, drawn_detail(node))
+                    seen.setdefault(text, set()).add(tuple(map(plain, costs)))
+            assert {text: n for text, n in seen.items() if len(n) > 1} == {}, design.title

@@ -23,30 +23,36 @@ def labels(family: str, preset: str = "", **knobs: object) -> dict[tuple[str, st
     kind = zoo.family(family)
     design = kind.design(preset or kind.presets[0].name, **knobs)
     picture, _ = planned(profile(design).root, rows(design.config))
-    return {(edge.source, edge.target): edge.label for edge in picture.edges}
+    return {
+        (edge.source, edge.target): edge.between(edge.source, edge.target) for edge in picture.edges
+    }
 
 
 def test_tokens_and_their_class_token() -> None:
     found = labels("vit")
-    assert found["patch_embed.proj", "cat"] == "(B, N, D) = (1, 196, 768)"
+    assert found["patch_embed.proj", "cat"] == "(B, D, H/P, W/P) = (1, 768, 14, 14) → (1, 196, 768)"
     assert found["class_token", "cat"] == "(B, 1, D) = (1, 1, 768)"
     assert found["cat", "add"] == "(B, T, D) = (1, 197, 768)"
     assert found["pos_embed", "add"] == "(B, T, D) = (1, 197, 768)"
 
 
-def test_inside_a_block_its_own_letters_hold() -> None:
+def test_inside_a_block_its_own_letters_hold_unless_they_mean_something_else_outside() -> None:
+    """A block calls its tokens N; around ViT's blocks N are the patches, and T the tokens."""
     found = labels("vit")
-    assert found["blocks.0.norm1", "blocks.0.attn.qkv"] == "(B, N, D) = (1, 197, 768)"
-    assert found["blocks.0.add#2", "norm"] == "(B, T, D) = (1, 197, 768)"  # on its way out
-    assert found["blocks.0.mlp.fc1", "blocks.0.mlp.act"] == "(B, N, hidden) = (1, 197, 3072)"
+    assert found["blocks.0.norm1", "blocks.0.attn.qkv"] == "(B, T, D) = (1, 197, 768)"
+    assert found["blocks.0.add#2", "norm"] == "(B, T, D) = (1, 197, 768)"
+    assert found["blocks.0.mlp.fc1", "blocks.0.mlp.act"] == "(B, T, hidden) = (1, 197, 3072)"
+    alike = labels("attention")
+    assert alike["blocks.0.norm1", "blocks.0.attn.qkv"] == "(B, N, D) = (1, 128, 256)"
 
 
 def test_heads() -> None:
     found = labels("detr")
     attention = "decoder.0.cross_attn"
     at = f"{attention}.scaled_dot_product_attention"
-    assert found[f"{attention}.q_proj", at] == "(B, n, T, d) = (1, 8, 100, 32)"
-    assert found[f"{attention}.k_proj", at] == "(B, n, S, d) = (1, 8, 625, 32)"
+    assert found[f"{attention}.q_proj", at] == "(B, Q, D) = (1, 100, 256) → (1, 8, 100, 32)"
+    assert found[f"{attention}.k_proj", at] == "(B, S, D) = (1, 625, 256) → (1, 8, 625, 32)"
+    assert found[at, f"{attention}.o_proj"] == "(B, n, Q, d) = (1, 8, 100, 32) → (1, 100, 256)"
     head = "scaled_dot_product_attention"
     (ends,) = calls("vit", "SelfAttention", head)
     assert ends == Ends((("B", "h", "N", "d"),) * 3, (("B", "h", "N", "d"),))
@@ -55,17 +61,17 @@ def test_heads() -> None:
 def test_maps_of_a_residual_stage() -> None:
     found = labels("resnet", "ResNet-50")
     first = "stages.0.0.residual"
-    assert found[f"{first}.conv1", f"{first}.norm1"] == "(B, w, H, W) = (1, 64, 56, 56)"
-    assert found[f"{first}.conv3", f"{first}.norm3"] == "(B, 4·w, H', W') = (1, 256, 56, 56)"
+    assert found[f"{first}.conv1", f"{first}.norm1"] == "(B, w, H₁, W₁) = (1, 64, 56, 56)"
+    assert found[f"{first}.conv3", f"{first}.norm3"] == "(B, 4·w, H₁, W₁) = (1, 256, 56, 56)"
     assert found["stages.0.1.relu", "stages.1.0.residual.conv1"] == (
-        "(B, C', H', W') = (1, 256, 56, 56)"
+        "(B, C₂, H₁, W₁) = (1, 256, 56, 56)"
     )
 
 
 def test_a_layer_without_a_word_is_named_as_usual_for_its_kind() -> None:
     found = labels("resnet", "ResNet-50")
     below = "stages.0.0.downsample"
-    assert found[f"{below}.0", f"{below}.1"] == "(B, C', H', W') = (1, 256, 56, 56)"
+    assert found[f"{below}.0", f"{below}.1"] == "(B, C₂, H₁, W₁) = (1, 256, 56, 56)"
 
 
 def test_the_model_names_what_it_takes_and_gives() -> None:

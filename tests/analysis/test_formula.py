@@ -113,10 +113,10 @@ def test_the_letters_of_layers() -> None:
     linear = written("vit", "ViT-B/16", "blocks.0.attn.qkv")
     assert linear == "3*D × D + 3*D = 2,304 × 768 + 2,304 = 1,771,776"
     filters = written("resnet", "ResNet-50", "stem.conv")
-    assert filters == "C' × C × k × k = 64 × 3 × 7 × 7 = 9,408"
+    assert filters == "C₁ × C × k × k = 64 × 3 × 7 × 7 = 9,408"
     assert written("vit", "ViT-B/16", "blocks.0.norm1") == "2 × D = 2 × 768 = 1,536"
     pixels = written("resnet", "ResNet-50", "stem.conv", 1)
-    assert pixels.startswith("B × H/2 × W/2 × C' × C × k × k = 1 × 112 × 112 × 64 × 3 × 7 × 7 =")
+    assert pixels.startswith("B × H/2 × W/2 × C₁ × C × k × k = 1 × 112 × 112 × 64 × 3 × 7 × 7 =")
 
 
 def test_names_of_axes_take_the_place_of_torchs_words() -> None:
