@@ -19,7 +19,8 @@ from studio.analysis.terms import NO_AXES, Axes, held, products, weights
 from studio.drawing.graph import Figures, Node
 
 VALUE_BYTES = 4  # float32
-STATES = 4  # a weight, its gradient, and two moments of Adam
+STATES = 4
+ADAM = "(weight + gradient + 2 Adam moments)"
 LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 MANY = 8  # parts that a sum tells one by one
 Read = Callable[[Figures], int]
@@ -81,16 +82,16 @@ def saved(node: Node, use: Use | None, axes: Axes = NO_AXES) -> Formula:
 
 
 def memory(node: Node, use: Use | None) -> Formula:
-    """Bytes in training by Adam: a weight, its gradient and two moments for each parameter that
+    """Bytes in training with Adam: a weight, its gradient and two moments for each parameter that
     learns, the weight alone of one that does not, and the activations that it keeps."""
     figures = node.figures
     frozen = min(use.call.body.frozen * use.repeat, figures.params) if use else 0
     learned = figures.params - frozen
-    each = (Factor("states", STATES), Factor("bytes", VALUE_BYTES))
+    each = (Factor(ADAM, STATES), Factor("bytes", VALUE_BYTES))
     terms = (
         Term((*each, Factor("parameters", learned)), "weights, gradients, two moments"),
         Term((Factor("bytes", VALUE_BYTES), Factor("frozen", frozen)), "frozen weights"),
-        Term((Factor("saved", figures.saved_bytes),), "saved activations"),
+        Term((Factor("saved activations", figures.saved_bytes),), "saved activations"),
     )
     return Formula(tuple(term for term in terms if term.value))
 
@@ -154,7 +155,7 @@ def _tensors(body: Body, kept: Kept, axes: Axes) -> Iterator[Term]:
     yield from _each("input", body.inputs, given, axes.inputs)
     yield from made
     if inside:
-        yield Term((number(inside),), "made inside")
+        yield Term((number(inside),), "temporaries")
 
 
 def _each(

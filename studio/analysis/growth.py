@@ -26,7 +26,7 @@ class Growth:
 
     @property
     def law(self) -> str:
-        return "N²" if self.queries == self.keys else "T × S"
+        return "tokens²" if self.queries == self.keys else "queries × keys"
 
 
 def growth(body: Body) -> Growth | None:

@@ -43,7 +43,7 @@ QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
         ),
         "memory": Quantity(
             "Training memory",
-            "the training memory by Adam",
+            "the training memory with Adam",
             units.size,
             lambda found: PER_PARAMETER * found.params + found.saved_bytes,
         ),

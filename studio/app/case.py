@@ -13,11 +13,10 @@ from studio.measure.request import CHOICES, Conditions
 
 BATCH = Knob(name="batch", default=1, help="Examples in one forward pass", ge=1, le=1024)
 HELP = {
-    "mode": "A forward pass, or a training step: forward, backward, and an update by SGD",
-    "dtype": "Of the weights and the activations; the figures of memory stay those of float32",
-    "layout": "Of images in memory: channel by channel, or pixel by pixel with all its channels;"
-    " only models that take images can have the second",
-    "compiled": "torch.compile, whose own time is told apart",
+    "mode": "A forward pass, or a training step: forward, backward, and an update with SGD",
+    "dtype": "Of weights and activations; the memory figures stay those of float32",
+    "layout": "Memory layout of images: contiguous (NCHW) or channels_last (NHWC)",
+    "compiled": "Run through torch.compile; its compile time is shown separately",
 }
 CONDITIONS = {BATCH.name: BATCH} | {
     name: Knob(

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from plotly.graph_objects import Figure
 
@@ -42,7 +42,7 @@ class Curve:
     apart: frozenset[float] = frozenset()
     loaded: frozenset[float] = frozenset()
     steady: tuple[float, ...] = ()
-    bars: str = "middle half"
+    bars: str = "IQR"
 
     @property
     def measured(self) -> bool:
@@ -59,6 +59,13 @@ class Curve:
     def power(self) -> float | None:
         """The exponent of the power law that the figures follow, None where they follow none."""
         return exponent([x for x, _ in self.together], [y for _, y in self.together])
+
+
+class Unit(NamedTuple):
+    """What laws are told in, and the power of the x axis with which it grows."""
+
+    word: str
+    power: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -79,14 +86,19 @@ class Panel:
 
 
 @lru_cache(maxsize=256)
-def chart(panels: tuple[Panel, ...], axis: str, here: float, height: int) -> Figure:
+def chart(
+    panels: tuple[Panel, ...], axis: str, here: float, height: int, unit: Unit | None = None
+) -> Figure:
     """The figure as plotly's own object, not to be changed: plotly takes 10 ms to check one, and a
     page that looks again at a measurement mostly finds what it had."""
-    return Figure(figure(panels, axis, here, height))
+    return Figure(figure(panels, axis, here, height, unit))
 
 
-def figure(panels: Sequence[Panel], axis: str, here: float, height: int) -> dict[str, Any]:
+def figure(
+    panels: Sequence[Panel], axis: str, here: float, height: int, unit: Unit | None = None
+) -> dict[str, Any]:
     """Two panels in a row, the design on the page marked in each, the exponents in the titles."""
+    unit = unit or Unit(axis)
     layout: dict[str, Any] = {
         "height": height,
         "margin": {"l": 4, "r": 12, "t": 46, "b": 4},
@@ -96,7 +108,7 @@ def figure(panels: Sequence[Panel], axis: str, here: float, height: int) -> dict
     }
     traces: list[dict[str, Any]] = []
     xs = tuple(sorted({x for curve in panels[0].curves for x in curve.xs}))
-    heads = [_head(panel, axis) for panel in panels]
+    heads = [_head(panel, unit) for panel in panels]
     for number, panel in enumerate(panels):
         across, down = _place(number)
         layout |= _axes(number, panel, xs, axis, here, across, down)
@@ -164,10 +176,10 @@ def _reach(panel: Panel) -> tuple[float, float]:
     return low / spare, high * spare
 
 
-def _head(panel: Panel, axis: str) -> str:
+def _head(panel: Panel, unit: Unit) -> str:
     """The title, and beneath it the laws, each on a line: a panel may be narrow."""
-    laws = panel.law or "<br>".join(filter(None, (_law(c, panel, axis) for c in panel.curves)))
-    lawless = "no power law" if any(curve.together for curve in panel.curves) else panel.few
+    laws = panel.law or "<br>".join(filter(None, (_law(c, panel, unit) for c in panel.curves)))
+    lawless = "not a power law" if any(curve.together for curve in panel.curves) else panel.few
     return f"<b>{panel.title}</b><br>{laws or (lawless if panel.figures else '') or ' '}"
 
 
@@ -205,13 +217,13 @@ def _words(
     }
 
 
-def _law(curve: Curve, panel: Panel, axis: str) -> str:
+def _law(curve: Curve, panel: Panel, unit: Unit) -> str:
     """`∝ depth^0.98`, or beside another curve `training^0.98`; empty without a law."""
     power, alone = curve.power, len(panel.curves) == 1
     if power is None:
         return ""
-    raised = f"<sup><b>{power:.2f}</b></sup>".replace("-", "−")
-    law = f"∝ {axis}{raised}" if alone else f"{curve.name}{raised}"
+    raised = f"<sup><b>{power / unit.power:.2f}</b></sup>".replace("-", "−")
+    law = f"∝ {unit.word}{raised}" if alone else f"{curve.name}{raised}"
     if abs(power) < FLAT:
         law = "constant" if alone else f"{curve.name} constant"
     return f'<span style="color:{curve.colour}">{law}</span>'
@@ -246,7 +258,7 @@ def _traces(panel: Panel, axis: str, here: float) -> Iterator[dict[str, Any]]:
         }
         if curve.measured:
             trace["text"] = [
-                f"{panel.write(y)}, {curve.bars} {panel.write(low)} to {panel.write(high)}"
+                f"{panel.write(y)}, {curve.bars} {panel.write(low)}–{panel.write(high)}"
                 for y, low, high in zip(curve.ys, curve.low, curve.high, strict=True)
             ]
             trace["error_y"] = _bars(curve)
@@ -254,7 +266,7 @@ def _traces(panel: Panel, axis: str, here: float) -> Iterator[dict[str, Any]]:
 
 
 def _kind(curve: Curve, x: float) -> str:
-    apart = " apart" if x in curve.apart else ""
+    apart = " separately" if x in curve.apart else ""
     return f"{curve.kind}{apart}{' under load' if x in curve.loaded else ''}"
 
 

@@ -16,6 +16,7 @@ from studio.analysis.heat import NOTHING, QUANTITIES, TIME, Quantity, Scale, bar
 from studio.app import figures, state
 from studio.app.case import Case
 from studio.app.comparison import named
+from studio.app.contrast import WORDS
 from studio.app.lens import HEAT, KIND, Lens
 from studio.app.state import State
 from studio.app.timing import TIMINGS
@@ -24,8 +25,7 @@ from studio.drawing.mark import HUES, SCALE, SIGNS, Mark, colour
 
 KEPT = 64
 TICKS = (0.0, 0.5, 1.0)
-WORDS = {"turned": "changed otherwise"}
-NO_TIMES = "No times yet: <i>Time each layer</i>, on the Layers tab, measures them."
+NO_TIMES = "Not timed yet: press <i>Time each layer</i> on the Layers tab."
 STYLE = """<style>
 .st-key-lens { gap: .3rem 1rem; }
 .legend { font-size: .8rem; line-height: 1.35; font-variant-numeric: tabular-nums; }
@@ -74,7 +74,7 @@ def lens(now: State) -> None:
             st.toggle(
                 "Difference",
                 **state.view("difference", now.lens.difference, value=now.lens.difference),
-                help=f"What grew, shrank, appeared and vanished against {name}, which is pinned",
+                help=f"What grew, shrank, was added or removed against the pinned {name}",
                 on_change=_turn,
                 args=("difference",),
             )
@@ -168,7 +168,7 @@ def _steps(found: Scale) -> str:
 def _changes(found: Difference, pinned: Case, quantity: Quantity) -> str:
     name = escape(named(pinned))
     if found.is_empty:
-        return f"Nothing differs from <b>{name}</b>, which is pinned."
+        return f"No difference from the pinned <b>{name}</b>."
     kinds = {mark.change for mark in found.marks.values()}
     signs = "".join(
         f'<span><b class="{HUES[kind]}">{sign}</b> {WORDS.get(kind, kind)}</span>'
@@ -176,21 +176,16 @@ def _changes(found: Difference, pinned: Case, quantity: Quantity) -> str:
         if kind in kinds
     )
     what = escape(quantity.title)
-    return (
-        f"<div>{signs}</div>{what} against <b>{name}</b>; inside a repeated block, of one repeat."
-    )
+    return f"<div>{signs}</div>{what} vs pinned <b>{name}</b>; in a repeated block, of one repeat."
 
 
 def _strangers(pinned: Case, now: Case) -> str:
     """Why two designs cannot be laid over each other."""
     families = (escape(case.design.family.title) for case in (pinned, now))
-    return (
-        "Layers of {} cannot be aligned with those of {}: the table on the Layers tab has"
-        " both.".format(*families)
-    )
+    return "The layers of {} and {} cannot be aligned; the Layers tab lists both.".format(*families)
 
 
 def _untimed(pinned: Case | None, now: Case) -> str:
     if pinned and TIMINGS.known(now):
-        return f"No times of <b>{escape(named(pinned))}</b> yet: open it and time its layers."
+        return f"<b>{escape(named(pinned))}</b> is not timed yet: open it and time its layers."
     return NO_TIMES

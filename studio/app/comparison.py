@@ -99,7 +99,7 @@ def _latency(case: Case, first: Case) -> str:
     if not isinstance(point, Measurement):
         return _cell("–", str(point) if point else "not measured yet")
     load = "" if point.clean is not False else "; under load"
-    spread = f"{units.seconds(point.q25_s)} to {units.seconds(point.q75_s)}{load}"
+    spread = f"IQR {units.seconds(point.q25_s)}–{units.seconds(point.q75_s)}{load}"
     if case == first or not isinstance(base, Measurement):
         return _cell(units.seconds(point.median_s), spread)
     against = _against(point.median_s, base.median_s, units.seconds, 1)
@@ -115,7 +115,7 @@ def _published(case: Case) -> str:
         return _cell("–", "")
     if design.preset:
         return _cell("", told)
-    return _cell("", f"its own: unknown. Of {design.base.name}: {told}")
+    return _cell("", f"not published for this variant. {design.base.name}: {told}")
 
 
 def differing(cases: Sequence[Case]) -> dict[str, list[str]]:

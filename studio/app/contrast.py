@@ -29,6 +29,7 @@ READ: dict[str, Callable[[Figures], float]] = {
 DELTAS = {f"Δ {name}": read for name, read in READ.items()}
 BEFORE = {f"{name} before": read for name, read in READ.items()}
 CHANGE = "Change"
+WORDS = {"turned": "modified"}
 MEMORY = "Training"  # the column that is there when layers are coloured by it
 
 
@@ -61,7 +62,8 @@ def _read(read: Callable[[Figures], float], found: Iterable[Figures | None]) -> 
 
 def change(layer: Layer) -> str:
     """In a word behind its sign; empty where nothing did."""
-    return f"{SIGNS[layer.change]} {layer.change}" if layer.change in SIGNS else ""
+    word = WORDS.get(layer.change, layer.change)
+    return f"{SIGNS[layer.change]} {word}" if layer.change in SIGNS else ""
 
 
 def signed(write: Callable[[float], str]) -> Callable[[float], str]:

@@ -73,9 +73,11 @@ def expected(
     if predictor:
         yield foretold(predictor, shown, xs)
     elif device and here.mode == "inference":
-        yield limited(device, shown, xs, "by this device's limits, order only", MEASURED)
+        yield limited(device, shown, xs, "roofline bound, good for ranking only", MEASURED)
     if other:
-        yield limited(other, shown, xs, "by the other device's limits, order only", PALE)
+        yield limited(
+            other, shown, xs, "roofline bound of the other device, good for ranking only", PALE
+        )
 
 
 def learned(here: Case) -> Predictor | None:
@@ -104,9 +106,10 @@ def foretold(predictor: Predictor, shown: Sequence[Case], xs: tuple[float, ...])
     found = [predictor(of(case)) for case in shown]
     narrow = predictor.factor <= WIDEST
     n = predictor.anchors
+    share = f"{n / (n + 1):.0%}".replace("%", " %")
     return Curve(
-        f"expected of an idle machine, by {n} measured designs"
-        + (f"; the band should hold {n} of {n + 1}" if narrow else ""),
+        f"predicted idle latency, fitted to {n} measured designs"
+        + (f"; the band should contain about {share} of new measurements" if narrow else ""),
         xs,
         tuple(point.seconds for point in found),
         MEASURED,

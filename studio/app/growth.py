@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
-from studio.analysis.scaling import average_slope, local_slope
-from studio.app.charts import MEASURED, Curve
+from functools import lru_cache
+
+from studio.analysis.growth import growth
+from studio.analysis.scaling import average_slope, exponent, local_slope
+from studio.app import figures
+from studio.app.case import Case
+from studio.app.charts import MEASURED, Curve, Unit
 
 ALIKE = 0.1  # exponents of sweeps differ by less than half of it by chance
+
+
+@lru_cache(maxsize=256)
+def unit(shown: tuple[Case, ...], xs: tuple[float, ...], word: str) -> Unit:
+    """What the laws along an axis are told in: its knob, or the tokens of attention where they grow
+    with it, as they do with the square of an image's size."""
+    found = [growth(figures.profiled(case).root) for case in shown]
+    tokens = [one.queries for one in found if one and one.queries == one.keys]
+    power = exponent(xs, tokens) if len(tokens) == len(xs) else None
+    return Unit("tokens", power) if power and power > 0.5 else Unit(word)
 
 
 def slopes(latency: Curve, macs: Curve, here: float) -> tuple[float, float | None, float] | None:
@@ -19,38 +34,45 @@ def slopes(latency: Curve, macs: Curve, here: float) -> tuple[float, float | Non
     return average, local_slope(xs, ys, here), of_macs
 
 
-def law(latency: Curve, macs: Curve, axis: str, here: float) -> str:
+def law(latency: Curve, macs: Curve, unit: Unit, here: float) -> str:
     """`∝ depth^0.86`, the average over the range, as a title of the chart; empty without."""
     found = slopes(latency, macs, here)
     if found is None:
         return ""
-    text = f"∝ {axis}<sup><b>{found[0]:.2f}</b></sup>{'<br>in CPU time' * bool(latency.steady)}"
-    return f'<span style="color:{MEASURED}">{text.replace("-", "−")}</span>'
+    power = f"{found[0] / unit.power:.2f}".replace("-", "−")
+    text = f"∝ {unit.word}<sup><b>{power}</b></sup>{'<br>in CPU time' * bool(latency.steady)}"
+    return f'<span style="color:{MEASURED}">{text}</span>'
 
 
-def reading(latency: Curve, macs: Curve, here: float) -> str:
-    """The exponents and what the gap between them means, in two sentences; empty without."""
+def reading(latency: Curve, macs: Curve, unit: Unit, here: float) -> str:
+    """The exponents and what the gap between them means, in a few sentences; empty without."""
     found = slopes(latency, macs, here)
     if found is None:
         return ""
     average, local, of_macs = found
-    beside = f", here {local:.2f}" if local is not None else ""
-    of_what = "CPU time (the machine was busy)" if latency.steady else "latency"
-    figures = f"Exponent of {of_what} {average:.2f}{beside}; of the MACs {of_macs:.2f}."
+
+    def grows(power: float) -> str:
+        return f"{unit.word}^{power / unit.power:.2f}".replace("-", "−")
+
+    beside = f" ({local / unit.power:.2f} near this design)" if local is not None else ""
+    what = "CPU time" if latency.steady else "Latency"
+    laws = f"{what} grows as {grows(average)}{beside.replace('-', '−')}; MACs as {grows(of_macs)}."
+    if latency.steady:
+        laws += " Wall time was unreliable: the machine was busy."
     untold = latency.loaded and not latency.steady
-    meaning = "Some of it was measured under load." if untold else _meaning(average, of_macs)
-    return f"{figures.replace('-', '−')} {meaning}"
+    meaning = "Some points were measured under load." if untold else _meaning(average, of_macs)
+    return f"{laws} {meaning}"
 
 
 def _meaning(average: float, of_macs: float) -> str:
     if average < of_macs - ALIKE:
         return (
-            "Latency grows more slowly than the MACs: the smaller designs spend their time on"
-            " starting operations and on moving data."
+            "Latency grows more slowly than the MACs: smaller designs spend their time on launching"
+            " operations and moving data."
         )
     if average > of_macs + ALIKE:
         return (
-            "Latency grows faster than the MACs: what the larger designs work on no longer fits"
-            " the caches, or is not counted in MACs."
+            "Latency grows faster than the MACs: larger designs no longer fit the caches, or spend"
+            " time on work that MACs do not count."
         )
-    return "Latency grows as the MACs do: this device is busy computing."
+    return "Latency grows with the MACs: the device is compute-bound."

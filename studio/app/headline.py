@@ -15,12 +15,17 @@ from studio.analysis.turns import hurry
 from studio.app import figures
 from studio.app.state import State
 
+SAME = "unchanged"
 URL = re.compile(r"https?://[^\s,;)]+")
 
 # One style for all figures of the page. Colours are mixed from the text's own, so that they hold in
 # the light and in the dark theme.
 STYLE = """<style>
 .stMainBlockContainer { padding-left: 2rem; padding-right: 2rem; }
+.st-key-masthead { margin-bottom: -.9rem; }
+.stSidebar input { text-overflow: ellipsis; }
+.st-key-masthead h1 { display: inline; margin: 0; padding: 0; font-size: .95rem; font-weight: 700; }
+.st-key-masthead p { display: inline; margin: 0 0 0 .6rem; font-size: .85rem; opacity: .8; }
 .stSidebar .stVerticalBlock { gap: .55rem; }
 .stSidebar .stColumn { min-width: 0; }
 .figures { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: .5rem;
@@ -126,30 +131,29 @@ def told(figure: Figure, now: State) -> tuple[str, list[str]]:
     notes = [f"<p>{escape(figure.tells(here))}</p>"]
     if figure is FIGURES[0] and (preset := now.design.preset) and preset.params:
         notes = [compared(here.params, preset.params, preset.source)]
-    for case, label in ((now.previous, "previous"), (now.pinned, "pinned")):
-        if case:
-            before = figure.read(figures.profiled(case))
-            notes.append(note(change(value, before, figure.write), label))
+    for case, label in now.others:
+        before = figure.read(figures.profiled(case))
+        notes.append(note(change(value, before, figure.write), label))
     return figure.write(value), notes
 
 
 def compared(ours: int, params: int, source: str) -> str:
     """The preset's count in the words of its source, with a tick where ours equals it."""
-    mark, tick = ("✓ ", ' class="tick"') if ours == params else ("", "")
+    mark, word, tick = ("✓ ", "matches", ' class="tick"') if ours == params else ("", "in", "")
     where = escape(source)
-    return f'<p{tick} title="{where}">{mark}{params:,}, as in: <small>{where}</small></p>'
+    return f'<p{tick} title="{where}">{mark}{params:,}, {word} <small>{where}</small></p>'
 
 
 def note(change: str, label: str) -> str:
     """A line beneath a figure: how it moved against the previous or the pinned case."""
-    moved = "" if change == "=" else ' class="moved"'
+    moved = "" if change == SAME else ' class="moved"'
     return f"<p{moved}>{escape(change)} vs {label}</p>"
 
 
 def change(value: float, before: float, write: Callable[[float], str]) -> str:
-    """How a figure moved: `+7.1 M (×1.33)`, a ratio of 1.00 left out, and `=` where it stayed."""
+    """How a figure moved: `+7.1 M (×1.33)`, a ratio of 1.00 left out, and `unchanged`."""
     if value == before:
-        return "="
+        return SAME
     sign = "+" if value > before else "−"
     ratio = f"{value / before:.3g}" if before else "1"
     return f"{sign}{write(abs(value - before))}" + (f" (×{ratio})" if ratio != "1" else "")

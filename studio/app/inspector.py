@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 from html import escape
 
 import streamlit as st
@@ -24,9 +25,16 @@ from studio.app.state import State
 from studio.app.timing import TIMINGS
 from studio.drawing.graph import Node
 
-HINT = "A click opens a block, and tells what a layer costs and why."
-GONE = "<small>Not in this design any more. In the pinned one it was:</small>"
+HINT = "Click a block to open it; click a layer to see where its cost comes from."
+GONE = "<small>Removed. In the pinned design:</small>"
 STYLE = """<style>
+.st-key-inspector { position: relative; }
+.st-key-unselect { position: absolute; top: .35rem; right: .8rem; width: auto; }
+@media (max-width: 768px) {
+  .st-key-inspector { position: fixed; inset: auto 0 0 0; z-index: 99; max-height: 46vh;
+    overflow-y: auto; background: var(--st-background-color, Canvas);
+    box-shadow: 0 -.3rem 1rem rgb(0 0 0 / 25%); }
+}
 .inspector { font-size: .8rem; line-height: 1.4; font-variant-numeric: tabular-nums; }
 .inspector h6 { margin: 0 0 .1rem; padding: 0; font-size: .95rem; font-weight: 600; }
 .inspector h6 small { font-weight: 400; opacity: .75; }
@@ -42,7 +50,18 @@ STYLE = """<style>
 
 
 def inspector(now: State, node: Node) -> None:
-    """The selected box as HTML, and beneath it the lines of its class on demand."""
+    """The selected box as HTML, and beneath it the lines of its class on demand; a sheet at the
+    bottom of a narrow screen, where the graph has the page's width."""
+    with st.container(border=True, key="inspector", gap="xsmall"):
+        _about(now, node)
+        st.button("Close", key="unselect", type="tertiary", on_click=_unselect)
+
+
+def _unselect() -> None:
+    state.put(replace(state.current(), node=""))
+
+
+def _about(now: State, node: Node) -> None:
     found = None if now.draft else figures.inspected(now.case, node.id)
     pinned = None if now.draft else against(now)
     alike = pinned and pinned.design.family is now.design.family  # else no layer can be aligned
@@ -54,7 +73,7 @@ def inspector(now: State, node: Node) -> None:
     elif pinned and before:
         st.html(f"{STYLE}{GONE}{told(before, pinned)}")
     else:  # a box of a draft, or of a network that breaks off
-        st.html(f"<small>{plain(node)}</small>")
+        st.html(f"{STYLE}<small>{plain(node)}</small>")
 
 
 def plain(node: Node) -> str:
@@ -84,22 +103,22 @@ def _lines(found: Inspection, case: Case, before: Inspection | None) -> Iterator
         else:
             free.append(clause(cost.name))
     if free:
-        yield "Free of", escape(", ".join(free))
+        yield "No cost in", escape(", ".join(free))
     if time := _time(found, case):
         yield "Measured", time
     if found.growth:
         yield "Attention", _growth(found.growth)
     seen = (_field(field, many=len(found.fields) > 1) for field in found.fields)
-    yield from (("Sees", text) for text in seen if text)
+    yield from (("Receptive field", text) for text in seen if text)
 
 
 def _made(found: Inspection) -> Iterator[tuple[str, str]]:
     """What it is made as, and what flows in and out."""
     kind = escape(found.kind) if found.kind != found.label else ""
     if made := " ".join(filter(None, (kind, escape(found.settings)))):
-        yield "Made as", made
+        yield "Arguments", made
     if found.held:
-        yield "Has", escape(found.held)
+        yield "Attributes", escape(found.held)
     for name, flows in (("In", found.inputs), ("Out", found.outputs)):
         if flows:
             yield name, _flows(flows)
@@ -115,7 +134,7 @@ def _flows(flows: tuple[Flow, ...]) -> str:
 def _moved(old: Cost, new: Cost) -> str:
     """By how much a cost differs from that of the pinned design; empty where it does not."""
     delta = new.formula.total - old.formula.total
-    return f"{signed(new.write)(delta)} against the pinned design" if delta else ""
+    return f"{signed(new.write)(delta)} vs pinned" if delta else ""
 
 
 def _cost(cost: Cost, moved: str = "") -> str:
@@ -124,7 +143,8 @@ def _cost(cost: Cost, moved: str = "") -> str:
     exact = f"<b>{cost.write(total)}</b>"
     share = f" · {percent(cost.share)} of the model" if cost.share < 1 else ""
     again = f", {times:,} times" if times > 1 else ""
-    steps = escape(cost.formula.written()).replace("*", "·")
+    unit = " B" if cost.write is units.size else ""
+    steps = escape(cost.formula.written()).replace("*", "·") + unit
     note = f"<br>{escape(cost.formula.note)}" if cost.formula.note else ""
     other = f" · <b>{escape(moved)}</b>" if moved else ""
     return f"{exact}{again}{share}{other}<div>{steps}</div>{note}"
@@ -145,24 +165,24 @@ def _growth(found: Growth) -> str:
     """How much of it grows with the square of the tokens, and when that takes over."""
     share = percent(found.macs / found.whole) if found.whole else ""
     tokens = (
-        f"N = {found.queries:,}"
+        f"{found.queries:,} tokens"
         if found.queries == found.keys
-        else (f"T = {found.queries:,}, S = {found.keys:,}")
+        else f"{found.queries:,} queries and {found.keys:,} keys"
     )
-    meets = f"; half of all from N = {found.meets:,}" if found.meets else ""
-    part = "" if found.macs == found.whole else f": {share} of these MACs at {tokens}"
+    meets = f"; half of all from {found.meets:,} tokens" if found.meets else ""
+    part = "" if found.macs == found.whole else f": {share} of these MACs with {tokens}"
     return f"grows with {found.law}{part}{meets}"
 
 
 def _field(field: Field, many: bool) -> str:
     """What one value sees of an input."""
-    name = f"input {field.input + 1}" if many else "the input"
+    name = f"input {field.input + 1}" if many else "input"
     if field.all_by:
-        return f"all of {name}, by {escape(field.all_by)}"
+        return f"the whole {name} ({escape(field.all_by)})"
     if field.size is None:
         return ""
     size, grid = (" × ".join(map(str, sides)) for sides in (field.size, field.grid))
-    return f"{size} positions of {name}, which has {grid}"
+    return f"{size} of the {grid} {name}"
 
 
 def source(now: State, found: Inspection) -> None:
@@ -173,7 +193,7 @@ def source(now: State, found: Inspection) -> None:
         text = figures.exported(now.case, address(now)).text
         name, first, lines = excerpt(text, found.source)
         if not name:
-            st.caption("A layer of PyTorch's own; the file imports it.")
+            st.caption("A PyTorch layer; the exported file imports it.")
             return
         last = first + len(lines) - 1
         st.caption(f"`{name}`, lines {first} to {last} of the exported file")

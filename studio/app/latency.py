@@ -111,10 +111,10 @@ def notes(now: State) -> Iterator[str]:
     here = LEDGER[now.case]
     assert isinstance(here, Measurement)
     yield line(spread(here, now.case.device))
-    for case, label in ((now.previous, "previous"), (now.pinned, "pinned")):
-        if case and isinstance(there := LEDGER[case], Measurement):
+    for case, label in now.others:
+        if isinstance(there := LEDGER[case], Measurement):
             told = change(here.median_s, there.median_s, units.seconds)
-            yield line(f"≈ {label}") if is_noise(here, there) else note(told, label)
+            yield line(f"within noise of {label}") if is_noise(here, there) else note(told, label)
     told = conditions(here, now.case.threads)  # a narrow card cuts it short
     load = "<strong>under load</strong>, " if here.clean is False else ""
     yield f'<p title="{escape(told)}; {escape(in_full(here))}">{load}{escape(told)}</p>'

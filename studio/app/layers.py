@@ -21,19 +21,21 @@ from studio.app.state import State
 from studio.app.timing import TIMINGS, Times, button
 
 COLUMNS = {
-    "Layer": st.column_config.TextColumn(width=172, help="Its path in the model"),
-    "Kind": st.column_config.TextColumn(width=84, help="Its class, or the operation"),
-    "Output": st.column_config.TextColumn(width=88, help="The shape that leaves it"),
+    "Layer": st.column_config.TextColumn(width=172, help="Path in the model"),
+    "Kind": st.column_config.TextColumn(width=84, help="Class or operation"),
+    "Output": st.column_config.TextColumn(width=88, help="Output shape"),
     "Parameters": st.column_config.NumberColumn(width=76),
     "MMACs": st.column_config.NumberColumn(
         width=63, help="Millions of multiply-accumulates in one forward pass"
     ),
-    "Saved": st.column_config.NumberColumn(width=63, help="Activations kept for the backward pass"),
-    "Time": st.column_config.NumberColumn(width=63, help="Measured, with the layers inside it"),
-    "Bound": st.column_config.TextColumn(
-        width=70,
-        help="What most of its time should go into by this device's limits: computing, moving"
-        " memory, or the overhead per operation",
+    "Saved": st.column_config.NumberColumn(
+        width=63, help="Activations saved for the backward pass"
+    ),
+    "Time": st.column_config.NumberColumn(width=63, help="Measured, including the layers inside"),
+    "Limited by": st.column_config.TextColumn(
+        width=76,
+        help="Where most of its time should go on this device, by its roofline: compute, memory"
+        " bandwidth, or the overhead of launching operations",
     ),
 }
 WRITTEN = {
@@ -45,10 +47,10 @@ WRITTEN = {
 }
 COLUMNS |= {
     contrast.CHANGE: st.column_config.TextColumn(
-        width=84, help="Against the pinned design: turned is where some grew and others shrank"
+        width=84, help="Against the pinned design; modified: some figures grew and others shrank"
     ),
     contrast.MEMORY: st.column_config.NumberColumn(
-        width=70, help="Training by Adam: 16 bytes a parameter, and the activations saved"
+        width=70, help="Training with Adam: 16 bytes per parameter, plus saved activations"
     ),
     **{
         name: st.column_config.NumberColumn(width=106 if "Parameters" in name else 76)
@@ -64,9 +66,8 @@ HOT = {
 }
 LOOK_S = 0.4  # between two looks at times that are measured
 READING = (
-    "Rows with none inside add up to this; ×n: n equal layers together. (own): what a block has"
-    " beside its layers, as activations that one makes and the next keeps; below zero where layers"
-    " share weights, which count once."
+    "Leaf rows sum to the total. ×n: n identical layers. (own): what a block adds outside its"
+    " sub-layers; negative where weights are shared and counted once."
 )
 
 
@@ -75,7 +76,9 @@ def layers(now: State) -> None:
     st.fragment(run_every=LOOK_S if waits else None)(_rows)(now, waits)
     with st.expander("The same model by torchinfo", key="torchinfo", on_change=state.stay) as other:
         if other.open:
-            with st.spinner("torchinfo runs the model on meta; a recurrent one takes seconds"):
+            with st.spinner(
+                "Running torchinfo on the meta device; a recurrent model takes seconds"
+            ):
                 text = figures.summary(now.case)
             st.code(text, language=None, height=360)
 
@@ -151,7 +154,7 @@ def timed(case: Case) -> dict[str, list[Any]]:
     if times := TIMINGS.known(case):
         found["Time"] = [seconds(row, times) for row in rows_of(case)]
     if device := this_device(case):
-        found["Bound"] = bounds(case, device)
+        found["Limited by"] = bounds(case, device)
     return found
 
 
@@ -169,8 +172,8 @@ def clock(case: Case) -> str:
     kinds = [case.dtype, case.layout if case.layout != "contiguous" else "", case.threads]
     kinds += ["under load"] if whole.clean is False else []
     return (
-        f"Time: {units.seconds(whole.total_s)} a forward pass, {', '.join(filter(None, kinds))},"
-        " measured apart from the figure above; its shares are the profiler's."
+        f"Time: {units.seconds(whole.total_s)} per forward pass, {', '.join(filter(None, kinds))},"
+        " measured separately from the latency above; shares are the profiler's."
     )
 
 

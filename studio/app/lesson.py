@@ -11,6 +11,7 @@ from studio.app import state
 from studio.app.state import State
 from studio.family import Family, Guide
 
+DATASET = {"small": "little data", "medium": "a medium-sized dataset", "large": "a large dataset"}
 DISPLAYED = re.compile(r"\$\$(.+?)\$\$", re.DOTALL)  # Markdown wants the signs on their own lines
 
 
@@ -26,7 +27,7 @@ def lesson(now: State) -> None:
 def advice(guide: Guide) -> str:
     strengths = "\n".join(f"- {strength}" for strength in guide.strengths)
     return (
-        f"**For** {', '.join(guide.tasks)}; wants {guide.data} data.\n\n"
+        f"For {', '.join(guide.tasks)}; needs {DATASET[guide.data]}.\n\n"
         f"**Use it when** {guide.use_when}.\n\n**Avoid it when** {guide.avoid_when}.\n\n"
         f"**Strengths**\n\n{strengths}\n\n**What it costs:** {guide.cost}."
     )

@@ -60,8 +60,8 @@ def addressed(link: Mapping[str, str]) -> str:
 
 def told(changed: tuple[int, ...], length: int) -> str:
     if not changed:
-        return f"{length} lines that need torch alone. They check their own figures when run."
-    return f"The last change wrote {len(changed)} of {length} lines anew: {spans(changed)}."
+        return f"{length} lines, torch only. Running it verifies its own parameter count and MACs."
+    return f"The last change rewrote {len(changed)} of {length} lines: {spans(changed)}."
 
 
 def spans(numbers: tuple[int, ...], shown: int = 6) -> str:

@@ -15,9 +15,9 @@ from studio.family import Design, DesignError
 
 def opener() -> None:
     st.button(
-        "Open as stages",
+        "Edit stage by stage",
         key="as-stages",
-        help="The same network as a composition, whose stages can be turned one by one",
+        help="The same network in Compose, each stage with its own knobs",
         on_click=lambda: state.put(opened(state.current(), studio.as_stages)),
         width="stretch",
     )

@@ -12,14 +12,12 @@ from studio.app.state import State
 from studio.app.waiting import is_there
 from studio.measure.request import Measurement
 
-HEIGHT = 640
-
 
 def report(now: State) -> None:
     point = LEDGER[now.case]
     measured = point if isinstance(point, Measurement) else None
     found = report_on(now.case, measured, now.commission, address(now))
-    if not is_there(found, "Writing the report; a training step is simulated for it …"):
+    if not is_there(found, "Writing the report; simulating a training step …"):
         return
     if error := found.exception():
         retry()
@@ -30,10 +28,10 @@ def report(now: State) -> None:
 
 def _shown(now: State, documents: Documents, measured: Measurement | None) -> None:
     words, html, text = st.columns([3, 2, 2], vertical_alignment="center")
-    words.caption("With its latency." if measured else "Its latency is not measured yet.")
+    words.caption("Includes the measured latency." if measured else "Latency not measured yet.")
     name = slug(now.title)
     html.download_button(
-        "HTML, to print",
+        "Printable HTML",
         documents.html,
         file_name=f"{name}.html",
         mime="text/html",
@@ -51,4 +49,4 @@ def _shown(now: State, documents: Documents, measured: Measurement | None) -> No
         icon=":material/download:",
         width="stretch",
     )
-    st.iframe(documents.html, height=HEIGHT)
+    st.iframe(documents.html)  # as high as it is: the page scrolls, not the report in it

@@ -15,7 +15,7 @@ from studio.analysis.roofline import BANDWIDTH, COMPUTE, OVERHEAD, Device
 from studio.analysis.scaling import axes, axis_points, points_afforded, position
 from studio.app import figures, growth, state
 from studio.app.case import Case
-from studio.app.charts import MEASURED, PALE, Curve, Panel, chart
+from studio.app.charts import MEASURED, PALE, Curve, Panel, Unit, chart
 from studio.app.expected import begin_calibration, expected
 from studio.app.latency import TITLES, age, short
 from studio.app.ledger import LEDGER, Watch, between_runs, forget_all, is_timely, look_s, obstacle
@@ -35,6 +35,7 @@ HEIGHT = 490
 WIDE = 60  # characters of axes that fit side by side
 DEVICE = [f"{figure.name}, {figure.unit}" for figure in (COMPUTE, BANDWIDTH, OVERHEAD)]
 ASK = "press “Measure this axis”"
+TOTALS = {"depths": "total blocks", "widths": "total channels"}
 
 
 def scaling(now: State) -> None:
@@ -49,12 +50,12 @@ def scaling(now: State) -> None:
 def other_device() -> Device | None:
     """The limits of a device that one does not have, typed in; None where there are none."""
     with st.popover("Another device"):
-        st.caption("Figures of a data sheet. They order designs; they are no latency.")
+        st.caption("Data-sheet figures. Good for ranking designs, not for predicting latency.")
         typed = [st.text_input(label, key=f"device.{label}") for label in DEVICE]
         if not any(typed):
             return None
         if not all(typed[:2]):  # the third may be nothing
-            st.caption("Compute and bandwidth are needed both.")
+            st.caption("Enter both compute and bandwidth.")
             return None
         try:
             return Device.read(*(text or "0" for text in typed))
@@ -112,13 +113,14 @@ def _panels(now: State, watch: Watch | None, other: Device | None) -> None:
     shown = cases(now)
     able = tuple(case for case in shown if fits(case, now.case))
     why = "" if able else obstacle(now.case)
-    hint = "measuring …" if watch else ASK if able else "not measured here"
+    hint = "measuring …" if watch else ASK if able else "cannot be measured here"
     here = _at(now.case, knob)
+    unit = unit_of(shown, knob)
     four = panels(now.case, shown, knob, hint, other)
-    drawn = chart(four, label(knob, now.design), here, HEIGHT)
+    drawn = chart(four, label(knob, now.design), here, HEIGHT, unit)
     st.plotly_chart(drawn, key="chart", config={"displayModeBar": False})
     *lines, times = four[-1].curves
-    told = growth.reading(times, four[1].curves[0], here)
+    told = growth.reading(times, four[1].curves[0], unit, here)
     controls(
         called(now.design, axis), shown, able, watch, told, tuple(line.name for line in lines), why
     )
@@ -128,7 +130,18 @@ def label(knob: Knob, design: Design) -> str:
     """A knob as an axis is called by it."""
     if "." in knob.name:
         return called(design, knob.name)
-    return f"sum of {knob.name}" if isinstance(knob.default, tuple) else knob.name
+    return (
+        TOTALS.get(knob.name, f"total {knob.name}")
+        if isinstance(knob.default, tuple)
+        else knob.name
+    )
+
+
+def unit_of(shown: tuple[Case, ...], knob: Knob) -> Unit:
+    """What the laws along a knob are told in."""
+    word = label(knob, shown[0].design)
+    xs = tuple(_at(case, knob) for case in shown)
+    return growth.unit(shown, xs, f"({word})" if " " in word else word)
 
 
 def _at(case: Case, knob: Knob) -> float:
@@ -157,8 +170,8 @@ def panels(
         TITLES[here.mode],
         units.seconds,
         (*expected(shown, xs, here, other), times),
-        law=growth.law(times, macs, label(knob, here.design), _at(here, knob)),
-        few="no finished sweep yet" if times.xs else hint,
+        law=growth.law(times, macs, unit_of(shown, knob), _at(here, knob)),
+        few="not measured as a sweep yet" if times.xs else hint,
         empty=hint,
     )
     return (
@@ -200,7 +213,7 @@ def bar(point: Measurement, device: str) -> tuple[float, float]:
 
 def bars_of(point: Measurement, device: str) -> str:
     """What the ends of such bars are, in words that a pair of times follows."""
-    return "middle half" if between_runs(point, device) is None else "another run likely"
+    return "IQR" if between_runs(point, device) is None else "another run likely"
 
 
 def measured_apart(shown: tuple[Case, ...]) -> frozenset[Case]:
@@ -254,7 +267,7 @@ def starter(axis: str, able: tuple[Case, ...], place: DeltaGenerator) -> None:
     place.button(
         "Measure this axis",
         key="sweep-start",
-        help=f"Times {len(able)} designs in turn, in a process of its own",
+        help=f"Times {len(able)} designs, interleaved, in a separate process",
         type="primary",
         on_click=_start,
         args=(able, f"Measuring {len(able)} designs along {axis}"),
@@ -266,7 +279,7 @@ def pace(watch: Watch) -> str:
     """How far a sweep is, how long it will take, and who comes before it."""
     job = watch.job
     left = "" if job.eta_s is None else f" · {max(1, math.ceil(job.eta_s))} s left"
-    line = f" · {job.position} before it" if job.position else ""
+    line = f" · {job.position} ahead in the queue" if job.position else ""
     return f"{job.progress:.0%}{left}{line}"
 
 
@@ -283,16 +296,18 @@ def legend(shown: tuple[Case, ...], left_out: int, lines: tuple[str, ...] = ()) 
     threads = f", {shown[0].threads}" if shown[0].threads else ""
     old = f", the oldest {when}" if oldest and (when := age(oldest)) else ""
     apart = between_runs(oldest, shown[0].device) if oldest else None
-    bars = "middle half of the runs" if apart is None else f"±{apart:.0%} between runs"
+    bars = "interquartile range" if apart is None else f"±{apart:.0%} between runs"
     loaded = any(point.clean is False for point in points)
-    kinds = ["measured apart, not fitted"] * bool(measured_apart(shown)) + ["under load"] * loaded
-    hollow = f"; hollow: {' or '.join(kinds)}" if kinds else ""
-    dashed = f"; dashed: {'; pale: '.join(lines)}" if lines else ""
-    slow = f" A sweep leaves out the {left_out} largest of these designs." if left_out else ""
-    return (
-        "Parameters and MACs are exact, memory is predicted."
-        f" Latency is measured{where}{threads}{old}; bars: {bars}{hollow}{dashed}.{slow}"
-    )
+    kinds = ["measured separately"] * bool(measured_apart(shown)) + ["under load"] * loaded
+    sentences = [
+        "Parameters and MACs are exact, memory is predicted.",
+        f"Latency is measured{where}{threads}{old}." if points else "",
+        f"Bars: {bars}." if points else "",
+        f"Hollow: {' or '.join(kinds)} (not used in the fit)." if kinds else "",
+        f"Dashed: {'. Pale: '.join(lines)}." if lines else "",
+        f"A sweep leaves out the {left_out} largest of these designs." if left_out else "",
+    ]
+    return " ".join(filter(None, sentences))
 
 
 def _forget() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import get_args
 
@@ -17,11 +17,12 @@ from studio.app.history import history
 from studio.app.opening import opener
 from studio.app.state import VIEWS, State
 from studio.family import Family
+from studio.guide import Task
 from studio.knobs import Axis, Knob
 from studio.records import RecordKnob
 
 COMPOSE = VIEWS[1]
-COMPUTES = "What computes it; one thread of a CPU"
+COMPUTES = "Device; CPU runs use one thread"
 
 
 def sidebar(now: State) -> None:
@@ -41,12 +42,12 @@ def sidebar(now: State) -> None:
         with st.expander("More", key="more"):
             controls(now, rest)
     widgets.number(BATCH, now.case.batch, BATCH.name, (), **widgets.turns(BATCH.name, BATCH.name))
-    with st.expander("How it is timed", key="timed"):
+    with st.expander("Benchmark settings", key="timed"):
         conditions(now)
 
 
 def conditions(now: State) -> None:
-    """How it is timed, and where there are several devices, on which."""
+    """How it is timed, and on which device where there are several."""
     for name, knob in CONDITIONS.items():
         if knob is not BATCH:
             widgets.switch(knob, getattr(now.case, name), name)
@@ -90,11 +91,11 @@ def controls(now: State, knobs: Iterable[Knob]) -> None:
 
 def pickers(now: State) -> None:
     """The family, the preset, and what to do with them."""
-    families, family = studio.families(), now.design.family
+    families, family = grouped(studio.families()), now.design.family
     st.selectbox(
         "Family",
         list(families),
-        format_func=lambda key: families[key].title,
+        format_func=lambda key: searchable(families[key]),
         **state.view("family", family.key, index=list(families).index(family.key)),
         on_change=_choose_family,
     )
@@ -121,6 +122,18 @@ def pickers(now: State) -> None:
         )
 
 
+def grouped(families: Mapping[str, Family]) -> dict[str, Family]:
+    """By the task that each is mostly used for, and within one by their titles."""
+    tasks = get_args(Task)
+    order = sorted(families.values(), key=lambda f: (tasks.index(f.guide.tasks[0]), f.title))
+    return {family.key: family for family in order}
+
+
+def searchable(family: Family) -> str:
+    """A family's title with its tasks, so that either finds it in a list."""
+    return f"{family.title} · {', '.join(family.guide.tasks)}"
+
+
 def _choose_family() -> None:
     """What is on the page already is no choice: a browser that is late may tell it as one, and the
     design would be lost."""
@@ -142,14 +155,14 @@ def buttons(now: State) -> None:
     """Back to the preset, and what to compare with."""
     st.button(
         "Reset to preset",
-        help=f"Back to {now.preset.name}",
+        help=f"Undo all changes to {now.preset.name}",
         disabled=now.design.config == now.preset.config,
         on_click=lambda: state.put(reset(state.current())),
         width="stretch",
     )
     st.button(
         "Unpin" if now.case in now.pins else "Pin",
-        help="Keep this design's figures beside those of the designs to come",
+        help="Pin this design to compare later ones with it",
         on_click=lambda: state.put(pinned(state.current())),
         width="stretch",
     )

@@ -91,6 +91,12 @@ class State:
         return replace(self, pins=tuple(pin for pin in self.pins if pin != case))
 
     @property
+    def others(self) -> tuple[tuple[Case, str], ...]:
+        """The cases that the figures on the page are told against, and how these are called."""
+        known = ((self.previous, "previous"), (self.pinned, "pinned"))
+        return tuple((case, name) for case, name in known if case and case != self.case)
+
+    @property
     def title(self) -> str:
         return _title(self.design) or self.design.titled(self.preset)
 
@@ -264,7 +270,7 @@ def _title(design: Design) -> str:
     return " · ".join(told if len(told) <= LONGEST else (*told[:2], "…", *told[-2:]))
 
 
-START = zoo.family("vit").design("ViT-S/16")  # famous, foldable, and quick to measure
+START = zoo.family("vit").design()  # famous and foldable; as everywhere, without a preset
 FIRST = State(case=Case(START), preset=START.base)
 
 

@@ -16,7 +16,7 @@ from studio.forms import heading
 
 KINDS = {  # those first that are made at once
     "svg": ("SVG, for a paper", "image/svg+xml"),
-    "html": ("HTML, to look into", "text/html"),
+    "html": ("Interactive HTML", "text/html"),
     "dot": ("DOT, for Graphviz", "text/vnd.graphviz"),
     "png": ("PNG, for slides", "image/png"),
 }
@@ -33,7 +33,7 @@ def take_away(sheet: Sheet, title: str, key: str = "takeaway") -> None:
 
 
 def _menu(sheet: Sheet, name: str, key: str) -> None:
-    menu = st.popover("Take away", icon=":material/download:", key=key, on_change="rerun")
+    menu = st.popover("Export", icon=":material/download:", key=key, on_change="rerun")
     if not menu.open:
         return
     for form, (label, mime) in KINDS.items():
@@ -60,4 +60,4 @@ def headed(now: State, caption: str = "") -> Heading:
     whole = heading(figures.profiled(now.case), address(alone), now.title)
     if not now.draft:
         return replace(whole, figures=(*whole.figures, caption) if caption else whole.figures)
-    return replace(whole, title=f"{whole.title}, with a row that does not fit", figures=())
+    return replace(whole, title=f"{whole.title}, with a stage that does not fit", figures=())

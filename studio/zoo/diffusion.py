@@ -21,7 +21,7 @@ the map of a block on the way down.
 **What to watch.** One image costs a thousand forward passes, so the MACs of one pass matter more
 than anywhere else (better samplers need 20 to 50). MACs grow with $HW$ and most of them lie in the
 upper levels; the parameters lie in the lower ones. Attention pays $N^2$ for $N = HW$ pixels: at
-$64 \times 64$ it is 256 times as dear as at $16 \times 16$.
+$64 \times 64$ it costs 256 times as much as at $16 \times 16$.
 
 Shapes: B batch, C channels of the image, C' of a map, c base_channels, E = 4c, H W image,
 H' W' map, N = H'W' pixels of a map.

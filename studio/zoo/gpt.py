@@ -14,8 +14,8 @@ attention kernel; no $N \times N$ matrix of it is kept.
 
 **Pre-norm.** GPT-1 normalised after each sub-layer, as Vaswani et al. did (`PostNormBlock`). GPT-2
 moved the norm to the *input* of each sub-layer (`PreNormBlock`, section 2.3), so that a stream of
-plain sums runs from the embedding to the end, and gradients with it: that is what trains at 96
-layers. The stream itself is never normalised, so one more norm follows the last block. The
+plain sums runs from the embedding to the end, and gradients with it; that is what makes 96 layers
+trainable. The stream itself is never normalised, so one more norm follows the last block. The
 projections that write into it start smaller, by $1/\sqrt{2L}$ for $2L$ writers.
 
 **The head is the embedding.** Logits are the products of the last state with every token's

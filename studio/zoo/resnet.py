@@ -1,21 +1,22 @@
 r"""A residual network learns what to *change*, not what to output.
 
 Stack more layers on a network that works, and it should do no worse: the new layers could simply
-copy their input. In practice plain stacks did do worse, and not by overfitting: even the *training*
-error of a plain 34-layer network is higher than that of an 18-layer one. Copying, it turned out,
-is hard to learn for layers that are all weights and ReLUs. So the paper gives the copy away for
-free. A block computes $\mathcal{F}(x)$ and the *shortcut* carries $x$ around it:
+copy their input. In practice plain stacks did do worse, and not because of overfitting: even the
+*training* error of a plain 34-layer network is higher than that of an 18-layer one. Copying turns
+out to be hard to learn for layers of weights and ReLUs. So the paper provides the copy for free. A
+block computes $\mathcal{F}(x)$ and the *shortcut* carries $x$ around it:
 
 $$y = \mathrm{ReLU}(\mathcal{F}(x) + x)$$
 
-**Why it trains.** Going back, the sum hands the gradient on unchanged: $\partial y/\partial x$
-holds an identity beside the derivative of $\mathcal{F}$, so the first layers hear the loss clearly
-however many blocks lie between. Set the shortcut to `PlainUnit` to switch it off, and compare the
-gradients layer by layer. It is often said that they vanish without it; that is so for saturating
-activations without normalisation (see the classic CNN). Behind batch normalisation they *explode*
-towards the first layers: before the first step of training we measured a factor of ten million
-between the last convolution and the first of a plain 110-layer network; with shortcuts it was about
-two hundred where option B fits the shapes, and about thirty with option A (both are below).
+**Why it trains.** In the backward pass the sum passes the gradient through unchanged:
+$\partial y/\partial x$ contains an identity plus the derivative of $\mathcal{F}$, so the gradient
+reaches the first layers however many blocks lie between. Set the shortcut to `PlainUnit` to switch
+it off, and compare the gradients layer by layer. It is often said that they vanish without it; that
+is so for saturating activations without normalisation (see the classic CNN). Behind batch
+normalisation they *explode* towards the first layers: before the first step of training we measured
+a factor of ten million between the last convolution and the first of a plain 110-layer network;
+with shortcuts it was about two hundred where option B fits the shapes, and about thirty with option
+A (both are below).
 
 **What to watch.** Each stage halves the map and doubles the channels, so every block costs the same
 compute, and the last stage holds most of the parameters. A `BasicBlock` is two 3 × 3 convolutions.

@@ -11,7 +11,7 @@ $d = D/h$. Resolution leaves the parameters almost alone and makes tokens: halve
 is four times as large, and the $N^2$ of attention begins to show.
 
 A convolution knows that neighbours matter before it has seen a single picture; a ViT has to learn
-it. That is why it wants much data, or strong augmentation, and why it then generalises so well.
+it. That is why it needs a lot of data, or strong augmentation, and why it then generalises so well.
 
 Shapes: B batch, C channels, H W image, P patch_size, N = HW/P² patches, T = N + 1 tokens,
 D embed_dim, h heads, d = D/h.

@@ -161,7 +161,7 @@ def test_shares_are_of_the_whole_with_all_repeats() -> None:
 def test_attention_says_how_it_grows() -> None:
     found = looked("vit", "ViT-B/16", "blocks.0").growth
     assert found is not None
-    assert (found.law, found.queries) == ("N²", 197)
+    assert (found.law, found.queries) == ("tokens²", 197)
     # 12 N D² in linear layers, 2 N² D in attention: the square takes over at N = 6 D.
     assert found.meets == 6 * 768
     assert 12 * found.macs == found.whole * 12 - 12 * (12 * 197 * 768**2)

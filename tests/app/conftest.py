@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -120,6 +121,13 @@ def run(app: AppTest) -> AppTest:
     app.run()
     assert not app.exception
     return app
+
+
+def graph(app: AppTest) -> dict[str, Any]:
+    """What the page sends to the browser of its layer graph."""
+    sent = (json.loads(component.proto.json) for component in app.get("bidi_component"))
+    (found,) = (data for data in sent if "svg" in data)
+    return dict(found)
 
 
 def state(app: AppTest) -> State:

@@ -129,7 +129,7 @@ def test_a_screen_reader_hears_figures_and_the_picture_has_a_name(
 ) -> None:
     page = open_page(address)
     page.get_by_role("group", name="Layer graph of ViT").wait_for()
-    block = page.get_by_role("button", name=re.compile("^EncoderBlock,.*12 times.*1,774,464 par"))
+    block = page.get_by_role("button", name=re.compile("^EncoderBlock,.*12 times.*7,087,872 par"))
     assert block.get_attribute("data-id") == "blocks.0"
 
 
@@ -143,3 +143,61 @@ def test_a_phone_scrolls_the_page_and_taps_the_graph(chromium: Any, address: str
     box(page, "blocks.0.norm1").wait_for()
     selected(page, "blocks.0")
     context.close()
+
+
+def inside(frame: Any, room: Any) -> bool:
+    """Whether a box lies in another one, to a pixel."""
+    return bool(
+        frame["x"] >= room["x"] - 1
+        and frame["y"] >= room["y"] - 1
+        and frame["x"] + frame["width"] <= room["x"] + room["width"] + 1
+        and frame["y"] + frame["height"] <= room["y"] + room["height"] + 1
+    )
+
+
+LAPTOP, PHONE = (1366, 768), (420, 900)
+
+
+@pytest.mark.parametrize("size", [LAPTOP, PHONE], ids=["laptop", "phone"])
+@pytest.mark.parametrize(
+    ("link", "blocks"),
+    [
+        ("?family=vit", ("blocks.0", "blocks.0.attn")),
+        ("?family=resnet&preset=ResNet-50", ("stages.3",)),
+        ("?family=unet", ("decoders.3",)),
+    ],
+    ids=["vit", "resnet", "unet"],
+)
+def test_an_opened_block_is_fitted_into_view(
+    open_page: Any, address: str, link: str, blocks: tuple[str, ...], size: tuple[int, int]
+) -> None:
+    page = open_page(address + link, *size)
+    for block in blocks:
+        box(page, block).focus()
+        page.keyboard.press("Enter")
+        page.locator(f'.graph .node.open[data-id="{block}"]').wait_for()
+        page.wait_for_timeout(300)  # it has glided to its place
+        frame = box(page, block).locator(".face").bounding_box()
+        assert inside(frame, page.locator(".graph .canvas").bounding_box()), block
+
+
+@pytest.mark.parametrize("size", [LAPTOP, PHONE], ids=["laptop", "phone"])
+@pytest.mark.parametrize("view", ["Explore", "Compose"])
+def test_what_a_click_tells_is_in_sight(
+    open_page: Any, address: str, size: tuple[int, int], view: str
+) -> None:
+    """Beside the graph, or over the foot of a narrow page; also where a link names a node."""
+    width, height = size
+    page = open_page(address + f"?family=vit&view={view}", width, height)
+    box(page, "blocks.0").focus()  # as far down as a hand would scroll
+    page.keyboard.press(" ")
+    for shown in (page, None):
+        shown = shown or open_page(page.url, width, height)
+        told = shown.locator(".inspector h6", has_text="EncoderBlock")
+        told.wait_for()
+        spot = told.bounding_box()
+        assert 0 <= spot["x"] < width
+        assert 0 <= spot["y"] < height - spot["height"]
+        page.wait_for_url(re.compile("node=blocks.0"))
+    page.get_by_role("button", name="Close", exact=True).click()
+    page.locator(".inspector").wait_for(state="detached")

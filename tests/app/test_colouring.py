@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
 from concurrent.futures import Future
 from typing import Any
@@ -18,21 +17,22 @@ from studio.app import colouring, contrast
 from studio.app.case import Case
 from studio.app.layers import rows_of
 from studio.app.lens import HEAT, NO_LENS, Lens
-from studio.app.state import FIRST, START
+from studio.app.state import FIRST
 from studio.app.timing import TIMINGS
 from studio.drawing.mark import SCALE
 from studio.measure.request import LayerTime
-from tests.app.conftest import run, state, visited
+from tests.app.conftest import graph, run, state, visited
 
 pytestmark = pytest.mark.usefixtures("still")
 
 VIT = {"family": "vit", "preset": "ViT-S/16"}
+SMALL = Case(studio.design("vit", "ViT-S/16"))
 PIN = {"pin": urlencode({"family": "vit", "preset": "ViT-S/16"})}
 DIFFERENCE = VIT | PIN | {"depth": "6", "difference": "true"}
 
 
 def drawing(app: AppTest) -> str:
-    return str(json.loads(app.get("bidi_component")[0].proto.json)["svg"])
+    return str(graph(app)["svg"])
 
 
 def legend(app: AppTest) -> str:
@@ -103,7 +103,9 @@ def test_cells_of_differences_tell_more_from_less() -> None:
 def timings(monkeypatch: pytest.MonkeyPatch, **times: float) -> None:
     task = Future[dict[str, LayerTime]]()
     task.set_result({name: LayerTime(t, t, 1) for name, t in times.items()})
-    monkeypatch.setattr(TIMINGS, "asked", OrderedDict({Case(START): task}))
+    monkeypatch.setattr(
+        TIMINGS, "asked", OrderedDict({Case(studio.design("vit", "ViT-S/16")): task})
+    )
 
 
 def test_where_nothing_was_timed_it_says_how_to(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,13 +139,13 @@ def test_a_pinned_design_can_be_seen_behind() -> None:
 def test_a_link_brings_the_difference_in_another_quantity() -> None:
     app = visited(DIFFERENCE | {"heat": "macs"})
     assert state(app).link == DIFFERENCE | {"heat": "macs"}
-    assert "MACs against" in legend(app)
+    assert "MACs vs pinned" in legend(app)
     assert "GMACs (−" in drawing(app)
 
 
 def test_nothing_differs_from_itself() -> None:
     app = visited(VIT | PIN | {"difference": "true", "tab": "Layers"})
-    assert "Nothing differs" in legend(app)
+    assert "No difference" in legend(app)
     assert 'class="change"' not in drawing(app)
     assert set(shown(app)["Change"]) == {""}
 

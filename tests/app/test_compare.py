@@ -38,7 +38,7 @@ def test_the_table_tells_figures_against_the_first() -> None:
     assert "+13.9 M (×2.19)" in text
     assert params[1] - params[0] == 13_867_520
     assert comparison.differing(PINS)["block"] == ["BasicBlock", "Bottleneck"]
-    assert "its own: unknown" in comparison.table(
+    assert "not published for this variant" in comparison.table(
         (Case(studio.design("resnet", base_channels=32)),)
     )
 
@@ -62,6 +62,17 @@ def test_designs_are_unpinned_and_visited() -> None:
     run(app)
     assert state(app).view == "Explore"
     assert state(app).case == PINS[1]
+
+
+def test_a_comparison_starts_with_a_picker_of_designs() -> None:
+    app = visited({"view": "Compare", "family": "vit"})
+    (picker,) = app.selectbox
+    assert "U-Net · segmentation" in " | ".join(picker.options)
+    picker.select_index(picker.options.index("ResNet-18 · ResNet · classification"))
+    run(app)
+    here, there = state(app).pins
+    assert (here.design.title, there.design.title) == ("ViT-B/16", "ResNet-18")
+    assert app.selectbox[0].value is None  # ready for the next
 
 
 def test_code_of_designs_is_told_as_a_difference() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,7 +21,7 @@ from studio.blocks.stages.stem import ConvStem
 from studio.blocks.stages.tokens import ToMap, ToTokens, Transformer
 from studio.knobs import knob
 from studio.zoo.hybrid import FAMILY, HybridConfig
-from tests.app.conftest import run, state, visited
+from tests.app.conftest import graph, run, state, visited
 
 pytestmark = pytest.mark.usefixtures("still")
 
@@ -139,10 +138,10 @@ def test_what_does_not_fit_is_kept_and_told_and_mended_by_one_click() -> None:
     assert "the pixels of a map" in now.draft.fault
     assert now.design.value("stages.1.class_token") is False  # the figures are of the last that fit
     assert now.value("stages.1.class_token") is True
-    (graph,) = app.get("bidi_component")
-    assert "does not fit" in graph.proto.json
+    sent = graph(app)
+    assert "does not fit" in sent["svg"]
     both = r"\(1, \d+, \d+\) → takes \(B, H·W, C\)"  # the shapes, on the edge
-    assert re.search(both, json.loads(graph.proto.json)["svg"])
+    assert re.search(both, sent["svg"])
     (told,) = [each.value for each in app.markdown if "does not fit" in each.value]
     assert "2 ToMap" in told  # at once, though another row is open
     assert now.draft.fault in told

@@ -24,7 +24,7 @@ def test_the_selected_box_tells_its_cost_with_the_design_put_in(still: None) -> 
     app = visited({"family": "vit", "preset": "ViT-B/16", "node": "blocks.0.attn.qkv"})
     text = panel(app)
     assert "3·D × D + 3·D = 2,304 × 768 + 2,304 = 1,771,776" in text
-    assert "(B, N, 3·D) = (1, 197, 2304)" in text
+    assert "(B, T, 3·D) = (1, 197, 2304)" in text
     assert "12 times" in text
 
 
@@ -39,7 +39,7 @@ def test_a_sum_of_parts_is_told_by_their_names() -> None:
 def test_a_module_of_ones_own_tells_what_it_holds_of_its_arguments() -> None:
     inspection = figures.inspected(VIT, "blocks.0.attn")
     assert inspection
-    assert "<dt>Has</dt><dd>num_heads=12, head_dim=64" in told(inspection, VIT)
+    assert "<dt>Attributes</dt><dd>num_heads=12, head_dim=64" in told(inspection, VIT)
 
 
 def test_the_whole_tells_what_it_holds_itself() -> None:
@@ -51,15 +51,15 @@ def test_the_whole_tells_what_it_holds_itself() -> None:
 def test_what_costs_nothing_is_said_to_be_free() -> None:
     inspection = figures.inspected(VIT, "blocks.0.mlp.act")
     assert inspection
-    assert "<dt>Free of</dt><dd>parameters, MACs</dd>" in told(inspection, VIT)
+    assert "<dt>No cost in</dt><dd>parameters, MACs</dd>" in told(inspection, VIT)
 
 
 def test_against_a_pinned_design_each_cost_tells_by_how_much_it_moved() -> None:
     small = Case(VIT.design.replace(depth=10))
     now, before = (figures.inspected(case, "blocks.0") for case in (VIT, small))
     assert now
-    assert "+14.2 M against the pinned design" in told(now, VIT, before)
-    assert "against the pinned design" not in told(now, VIT, now)
+    assert "+14.2 M vs pinned" in told(now, VIT, before)
+    assert "vs pinned" not in told(now, VIT, now)
 
 
 def test_a_box_that_another_design_had_is_no_error(still: None) -> None:
@@ -71,7 +71,7 @@ def test_what_grows_with_the_square_is_said_of_attention_alone() -> None:
     block, layer = (figures.inspected(VIT, name) for name in ("blocks.0", "blocks.0.mlp.fc1"))
     assert block
     assert layer
-    assert "grows with N²" in told(block, VIT)
+    assert "grows with tokens²" in told(block, VIT)
     assert "grows with" not in told(layer, VIT)
 
 

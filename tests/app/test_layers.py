@@ -53,12 +53,12 @@ def test_times_say_how_they_were_come_by(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(TIMINGS, "asked", OrderedDict({case: task}))
     assert clock(case) == ""
     task.set_result({"": LayerTime(0.0, 0.0123, 1)})
-    assert "12.3 ms a forward pass, bfloat16, 1 thread" in clock(case)
+    assert "12.3 ms per forward pass, bfloat16, 1 thread" in clock(case)
 
 
 @pytest.mark.usefixtures("still")
 def test_times_under_load_say_so_and_can_be_taken_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    case, task = Case(studio.design("vit", "ViT-S/16")), Future[dict[str, LayerTime]]()
+    case, task = Case(studio.design("vit")), Future[dict[str, LayerTime]]()
     asked: list[Case] = []
     monkeypatch.setattr(TIMINGS, "asked", OrderedDict({case: task}))
     monkeypatch.setattr(Timings, "ask", lambda self, case, session: asked.append(case))
@@ -119,7 +119,7 @@ def test_a_calibration_waits_for_nothing_and_one_that_failed_is_tried_again(
 def test_to_forget_all_is_to_forget_the_times_of_layers_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    case, task = Case(studio.design("vit", "ViT-S/16")), Future[dict[str, LayerTime]]()
+    case, task = Case(studio.design("vit")), Future[dict[str, LayerTime]]()
     monkeypatch.setattr(TIMINGS, "asked", OrderedDict({case: task}))
     whole: list[str] = []  # in a browser the click runs the chart alone, and not the page's top
     monkeypatch.setattr("studio.app.state.again", lambda: whole.append("page"))

@@ -13,9 +13,10 @@ from streamlit.testing.v1 import AppTest
 import studio
 from studio import forms
 from studio.analysis import units
+from studio.analysis.scaling import axes, axis_points, exponent
 from studio.app import figures, growth, ledger, scaling
 from studio.app.case import Case
-from studio.app.charts import Curve, Panel, figure
+from studio.app.charts import Curve, Panel, Unit, figure
 from studio.app.latency import conditions, is_noise, notes
 from studio.app.ledger import LEDGER, Watch, is_quick, obstacle
 from studio.app.state import State
@@ -82,24 +83,24 @@ def test_only_the_points_of_one_sweep_are_fitted() -> None:
     assert len(curve.xs) == len(shown)
     assert curve.apart == {shown[0].design.config.depth}
     assert curve.power == pytest.approx(1)
-    assert "hollow" in scaling.legend(shown, 0)
+    assert "Hollow: measured separately (not used in the fit)." in scaling.legend(shown, 0)
 
 
 def test_a_finished_sweep_under_load_says_why_its_marks_are_hollow() -> None:
     shown, _ = along_depth()
     swept(shown, [0.01] * len(shown))
-    assert "hollow" not in scaling.legend(shown, 0)
+    assert "Hollow" not in scaling.legend(shown, 0)
     LEDGER._points.clear()
     swept(shown, [0.01] * len(shown), clean=False)
-    assert "hollow: under load" in scaling.legend(shown, 0)
+    assert "Hollow: under load" in scaling.legend(shown, 0)
 
 
 def test_a_mark_says_what_the_ends_of_its_bar_are(monkeypatch: pytest.MonkeyPatch) -> None:
     shown, _ = along_depth()
     swept(shown, [0.01] * len(shown))
-    assert hover(shown) == "10.0 ms, middle half 9.90 ms to 10.1 ms"
+    assert hover(shown) == "10.0 ms, IQR 9.90 ms–10.1 ms"
     monkeypatch.setattr(scaling, "between_runs", lambda point, device: 0.25)
-    assert hover(shown) == "10.0 ms, another run likely 8.00 ms to 12.5 ms"
+    assert hover(shown) == "10.0 ms, another run likely 8.00 ms–12.5 ms"
 
 
 def hover(shown: tuple[Case, ...]) -> str:
@@ -112,17 +113,18 @@ def hover(shown: tuple[Case, ...]) -> str:
 
 def test_the_legend_says_what_is_expected_by_what() -> None:
     shown, _ = along_depth()
-    assert "dashed" not in scaling.legend(shown, 0)
-    assert "dashed: by limits, order only" in scaling.legend(shown, 0, ("by limits, order only",))
+    assert "Dashed" not in scaling.legend(shown, 0)
+    assert "Dashed: a bound. Pale: another." in scaling.legend(shown, 0, ("a bound", "another"))
 
 
 def test_the_exponents_stand_in_a_sentence_and_one_of_them_in_the_title() -> None:
     shown, knob = along_depth()
     swept(shown, [0.001 * case.design.config.depth**0.5 for case in shown])
     panels = scaling.panels(shown[3], shown, knob)
-    told = growth.reading(panels[-1].curves[-1], panels[1].curves[0], panels[1].curves[0].xs[3])
+    latency, macs = panels[-1].curves[-1], panels[1].curves[0]
+    told = growth.reading(latency, macs, Unit("depth"), macs.xs[3])
     assert panels[-1].law.endswith("∝ depth<sup><b>0.50</b></sup></span>")
-    assert "latency 0.50, here 0.50; of the MACs 0.9" in told
+    assert "Latency grows as depth^0.50 (0.50 near this design); MACs as depth^0.9" in told
     assert "more slowly" in told
 
 
@@ -136,7 +138,9 @@ def test_under_load_the_exponent_is_that_of_cpu_time_for_all_points_alike() -> N
     panels = scaling.panels(shown[3], shown, knob)
     latency, macs = panels[-1].curves[-1], panels[1].curves[0]
     assert "depth<sup><b>1.00</b></sup><br>in CPU time" in panels[-1].law
-    assert "CPU time (the machine was busy) 1.00" in growth.reading(latency, macs, macs.xs[3])
+    told = growth.reading(latency, macs, Unit("depth"), macs.xs[3])
+    assert "CPU time grows as depth^1.00" in told
+    assert "Wall time was unreliable: the machine was busy." in told
 
 
 @pytest.mark.parametrize(
@@ -201,7 +205,7 @@ def words(chart: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize(
     ("ys", "says"),
-    [((1, 4, 16, 64, 256), "no power law"), ((1, 4, 9, 16), "<b>2.00</b>"), ((1, 4), "few")],
+    [((1, 4, 16, 64, 256), "not a power law"), ((1, 4, 9, 16), "<b>2.00</b>"), ((1, 4), "few")],
 )
 def test_a_panel_says_what_law_there_is(ys: tuple[float, ...], says: str) -> None:
     assert says in words(drawn(ys)).partition("Time")[2]
@@ -217,6 +221,33 @@ def test_each_law_has_a_line_and_titles_in_a_row_are_level() -> None:
     assert lines[2][0] == "<b>Memory</b>"
     assert "training" in lines[2][1]
     assert "inference" in lines[2][2]
+
+
+@pytest.mark.parametrize(
+    ("family", "axis", "word"),
+    [
+        ("vit", "resolution", "tokens"),
+        ("gpt", "resolution", "tokens"),
+        ("vit", "depth", "depth"),
+        ("resnet", "resolution", "image_size"),
+        ("resnet", "depth", "(total blocks)"),
+    ],
+)
+def test_laws_are_told_in_tokens_where_attention_is_shown(
+    family: str, axis: str, word: str
+) -> None:
+    design = studio.design(family)
+    knob = axes(design)[axis]
+    shown = tuple(Case(one) for one in axis_points(design, axis, 5))
+    unit = scaling.unit_of(shown, knob)
+    assert unit.word == word
+    panels = scaling.panels(Case(design), shown, knob)
+    text = words(figure(panels, knob.name, 1, 400, unit))
+    assert f"∝ {word}<sup>" in text
+    if word == "tokens":  # MACs of attention grow between linearly and with the square
+        power = exponent(panels[1].curves[0].xs, panels[1].curves[0].ys)
+        assert power is not None
+        assert 0.95 < power / unit.power < 2
 
 
 def test_an_empty_panel_has_a_hint_in_the_place_of_a_scale() -> None:
@@ -242,7 +273,7 @@ def test_what_may_be_chance_is_no_change(one: Measurement, other: Measurement, n
     LEDGER.write(state.case, one)
     LEDGER.write(state.previous, other)
     told = "".join(notes(state))
-    assert ("≈ previous" in told) == noise
+    assert ("within noise of previous" in told) == noise
     assert ("moved" in told) != noise
 
 
@@ -329,11 +360,11 @@ def test_figures_of_another_device_say_which_are_missing() -> None:
     app = AppTest.from_file(str(MAIN), default_timeout=60).run()
     compute, bandwidth = (f"device.{label}" for label in scaling.DEVICE[:2])
     app.text_input(key=compute).set_value("19.5").run()
-    assert "Compute and bandwidth are needed both." in [note.value for note in app.caption]
+    assert "Enter both compute and bandwidth." in [note.value for note in app.caption]
     app.text_input(key=bandwidth).set_value("1555 GB/s").run()
     said = " ".join(note.value for note in app.caption)
-    assert "needed both" not in said
-    assert "by the other device's limits, order only" in said
+    assert "Enter both" not in said
+    assert "roofline bound of the other device" in said
 
 
 def test_a_compilation_says_that_it_takes_long(still: None) -> None:

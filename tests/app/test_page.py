@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from html import escape
+from itertools import groupby
 from typing import cast
 
 import pytest
@@ -22,7 +22,7 @@ from studio.app.ledger import LEDGER, Watch
 from studio.app.state import FIRST, START, TABS
 from studio.family import Family
 from studio.measure.request import MeasureError, Measurement
-from tests.app.conftest import MAIN
+from tests.app.conftest import MAIN, graph
 
 
 def opened(link: dict[str, str]) -> AppTest:
@@ -56,7 +56,7 @@ def test_every_family_opens_with_its_figures(family: str) -> None:
     assert design.title in title(app)
     counted = studio.profile(design).params
     assert units.count(counted) in figures(app)
-    claim = f"✓ {counted:,}, as in: <small>{escape(design.base.source)}</small>"
+    claim = f"✓ {counted:,}, matches <small>{escape(design.base.source)}</small>"
     assert (claim in figures(app)) == bool(design.base.params)
     assert "GMACs" in figures(app) or "MMACs" in figures(app)
 
@@ -74,12 +74,13 @@ def test_a_slider_moves_figures_title_and_link(app: AppTest) -> None:
     before = figures(app)
     app.slider(key="vit.depth").set_value(6).run()
     assert figures(app) != before
-    assert "−10.6 M (×0.517) vs previous" in figures(app)
-    assert "ViT-S/16, depth=6" in title(app)
+    assert "−42.5 M (×0.509) vs previous" in figures(app)
+    assert "ViT-B/16, depth=6" in title(app)
     assert app.query_params["depth"] in ("6", ["6"])
 
 
 def test_a_slider_that_cannot_stay_slides_on_and_says_why(app: AppTest) -> None:
+    app.selectbox(key="vit.preset").set_value("ViT-S/16").run()
     app.slider(key="vit.num_heads").set_value(7).run()
     assert app.slider(key="vit.num_heads").value == 8
     assert any("num_heads went on to 8" in caption.value for caption in app.caption)
@@ -138,7 +139,7 @@ def test_the_chosen_preset_stays_however_far_the_design_goes() -> None:
 
 def test_a_design_turned_into_another_preset_can_still_be_reset() -> None:
     small, base = studio.design("vit", "ViT-S/16"), studio.design("vit", "ViT-B/16")
-    turned = FIRST
+    turned = FIRST.chosen("vit", "ViT-S/16")
     for knob, value in base.changes(small.base).items():
         turned = turned.turned(knob, value)
     assert turned.design == base
@@ -158,7 +159,7 @@ def test_a_design_comes_back_told_from_any_preset(family: Family, data: st.DataO
 def test_a_link_restores_the_open_blocks_and_the_selected_node() -> None:
     link = {"family": "vit", "preset": "ViT-Ti/16", "open": "blocks.0,gone", "node": "head"}
     app = opened(link)
-    sent = json.loads(app.get("bidi_component")[0].proto.json)
+    sent = graph(app)
     assert (sent["open"], sent["selected"]) == (["blocks.0"], "head")
     assert app.session_state["state"].link == link
     assert "open" not in app.session_state["state"].chosen("resnet").link
@@ -167,7 +168,7 @@ def test_a_link_restores_the_open_blocks_and_the_selected_node() -> None:
 @pytest.mark.parametrize(
     ("value", "before", "told"),
     [
-        (5, 5, "="),
+        (5, 5, "unchanged"),
         (5, 0, "+5"),
         (1000, 999, "+1"),
         (1000, 990, "+10 (×1.01)"),
@@ -181,15 +182,44 @@ def test_a_change_tells_its_ratio_where_that_says_something(
 
 
 def test_a_link_without_a_family_speaks_of_the_first_design() -> None:
-    assert FIRST.followed({"depth": "3"}).title == "ViT-S/16, depth=3"
-    assert FIRST.followed({"preset": "ViT-B/16"}).title == "ViT-B/16"
+    assert FIRST.followed({"depth": "3"}).title == "ViT-B/16, depth=3"
+    assert FIRST.followed({"preset": "ViT-S/16"}).title == "ViT-S/16"
+
+
+@pytest.mark.parametrize("key", studio.families())
+def test_one_design_stands_for_a_family_everywhere(key: str) -> None:
+    """On the page, by a link, in the list of families, and in the library."""
+    assert FIRST.followed({"family": key}).design == studio.design(key)
+    assert FIRST.chosen(key).design == studio.design(key)
+    assert FIRST.design == studio.design(FIRST.design.family.key)
+
+
+def test_families_are_listed_by_task_and_found_by_it() -> None:
+    families = sidebar.grouped(studio.families())
+    first = [family.guide.tasks[0] for family in families.values()]
+    assert [task for task, _ in groupby(first)] == list(dict.fromkeys(first))  # each in one place
+    assert families.keys() == studio.families().keys()
+    for family in families.values():
+        text = sidebar.searchable(family)
+        assert text.startswith(family.title)
+        assert all(task in text for task in family.guide.tasks)
+
+
+def test_a_design_is_not_told_against_itself(app: AppTest) -> None:
+    next(b for b in app.button if b.label == "Pin").click().run()
+    assert "pinned" not in figures(app)
+    app.slider(key="vit.depth").set_value(6).run()
+    assert "vs pinned" in figures(app)
+    app.slider(key="vit.depth").set_value(12).run()
+    assert "vs pinned" not in figures(app)
+    assert "vs previous" in figures(app)
 
 
 def test_a_pinned_design_stays_for_comparison(app: AppTest) -> None:
     next(b for b in app.button if b.label == "Pin").click().run()
     for depth in (6, 24):
         app.slider(key="vit.depth").set_value(depth).run()
-    assert "+21.3 M (×1.97) vs pinned" in figures(app)
+    assert "+85.1 M (×1.98) vs pinned" in figures(app)
     app.slider(key="vit.depth").set_value(12).run()
     next(b for b in app.button if b.label == "Unpin").click().run()
     assert "vs pinned" not in figures(app)
@@ -203,8 +233,7 @@ def test_another_family_brings_its_own_sliders(app: AppTest) -> None:
 
 
 def test_the_graph_shows_the_blocks_folded(app: AppTest) -> None:
-    (component,) = app.get("bidi_component")
-    assert "EncoderBlock × 12" in json.loads(component.proto.json)["svg"]
+    assert "EncoderBlock × 12" in graph(app)["svg"]
 
 
 def test_the_code_tab_shows_the_script_and_what_changed(app: AppTest) -> None:
@@ -212,7 +241,7 @@ def test_the_code_tab_shows_the_script_and_what_changed(app: AppTest) -> None:
     open_tab(app, "Code")
     (code,) = app.code
     assert "depth: int = 6" in code.value
-    assert any("lines anew" in caption.value for caption in app.caption)
+    assert any("rewrote" in caption.value for caption in app.caption)
 
 
 def test_the_layer_table_folds_repeats_and_sums_to_the_total(app: AppTest) -> None:
@@ -275,8 +304,8 @@ def test_a_slow_browser_that_has_not_heard_of_the_new_link_is_not_followed(app: 
 
 def test_a_slow_browser_that_has_not_heard_of_a_preset_does_not_turn_it_back(app: AppTest) -> None:
     app.selectbox(key="vit.preset").set_value("ViT-Ti/16").run()
-    app.slider(key="vit.embed_dim").set_value(384)  # as before the preset, beside what is moved
-    app.slider(key="vit.num_heads").set_value(6)
+    app.slider(key="vit.embed_dim").set_value(768)  # as before the preset, beside what is moved
+    app.slider(key="vit.num_heads").set_value(12)
     app.slider(key="vit.depth").set_value(11).run()
     settings = app.session_state.state.design.settings
     assert [settings[name] for name in ("depth", "embed_dim", "num_heads")] == [11, 192, 3]
@@ -285,8 +314,8 @@ def test_a_slow_browser_that_has_not_heard_of_a_preset_does_not_turn_it_back(app
 
 def test_a_control_that_was_set_can_be_moved_back(app: AppTest) -> None:
     app.selectbox(key="vit.preset").set_value("ViT-Ti/16").run()
-    app.slider(key="vit.embed_dim").set_value(384).run()
-    assert app.session_state.state.design.settings["embed_dim"] == 384
+    app.slider(key="vit.embed_dim").set_value(768).run()
+    assert app.session_state.state.design.settings["embed_dim"] == 768
 
 
 def test_the_back_button_is_followed(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,9 +37,9 @@ def layer_graph(
     sight: str = "",
     marks: Mapping[str, Mark] = NO_MARKS,
     on_change: Callable[[tuple[str, ...], str], None] = lambda opened, selected: None,
-    height: int = 560,
+    height: int | str = 560,
 ) -> Node | None:
-    """Show the graph in `height` pixels; returns the selected node, if there is one.
+    """Show the graph in a height of pixels, or of CSS; returns the selected node, if there is one.
 
     A click (or Enter) selects a node, and opens or closes a block; the buttons open all blocks down
     to a level. `on_change` is called with the ids of all open blocks and of the selected node
@@ -71,7 +71,8 @@ def layer_graph(
         now = st.session_state[key].shown
         on_change(granted(graph, now), now["selected"])
 
-    _component()(key=key, data=data, height=height, on_shown_change=asked)
+    room = height if isinstance(height, int) else "content"
+    _component()(key=key, data=data, height=room, on_shown_change=asked)
     return known[chosen] if chosen else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 
 import streamlit as st
 
@@ -18,7 +19,8 @@ from studio.app.history import Visit, returned
 from studio.app.ledger import LEDGER, Watch, is_timely, look_s, obstacle
 from studio.app.listing import addressed
 from studio.app.scaling import pace
-from studio.app.state import VIEWS, State
+from studio.app.sidebar import grouped, searchable
+from studio.app.state import MOST_PINS, VIEWS, State
 from studio.app.takeaway import take_away
 from studio.drawing.sheet import Sheet
 from studio.family import DesignError
@@ -34,18 +36,55 @@ SWEEP_S = 6.0
 def compare(now: State) -> None:
     st.markdown("### Designs side by side")
     cases = compared(now)
+    picker(now)
     with st.container(horizontal=True, gap="small", key="shelf"):
         for i, case in enumerate(cases):
             shelved(case, i, now)
-        with st.popover("Add a design from a file"):
+        with st.popover("Add from a file"):
             loader()
     st.html(comparison.table(cases))
     measuring(cases)
     if len(cases) == 1:
-        st.info("Pin a design on another page, or add one from a file, and it stands beside this.")
+        st.info("Add another design above, pin one in Explore, or add one from a file.")
     growth(cases)
     graphs(cases)
     code(cases)
+
+
+def picker(now: State) -> None:
+    """Any preset of any family, found by name, family or task, to stand beside the others."""
+    known = presets()
+    key = f"compare.add.{len(now.pins)}"  # another one each time, which is empty again
+    st.selectbox(
+        "Add a design",
+        list(known),
+        index=None,
+        format_func=known.__getitem__,
+        placeholder="Add a design: type a name, a family or a task",
+        key=key,
+        label_visibility="collapsed",
+        disabled=len(now.pins) >= MOST_PINS,
+        on_change=_add,
+        args=(key,),
+    )
+
+
+@cache
+def presets() -> dict[tuple[str, str], str]:
+    """All presets by family and name, and how each is found."""
+    return {
+        (family.key, preset.name): f"{preset.name} · {searchable(family)}"
+        for family in grouped(zoo.families()).values()
+        for preset in family.presets
+    }
+
+
+def _add(key: str) -> None:
+    """Beside the design on the page, which is pinned too: it would stand last else."""
+    now = state.current()
+    family, name = st.session_state[key]
+    added = replace(now.case, design=zoo.family(family).design(name))
+    state.put((now if now.pins else now.pin(now.case)).pin(added))
 
 
 def shelved(case: Case, i: int, now: State) -> None:
@@ -131,25 +170,27 @@ def starter(cases: Sequence[Case]) -> None:
         return
     known = all(isinstance(LEDGER[case], Measurement) for case in alike)
     left_out = len(cases) - len(alike)
-    aside = f" {left_out} are too large, or are timed in another way." if left_out else ""
+    aside = (
+        f" {left_out} left out: too large, or with other benchmark settings." if left_out else ""
+    )
     st.button(
-        "Time them in turn again" if known else "Time them in turn",
+        "Re-run all timings" if known else "Benchmark all",
         key="compare.measure",
-        help=f"Interleaved, so that the ratios are good to a few per cent.{aside}",
+        help=f"Runs are interleaved, so ratios hold to a few per cent.{aside}",
         on_click=_measure,
         args=(alike,),
     )
 
 
 def _measure(cases: tuple[Case, ...]) -> None:
-    title = f"Measuring {len(cases)} designs in turn"
+    title = f"Measuring {len(cases)} designs, interleaved"
     st.session_state.comparison = Watch(cases, title, SWEEP_S, state.session())
 
 
 def growth(cases: Sequence[Case]) -> None:
     known = shared_axes(cases)
     if not known:
-        st.caption("These designs have no axis in common along which they could be scaled.")
+        st.caption("These designs have no axis in common to scale along.")
         return
     st.markdown("#### How they grow")
     axis = st.segmented_control(
@@ -201,4 +242,4 @@ def code(cases: Sequence[Case]) -> None:
     others = [i for i in names if i != before]
     after = right.selectbox("To", others, format_func=names.__getitem__, key="diff.to")
     text = comparison.difference(cases[before], cases[after])
-    st.code(text or "The same, to the letter.", language="diff", height=420)
+    st.code(text or "No differences.", language="diff", height=420)

@@ -24,11 +24,17 @@ VIEWS = dict(zip(TABS, (scaling, layers, memory, listing, report, lesson), stric
 def explore(now: State) -> Rest:
     with st.container(key="beside"):
         left, right = st.columns([5, 6])
+    aside = right.container()  # kept where nothing is selected, so that the tabs stay the same
     with left:
         lens(now)
         shown = seen(now)
         beneath = picture(
-            now, shown.graph, marks=shown.marks, legend=shown.legend, caption=shown.caption
+            now,
+            shown.graph,
+            marks=shown.marks,
+            legend=shown.legend,
+            caption=shown.caption,
+            beside=aside,
         )
 
     def rest() -> None:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from time import monotonic
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from studio.analysis.heat import barred
 from studio.app import figures, state
@@ -21,6 +22,8 @@ from studio.app.headline import headline, title
 from studio.app.history import history
 from studio.app.inspector import HINT, inspector
 from studio.app.latency import latency
+from studio.app.listing import address
+from studio.app.page_keys import page_keys
 from studio.app.precedence import PRECEDENCE, pause
 from studio.app.sidebar import sidebar, views
 from studio.app.state import State
@@ -29,6 +32,12 @@ from studio.drawing.graph import Graph
 from studio.drawing.mark import Mark
 from studio.drawing.sheet import Sheet
 
+NAME = "Neural architecture studio"
+PURPOSE = (
+    "Choose a network, move its sliders, and see the real PyTorch model rebuilt, drawn, counted,"
+    " timed and exported."
+)
+TALL = "clamp(24rem, calc(100vh - 18.2rem), 46rem)"  # so that the graph ends where the window does
 UNUSED = "they are constants, or of heads that only training uses"
 FIGURES_S, GRAPH_S = 0.025, 0.05  # the way to the browser, and a frame
 
@@ -41,6 +50,7 @@ def frame(of_one: Mapping[str, OfOne], of_several: Mapping[str, Callable[[State]
     of several designs, which has the page to itself."""
     with PRECEDENCE.first():
         now = state.arrived()
+        masthead(now)
     if now.view in of_one:
         _of_one(now, of_one[now.view])
     else:
@@ -51,6 +61,15 @@ def frame(of_one: Mapping[str, OfOne], of_several: Mapping[str, Callable[[State]
         with PRECEDENCE.after():
             of_several[now.view](now)
     state.sent()
+
+
+def masthead(now: State) -> None:
+    """What this page is, and a link to it as it stands."""
+    with st.container(
+        horizontal=True, vertical_alignment="center", wrap=False, gap="small", key="masthead"
+    ):
+        st.html(f"<h1>{NAME}</h1><p>{PURPOSE}</p>")
+        page_keys(address(now))
 
 
 def _of_one(now: State, view: OfOne) -> None:
@@ -111,10 +130,11 @@ def picture(
     marks: Mapping[str, Mark] | None = None,
     legend: str = "",
     caption: str = "",
+    beside: DeltaGenerator | None = None,
 ) -> Rest:
-    """The layer graph; the rest is its legend (HTML; a `caption` above what is taken away), what
-    there is to know about the node that is selected, and all boxes as a table. Without `marks` a
-    bar on each box tells its share of the parameters."""
+    """The layer graph; the rest is its legend (HTML; a `caption` above what is exported), all boxes
+    as a table, and what there is to know about the node that is selected: `beside` the graph, else
+    above the legend. Without `marks` a bar on each box tells its share of the parameters."""
     borne = barred(graph) if marks is None else marks
     node = layer_graph(
         graph,
@@ -125,7 +145,9 @@ def picture(
         lit=lit,
         sight=sight,
         marks=borne,
+        height=TALL,
     )
+    near = beside or st.container()
     beneath = st.container()
 
     def rest() -> None:
@@ -139,8 +161,9 @@ def picture(
                 take_away(sheet, now.title)
             if not now.draft and (apart := unused(now, graph)):
                 st.caption(f"{apart:,} parameters have no box: {UNUSED}.")
-            if node is not None:
-                inspector(now, node)
             boxes(graph, opened)
+        if node is not None:
+            with near:
+                inspector(now, node)
 
     return rest

@@ -13,13 +13,14 @@
 //   level     the level that is shown; -1 for none of them
 //   more      what to say at the deepest level, if blocks are closed there; else ''
 //   name      the network's
-//   height    of the whole, in pixels; without it the page's style says
+//   height    of the whole, in pixels or as CSS says it; without it the page's style says
 // `send('shown', { open, selected })` tells what the reader asks for, and so does
 // `send('shown', { level, selected })`. Whoever grants it answers with another `show`.
 
 const NEAREST = 4;
 const FARTHEST = 0.1;
 const READABLE = 0.75; // below this scale the texts are too small to start with
+const EDGE = 8; // around a block that is shown whole
 const TITLE_BAR = 28; // how much of an open block, from its top, closes it
 const BUTTONS = [
   ['out', '−', 'Zoom out'],
@@ -50,7 +51,8 @@ export class View {
   show(data, send) {
     this.data = { ...data }; // what is asked for is told here before it is granted
     this.send = send;
-    if (data.height) this.host.style.height = `${data.height}px`; // the wrappers around have none
+    const { height } = data; // the wrappers around have none
+    if (height) this.host.style.height = Number.isFinite(height) ? `${height}px` : height;
     if (data.svg !== this.drawn) this.redraw();
     this.mark();
     this.tell();
@@ -142,12 +144,25 @@ export class View {
     const first = [...before.boxes.keys()].find(stays);
     const kept = [this.toggled, ...sighted].find(stays);
     const row = kept ?? sighted.find((id) => this.nearest(id)) ?? first;
+    const opened = this.data.open.includes(this.toggled) ? this.boxes.get(this.toggled) : null;
     this.toggled = null;
     this.moved = true;
     if (!row) return;
     const across = first ? middle(this.boxes.get(first)) - middle(before.boxes.get(first)) : 0;
     const down = this.boxes.get(this.nearest(row).dataset.id).y - before.boxes.get(row).y;
     this.look(x - across * k, y - down * k, k);
+    if (opened) this.frame(opened);
+  }
+
+  frame({ x, y, w, h }) {
+    // The whole of a block that was opened: moved into sight, and smaller where there is no room.
+    const { width, height } = this.canvas.getBoundingClientRect();
+    const { at } = this;
+    const k = Math.min(at.k, (width - 2 * EDGE) / w, (height - 2 * EDGE) / h);
+    const into = (low, size, room) => Math.max(EDGE, Math.min(low, room - EDGE - size));
+    const left = into(at.x + x * at.k + (w * (at.k - k)) / 2, w * k, width);
+    const top = into(at.y + y * at.k, h * k, height);
+    this.look(left - x * k, top - y * k, k);
   }
 
   start() {
@@ -159,6 +174,8 @@ export class View {
     const x = w * k <= width ? (width - w * k) / 2
       : Math.max(width - w * k, Math.min(0, width / 2 - middle(first) * k));
     this.look(x, Math.max(0, (height - h * k) / 2), k);
+    this.bring(this.node(this.data.selected));
+    this.moved = false;
   }
 
   fit() {
