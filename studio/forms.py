@@ -17,6 +17,7 @@ from studio.analysis.graph import graph, rows
 from studio.analysis.heat import barred
 from studio.analysis.memory import largest_batch, peak
 from studio.analysis.profile import Profile, profile, training_trace
+from studio.analysis.starved_norm import starved_norm
 from studio.drawing.fold import levels
 from studio.drawing.graph import Graph
 from studio.drawing.prints import PRINTS
@@ -151,7 +152,10 @@ def named(design: Design, conditions: Conditions) -> str:
 
 
 def misfit(design: Design, conditions: Conditions) -> str:
-    """Why the design's inputs cannot have the layout, in one sentence; empty where they can."""
+    """Why the design cannot run under these conditions at all, in one sentence; empty where it can:
+    its inputs cannot have the layout, or a batch is too small to train on."""
+    if conditions.mode == "training" and (why := starved_norm(design, conditions.batch)):
+        return why
     return unsuited(profile(design, conditions.batch).inputs, conditions.layout)
 
 
