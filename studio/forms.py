@@ -53,8 +53,7 @@ def export(design: Design, form: str = "script", link: str = "", level: int = 0)
         return PRINTS[form](sheet(design, level, link or command(design, form, level)))
     if level:
         raise DesignError(
-            f"level={level} is of a picture, and {form} is none; the pictures are"
-            f" {', '.join(PRINTS)}",
+            f"level applies only to pictures ({', '.join(PRINTS)}); {form} is not one",
             knob="level",
             value=level,
             nearest=(0,),
@@ -71,8 +70,8 @@ def sheet(design: Design, level: int, link: str) -> Sheet:
         last = len(opened) - 1
         nearest = min(max(level, 0), last)
         raise DesignError(
-            f"level={level} is no level of {design.title}, which has 0 to {last}; the nearest that"
-            f" works is level={nearest}",
+            f"{design.title} has levels 0 to {last}, not {level}; the nearest that works is"
+            f" level={nearest}",
             knob="level",
             value=level,
             nearest=(nearest,),

@@ -20,15 +20,14 @@ SMALL = 0.01  # of the arithmetic and of the traffic: kinds below it share a row
 SIMULATED = 2e11  # bytes: a larger step fits none of these rooms, and takes long to simulate
 ATTENTION = "scaled_dot_product_attention"
 MEANING = {
-    "conv": "convolutions; the cost of a dense one grows with the pixels and with the product of"
-    " the channels before and after, that of a depthwise one with the pixels and the channels:"
-    " resolution and width are the strongest levers, depth the gentlest",
-    "linear": "matrix products with weights; their cost grows with the tokens (or examples) and"
-    " with the square of the width, so width is the strongest lever and depth the gentlest",
-    ATTENTION: "attention itself, which grows with the square of the sequence: a shorter input is"
-    " the strongest lever",
-    "recurrent": "recurrent layers, step after step: time grows with the length of the sequence,"
-    " and no hardware computes the steps at once",
+    "conv": "convolutions: a dense one costs pixels × input channels × output channels, a depthwise"
+    " one pixels × channels, so resolution and width are the strongest levers, depth the weakest",
+    "linear": "matrix products with weights: they cost tokens (or examples) × width², so width is"
+    " the strongest lever, depth the weakest",
+    ATTENTION: "attention itself, whose cost grows with the square of the sequence length: a"
+    " shorter input is the strongest lever",
+    "recurrent": "recurrent layers: their time grows with the sequence length, and no hardware"
+    " computes the steps in parallel",
 }
 RECURRENT = ("lstm", "gru", "rnn")
 
@@ -41,10 +40,10 @@ def economy(found: Profile, measured: Measurement | None) -> Section:
 
 def _arithmetic(found: Profile) -> Iterator[Block]:
     each = found.macs / found.batch
-    per_example = f", {units.macs(each)} an example" if found.batch > 1 else ""
+    per_example = f" ({units.macs(each)} per example)" if found.batch > 1 else ""
     yield Paragraph(
-        f"One forward pass at batch {found.batch} takes {found.macs:,} multiply-accumulates"
-        f"{per_example}: {found.flops:,} FLOPs, at two for each. They are counted on the real"
+        f"A forward pass at batch {found.batch} takes {found.macs:,} multiply-accumulates (MACs)"
+        f"{per_example}, or {found.flops:,} FLOPs at two per MAC. They are counted on the real"
         " model, in its convolutions and matrix products."
     )
     macs, moved = Counter[str](), Counter[str]()
@@ -101,7 +100,7 @@ def _kind(
 
 def _all_kinds(found: Profile, whole: Work) -> tuple[Text, ...]:
     moved = units.size(whole.moved_bytes)
-    return "in all", f"{whole.operations:,}", units.macs(found.macs), "100 %", moved, "100 %"
+    return "total", f"{whole.operations:,}", units.macs(found.macs), "100 %", moved, "100 %"
 
 
 def _dominant(macs: Counter[str]) -> str:
@@ -112,8 +111,8 @@ def _dominant(macs: Counter[str]) -> str:
     (group, most), total = groups.most_common(1)[0], macs.total()
     attention = groups[ATTENTION]
     beside = (
-        f" Attention between the tokens has {share(attention, total)}, and that part grows with"
-        " the square of the sequence."
+        f" Attention between tokens takes {share(attention, total)}; that part grows with the"
+        " square of the sequence length."
         if attention and group != ATTENTION
         else ""
     )
@@ -137,10 +136,9 @@ def _intensity(whole: Work) -> str:
     ratio = whole.flops / max(whole.moved_bytes, 1)
     weights = share(whole.weight_bytes, whole.moved_bytes)
     return (
-        f"Each byte that its operations read or write is worth {ratio:.3g} FLOPs: a device that"
-        " can compute more than that for each byte it moves spends the time, over the whole"
-        f" network, on moving. Weights are {weights} of the traffic, and a larger batch shares"
-        " them."
+        f"Arithmetic intensity is {ratio:.3g} FLOPs per byte; a device whose ratio is higher is"
+        f" limited by memory bandwidth. Weights are {weights} of the traffic; a larger batch reads"
+        " them once for more examples."
     )
 
 
@@ -215,17 +213,16 @@ def _batch(found: Profile, room: float) -> str:
 def _latency(measured: Measurement | None) -> Iterator[Block]:
     if measured is None:
         yield Paragraph(
-            "Latency: not measured. Counts order designs well, and say little about milliseconds."
+            "Latency was not measured. MACs rank designs; they do not predict milliseconds."
         )
         return
     what = "training step" if measured.mode == "training" else "forward pass"
     when = f", at {measured.measured_at}" if measured.measured_at else ""
     yield Paragraph(
-        f"A {what} at batch {measured.batch} took {units.seconds(measured.median_s)} as measured:"
-        f" the median of {measured.runs:,} runs, of which the middle half lies between"
-        f" {units.seconds(measured.q25_s)} and {units.seconds(measured.q75_s)}. That is"
-        f" {measured.throughput:,.1f} examples a second. {_load(measured.clean)} The first call"
-        f" took {units.seconds(measured.first_call_s)}."
+        f"A {what} at batch {measured.batch} took {units.seconds(measured.median_s)}, the median of"
+        f" {measured.runs:,} runs (IQR {units.seconds(measured.q25_s)} to"
+        f" {units.seconds(measured.q75_s)}): {measured.throughput:,.1f} examples per second."
+        f" {_load(measured.clean)} The first call took {units.seconds(measured.first_call_s)}."
     )
     yield Paragraph(
         f"Conditions: {', '.join(tables.conditions(measured))}; on {measured.device}; PyTorch"
@@ -235,9 +232,7 @@ def _latency(measured: Measurement | None) -> Iterator[Block]:
 
 def _load(clean: bool | None) -> str:
     if clean is None:
-        return "Whether other work disturbed it cannot be told on this device."
+        return "This device does not report whether other work interfered."
     if clean:
-        return "No run that counts was interrupted."
-    return (
-        "It was measured under load: the machine was busy, and an idle one may take half as long."
-    )
+        return "None of these runs was interrupted."
+    return "The machine was busy: an idle one may take half as long."

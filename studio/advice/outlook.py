@@ -1,4 +1,4 @@
-"""The report on what can be expected: published results nearby, how costs grow, and trade-offs."""
+"""The report on what to expect: published results nearby, how costs grow, and trade-offs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _results(found: Profile) -> Iterator[Block]:
         near[:MOST_RESULTS], key=lambda result: (costs[result.preset].params, result.metric)
     )
     yield Table(
-        "Published results of the family's presets, those nearest in size",
+        "Published results of the presets that are nearest in size",
         ("Preset", "Parameters", "MACs", "Measure", "Result", "Source"),
         tuple(_result(result, costs[result.preset]) for result in rows),
         words=frozenset({3, 5}),
@@ -75,19 +75,18 @@ def _honestly(design: Design) -> str:
     if preset := design.preset:
         if preset.name in results:
             return (
-                f"The design is {preset.name} itself, so its published results below are what it"
-                " reaches when it is trained on the same data in the same way. On other data"
-                " nothing is promised."
+                f"The design is the unmodified preset {preset.name}. Its published results below"
+                " hold for the data and the training recipe of their source, and for no other."
             )
         return (
-            f"The design is {preset.name} itself, but the catalogue holds no published result of"
-            " it: its accuracy is not known here until it is trained."
+            f"The design is the unmodified preset {preset.name}, of which no published result is"
+            " listed here: its accuracy is unknown until it is trained."
         )
-    nearest = f" The published member nearest to it is {design.base.name}." if results else ""
+    nearest = f" The nearest published preset is {design.base.name}." if results else ""
     return (
-        "Nobody has published a result of exactly this design, so its accuracy is not known, and"
-        f" none is estimated here.{nearest} Results of presets are landmarks: a design of like"
-        " cost and like proportions, trained as well, may come near them."
+        "This variant has no published result: its accuracy is unknown, and none is estimated"
+        f" here.{nearest} Results of presets are landmarks: a design of similar cost and"
+        " proportions, trained as well, may come close."
     )
 
 
@@ -95,14 +94,14 @@ def _growth(found: Profile) -> Iterator[Block]:
     """The cost law of the family, and how this design's costs grow along each axis."""
     design = found.design
     cost = said(design.family.guide.cost)
-    yield Paragraph(("What its cost depends on, for the family: ", *cost, "."))
+    yield Paragraph(("Cost of the family: ", *cost, "."))
     shown = list(axes(design).items())[:MOST_AXES]
     curves = {name: _curve(found, name) for name, _ in shown}
     known = {name: points for name, points in curves.items() if len(points) >= FEWEST}
     if not known:
         return
     yield Table(
-        "How parameters and MACs grow with each axis around this design, all else as it is",
+        "Growth of parameters and MACs along each axis around this design, all else fixed",
         ("Axis", "Knob", "Here", "Range drawn", "Parameters", "MACs"),
         tuple(_law(design, name, knob, known[name]) for name, knob in shown if name in known),
         words=frozenset({1}),
@@ -129,8 +128,8 @@ def _power(xs: list[float], ys: list[int], here: float) -> str:
     power = exponent(xs, ys)
     slope = local_slope(xs, ys, here) if power is None else power
     if slope is None:
-        return "no power law"
-    told = "constant" if abs(slope) < FLAT else f"power {slope:.2f}".replace("-", "−")
+        return "not a power law"
+    told = "constant" if abs(slope) < FLAT else f"exponent {slope:.2f}".replace("-", "−")
     return f"{told} here" if power is None else told
 
 
@@ -150,7 +149,7 @@ def _chart(design: Design, knob: Knob, points: tuple[Profile, ...]) -> Iterator[
             f"{name} {plot.write(plot.ys[0])} at {xs[0]:g}, {plot.write(plot.ys[-1])} at {xs[-1]:g}"
             for name, plot in moving.items()
         )
-        words = f"{' and '.join(moving)} along {label(knob)}, the design in orange. {ends}."
+        words = f"{' and '.join(moving)} along {label(knob)}, this design in orange. {ends}."
         yield Drawing(chart(tuple(moving.values())), words)
 
 
@@ -169,12 +168,12 @@ def _trade_offs(design: Design) -> Iterator[Block]:
     family, known = design.family, zoo.families()
     guide = family.guide
     beside = [known[key].title for key in guide.related if key in known]
-    also = f" Worth comparing: {', '.join(beside)}." if beside else ""
+    also = f" Compare it with {', '.join(beside)}." if beside else ""
     yield Paragraph(
         (
-            f"What is given up: {family.title} is the choice when ",
+            f"Use {family.title} when ",
             *said(clause(guide.use_when)),
-            "; it is the wrong one when ",
+            "; avoid it when ",
             *said(clause(guide.avoid_when)),
             f".{also}",
         )

@@ -1,7 +1,7 @@
-"""The report on a design: what is asked, what was chosen and why, what it costs, what to expect.
+"""The report on a design: the task, the choice and its reasons, the cost, what to expect.
 
-Every figure in it is of the profile of the design, of a published source that it names, or of a
-measurement with its conditions beside it.
+Each figure comes from the profile of the design, from a published source that is named, or from a
+measurement whose conditions are given.
 """
 
 from __future__ import annotations
@@ -39,21 +39,21 @@ from studio.family import Design, Preset, Task
 from studio.measure.request import Measurement
 
 TASKS: dict[Task, str] = {
-    "classification": "to say which class an example belongs to",
-    "detection": "to find the objects in an image, each with its box and its class",
-    "segmentation": "to give each pixel of an image its class, whichever object it is of",
-    "instance-segmentation": "to outline each object in an image by itself",
-    "language": "to read text, or to continue it, token by token",
-    "time-series": "to read values in their order, and to say what they mean or what comes next",
-    "generation": "to make new examples like those of the data",
-    "multi-modal": "to answer from two kinds of data at once",
+    "classification": "assign each example a class",
+    "detection": "find the objects in an image, each with a box and a class",
+    "segmentation": "assign each pixel of an image a class",
+    "instance-segmentation": "outline each object in an image separately",
+    "language": "read text, or continue it token by token",
+    "time-series": "read values in time order, and classify or forecast them",
+    "generation": "generate new examples like the training data",
+    "multi-modal": "answer from two kinds of input",
 }
 NAMES: dict[Task, str] = {
     "detection": "object detection",
     "segmentation": "semantic segmentation",
     "instance-segmentation": "instance segmentation",
     "time-series": "time series",
-    "multi-modal": "multi-modal questions",
+    "multi-modal": "multi-modal tasks",
 }
 LIMITS = {
     "params": "parameters",
@@ -96,12 +96,11 @@ def report(
 
 
 def _about(found: Profile, measured: Measurement | None) -> str:
-    origin = "one forward pass is measured" if measured else "nothing is measured"
-    if measured and measured.mode == "training":
-        origin = "a training step is measured"
+    timed = "a training step" if measured and measured.mode == "training" else "a forward pass"
+    latency = f"the latency of {timed} is measured" if measured else "latency is not measured"
     return (
-        f"Design report, {found.design.family.title}, at batch {found.batch}. Parameters and MACs"
-        f" are counted on the real model, memory is predicted, {origin}."
+        f"Design report: {found.design.family.title}, batch {found.batch}. Parameters and MACs are"
+        f" counted on the real model; memory is predicted; {latency}."
     )
 
 
@@ -123,7 +122,7 @@ def _task(found: Profile, brief: Brief | None) -> Iterator[Block]:
     design = found.design
     tasks = (brief.task,) if brief else design.family.guide.tasks
     kinds = [f"{NAMES.get(task, task)} ({TASKS[task]})" for task in tasks]
-    asked = "The task is" if brief else "No task was stated. The family is made for"
+    asked = "The task is" if brief else "No task was given. The family is used for"
     yield Paragraph(f"{asked} {' and '.join(kinds)}.")
     yield from _dimensions(found)
     yield from _requirements(found, brief)
@@ -138,7 +137,7 @@ def _dimensions(found: Profile) -> Iterator[Block]:
     for name in known:
         text = design.knobs[name].told(design.value(name))
         decided += [", " if decided else "", Code(f"{name}={text}")]
-    set_by = (" The task decides ", *decided, ".") if decided else ()
+    set_by = (" Set by the task: ", *decided, ".") if decided else ()
     first = re.sub(r"\s+", " ", meaning.strip().split("\n\n")[0])
     yield Paragraph(("The network goes from ", *said(clause(first)), ".", *set_by))
     shapes = [*_named("input", found.inputs), *_named("output", found.output_shapes)]
@@ -153,11 +152,11 @@ def _named(name: str, shapes: tuple[tuple[int, ...], ...]) -> Iterator[tuple[str
 
 def _requirements(found: Profile, brief: Brief | None) -> Iterator[Block]:
     amount = found.design.family.guide.data
-    enough = f"about {DATA[amount]:,} examples" if DATA[amount] else "a few hundred examples"
-    wants = f"The family wants a {amount} amount of data: from {enough} it has enough"
-    have = f", and there are {brief.examples:,}" if brief and brief.examples is not None else ""
+    enough = f"about {units.count(DATA[amount])}" if DATA[amount] else "a few hundred"
+    wants = f"The family needs {enough} examples or more"
+    have = f"; there are {brief.examples:,}" if brief and brief.examples is not None else ""
     if not brief or not brief.limits.given:
-        yield Paragraph(f"No limit was set on its cost. {wants}{have}.")
+        yield Paragraph(f"No cost limit was set. {wants}{have}.")
         return
     rows = tuple(_requirement(found, name, limit) for name, limit in brief.limits.given.items())
     head = ("Limit on", "At most", "This design", "Used")
@@ -174,24 +173,24 @@ def _architecture(found: Profile, base: Preset, choice: Choice | None) -> Iterat
     family = found.design.family
     guide = family.guide
     lesson = " ".join(family.lesson.strip().split("\n\n")[0].split())
-    use = (" It is the choice when ", *said(clause(guide.use_when)), ".")
-    yield Paragraph((f"{family.title} is the base. ", *said(lesson), *use))
+    use = (" Use it when ", *said(clause(guide.use_when)), ".")
+    yield Paragraph((f"The design is based on {family.title}. ", *said(lesson), *use))
     if paper := PAPER.search(family.lesson):
         yield Paragraph(f"Paper: {' '.join(paper[1].split())}.")
     if choice:
         own = [reason for reason in choice.reasons if not reason.startswith("right when ")]
-        yield Paragraph("What speaks for it here:")
+        yield Paragraph("Reasons for it:")
         yield Points(tuple(said(reason) for reason in (*own, *guide.strengths)))
-        yield Paragraph("What speaks against it:")
+        yield Paragraph("Reasons against it:")
         yield Points(tuple(said(doubt) for doubt in (*choice.doubts, *choice.notes)))
     else:
-        yield Paragraph("What speaks for it:")
+        yield Paragraph("Strengths:")
         yield Points(tuple(map(said, guide.strengths)))
     yield from _changes(found, base)
 
 
 def _changes(found: Profile, base: Preset) -> Iterator[Block]:
-    """What the design is of its preset: the same, or which knobs were turned."""
+    """How the design differs from its preset."""
     design = found.design
     learned = (
         "" if found.trainable_params == found.params else f", {found.trainable_params:,} trainable"
@@ -200,7 +199,7 @@ def _changes(found: Profile, base: Preset) -> Iterator[Block]:
     count = f"{found.params:,} parameters{learned}, {stored}"
     if not design.changes(base):
         yield Paragraph(
-            f"The design is {base.name} as it stands: {count}. {_published(found, base)}"
+            f"The design is the unmodified preset {base.name}: {count}. {_published(found, base)}"
         )
         return
     origin = profile(Design(design.family, base.config), found.batch)
@@ -209,11 +208,11 @@ def _changes(found: Profile, base: Preset) -> Iterator[Block]:
         ((Code(name),), was, here, knobs[name].help)
         for name, was, here in design.moved(base.config)
     )
-    turned = counted(len(rows), "knob was turned", "knobs were turned")
-    yield Table(f"Modifications of {base.name}", ("Knob", "Was", "Is", "What it is"), rows, ALL)
+    changed = counted(len(rows), "knob", "knobs")
+    yield Table(f"Modifications of {base.name}", ("Knob", "Preset", "Here", "Meaning"), rows, ALL)
     yield Paragraph(
-        f"It starts from {base.name}, of which {turned}. It has {count}:"
-        f" {_ratio(found.params, origin.params)} the {origin.params:,} of {base.name}, at"
+        f"The design is {base.name} with {changed} changed. It has {count}:"
+        f" {_ratio(found.params, origin.params)} the {origin.params:,} of {base.name}, with"
         f" {_ratio(found.macs, origin.macs)} its MACs. {_published(origin, base)}"
     )
 
@@ -226,13 +225,13 @@ def _ratio(here: int, before: int) -> str:
 
 
 def _published(found: Profile, preset: Preset) -> str:
-    """The preset's own count in the words of its source; equal or not, it is said."""
+    """The published count of a preset with its source, and whether ours equals it."""
     if preset.params is None:
         return f"There is no published count of {preset.name} to compare with ({preset.source})."
     agrees = (
-        "the count made here is the same"
+        "the count here is the same"
         if preset.params == found.params
-        else f"the count made here is {found.params:,}"
+        else f"the count here is {found.params:,}"
     )
     return f"The published count of {preset.name} is {preset.params:,} ({preset.source}); {agrees}."
 
@@ -243,4 +242,4 @@ def _appendix(design: Design, link: str) -> Iterator[Block]:
     yield Listing("The design as data (JSON)", "json", design.to_json() + "\n")
     code = forms.standalone(design, link).text
     lines = code.count("\n")
-    yield Listing(f"The model as one file that needs torch alone ({lines} lines)", "python", code)
+    yield Listing(f"The model as one file that needs only torch ({lines} lines)", "python", code)

@@ -30,12 +30,12 @@ NORM = re.compile(r"(?<!Pre)(?<!Post)Norm(\d+d?)?$|^(batch|layer|group)_norm$")
 RECURRENT = ("LSTM", "GRU", "RNN")
 ACTIVATIONS = tuple(n.lower() for n in activation.__all__ if n != "MultiheadAttention")
 MEETINGS: Mapping[Meeting, tuple[str, str]] = {
-    "residual": ("residual addition", "the input of a block joins what its layers made of it"),
-    "skip": ("skip by concatenation", "earlier features stand beside later ones"),
-    "branches": ("concatenation of branches", "parallel paths are put side by side"),
+    "residual": ("residual addition", "the input of a block is added to its output"),
+    "skip": ("skip by concatenation", "earlier features are concatenated with later ones"),
+    "branches": ("concatenation of branches", "parallel paths are concatenated"),
     "gate": ("gate", "one path scales another"),
 }
-WITHOUT = "There is no skip connection: the data takes one way, layer after layer. "
+WITHOUT = "There are no skip connections: the data flows straight from layer to layer. "
 
 
 def structure(found: Profile) -> Section:
@@ -49,9 +49,9 @@ def _picture(found: Profile) -> Drawing:
     picture = layout(drawn)
     round_others = any(arrow.skip for arrow in picture.arrows)
     words = (
-        f"The network from input to output at batch {found.batch}, its blocks folded:"
-        f" {_boxes(drawn.root)}. Lines carry the shapes of the data"
-        f"{'; blue ones go round other boxes' if round_others else ''}."
+        f"The network at batch {found.batch}, blocks collapsed:"
+        f" {_boxes(drawn.root)}. Edges show tensor shapes"
+        f"{'; blue edges bypass other boxes' if round_others else ''}."
     )
     return Drawing(svg(picture, theme="paper"), words)
 
@@ -76,11 +76,11 @@ def _layers(found: Profile) -> Iterator[Block]:
     depths = range(deepest, 0, -1)
     depth = next((d for d in depths if sum(r.level <= d for r in rows) <= MOST_ROWS), 1)
     shown = [row for row in rows if row.level <= depth]
-    last = ("in all", "", "", f"{found.params:,}", units.macs(found.macs), "100 %")
+    last = ("total", "", "", f"{found.params:,}", units.macs(found.macs), "100 %")
     yield Paragraph(
-        "The table lists the layers in the order in which they are first called. Layers that are"
-        " alike and follow each other share a row, marked with their number, and the row has the"
-        " figures of all of them. What is set in lies inside the row above it and is counted there."
+        "The table lists the layers in the order in which they are first called. Identical"
+        " consecutive layers share a row, marked ×n, with the figures of all of them. Indented rows"
+        " are part of the row above and included in its figures."
     )
     yield Table(
         f"Layers, with the MACs of one forward pass at batch {found.batch}",
@@ -116,7 +116,7 @@ def _cells(rows: Sequence[Row], macs: int) -> Iterator[tuple[Text, ...]]:
 def _names(row: Row, name: str) -> tuple[Text, Text]:
     """What a row is called, and its kind."""
     if name == OWN:
-        return ("weights that layers share" if row.params < 0 else "beside these layers"), ""
+        return ("shared weights, counted once" if row.params < 0 else "outside these layers"), ""
     path, _, times = name.partition(" ")
     if not row.body.is_module:
         return f"{row.kind.replace('_', ' ')} {times}".rstrip(), "operation"
@@ -132,7 +132,9 @@ def _rows_of_records(design: Design) -> Iterator[Block]:
         for place, row in knob.rows(design.value(knob.name))
     ]
     if rows:
-        yield Table("The composition, row by row", ("Place", "Stage"), tuple(rows), frozenset({1}))
+        yield Table(
+            "The composition, stage by stage", ("Place", "Stage"), tuple(rows), frozenset({1})
+        )
 
 
 def _connections(root: Body) -> Iterator[Block]:
@@ -143,7 +145,7 @@ def _connections(root: Body) -> Iterator[Block]:
     ]
     if not any(meeting in ("residual", "skip") for meeting, _ in met):
         branched = any(meeting == "branches" for meeting, _ in met)
-        sentences.insert(0, "There is no skip connection." if branched else WITHOUT.strip())
+        sentences.insert(0, "There are no skip connections." if branched else WITHOUT.strip())
     sentences.append(_attention(attended))
     kinds = Counter({body.kind: runs for body, runs in bodies(root) if body.kind in RECURRENT})
     sentences += [
@@ -168,10 +170,10 @@ def _attention(attended: Mapping[Attention, int]) -> str:
         return "It has no attention."
     forms = [
         f"{counted(runs, 'time', 'times')} with {counted(form.heads, 'head', 'heads')} of"
-        f" {form.head_dim}, {form.queries:,} queries against {form.keys:,} keys"
+        f" dimension {form.head_dim}, {form.queries:,} queries and {form.keys:,} keys"
         for form, runs in attended.items()
     ]
-    more = f"; and in {len(forms) - FEW} further forms" if len(forms) > FEW else ""
+    more = f"; and in {len(forms) - FEW} other configurations" if len(forms) > FEW else ""
     return f"Attention runs {'; '.join(forms[:FEW])}{more}."
 
 
@@ -188,7 +190,7 @@ def _choices(found: Profile) -> Iterator[Block]:
     active = {kind: n for kind, n in modules.items() if kind.lower().endswith(ACTIVATIONS)}
     yield Paragraph(
         f"{_listed('Normalisation', norms)} {_listed('Activations', active)}"
-        " Both are counted as often as they run in a forward pass."
+        " Counts are per forward pass."
     )
     design = found.design
     rows = tuple(
@@ -197,7 +199,7 @@ def _choices(found: Profile) -> Iterator[Block]:
         if isinstance(here := design.value(knob.name), type)
     )
     if rows:
-        head = ("Choice", "Here", "Instead of", "What it is")
+        head = ("Choice", "Here", "Alternatives", "Meaning")
         yield Table("Structural choices of this design", head, rows, frozenset({1, 2, 3}))
 
 

@@ -123,7 +123,7 @@ def test_what_a_person_or_a_machine_is_called_stays_text(clean: Measurement) -> 
 def test_a_measurement_has_its_conditions_beside_it(clean: Measurement, load: bool) -> None:
     measured = replace(clean, clean=not load)
     text = markdown(report(small(FAMILIES["vit"]), measured=measured))
-    assert f"took {units.seconds(measured.median_s)} as measured" in text
+    assert f"took {units.seconds(measured.median_s)}, the median of" in text
     assert "on a test machine; PyTorch 2.13" in text
     assert ("under load" in text) == load
     assert "not measured" in markdown(report(small(FAMILIES["vit"])))
@@ -135,7 +135,7 @@ def test_a_brief_is_answered_with_its_limits_reasons_and_doubts() -> None:
     text = markdown(report(choice.design, brief=brief, choice=choice))
     assert "| parameters | 5.00 M |" in text
     assert "there are 5,000" in text
-    assert "What speaks against it" in text
+    assert "Reasons against it" in text
     if changes := choice.design.changes(choice.preset):
         assert all(f"| `{name}` |" in text for name in changes)
 
@@ -144,7 +144,7 @@ def test_a_changed_design_names_its_knobs_and_promises_no_accuracy() -> None:
     design = studio.design("resnet", base_channels=48)
     text = markdown(report(design))
     assert "| `base_channels` | 64 | 48 |" in text
-    assert "accuracy is not known" in text
+    assert "its accuracy is unknown" in text
     origin, here = studio.profile(studio.design("resnet")), studio.profile(design)
     assert f"{here.params / origin.params:.3g} times the {origin.params:,}" in text
 
