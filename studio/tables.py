@@ -28,7 +28,7 @@ TIMED = (
 
 
 def families(found: Mapping[str, Family]) -> str:
-    head = ("family", "architecture", "knobs", "presets", "for")
+    head = ("family", "architecture", "knobs", "presets", "tasks")
     rows = (
         (key, f.title, str(len(f.knobs)), str(len(f.presets)), ", ".join(f.guide.tasks))
         for key, f in found.items()
@@ -99,16 +99,16 @@ def choices(
 
 
 def measurement(design: Design, found: Measurement) -> str:
-    steady = {True: ", none interrupted", False: ", on a busy machine", None: ""}[found.clean]
-    latency = f"{units.seconds(found.median_s)}, the median of {found.runs} runs{steady}"
-    compiled = [("compilation", units.seconds(found.compile_s))] if found.compile_s else []
+    steady = {True: ", none interrupted", False: ", machine busy", None: ""}[found.clean]
+    latency = f"{units.seconds(found.median_s)} (median of {found.runs} runs{steady})"
+    compiled = [("compile time", units.seconds(found.compile_s))] if found.compile_s else []
     return _headline(design, found.batch) + _aligned(
         (
             ("latency", latency),
-            ("middle half", _middle_half(found)),
+            ("IQR", _iqr(found)),
             *compiled,
             ("first call", units.seconds(found.first_call_s)),
-            ("throughput", f"{found.throughput:,.1f} examples a second"),
+            ("throughput", f"{found.throughput:,.1f} examples/s"),
             ("conditions", ", ".join(conditions(found))),
             ("device", found.device),
         )
@@ -118,10 +118,10 @@ def measurement(design: Design, found: Measurement) -> str:
 def layers(times: Mapping[str, LayerTime]) -> str:
     """A line for each module, in the order in which they are first called."""
     whole_s = times[""].total_s
-    head = ("layer", "calls", "by itself", "share", "with its parts")
+    head = ("layer", "calls", "self time", "share", "total time")
     rows = (
         (
-            path or "the model",
+            path or "(model)",
             str(time.calls),
             units.seconds(time.own_s),
             f"{time.own_s / whole_s:.1%}",
@@ -135,12 +135,12 @@ def layers(times: Mapping[str, LayerTime]) -> str:
 def sweep(start: Design, knobs: Sequence[Knob], points: Sequence[Timed]) -> str:
     """A line for each point; `points` are in the order of the knobs' values."""
     names = [knob.name for knob in knobs]
-    head = (*names, "parameters", "MACs", "inference", "training", "latency", "middle half")
+    head = (*names, "parameters", "MACs", "inference", "training", "latency", "IQR")
     rows = (_point(knobs, *point) for point in points)
     batch = f", batch {points[0][0].batch}" if points else ""
     title = f"{start.family.title}: {start.title}{batch}\n"
     busy = any(time and time.clean is False for _, time in points)
-    note = f"{LOADED.strip()} measured on a busy machine\n" if busy else ""
+    note = f"{LOADED.strip()} measured while the machine was busy\n" if busy else ""
     return title + _aligned([head, *rows], right=range(len(head))) + note
 
 
@@ -185,7 +185,7 @@ def _point(knobs: Sequence[Knob], found: Profile, time: Measurement | None) -> S
         units.size(found.inference_bytes),
         units.size(found.training_bytes()),
         units.seconds(time.median_s) + LOADED * (time.clean is False) if time else "-",
-        _middle_half(time) if time else "-",
+        _iqr(time) if time else "-",
     )
 
 
@@ -204,7 +204,8 @@ def conditions(found: Measurement) -> Iterator[str]:
     yield f"{found.threads} thread" + "s" * (found.threads > 1)
 
 
-def _middle_half(found: Measurement) -> str:
+def _iqr(found: Measurement) -> str:
+    """The interquartile range of the runs."""
     return f"{units.seconds(found.q25_s)} to {units.seconds(found.q75_s)}"
 
 

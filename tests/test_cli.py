@@ -79,7 +79,7 @@ def test_profile_as_a_table(capsys: pytest.CaptureFixture[str]) -> None:
 def test_families_as_a_table_in_columns(capsys: pytest.CaptureFixture[str]) -> None:
     head, *rows = output(capsys, "families").splitlines()
     assert [row.split()[0] for row in rows] == list(studio.families())
-    assert {row[head.index("for") - 1] for row in rows} == {" "}
+    assert {row[head.index("tasks") - 1] for row in rows} == {" "}
 
 
 def test_export_to_a_file_is_export_to_the_screen(
@@ -126,7 +126,7 @@ def test_the_time_of_each_layer_in_its_place(capsys: pytest.CaptureFixture[str])
     assert times["blocks.0"]["total_s"] >= times["blocks.0.mlp.fc1"]["own_s"] > 0
     lines = output(capsys, "measure", "vit", *TINY, "--layers").splitlines()
     head = next(i for i, line in enumerate(lines) if line.startswith("layer "))
-    assert lines[head + 1].startswith("the model")
+    assert lines[head + 1].startswith("(model)")
     assert [line.split()[0] for line in lines[head + 2 :]] == list(times)[1:]
     assert "layers" not in data(capsys, "measure", "vit", *TINY)
 
@@ -269,7 +269,7 @@ def test_a_file_that_holds_no_design_is_one_line(
         ("measure vit --threads 0", "threads=0"),
         ("measure vit --layers --mode training", "mode=inference"),
         ("sweep vit --axis depth=2 --mode train", "inference or training"),
-        ("sweep vit --axis depth=2 --device nosuch", "it has cpu"),
+        ("sweep vit --axis depth=2 --device nosuch", "available: cpu"),
         ("sweep vit --axis depth=2 --csv --json", "--csv"),
         ("sweep vit", "--axis"),
         ("sweep vit --axis nosuch=1,2", "nosuch"),

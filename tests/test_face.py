@@ -186,7 +186,7 @@ def test_memory_that_runs_out_names_what_needs_half(
 
 
 def test_a_missing_device_is_refused(design: studio.Design) -> None:
-    with pytest.raises(studio.MeasureError, match="no device nosuch; it has cpu"):
+    with pytest.raises(studio.MeasureError, match="no device nosuch here; available: cpu"):
         studio.measure(design, device="nosuch")
 
 
@@ -198,14 +198,14 @@ def test_a_missing_device_is_refused(design: studio.Design) -> None:
         (lambda d: studio.profile(d, batch=[2]), r"batch=\[2\] .* works is 1"),
         (lambda d: studio.example(d, batch=0), "batch=0 .* works is 1"),
         (lambda d: studio.measure(d, batch=None), "batch=None .* works is 1"),
-        (lambda d: studio.measure(d, device="cpu:3"), "device cpu:3; it has cpu"),
-        (lambda d: studio.measure(d, device=""), "device ''; it has cpu"),
+        (lambda d: studio.measure(d, device="cpu:3"), "device cpu:3 here; available: cpu"),
+        (lambda d: studio.measure(d, device=""), "device '' here; available: cpu"),
         (lambda d: studio.measure(d, mode=None), "mode=None is not inference or training"),
         (lambda d: studio.measure(d, dtype=["x"]), "float32, bfloat16 or float16"),
         (lambda d: studio.measure(d, layout=""), "is not contiguous or channels_last"),
         (lambda d: studio.measure(d, compiled="yes"), "compiled=yes is not False or True"),
         (lambda d: studio.measure(d, threads=1.5), "threads=1.5 is not a whole number from 1"),
-        (lambda d: studio.build(d, device="foo"), "device foo; it has cpu"),
+        (lambda d: studio.build(d, device="foo"), "device foo here; available: cpu"),
         (lambda d: studio.export(d, form=None), "form None; the forms are script"),
         (lambda d: studio.export(d, form=["svg"]), "the forms are script"),
         (lambda d: studio.design(3), "family 3; the families are"),

@@ -9,6 +9,7 @@ from typing import get_args
 from studio.advice.limits import Limits
 from studio.family import BATCH, Task
 from studio.knobs import DesignError
+from studio.quoting import echoed
 
 TASKS = get_args(Task)
 
@@ -27,7 +28,7 @@ class Brief:
     def __post_init__(self) -> None:
         if self.task not in TASKS:
             raise DesignError(
-                f"task={self.task} is not one of its options; it takes {', '.join(TASKS)}",
+                f"unknown task {echoed(self.task)}; choose from {', '.join(TASKS)}",
                 knob="task",
                 value=self.task,
                 nearest=TASKS,

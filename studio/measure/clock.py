@@ -87,7 +87,7 @@ def set_up(conditions: Conditions) -> None:
     device_of(conditions.device)
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     if conditions.threads > cores:
-        raise MeasureError(f"threads={conditions.threads} is above {cores}, the cores at hand")
+        raise MeasureError(f"threads={conditions.threads} exceeds the {cores} available cores")
     if torch.get_num_threads() != conditions.threads:
         torch.set_num_threads(conditions.threads)
     torch.set_flush_denormal(True)  # random activations may fall there, at many times the cost

@@ -21,4 +21,9 @@ def device_of(name: object) -> str:
     for device in (asked, f"{asked}:0"):
         if device in known:
             return device
-    raise MeasureError(f"this machine has no device {echoed(asked)}; it has {', '.join(known)}")
+    raise MeasureError(f"no {_named(asked)} here; available: {', '.join(known)}")
+
+
+def _named(asked: str) -> str:
+    """`CUDA device` for a kind of device, `device cuda:3` for one by its number or another name."""
+    return f"{asked.upper()} device" if asked in ("cuda", "mps") else f"device {echoed(asked)}"

@@ -79,7 +79,8 @@ class CNNConfig:
     def __post_init__(self) -> None:
         if self.image_size < 2**self.depth:
             raise ValueError(
-                f"image_size={self.image_size} cannot be halved depth={self.depth} times"
+                f"image_size={self.image_size} is smaller than 2^depth = {2**self.depth}"
+                f" (depth={self.depth})"
             )
 
 

@@ -69,8 +69,8 @@ class DiffusionConfig:
         shrinks = 2**halvings
         if self.image_size % shrinks or self.image_size < 2 * shrinks:
             raise ValueError(
-                f"image_size={self.image_size} cannot be halved evenly {halvings} times "
-                f"and leave 2 × 2 pixels (channel_mult={self.channel_mult})"
+                f"image_size={self.image_size} is not divisible by 2^{halvings} = {shrinks} with a"
+                f" quotient of 2 or more (channel_mult={self.channel_mult})"
             )
 
 

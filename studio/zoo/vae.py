@@ -194,8 +194,8 @@ class VAEConfig:
         shrinks = self.encoder.shrinks**self.depth
         if self.image_size % shrinks or self.image_size < 2 * shrinks:
             raise ValueError(
-                f"image_size={self.image_size} cannot be halved evenly depth={self.depth} times "
-                f"and leave 2 × 2 pixels"
+                f"image_size={self.image_size} is not divisible by {shrinks} with a quotient of 2"
+                f" or more (depth={self.depth})"
             )
 
 

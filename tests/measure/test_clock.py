@@ -92,7 +92,7 @@ def test_what_takes_no_images_has_no_such_layout(lab: Worker):
 
 
 def test_more_threads_than_cores_are_refused(lab: Worker):
-    with pytest.raises(MeasureError, match="threads=4096 is above"):
+    with pytest.raises(MeasureError, match="threads=4096 exceeds the"):
         timed(lab, layers(1), threads=4096)
 
 

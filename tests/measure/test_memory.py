@@ -51,7 +51,7 @@ def test_a_device_is_asked_for_its_own_memory(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_device_that_is_not_there_has_no_memory():
-    with pytest.raises(MeasureError, match="this machine has no device nosuch; it has cpu"):
+    with pytest.raises(MeasureError, match="no device nosuch here; available: cpu"):
         admit(1, "LeNet-5", device="nosuch")
 
 
