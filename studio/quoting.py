@@ -6,8 +6,11 @@ HTML or a shell is the business of whoever shows the sentence.
 
 from __future__ import annotations
 
+import re
+
 LONGEST = 60  # characters of a value that are echoed
 ENOUGH = 1000  # that are looked at
+UNNAMED = re.compile(r"[^\w .,:()@+/&#-]|:(?=/)|(?<=www)\.", re.IGNORECASE)
 
 
 def one_line(text: str) -> str:
@@ -34,6 +37,12 @@ def echoed(value: object) -> str:
     if isinstance(value, str):
         return cut(one_line(value[:ENOUGH]), LONGEST) or "''"
     return quoted(value)
+
+
+def named(text: str) -> str:
+    """A name from elsewhere, as that of a processor, of which only what names are written with is
+    left: no formula, no mark of any language, and no address."""
+    return cut(one_line(UNNAMED.sub(" ", text[:ENOUGH])), LONGEST)
 
 
 def cut(text: str, longest: int) -> str:

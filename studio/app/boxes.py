@@ -7,6 +7,7 @@ from html import escape
 
 import streamlit as st
 
+from studio.app.markup import html
 from studio.drawing.graph import Graph
 from studio.drawing.table import NOTE, heads, table
 
@@ -30,8 +31,9 @@ def boxes(graph: Graph, opened: frozenset[str]) -> None:
 def _boxes(graph: Graph, opened: frozenset[str]) -> None:
     shown = st.expander("The graph as a table", key="boxes", on_change="rerun")
     if shown.open:
-        shown.html(written(graph, opened))
-        shown.caption(NOTE)
+        with shown:
+            html(written(graph, opened))
+            st.caption(NOTE)
 
 
 @lru_cache(maxsize=32)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from studio import zoo
 from studio.app import devices
-from studio.family import Design, Preset
+from studio.app.link import Link
+from studio.family import BATCH, Design, Preset
 from studio.knobs import Knob, Mode
 from studio.measure.request import CHOICES, Conditions
 
-BATCH = Knob(name="batch", default=1, help="Examples in one forward pass", ge=1, le=1024)
 HELP = {
     "mode": "A forward pass, or a training step: forward, backward, and an update with SGD",
     "dtype": "Of weights and activations; the memory figures stay those of float32",
@@ -60,9 +58,10 @@ class Case:
         return self.design.to_query(base) | named
 
     @classmethod
-    def named(cls, link: Mapping[str, str]) -> Case:
-        """The case that parameters name. Raises DesignError."""
-        settings = dict(link)
-        read = {n: knob.read(settings.pop(n, knob.default)) for n, knob in CONDITIONS.items()}
-        device = devices.read(settings.pop(DEVICE, devices.default()))
-        return cls(zoo.design_from_query(settings), **read, device=device)
+    def read(cls, link: Link, family: str) -> tuple[Case, Preset]:
+        """The case that a link asks for, or the nearest one, and the preset it is told from; of
+        this family where it names none."""
+        used = {knob.name: link.take(knob) for knob in CONDITIONS.values()}
+        device = link.chosen(DEVICE, devices.read, devices.default())
+        design, preset = link.design(family)
+        return cls(design, **used, device=device), preset

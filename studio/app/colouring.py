@@ -18,6 +18,7 @@ from studio.app.case import Case
 from studio.app.comparison import named
 from studio.app.contrast import WORDS
 from studio.app.lens import HEAT, KIND, Lens
+from studio.app.markup import plain
 from studio.app.state import State
 from studio.app.timing import TIMINGS
 from studio.drawing.graph import Graph
@@ -70,7 +71,7 @@ def lens(now: State) -> None:
             args=("heat",),
         )
         if now.pinned:
-            name = named(now.pinned)
+            name = plain(named(now.pinned))
             st.toggle(
                 "Difference",
                 **state.view("difference", now.lens.difference, value=now.lens.difference),

@@ -12,6 +12,7 @@ from studio.advice.limits import Limits
 from studio.advice.sizing import STRATEGIES, Strategy
 from studio.analysis import quantities
 from studio.analysis.quantities import COUNT, MACS, MEMORY, PARAMETERS
+from studio.app.link import Link
 from studio.family import BATCH, Task
 from studio.knobs import DesignError, Knob
 
@@ -53,6 +54,7 @@ AMOUNTS = {
     "max-training-memory": MEMORY,
     EXAMPLES: COUNT,
 }
+MOST = 40  # characters of what is typed: an amount and its unit
 
 
 @dataclass(frozen=True)
@@ -102,14 +104,12 @@ class Commission:
         return {f"ask.{name}": text for name, text in (changed | dict(self.typed)).items()}
 
     @classmethod
-    def taken(cls, settings: dict[str, str]) -> Commission:
-        """The commission that a link holds, taken out of it. Raises DesignError."""
-        found = cls(
-            TASK.read(settings.pop(f"ask.{TASK.name}", TASK.default)),
-            STRATEGY.read(settings.pop(f"ask.{STRATEGY.name}", STRATEGY.default)),
-        )
+    def taken(cls, link: Link) -> Commission:
+        """The commission that a link holds, taken out of it."""
+        task, strategy = (link.take(replace(k, name=f"ask.{k.name}")) for k in (TASK, STRATEGY))
+        found = cls(task, strategy)
         for name in (*LIMITS, LATENCY, *SETTINGS, EXAMPLES, BATCH.name):
-            found = found.written(name, settings.pop(f"ask.{name}", ""))
+            found = found.written(name, link.text(f"ask.{name}", MOST))
         return found
 
 

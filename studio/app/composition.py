@@ -16,7 +16,7 @@ from typing import Any
 from studio.blocks.stages.flow import STEM, Flow, Row
 from studio.family import Family
 from studio.knobs import DesignError, Knob, knobs
-from studio.quoting import echoed
+from studio.quoting import echoed, quoted
 from studio.records import JOINS, RecordKnob, titled
 
 Rows = tuple[Any, ...]  # a row of any kind, whose knobs are its own
@@ -122,14 +122,22 @@ def fit(family: Family, rows: Rows) -> Any:
 def tried(family: Family, rows: Rows) -> Any:
     """The same, but a Draft has the rows as they are."""
     wanted: Mapping[str, Any] = settings(rows)
+    rule = f"{place(rows, 1)}: a composition has no room for {len(rows) - 2} stages"
     for step in (dict, family.adapted):
         try:
-            return family.config(**step(wanted))
+            wanted = step(wanted)  # the second may refuse, by the numbers that the stages have
+            if _has_room(family, len(wanted["stages"])):
+                return family.config(**wanted)
         except ValueError as broken:
             rule = str(broken)
     told = PLACED.match(rule)
-    place, fault = told.groups() if told else ("head", rule)
-    return Draft(rows, place, fault)
+    at, fault = told.groups() if told else ("head", rule)
+    return Draft(rows, at, fault)
+
+
+def _has_room(family: Family, stages: int) -> bool:
+    """Whether a composition may have so many stages, adapters among them."""
+    return stages in family.knobs["stages"].lengths
 
 
 def misfit(family: Family, rows: Rows) -> str:
@@ -154,7 +162,7 @@ def _with_adapters(family: Family, draft: Draft) -> Rows:
         if i < at:  # what comes after them all is there for the head alone
             order.insert(i, fitted[i])
             at += 1
-    return rearranged(rows, order)
+    return rearranged(rows, order) if _has_room(family, len(order) - 2) else rows
 
 
 def smallest(family: Family) -> Any:
@@ -293,7 +301,10 @@ def became(rows: Rows, i: int, kind: type) -> Rows:
 
 def turned(rows: Rows, i: int, name: str, value: object) -> Rows:
     """One knob of row `i` turned, to the nearest value that its own rules allow."""
-    knob = replace(knobs_of(rows[i])[name], name=f"{place(rows, i)}.{name}")
+    known, path = knobs_of(rows[i]), f"{place(rows, i)}.{name}"
+    if name not in known:  # a browser that is late may turn a knob of a row that has gone
+        raise DesignError(f"{called(rows, i)} has no knob {quoted(name)}", knob=path, value=value)
+    knob = replace(known[name], name=path)
     wanted = knob.read(value)
     for candidate in chain((wanted,), knob.near(wanted)):
         try:

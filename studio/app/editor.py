@@ -14,6 +14,7 @@ import streamlit as st
 
 from studio.app import composition, figures, mending, state, widgets
 from studio.app.composition import Draft, Rows
+from studio.app.markup import html, plain
 from studio.app.menu import menu
 from studio.app.state import State
 from studio.blocks.stages.flow import Flow, Map
@@ -52,7 +53,7 @@ FAULT = ":material/error:"
 def editor(now: State) -> None:
     """All rows of the composition on the page."""
     rows, opened = now.rows, composition.index(now.rows, now.place)
-    st.html(STYLE)
+    html(STYLE)
     with st.container(key="rows", gap="xsmall"):
         lines = written(now)
         for i, line in enumerate(lines):
@@ -75,7 +76,7 @@ def closed(now: State, rows: Rows, i: int, line: str) -> None:
             on_click=_open,
             args=(place,),
         )
-        st.html(line)
+        html(line)
     if is_fault(now, place):
         wrong(now)
 
@@ -88,7 +89,8 @@ def summary(rows: Rows, i: int) -> str:
         for name, knob in composition.knobs_of(row).items()
         if knob.axis or name in JOINS
     ]
-    return f"`{number}` **{type(row).__name__}** :small[:gray[{' · '.join(scaled)}]]"
+    told = plain(" · ".join(scaled))
+    return f"`{plain(number)}` **{plain(type(row).__name__)}** :small[:gray[{told}]]"
 
 
 def card(now: State, rows: Rows, i: int, line: str) -> None:
@@ -99,13 +101,13 @@ def card(now: State, rows: Rows, i: int, line: str) -> None:
         with st.container(
             horizontal=True, gap="xsmall", vertical_alignment="center", horizontal_alignment="right"
         ):
-            st.markdown(f"`{place.removeprefix('stages.')}`", width="content")
+            st.markdown(f"`{plain(place.removeprefix('stages.'))}`", width="content")
             kind(now, rows, i)
-            st.html(line)
+            html(line)
         if is_fault(now, place):
             wrong(now)
         if why := now.notes.get(place):
-            st.caption(f":orange[→] {type(row).__name__} was {why}.")
+            st.caption(plain(f"→ {type(row).__name__} was {why}."))
         within = f"{type(row).__name__}."
         grid = st.columns(2, gap="small")
         for n, knob in enumerate(composition.knobs_of(row).values()):
@@ -123,12 +125,13 @@ def kind(now: State, rows: Rows, i: int) -> None:
     """The kind of a row, to be chosen among those that may stand there."""
     place, here = composition.place(rows, i), type(rows[i]).__name__
     menu(
-        f"**{here}**",
+        here,
         composition.kinds(now.design.family, place),
         now.design.family,
         partial(_become_of, now.design.family, rows, i),
         _become,
         place,
+        bold=True,
         key=f"kind-{place}-{here}",  # another once it has become another: the menu is closed
     )
 
@@ -143,17 +146,15 @@ def joins(rows: Rows, i: int, knob: Knob) -> None:
     for n, number in enumerate(here):
         one = f"{key}.{n}"
         turns = widgets.turns_entry(knob.name, n, one)
-        joined(rows[:i], number, one, f"skip {n + 1}", None, turns)
+        joined(rows[:i], number, one, f"skip {n + 1}", "", turns)
 
 
-def joined(
-    before: Rows, here: int, key: str, label: str, help: str | None, turns: dict[str, Any]
-) -> None:
+def joined(before: Rows, here: int, key: str, label: str, help: str, turns: dict[str, Any]) -> None:
     earlier = {n - 1: other for n, other in enumerate(before)}
     numbers: list[int] = list(earlier) if here in earlier else [here, *earlier]
     shown = state.view(key, here, index=numbers.index(here))
     named = partial(_read, earlier)
-    st.selectbox(label, numbers, format_func=named, help=help, **shown, **turns)
+    st.selectbox(plain(label), numbers, format_func=named, help=plain(help), **shown, **turns)
 
 
 def _read(earlier: dict[int, Any], number: int) -> str:
@@ -180,29 +181,33 @@ def actions(now: State, rows: Rows, i: int) -> None:
             width="content",
         )
         if stage:
-            press = st.button
-            press("Duplicate", key="duplicate", disabled=full, on_click=_do, args=("duplicate",))
-            press("↑", key="up", help="Up", disabled=i == 1, on_click=_do, args=("up",))
-            press("↓", key="down", help="Down", disabled=i == many, on_click=_do, args=("down",))
+            st.button(
+                "Duplicate", key="duplicate", disabled=full, on_click=_do, args=("duplicate",)
+            )
+            st.button("↑", key="up", help="Up", disabled=i == 1, on_click=_do, args=("up",))
+            st.button(
+                "↓", key="down", help="Down", disabled=i == many, on_click=_do, args=("down",)
+            )
             alone = many - 1 not in lengths
-            press("Remove", key="remove", disabled=alone, on_click=_do, args=("remove",))
+            st.button("Remove", key="remove", disabled=alone, on_click=_do, args=("remove",))
 
 
 def wrong(now: State) -> None:
     """What does not fit, said where it is."""
     assert now.draft
-    st.markdown(f":small[:red[{now.draft.fault}]]")
+    st.markdown(f":small[:red[{plain(now.draft.fault)}]]")
 
 
 def fault(now: State, draft: Draft) -> None:
     """Where the composition breaks off, why, and a button for each way to mend it."""
     with st.container(key="fault", gap="xsmall", border=True):
         row = titled(draft.place, draft.rows[draft.at])
-        st.markdown(f":red[{FAULT} **{row} does not fit.**] {draft.fault}")
+        st.markdown(f":red[{FAULT} **{plain(row)} does not fit.**] {plain(draft.fault)}")
         with st.container(horizontal=True, gap="xsmall", key="mends"):
             for n, mend in enumerate(mending.mends(now.design.family, draft)):
                 key = f"mend.{n}"
-                st.button(mend.label, key=key, type="primary", on_click=_mend, args=(mend.rows,))
+                label = plain(mend.label)
+                st.button(label, key=key, type="primary", on_click=_mend, args=(mend.rows,))
             if draft.place != now.place:
                 st.button("Open it", key="goto", on_click=_open, args=(draft.place,))
         st.caption("The figures on top are those of the last composition that fits.")

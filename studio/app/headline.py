@@ -13,6 +13,7 @@ from studio.analysis import units
 from studio.analysis.profile import Profile
 from studio.analysis.turns import hurry
 from studio.app import figures
+from studio.app.markup import html, ours, plain
 from studio.app.state import State
 
 SAME = "unchanged"
@@ -107,14 +108,14 @@ def title(now: State) -> None:
     """The design, its family, and the paper."""
     design = now.design
     paper = URL.search(design.family.lesson[design.family.lesson.find("Paper:") :])
-    link = f" · [paper]({paper.group()})" if paper else ""
-    st.markdown(f"### {now.title} &nbsp;:small[:gray[{design.family.title}{link}]]")
+    link = f" · [paper]({ours(paper.group())})" if paper else ""
+    st.markdown(f"### {plain(now.title)} &nbsp;:small[:gray[{plain(design.family.title)}{link}]]")
 
 
 def headline(now: State) -> None:
     with hurry():
         cells = [card(f.name, *told(f, now), help=f.help) for f in FIGURES]
-    st.html(f'{STYLE}<div class="figures">{"".join(cells)}</div>')
+    html(f'{STYLE}<div class="figures">{"".join(cells)}</div>')
 
 
 def card(name: str, value: str, notes: Iterable[str], kind: str = "figure", help: str = "") -> str:

@@ -16,6 +16,7 @@ import streamlit as st
 
 from studio.app import composition, state
 from studio.app.case import Case
+from studio.app.markup import plain
 from studio.app.state import State
 from studio.family import Design, Preset
 
@@ -91,9 +92,9 @@ def history(now: State) -> None:
             if now.draft and at == back:
                 words = now.draft.fault
             st.button(
-                label,
+                plain(label),
                 key=label.lower(),
-                help=words or None,
+                help=plain(words) or None,
                 disabled=not able,
                 on_click=_go,
                 args=(at,),
@@ -107,7 +108,7 @@ def entries(known: History) -> None:
     """The newest first, the one on the page marked."""
     for at in reversed(range(len(known.visits))):
         st.button(
-            f"{'● ' if at == known.at else ''}{told(known, at)}",
+            f"{'● ' if at == known.at else ''}{plain(told(known, at))}",
             key=f"history.{at}",
             type="tertiary",
             disabled=at == known.at,

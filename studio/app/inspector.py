@@ -21,6 +21,7 @@ from studio.app.case import Case
 from studio.app.colouring import against
 from studio.app.contrast import signed
 from studio.app.listing import address
+from studio.app.markup import html, plain
 from studio.app.state import State
 from studio.app.timing import TIMINGS
 from studio.drawing.graph import Node
@@ -67,16 +68,16 @@ def _about(now: State, node: Node) -> None:
     alike = pinned and pinned.design.family is now.design.family  # else no layer can be aligned
     before = figures.inspected(pinned, node.id) if pinned and alike else None
     if found:
-        st.html(f"{STYLE}{told(found, now.case, before)}")
+        html(f"{STYLE}{told(found, now.case, before)}")
         if found.source:
             source(now, found)
     elif pinned and before:
-        st.html(f"{STYLE}{GONE}{told(before, pinned)}")
+        html(f"{STYLE}{GONE}{told(before, pinned)}")
     else:  # a box of a draft, or of a network that breaks off
-        st.html(f"{STYLE}<small>{plain(node)}</small>")
+        html(f"{STYLE}<small>{said(node)}</small>")
 
 
-def plain(node: Node) -> str:
+def said(node: Node) -> str:
     """What a box says of itself, where its cost is not known."""
     return " · ".join([f"<b>{escape(node.label)}</b>", *map(escape, node.facts)])
 
@@ -196,7 +197,7 @@ def source(now: State, found: Inspection) -> None:
             st.caption("A PyTorch layer; the exported file imports it.")
             return
         last = first + len(lines) - 1
-        st.caption(f"`{name}`, lines {first} to {last} of the exported file")
+        st.caption(f"`{plain(name)}`, lines {first:d} to {last:d} of the exported file")
         st.code("\n".join(lines), language="python")
 
 

@@ -16,6 +16,7 @@ from studio.app.case import Case
 from studio.app.expected import begin_calibration
 from studio.app.headline import card, change, note
 from studio.app.ledger import LEDGER, Watch, between_runs, is_quick, look_s, obstacle
+from studio.app.markup import html
 from studio.app.precedence import PRECEDENCE
 from studio.app.state import State
 from studio.app.sweeping import sweeping
@@ -94,7 +95,7 @@ def _card(now: State, patience: Patience, waits: bool) -> None:
         case error:
             value, words = "—", iter([line(str(error))])
     kind = "figure short" if offers else "figure"
-    st.html(f'<div class="figures one">{card(TITLES[now.case.mode], value, words, kind)}</div>')
+    html(f'<div class="figures one">{card(TITLES[now.case.mode], value, words, kind)}</div>')
     asked = offers and st.button("Measure it", key="measure", width="stretch")
     if asked or (loaded and st.button(AGAIN, key="again", help=BUSY, type="tertiary")):
         LEDGER.forget(now.case)

@@ -16,6 +16,7 @@ from studio.app import contrast, figures, state
 from studio.app.case import Case
 from studio.app.colouring import against, scale
 from studio.app.expected import this_device
+from studio.app.markup import plain
 from studio.app.precedence import PRECEDENCE
 from studio.app.state import State
 from studio.app.timing import TIMINGS, Times, button
@@ -93,10 +94,9 @@ def _rows(now: State, waited: bool) -> None:
         rows, hide_index=True, height=340, column_config=COLUMNS, key="layers", placeholder=""
     )
     button(now.case)
-    times = clock(now.case)
-    st.caption(
-        "  \n".join(filter(None, (f"**{total(figures.trained(now.case))}**", times, READING)))
-    )
+    clocked = clock(now.case)
+    times = f"{plain(clocked)}  \n" if clocked else ""
+    st.caption(f"**{plain(total(figures.trained(now.case)))}**  \n{times}{READING}")
 
 
 def one(now: State) -> Any:

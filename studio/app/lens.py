@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from studio.analysis.heat import FIRST, QUANTITIES, Quantity
+from studio.app.link import Link
 from studio.knobs import Knob
 
 KIND = "kind"  # the colours tell what kind of box each is
@@ -36,10 +37,9 @@ class Lens:
         return {knob.name: knob.text(value) for knob, value in values if value != knob.default}
 
     @classmethod
-    def taken(cls, settings: dict[str, str]) -> Lens:
-        """The lens that a link names, taken out of it. Raises DesignError."""
-        heat, difference = (settings.pop(k.name, k.default) for k in (HEAT, DIFFERENCE))
-        return cls(HEAT.read(heat), DIFFERENCE.read(difference))
+    def taken(cls, link: Link) -> Lens:
+        """The lens that a link names, taken out of it."""
+        return cls(link.take(HEAT), link.take(DIFFERENCE))
 
 
 NO_LENS = Lens()  # of a first visit

@@ -8,6 +8,7 @@ import streamlit as st
 
 import studio
 from studio.app import state
+from studio.app.markup import ours, plain
 from studio.app.state import State
 from studio.family import Family, Guide
 
@@ -17,8 +18,8 @@ DISPLAYED = re.compile(r"\$\$(.+?)\$\$", re.DOTALL)  # Markdown wants the signs 
 
 def lesson(now: State) -> None:
     family = now.design.family
-    st.markdown(DISPLAYED.sub(r"$$\n\1\n$$", family.lesson))
-    st.markdown(advice(family.guide))
+    st.markdown(ours(DISPLAYED.sub(r"$$\n\1\n$$", family.lesson)))
+    st.markdown(ours(advice(family.guide)))
     if family.guide.results:
         st.table(results(family))
     related(family)
@@ -51,7 +52,9 @@ def related(family: Family) -> None:
         st.markdown("**Related**")
         for key in family.guide.related:
             if key in known:
-                st.button(known[key].title, key=f"related.{key}", on_click=_open, args=(key,))
+                st.button(
+                    plain(known[key].title), key=f"related.{key}", on_click=_open, args=(key,)
+                )
 
 
 def _open(family: str) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urlsplit
 import streamlit as st
 
 from studio.app import figures
+from studio.app.markup import html, plain
 from studio.app.state import State
 from studio.export.diff import changed_lines
 
@@ -27,7 +28,7 @@ def listing(now: State) -> None:
     before = figures.exported(now.previous, link).text if comparable(now) else text
     changed = changed_lines(before, text)
     words, button = st.columns([3, 2], vertical_alignment="center")
-    words.caption(told(changed, len(text.splitlines())))
+    words.caption(plain(told(changed, len(text.splitlines()))))
     button.download_button(
         "Download script",
         text,
@@ -39,7 +40,7 @@ def listing(now: State) -> None:
         width="stretch",
     )
     with st.container(key="listing"):
-        st.html(marks(changed))
+        html(marks(changed))
         st.code(text, language="python", line_numbers=True, height=520)
 
 

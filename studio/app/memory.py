@@ -14,17 +14,18 @@ from typing import Any
 
 import streamlit as st
 
-from studio import family
 from studio.analysis import units
 from studio.analysis.memory import Memory, largest_batch, over_batches, peak, quick
 from studio.analysis.profile import Optimizer
 from studio.analysis.scaling import axes, axis_points, position
 from studio.app import state
-from studio.app.case import BATCH, Case
+from studio.app.case import Case
 from studio.app.charts import EXACT, HERE, MEASURED, PALE
+from studio.app.markup import ours, plain
 from studio.app.precedence import PRECEDENCE
 from studio.app.scaling import label
 from studio.app.state import State
+from studio.family import BATCH
 from studio.knobs import Mode
 from studio.measure.memory import FIXED_BYTES, OVERHEAD, available_bytes, tensor_bytes
 
@@ -100,14 +101,14 @@ def _told(now: State, request: Request, found: Future[Answer], waits: bool) -> N
         answer = found.result()
         peaks, source = dict(zip(request.shown, answer.peaks, strict=True)), SIMULATED
         source = answer.there.note or source
-        st.markdown(fitting(request, answer))
+        st.markdown(ours(fitting(request, answer)))
     else:
         here, source = request.here, WAITING
         peaks = {here: quick(here.design, here.batch, request.mode, request.optimizer)}
         st.markdown(f"**Looking for the largest batch** in {units.size(request.room_bytes)} …")
     figure = chart(request, peaks, _title(now))
     st.plotly_chart(figure, key="memory-chart", config={"displayModeBar": False})
-    st.caption(f"**{source}** {MEANING}")
+    st.caption(f"**{plain(source)}** {MEANING}")
 
 
 def controls(now: State) -> float:
@@ -150,9 +151,9 @@ def _choice(
 ) -> None:
     key = f"memory.{name}"
     st.segmented_control(
-        label,
+        plain(label),
         options,
-        format_func=lambda option: names.get(option, option.capitalize()),
+        format_func=lambda option: plain(names.get(option, option.capitalize())),
         required=True,
         disabled=not enabled,
         label_visibility="collapsed",
@@ -250,7 +251,7 @@ def process(mode: Mode, largest: int) -> str:
 
 
 def _least(batch: int) -> str:
-    return f"{'at least ' if batch == family.BATCH.le else ''}{batch:,}"  # nobody looked further
+    return f"{'at least ' if batch == BATCH.le else ''}{batch:,}"  # nobody looked further
 
 
 def resolution(case: Case) -> str:

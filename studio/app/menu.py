@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from html import escape
 from itertools import groupby
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ import streamlit as st
 
 from studio.app import composition
 from studio.app.composition import Rows
+from studio.app.markup import html, plain
 from studio.family import Family
 
 STYLE = """<style>
@@ -30,6 +32,7 @@ def menu(
     place: str,
     *,
     key: str,
+    bold: bool = False,
     disabled: bool = False,
     width: int | Literal["stretch", "content"] = "stretch",
 ) -> None:
@@ -37,20 +40,26 @@ def menu(
 
     A kind that does not fit can be chosen all the same: the page then tells how to mend it.
     """
-    opened = st.popover(label, key=key, disabled=disabled, width=width, on_change="rerun")
+    opened = st.popover(
+        f"**{plain(label)}**" if bold else plain(label),
+        key=key,
+        disabled=disabled,
+        width=width,
+        on_change="rerun",
+    )
     if not opened.open:  # of each kind it is tried whether it fits
         return
     with opened, st.container(key=f"kinds-{key}", gap="xxsmall"):
-        st.html(STYLE)
+        html(STYLE)
         for title, names in groups(kinds):
-            st.html(f'<div class="kinds-group">{title}</div>')
+            html(f'<div class="kinds-group">{escape(title)}</div>')
             with st.container(horizontal=True, gap="xxsmall"):
                 for name in names:
                     why = composition.misfit(family, leads_to(kinds[name]))
                     st.button(
-                        f":gray[{name}]" if why else name,
+                        f":gray[{plain(name)}]" if why else plain(name),
                         key=f"{key}.{name}",
-                        help=f"{meaning(kinds[name])}\n\n{why}",
+                        help=f"{plain(meaning(kinds[name]))}\n\n{plain(why)}",
                         type="tertiary" if why else "secondary",
                         on_click=choose,
                         args=(place, name),

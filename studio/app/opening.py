@@ -9,7 +9,8 @@ import streamlit as st
 
 import studio
 from studio.app import state
-from studio.app.state import PLACE, VIEWS, State
+from studio.app.parts import PLACE
+from studio.app.state import VIEWS, State
 from studio.family import Design, DesignError
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from studio.analysis.profile import Optimizer
+from studio.app.link import Link
 from studio.knobs import Knob, Mode
 
 MEMORY = {
@@ -33,11 +34,9 @@ class Question:
         return {knob.name: knob.text(value) for knob, value in values if value != knob.default}
 
     @classmethod
-    def taken(cls, settings: dict[str, str]) -> Question:
+    def taken(cls, link: Link) -> Question:
         """The question that a link asks, taken out of it."""
-        return cls(
-            **{k: knob.read(settings.pop(knob.name, knob.default)) for k, knob in MEMORY.items()}
-        )
+        return cls(**{name: link.take(knob) for name, knob in MEMORY.items()})
 
 
 NO_QUESTION = Question()  # of a first visit

@@ -8,6 +8,7 @@ from studio.advice.answer import Documents
 from studio.app.architect import report_on, retry
 from studio.app.ledger import LEDGER
 from studio.app.listing import address, slug
+from studio.app.markup import plain
 from studio.app.state import State
 from studio.app.waiting import is_there
 from studio.measure.request import Measurement
@@ -21,7 +22,7 @@ def report(now: State) -> None:
         return
     if error := found.exception():
         retry()
-        st.warning(f"The report could not be written: {error}.", icon=":material/block:")
+        st.warning(f"The report could not be written: {plain(error)}.", icon=":material/block:")
     else:
         _shown(now, found.result(), measured)
 

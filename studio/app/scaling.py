@@ -19,6 +19,7 @@ from studio.app.charts import MEASURED, PALE, Curve, Panel, Unit, chart
 from studio.app.expected import begin_calibration, expected
 from studio.app.latency import TITLES, age, short
 from studio.app.ledger import LEDGER, Watch, between_runs, forget_all, is_timely, look_s, obstacle
+from studio.app.markup import plain
 from studio.app.precedence import PRECEDENCE
 from studio.app.state import State
 from studio.app.sweeping import sweeping
@@ -51,7 +52,7 @@ def other_device() -> Device | None:
     """The limits of a device that one does not have, typed in; None where there are none."""
     with st.popover("Another device"):
         st.caption("Data-sheet figures. Good for ranking designs, not for predicting latency.")
-        typed = [st.text_input(label, key=f"device.{label}") for label in DEVICE]
+        typed = [st.text_input(plain(label), key=f"device.{label}") for label in DEVICE]
         if not any(typed):
             return None
         if not all(typed[:2]):  # the third may be nothing
@@ -60,7 +61,7 @@ def other_device() -> Device | None:
         try:
             return Device.read(*(text or "0" for text in typed))
         except DesignError as refusal:
-            st.caption(f":orange[{refusal}]")
+            st.caption(f":orange[{plain(refusal)}]")
             return None
 
 
@@ -75,13 +76,26 @@ def chooser(now: State) -> None:
     names = {axis: called(now.design, axis) for axis in axes(now.design)}
     key, axis = f"{now.design.family.key}.axis", axis_of(now)
     rules: dict[str, Any] = {"label_visibility": "collapsed", "on_change": _choose, "args": (key,)}
-    rules |= {"format_func": names.__getitem__}
     if sum(map(len, names.values())) + 4 * len(names) <= WIDE:
         shown = state.view(key, axis, default=axis)
-        st.segmented_control("Along which axis", list(names), required=True, **shown, **rules)
+        st.segmented_control(
+            "Along which axis",
+            list(names),
+            format_func=lambda axis: plain(names[axis]),
+            required=True,
+            **shown,
+            **rules,
+        )
     else:
         shown = state.view(key, axis, index=list(names).index(axis))
-        st.selectbox("Along which axis", list(names), width=280, **shown, **rules)
+        st.selectbox(
+            "Along which axis",
+            list(names),
+            format_func=names.__getitem__,
+            width=280,
+            **shown,
+            **rules,
+        )
 
 
 def called(design: Design, axis: str) -> str:
@@ -237,19 +251,19 @@ def controls(
     """Start a sweep (or `why` there can be none), or see how far it is and stop it; and what the
     marks mean."""
     if why and not watch:
-        st.caption(f":orange[This axis cannot be measured: {why}.]")
+        st.caption(f":orange[This axis cannot be measured: {plain(why)}.]")
     words, button = st.columns([3, 2], vertical_alignment="center")
     if watch:
-        words.progress(watch.job.progress, f"{watch.title} · {pace(watch)}")
+        words.progress(watch.job.progress, plain(f"{watch.title} · {pace(watch)}"))
         button.button("Cancel", key="cancel", on_click=watch.job.cancel, width="stretch")
         return
     left_out = len(shown) - len(able) if able else 0
     if told:
-        words.caption(told)
-    words.caption(legend(shown, left_out, lines))
+        words.caption(plain(told))
+    words.caption(plain(legend(shown, left_out, lines)))
     for trouble in (sweeping().trouble, store().trouble):
         if trouble:
-            words.caption(f":orange[{trouble[0].upper()}{trouble[1:]}.]")
+            words.caption(f":orange[{plain(trouble[0].upper() + trouble[1:])}.]")
     if able:
         starter(axis, able, button)
     if button.button(

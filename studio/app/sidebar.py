@@ -11,12 +11,13 @@ import streamlit as st
 import studio
 from studio.analysis import units
 from studio.app import devices, state, widgets
-from studio.app.case import BATCH, CONDITIONS, DEVICE
+from studio.app.case import CONDITIONS, DEVICE
 from studio.app.composition import is_composed
 from studio.app.history import history
+from studio.app.markup import plain
 from studio.app.opening import opener
 from studio.app.state import VIEWS, State
-from studio.family import Family
+from studio.family import BATCH, Family
 from studio.guide import Task
 from studio.knobs import Axis, Knob
 from studio.records import RecordKnob
@@ -36,7 +37,7 @@ def sidebar(now: State) -> None:
     for axis in get_args(Axis):
         if members := list(scalars(now, axis)):
             with st.container(gap="xsmall"):
-                st.markdown(f":small[**{axis.upper()}**]")
+                st.markdown(f":small[**{plain(axis.upper())}**]")
                 controls(now, members)
     if rest := list(scalars(now, None)):
         with st.expander("More", key="more"):
@@ -155,7 +156,7 @@ def buttons(now: State) -> None:
     """Back to the preset, and what to compare with."""
     st.button(
         "Reset to preset",
-        help=f"Undo all changes to {now.preset.name}",
+        help=f"Undo all changes to {plain(now.preset.name)}",
         disabled=now.design.config == now.preset.config,
         on_click=lambda: state.put(reset(state.current())),
         width="stretch",

@@ -13,6 +13,7 @@ from studio.app import state
 from studio.app.architect import sizes_of
 from studio.app.charts import EXACT, HERE, PALE
 from studio.app.commission import Commission
+from studio.app.markup import plain
 from studio.app.opening import design_opened
 from studio.app.waiting import is_there
 from studio.family import Design
@@ -30,7 +31,7 @@ def sizes(wish: Commission, design: Design) -> None:
     if not is_there(found, "Counting the sizes around this one …"):
         return
     if error := found.exception():
-        st.caption(f":orange[The sizes could not be counted: {error}.]")
+        st.caption(f":orange[The sizes could not be counted: {plain(error)}.]")
         return
     drawn = found.result()
     st.plotly_chart(

@@ -11,34 +11,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 from typing import Any, NoReturn, get_args
-from urllib.parse import parse_qsl, urlencode
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from studio import zoo
 from studio.analysis.scaling import axes
-from studio.app import composition, devices
+from studio.app import composition, devices, parts
 from studio.app.case import CONDITIONS, DEVICE, Case
 from studio.app.commission import NO_COMMISSION, Commission
 from studio.app.composition import Draft, Rows
 from studio.app.lens import NO_LENS, Lens
+from studio.app.link import Link
+from studio.app.parts import MOST_PINS, PLACE
 from studio.app.precedence import is_look
 from studio.app.question import NO_QUESTION, Question
 from studio.family import Design, DesignError, Preset, Turn
 from studio.knobs import Axis, Knob
-from studio.quoting import echoed
 
 VIEWS = ("Explore", "Compose", "Architect", "Compare")
 TABS = ("Scaling", "Layers", "Memory", "Code", "Report", "Lesson")
-LONGEST = 5  # runs of equal stages that a title names
-MOST_PINS = 8
 MOST_LEFT = 16  # links that a late browser may still tell
-APART = "|"  # between the pins of a link; within one it is written as %7C
-PLACE = "stages.0"  # the row that is open at first
 TAB = Knob(name="tab", default=TABS[0], help="The view that is open", options=TABS)
+IGNORED = "link"  # the note on what of a link was left out
+NAME, MOST_OPEN = 200, 1000  # characters of the id of a box, and boxes that a link opens
 VIEW = Knob(name="view", default=VIEWS[0], help="The page that is open", options=VIEWS)
 AXIS = Knob(name="axis", default="", help="The axis of the charts", options=get_args(Axis))
 
@@ -54,7 +51,8 @@ class State:
     graph, by their ids; one that the graph does not have is not drawn.
     `place` is the open row of a composition. Its rows may not fit: they are the `draft` then, and
     the case is the last one that did. `notes` tells for a knob why it did not land where it was
-    put, and for a place what was inserted there; `refusal` what was refused.
+    put, for a place what was inserted there, and what of a link was left out; `refusal` what was
+    refused.
     """
 
     case: Case
@@ -98,7 +96,7 @@ class State:
 
     @property
     def title(self) -> str:
-        return _title(self.design) or self.design.titled(self.preset)
+        return parts.title(self.design) or self.design.titled(self.preset)
 
     @property
     def rows(self) -> Rows:
@@ -116,7 +114,9 @@ class State:
         """Another case; the one left becomes the previous one."""
         previous = self.previous if case == self.case else self.case
         draft = self.draft if case.design == self.design else None
-        moved = replace(self, case=case, previous=previous, draft=draft)
+        known = self.axis in AXIS.options or self.axis in axes(case.design)
+        axis = self.axis if known else None
+        moved = replace(self, case=case, previous=previous, draft=draft, axis=axis)
         return replace(moved, notes=notes or {}, refusal="")
 
     def turned(self, knob: str, value: object) -> State:
@@ -187,10 +187,7 @@ class State:
         view |= {"place": self.place} if self.place != PLACE else {}
         if self.draft:
             view |= {"draft": composition.text(self.design.family, self.draft.rows)}
-        view |= (
-            {"pin": APART.join(urlencode(pin.to_query()) for pin in self.pins)} if self.pins else {}
-        )
-        return self.case.to_query(self.preset) | view
+        return self.case.to_query(self.preset) | view | parts.pinning(self.pins)
 
     def placed(self) -> State:
         """On a device that there is: a cluster may answer after its device has been asked for."""
@@ -203,80 +200,36 @@ class State:
             return self
         return replace(self, case=replace(self.case, device=device), refusal=refusal)
 
-    def followed(self, link: Mapping[str, str]) -> State:
-        """The page that a link asks for. A link that cannot be followed leaves all as it is."""
-        try:
-            return self._restored(started(link))
-        except DesignError as error:
-            return replace(self, refusal=f"This link cannot be followed: {error}.")
+    def followed(self, parameters: Mapping[str, str]) -> State:
+        """The page that a link asks for. What cannot be lands on the nearest that works, and what
+        the page does not know is left out; both are said."""
+        link = Link(parameters)
+        found = self._restored(link)
+        notes = {IGNORED: link.ignored} if link.ignored else {}
+        return replace(found, refusal=link.refusal, notes=notes)
 
-    def _restored(self, settings: dict[str, str]) -> State:
-        page = VIEW.read(settings.pop(VIEW.name, VIEW.default))
-        tab = TAB.read(settings.pop(TAB.name, TAB.default))
-        axis = settings.pop(AXIS.name, None)
-        question, commission = Question.taken(settings), Commission.taken(settings)
-        lens = Lens.taken(settings)
-        pins = filter(None, settings.pop("pin", "").split(APART)[:MOST_PINS])
-        opened, node = settings.pop("open", ""), settings.pop("node", "")
-        place, draft = settings.pop("place", PLACE), settings.pop("draft", "")
-        case = Case.named(settings)
+    def _restored(self, link: Link) -> State:
+        case, preset = Case.read(link, START.family.key)
+        own = tuple(axis for axis in axes(case.design) if axis not in AXIS.options)
         return replace(
             self.moved(case),
-            preset=case.design.family.design(settings.get("preset")).base,
-            view=page,
-            tab=tab,
-            axis=None if axis is None else _axis(axis, case.design),
-            question=question,
-            commission=commission,
-            lens=lens,
-            opened=tuple(filter(None, opened.split(","))),
-            node=node,
-            place=place,
-            draft=_draft(case.design, draft),
-            pins=tuple(dict.fromkeys(map(_pinned, pins))),
+            preset=preset,
+            view=link.take(VIEW),
+            tab=link.take(TAB),
+            axis=link.take(replace(AXIS, options=AXIS.options + own)) or None,
+            question=Question.taken(link),
+            commission=Commission.taken(link),
+            lens=Lens.taken(link),
+            opened=tuple(filter(None, link.text("open").split(",")[:MOST_OPEN])),
+            node=link.text("node", NAME),
+            place=parts.place(link),
+            draft=parts.draft(link, case.design),
+            pins=parts.pins(link, START.family.key),
         )
-
-
-def _axis(name: str, design: Design) -> str:
-    """Raises DesignError for what is no axis, of any design or of this one."""
-    own = tuple(axis for axis in axes(design) if axis not in AXIS.options)
-    read: str = replace(AXIS, options=AXIS.options + own).read(name)
-    return read
-
-
-def _pinned(text: str) -> Case:
-    """The case that a link pins. Raises DesignError."""
-    settings = dict(parse_qsl(text))
-    if "family" not in settings:
-        raise DesignError(f"pin={echoed(text)} names no family", knob="pin", value=text)
-    return Case.named(settings)
-
-
-def _draft(design: Design, text: str) -> Draft | None:
-    """The rows that a link writes, where they do not fit. Raises DesignError."""
-    if not text or not composition.is_composed(design.family):
-        return None
-    found = composition.fit(design.family, composition.read(design.family, text))
-    return found if isinstance(found, Draft) else None
-
-
-def _title(design: Design) -> str:
-    """A composition that is no preset is called by the kinds of its stages; empty for others."""
-    if not composition.is_composed(design.family) or design.preset:
-        return ""
-    names = [type(row).__name__ for row in design.config.stages]
-    runs = [(name, len(list(run))) for name, run in groupby(names)]
-    told = [f"{name} × {count}" if count > 1 else name for name, count in runs]
-    return " · ".join(told if len(told) <= LONGEST else (*told[:2], "…", *told[-2:]))
 
 
 START = zoo.family("vit").design()  # famous and foldable; as everywhere, without a preset
 FIRST = State(case=Case(START), preset=START.base)
-
-
-def started(link: Mapping[str, str]) -> dict[str, str]:
-    """A link that names no family speaks of the design that the page starts with."""
-    return dict(link) if "family" in link else START.to_query() | dict(link)
 
 
 def arrived() -> State:

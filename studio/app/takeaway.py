@@ -9,6 +9,7 @@ import streamlit as st
 
 from studio.app import figures
 from studio.app.listing import address, slug
+from studio.app.markup import plain
 from studio.app.state import TABS, State
 from studio.drawing.prints import PRINTS
 from studio.drawing.sheet import Heading, Sheet
@@ -38,7 +39,7 @@ def _menu(sheet: Sheet, name: str, key: str) -> None:
         return
     for form, (label, mime) in KINDS.items():
         menu.download_button(
-            label,
+            plain(label),
             made(form, sheet),
             key=f"{key}.{form}",
             file_name=f"{name}.{form}",

@@ -12,6 +12,7 @@ import streamlit as st
 from studio.app import state
 from studio.app.case import Case
 from studio.app.ledger import obstacle, subject
+from studio.app.markup import plain
 from studio.measure.front import desk
 from studio.measure.layers import measure_layers, untimed
 from studio.measure.request import LayerTime
@@ -68,11 +69,11 @@ TIMINGS = Timings()
 def button(case: Case) -> None:
     """Asks for the times of the layers, and says why where there are none, or can be none."""
     if why := untimed(case.conditions) or obstacle(case):
-        st.caption(f"Layers cannot be timed here: {why}.")
+        st.caption(f"Layers cannot be timed here: {plain(why)}.")
         return
     words, right = st.columns([3, 2], vertical_alignment="center")
     if why := TIMINGS.trouble(case):
-        words.caption(f":orange[{why}]")
+        words.caption(f":orange[{plain(why)}]")
     again = "Time again" if TIMINGS.known(case) else "Time each layer"
     right.button(
         "measuring …" if TIMINGS.waits(case) else again,

@@ -20,6 +20,7 @@ from studio.app.case import Case
 from studio.app.charts import HERE
 from studio.app.commission import Commission
 from studio.app.comparison import COLOURS, named
+from studio.app.markup import plain
 from studio.app.waiting import is_there
 from studio.family import Task
 
@@ -44,7 +45,7 @@ def tradeoff(wish: Commission, choices: Sequence[Choice], here: Case) -> None:
         if not is_there(found, "Counting the networks with published results …"):
             return
         if error := found.exception():
-            st.caption(f":orange[The published networks could not be counted: {error}.]")
+            st.caption(f":orange[The published networks could not be counted: {plain(error)}.]")
         else:
             st.fragment(_map)(wish.task, found.result(), _drawn(wish.task, choices, here))
 

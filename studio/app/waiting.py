@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from studio.app import state
+from studio.app.markup import plain
 
 LOOK_S = 0.5  # between two looks
 
@@ -23,5 +24,5 @@ def _waiting(found: Future[Any], told: str, title: str) -> None:
     if found.done():
         state.again()  # the whole page, so that it ceases to look
     if title:
-        st.markdown(f"**{title}**")
-    st.progress(0.0, told)
+        st.markdown(f"**{plain(title)}**")
+    st.progress(0.0, plain(told))

@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from studio.app import state
+from studio.app.markup import plain
 from studio.app.state import State
 from studio.knobs import Knob
 
@@ -29,7 +30,7 @@ def control(now: State, knob: Knob, value: Any, within: str = "") -> None:
     else:
         number(knob, value, key, presets(now, knob), **turns(knob.name, key))
     if why := now.notes.get(knob.name):
-        st.caption(f":orange[→] {why}")
+        st.caption(f":orange[→] {plain(why)}")
 
 
 def label(knob: Knob) -> str:
@@ -37,11 +38,16 @@ def label(knob: Knob) -> str:
     return knob.name.rpartition(".")[2]
 
 
+def told(knob: Knob) -> dict[str, Any]:
+    """What its control is called, and what its tooltip says."""
+    return {"label": plain(label(knob)), "help": plain(knob.help) or None}
+
+
 def switch(knob: Knob, value: Any, key: str) -> None:
     """The control of a knob that is on or off, or one of a few."""
     if isinstance(value, bool):
         shown = state.view(key, value, value=value)
-        st.toggle(label(knob), help=knob.help, **shown, **turns(knob.name, key))
+        st.toggle(**told(knob), **shown, **turns(knob.name, key))
     else:
         options(knob, knob.text(value), key)
 
@@ -60,7 +66,7 @@ def number(knob: Knob, value: float, key: str, marks: Iterable[float], **rules: 
     """A slider of equal steps, or of a ladder of round values where the range is huge."""
     low, high = knob.kind(knob.clamp(knob.ge or 0)), knob.kind(knob.clamp(knob.le or math.inf))
     step = knob.kind(knob.step or 1)
-    rules |= {"label": label(knob), "help": knob.help or None}
+    rules |= told(knob)
     wide = (high - low) / step > STEPS and high / max(low, 1) >= 2**OCTAVES
     if not wide:
         shown = state.view(key, value, value=value)
@@ -119,11 +125,11 @@ def _turn_entry(knob: str, i: int, key: str) -> None:
 
 def lengths(knob: Knob, value: tuple[int, ...], key: str) -> None:
     st.segmented_control(
-        label(knob),
-        knob.lengths,
+        **told(knob),
+        options=knob.lengths,
+        format_func=plain,
         **state.view(key, len(value), default=len(value)),
         required=True,
-        help=knob.help,
         on_change=_turn_length,
         args=(knob.name, key),
     )
@@ -140,13 +146,13 @@ def _turn_length(knob: str, key: str) -> None:
 def options(knob: Knob, value: str, key: str) -> None:
     """Side by side where there are few, else a list. Classes are shown by their names."""
     names = [knob.text(option) for option in knob.options]
-    rules = {"help": knob.help, **turns(knob.name, key)}
+    rules = told(knob) | turns(knob.name, key)
     if sum(map(len, names)) + 4 * len(names) <= 34:
         shown = state.view(key, value, default=value)
-        st.segmented_control(label(knob), names, required=True, **shown, **rules)
+        st.segmented_control(options=names, format_func=plain, required=True, **shown, **rules)
     else:
         shown = state.view(key, value, index=names.index(value))
-        st.selectbox(label(knob), names, **shown, **rules)
+        st.selectbox(options=names, **shown, **rules)
 
 
 def presets(now: State, knob: Knob) -> Iterator[Any]:

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any, get_args, get_type_hints
 
 from studio.knobs import Mode
-from studio.quoting import echoed, one_line
+from studio.quoting import echoed, named, one_line
 
 CHOICES: Mapping[str, tuple[object, ...]] = MappingProxyType(
     {
@@ -204,6 +204,11 @@ class Measurement:
     compiled: bool = False
     compile_s: float | None = None
     measured_at: str = ""
+
+    def __post_init__(self) -> None:
+        """What another machine calls itself, or a file does, stands in reports and on the page."""
+        for name in ("device", "dtype", "torch_version", "mode", "layout", "measured_at"):
+            object.__setattr__(self, name, named(str(getattr(self, name))))
 
     @property
     def throughput(self) -> float:

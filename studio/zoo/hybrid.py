@@ -80,6 +80,8 @@ from studio.blocks.stages.tokens import PrependClassToken, ToMap, ToTokens, Tran
 from studio.family import Code, Family, Guide, Preset, results
 from studio.records import records
 
+STAGES = range(1, 33)  # how many there may be
+
 
 @dataclass(frozen=True, kw_only=True)
 class Composition:
@@ -110,7 +112,7 @@ class Composition:
             *(Recurrent, TemporalConv, Columns, Position, Project),
             *(ConvLSTM, LastFrame, FrameTokens),
         ),
-        lengths=range(1, 33),
+        lengths=STAGES,
     )
     head: Head = records(
         ClassTokenHead(),
@@ -138,6 +140,11 @@ class HybridConfig(Composition):
 
     def __post_init__(self) -> None:
         self.flows()
+        if len(self.stages) not in STAGES:
+            raise ValueError(
+                f"a composition has at most {STAGES[-1]} stages, not {len(self.stages)}, those"
+                " among them that are inserted so that it fits"
+            )
 
     def flows(self) -> dict[int, Flow]:
         """What comes out of each stage, by its number; what there is before them has numbers too.

@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +44,17 @@ def app(still: None) -> AppTest:
 @pytest.fixture(scope="session")
 def address() -> Iterator[str]:
     """A server that runs the page with the project's own configuration."""
+    with served(MAIN) as url:
+        yield url
+
+
+@contextmanager
+def served(script: Path) -> Iterator[str]:
+    """A server of this script with the project's own configuration."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(MAIN), "--server.port", str(port)]
+    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
     server = subprocess.Popen(command, cwd=ROOT)
     try:
         wait_for(f"http://127.0.0.1:{port}/_stcore/health")

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 import studio
 from studio.app import composition, figures, mending, menu, opening
+from studio.app.case import Case
 from studio.app.composition import Draft
 from studio.app.state import FIRST, State
 from studio.blocks.stages.convolution import Conv
@@ -181,10 +182,11 @@ def test_a_link_restores_a_draft_and_the_open_row() -> None:
 
 
 @pytest.mark.parametrize("draft", ["Conv()", "Conv() Conv() PooledHead()", "Conv(", "Nothing()"])
-def test_a_link_with_a_draft_that_is_none_is_refused(draft: str) -> None:
-    now = FIRST.followed({"family": "hybrid", "draft": draft})
-    assert now.refusal.startswith("This link cannot be followed: ")
-    assert now.design == FIRST.design
+def test_of_a_link_with_a_draft_that_is_none_the_rest_is_honoured(draft: str) -> None:
+    now = FIRST.followed({"family": "hybrid", "draft": draft, "batch": "4"})
+    assert now.refusal
+    assert now.draft is None
+    assert now.case == Case(studio.design("hybrid"), 4)
 
 
 def test_a_draft_is_kept_while_the_batch_changes_and_goes_with_another_design() -> None:

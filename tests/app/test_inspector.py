@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from studio import zoo
 from studio.app import figures
 from studio.app.case import Case
-from studio.app.inspector import excerpt, plain, told
+from studio.app.inspector import excerpt, said, told
 from studio.drawing.graph import Node
 from tests.app.conftest import visited
 
@@ -88,5 +88,5 @@ def test_text_is_escaped() -> None:
 
 
 def test_a_box_without_facts_is_its_name_alone() -> None:
-    assert plain(Node(id="x", label="a<b")) == "<b>a&lt;b</b>"
-    assert plain(Node(id="x", label="x", facts=("1 × 3",))) == "<b>x</b> · 1 × 3"
+    assert said(Node(id="x", label="a<b")) == "<b>a&lt;b</b>"
+    assert said(Node(id="x", label="x", facts=("1 × 3",))) == "<b>x</b> · 1 × 3"

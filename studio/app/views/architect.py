@@ -19,11 +19,13 @@ from studio.app.commission import (
     EXAMPLES,
     LATENCY,
     LIMITS,
+    MOST,
     STRATEGY,
     TASK,
     Commission,
     settings_of,
 )
+from studio.app.markup import html, ours, plain
 from studio.app.opening import design_opened
 from studio.app.sizes import sizes
 from studio.app.state import State
@@ -56,7 +58,7 @@ STYLE = """<style>
 
 
 def architect(now: State) -> None:
-    st.html(STYLE)
+    html(STYLE)
     st.markdown("### From a task and a budget to a design")
     left, right = st.columns([4, 7], gap="large")
     with left:
@@ -90,8 +92,12 @@ def _fields(wish: Commission, fields: Mapping[str, tuple[str, str]]) -> None:
 def _pick(knob: Knob, value: str, label: str) -> None:
     key = f"ask.{knob.name}"
     shown = state.view(key, value, index=knob.options.index(value))
-    rules: dict[str, Any] = {"help": knob.help, "on_change": _choose, "args": (knob.name, key)}
-    st.selectbox(label, knob.options, format_func=_words, **shown, **rules)
+    rules: dict[str, Any] = {
+        "help": plain(knob.help),
+        "on_change": _choose,
+        "args": (knob.name, key),
+    }
+    st.selectbox(plain(label), knob.options, format_func=_words, **shown, **rules)
 
 
 def _words(option: str) -> str:
@@ -108,7 +114,8 @@ def _choose(name: str, key: str) -> None:
 def _field(wish: Commission, name: str, label: str, hint: str) -> None:
     key = f"ask.{name}"
     shown = state.view(key, wish.text(name), value=wish.text(name))
-    st.text_input(label, placeholder=hint, on_change=_write, args=(name, key), **shown)
+    rules: dict[str, Any] = {"max_chars": MOST, "on_change": _write, "args": (name, key)}
+    st.text_input(plain(label), placeholder=hint, **rules, **shown)
 
 
 def _write(name: str, key: str) -> None:
@@ -122,19 +129,19 @@ def answered(wish: Commission) -> None:
     try:
         answer = asked(wish)
     except DesignError as refusal:
-        st.warning(f"{refusal}.", icon=":material/block:")
+        st.warning(f"{plain(refusal)}.", icon=":material/block:")
         return
     counted = COUNTED + TIMED * bool(wish.text(LATENCY))
     if not is_there(answer, counted, "Sizing the families for this task …"):
         return
     if error := answer.exception():
         retry()
-        st.warning(f"The sizes could not be counted: {error}.", icon=":material/block:")
+        st.warning(f"The sizes could not be counted: {plain(error)}.", icon=":material/block:")
         return
     found = answer.result()
     if found.refusal:
         sentence = found.refusal[0].upper() + found.refusal[1:]
-        st.warning(f"{sentence}.", icon=":material/block:")
+        st.warning(f"{plain(sentence)}.", icon=":material/block:")
         if nearest := found.nearest:
             st.button("Open the nearest design", on_click=_open, args=(nearest,))
         return
@@ -144,14 +151,14 @@ def answered(wish: Commission) -> None:
             with st.container(border=True):
                 told(choice, rank, wish)
         else:
-            with st.expander(f"{rank} · {choice.title} · {_costs_in_short(choice)}"):
+            with st.expander(plain(f"{rank} · {choice.title} · {_costs_in_short(choice)}")):
                 told(choice, rank, wish)
 
 
 def told(choice: Choice, rank: int, wish: Commission) -> None:
     """One choice: what it is, what it costs, what speaks for and against it, and the way to it."""
-    st.html(f'<div class="choice">{"".join(_parts(choice, rank, wish))}</div>')
-    st.caption(f"What it costs: {choice.cost}")
+    html(f'<div class="choice">{"".join(_parts(choice, rank, wish))}</div>')
+    st.caption(f"What it costs: {ours(choice.cost)}")
     with st.container(horizontal=True, gap="small"):
         st.button(
             "Open this design",

@@ -18,9 +18,11 @@ from studio.app.graph import layer_graph
 from studio.app.history import Visit, returned
 from studio.app.ledger import LEDGER, Watch, is_timely, look_s, obstacle
 from studio.app.listing import addressed
+from studio.app.markup import html, plain
+from studio.app.parts import MOST_PINS
 from studio.app.scaling import pace
 from studio.app.sidebar import grouped, searchable
-from studio.app.state import MOST_PINS, VIEWS, State
+from studio.app.state import VIEWS, State
 from studio.app.takeaway import take_away
 from studio.drawing.sheet import Sheet
 from studio.family import DesignError
@@ -42,7 +44,7 @@ def compare(now: State) -> None:
             shelved(case, i, now)
         with st.popover("Add from a file"):
             loader()
-    st.html(comparison.table(cases))
+    html(comparison.table(cases))
     measuring(cases)
     if len(cases) == 1:
         st.info("Add another design above, pin one in Explore, or add one from a file.")
@@ -89,7 +91,7 @@ def _add(key: str) -> None:
 
 def shelved(case: Case, i: int, now: State) -> None:
     """What can be done with one of the designs."""
-    with st.popover(named(case)):
+    with st.popover(plain(named(case))):
         st.button("Open", key=f"shelf.open.{i}", on_click=_open, args=(case,))
         if case in now.pins:
             st.button("Unpin", key=f"shelf.unpin.{i}", on_click=_unpin, args=(case,))
@@ -127,7 +129,7 @@ def loader() -> None:
         st.session_state["loaded.id"] = file.file_id
         _load(file.getvalue())
     if said := st.session_state["loaded.said"]:
-        st.caption(said)
+        st.caption(f":orange[{plain(said)}]")
 
 
 def _load(data: bytes) -> None:
@@ -136,7 +138,7 @@ def _load(data: bytes) -> None:
     try:
         made = zoo.read_design(data)
     except DesignError as error:
-        st.session_state["loaded.said"] = f":orange[{error}]"
+        st.session_state["loaded.said"] = str(error)
         return
     st.session_state["loaded.said"] = made.note
     now = state.current()
@@ -158,7 +160,7 @@ def _under_way(watch: Watch) -> None:
         st.session_state.comparison = None
         state.again()  # the whole page, with the figures in its table
     words, button = st.columns([4, 1], vertical_alignment="center")
-    words.progress(watch.job.progress, f"{watch.title} · {pace(watch)}")
+    words.progress(watch.job.progress, plain(f"{watch.title} · {pace(watch)}"))
     button.button("Cancel", key="compare.cancel", on_click=watch.job.cancel, width="stretch")
 
 
@@ -171,7 +173,7 @@ def starter(cases: Sequence[Case]) -> None:
     known = all(isinstance(LEDGER[case], Measurement) for case in alike)
     left_out = len(cases) - len(alike)
     aside = (
-        f" {left_out} left out: too large, or with other benchmark settings." if left_out else ""
+        f" {left_out:d} left out: too large, or with other benchmark settings." if left_out else ""
     )
     st.button(
         "Re-run all timings" if known else "Benchmark all",
@@ -194,7 +196,12 @@ def growth(cases: Sequence[Case]) -> None:
         return
     st.markdown("#### How they grow")
     axis = st.segmented_control(
-        "Axis", known, default=known[0], key=f"grow.{'.'.join(known)}", label_visibility="collapsed"
+        "Axis",
+        known,
+        format_func=plain,
+        default=known[0],
+        key=f"grow.{'.'.join(known)}",
+        label_visibility="collapsed",
     )
     along = axis or known[0]
     label = comparison.scale(cases, along)
@@ -208,7 +215,7 @@ def graphs(cases: Sequence[Case]) -> None:
         row = cases[start : start + ABREAST]
         for i, (column, case) in enumerate(zip(st.columns(len(row)), row, strict=True), start):
             with column:
-                st.caption(named(case))
+                st.caption(plain(named(case)))
                 picture(case, i)
 
 

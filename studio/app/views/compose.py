@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from studio import zoo
 from studio.app import composition, figures, state
 from studio.app.editor import NAMES, editor, fault
+from studio.app.markup import html, plain
 from studio.app.opening import opened, opener
 from studio.app.state import State
 from studio.app.views.frame import Rest, picture
@@ -44,17 +45,18 @@ def rows(now: State, place: DeltaGenerator) -> None:
             return
         with st.container(horizontal=True, gap="xsmall", wrap=False, key="names"):
             start(family, "secondary")
-            st.html(NAMES)
+            html(NAMES)
         editor(now)
 
 
 def beginnings(now: State) -> None:
     """Where a composition may begin, for a design that is none."""
+    title = plain(now.title)
     if now.design.family.stages:
-        st.info(f"{now.title} is a network of stages. Open as such, each can be turned by itself.")
+        st.info(f"{title} is a network of stages. Open as such, each can be turned by itself.")
         opener()
     else:
-        st.info(f"{now.title} has no stages to turn one by one. A composition has.")
+        st.info(f"{title} has no stages to turn one by one. A composition has.")
     for family in zoo.families().values():
         if composition.is_composed(family):
             start(family, "primary")

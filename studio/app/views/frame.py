@@ -23,10 +23,11 @@ from studio.app.history import history
 from studio.app.inspector import HINT, inspector
 from studio.app.latency import latency
 from studio.app.listing import address
+from studio.app.markup import html, plain
 from studio.app.page_keys import page_keys
 from studio.app.precedence import PRECEDENCE, pause
 from studio.app.sidebar import sidebar, views
-from studio.app.state import State
+from studio.app.state import IGNORED, State
 from studio.app.takeaway import headed, take_away
 from studio.drawing.graph import Graph
 from studio.drawing.mark import Mark
@@ -68,7 +69,7 @@ def masthead(now: State) -> None:
     with st.container(
         horizontal=True, vertical_alignment="center", wrap=False, gap="small", key="masthead"
     ):
-        st.html(f"<h1>{NAME}</h1><p>{PURPOSE}</p>")
+        html(f"<h1>{NAME}</h1><p>{PURPOSE}</p>")
         page_keys(address(now))
 
 
@@ -94,10 +95,12 @@ def _of_one(now: State, view: OfOne) -> None:
 
 
 def warning(now: State) -> None:
-    """What was refused, in a place that is kept, so that nothing else moves."""
-    refusal = st.empty()
+    """What was refused or left out, in places that are kept, so that nothing else moves."""
+    refusal, note = st.empty(), st.empty()
     if now.refusal:
-        refusal.warning(now.refusal, icon=":material/block:")
+        refusal.warning(plain(now.refusal), icon=":material/block:")
+    if ignored := now.notes.get(IGNORED):
+        note.caption(plain(ignored))
 
 
 @contextmanager
@@ -157,7 +160,7 @@ def picture(
             with st.container(
                 horizontal=True, vertical_alignment="center", wrap=False, gap="small"
             ):
-                st.html(legend or f"<small>{HINT}</small>")
+                html(legend or f"<small>{HINT}</small>")
                 take_away(sheet, now.title)
             if not now.draft and (apart := unused(now, graph)):
                 st.caption(f"{apart:,} parameters have no box: {UNUSED}.")

@@ -1,0 +1,75 @@
+"""Parts of a page that its link holds as texts: the open row, the pinned designs, a draft."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import groupby
+from urllib.parse import urlencode
+
+from studio.app import composition
+from studio.app.case import Case
+from studio.app.composition import Draft
+from studio.app.link import Link
+from studio.family import Design, DesignError
+from studio.quoting import echoed
+
+PLACE = "stages.0"  # the row that is open at first
+PLACES = re.compile(r"stem|head|stages\.\d{1,3}")
+MOST_PINS = 8
+APART = "|"  # between the pins of a link; within one it is written as %7C
+LONGEST = 5  # runs of equal stages that a title names
+
+
+def place(link: Link) -> str:
+    """The open row of a composition."""
+    text = link.text("place", default=PLACE)
+    if PLACES.fullmatch(text):
+        return text
+    link.say(DesignError(f"place={echoed(text)} is no row of a composition"), place=PLACE)
+    return PLACE
+
+
+def pinning(pins: Sequence[Case]) -> dict[str, str]:
+    """The parameter that `pins` reads."""
+    return {"pin": APART.join(urlencode(pin.to_query()) for pin in pins)} if pins else {}
+
+
+def pins(link: Link, family: str) -> tuple[Case, ...]:
+    """The designs that a link pins, each once."""
+    texts = filter(None, link.text("pin").split(APART)[:MOST_PINS])
+    return tuple(dict.fromkeys(filter(None, (_pinned(link, text, family) for text in texts))))
+
+
+def _pinned(link: Link, text: str, family: str) -> Case | None:
+    """None where it names no family."""
+    pin = Link.within(text)
+    if "family" in pin.left:
+        case, _ = Case.read(pin, family)
+        link.said += [f"of a pinned design, {said}" for said in pin.said]
+        return case
+    link.said.append(f"pin={echoed(text)} names no family")
+    return None
+
+
+def draft(link: Link, design: Design) -> Draft | None:
+    """The rows that a link writes, where they do not fit."""
+    text = link.text("draft")
+    if not text or not composition.is_composed(design.family):
+        return None
+    try:
+        found = composition.fit(design.family, composition.read(design.family, text))
+    except DesignError as error:
+        link.say(error)
+        return None
+    return found if isinstance(found, Draft) else None
+
+
+def title(design: Design) -> str:
+    """A composition that is no preset is called by the kinds of its stages; empty for others."""
+    if not composition.is_composed(design.family) or design.preset:
+        return ""
+    names = [type(row).__name__ for row in design.config.stages]
+    runs = [(name, len(list(run))) for name, run in groupby(names)]
+    told = [f"{name} × {count}" if count > 1 else name for name, count in runs]
+    return " · ".join(told if len(told) <= LONGEST else (*told[:2], "…", *told[-2:]))

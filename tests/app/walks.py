@@ -1,0 +1,172 @@
+"""Random walks over the page: what a hand can do to its state, one action after another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import strategies as st
+
+import studio
+from studio.analysis.scaling import axes
+from studio.app import composition, editor, history, mending, opening, sidebar
+from studio.app.case import CONDITIONS
+from studio.app.commission import LATENCY, LIMITS, SETTINGS, STRATEGY, TASK
+from studio.app.lens import DIFFERENCE, HEAT
+from studio.app.question import MEMORY
+from studio.app.state import TABS, VIEWS, State
+from studio.knobs import Knob
+from tests.designs import ends
+
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+Action = Callable[[State, Draw], State]
+IDS = st.text("abcdefghijklmnopqrstuvwxyz_.0123456789×·# ", min_size=1, max_size=30).map(str.strip)
+TYPED = st.text(max_size=40)
+
+
+def choose(now: State, draw: Draw) -> State:
+    family = draw(st.sampled_from(list(studio.families().values())))
+    name = draw(st.none() | st.sampled_from([preset.name for preset in family.presets]))
+    return now.chosen(family.key, name)
+
+
+def turn(now: State, draw: Draw) -> State:
+    """A knob of the design, or of one of its rows, anywhere between its ends."""
+    knobs = dict(now.design.knobs)
+    if now.draft:  # the page has the controls of its rows
+        knobs = {
+            f"{composition.place(now.rows, i)}.{name}": knob
+            for i, row in enumerate(now.rows)
+            for name, knob in composition.knobs_of(row).items()
+        }
+    name = draw(st.sampled_from(list(knobs)))
+    return now.turned(name, draw(values(knobs[name])))
+
+
+def values(knob: Knob) -> st.SearchStrategy[Any]:
+    known = st.sampled_from([knob.default, *ends(knob)])
+    if knob.options or isinstance(knob.default, (bool, tuple)):
+        return known
+    low, high = knob.clamp(knob.ge or 0), knob.clamp(knob.le or 100)
+    if knob.kind is int:
+        return known | st.integers(low, high).map(knob.clamp)
+    return known | st.floats(low, high)
+
+
+def use(now: State, draw: Draw) -> State:
+    """Batch, mode, number format, layout, compilation."""
+    knob = draw(st.sampled_from(list(CONDITIONS.values())))
+    return now.turned(knob.name, draw(values(knob)))
+
+
+def pin(now: State, draw: Draw) -> State:
+    return sidebar.pinned(now)
+
+
+def look(now: State, draw: Draw) -> State:
+    """Another page, tab, axis, colour."""
+    match draw(st.sampled_from(("view", "tab", "axis", "heat", "difference"))):
+        case "view":
+            return replace(now, view=draw(st.sampled_from(VIEWS)))
+        case "tab":
+            return replace(now, tab=draw(st.sampled_from(TABS)))
+        case "axis":
+            return replace(now, axis=draw(st.sampled_from(list(axes(now.design)))))
+        case "heat":
+            return replace(now, lens=replace(now.lens, heat=draw(st.sampled_from(HEAT.options))))
+        case _:
+            seen = draw(values(DIFFERENCE))
+            return replace(now, lens=replace(now.lens, difference=seen))
+
+
+def ask(now: State, draw: Draw) -> State:
+    """Another question of the Memory tab, or of the architect."""
+    if draw(st.booleans()):
+        name = draw(st.sampled_from(list(MEMORY)))
+        asked = draw(values(MEMORY[name]))
+        return replace(now, question=replace(now.question, **{name: asked}))
+    name = draw(st.sampled_from(("task", "strategy", *LIMITS, LATENCY, *SETTINGS, "batch")))
+    if name in ("task", "strategy"):
+        chosen = draw(st.sampled_from((TASK if name == "task" else STRATEGY).options))
+        return replace(now, commission=replace(now.commission, **{name: chosen}))
+    return replace(now, commission=now.commission.written(name, draw(TYPED)))
+
+
+def unfold(now: State, draw: Draw) -> State:
+    opened = draw(st.lists(IDS.filter(bool), max_size=4))
+    return replace(now, opened=tuple(opened), node=draw(st.just("") | IDS))
+
+
+def compose(now: State, draw: Draw) -> State:
+    """A row added, taken away, moved, made another kind; where there are none, rows to begin with.
+
+    What a button of the page does not offer (a stage beyond the last) is not tried.
+    """
+    family = now.design.family
+    if not composition.is_composed(family):
+        return opening.opened(now, begin if draw(st.booleans()) else studio.as_stages)
+    rows, lengths = now.rows, family.knobs["stages"].lengths
+    many = len(rows) - 2
+    i = draw(st.integers(1, many))
+    kinds = list(composition.kinds(family, "stages").values())
+    can = ["open", "kind"]
+    can += ["add", "duplicate"] if many + 1 in lengths else []
+    can += ["remove"] if many - 1 in lengths else []
+    can += ["up"] if i > 1 else []
+    can += ["mend"] if now.draft else []
+    match draw(st.sampled_from(can)):
+        case "add":
+            kind = draw(st.sampled_from(kinds))
+            return now.composed(editor._with(family, rows, i, kind), i + 1)
+        case "duplicate":
+            return now.composed(composition.duplicated(rows, i), i + 1)
+        case "remove":
+            return now.composed(composition.removed(rows, i), max(i - 1, 1))
+        case "up":
+            return now.composed(composition.moved(rows, i, -1), i - 1)
+        case "mend":
+            return mend(now, draw)
+        case "kind":
+            return rekind(now, draw)
+    return replace(now, place=composition.place(rows, draw(st.integers(0, len(rows) - 1))))
+
+
+def begin(_: studio.Design) -> studio.Design:
+    hybrid = studio.families()["hybrid"]
+    return studio.Design(hybrid, composition.smallest(hybrid))
+
+
+def mend(now: State, draw: Draw) -> State:
+    assert now.draft
+    mends = mending.mends(now.design.family, now.draft)
+    if not mends:
+        return now
+    rows = draw(st.sampled_from(mends)).rows
+    return now.composed(rows, min(composition.index(now.rows, now.place), len(rows) - 1))
+
+
+def rekind(now: State, draw: Draw) -> State:
+    """A stem, stage or head becomes another kind."""
+    rows, family = now.rows, now.design.family
+    i = draw(st.integers(0, len(rows) - 1))
+    kinds = list(composition.kinds(family, composition.place(rows, i)).values())
+    return now.composed(editor._become_of(family, rows, i, draw(st.sampled_from(kinds))), i)
+
+
+def go_back(now: State, draw: Draw) -> State:
+    """Undo, a design of another page, the preset again."""
+    match draw(st.sampled_from(("undo", "open", "reset"))):
+        case "undo" if now.previous:
+            base = now.previous.design.base
+            return history.returned(now, history.Visit(now.previous, base))
+        case "open":
+            family = draw(st.sampled_from(list(studio.families().values())))
+            return opening.design_opened(now, family.design())
+        case _:
+            return sidebar.reset(now)
+
+
+ACTIONS: tuple[Action, ...] = (
+    *(choose, turn, turn, turn, use, pin, look, ask, unfold, compose, compose, compose, go_back),
+)
