@@ -7,15 +7,12 @@ a link.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,7 +21,8 @@ from torch import Tensor, nn
 from studio.guide import Guide, Preset, Result, Task, results
 from studio.knobs import DesignError, Knob, knobs
 from studio.quoting import quoted
-from studio.records import as_asked, expanded, value_of, with_values
+from studio.records import as_asked, expanded, knob_at, value_of, with_values
+from studio.refusals import named, read_settings, refusal
 
 __all__ = [
     "BATCH",
@@ -42,7 +40,6 @@ __all__ = [
 
 MOST_TOLD = 3  # knobs of records that a title names
 MOST_ALIKE = 5  # knobs of records that are named, of those with the name that was asked for
-NOTHING: Mapping[str, Any] = MappingProxyType({})
 BATCH = Knob(name="batch", default=1, help="Examples in one forward pass", ge=1, le=65536)
 
 
@@ -131,16 +128,19 @@ class Family:
         stays as chosen, and another knob of the broken rule yields. Raises DesignError where
         nothing near is legal.
         """
-        knob, wanted = self.knob(config, name), self.read(config, name, value)
+        knob = self.knob(config, name)
         try:
+            wanted = read_settings(self, config, {name: value})[name]
             return Turn(self.fitted(config, {name: wanted}))
+        except DesignError:
+            raise refusal(self, config, {name: value}) from None
         except ValueError as broken:
             rule = str(broken)
         moved, others = self._slides(config, knob, wanted), self._yields(config, knob, wanted, rule)
         for turned in (others, moved) if knob.options else (moved, others):
             for candidate, change in turned:
                 return Turn(candidate, f"{rule}, so {change}")
-        raise self.refusal(config, {name: wanted}, rule)
+        raise refusal(self, config, {name: wanted})
 
     def fitted(self, config: Any, values: Mapping[str, Any]) -> Any:
         """A config with some knobs set, adapted where it must be. Raises ValueError."""
@@ -165,7 +165,7 @@ class Family:
                 yield legal, f"{knob.name} went on to {knob.text(value)}"
 
     def _yields(self, config: Any, knob: Knob, wanted: Any, rule: str) -> Iterator[tuple[Any, str]]:
-        for other in _named(config, rule):
+        for other in named(config, rule):
             if other == knob.name:
                 continue
             yielding = self.knob(config, other)
@@ -175,8 +175,12 @@ class Family:
                     break
 
     def knob(self, config: Any, name: str) -> Knob:
-        """A knob of a config of this family, or of a record in it. Raises DesignError."""
-        if name not in expanded(config):
+        """A knob of a config of this family, or of a record in it. Raises DesignError.
+
+        Its default is what stands there: what is neither number nor choice is answered with it.
+        """
+        found = knob_at(config, name)
+        if found is None:
             place, _, last = name.rpartition(".")
             beside = tuple(k for k in expanded(config) if place and k.startswith(f"{place}."))
             alike = tuple(k for k in expanded(config) if k.endswith(f".{last}"))
@@ -185,73 +189,15 @@ class Family:
                 f"{self.key} has no knob {quoted(name)}; its knobs are {', '.join(known)}",
                 knob=name,
                 nearest=known,
+                suggestions=(),
             )
-        return expanded(config)[name]
-
-    def read(
-        self, config: Any, name: str, value: object, others: Mapping[str, Any] = NOTHING
-    ) -> Any:
-        """A knob's value; a refusal offers only what a config with these `others` can take."""
-
-        def works(value: Any) -> bool:
-            return _replaced(config, {**others, name: value}) is not None
-
-        knob = self.knob(config, name)
-        # What is neither number nor choice is answered with what stands.
-        return dataclasses.replace(knob, default=value_of(config, name)).read(value, works)
-
-    def refusal(self, config: Any, values: Mapping[str, Any], rule: str) -> DesignError:
-        """The rule that is broken, with the nearest values that would mend it."""
-        try:
-            wanted = as_asked(config, values)
-        except ValueError:  # a record's own rule, which names a knob that stands in the config too
-            wanted = config
-        own = [name for name in (_place(rule),) if name in self.knobs]  # a record of another kind
-        named = _named(wanted, rule) or own
-        asked = [name for name in named if name in values] or named
-        ways: list[tuple[str, Any]] = []
-        for name in asked:
-            here = values.get(name, value_of(wanted, name))
-            rest = {k: v for k, v in values.items() if k != name}
-            near = self.knob(wanted, name).near(here)
-            legal = (v for v in near if self._fits(config, {**rest, name: v}))
-            ways += [(name, v) for v, _ in zip(legal, range(2), strict=False)]
-        works = " or ".join(f"{name}={self.knob(wanted, name).text(v)}" for name, v in ways)
-        name = next(iter([n for n, _ in ways] + asked), "")
-        return DesignError(
-            f"{rule}; the nearest that works is {works}" if works else rule,
-            knob=name or _place(rule),
-            value=values.get(name, value_of(wanted, name) if name else None),
-            nearest=tuple(v for n, v in ways if n == name),
-        )
-
-    def _fits(self, config: Any, values: Mapping[str, Any]) -> bool:
-        try:
-            self.fitted(config, values)
-        except ValueError:
-            return False
-        return True
+        return dataclasses.replace(found, default=value_of(config, name))
 
 
 def family_of(config: type) -> Family:
     """The family whose config class this is (families are pickled by it, not copied)."""
     family: Family = sys.modules[config.__module__].FAMILY
     return family
-
-
-def _named(config: Any, rule: str) -> list[str]:
-    """The knobs that a rule speaks of; one of a record's stands in it with its place, or the whole
-    rule begins with it."""
-    known, place = expanded(config), _place(rule)
-    names = re.findall(r"([\w.]+)=", rule)
-    inner = [f"{place}.{name}" for name in names]
-    return [name for name in (*inner, *names) if name in known]
-
-
-def _place(rule: str) -> str:
-    """The record that broke the rule, if it was one."""
-    place = re.match(r"([\w.]+): ", rule)
-    return place[1] if place else ""
 
 
 def _replaced(config: Any, changes: Mapping[str, Any]) -> Any | None:
@@ -315,22 +261,13 @@ class Design:
         return {name: getattr(self.config, name) for name in self.family.knobs}
 
     def replace(self, /, **settings: object) -> Design:
-        """This design with some knobs set. Raises DesignError, which offers what goes with the rest
-        of what was asked."""
-        read: dict[str, Any] = {}
-        for name, value in settings.items():
-            with contextlib.suppress(DesignError):
-                read[name] = self.family.read(self.config, name, value)
-        values = {
-            name: self.family.read(
-                self.config, name, value, {k: v for k, v in read.items() if k != name}
-            )
-            for name, value in settings.items()
-        }
+        """This design with some knobs set, all at once. Raises DesignError, which offers what goes
+        with the rest of what was asked."""
         try:
+            values = read_settings(self.family, self.config, settings)
             return Design(self.family, self.family.fitted(self.config, values))
-        except ValueError as broken:
-            raise self.family.refusal(self.config, values, str(broken)) from None
+        except ValueError:
+            raise refusal(self.family, self.config, settings) from None
 
     def below(self, name: str) -> list[Design]:
         """This design with a knob at every lower value that the rules allow, the highest first."""

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
-from itertools import chain, islice, tee
+from itertools import chain, islice
 from numbers import Real
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
@@ -26,20 +26,36 @@ T = TypeVar("T")
 
 FLAGS = {"true": True, "on": True, "yes": True, "1": True}
 FLAGS |= {"false": False, "off": False, "no": False, "0": False}
+WORKS = "the nearest that works is"
 BRACKETED = re.compile(r"\s*[(\[](.*?),?\s*[)\]]\s*")
 
 
 class DesignError(ValueError):
-    """A design that cannot be. The message is one sentence for the person who asked for it.
+    """A design that cannot be. The message is one sentence for the person who asked for it: the
+    reason, and advice.
 
-    `knob` and `value` say what was refused, `nearest` what would have worked (nearest first).
+    `knob` and `value` say what was refused, `nearest` what would have worked (nearest first). Each
+    of the `suggestions` is the settings of one or more knobs that make a design of what was asked,
+    put over it; by default these are the nearest values of the knob.
     """
 
     def __init__(
-        self, message: str, *, knob: str = "", value: object = None, nearest: tuple[Any, ...] = ()
+        self,
+        reason: str,
+        *,
+        advice: str = "",
+        knob: str = "",
+        value: object = None,
+        nearest: tuple[Any, ...] = (),
+        suggestions: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
-        super().__init__(one_line(message))
+        super().__init__(one_line(f"{reason}; {advice}" if advice else reason))
+        self.reason, self.advice = one_line(reason), one_line(advice)
         self.knob, self.value, self.nearest = knob, value, nearest
+        own = [{knob: near} for near in nearest] if knob else []
+        self.suggestions: tuple[Mapping[str, Any], ...] = tuple(
+            own if suggestions is None else suggestions
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,10 +82,10 @@ class Knob:
     def kind(self) -> type:
         return bool if isinstance(self.default, bool) else type(self.default)
 
-    def read(self, value: object, works: Callable[[Any], bool] = lambda _: True) -> Any:
+    def read(self, value: object) -> Any:
         """The knob's value from JSON, a link, the command line or Python.
 
-        Raises DesignError, which offers the nearest values for which `works` holds.
+        Raises DesignError, which offers the nearest values.
         """
         try:
             if self.options:
@@ -82,7 +98,7 @@ class Knob:
                 case _:
                     return self._read_number(value)
         except _Unread as unread:
-            raise self._refusal(value, unread, works) from None
+            raise self._refusal(value, unread) from None
 
     def write(self, value: Any) -> Any:
         """The value as JSON knows it: a class by its name, a tuple as a list."""
@@ -201,14 +217,20 @@ class Knob:
     def _shown(self, limit: float) -> str:
         return f"{limit:g}" if isinstance(limit, float) and self.kind is not int else str(limit)
 
-    def _refusal(self, value: object, unread: _Unread, works: Callable[[Any], bool]) -> DesignError:
-        offers, all_offers = tee(unread.offers)
-        nearest = tuple(islice(filter(works, offers), unread.count))
-        nearest = nearest or tuple(islice(all_offers, unread.count))  # another knob is to blame
-        label, link = ("it takes", ", ") if self.options else ("the nearest that works is", " or ")
-        advice = f"; {label} {link.join(self.text(v) for v in nearest)}" if nearest else ""
-        message = f"{self.name}={echoed(value)} {unread.why}{advice}"
-        return DesignError(message, knob=self.name, value=value, nearest=nearest)
+    def advice(self, values: Iterable[Any]) -> str:
+        """What to take instead, as the end of a sentence."""
+        label, link = ("it takes", ", ") if self.options else (WORKS, " or ")
+        return f"{label} {link.join(self.text(v) for v in values)}"
+
+    def _refusal(self, value: object, unread: _Unread) -> DesignError:
+        nearest = tuple(islice(unread.offers, unread.count))
+        return DesignError(
+            f"{self.name}={echoed(value)} {unread.why}",
+            advice=self.advice(nearest),
+            knob=self.name,
+            value=value,
+            nearest=nearest,
+        )
 
 
 class _Unread(Exception):  # noqa: N818 - it never leaves this file

@@ -10,26 +10,24 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from functools import cache
-from itertools import groupby
+from functools import lru_cache
+from itertools import groupby, islice
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from studio.knobs import DesignError, Knob, knobs
+from studio.knobs import WORKS, DesignError, Knob, knobs
+from studio.nearest import candidates
+from studio.notation import KIND, parsed
 from studio.quoting import LONGEST, echoed, quoted
 
 T = TypeVar("T")
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 JOINS = ("source", "skips")  # knobs of a row that hold the number of another, or several
-KIND = "kind"  # beside the knobs of a record in JSON: the name of its class
-RECORD = re.compile(r"\s*(\w+)\s*\(((?:[^()]|\([^()]*\))*)\)\s*,?\s*")
-BEGUN = re.compile(r"\s*(\w+)\s*(\(?)")
-ASSIGNMENT = re.compile(r"\s*(\w+)\s*=\s*([^=]*?)\s*")
-NEXT = re.compile(r",(?=[^,]*=)")  # the comma between two assignments: a tuple has its own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,19 +37,57 @@ class RecordKnob(Knob):
     The number of entries of a tuple is one of `lengths`.
     """
 
-    def read(self, value: object, works: Callable[[Any], bool] = lambda _: True) -> Any:
-        """The record or records of a JSON value, a text or Python. Raises DesignError."""
+    def read(self, value: object, within: Mapping[str, object] = NOTHING) -> Any:
+        """The record or records of a JSON value, a text or Python. Raises DesignError.
+
+        `within` are settings of the records, by their paths from this knob (`2.depth`; of one entry
+        as a whole `2`): they are set at once with what is given.
+        """
         many = isinstance(self.default, tuple)
-        given = self._parsed(value) if isinstance(value, str) else value if many else (value,)
+        text = isinstance(value, str)
+        given = parsed(str(value), self._place) if text else value if many else (value,)
         if not isinstance(given, (list, tuple)):
             raise self._refused(value, "does not say which kinds it has", self.name, self._kinds)
         lengths = self.lengths if many else (1,)
         if lengths and len(given) not in lengths:
-            wanted = f"{min(lengths)} to {max(lengths)}" if many else "1"
-            message = f"{self.name} has {len(given)} entries, not {wanted}"
-            raise DesignError(message, knob=self.name, value=value)
-        read = tuple(self._record(one, self._place(i)) for i, one in enumerate(given))
+            raise self._miscounted(value, given)
+        entries = self._with(given, within)
+        read = tuple(self._record(one, self._place(i)) for i, one in enumerate(entries))
         return read if many else read[0]
+
+    def _miscounted(self, value: object, given: Sequence[object]) -> DesignError:
+        many, lengths = isinstance(self.default, tuple), self.lengths or (1,)
+        wanted = f"{min(lengths)} to {max(lengths)}" if many else "1"
+        nearest: list[Any] = [self.default]
+        with suppress(DesignError):
+            first = given[: max(lengths)]
+            nearest = [self.read(first if many else first[0])] if first else nearest
+        return DesignError(
+            f"{self.name} has {len(given)} entries, not {wanted}",
+            knob=self.name,
+            value=value,
+            suggestions=[{self.name: near} for near in nearest],
+        )
+
+    def _with(self, given: Sequence[object], within: Mapping[str, object]) -> list[Any]:
+        """What is given, with the settings of its entries; those of whole entries first."""
+        entries = list(given)
+        many = isinstance(self.default, tuple)
+        for path, setting in sorted(within.items(), key=lambda one: "." in one[0]):
+            index, _, name = path.partition(".") if many else ("0", "", path)
+            if not index.isdecimal() or int(index) >= len(entries):
+                message = (
+                    f"{self.name} has {len(entries)} entries, and none of number {echoed(index)}"
+                )
+                last = f"the last is {self._place(len(entries) - 1)}"
+                raise DesignError(message, advice=last, knob=f"{self.name}.{path}", value=setting)
+            i = int(index)
+            if name:
+                entries[i] = {**_as_settings(entries[i]), name: setting}
+            else:
+                text = isinstance(setting, str)
+                entries[i] = next(iter(parsed(str(setting), self._place)), "") if text else setting
+        return entries
 
     def write(self, value: Any) -> Any:
         if isinstance(value, type):  # one of the options
@@ -64,14 +100,7 @@ class RecordKnob(Knob):
     def text(self, value: Any) -> str:
         if isinstance(value, type):
             return value.__name__
-        if isinstance(value, tuple):
-            return " ".join(self.text(one) for one in value)
-        changed = [
-            f"{name}={knob.text(here)}"
-            for name, knob in knobs_of(value).items()
-            if (here := getattr(value, name)) != knob.default
-        ]
-        return f"{type(value).__name__}({', '.join(changed)})"
+        return " ".join(map(written, value)) if isinstance(value, tuple) else written(value)
 
     def told(self, value: Any) -> str:
         """The kinds alone, equal neighbours together: `Conv × 2 · ToTokens`."""
@@ -111,12 +140,19 @@ class RecordKnob(Knob):
             raise self._refused(value, "is no record", place, self._kinds)
         kind, settings = str(value[KIND]), {str(k): v for k, v in value.items() if k != KIND}
         if kind not in self._kinds:
-            raise self._refused(kind, "is not one of its kinds", place, self._kinds)
+            near = get_close_matches(kind[:LONGEST], self._kinds, n=1) or self._kinds
+            others = [{**settings, KIND: one} for one in near] + [{KIND: one} for one in near]
+            why = "is not one of its kinds"
+            raise self._refused(kind, why, place, self._kinds, instead=others)
         made = self.options[self._kinds.index(kind)]
         known = knobs(made)
         if unknown := [name for name in settings if name not in known]:
-            why = f"is no knob of {kind}"
-            raise self._refused(unknown[0], why, place, tuple(known), "its knobs are")
+            name = unknown[0]
+            rest = {n: v for n, v in value.items() if n != name}
+            near = get_close_matches(name[:LONGEST], known, n=1)
+            others = [{**rest, one: settings[name]} for one in near if one not in rest] + [rest]
+            label, why = "its knobs are", f"is no knob of {kind}"
+            raise self._refused(name, why, place, tuple(known), label, others)
         return _made(made, {n: _read(known[n], v, place) for n, v in settings.items()}, place)
 
     def _checked(self, record: Any, place: str) -> Any:
@@ -133,31 +169,25 @@ class RecordKnob(Knob):
         place: str,
         names: tuple[str, ...],
         label: str = "its kinds are",
+        instead: Iterable[Mapping[str, Any]] = (),
     ) -> DesignError:
-        """The refusal, with the name that is spelt most like the value, or all that there are."""
+        """The refusal, with the name that is spelt most like the value, or all that there are; it
+        suggests those records that can be read."""
         near = (
             tuple(get_close_matches(value[:LONGEST], names, n=1)) if isinstance(value, str) else ()
         )
         advice = f"the nearest is {near[0]}" if near else f"{label} {', '.join(names)}"
-        message = f"{place}={quoted(value)} {why}; {advice}"
-        return DesignError(message, knob=place, value=value)
-
-    def _parsed(self, text: str) -> list[dict[str, str]]:
-        """The records that a text writes. Raises DesignError, which tells where it goes wrong."""
-        text = text.rstrip()
-        found: list[dict[str, str]] = []
-        end = 0
-        while end < len(text):
-            place = self._place(len(found))
-            try:
-                written = RECORD.match(text, end)
-                if written is None:
-                    raise ValueError(_fault(text, end))
-                found.append({KIND: written[1], **_assigned(written[2])})
-            except ValueError as fault:
-                raise DesignError(f"{place}: {fault}", knob=place, value=text) from None
-            end = written.end()
-        return found
+        suggestions = []
+        for settings in instead:
+            with suppress(DesignError):
+                suggestions.append({place: self._record(settings, place)})
+        return DesignError(
+            f"{place}={quoted(value)} {why}",
+            advice=advice,
+            knob=place,
+            value=value,
+            suggestions=suggestions,
+        )
 
 
 def records(
@@ -173,7 +203,7 @@ def records(
     return made
 
 
-@cache
+@lru_cache(maxsize=256)
 def expanded(config: Any) -> Mapping[str, Knob]:
     """The knobs of a config, by name, with those of its records by their paths."""
     found: dict[str, Knob] = {}
@@ -188,6 +218,29 @@ def knobs_of(record: Any) -> Mapping[str, Knob]:
     """The knobs of a config or of a record."""
     kind: Any = type(record)
     return knobs(kind)
+
+
+def knob_at(config: Any, path: str) -> Knob | None:
+    """The knob of this path: of the config, of one of its records, or for a whole entry of several
+    records; None where there is none."""
+    name, _, index = path.partition(".")
+    several = knobs_of(config).get(name)
+    if path in expanded(config) or not isinstance(several, RecordKnob):
+        return expanded(config).get(path)
+    held = getattr(config, name)
+    if not isinstance(held, tuple) or not index.isdecimal() or int(index) >= len(held):
+        return None
+    return dataclasses.replace(several, name=path, default=held[int(index)], lengths=())
+
+
+def written(record: Any) -> str:
+    """A record as in Python, with what differs from its defaults: `MBConv(depth=3)`."""
+    changed = [
+        f"{name}={knob.text(here)}"
+        for name, knob in knobs_of(record).items()
+        if (here := getattr(record, name)) != knob.default
+    ]
+    return f"{type(record).__name__}({', '.join(changed)})"
 
 
 def titled(place: str, record: Any) -> str:
@@ -239,7 +292,8 @@ def _turned(held: Any, settings: Mapping[str, Any], place: str) -> Any:
     for i, own in _by_entry(settings).items():
         if i >= len(entries):
             raise ValueError(f"{place} has {len(entries)} entries, and none of number {i}")
-        entries[i] = _turned(entries[i], own, f"{place}.{i}")
+        inner = {name: value for name, value in own.items() if name}
+        entries[i] = _turned(own.get("", entries[i]), inner, f"{place}.{i}")
     return tuple(entries)
 
 
@@ -256,7 +310,38 @@ def _made(kind: type, settings: Mapping[str, Any], place: str) -> Any:
     try:
         return _placed(lambda: kind(**settings), place)
     except ValueError as broken:
-        raise DesignError(str(broken), knob=place) from None
+        raise _broken(kind, settings, place, str(broken)) from None
+
+
+def _broken(kind: type, settings: Mapping[str, Any], place: str, rule: str) -> DesignError:
+    """The refusal of a record that breaks a rule of its own, with the nearest that do not."""
+
+    def works(changes: Mapping[str, Any]) -> bool:
+        with suppress(ValueError):
+            return bool(kind(**{**settings, **changes}))
+        return False
+
+    ways: list[dict[str, Any]] = []
+    for name, knob in knobs(kind).items():
+        if f"{name}=" in rule:
+            near = candidates(knob, settings.get(name, knob.default))
+            ways += islice(({name: value} for value in near if works({name: value})), 2)
+    found = [{f"{place}.{name}": value for name, value in way.items()} for way in ways]
+    told = [f"{place}.{n}={knobs(kind)[n].text(v)}" for way in ways for n, v in way.items()]
+    advice = f"{WORKS} {' or '.join(told)}" if told else ""
+    return DesignError(rule, advice=advice, knob=place, suggestions=found)
+
+
+def _as_settings(entry: object) -> Mapping[str, Any]:
+    """A record as JSON has it, its values in Python's terms; what is none as it is."""
+    if isinstance(entry, Mapping):
+        return entry
+    if isinstance(entry, type):
+        return {KIND: entry.__name__}
+    if not dataclasses.is_dataclass(entry):
+        return {}
+    held = {name: getattr(entry, name) for name in knobs_of(entry)}
+    return {KIND: type(entry).__name__, **held}
 
 
 def _placed(make: Callable[[], T], place: str) -> T:
@@ -269,35 +354,3 @@ def _placed(make: Callable[[], T], place: str) -> T:
 
 def _read(knob: Knob, value: object, place: str) -> Any:
     return dataclasses.replace(knob, name=f"{place}.{knob.name}").read(value)
-
-
-def _fault(text: str, start: int) -> str:
-    """Why no record is written from here on."""
-    begun = BEGUN.match(text, start)
-    if begun is None:
-        return (
-            f"{echoed(text[start])} (character {start + 1}) stands where the name of a kind should"
-        )
-    kind, bracket = echoed(begun[1]), begun[2]
-    if bracket:
-        return f"the bracket after {kind} (character {begun.end()}) is not closed"
-    return f"{kind} (character {begun.start(1) + 1}) has no brackets after it: write {kind}()"
-
-
-def _assigned(inside: str) -> dict[str, str]:
-    """What is written between the brackets of a record. Raises ValueError."""
-    settings: dict[str, str] = {}
-    inside = inside.rstrip().removesuffix(",")
-    for part in NEXT.split(inside) if inside else ():
-        written = ASSIGNMENT.fullmatch(part)
-        if written is None:
-            names = re.findall(r"(\w+)\s*=(?!=)", part)
-            lacks = (
-                f"lacks a comma before {echoed(names[1])}" if len(names) > 1 else "is no name=value"
-            )
-            raise ValueError(f"{quoted(part.strip())} {lacks}")
-        name, value = written.groups()
-        if name in settings:
-            raise ValueError(f"{echoed(name)} is set twice")
-        settings[name] = value
-    return settings

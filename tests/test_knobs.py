@@ -125,13 +125,6 @@ def test_a_refusal_names_knob_value_and_the_nearest(
     assert refused.value.nearest == nearest
 
 
-def test_a_refusal_offers_only_what_works_beside_the_other_knobs() -> None:
-    with pytest.raises(DesignError, match=r"the nearest that works is 45$"):
-        DEPTH.read(99, works=lambda depth: depth % 5 == 0)
-    with pytest.raises(DesignError, match=r"it takes 8, 16$"):
-        PATCH.read(7, works=lambda patch: patch in (8, 16))
-
-
 @given(knob=st.sampled_from(ALL), value=json_values | numbers_as_text)
 def test_any_value_is_read_or_refused_in_one_line_whose_offers_are_taken(
     knob: Knob, value: object
@@ -142,6 +135,7 @@ def test_any_value_is_read_or_refused_in_one_line_whose_offers_are_taken(
         assert len(str(read).splitlines()) == 1
         assert read.nearest
         assert all(knob.read(offer) == offer for offer in read.nearest)
+        assert read.suggestions == tuple({knob.name: offer} for offer in read.nearest)
     else:
         assert knob.read(knob.text(read)) == read
         assert knob.read(knob.write(read)) == read

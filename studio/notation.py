@@ -1,0 +1,68 @@
+"""Records as a text, as in Python: `MBConv(depth=3) Tokens()`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from studio.knobs import DesignError
+from studio.quoting import echoed, quoted
+
+KIND = "kind"  # beside the knobs of a record in JSON: the name of its class
+RECORD = re.compile(r"\s*(\w+)\s*\(((?:[^()]|\([^()]*\))*)\)\s*,?\s*")
+BEGUN = re.compile(r"\s*(\w+)\s*(\(?)")
+ASSIGNMENT = re.compile(r"\s*(\w+)\s*=\s*([^=]*?)\s*")
+NEXT = re.compile(r",(?=[^,]*=)")  # the comma between two assignments: a tuple has its own
+
+
+def parsed(text: str, place: Callable[[int], str]) -> list[dict[str, str]]:
+    """The records that a text writes, each with its kind and its settings as texts.
+
+    `place` names each by its number. Raises DesignError, which tells where it goes wrong.
+    """
+    text = text.rstrip()
+    found: list[dict[str, str]] = []
+    end = 0
+    while end < len(text):
+        try:
+            written = RECORD.match(text, end)
+            if written is None:
+                raise ValueError(_fault(text, end))
+            found.append({KIND: written[1], **_assigned(written[2])})
+        except ValueError as fault:
+            here = place(len(found))
+            raise DesignError(f"{here}: {fault}", knob=here, value=text) from None
+        end = written.end()
+    return found
+
+
+def _fault(text: str, start: int) -> str:
+    """Why no record is written from here on."""
+    begun = BEGUN.match(text, start)
+    if begun is None:
+        return (
+            f"{echoed(text[start])} (character {start + 1}) stands where the name of a kind should"
+        )
+    kind, bracket = echoed(begun[1]), begun[2]
+    if bracket:
+        return f"the bracket after {kind} (character {begun.end()}) is not closed"
+    return f"{kind} (character {begun.start(1) + 1}) has no brackets after it: write {kind}()"
+
+
+def _assigned(inside: str) -> dict[str, str]:
+    """What is written between the brackets of a record. Raises ValueError."""
+    settings: dict[str, str] = {}
+    inside = inside.rstrip().removesuffix(",")
+    for part in NEXT.split(inside) if inside else ():
+        written = ASSIGNMENT.fullmatch(part)
+        if written is None:
+            names = re.findall(r"(\w+)\s*=(?!=)", part)
+            lacks = (
+                f"lacks a comma before {echoed(names[1])}" if len(names) > 1 else "is no name=value"
+            )
+            raise ValueError(f"{quoted(part.strip())} {lacks}")
+        name, value = written.groups()
+        if name in settings:
+            raise ValueError(f"{echoed(name)} is set twice")
+        settings[name] = value
+    return settings

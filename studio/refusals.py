@@ -1,0 +1,277 @@
+"""Settings given together: read at once, and where they do not fit, refused with what would.
+
+A refusal is one sentence: the first reason, and the nearest settings that work. They are searched
+for over the knobs that were asked for and those that the broken rule names, so that two rules
+broken at once, or a rule that relates two rows of a composition, have a way out too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, is_dataclass
+from functools import cached_property, partial
+from itertools import chain, islice
+from typing import Any, Protocol
+
+from studio.knobs import WORKS, DesignError, Knob
+from studio.nearest import Obstacle, candidates, suggestions
+from studio.records import (
+    NOTHING,
+    RecordKnob,
+    as_asked,
+    expanded,
+    knob_at,
+    knobs_of,
+    value_of,
+    written,
+)
+
+FEW = 4  # values of a knob that no rule names
+WHOLE = re.compile(r"\w+\.\d+")  # the path of an entry of several records
+NUMBER = re.compile(r"(?<![\w.])\d+(?![\w.])")
+PLACE = re.compile(r"([\w.]+): ")
+STRIDES = ("stride", "stride_height", "stride_width", "patch_size")
+
+
+class Rules(Protocol):
+    """What a family says of its configs."""
+
+    def knob(self, config: Any, name: str, /) -> Knob:
+        """Raises DesignError where there is none of this name."""
+
+    def fitted(self, config: Any, values: Mapping[str, Any], /) -> Any:
+        """The config with these values. Raises ValueError by its rules."""
+
+
+def read_settings(rules: Rules, config: Any, settings: Mapping[str, object]) -> dict[str, Any]:
+    """The values of some settings of a config, each by its path. Raises DesignError.
+
+    Settings of one record are read together with the record, if that is given too.
+    """
+    values: dict[str, Any] = {}
+    for name, own in _by_knob(settings).items():
+        values |= _read(rules, config, name, own)
+    return values
+
+
+def _by_knob(settings: Mapping[str, object]) -> Mapping[str, Mapping[str, object]]:
+    found: dict[str, dict[str, object]] = defaultdict(dict)
+    for path, value in settings.items():
+        found[path.partition(".")[0]][path] = value
+    return found
+
+
+def _read(rules: Rules, config: Any, name: str, own: Mapping[str, object]) -> dict[str, Any]:
+    knob = rules.knob(config, name)
+    if isinstance(knob, RecordKnob) and any(map(WHOLE.fullmatch, own)):
+        own = {name: value_of(config, name), **own}
+    if isinstance(knob, RecordKnob) and name in own:
+        within = {path[len(name) + 1 :]: value for path, value in own.items() if path != name}
+        return {name: knob.read(own[name], within)}
+    return {path: rules.knob(config, path).read(value) for path, value in own.items()}
+
+
+def refusal(rules: Rules, config: Any, settings: Mapping[str, object]) -> DesignError:
+    """Why these settings of a legal config cannot be, with the nearest that can."""
+    return _Asked(rules, config, settings).refusal()
+
+
+def named(config: Any, rule: str) -> list[str]:
+    """The knobs that a rule speaks of; one of a record's stands in it with its place, or the whole
+    rule begins with it."""
+    known, place = expanded(config), place_of(rule)
+    names = re.findall(r"([\w.]+)=", rule)
+    inner = [f"{place}.{name}" for name in names]
+    return [name for name in (*inner, *names) if name in known]
+
+
+def place_of(rule: str) -> str:
+    """The record that broke the rule, if it was one."""
+    place = PLACE.match(rule)
+    return place[1] if place else ""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Settings that were asked for and do not fit a config, which is legal."""
+
+    rules: Rules
+    config: Any
+    settings: Mapping[str, object]
+
+    def refusal(self) -> DesignError:
+        first = self._error(NOTHING)
+        if isinstance(first, DesignError) and not self._is_known(first.knob):
+            return first
+        ways = (
+            self._own(first)
+            or suggestions(self._obstacle, self._is_asked)
+            or tuple(self._as_it_was())
+        )
+        name = self._blamed(first, ways)
+        return DesignError(
+            first.reason if isinstance(first, DesignError) else str(first),
+            advice=self._advice(first, ways),
+            knob=name,
+            value=first.value if isinstance(first, DesignError) else self._value(name),
+            nearest=tuple(way[name] for way in ways if way.keys() == {name}),
+            suggestions=ways,
+        )
+
+    def _own(self, error: ValueError | None) -> tuple[Mapping[str, Any], ...]:
+        """What a value that cannot be read suggests itself, as far as it works with the others."""
+        own = error.suggestions if isinstance(error, DesignError) else ()
+        return tuple(way for way in own if not self._error(way))
+
+    def _is_known(self, name: str) -> bool:
+        """Whether it is a knob's name, and not one that no knob has."""
+        return name.partition(".")[0] in knobs_of(self.config)
+
+    def _is_asked(self, name: str) -> bool:
+        parts = name.split(".")
+        return any(".".join(parts[:n]) in self.settings for n in range(1, len(parts) + 1))
+
+    @cached_property
+    def _readable(self) -> dict[str, Any]:
+        """The values of the settings that can be read, a knob's with those within it."""
+        values: dict[str, Any] = {}
+        for name, own in _by_knob(self.settings).items():
+            with suppress(DesignError):
+                values |= _read(self.rules, self.config, name, own)
+        return values
+
+    def _values(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """The values asked for, with some changes. Raises DesignError for what cannot be read."""
+        values = dict(self._readable)
+        changed = dict(_by_knob(changes))
+        for name, own in _by_knob(self.settings).items():
+            more = changed.get(name, NOTHING)
+            if own.keys().isdisjoint(values) or name in more or any(map(WHOLE.fullmatch, more)):
+                values |= _read(self.rules, self.config, name, {**own, **changed.pop(name, {})})
+        return values | {path: value for own in changed.values() for path, value in own.items()}
+
+    def _error(self, changes: Mapping[str, Any]) -> ValueError | None:
+        try:
+            self.rules.fitted(self.config, self._values(changes))
+        except ValueError as error:
+            return error
+        return None
+
+    def _obstacle(self, changes: Mapping[str, Any]) -> Obstacle | None:
+        error = self._error(changes)
+        if error is None:
+            return None
+        place = place_of(str(error))
+        kind = place + re.sub(r"\d+", "#", str(error)[len(place) :])
+        if isinstance(error, DesignError):
+            return Obstacle(f"{error.knob} {kind}", partial(self._instead, error))
+        return Obstacle(kind, partial(self._remedies, str(error), changes))
+
+    def _instead(self, error: DesignError) -> Mapping[str, Iterable[Any]]:
+        """What a value that cannot be read suggests itself, and more like it."""
+        found: dict[str, list[Any]] = defaultdict(list)
+        for suggestion in error.suggestions:
+            for name, value in suggestion.items():
+                found[name].append(value)
+        return {
+            name: chain(values, candidates(knob, values[0]))
+            if (knob := knob_at(self.config, name)) and not isinstance(knob, RecordKnob)
+            else values
+            for name, values in found.items()
+        }
+
+    def _remedies(self, rule: str, changes: Mapping[str, Any]) -> Mapping[str, Iterable[Any]]:
+        """Values of the knobs that the rule names; of those that were asked for a few; and of rows
+        before the one that broke it what makes a map larger or smaller."""
+        values, wanted = self._values(changes), self.config
+        with suppress(ValueError):  # a record's own rule, which names a knob of the config too
+            wanted = as_asked(self.config, values)
+        hints = [int(number) for number in NUMBER.findall(rule.replace(",", ""))]
+        place = place_of(rule)
+        found: dict[str, Iterable[Any]] = {}
+        for name in named(wanted, rule) or [place]:
+            if knob := knob_at(wanted, name):
+                here = values.get(name, value_of(wanted, name))
+                found[name] = chain(candidates(knob, here, hints), self._before(name))
+        others = [name for name in self.settings if name not in found]
+        for name in (*others, *_upstream(wanted, place)):
+            if (knob := knob_at(wanted, name)) and name not in found:
+                here = values.get(name, value_of(wanted, name))
+                found[name] = chain(self._before(name), islice(candidates(knob, here), FEW))
+        return found
+
+    def _before(self, name: str) -> Iterator[Any]:
+        """What the config had; not whole records, which are too much to suggest."""
+        if not isinstance(knob_at(self.config, name), RecordKnob | None):
+            yield value_of(self.config, name)
+
+    def _as_it_was(self) -> Iterator[dict[str, Any]]:
+        """As much of what was asked as can be: the rest as the config had it."""
+        known = [name for name in self.settings if knob_at(self.config, name)]
+        back = {name: value_of(self.config, name) for name in known}
+        if self._error(back):
+            return
+        for name in known:
+            fewer = {other: value for other, value in back.items() if other != name}
+            if fewer and not self._error(fewer):
+                back = fewer
+        yield back
+
+    def _blamed(self, first: ValueError | None, ways: tuple[Mapping[str, Any], ...]) -> str:
+        """The knob that the refusal is about."""
+        if isinstance(first, DesignError):
+            return first.knob
+        alone = [name for way in ways if len(way) == 1 for name in way]
+        asked = [name for name in named(self.config, str(first)) if name in self.settings]
+        known = (*(name for name in alone if name in self.settings), *alone, *asked)
+        return next(iter((*known, place_of(str(first)), *self.settings)), "")
+
+    def _value(self, name: str) -> Any:
+        with suppress(ValueError, AttributeError, IndexError):
+            return self._readable.get(name, value_of(self.config, name))
+        return None
+
+    def _advice(self, first: ValueError | None, ways: tuple[Mapping[str, Any], ...]) -> str:
+        if isinstance(first, DesignError):
+            own = first.advice and ways == first.suggestions
+            if own or not ways or _is_a_fault_of_text(first):
+                return first.advice
+            knob = knob_at(self.config, first.knob)
+            if all(way.keys() == {first.knob} for way in ways) and type(knob) is Knob:
+                return knob.advice(way[first.knob] for way in ways)
+        if not ways:
+            return ""
+        told = [" and ".join(self._written(n, v) for n, v in way.items()) for way in ways]
+        several = any(len(way) > 1 for way in ways)
+        return f"{WORKS} {(', or ' if several else ' or ').join(told)}"
+
+    def _written(self, name: str, value: Any) -> str:
+        """A setting as it is typed; of many records only that they stay."""
+        many = isinstance(value, tuple) and any(map(is_dataclass, value))
+        return f"{name} as it was" if many else f"{name}={_text(value)}"
+
+
+def _upstream(config: Any, place: str) -> Iterator[str]:
+    """The knobs of the rows before a place that change how large its map is."""
+    if not place:
+        return
+    for name, knob in expanded(config).items():
+        row, _, last = name.rpartition(".")
+        if row == place:
+            return
+        if row and (last in STRIDES or knob.axis == "resolution"):
+            yield name
+
+
+def _is_a_fault_of_text(error: DesignError) -> bool:
+    """Whether records are written wrongly: where and how says all that there is to say."""
+    return isinstance(error.value, str) and error.reason.startswith(f"{error.knob}: ")
+
+
+def _text(value: Any) -> str:
+    if is_dataclass(value) and not isinstance(value, type):
+        return written(value)
+    return Knob(name="", default=value, help="").text(value)

@@ -1,0 +1,155 @@
+"""Whatever is refused, each way out that the refusal suggests leads to a design.
+
+`REFUSED=10000` asks for as many designs.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+from hypothesis import event, example, given, settings
+from hypothesis import strategies as st
+
+from studio.family import Design, DesignError
+from studio.knobs import Knob
+from studio.records import RecordKnob, written
+from studio.zoo import families, family
+from tests.test_family import PRESETS, attempt, is_one_sentence
+
+REFUSED = int(os.environ.get("REFUSED", "400"))
+words = st.sampled_from(["", "abc", "nan", "-1", "1e9", "7", "3,3", "Conv()", "true", "\x00"])
+wild = words | st.none() | st.integers(-2, 5000) | st.lists(st.integers(0, 9), max_size=4)
+
+
+Asked = tuple[str, str, dict[str, Any]]  # of a preset of a family some settings
+
+
+def values(knob: Knob) -> st.SearchStrategy[Any]:
+    """What the knob takes by itself, and what it does not."""
+    if isinstance(knob, RecordKnob):
+        row = st.sampled_from(knob.options).flatmap(record)
+        many = isinstance(knob.default, tuple)
+        return st.lists(row, min_size=1, max_size=5).map(" ".join) if many else row
+    if knob.options:
+        return st.sampled_from(knob.options) | words
+    if isinstance(knob.default, tuple):
+        entry = st.integers(int(knob.ge or 0), int(knob.le or 9))
+        return st.lists(entry, min_size=1, max_size=6)
+    if isinstance(knob.default, bool):
+        return st.booleans()
+    return st.integers(int(knob.ge or 0), int(knob.le or 64)) | wild
+
+
+def record(kind: type) -> st.SearchStrategy[str]:
+    """A record as a text, with some small numbers in it that may break its rules."""
+    start = kind()
+    names = [n for n in ("kernel_size", "stride", "heads", "width") if hasattr(start, n)]
+    numbers = st.dictionaries(st.sampled_from(names), st.integers(1, 40)) if names else st.just({})
+    return numbers.map(
+        lambda found: f"{kind.__name__}({', '.join(f'{n}={v}' for n, v in found.items())})"
+    )
+
+
+@st.composite
+def asked(draw: st.DrawFn) -> Asked:
+    """A preset, and a few settings of it or of its rows."""
+    of_rows = [pair for pair in PRESETS if pair[0].key == "hybrid"]
+    chosen, preset = draw(st.sampled_from(PRESETS) | st.sampled_from(of_rows))
+    design = Design(chosen, preset.config)
+    names = st.lists(st.sampled_from(list(design.knobs)), min_size=1, max_size=4, unique=True)
+    settings = {name: draw(values(design.knobs[name])) for name in draw(names)}
+    return chosen.key, preset.name, settings
+
+
+def refused(design: Design, settings: dict[str, Any]) -> DesignError | None:
+    try:
+        design.replace(**settings)
+    except DesignError as error:
+        return error
+    return None
+
+
+@settings(max_examples=REFUSED, deadline=None)
+@given(asked())
+@example(("bert", "BERT-base", {"max_seq_len": 448, "embed_dim": 64}))
+@example(("hybrid", "CRNN", {"stages.0.stride": 2}))
+@example(("hybrid", "CRNN", {"stages.0.stride": 4, "stem.image_height": 9}))
+@example(("hybrid", "CoAtNet-1", {"stages.3.heads": 7, "stages.2.heads": 5}))
+@example(("hybrid", "CoAtNet-1", {"stages.3.heads": 71, "stages.3.width": 216}))
+@example(("hybrid", "Residual stages + transformer", {"stem": "ConvStem(kernel_size=2)"}))
+@example(
+    (
+        "hybrid",
+        "Residual stages + transformer",
+        {"stages": "Conv(kernel_size=2) ConvLSTM(kernel_size=4)"},
+    )
+)
+@example(
+    (
+        "hybrid",
+        "Residual stages + transformer",
+        {"stem": "SeriesStem()", "stages": "Conv() Columns()"},
+    )
+)
+@example(("hybrid", "Residual stages + transformer", {"stages": "Conv() Add(source=0) Conv"}))
+@example(("hybrid", "Residual stages + transformer", {"stem": "ConvStem()", "stem.image_size": 8}))
+@example(("vit", "ViT-B/16", {"depth": "abc", "embed_dim": [], "num_heads": None}))
+def test_every_suggestion_of_a_refusal_works(case: Asked) -> None:
+    key, preset, settings = case
+    design = family(key).design(preset)
+    error = refused(design, settings)
+    event("refused" if error else "works")
+    if error is None:
+        return
+    assert is_one_sentence(error), error
+    assert error.suggestions, error
+    for way in error.suggestions:
+        assert (left := refused(design, {**settings, **way})) is None, (str(error), way, str(left))
+    for near in error.nearest:
+        assert refused(design, {**settings, error.knob: near}) is None, (str(error), near)
+
+
+def test_a_refusal_writes_what_it_suggests() -> None:
+    settings = {"max_seq_len": 448, "embed_dim": 64}
+    error = refused(family("bert").design("BERT-base"), settings)
+    assert error
+    assert error.suggestions[0] == {"embed_dim": 192, "max_seq_len": 512}
+    assert "the nearest that works is embed_dim=192 and max_seq_len=512, or " in str(error)
+    error = refused(family("hybrid").design(), {"stages": "Columns() Conv()"})
+    assert error
+    for way in error.suggestions:
+        assert all(f"{name}={written(value)}" in str(error) for name, value in way.items())
+
+
+@pytest.mark.parametrize("name", ["stages.9.width", "stages.1.heads", "stage", "stages.x", ""])
+def test_a_name_that_no_knob_has_is_answered_with_names(name: str) -> None:
+    error = refused(family("hybrid").design(), {name: 3})
+    assert error
+    assert error.suggestions == ()
+    assert "its knobs are " in str(error)
+
+
+def test_knobs_are_applied_together_in_any_order() -> None:
+    hybrid = family("hybrid")
+    together = {"stages.3.heads": 72, "stages.3.width": 216, "head.hidden_size": 64}
+    for names in (list(together), list(reversed(together))):
+        design = hybrid.design("CoAtNet-1", **{name: together[name] for name in names})
+        assert {name: design.value(name) for name in together} == together
+    rows = {"stages.1.depth": 3, "stages": "Conv() Conv(width=8)", "stages.0": "Pool()"}
+    for names in (list(rows), list(reversed(rows))):
+        design = hybrid.design(head="PooledHead()", **{name: rows[name] for name in names})
+        assert hybrid.knobs["stages"].text(design.config.stages) == "Pool() Conv(depth=3, width=8)"
+
+
+@pytest.mark.parametrize("each", families().values(), ids=str)
+def test_a_refused_turn_suggests_what_works(each: Any) -> None:
+    design = each.design()
+    for name in design.knobs:
+        for value in ("abc", -(10**9), 10**9):
+            turned = attempt(lambda n=name, v=value: each.turn(design.config, n, v))
+            if isinstance(turned, DesignError):
+                assert turned.suggestions
+                for way in turned.suggestions:
+                    design.replace(**{name: value, **way})
