@@ -18,7 +18,7 @@ from studio.records import RecordKnob, written
 from studio.zoo import families, family
 from tests.test_family import PRESETS, attempt, is_one_sentence
 
-REFUSED = int(os.environ.get("REFUSED", "400"))
+REFUSED = int(os.environ.get("REFUSED", "200"))
 words = st.sampled_from(["", "abc", "nan", "-1", "1e9", "7", "3,3", "Conv()", "true", "\x00"])
 wild = words | st.none() | st.integers(-2, 5000) | st.lists(st.integers(0, 9), max_size=4)
 
