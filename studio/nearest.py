@@ -15,7 +15,7 @@ from typing import Any
 
 from studio.knobs import DesignError, Knob
 
-TRIES = 400  # settings that are tried: below 0.1 s for compositions of a dozen rows
+TRIES = 300  # settings that are tried: below 0.1 s for compositions of a dozen rows
 CHANGE = 24  # what one more changed knob costs, in steps of a value
 UNASKED = 12  # and that much more, where it is a knob that nobody asked for
 FIRST, NEAR, FAR = 6, 48, 24  # values of a knob: beside it, not far from it, powers of two
@@ -81,7 +81,7 @@ def _search(
         for name, values in obstacle.remedies().items() if key not in seen else ():
             if name not in changes:
                 price = cost + CHANGE + (0 if asked(name) else UNASKED)
-                made = _Branch(price, next(number), changes, name, iter(values), obstacle)
+                made = _Branch(price, next(number), changes, name, different(values), obstacle)
                 heappush(branches, made)
         seen.add(key)  # the nearest value that comes so far stands for all
 
@@ -105,8 +105,13 @@ def candidates(knob: Knob, here: Any, hints: Iterable[Any] = ()) -> Iterator[Any
     near = _beside(knob, here)
     good = (value for value in hints if _takes(knob, value))
     order = chain(islice(near, FIRST), good, islice(near, NEAR), _far(knob))
-    seen: list[Any] = [here]
-    for value in order:
+    yield from (value for value in different(order) if value != here)
+
+
+def different(values: Iterable[Any]) -> Iterator[Any]:
+    """Each value once."""
+    seen: list[Any] = []
+    for value in values:
         if value not in seen:
             seen.append(value)
             yield value

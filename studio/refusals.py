@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from studio.knobs import WORKS, DesignError, Knob
 from studio.nearest import Obstacle, candidates, suggestions
+from studio.quoting import cut
 from studio.records import (
     NOTHING,
     RecordKnob,
@@ -29,6 +30,7 @@ from studio.records import (
     written,
 )
 
+LONGEST = 200  # characters of a setting that is suggested
 FEW = 4  # values of a knob that no rule names
 WHOLE = re.compile(r"\w+\.\d+")  # the path of an entry of several records
 NUMBER = re.compile(r"(?<![\w.])\d+(?![\w.])")
@@ -189,15 +191,13 @@ class _Asked:
         values, wanted = self._values(changes), self.config
         with suppress(ValueError):  # a record's own rule, which names a knob of the config too
             wanted = as_asked(self.config, values)
-        hints = [int(number) for number in NUMBER.findall(rule.replace(",", ""))]
         place = place_of(rule)
         found: dict[str, Iterable[Any]] = {}
         for name in named(wanted, rule) or [place]:
             if knob := knob_at(wanted, name):
                 here = values.get(name, value_of(wanted, name))
-                found[name] = chain(candidates(knob, here, hints), self._before(name))
-        others = [name for name in self.settings if name not in found]
-        for name in (*others, *_upstream(wanted, place)):
+                found[name] = chain(_hinted(knob, here, rule), self._before(name))
+        for name in (*self.settings, *_upstream(wanted, place)):
             if (knob := knob_at(wanted, name)) and name not in found:
                 here = values.get(name, value_of(wanted, name))
                 found[name] = chain(self._before(name), islice(candidates(knob, here), FEW))
@@ -249,9 +249,22 @@ class _Asked:
         return f"{WORKS} {(', or ' if several else ' or ').join(told)}"
 
     def _written(self, name: str, value: Any) -> str:
-        """A setting as it is typed; of many records only that they stay."""
+        """A setting as it is typed; of many records, where they stay, only that."""
         many = isinstance(value, tuple) and any(map(is_dataclass, value))
-        return f"{name} as it was" if many else f"{name}={_text(value)}"
+        if many and value == value_of(self.config, name):
+            return f"{name} as it was"
+        return f"{name}={cut(_text(value), LONGEST)}"
+
+
+def _hinted(knob: Knob, here: Any, rule: str) -> Iterator[Any]:
+    """Values in the place of `here`: of kinds those first that the rule speaks of, of numbers those
+    that stand in it among the near ones."""
+    if isinstance(knob, RecordKnob):
+        kinds = [kind for kind in knob.options if re.search(rf"\b{kind.__name__}\b", rule)]
+        yield from (kind() for kind in kinds if kind is not type(here))
+        yield from candidates(knob, here)
+        return
+    yield from candidates(knob, here, map(int, NUMBER.findall(rule.replace(",", ""))))
 
 
 def _upstream(config: Any, place: str) -> Iterator[str]:
@@ -272,6 +285,8 @@ def _is_a_fault_of_text(error: DesignError) -> bool:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, tuple) and any(map(is_dataclass, value)):
+        return " ".join(map(written, value))
     if is_dataclass(value) and not isinstance(value, type):
         return written(value)
     return Knob(name="", default=value, help="").text(value)
