@@ -145,14 +145,16 @@ def measure(
     layout: str = "contiguous",
     compiled: bool = False,
     threads: int = 1,
+    limit_s: float | None = None,
 ) -> Measurement:
     """How long a call of the exported code takes, in a process of its own.
 
     A call is a forward pass, or with mode="training" a training step: forward, backward and an
     update by SGD. `dtype` is also "bfloat16" or "float16", `layout` also "channels_last";
-    `compiled` is torch.compile, which may take a minute at first. Raises MeasureError with one
-    sentence where one of these cannot be, the memory is too small or the device is missing, and
-    DesignError for a bad batch.
+    `compiled` is torch.compile, which may take a minute at first. `limit_s` is the longest that it
+    may take in seconds (by default 30, compiled 600). Raises MeasureError with one sentence where
+    one of these cannot be, the memory is too small, the device is missing or the limit is too
+    short, and DesignError for a bad batch.
     """
     from studio import forms
     from studio.family import BATCH
@@ -168,9 +170,9 @@ def measure(
         compiled=compiled,
         threads=threads,
     )
-    subject = forms.subject(design, conditions)
+    subject = forms.subject(design, conditions, limit_s)
     try:
-        return measure(subject, conditions)
+        return measure(subject, conditions, limit_s=limit_s or forms.allowed_s(design, conditions))
     except NoMemoryError as ran_out:
         raise forms.exhausted(design, conditions, ran_out) from None
 

@@ -9,6 +9,7 @@ import math
 import shlex
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -120,17 +121,22 @@ def standalone(design: Design, link: str = "") -> Script:
     )
 
 
-def subject(design: Design, conditions: Conditions = CONDITIONS) -> Subject:
+def subject(
+    design: Design, conditions: Conditions = CONDITIONS, limit_s: float | None = None
+) -> Subject:
     """What is measured of a design. Raises MeasureError where it cannot be, as `obstacle` says."""
-    if why := obstacle(design, conditions):
+    if why := obstacle(design, conditions, limit_s):
         raise MeasureError(why)
     code = standalone(design)
     return Subject(code.text, code.config, code.model)
 
 
-def obstacle(design: Design, conditions: Conditions = CONDITIONS) -> str:
+def obstacle(
+    design: Design, conditions: Conditions = CONDITIONS, limit_s: float | None = None
+) -> str:
     """Why it cannot be measured, in one sentence: its inputs cannot have the layout, the device's
-    memory is too small, or it cannot end in time (with the nearest that works); empty where it can.
+    memory is too small, or it cannot end within `limit_s` seconds (by default those of the
+    conditions); each with the nearest that works. Empty where it can be measured.
     Takes milliseconds, of a giant up to a second; a training step (by Adam, which needs most) is
     simulated first, which takes 0.1 to 6 s, once."""
     if why := misfit(design, conditions):
@@ -141,7 +147,7 @@ def obstacle(design: Design, conditions: Conditions = CONDITIONS) -> str:
         conditions.device,
         lambda room: _nearest(design, conditions, room),
     )
-    return crowded or lateness(design, conditions)
+    return crowded or lateness(design, conditions, limit_s)
 
 
 def named(design: Design, conditions: Conditions) -> str:
@@ -158,18 +164,33 @@ def misfit(design: Design, conditions: Conditions) -> str:
     return unsuited(profile(design, conditions.batch).inputs, conditions.layout)
 
 
-def lateness(design: Design, conditions: Conditions) -> str:
-    """Why measuring it cannot end within its time limit, in one sentence with the nearest that can;
+def lateness(design: Design, conditions: Conditions, limit_s: float | None = None) -> str:
+    """Why measuring it cannot end within the limit, in one sentence with a limit that suffices;
     empty where it can. Takes milliseconds, of a giant up to a second."""
-    if _ends(design, conditions.batch, conditions):
+    limit, shortest = limit_s or conditions.limit_s, duration_s(design, conditions)
+    if shortest <= limit:
         return ""
-    taken = float(f"{shortest_s(profile(design, conditions.batch).macs, conditions):.2g}")
-    nearest = _nearest(design, conditions)
     return (
-        f"{named(design, conditions)} would be measured for {taken:,.0f} s or more on"
-        f" {conditions.device}, and is given {conditions.limit_s:g} s"
-        + (f"; the nearest that works is {nearest}" if nearest else "")
+        f"{named(design, conditions)} is too slow to time within limit_s={limit:g} on"
+        f" {conditions.device}: about {float(f'{shortest:.2g}'):,.0f} s or more;"
+        f" limit_s={ample_s(shortest):g} works"
     )
+
+
+def duration_s(design: Design, conditions: Conditions) -> float:
+    """About the least that measuring it takes, in seconds; 0 where that is unknown."""
+    return shortest_s(profile(design, conditions.batch).macs, conditions)
+
+
+def allowed_s(design: Design, conditions: Conditions) -> float:
+    """What it may take where nobody has set a limit: a busy machine is given twice the time."""
+    return max(conditions.limit_s, 2 * duration_s(design, conditions))
+
+
+def ample_s(shortest: float) -> float:
+    """A round limit, in seconds, for what takes at least so long: 100 for 38 s."""
+    power = 10.0 ** math.floor(math.log10(2 * shortest))
+    return power * next(step for step in (1, 2, 3, 5, 10) if step * power >= 2 * shortest)
 
 
 def refusal(
@@ -228,7 +249,7 @@ def _fewer(design: Design, conditions: Conditions, room: float) -> int:
 
 def _ends(design: Design, batch: int, conditions: Conditions) -> bool:
     """Whether it may be measured within its time limit."""
-    return shortest_s(profile(design, batch).macs, conditions) <= conditions.limit_s
+    return duration_s(design, replace(conditions, batch=batch)) <= conditions.limit_s
 
 
 def _fits(design: Design, batch: int, mode: Mode, room: float) -> bool:

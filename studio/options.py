@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MOST_POINTS = 256
+DAY_S = 86_400
 FAMILY = "a key of `studio families`, a design file (FILE.json), or - to read one from stdin"
 TASKS = (
     *("classification", "detection", "segmentation", "instance-segmentation"),
@@ -229,6 +230,25 @@ def conditions() -> Iterator[Parser]:
         yield option(f"--{name}", default=default, help=f"{what}: {default} (default), {known}")
     yield option("--compile", dest="compiled", action="store_true", help="use torch.compile")
     yield option("--threads", type=whole, default=1, metavar="N", help="CPU threads (default: 1)")
+    yield option(
+        "--limit-s",
+        type=seconds,
+        metavar="SECONDS",
+        help="the longest that measuring one design may take (default: 30, compiled 600)",
+    )
+
+
+def seconds(text: str) -> float:
+    """A time of more than nothing and of a day at most."""
+    try:
+        found = float(text.removesuffix("s"))
+    except ValueError:
+        found = 0.0
+    if not 0 < found <= DAY_S:
+        raise argparse.ArgumentTypeError(
+            f"{quoted(text)} is not a time in seconds, such as 120; at most {DAY_S} works"
+        )
+    return found
 
 
 def data(*forms: str) -> Parser:

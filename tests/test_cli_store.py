@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from studio.cli import INTERRUPTED, main, sweeps
 from studio.measure import front, sweep
 from studio.measure.engine import Place
 from studio.measure.store import Store
-from tests.measure.simulated import Simulated
+from tests.measure.simulated import Simulated, StopsAfter
 from tests.test_cli import TINY, data
 
 
@@ -33,3 +34,25 @@ def test_a_sweep_that_is_known_is_there_at_once_and_fresh_it_is_measured_anew(
         data(capsys, *argv, "--fresh")
     assert len(made.calls) == 3 * calls
     assert kept.between_runs("cpu", "Simulated") == pytest.approx(0)
+
+
+def test_an_interrupted_sweep_prints_its_table_and_is_kept(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    made, kept = StopsAfter(2), Store(tmp_path)
+    monkeypatch.setattr(front, "engines", lambda device: (made,))
+    monkeypatch.setattr(sweep, "places", lambda device: (Place("Simulated", "2"),))
+    monkeypatch.setattr(sys.modules["studio.measure.store"], "store", lambda: kept)
+
+    def pressed(seconds: float) -> None:
+        """Ctrl-C, once there is something to lose."""
+        if kept.contents().measurements == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(sweeps.time, "sleep", pressed)
+    argv = ("sweep", "vit", *TINY, "--axis", "depth=1,2,3")
+    assert main(argv) == INTERRUPTED
+    said = capsys.readouterr()
+    assert "2 of 3 designs measured; they are kept on disk" in said.err
+    assert "continues from there" in said.err
+    assert len(said.out.splitlines()) == 2 + 3

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from studio import options
 from studio.cli.cache import cache
 from studio.cli.commands import export, families, measure, profile, report
-from studio.cli.output import REFUSED, put, say
+from studio.cli.output import REFUSED, CutShort, put, say
 from studio.cli.recommendation import architect
 from studio.cli.server import serve
 from studio.cli.sweeps import sweep
@@ -31,6 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (DesignError, MeasureError) as refusal:
         say(str(refusal))
         return REFUSED
+    except CutShort as cut:
+        put(cut.result)
+        return INTERRUPTED
     except KeyboardInterrupt:
         return INTERRUPTED
 

@@ -14,7 +14,7 @@ from studio.cli.files import destination
 from studio.cli.inputs import conditions_of, design_of
 from studio.cli.output import as_json, written
 from studio.knobs import DesignError
-from studio.measure.request import Conditions, LayerTime
+from studio.measure.request import Conditions, LayerTime, Measurement
 
 if TYPE_CHECKING:
     from studio.family import Design
@@ -48,7 +48,7 @@ def report(arguments: argparse.Namespace) -> str | bytes:
     """Write a report on a design, as Markdown or as one HTML file."""
     form, path = options.report_form(arguments.output), destination(arguments.output)
     design = design_of(arguments)
-    found = studio.measure(design, **conditions_of(arguments)) if arguments.measure else None
+    found = _measured(design, arguments) if arguments.measure else None
     text = studio.report(design, form, batch=arguments.batch, measured=found)
     return written(text, path)
 
@@ -57,7 +57,7 @@ def measure(arguments: argparse.Namespace) -> str:
     """Time a forward pass or a training step on this machine."""
     design = design_of(arguments)
     layers = _layers(design, arguments) if arguments.layers else {}
-    found = studio.measure(design, **conditions_of(arguments))
+    found = _measured(design, arguments)
     if arguments.json:
         figures = {**studio.profile(design, arguments.batch).to_dict(), **found.to_dict()}
         times = {path: dict(time.to_dict()) for path, time in layers.items()}
@@ -65,10 +65,14 @@ def measure(arguments: argparse.Namespace) -> str:
     return tables.measurement(design, found) + (tables.layers(layers) if layers else "")
 
 
+def _measured(design: Design, arguments: argparse.Namespace) -> Measurement:
+    return studio.measure(design, **conditions_of(arguments), limit_s=arguments.limit_s)
+
+
 def _layers(design: Design, arguments: argparse.Namespace) -> Mapping[str, LayerTime]:
     from studio import forms
     from studio.measure.layers import layer_times
 
     conditions = Conditions(**conditions_of(arguments))
-    subject = forms.subject(design, replace(conditions, mode="inference"))
+    subject = forms.subject(design, replace(conditions, mode="inference"), arguments.limit_s)
     return layer_times(subject, conditions)

@@ -49,3 +49,11 @@ def as_json(value: Any) -> str:
 def say(text: str) -> None:
     """One line to the person at the terminal."""
     print("studio:", one_line(text), file=sys.stderr)
+
+
+class CutShort(KeyboardInterrupt):
+    """Interrupted with a result so far."""
+
+    def __init__(self, result: str | bytes) -> None:
+        super().__init__()
+        self.result = result

@@ -13,7 +13,7 @@ from tqdm import tqdm
 import studio
 from studio import options, tables
 from studio.cli.inputs import conditions_of, design_of
-from studio.cli.output import as_json, say
+from studio.cli.output import CutShort, as_json, say
 from studio.knobs import Knob
 from studio.measure.request import Conditions, MeasureError, Measurement, NoMemoryError, Subject
 
@@ -27,14 +27,18 @@ BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left"
 
 
 def sweep(arguments: argparse.Namespace) -> str:
-    """Count and time a design along one knob, or over a grid of two."""
+    """Count and time a design along one knob, or over a grid of two.
+
+    Raises CutShort with the table so far where it was interrupted while it measured.
+    """
     start = design_of(arguments)
     knobs = [start.family.knob(start.config, name) for name, _ in arguments.axes]
     designs = options.swept(start, knobs, [wanted for _, wanted in arguments.axes], say)
     profiles = [studio.profile(design, arguments.batch) for design in designs]
     timed: list[Point] = [None] * len(designs)
+    interrupted = False
     if arguments.measure:
-        timed = _timed(designs, Conditions(**conditions_of(arguments)), arguments.fresh)
+        timed, interrupted = _timed(designs, Conditions(**conditions_of(arguments)), arguments)
     if timed and all(isinstance(point, MeasureError) for point in timed):
         raise MeasureError(f"nothing was measured: {timed[0]}")
     for design, point in zip(designs, timed, strict=True):
@@ -42,15 +46,43 @@ def sweep(arguments: argparse.Namespace) -> str:
             say(f"{_named(design, knobs)} was not measured: {point}")
     times = (point if isinstance(point, Measurement) else None for point in timed)
     points = list(zip(profiles, times, strict=True))
+    result = _written(start, knobs, points, arguments)
+    if interrupted:
+        say(_left_behind([time for _, time in points]))
+        raise CutShort(result)
+    return result
+
+
+def _written(
+    start: Design,
+    knobs: Sequence[Knob],
+    points: Sequence[tuple[Profile, Measurement | None]],
+    arguments: argparse.Namespace,
+) -> str:
     if arguments.json:
         axis = {"axis": knobs[0].name} if len(knobs) == 1 else {"axes": [k.name for k in knobs]}
         return as_json(axis | {"points": [_point(knobs, *point) for point in points]})
     return (tables.csv if arguments.csv else tables.sweep)(start, knobs, points)
 
 
-def _timed(designs: Sequence[Design], asked: Conditions, fresh: bool) -> list[Point]:
-    """Each design's latency, all timed in turn (or, unless it is to be `fresh`, as an earlier sweep
-    of them has found it), or why it has none."""
+def _left_behind(times: Sequence[Measurement | None]) -> str:
+    """What an interrupted sweep says of its measurements."""
+    from studio.measure.store import store
+
+    measured = len(times) - times.count(None)
+    found = f"interrupted with {measured} of {len(times)} designs measured"
+    if not measured:
+        return found
+    if store().trouble:
+        return f"{found}; they could not be kept on disk"
+    return f"{found}; they are kept on disk, and the same command continues from there"
+
+
+def _timed(
+    designs: Sequence[Design], asked: Conditions, arguments: argparse.Namespace
+) -> tuple[list[Point], bool]:
+    """Each design's latency, all timed in turn (or, unless it is to be fresh, as an earlier sweep
+    of them has found it), or why it has none; and whether that was interrupted."""
     from studio import forms
     from studio.measure.engine import device_named
     from studio.measure.front import desk
@@ -62,22 +94,34 @@ def _timed(designs: Sequence[Design], asked: Conditions, fresh: bool) -> list[Po
     subjects: dict[Design, Subject] = {}
     for design in points:
         try:
-            subjects[design] = forms.subject(design, conditions)
+            subjects[design] = forms.subject(design, conditions, arguments.limit_s)
         except MeasureError as error:
             points[design] = error
     on = desk(conditions.device)
-    job = Job(list(subjects.values()), conditions, on=on, store=store(), fresh=fresh)
-    points.update(zip(subjects, _watched(job), strict=True))
-    return [
+    job = Job(
+        list(subjects.values()),
+        conditions,
+        on=on,
+        store=store(),
+        fresh=arguments.fresh,
+        limit_s=arguments.limit_s
+        or max((forms.allowed_s(design, conditions) for design in subjects), default=None),
+    )
+    found, interrupted = _watched(job)
+    points.update(zip(subjects, found, strict=True))
+    told = [
         forms.exhausted(design, conditions, point)
         if isinstance(point := points[design], NoMemoryError)
         else point
         for design in designs
     ]
+    return told, interrupted
 
 
-def _watched(job: Job) -> Points:
-    """What a sweep has found at its end. Meanwhile a terminal shows how far it is."""
+def _watched(job: Job) -> tuple[Points, bool]:
+    """What a sweep has found at its end, and whether it was interrupted. Meanwhile a terminal shows
+    how far it is."""
+    interrupted = False
     with tqdm(total=1.0, bar_format=BAR, leave=False, disable=None) as bar:
         try:
             while not job.done:
@@ -86,13 +130,15 @@ def _watched(job: Job) -> Points:
                 bar.set_description(f"{measured} of {len(points)} points", refresh=False)
                 bar.update(job.progress - bar.n)
                 time.sleep(LOOK_S)
+        except KeyboardInterrupt:
+            interrupted = True
         finally:
             job.cancel()
     if isinstance(failure := job.error, MeasureError):
-        return tuple(point or failure for point in job.snapshot())
+        return tuple(point or failure for point in job.snapshot()), interrupted
     if failure:
         raise failure
-    return job.snapshot()
+    return job.snapshot(), interrupted
 
 
 def _point(knobs: Sequence[Knob], found: Profile, time: Measurement | None) -> dict[str, Any]:

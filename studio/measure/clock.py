@@ -22,11 +22,12 @@ from time import perf_counter, process_time
 import torch
 
 from studio.measure.device import device_of
+from studio.measure.duration import SLOW_S
 from studio.measure.half import refused_early
 from studio.measure.request import Conditions, MeasureError, Samples, Subject
 from studio.measure.specimen import Specimen, grad_mode, prepare, synchronizer
 
-MIN_CYCLES = 3
+MIN_CYCLES, SLOW_CYCLES = 3, 2
 HELD_BYTES = 10**9  # weights of all the models that are kept ready
 HELD_MODELS = 32
 
@@ -36,7 +37,8 @@ _held: OrderedDict[tuple[Subject, Conditions], Specimen] = OrderedDict()
 def measure_round(
     subjects: Sequence[Subject], conditions: Conditions, budget_s: float, seed: int
 ) -> tuple[Samples, ...]:
-    """Time all subjects in turn until the budget (in seconds) is spent, three cycles at least.
+    """Time all subjects in turn until the budget (in seconds) is spent, three cycles at least (two,
+    where one takes seconds).
 
     A subject is built when it is first seen and stays ready for later rounds. Raises MeasureError
     where the models together weigh more than is held at once, and whatever a subject raises.
@@ -109,8 +111,9 @@ def _cycles(
     """(wall, CPU) seconds a call: a list for each specimen, an entry for each cycle."""
     times: list[list[tuple[float, float]]] = [[] for _ in specimens]
     order = list(range(len(specimens)))
-    end = perf_counter() + budget_s
-    while len(times[0]) < MIN_CYCLES or perf_counter() < end:
+    slow = sum(specimen.call_s for specimen in specimens) > SLOW_S
+    fewest, end = SLOW_CYCLES if slow else MIN_CYCLES, perf_counter() + budget_s
+    while len(times[0]) < fewest or perf_counter() < end:
         shuffler.shuffle(order)
         for i in order:
             times[i].append(_timed(specimens[i], synchronize))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from studio.measure.request import Conditions
 
 CALLS = 6  # about the fewest of a measurement: a first one, one that warms up, three and building
+SLOW_S = 3.0  # a call that takes longer is not warmed up, and timed twice: it varies little
+SLOW_CALLS = 4
 STEP = 3  # forward passes that a training step takes as long as
 
 # MACs a second, a CPU's for each thread. Large designs of ten families reach 35 G in float32 on one
@@ -17,7 +19,8 @@ def shortest_s(macs: int, conditions: Conditions) -> float:
     """Seconds that measuring a model of so many MACs takes at `rate`; 0 where that is unknown."""
     passes = STEP if conditions.mode == "training" else 1
     known = rate(conditions)
-    return CALLS * passes * macs / known if known else 0.0
+    call_s = passes * macs / known if known else 0.0
+    return max(CALLS * min(call_s, SLOW_S), SLOW_CALLS * call_s)
 
 
 def rate(conditions: Conditions) -> float:

@@ -166,7 +166,7 @@ class Samples:
             return self.walls, self.cpus, None
         pairs = zip(self.walls, self.cpus, strict=True)
         quiet = [(wall, cpu) for wall, cpu in pairs if cpu >= CLEAN_SHARE * wall]
-        if len(quiet) < max(QUIET_RUNS, QUIET_SHARE * len(self.walls)):
+        if len(quiet) < max(min(QUIET_RUNS, len(self.walls)), QUIET_SHARE * len(self.walls)):
             return self.walls, self.cpus, False
         walls, cpus = zip(*quiet, strict=True)
         return walls, cpus, True

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from studio.measure.duration import SLOW_S
 from studio.measure.request import IMAGE_DIMENSIONS, Conditions, MeasureError, Subject, unsuited
 
 BLOCK_S = 1e-3  # timer and synchronisation are far below 1 % of it
@@ -28,12 +29,13 @@ NUMBERS = count(1)
 
 @dataclass(frozen=True, eq=False)
 class Specimen:
-    """One call of it takes `block` times less than a sample. `compile_s` is the call that compiled
-    it, `first_call_s` the one after that; both in seconds."""
+    """One call of it takes `block` times less than a sample, and `call_s` seconds or somewhat more.
+    `compile_s` is the call that compiled it, `first_call_s` the one after that; both in seconds."""
 
     module: str
     call: Call
     block: int
+    call_s: float
     first_call_s: float
     compile_s: float | None
     weight_bytes: int
@@ -55,8 +57,10 @@ def prepare(subject: Subject, conditions: Conditions) -> Specimen:
 
     compile_s = call_s() if conditions.compiled else None
     first_call_s = call_s()
-    warm_up_s = BRIEF_WARM_UP_S if conditions.device == "cpu" else WARM_UP_S
-    fastest, end = call_s(), perf_counter() + warm_up_s
+    on_cpu = conditions.device == "cpu"
+    slow = on_cpu and first_call_s > SLOW_S
+    fastest = first_call_s if slow else call_s()
+    end = perf_counter() + (BRIEF_WARM_UP_S if on_cpu else WARM_UP_S) * (not slow)
     while perf_counter() < end:
         fastest = min(fastest, call_s())
     tensors = (*model.parameters(), *model.buffers())
@@ -64,6 +68,7 @@ def prepare(subject: Subject, conditions: Conditions) -> Specimen:
         module=module,
         call=call,
         block=max(1, math.ceil(BLOCK_S / fastest)),
+        call_s=fastest,
         first_call_s=first_call_s,
         compile_s=compile_s,
         weight_bytes=sum(t.numel() * t.element_size() for t in tensors),

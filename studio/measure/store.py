@@ -43,15 +43,23 @@ CREATE TABLE IF NOT EXISTS figures (
     key TEXT, sweep INTEGER, figure TEXT NOT NULL, PRIMARY KEY (key, sweep)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS age ON figures (sweep);
+CREATE TABLE IF NOT EXISTS pieces (
+    key TEXT PRIMARY KEY, sweep INTEGER, figure TEXT NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS anchors (
     sweep INTEGER, machine TEXT, device TEXT, key TEXT, median_s REAL
 );
 """
 KEEP = "INSERT OR REPLACE INTO figures VALUES (?, ?, ?)"
+SET_ASIDE = "INSERT OR REPLACE INTO pieces VALUES (?, ?, ?)"
+PIECE = "SELECT sweep, figure FROM pieces WHERE key = ?"
+FORGET = "DELETE FROM {} WHERE key = ?"
 FIND = "SELECT sweep, figure FROM figures WHERE key = ?"
 TRIM = "DELETE FROM {0} WHERE sweep < (SELECT sweep FROM {0} ORDER BY sweep DESC LIMIT 1 OFFSET ?)"
 NOTE = "INSERT INTO anchors VALUES (?, ?, ?, ?, ?)"
-COUNT = "SELECT (SELECT COUNT(*) FROM figures), (SELECT COUNT(*) FROM anchors)"
+COUNT = """SELECT (SELECT COUNT(*) FROM figures) + (SELECT COUNT(*) FROM pieces),
+    (SELECT COUNT(*) FROM anchors)"""
+CLEAR = "DELETE FROM figures; DELETE FROM pieces; DELETE FROM anchors;"
 NOTES = (
     "SELECT key, median_s FROM anchors WHERE machine = ? AND device = ? ORDER BY sweep DESC LIMIT ?"
 )
@@ -96,15 +104,45 @@ class Store:
 
     def keep(self, figures: Figures, conditions: Conditions) -> None:
         """File the figures of one sweep, which has just ended."""
-        sweep = time.time_ns()
-        rows = [
-            (key_of(subject, conditions, place_of(figure)), sweep, figure.to_json())
-            for subject, figure in figures.items()
-        ]
+        rows = _rows(figures, conditions)
 
         def write(disk: sqlite3.Connection) -> None:
             disk.executemany(KEEP, rows)
+            disk.executemany(FORGET.format("pieces"), [(key,) for key, *_ in rows])
             disk.execute(TRIM.format("figures"), (self._rows - 1,))
+
+        self._do(write)
+
+    def set_aside(self, figures: Figures, conditions: Conditions) -> None:
+        """File what a sweep under way has so far, in case it ends early: the latest of each."""
+        rows = _rows(figures, conditions)
+
+        def write(disk: sqlite3.Connection) -> None:
+            disk.executemany(SET_ASIDE, rows)
+            disk.execute(TRIM.format("pieces"), (self._rows - 1,))
+
+        self._do(write)
+
+    def pieces(
+        self, subjects: Sequence[Subject], conditions: Conditions, places: Sequence[Place]
+    ) -> tuple[Measurement | None, ...]:
+        """What sweeps that ended early have left of each subject, of the first place that has any;
+        for none of them comparable with another."""
+        for place in places:
+            found = [self._figures(key_of(s, conditions, place), PIECE) for s in subjects]
+            if any(found):
+                return tuple(next(iter(figures.values()), None) for figures in found)
+        return (None,) * len(subjects)
+
+    def forget(
+        self, subjects: Sequence[Subject], conditions: Conditions, places: Sequence[Place]
+    ) -> None:
+        """Every figure of these subjects under these conditions."""
+        keys = [(key_of(s, conditions, place),) for s in subjects for place in places]
+
+        def write(disk: sqlite3.Connection) -> None:
+            for table in ("figures", "pieces"):
+                disk.executemany(FORGET.format(table), keys)
 
         self._do(write)
 
@@ -146,12 +184,12 @@ class Store:
     def clear(self) -> None:
         """Forget everything, on disk too; where that fails, `trouble` says why."""
         self.cleared += 1
-        self._do(lambda disk: disk.executescript("DELETE FROM figures; DELETE FROM anchors;"))
+        self._do(lambda disk: disk.executescript(CLEAR))
         self._do(lambda disk: disk.execute("VACUUM"))
 
-    def _figures(self, key: str) -> Mapping[int, Measurement]:
+    def _figures(self, key: str, find: str = FIND) -> Mapping[int, Measurement]:
         """By sweep."""
-        rows = self._do(lambda disk: disk.execute(FIND, (key,)).fetchall())
+        rows = self._do(lambda disk: disk.execute(find, (key,)).fetchall())
         found = {}
         for sweep, figure in rows:
             with suppress(MeasureError):  # of another version, or damaged
@@ -216,6 +254,14 @@ def _connected(path: Path) -> sqlite3.Connection:
         disk.close()
         raise
     return disk
+
+
+def _rows(figures: Figures, conditions: Conditions) -> list[tuple[str, int, str]]:
+    sweep = time.time_ns()
+    return [
+        (key_of(subject, conditions, place_of(figure)), sweep, figure.to_json())
+        for subject, figure in figures.items()
+    ]
 
 
 def key_of(subject: Subject, conditions: Conditions, place: Place) -> str:

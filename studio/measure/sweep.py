@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, wait
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from time import monotonic
@@ -85,10 +86,10 @@ class Job:
     """A sweep that runs by itself; a page looks in whenever it likes, and never waits.
 
     A sweep of several designs times the anchor among them. With a `store`, figures of an earlier
-    sweep of the same designs are taken from there, unless they are to be `fresh` or the machine was
-    busy then, and those of a sweep that ends are filed there, unless the store was cleared
-    meanwhile. `wanted` says by how many: who is wanted by more is served before others, and stops
-    by itself when nobody is left.
+    sweep of the same designs are taken from there, unless they are to be `fresh`; where the machine
+    was busy then, or that sweep ended early, they are there at once and measured again. What is
+    found is filed after every round, unless the store was cleared meanwhile. `wanted` says by how
+    many: who is wanted by more is served before others, and stops by itself when nobody is left.
     """
 
     def __init__(
@@ -116,8 +117,10 @@ class Job:
         anchored = len(subjects) > 1 and not conditions.compiled  # compiling it takes a minute
         timed = (*self._subjects, ANCHOR) if anchored else self._subjects
         ask = _asking(self._submit, timed, conditions, limit_s, wanted)
-        rounds = _rounds(len(subjects), conditions, budget_s, round_s, ask, anchored=anchored)
-        self._thread = Thread(target=self._run, args=(rounds,), name="sweep", daemon=True)
+        self._rounds = partial(
+            _rounds, len(subjects), conditions, budget_s, round_s, ask, anchored=anchored
+        )
+        self._thread = Thread(target=self._run, name="sweep", daemon=True)
         self._thread.start()
 
     def snapshot(self) -> Points:
@@ -171,13 +174,15 @@ class Job:
     def _is_blank(self) -> bool:
         return not any(self.snapshot())
 
-    def _run(self, rounds: Iterator[Stage]) -> None:
+    def _run(self) -> None:
         try:
-            if known := self._known():
-                self._stage = Stage(1.0, known)
+            known, is_whole = self._known()
+            self._stage = Stage(float(is_whole), known)
+            if is_whole:
                 return
-            for self._stage in rounds:
-                pass
+            for stage in self._rounds(known=known):
+                self._stage = stage
+                self._set_aside()
             self._stage = replace(self._stage, progress=1.0)
             self._file()
         except CancelledError:
@@ -185,20 +190,29 @@ class Job:
         except Exception as error:  # a thread has no caller to raise to
             self._error = error
 
-    def _known(self) -> Points | None:
+    def _known(self) -> tuple[Points, bool]:
+        """What the store has of each, and whether nothing is left to measure."""
+        nothing: Points = (None,) * len(self._subjects)
         if self._store is None or self._fresh:
-            return None
+            return nothing, False
         found = places(self._conditions.device)
         figures = self._store.find(self._subjects, self._conditions, found)
-        disturbed = figures and any(figure.clean is False for figure in figures)
-        return None if disturbed else figures
+        if figures:
+            return figures, all(figure.clean is not False for figure in figures)
+        return self._store.pieces(self._subjects, self._conditions, found), False
+
+    def _figures(self) -> Mapping[Subject, Measurement]:
+        pairs = zip(self._subjects, self.snapshot(), strict=True)
+        return {subject: point for subject, point in pairs if isinstance(point, Measurement)}
+
+    def _set_aside(self) -> None:
+        if self._store and self._store.cleared == self._cleared:
+            self._store.set_aside(self._figures(), self._conditions)
 
     def _file(self) -> None:
         if self._store is None or self._store.cleared != self._cleared:
             return
-        pairs = zip(self._subjects, self.snapshot(), strict=True)
-        figures = {subject: point for subject, point in pairs if isinstance(point, Measurement)}
-        self._store.keep(figures, self._conditions)
+        self._store.keep(self._figures(), self._conditions)
         if self._stage.anchor:
             self._store.note(self._stage.anchor, ANCHOR, self._conditions)
 
@@ -219,7 +233,8 @@ def _asking(
             raise CancelledError
         task = submit(measure_round, chosen, conditions, budget_s, next(seeds), limit_s=limit)
         try:
-            while not wait((task,), WANTED_S).done:
+            # One that is cancelled in the queue is not done until its turn comes.
+            while not (wait((task,), WANTED_S).done or task.cancelled()):
                 if not wanted():
                     raise CancelledError
             return task.result()
@@ -237,12 +252,17 @@ def _rounds(
     ask: Ask,
     *,
     anchored: bool = False,
+    known: Points = (),
 ) -> Iterator[Stage]:
-    """After every step: how far the sweep is, and the figures so far. An anchor comes last."""
-    points: list[Point] = [None] * count
-    pace = Pace(count, budget_s)
-    first: dict[int, Samples] = {}
-    for i in range(count):
+    """After every step: how far the sweep is, and the figures so far. An anchor comes last.
+
+    What is `known` of a point stands for its first look.
+    """
+    points: list[Point] = list(known) or [None] * count
+    first = {i: _stand_in(p) for i, p in enumerate(points) if isinstance(p, Measurement)}
+    new = [i for i in range(count) if i not in first]
+    pace = Pace(len(new), budget_s)
+    for i in new:
         try:
             (first[i],) = ask((i,), min(FIRST_LOOK_S, budget_s))
             points[i] = first[i].measurement(conditions)
@@ -253,6 +273,7 @@ def _rounds(
         share, end_s = pace.looked()
         yield Stage(share, tuple(points), end_s=end_s)
     anchor = (count,) if anchored else ()
+    first = dict(sorted(first.items()))  # neighbours together
     for done, samples in _interleaved(first, budget_s, round_s, ask, anchor):
         timed = {i: times.measurement(conditions) for i, times in samples.items()}
         points = [timed.get(i, point) for i, point in enumerate(points)]
@@ -270,24 +291,40 @@ def _interleaved(
     """How much of the timing is done, from 0 to 1, and each point's samples, after every round."""
     samples: dict[int, Samples] = {}
     groups = deque(_groups(first))
+    alone: set[tuple[int, ...]] = set()  # groups that failed beside the anchor
     count = unseen = len(groups)
     spent = 0.0
     while groups and (spent < budget_s or unseen > 0):
         group = groups.popleft()
         unseen -= 1
-        timed = group + anchor if _has_room(group, first) else group
+        timed = group + anchor if group not in alone and _has_room(group, first) else group
         try:
             times = dict(zip(timed, ask(timed, round_s), strict=True))
         except NoWorkerError:
             raise
         except MeasureError:
             spent += round_s
-            groups.extend(_halves(group))
+            groups.extend(_halves(group) if group == timed else (group,))
+            alone.add(group)
         else:
             spent += sum(new.spent_s for new in times.values())
             samples |= {i: _joined(samples.get(i), new) for i, new in times.items()}
             groups.append(group)
         yield min(1.0, spent / budget_s, 1 - unseen / count), samples
+
+
+def _stand_in(figure: Measurement) -> Samples:
+    """For the first look that an earlier sweep had, which tells how points are grouped; its times
+    are in no figure. What it weighs is not known: a group that turns out too heavy is halved."""
+    return Samples(
+        walls=(figure.median_s,),
+        cpus=(figure.median_s,),
+        block=1,
+        first_call_s=figure.first_call_s,
+        weight_bytes=0,
+        device=figure.device,
+        torch_version=figure.torch_version,
+    )
 
 
 def _joined(old: Samples | None, new: Samples) -> Samples:

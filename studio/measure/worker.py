@@ -214,8 +214,8 @@ class Worker:
     def _answer(self, task: Task[Any]) -> Answer:
         limit = f"{round(task.limit_s, 1):g} s"
         late = MeasureError(
-            f"no result after {limit}, so the measurement was stopped; a smaller batch, resolution"
-            " or width takes less"
+            f"no result after {limit}, so the measurement was stopped; allow it longer, or take a"
+            " smaller batch, resolution or width"
         )
         starts, calls = ATTEMPTS, ATTEMPTS
         while calls and starts:

@@ -69,3 +69,24 @@ def answer(
 
 def subject(name: str) -> Subject:
     return Subject(name, "Config", "Model")
+
+
+class Calls(list[Any]):
+    def __init__(self, most: int, gate: Event) -> None:
+        super().__init__()
+        self._most, self._gate = most, gate
+
+    def append(self, call: Any) -> None:
+        super().append(call)
+        if len(self) == self._most:
+            self._gate.clear()
+
+
+class StopsAfter(Simulated):
+    """Answers some calls, and then none until `open` is set again."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+
+        self.calls = Calls(count, self.open)
+        self.open.set()

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from studio.measure import sweep
 from studio.measure.engine import Place, here
 from studio.measure.request import Conditions, MeasureError, Measurement
 from studio.measure.store import NAME, Contents, Store, folder, store
 from studio.measure.sweep import ANCHOR, Job
 from studio.measure.worker import Worker
 from tests.measure.processes import wait_until
-from tests.measure.simulated import Simulated, subject
+from tests.measure.simulated import Simulated, StopsAfter, subject
 from tests.measure.subjects import layers, script
 
 CPU = Conditions()
@@ -244,3 +245,53 @@ def test_first_looks_and_failures_are_not_filed(lab: Worker, tmp_path: Path):
     wait_until(lambda: job.done)
     assert kept.find([layers(3)], CPU, [here("cpu")])
     assert kept.find([broken], CPU, [here("cpu")]) is None
+
+
+def test_a_sweep_cut_short_leaves_its_points_and_the_next_one_goes_on_from_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setattr(sweep, "places", lambda device: (Place("Simulated", "2"),))
+    subjects = [subject(name) for name in "abcd"]
+    cut = Job(subjects, CPU, on=StopsAfter(2), store=Store(tmp_path))
+    wait_until(lambda: sum(map(bool, cut.snapshot())) == 2)
+    cut.cancel()
+    wait_until(lambda: cut.done)
+    made, restarted = Simulated(), Store(tmp_path)
+    assert restarted.contents().measurements == 2
+    job = Job(subjects, CPU, budget_s=0.1, on=made, store=restarted)
+    wait_until(lambda: made._had == 1)
+    assert [bool(point) for point in job.snapshot()] == [True, True, False, False]
+    made.open.set()
+    wait_until(lambda: job.done)
+    assert job.error is None
+    assert all(isinstance(point, Measurement) for point in job.snapshot())
+    looked_at = [subjects for subjects, *_ in made.calls if len(subjects) == 1]
+    assert looked_at == [(subject("c"),), (subject("d"),)]
+    (rest,) = [subjects for subjects, *_ in made.calls[2:]]
+    assert set(subjects) <= set(rest)  # all in turn, those that were known too
+    assert restarted.find(subjects, CPU, [Place("Simulated", "2")]) == job.snapshot()
+    assert restarted.contents().measurements == 4
+
+
+def test_a_sweep_under_load_is_there_at_once_and_measured_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setattr(sweep, "places", lambda device: (HERE,))
+    Store(tmp_path).keep({A: replace(MADE, clean=False), B: MADE}, CPU)
+    made = Simulated()
+    job = Job([A, B], CPU, budget_s=0.1, on=made, store=Store(tmp_path))
+    wait_until(lambda: made._had == 1)
+    assert [point.median_s for point in job.snapshot()] == [MADE.median_s] * 2
+    made.open.set()
+    wait_until(lambda: job.done)
+    assert [point.device for point in job.snapshot()] == ["Simulated"] * 2
+
+
+def test_one_axis_is_forgotten_and_nothing_else(tmp_path: Path):
+    kept = Store(tmp_path)
+    kept.keep({A: MADE, B: MADE}, CPU)
+    kept.set_aside({C: MADE, B: MADE}, CPU)
+    kept.forget([A, C], CPU, [HERE])
+    assert kept.find([A], CPU, [HERE]) is None
+    assert kept.pieces([C, B], CPU, [HERE]) == (None, MADE)
+    assert kept.find([B], CPU, [HERE]) == (MADE,)
