@@ -34,12 +34,14 @@ def _start(name: str, preset: str | None) -> Design:
 
     if name != "-" and not name.lower().endswith(".json"):
         return studio.design(name, preset=preset)
+    source = "standard input" if name == "-" else name
     if preset is not None:
-        raise DesignError(f"{name} holds a design already; --preset goes with a family's name")
+        raise DesignError(f"{source} holds a design already; --preset goes with a family's name")
+    content = _content(name)
     try:
-        made = zoo.read_design(_content(name))
+        made = zoo.read_design(content)
     except DesignError as refusal:
-        raise DesignError(f"{'standard input' if name == '-' else name}: {refusal}") from None
+        raise DesignError(f"{source}: {refusal}") from None
     if made.note:
         say(made.note)
     return made.design

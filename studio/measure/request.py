@@ -18,6 +18,7 @@ from typing import Any, get_args, get_type_hints
 
 from studio.knobs import Mode
 from studio.quoting import echoed, named, one_line
+from studio.strict_json import parse
 
 CHOICES: Mapping[str, tuple[object, ...]] = MappingProxyType(
     {
@@ -228,7 +229,7 @@ class Measurement:
         """The measurement that `to_json` has written. Raises MeasureError for other text."""
         kinds = get_type_hints(cls)
         try:
-            found = cls(**json.loads(text))
+            found = cls(**parse(text))
             if found.measured_at:
                 datetime.fromisoformat(found.measured_at)
         except (ValueError, TypeError):

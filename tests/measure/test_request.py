@@ -124,6 +124,7 @@ def test_a_measurement_says_when_it_was_made_and_an_older_one_is_read_without():
     [
         "",
         "[1]",
+        "[" * 100_000,
         "3",
         "{}",
         json.dumps({**json.loads(measured().to_json()), "more": 1}),
