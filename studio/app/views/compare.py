@@ -40,10 +40,10 @@ def compare(now: State) -> None:
     cases = compared(now)
     picker(now)
     with st.container(horizontal=True, gap="small", key="shelf"):
+        with st.popover("Add from a file"):  # first: it stays open, with its note, as others come
+            loader()
         for i, case in enumerate(cases):
             shelved(case, i, now)
-        with st.popover("Add from a file"):
-            loader()
     html(comparison.table(cases))
     measuring(cases)
     if len(cases) == 1:
