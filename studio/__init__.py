@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.knobs import DesignError, Mode
 from studio.measure.request import Conditions, MeasureError, Measurement, NoMemoryError
+from studio.quoting import quoted
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -209,7 +210,7 @@ def report(
     forms = {"markdown": markdown.markdown, "html": page.html}
     if form not in tuple(forms):
         raise DesignError(
-            f"there is no report as {form}; it is written as {' or '.join(forms)}",
+            f"unknown form {quoted(form)} of a report; use {' or '.join(forms)}",
             knob="form",
             value=form,
             nearest=tuple(forms),

@@ -350,28 +350,39 @@ def swept(
     start: Design, knobs: Sequence[Knob], wanted: Sequence[str], say: Callable[[str], None]
 ) -> tuple[Design, ...]:
     """The designs of a sweep, each once, the last knob turning fastest. Raises DesignError along
-    one knob; of a grid, corners that cannot be are left out, and why is told to `say`."""
-    names = [knob.name for knob in knobs]
-    if len(knobs) > 2 or len(set(names)) < len(names):
-        raise DesignError("give one --axis, or two with different knobs")
-    read = [values(knob, text) for knob, text in zip(knobs, wanted, strict=True)]
-    if math.prod(map(len, read)) > MOST_POINTS:
-        raise DesignError(f"a sweep has at most {MOST_POINTS} points")
-    found: dict[Design, None] = {}
+    one knob; of a grid, corners that cannot be are left out. Why, and what was inserted to make a
+    point fit, is told to `say`."""
+    from studio.zoo import changed
+
+    found: dict[Design, str] = {}
     refused = defaultdict[str, list[str]](list)  # of many corners the reason is one
-    for corner in product(*read):
-        settings = dict(zip(names, corner, strict=True))
+    for settings in _corners(knobs, wanted):
         try:
-            found[start.replace(**settings)] = None
+            made = changed(start, settings)
+            found[made.design] = made.note
         except DesignError as refusal:
             if len(knobs) == 1:
                 raise
             refused[str(refusal)].append(", ".join(f"{k}={v}" for k, v in settings.items()))
     if not found:
         raise DesignError(f"no point of this grid is a valid design: {next(iter(refused))}")
+    for note in dict.fromkeys(filter(None, found.values())):
+        say(note)
     for why, (first, *more) in refused.items():
         say(f"{first} {f'and {len(more)} more are' if more else 'is'} left out: {why}")
     return tuple(found)
+
+
+def _corners(knobs: Sequence[Knob], wanted: Sequence[str]) -> Iterator[dict[str, str]]:
+    """The settings of each point. Raises DesignError."""
+    names = [knob.name for knob in knobs]
+    if len(knobs) > 2 or len(set(names)) < len(names):
+        raise DesignError("give one --axis, or two with different knobs")
+    read = [values(knob, text) for knob, text in zip(knobs, wanted, strict=True)]
+    if math.prod(map(len, read)) > MOST_POINTS:
+        raise DesignError(f"a sweep has at most {MOST_POINTS} points")
+    for corner in product(*read):
+        yield dict(zip(names, corner, strict=True))
 
 
 def _or(names: Iterable[str]) -> str:

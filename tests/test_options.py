@@ -96,3 +96,12 @@ def test_a_repeated_value_is_one_point(axes: list[str], count: int) -> None:
 def test_a_grid_without_a_valid_corner_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     line = "sweep vit --no-measure --axis num_heads=5,7 --axis embed_dim=768"
     assert "no point of this grid is a valid design: num_heads=5" in refused(capsys, *line.split())
+
+
+def test_a_sweep_says_what_was_inserted(capsys: pytest.CaptureFixture[str]) -> None:
+    start = ("--set", "head=PooledHead()", "--set", "stages=Conv()")
+    rows = "stages=Conv()/Transformer()"
+    assert cli.main(["sweep", "hybrid", *start, "--no-measure", "--axis", rows]) == 0
+    said = capsys.readouterr().err
+    assert said.startswith("studio: stages did not fit as given; inserted ToTokens() as stages.0")
+    assert said.count("\n") == 1
