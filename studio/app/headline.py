@@ -23,10 +23,6 @@ URL = re.compile(r"https?://[^\s,;)]+")
 # the light and in the dark theme.
 STYLE = """<style>
 .stMainBlockContainer { padding-left: 2rem; padding-right: 2rem; }
-.st-key-masthead { margin-bottom: -.9rem; }
-.stSidebar input { text-overflow: ellipsis; }
-.st-key-masthead h1 { display: inline; margin: 0; padding: 0; font-size: .95rem; font-weight: 700; }
-.st-key-masthead p { display: inline; margin: 0 0 0 .6rem; font-size: .85rem; opacity: .8; }
 .stSidebar .stVerticalBlock { gap: .55rem; }
 .stSidebar .stColumn { min-width: 0; }
 .figures { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: .5rem;

@@ -31,10 +31,12 @@ GONE = "<small>Removed. In the pinned design:</small>"
 STYLE = """<style>
 .st-key-inspector { position: relative; }
 .st-key-unselect { position: absolute; top: .35rem; right: .8rem; width: auto; }
+:has(> .st-key-over) { position: sticky; bottom: 0; z-index: 9; }
+.st-key-over .st-key-inspector { max-height: 36vh; overflow-y: auto; background: SHEET;
+  box-shadow: 0 -.3rem 1rem rgb(0 0 0 / 18%); }
 @media (max-width: 768px) {
-  .st-key-inspector { position: fixed; inset: auto 0 0 0; z-index: 99; max-height: 46vh;
-    overflow-y: auto; background: var(--st-background-color, Canvas);
-    box-shadow: 0 -.3rem 1rem rgb(0 0 0 / 25%); }
+  .stMain .st-key-inspector { position: fixed; inset: auto 0 0 0; z-index: 99; max-height: 46vh;
+    overflow-y: auto; background: SHEET; box-shadow: 0 -.3rem 1rem rgb(0 0 0 / 25%); }
 }
 .inspector { font-size: .8rem; line-height: 1.4; font-variant-numeric: tabular-nums; }
 .inspector h6 { margin: 0 0 .1rem; padding: 0; font-size: .95rem; font-weight: 600; }
@@ -47,7 +49,7 @@ STYLE = """<style>
 .inspector dd b { font-weight: 600; }
 .inspector dd div { font-family: 'Source Code Pro', ui-monospace, monospace; font-size: .72rem;
   opacity: .85; }
-</style>"""
+</style>""".replace("SHEET", "var(--st-background-color, light-dark(#fffdf8, #14181f))")
 
 
 def inspector(now: State, node: Node) -> None:

@@ -22,7 +22,7 @@ from studio.app.state import State
 from studio.app.timing import TIMINGS, Times, button
 
 COLUMNS = {
-    "Layer": st.column_config.TextColumn(width=172, help="Path in the model"),
+    "Layer": st.column_config.TextColumn(width=160, help="Path in the model"),
     "Kind": st.column_config.TextColumn(width=84, help="Class or operation"),
     "Output": st.column_config.TextColumn(width=88, help="Output shape"),
     "Parameters": st.column_config.NumberColumn(width=76),

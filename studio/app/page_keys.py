@@ -67,7 +67,7 @@ function isTyping(target) {
 
 def page_keys(link: str) -> None:
     """A button that copies a link, and the keys of undo and redo."""
-    _component()(key="page_keys", data={"link": link}, height="content", width="content")
+    _component()(key="page_keys", data={"link": link}, height=28, width="content")
 
 
 @cache

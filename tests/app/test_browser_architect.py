@@ -71,7 +71,7 @@ def test_designs_are_compared_and_gone_back_to(open_page: Any, address: str) -> 
     page.get_by_role("button", name="Compare with the pinned design").click()
     page.locator(".compared td", has_text="×").first.wait_for()
     chart_has(page, "data.length === 8")
-    page.get_by_role("button", name="Time them in turn").click()
+    page.get_by_role("button", name="Benchmark all").click()
     page.locator(".compared tr", has_text="Latency").get_by_text("ms").nth(1).wait_for(
         timeout=60_000
     )

@@ -38,7 +38,13 @@ PURPOSE = (
     "Choose a network, move its sliders, and see the real PyTorch model rebuilt, drawn, counted,"
     " timed and exported."
 )
-TALL = "clamp(24rem, calc(100vh - 18.2rem), 46rem)"  # so that the graph ends where the window does
+STYLE = """<style>
+.st-key-masthead { margin-bottom: -.9rem; }
+.st-key-masthead h1 { display: inline; margin: 0; padding: 0; font-size: .95rem; font-weight: 700; }
+.st-key-masthead p { display: inline; margin: 0 0 0 .6rem; font-size: .85rem; opacity: .8; }
+.stSidebar input { text-overflow: ellipsis; }
+</style>"""
+TALL = "clamp(24rem, calc(100vh - 19.7rem), 46rem)"  # so that the graph ends where the window does
 UNUSED = "they are constants, or of heads that only training uses"
 FIGURES_S, GRAPH_S = 0.025, 0.05  # the way to the browser, and a frame
 
@@ -69,7 +75,7 @@ def masthead(now: State) -> None:
     with st.container(
         horizontal=True, vertical_alignment="center", wrap=False, gap="small", key="masthead"
     ):
-        html(f"<h1>{NAME}</h1><p>{PURPOSE}</p>")
+        html(f"{STYLE}<h1>{NAME}</h1><p>{PURPOSE}</p>")
         page_keys(address(now))
 
 
@@ -137,7 +143,7 @@ def picture(
 ) -> Rest:
     """The layer graph; the rest is its legend (HTML; a `caption` above what is exported), all boxes
     as a table, and what there is to know about the node that is selected: `beside` the graph, else
-    above the legend. Without `marks` a bar on each box tells its share of the parameters."""
+    over its foot. Without `marks` a bar on each box tells its share of the parameters."""
     borne = barred(graph) if marks is None else marks
     node = layer_graph(
         graph,
@@ -150,7 +156,7 @@ def picture(
         marks=borne,
         height=TALL,
     )
-    near = beside or st.container()
+    near = beside or st.container(key="over")
     beneath = st.container()
 
     def rest() -> None:
