@@ -11,7 +11,8 @@ import studio
 from studio.app import comparison, figures
 from studio.app.case import Case
 from studio.app.history import History, Visit, change
-from studio.app.state import APART, FIRST
+from studio.app.parts import APART
+from studio.app.state import FIRST
 from tests.app.conftest import run, state, visited
 
 pytestmark = pytest.mark.usefixtures("still")
