@@ -8,24 +8,27 @@ examples there are, and what may be spent.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from studio import zoo
 from studio.advice.brief import Brief
-from studio.advice.data import Start, same_images, start, steep, steepness, untried
+from studio.advice.data import Start, same_images, start, steep, untried
 from studio.advice.document import clause
 from studio.advice.limits import told
-from studio.advice.refusal import refusal, unknown
-from studio.advice.sizing import Search, Strategy, distorted
+from studio.advice.proportions import scaled_knobs
+from studio.advice.ranking import DATA, fit, hunger, rank
+from studio.advice.recommended import ENOUGH
+from studio.advice.refusal import refusal
+from studio.advice.sizing import WELL, Search, Strategy, distorted
 from studio.advice.training import fitted, paid, share
 from studio.analysis.profile import Profile, many_models, profile
-from studio.family import Design, Family, Preset
+from studio.family import Design, Family, Preset, Task
 
-DATA = {"small": 0, "medium": 10_000, "large": 1_000_000}  # examples from which a family has enough
-AS_PUBLISHED = 0.9  # of a limit: a preset that uses as much is better than a size nobody trained
-HALF = 0.5
+AS_PUBLISHED = 0.6  # of a limit: a preset that uses as much is better than a size nobody trained
+FARTHER = 0.5  # octaves that a size made from another preset than the nearest must fit better
+TRIED = 8  # presets, nearest in cost first, that may serve as they are
 OF = {
     "params": "parameters",
     "macs": "for one example",
@@ -89,61 +92,97 @@ class Choice:
         }
 
 
-def choose(brief: Brief, strategy: Strategy = "proportions") -> tuple[Choice, ...]:
+def choose(brief: Brief, strategy: Strategy = "recommended") -> tuple[Choice, ...]:
     """The families for the task, best first. Raises DesignError where no design meets the limits,
     which says what the one that comes nearest would take."""
-    suited = [f for f in zoo.families().values() if brief.task in f.guide.tasks]
+    found = [of_family(family, brief, strategy) for family in suited(brief.task)]
+    return best_first([choice for choice in found if choice], brief, strategy)
+
+
+def suited(task: Task) -> tuple[Family, ...]:
+    """The families for a task, those that are made for it before those that can do it too."""
+    known = [family for family in zoo.families().values() if task in family.guide.tasks]
+    return tuple(sorted(known, key=lambda family: family.guide.tasks.index(task)))
+
+
+def best_first(found: Sequence[Choice], brief: Brief, strategy: Strategy) -> tuple[Choice, ...]:
+    """Those of the choices that can read the data, best first. Raises DesignError for none."""
+    if not found:
+        families = suited(brief.task)
+        with many_models():
+            starts = [one for family in families if (one := nearest_preset(family, brief))]
+            raise refusal(families, starts, brief, strategy)
+    fitting = [choice for choice in found if not choice.start.misfits]
+    return tuple(sorted(fitting or found, key=lambda choice: rank(choice, brief)))
+
+
+def of_family(family: Family, brief: Brief, strategy: Strategy) -> Choice | None:
+    """What a family has for a brief; None where it has nothing that does the task, reads the data
+    and is within the limits."""
     with many_models():
-        starts = [one for family in suited if (one := nearest_preset(family, brief))]
-        if foreign := unknown(starts, brief):
-            raise foreign
-        found = [choice for one in starts if (choice := _chosen(one, brief, strategy))]
-        if not found:
-            raise refusal(suited, starts, brief, strategy)
-    return tuple(sorted(found, key=lambda choice: _rank(choice, brief)))
+        starts = _starts(family, brief)
+        if not starts:
+            return None
+        if not brief.limits.given:
+            return _made(_first(starts), _first(starts).design, brief)
+        if strategy == "recommended":
+            return _recommended(starts, brief)
+        begin = min(starts, key=lambda one: _far(one, brief))
+        return _sized(begin, brief, strategy)
 
 
-def _rank(choice: Choice, brief: Brief) -> tuple[float, ...]:
-    """What is given first: whether the family takes all that the data are said to be, and whether
-    there are enough of them. Then whether the task is what it is for, whether it is known at inputs
-    of that size and does not pay for them by the square, and how much of the budget it uses. Of
-    equals those near the size of their preset, which somebody has trained, and then that which
-    computes least."""
-    family = choice.design.family
-    unused = round(abs(1 - choice.share), 1) if brief.limits.given else 0.0
-    return (
-        len(choice.start.notes),
-        _hunger(family, brief),
-        family.guide.tasks.index(brief.task),
-        round(choice.start.stretch),
-        steepness(choice.profile) > HALF,
-        unused,
-        round(abs(math.log2(choice.profile.params / choice.published.params))),
-        choice.profile.macs,
-    )
+def _recommended(starts: Sequence[Start], brief: Brief) -> Choice | None:
+    """The preset that uses most of the limits, as it was published, if one uses enough; else a size
+    in the proportions of one of the presets nearest in cost."""
+    known = sorted(starts, key=lambda one: _far(one, brief))
+    least = known[0].stretch
+    near = [
+        one for one in known if one.stretch <= least + 1 and len(one.notes) == len(known[0].notes)
+    ]
+    shares = {one: share(profile(one.design, brief.batch), brief.limits) for one in near[:TRIED]}
+    published = [one for one in shares if AS_PUBLISHED <= shares[one] <= 1]
+    if published:
+        order = {preset.name: place for place, preset in enumerate(starts[0].design.family.presets)}
+        best = min(
+            published,
+            key=lambda one: (round(-shares[one], 1), not one.design.preset, order[one.preset.name]),
+        )
+        return _made(best, best.design, brief)
+    found: list[tuple[float, Choice]] = []
+    for place, one in enumerate(_of_other_sizes(near)):
+        if choice := _sized(one, brief, "recommended"):
+            found.append((fit(choice) + place * FARTHER, choice))
+            if fit(choice) <= ENOUGH:
+                break
+    return min(found, key=lambda one: one[0])[1] if found else None
 
 
-def _hunger(family: Family, brief: Brief) -> float:
-    """How many times more examples the family wants than there are, as a power of ten."""
-    if brief.examples is None:
-        return 0.0
-    return max(0.0, math.log10(max(1, DATA[family.guide.data]) / max(1, brief.examples)))
+def _of_other_sizes(starts: Sequence[Start]) -> list[Start]:
+    """The first two whose sizes differ."""
+    seen: dict[tuple[object, ...], Start] = {}
+    for one in starts:
+        seen.setdefault(tuple(one.design.value(name) for name in scaled_knobs(one.design)), one)
+    return list(seen.values())[:2]
 
 
-def _chosen(begin: Start, brief: Brief, strategy: Strategy) -> Choice | None:
+def _sized(begin: Start, brief: Brief, strategy: Strategy) -> Choice | None:
     design = begin.design
     used = share(profile(design, brief.batch), brief.limits)
-    if brief.limits.given and not AS_PUBLISHED <= used <= 1:
+    if not WELL <= used <= 1:
         found = fitted(design, brief.limits, brief.batch, strategy, same_images(design))
         if found is None:
             return None
-        design, used = found.design, found.share
+        design = found.design
+    return _made(begin, design, brief)
+
+
+def _made(begin: Start, design: Design, brief: Brief) -> Choice:
     counted = profile(design, brief.batch)
     return Choice(
         design=design,
         profile=counted,
         start=begin,
-        share=used,
+        share=share(counted, brief.limits),
         reasons=tuple(_reasons(counted, begin.preset, brief)),
         doubts=tuple(_doubts(counted, begin.preset, brief)),
         training_bytes=_training(counted, brief),
@@ -170,40 +209,54 @@ def _training(found: Profile, brief: Brief) -> int | None:
 def nearest_preset(family: Family, brief: Brief) -> Start | None:
     """The preset that takes the task's data best, and of equals the one whose cost is nearest to
     the limits, set to the task. None for a family that has no such design."""
-    search = Search(brief.limits, brief.batch)
-    found = [one for preset in family.presets if (one := start(family, preset, brief))]
+    starts = _starts(family, brief)
+    if not starts or not brief.limits.given:
+        return _first(starts) if starts else None
+    return min(starts, key=lambda one: _far(one, brief))
 
-    def distance(one: Start) -> tuple[float, ...]:
-        if brief.limits.given:
-            far = abs(math.log(search.share(one.design)))
-        else:  # the first one, unless another is as it was asked for, and not much larger
-            far = max(0.0, math.log(profile(one.design).params / profile(found[0].design).params))
-        return len(one.foreign), len(one.notes), one.stretch + far
 
-    return min(found, key=distance, default=None)
+def _starts(family: Family, brief: Brief) -> list[Start]:
+    return [one for preset in family.presets if (one := start(family, preset, brief))]
+
+
+def _far(one: Start, brief: Brief) -> tuple[float, ...]:
+    """How far a preset is from what is asked: its data first, then its input and its cost."""
+    far = abs(math.log(Search(brief.limits, brief.batch).share(one.design)))
+    return len(one.misfits), len(one.notes), one.stretch / 2 + far
+
+
+def _first(starts: Sequence[Start]) -> Start:
+    """The family's first preset, unless another is as it was asked for, and not much larger."""
+    size = profile(starts[0].design).params
+
+    def far(one: Start) -> tuple[float, ...]:
+        larger = max(0.0, math.log(profile(one.design).params / size))
+        return len(one.misfits), len(one.notes), one.stretch + larger
+
+    return min(starts, key=far)
 
 
 def _reasons(found: Profile, preset: Preset, brief: Brief) -> Iterator[str]:
     design, guide = found.design, found.design.family.guide
-    yield f"right when {clause(guide.use_when)}"
+    yield f"good fit when {clause(guide.use_when)}"
     for name, limit in brief.limits.given.items():
         here = paid(found, name)
         yield f"{told(name, here)} of {told(name, limit)} {OF[name]} ({here / limit:.0%})"
     if design.preset:
-        yield f"a preset as it stands: {preset.name} ({preset.source})"
+        yield f"unmodified preset: {preset.name} ({preset.source})"
     for result in guide.results:
         if result.preset == preset.name:
-            whose = "published:" if design.preset else f"itself untried; {result.preset} has"
+            whose = "published:" if design.preset else f"no published result; {result.preset} has"
             yield f"{whose} {result.metric} {result.value:g} {result.unit} ({result.source})"
 
 
 def _doubts(found: Profile, preset: Preset, brief: Brief) -> Iterator[str]:
     family = found.design.family
-    yield f"wrong when {clause(family.guide.avoid_when)}"
-    if _hunger(family, brief) > 0:
+    yield f"poor fit when {clause(family.guide.avoid_when)}"
+    if hunger(family, brief) > 0:
         yield (
-            f"it wants {family.guide.data} data, from about {DATA[family.guide.data]:,} examples,"
-            f" and there are {brief.examples:,}"
+            f"it needs a {family.guide.data} dataset, about {DATA[family.guide.data]:,} examples or"
+            f" more, and there are {brief.examples:,}"
         )
     yield from distorted(found.design, preset)
     yield from untried(found.design)

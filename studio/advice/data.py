@@ -15,13 +15,14 @@ from typing import Literal
 
 from studio.advice.brief import Brief
 from studio.advice.sizing import nothing
+from studio.advice.usual import usual
 from studio.analysis.blueprint import sample
 from studio.analysis.profile import Profile, profile
 from studio.analysis.work import operations
 from studio.family import Design, Family, Preset, Task
 from studio.knobs import DesignError
 
-Kind = Literal["images", "tokens", "series"]
+Kind = Literal["images", "tokens", "series", "video"]
 
 # What is given says what the data are. A length may be one of tokens or of a series.
 SAID_BY: Mapping[str, Kind] = {
@@ -32,6 +33,10 @@ SAID_BY: Mapping[str, Kind] = {
 }
 IN_ORDER: frozenset[Kind] = frozenset({"tokens", "series"})
 LENGTHS = frozenset({"seq_len", "max_seq_len"})
+OF_IMAGES = {  # where it stands in the size of an image, and what is said of another
+    "in_channels": (0, "its images have {} channels"),
+    "image_size": (1, "its images are {} pixels a side"),
+}
 SIZES = ("image_size", "seq_len")  # of an input: what a network was tried at
 FREE = frozenset({"max_seq_len"})  # without it there is no bound
 FAR = 1.0  # octaves from the sizes that were published: an untried network
@@ -42,13 +47,13 @@ ATTENTION = "scaled_dot_product_attention"
 @dataclass(frozen=True)
 class Start:
     """A preset of a family once it is set to the task. `notes` tell what is not as it was asked
-    for, `foreign` what it knows nothing of; `stretch` is how many octaves the size of the input is
-    from that of the preset."""
+    for; `misfits` those of the settings that its inputs cannot have at all; `stretch` is how many
+    octaves the size of the input is from that of the preset."""
 
     preset: Preset
     design: Design
     notes: tuple[str, ...]
-    foreign: tuple[str, ...]
+    misfits: tuple[str, ...]
     stretch: float
 
 
@@ -67,16 +72,20 @@ def _kind(tensor: tuple[bool, tuple[int, ...]]) -> Kind | None:
     match tensor:
         case True, (_, _, height, width) if height * width > 1:
             return "images"
-        case True, (_, _, _) | (_, _, _, _, _):  # values at each step, or frames
+        case True, (_, _, _):  # values at each step
             return "series"
+        case True, (_, _, _, _, _):
+            return "video"
         case False, (_, _):
             return "tokens"
     return None
 
 
 def places(design: Design, name: str) -> list[str]:
-    """The knobs of this name: the design's own, or those of its records."""
-    return [knob for knob in design.knobs if knob == name or knob.endswith(f".{name}")]
+    """The knobs of this name: the design's own, or those of its records. The length of a video is
+    its number of frames."""
+    names = (name, "frames") if name == "seq_len" else (name,)
+    return [knob for knob in design.knobs if knob.rpartition(".")[2] in names]
 
 
 def does(design: Design, task: Task) -> bool:
@@ -108,44 +117,56 @@ def _has_classes(design: Design) -> bool:
 
 
 def start(family: Family, preset: Preset, brief: Brief) -> Start | None:
-    """A preset set to the task of a brief; None where it does another, or cannot be had so."""
-    made = adapted(Design(family, preset.config), brief.settings)
+    """A preset set to the task of a brief; None where it does another, or cannot be had so. What
+    the brief leaves open is as usual for the task."""
+    left_open = usual(brief.task, brief.settings)
+    made = adapted(Design(family, preset.config), brief.settings, left_open)
     if made is None:
         return None
-    found, notes, foreign = made
-    if not _suits(found, brief) or not does(found, brief.task):
+    found, notes, misfits = made
+    if not _suits(found, brief.task, {**brief.settings, **left_open}) or not does(
+        found, brief.task
+    ):
         return None
-    return Start(preset, found, notes, foreign, _stretch(found, preset, brief))
+    return Start(preset, found, notes, misfits, _stretch(found, preset))
 
 
-def _suits(design: Design, brief: Brief) -> bool:
+def _suits(design: Design, task: Task, settings: Mapping[str, object]) -> bool:
     """It reads what the data are said to be, and nothing else; of several kinds at once perhaps not
-    all were named."""
-    told = frozenset(SAID_BY[name] for name in brief.settings if name in SAID_BY)
-    orders = IN_ORDER if LENGTHS & brief.settings.keys() else frozenset()
+    all were named. A video is images, of which there is a number."""
+    told = frozenset(SAID_BY[name] for name in settings if name in SAID_BY)
+    orders = IN_ORDER if LENGTHS & settings.keys() else frozenset()
     data = reads(design) or ({"images"} if _images(design) else frozenset())
     if not (told or orders) or not data:
         return True
+    if task != "multi-modal" and told == {"images"} and orders:
+        return data == {"video"}
     named = told <= data and (not orders or bool(orders & data))
-    return named and (brief.task == "multi-modal" or data <= told | orders)
+    return named and (task == "multi-modal" or data <= told | orders)
 
 
 def adapted(
-    design: Design, settings: Mapping[str, object]
+    design: Design, settings: Mapping[str, object], left_open: Mapping[str, object]
 ) -> tuple[Design, tuple[str, ...], tuple[str, ...]] | None:
     """The design with the task's settings, as near to them as its rules allow, a note for each that
-    is not as asked, and those that it knows nothing of; None where one cannot be had at all."""
+    is not as asked, and those that its inputs cannot have; None where one cannot be had at all, or
+    says nothing to it."""
     notes: list[str] = []
+    asked = {**settings, **left_open}
     try:
-        for name, value in _in_turn(design, settings):
+        for name, value in _in_turn(design, asked):
             turn = design.family.turn(design.config, name, value)
             design = Design(design.family, turn.config)
             notes += [turn.why] if turn.why else []
     except DesignError:
         return None
-    without = [name for name in settings if name not in FREE and not places(design, name)]
-    notes += filter(None, (_lacks(design, name, settings[name]) for name in without))
-    return design, tuple(notes), tuple(name for name in without if _is_foreign(design, name))
+    images = _images(design)
+    without = [name for name in asked if name not in FREE and not places(design, name)]
+    if any(name in settings and not (name in OF_IMAGES and images) for name in without):
+        return None
+    misfits = {name: _instead(images, name, asked[name]) for name in without if name in OF_IMAGES}
+    notes += filter(None, misfits.values())
+    return design, tuple(notes), tuple(name for name, note in misfits.items() if note)
 
 
 def _in_turn(design: Design, settings: Mapping[str, object]) -> Iterator[tuple[str, object]]:
@@ -158,23 +179,13 @@ def _in_turn(design: Design, settings: Mapping[str, object]) -> Iterator[tuple[s
         yield from ((place, value) for place in places(design, name))
 
 
-def _lacks(design: Design, name: str, value: object) -> str:
-    """What a design has in the place of a setting that it has no knob for; empty if the same."""
-    images = _images(design)
-    if name == "in_channels" and images:
-        return _instead({channels for channels, _ in images}, "its images have {} channels", value)
-    if name == "image_size" and images:
-        return _instead({side for _, side in images}, "its images are {} pixels a side", value)
-    return f"it has no {name}, so {name}={value} says nothing to it"
-
-
-def _is_foreign(design: Design, name: str) -> bool:
-    return not (name in ("in_channels", "image_size") and _images(design))
-
-
-def _instead(here: set[int], sentence: str, value: object) -> str:
+def _instead(images: set[tuple[int, int]], name: str, value: object) -> str:
+    """What the images of a design have in the place of a setting that it has no knob for; empty if
+    it is the same."""
+    of, sentence = OF_IMAGES[name]
+    here = {image[of] for image in images}
     told = " or ".join(map(str, sorted(here)))
-    return "" if value in here else f"{sentence.format(told)}, not {value}"
+    return "" if not here or value in here else f"{sentence.format(told)}, not {value}"
 
 
 def _images(design: Design) -> set[tuple[int, int]]:
@@ -206,11 +217,14 @@ def decided(design: Design, names: Iterable[str]) -> list[str]:
     ]
 
 
-def _stretch(design: Design, preset: Preset, brief: Brief) -> float:
-    """How many octaves the size of the input that was asked for is from that of the preset."""
-    asked = [place for name in SIZES if name in brief.settings for place in places(design, name)]
+def _stretch(design: Design, preset: Preset) -> float:
+    """How many octaves the size of the input is from that of the preset; a shorter sequence is as
+    good as the one that was published."""
     native = Design(design.family, preset.config)
-    return max((abs(math.log2(design.value(p) / native.value(p))) for p in asked), default=0.0)
+    known = [place for name in SIZES for place in places(design, name) if place in native.knobs]
+    octaves = {place: math.log2(design.value(place) / native.value(place)) for place in known}
+    far = (abs(o) if place.endswith("image_size") else max(o, 0.0) for place, o in octaves.items())
+    return max(far, default=0.0)
 
 
 def _octaves(design: Design, place: str) -> float:
@@ -226,7 +240,8 @@ def _tried(design: Design, place: str) -> list[int]:
 def untried(design: Design) -> Iterator[str]:
     """What is against a network at an input that is far from those it was published with."""
     for place in (place for name in SIZES for place in places(design, name)):
-        if _octaves(design, place) >= FAR:
+        shorter = "seq_len" in place and design.value(place) < _tried(design, place)[0]
+        if _octaves(design, place) >= FAR and not shorter:
             first, *_, last = [*(tried := _tried(design, place)), tried[-1]]
             span = f"{first}" if first == last else f"{first} to {last}"
             yield f"its presets have {place}={span}; at {design.value(place)} it is untried"

@@ -108,7 +108,7 @@ def stopwatch(conditions: Conditions, budget_s: float = 3.0) -> Stopwatch:
 
 
 def chosen(
-    brief: Brief, limit_s: float, time: Stopwatch, strategy: Strategy = "proportions"
+    brief: Brief, limit_s: float, time: Stopwatch, strategy: Strategy = "recommended"
 ) -> tuple[tuple[Choice, Timing], ...]:
     """The first few families that meet the latency limit beside those of the brief, best first,
     with what was measured. Raises DesignError where none does."""
@@ -116,7 +116,7 @@ def chosen(
     refusals: list[DesignError] = []
     for choice in choose(brief, strategy):
         try:
-            design, timing = fastened(choice.design, brief, limit_s, time, strategy)
+            design, timing = fastened(choice.start.design, brief, limit_s, time, strategy)
         except DesignError as refusal:
             refusals.append(refusal)
             continue

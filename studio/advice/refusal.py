@@ -149,12 +149,6 @@ def _out_of_range(suited: Sequence[Family], brief: Brief, name: str) -> DesignEr
     )
 
 
-def unknown(found: Sequence[Start], brief: Brief) -> DesignError | None:
-    """The refusal of a setting that says nothing to any network for the task, if there is one."""
-    names = (name for name in brief.settings if found and all(name in s.foreign for s in found))
-    return next((_contradicts_task(brief, name) for name in names), None)
-
-
 def _contradicts_task(brief: Brief, name: str) -> DesignError:
     value = brief.settings[name]
     return DesignError(

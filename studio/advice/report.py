@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from studio import forms, options
 from studio.advice import data
 from studio.advice.brief import Brief
-from studio.advice.choice import DATA, Choice
+from studio.advice.choice import Choice
 from studio.advice.document import (
     Block,
     Code,
@@ -31,6 +31,7 @@ from studio.advice.document import (
 from studio.advice.economy import economy
 from studio.advice.limits import told
 from studio.advice.outlook import outlook
+from studio.advice.ranking import DATA
 from studio.advice.structure import counted, structure
 from studio.advice.training import paid
 from studio.analysis import units

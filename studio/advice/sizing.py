@@ -21,7 +21,8 @@ from studio.family import Design, Preset
 from studio.knobs import Axis, DesignError, Knob
 
 Share = Callable[[Profile], float]  # of a limit that is not counted, such as a predicted latency
-Strategy = Literal["proportions", "width", "depth", "resolution", "compound"]
+Way = Literal["proportions", "width", "depth", "resolution", "compound"]  # to use all of a budget
+Strategy = Literal["recommended", "proportions", "width", "depth", "resolution", "compound"]
 STRATEGIES = get_args(Strategy)
 
 AXES: tuple[Axis, ...] = ("width", "depth")  # that a budget may go to
@@ -57,7 +58,7 @@ def sized(
     start: Design,
     limits: Limits,
     batch: int = 1,
-    strategy: Strategy = "proportions",
+    strategy: Way = "proportions",
     also: Share = nothing,
 ) -> Sized | None:
     """The largest design that the limits allow, and one more (`also`), made from `start`; None

@@ -11,13 +11,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from studio.advice.limits import Limits, cost
-from studio.advice.sizing import WELL, Share, Sized, Strategy, least, nothing, sized
+from studio.advice.recommended import recommended
+from studio.advice.sizing import WELL, Search, Share, Sized, Strategy, least, nothing, sized
 from studio.analysis.memory import peak
 from studio.analysis.profile import Profile, profile
 from studio.family import Design
 
 LARGEST = 2e11  # bytes of a step that is simulated: a larger one takes long, and many accelerators
 TRIES = 5
+ENOUGH = 0.6  # of a limit, for a recommendation
 CLOSER = 0.99  # of the limit that the last simulation would ask for
 
 
@@ -44,17 +46,18 @@ def fitted(
     """As `sized`, and within the limit on a training step as it is simulated."""
     asked = limits.training_bytes
     if asked is None:
-        return sized(start, limits, batch, strategy, also)
+        return _sized(start, limits, batch, strategy, also)
+    enough = ENOUGH if strategy == "recommended" else WELL
     best: Sized | None = None
     room = asked
     for tries in range(TRIES):
-        found = sized(start, replace(limits, training_bytes=room), batch, strategy, also)
+        found = _sized(start, replace(limits, training_bytes=room), batch, strategy, also)
         design = found.design if found else least(start)
         counted = profile(design, batch)
         true = max(share(counted, limits), also(counted))
         if found and true <= 1 and (best is None or true > best.share):
             best = Sized(design, true)
-        if (best and best.share >= WELL) or (not found and (tries or true > 1)):
+        if (best and best.share >= enough) or (not found and (tries or true > 1)):
             break
         ratio = counted.training_bytes() / paid(counted, "training_bytes")
         wanted = max(1, int(asked * ratio * CLOSER**tries))
@@ -62,3 +65,11 @@ def fitted(
             break
         room = wanted
     return best
+
+
+def _sized(
+    start: Design, limits: Limits, batch: int, strategy: Strategy, also: Share
+) -> Sized | None:
+    if strategy == "recommended":
+        return recommended(start, Search(limits, batch, also))
+    return sized(start, limits, batch, strategy, also)

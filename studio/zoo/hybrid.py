@@ -353,7 +353,7 @@ FAMILY = Family(
     presets=PRESETS,
     adapted=adapted,
     guide=Guide(
-        tasks=("classification", "segmentation", "time-series", "multi-modal"),
+        tasks=("classification", "segmentation", "multi-modal"),
         data="medium",
         use_when="one kind of layer does not fit the whole task: details are local and decisions"
         " global, or frames are images whose order matters",

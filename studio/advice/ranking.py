@@ -1,0 +1,118 @@
+"""Ranking: which of several choices is best, and why, in one line.
+
+First what the guides of the families say of the task and the data, then how well a design fits the
+limits: an unmodified preset before a size that nobody trained, and what uses most of the budget.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from studio.advice.brief import Brief
+from studio.advice.data import steepness
+from studio.advice.proportions import distance, scaled_knobs
+from studio.analysis import units
+from studio.family import Design, Family
+
+if TYPE_CHECKING:
+    from studio.advice.choice import Choice
+
+DATA = {"small": 0, "medium": 10_000, "large": 1_000_000}  # examples from which a family has enough
+HALF = 0.5
+CHANGED = 0.25  # octaves, for a size that nobody has published
+STEPS = 4  # of an octave: a closer fit than that is none
+
+
+class Criterion(NamedTuple):
+    """What choices are compared by, the least first, and what is said of one that has less."""
+
+    value: Callable[[Choice, Brief], float]
+    why: Callable[[Choice, Brief], str]
+
+
+def hunger(family: Family, brief: Brief) -> float:
+    """How many times more examples the family needs than there are, as a power of ten."""
+    if brief.examples is None:
+        return 0.0
+    return max(0.0, math.log10(max(1, DATA[family.guide.data]) / max(1, brief.examples)))
+
+
+def fit(choice: Choice) -> float:
+    """Octaves of the budget that are unused, and of proportions that are not those of a preset."""
+    unused = math.log2(1 / choice.share) if choice.share else 0.0
+    return unused + distance(choice.design) + CHANGED * _resized(choice)
+
+
+def _place(choice: Choice, brief: Brief) -> float:
+    return choice.design.family.guide.tasks.index(brief.task)
+
+
+def _fitting(choice: Choice, brief: Brief) -> str:
+    if not brief.limits.given:
+        return f"it is {choice.preset.name} in its own proportions"
+    what = "a published preset" if not _resized(choice) else "close to a published preset"
+    return f"it is {what} and uses {choice.share:.0%} of the budget"
+
+
+def _resized(choice: Choice) -> bool:
+    """Whether its depths or widths are not those of its preset."""
+    here = choice.design
+    there = Design(here.family, choice.preset.config)
+    return any(
+        name not in there.knobs or here.value(name) != there.value(name)
+        for name in scaled_knobs(here)
+    )
+
+
+CRITERIA = (
+    Criterion(
+        lambda c, b: len(c.start.notes), lambda c, b: "it takes the data exactly as they are"
+    ),
+    Criterion(
+        lambda c, b: hunger(c.design.family, b),
+        lambda c, b: f"it needs fewer examples, and there are {b.examples:,}",
+    ),
+    Criterion(_place, lambda c, b: f"{b.task} is what its family is made for"),
+    Criterion(
+        lambda c, b: round(c.start.stretch),
+        lambda c, b: "it was published at inputs of about this size",
+    ),
+    Criterion(
+        lambda c, b: steepness(c.profile) > HALF,
+        lambda c, b: "its cost does not grow with the square of the input",
+    ),
+    Criterion(
+        lambda c, b: b.examples is None and c.design.family.guide.data == "large",
+        lambda c, b: "its family does not need a large dataset",
+    ),
+    Criterion(lambda c, b: round(STEPS * fit(c)), _fitting),
+    Criterion(
+        lambda c, b: c.profile.macs,
+        lambda c, b: (
+            f"it computes least of those that fit as well,"
+            f" {units.macs(c.profile.macs // c.profile.batch)} for one example"
+        ),
+    ),
+)
+
+
+def rank(choice: Choice, brief: Brief) -> tuple[float, ...]:
+    """The least is best."""
+    return tuple(criterion.value(choice, brief) for criterion in CRITERIA)
+
+
+def why_first(choices: Sequence[Choice], brief: Brief) -> str:
+    """Why the first of the choices, which are in order, is first: a sentence."""
+    if not choices:
+        return ""
+    first, title = choices[0], choices[0].title
+    if len(choices) == 1:
+        return (
+            f"{title} is the only one: no other family for {brief.task} fits these data and limits."
+        )
+    rows = zip(CRITERIA, rank(first, brief), rank(choices[1], brief), strict=True)
+    decides = next((one for one, here, there in rows if here != there), None)
+    reason = decides.why(first, brief) if decides else "it is as good as the next"
+    return f"{title} comes first because {reason}."
