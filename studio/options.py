@@ -40,7 +40,7 @@ SETTINGS = {
     "vocab_size": "vocabulary size",
     "input_size": "variables at each time step",
 }
-STRATEGIES = ("proportions", "width", "depth", "resolution", "compound")
+STRATEGIES = ("recommended", "proportions", "width", "depth", "resolution", "compound")
 LIMITS = {
     "params": (PARAMETERS, "most parameters"),
     "macs": (MACS, "most multiply-accumulates (MACs) of one example"),
@@ -212,7 +212,8 @@ def briefs() -> Iterator[Parser]:
         "--strategy",
         default=STRATEGIES[0],
         choices=STRATEGIES,
-        help="which dimension to scale to meet the budget (default: %(default)s)",
+        help="which dimension to scale to use all of the budget; recommended (default) prefers"
+        " published presets and usual sizes",
     )
 
 

@@ -91,7 +91,7 @@ def choices(
         f"{number}. {title}, input {' and '.join(map(units.shape, cost.inputs))}\n"
         f"   {cost.params:,} parameters, {cost.macs:,} MACs"
         + (f"; {share:.0%} of the budget\n" if share else "\n")
-        + f"   cost: {law.replace('$', '')}\n"
+        + f"   cost: {law}\n"
         + "".join(f"   + {reason}\n" for reason in reasons)
         + "".join(f"   - {doubt}\n" for doubt in doubts)
         for number, (title, cost, share, law, reasons, doubts) in enumerate(found, 1)

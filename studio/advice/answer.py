@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from studio.advice.brief import Brief
 from studio.advice.candidates import candidates
-from studio.advice.choice import Choice, choose
+from studio.advice.choice import Choice, best_first, of_family, suited
 from studio.advice.latency import chosen, stopwatch
 from studio.advice.limits import Limits
 from studio.advice.markdown import markdown
 from studio.advice.page import html
+from studio.advice.ranking import why_first
 from studio.advice.refusal import UnmetError
 from studio.advice.report import report
 from studio.advice.sizing import Strategy
@@ -22,19 +24,27 @@ from studio.measure.request import Conditions, Measurement
 
 @dataclass(frozen=True)
 class Answer:
-    """The choices for a brief, best first; or in one sentence why there are none, and the design
-    that comes nearest, where a limit is the reason."""
+    """The choices for a brief, best first, and in one sentence why the first one is; or why there
+    are none, and the design that comes nearest, where a limit is the reason."""
 
     choices: tuple[Choice, ...] = ()
+    why: str = ""
     refusal: str = ""
     nearest: Design | None = None
 
 
 def answer(brief: Brief, strategy: Strategy) -> Answer:
+    found = [of_family(family, brief, strategy) for family in suited(brief.task)]
+    return answer_of(found, brief, strategy)
+
+
+def answer_of(found: Sequence[Choice | None], brief: Brief, strategy: Strategy) -> Answer:
+    """The answer that these choices of families make, some of which have none."""
     try:
-        return Answer(choose(brief, strategy))
+        choices = best_first([choice for choice in found if choice], brief, strategy)
     except DesignError as error:
         return _refused(error)
+    return Answer(choices, why_first(choices, brief))
 
 
 def _refused(error: DesignError) -> Answer:
@@ -48,7 +58,8 @@ def answer_in_time(brief: Brief, strategy: Strategy, limit_s: float) -> Answer:
         found = chosen(brief, limit_s, stopwatch(Conditions(batch=brief.batch)), strategy)
     except DesignError as error:
         return _refused(error)
-    return Answer(tuple(choice for choice, _ in found))
+    choices = tuple(choice for choice, _ in found)
+    return Answer(choices, why_first(choices, brief))
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from studio.advice.limits import told
 from studio.advice.proportions import scaled_knobs
 from studio.advice.ranking import DATA, fit, hunger, rank
 from studio.advice.recommended import ENOUGH
-from studio.advice.refusal import refusal
+from studio.advice.refusal import OF, refusal
 from studio.advice.sizing import WELL, Search, Strategy, distorted
 from studio.advice.training import fitted, paid, share
 from studio.analysis.profile import Profile, many_models, profile
@@ -29,12 +29,6 @@ from studio.family import Design, Family, Preset, Task
 AS_PUBLISHED = 0.6  # of a limit: a preset that uses as much is better than a size nobody trained
 FARTHER = 0.5  # octaves that a size made from another preset than the nearest must fit better
 TRIED = 8  # presets, nearest in cost first, that may serve as they are
-OF = {
-    "params": "parameters",
-    "macs": "for one example",
-    "inference_bytes": "for a forward pass",
-    "training_bytes": "for a training step",
-}
 
 
 @dataclass(frozen=True, kw_only=True)

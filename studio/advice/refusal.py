@@ -18,6 +18,13 @@ from studio.analysis.profile import Profile, profile
 from studio.family import Design, Family, Preset
 from studio.knobs import DesignError
 
+FORGOTTEN, MILLION = 10_000, 10**6
+OF = {
+    "params": "parameters",
+    "macs": "for one example",
+    "inference_bytes": "of memory for a forward pass",
+    "training_bytes": "of memory for a training step",
+}
 DATA = {"images": "images", "tokens": "tokens of a text", "series": "values at each step"}
 
 
@@ -66,15 +73,25 @@ def refusal(
 
 
 def _too_much(nearest: Least, brief: Brief) -> UnmetError:
-    """The limit that binds, and what the nearest design would take."""
+    """The limit that binds, and what the smallest design would take."""
     name = _binding(nearest, brief)
+    limit = brief.limits.given[name]
     return UnmetError(
-        f"{brief.limits.text(name)} cannot be met; the design that comes nearest is"
-        f" {nearest.told}, and it takes {told(name, nearest.pays(name))}",
+        f"No design fits in {_in_words(name, limit)}. The smallest is {nearest.told}, with"
+        f" {told(name, nearest.pays(name)).rstrip()}{_meant(limit, nearest.pays(name))}",
         nearest.cost.design,
         knob=name,
-        value=brief.limits.given[name],
+        value=limit,
     )
+
+
+def _in_words(name: str, limit: int) -> str:
+    return f"{told(name, limit)} {OF[name]}"
+
+
+def _meant(limit: int, least: int) -> str:
+    """A question, where a unit may have been forgotten."""
+    return f". Did you mean {limit}M?" if limit < FORGOTTEN and limit * MILLION >= least else ""
 
 
 def _binding(nearest: Least, brief: Brief) -> str:
@@ -105,6 +122,15 @@ def _not_together(smallest: Sequence[Least], nearest: Least, brief: Brief) -> Un
 def _not_that_way(nearest: Least, brief: Brief, how: Strategy) -> UnmetError:
     """The limits can be met, but not by what was to be scaled."""
     name = _binding(nearest, brief)
+    if how == "recommended":
+        return UnmetError(
+            f"No design in the proportions of its family fits in"
+            f" {_in_words(name, brief.limits.given[name])}. Strategy proportions goes further, down"
+            f" to {nearest.told} with {told(name, nearest.pays(name))}",
+            nearest.cost.design,
+            knob="strategy",
+            value=how,
+        )
     return UnmetError(
         f"strategy={how} and {brief.limits.text(name)} do not go together: scaled in that way alone"
         f" no preset comes down to it; {nearest.told} takes {told(name, nearest.pays(name))}",

@@ -37,3 +37,24 @@ def usual(task: Task, given: Mapping[str, object]) -> Settings:
             continue
         return {name: value for name, value in settings.items() if name not in given}
     return {}
+
+
+FIELDS: Mapping[Task, tuple[str, ...]] = {
+    "classification": ("image_size", "in_channels", "num_classes", "seq_len", "vocab_size"),
+    "detection": ("image_size", "in_channels", "num_classes"),
+    "segmentation": ("image_size", "in_channels", "num_classes"),
+    "instance-segmentation": ("image_size", "in_channels", "num_classes"),
+    "language": ("seq_len", "max_seq_len", "vocab_size"),
+    "time-series": ("seq_len", "input_size", "num_classes"),
+    "generation": ("image_size", "in_channels", "seq_len", "vocab_size"),
+    "multi-modal": ("image_size", "in_channels", "seq_len", "vocab_size", "num_classes"),
+}
+OF_TEXT = ("seq_len", "vocab_size")
+
+
+def default_in_words(task: Task, name: str) -> str:
+    """What holds where a setting of a task is not given."""
+    first, *others = USUAL[task]
+    if name in first:
+        return f"default ({first[name]:,})"
+    return "for text, not images" if others and name in OF_TEXT else "default of each family"

@@ -1,7 +1,8 @@
 """The architect at work: what a commission asks for is counted in a process of its own.
 
 Sizing a task's families takes seconds of Python, which on the page's own process every slider of a
-class would feel. An answer is shared by all sessions that ask the same.
+class would feel. Each family is a call of its own, so that the first choices are there while the
+others are counted. An answer is shared by all sessions that ask the same.
 """
 
 from __future__ import annotations
@@ -9,8 +10,18 @@ from __future__ import annotations
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import cache, lru_cache
 
-from studio.advice.answer import Answer, Documents, Size, answer, answer_in_time, documents, sizes
-from studio.advice.choice import Choice
+from studio.advice.answer import (
+    Answer,
+    Documents,
+    Size,
+    answer_in_time,
+    answer_of,
+    documents,
+    sizes,
+)
+from studio.advice.brief import Brief
+from studio.advice.choice import Choice, of_family, suited
+from studio.advice.sizing import Strategy
 from studio.advice.tradeoff import Published, published
 from studio.app.case import Case
 from studio.app.commission import Commission
@@ -28,14 +39,86 @@ def office() -> Front:
     return Front(Worker())
 
 
+class Search:
+    """The families for a brief, each of which is counted by a call of its own."""
+
+    def __init__(self, brief: Brief, strategy: Strategy) -> None:
+        self.brief, self.strategy = brief, strategy
+        self._desk = Desk(office())
+        self._parts = [
+            self._desk.submit(of_family, family, brief, strategy, limit_s=LIMIT_S)
+            for family in suited(brief.task)
+        ]
+        self._refusal: Future[Answer] | None = None
+        self._whole: Answer | None = None
+
+    @property
+    def total(self) -> int:
+        return len(self._parts)
+
+    @property
+    def count(self) -> int:
+        """Families that have been counted."""
+        return sum(part.done() for part in self._parts)
+
+    @property
+    def is_over(self) -> bool:
+        return self.count == self.total and (self._refusal is None or self._refusal.done())
+
+    @property
+    def error(self) -> BaseException | None:
+        """Why a family could not be counted."""
+        done = [part.exception() for part in self._parts if part.done()]
+        return next((error for error in done if error), None)
+
+    def answer(self) -> Answer:
+        """What has been found so far; where that is nothing in the end, why. Call it again as long
+        as the search is not over."""
+        if self._whole:
+            return self._whole
+        is_over = self.count == self.total
+        found = [choice for part in self._parts if part.done() and (choice := part.result())]
+        if is_over and not found and self._refusal is None:
+            asked = (answer_of, (), self.brief, self.strategy)
+            self._refusal = self._desk.submit(*asked, limit_s=LIMIT_S)
+        if self._refusal:
+            return self._refusal.result() if self._refusal.done() else Answer()
+        answer = answer_of(found, self.brief, self.strategy) if found else Answer()
+        self._whole = answer if is_over else None
+        return answer
+
+
+class Timed:
+    """A search for designs within a latency, which are measured one after the other."""
+
+    total = 1
+
+    def __init__(self, found: Future[Answer]) -> None:
+        self._found = found
+
+    @property
+    def is_over(self) -> bool:
+        return self._found.done()
+
+    @property
+    def count(self) -> int:
+        return int(self.is_over)
+
+    @property
+    def error(self) -> BaseException | None:
+        return self._found.exception() if self.is_over else None
+
+    def answer(self) -> Answer:
+        return self._found.result() if self.is_over else Answer()
+
+
 @lru_cache(maxsize=64)
-def asked(commission: Commission) -> Future[Answer]:
-    """The answer to a commission, once it is there. Raises DesignError for one that cannot be
-    read."""
+def asked(commission: Commission) -> Search | Timed:
+    """The search that a commission asks for. Raises DesignError for one that cannot be read."""
     brief, strategy, latency_s = commission.brief, commission.strategy, commission.latency_s
     if latency_s is None:
-        return Desk(office()).submit(answer, brief, strategy, limit_s=LIMIT_S)
-    return clock().submit(answer_in_time, brief, strategy, latency_s)
+        return Search(brief, strategy)
+    return Timed(clock().submit(answer_in_time, brief, strategy, latency_s))
 
 
 @cache
@@ -72,12 +155,12 @@ def report_on(
 def chosen(design: Design, commission: Commission) -> Choice | None:
     """The choice that a design is, of the answer to a commission, if there is one by now."""
     try:
-        answer = asked(commission) if commission.typed else None
+        search = asked(commission) if commission.typed else None
     except DesignError:
         return None
-    if answer is None or not answer.done() or answer.exception():
+    if search is None or search.error:
         return None
-    return next((found for found in answer.result().choices if found.design == design), None)
+    return next((found for found in search.answer().choices if found.design == design), None)
 
 
 def retry() -> None:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import get_args
 
-from studio import zoo
 from studio.advice.brief import Brief
 from studio.advice.limits import Limits
 from studio.advice.sizing import STRATEGIES, Strategy
+from studio.advice.usual import FIELDS
 from studio.analysis import quantities
 from studio.analysis.quantities import COUNT, MACS, MEMORY, PARAMETERS
 from studio.app.link import Link
@@ -25,8 +25,9 @@ TASK = Knob(
 STRATEGY = Knob(
     name="strategy",
     default=STRATEGIES[0],
-    help="What is scaled to the budget: all in the proportions of the preset, one axis alone, or"
-    " depth, width and resolution together by the coefficients of EfficientNet",
+    help="Recommended: published presets and usual sizes, which need not use all of the budget. The"
+    " others use all of it: all axes in proportion, one axis alone, or depth, width and resolution"
+    " together with the coefficients of EfficientNet",
     options=STRATEGIES,
 )
 # What is typed, by its name in the link: the field of `Limits`, its label, an example.
@@ -34,7 +35,7 @@ LIMITS = {
     "max-params": ("params", "Parameters", "5 M"),
     "max-macs": ("macs", "MACs of one example", "4 G"),
     "max-memory": ("inference_bytes", "Memory, inference", "100 MB"),
-    "max-training-memory": ("training_bytes", "Memory, training by Adam", "8 GB"),
+    "max-training-memory": ("training_bytes", "Memory, training with Adam", "8 GB"),
 }
 LATENCY = "max-latency"
 SETTINGS = {
@@ -62,7 +63,7 @@ class Commission:
     """A task and a budget, as typed: `typed` holds texts by the names of the link."""
 
     task: Task = "classification"
-    strategy: Strategy = "proportions"
+    strategy: Strategy = "recommended"
     typed: tuple[tuple[str, str], ...] = ()
 
     def text(self, name: str) -> str:
@@ -117,9 +118,8 @@ NO_COMMISSION = Commission()
 
 
 def settings_of(task: Task) -> Mapping[str, str]:
-    """The knobs that this task decides, with their labels: those that its families have."""
-    suited = [family for family in zoo.families().values() if task in family.guide.tasks]
-    return {n: label for n, label in SETTINGS.items() if any(n in f.knobs for f in suited)}
+    """The knobs that this task decides, with their labels."""
+    return {name: SETTINGS[name] for name in FIELDS[task]}
 
 
 def _amount(name: str, text: str) -> int:

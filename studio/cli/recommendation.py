@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from tqdm import tqdm
 
 from studio import options, tables
 from studio.cli.output import as_json, say
@@ -13,13 +16,17 @@ if TYPE_CHECKING:
     from studio.advice.brief import Brief
     from studio.advice.choice import Choice
     from studio.advice.latency import Timing
+    from studio.advice.sizing import Strategy
+
+BAR = "{n_fmt} of {total_fmt} families: {desc} |{bar:20}|"
 
 
 def architect(arguments: argparse.Namespace) -> str:
     """Recommend designs for a task and a budget, best first, with reasons."""
     from studio.advice.brief import Brief
-    from studio.advice.choice import choose
     from studio.advice.limits import Limits
+    from studio.advice.plain import plain
+    from studio.advice.ranking import why_first
 
     brief = Brief(
         task=arguments.task,
@@ -35,13 +42,14 @@ def architect(arguments: argparse.Namespace) -> str:
     )
     limit_s: float | None = arguments.max_latency_ms
     timed = [] if limit_s is None else _fast(brief, limit_s, arguments)
-    choices = [choice for choice, _ in timed] or choose(brief, arguments.strategy)
+    choices = [choice for choice, _ in timed] or _counted(brief, arguments.strategy)
     if arguments.json:
         latencies = [{"latency": timing.to_dict()} for _, timing in timed] or [{}] * len(choices)
         return as_json(
             {
                 "task": brief.task,
                 "limits": brief.limits.given | ({} if limit_s is None else {"latency_s": limit_s}),
+                "why_first": why_first(choices, brief),
                 "choices": [
                     choice.to_dict() | latency
                     for choice, latency in zip(choices, latencies, strict=True)
@@ -53,13 +61,27 @@ def architect(arguments: argparse.Namespace) -> str:
             f"{c.design.family.key}: {c.title}",
             c.profile,
             c.share if brief.limits.given else 0.0,
-            c.cost,
-            c.reasons,
-            (*c.doubts, *c.notes),
+            plain(c.cost),
+            [plain(reason) for reason in c.reasons],
+            [plain(doubt) for doubt in (*c.doubts, *c.notes)],
         )
         for c in choices
     ]
-    return tables.choices(told)
+    return f"{why_first(choices, brief)}\n\n{tables.choices(told)}"
+
+
+def _counted(brief: Brief, strategy: Strategy) -> Sequence[Choice]:
+    """The choices, best first. Meanwhile a terminal shows how far it is, and the first ones."""
+    from studio.advice.choice import best_first, of_family, suited
+
+    found: list[Choice] = []
+    with tqdm(suited(brief.task), bar_format=BAR, leave=False, disable=None) as families:
+        for family in families:
+            latest = f", so far {found[-1].title}" if found else ""
+            families.set_description_str(f"sizing {family.title}{latest}")
+            if choice := of_family(family, brief, strategy):
+                found.append(choice)
+    return best_first(found, brief, strategy)
 
 
 def _fast(

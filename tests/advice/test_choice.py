@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import re
 from typing import Any
@@ -13,8 +14,10 @@ from studio.advice.brief import Brief
 from studio.advice.choice import choose
 from studio.advice.data import does, reads, start
 from studio.advice.limits import Limits
+from studio.advice.ranking import why_first
 from studio.advice.refusal import UnmetError
 from studio.advice.training import fitted, paid
+from studio.advice.usual import USUAL
 from studio.analysis.profile import profile
 from studio.family import DesignError, Family, Task
 
@@ -24,7 +27,9 @@ SERVED = [(family, task) for family in FAMILIES.values() for task in family.guid
 
 @pytest.mark.parametrize(("family", "task"), SERVED, ids=lambda one: getattr(one, "key", one))
 def test_each_family_has_a_preset_that_does_each_of_its_tasks(family: Family, task: Task) -> None:
-    assert any(start(family, preset, Brief(task=task)) for preset in family.presets)
+    kinds = ({}, *USUAL[task], {"image_size": 64, "vocab_size": 1000})  # of data
+    briefs = [Brief(task=task, settings=kind) for kind in kinds]
+    assert any(start(family, preset, b) for b in briefs for preset in family.presets)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +41,7 @@ def test_each_family_has_a_preset_that_does_each_of_its_tasks(family: Family, ta
         ("recurrent", "BiLSTM sentiment", {"tokens"}),
         ("cross_attention", "Tiny", {"images", "tokens"}),
         ("gan", "DCGAN", set()),
-        ("hybrid", "ConvLSTM video classifier", {"series"}),
+        ("hybrid", "ConvLSTM video classifier", {"video"}),
     ],
 )
 def test_what_a_network_reads_is_told_from_its_inputs(
@@ -57,21 +62,41 @@ def families(task: Task, **settings: object) -> list[str]:
 
 
 def test_images_and_text_ask_for_other_families() -> None:
-    images, text = families("classification", image_size=64), families("classification", seq_len=64)
-    words = families("classification", vocab_size=3000)
-    assert "bert" not in images
-    assert "cross_attention" not in images
-    assert words == ["bert"]
-    assert text[0] == "bert"
-    assert families("generation", vocab_size=100) == ["gpt", "llama"]
+    images = families("classification", image_size=64)
+    assert not {"bert", "cross_attention"} & set(images)
+    assert families("classification", vocab_size=3000) == ["bert"]
+    assert families("classification", seq_len=64) == ["bert"]
+    assert set(families("generation", vocab_size=100)) == {"gpt", "llama"}
     assert "gpt" not in families("generation", in_channels=1)
 
 
-def test_channels_that_a_family_cannot_take_put_it_last() -> None:
+def test_channels_that_a_family_cannot_take_rule_it_out_where_another_takes_them() -> None:
     found = choose(Brief(task="detection", settings={"in_channels": 1}))
-    assert found[0].design.family.key == "yolo"
-    assert found[0].notes == ()
-    assert "its images have 3 channels, not 1" in found[-1].notes
+    assert [choice.design.family.key for choice in found] == ["yolo"]
+    (only,) = choose(Brief(task="instance-segmentation", settings={"in_channels": 1}))
+    assert "its images have 3 channels, not 1" in only.notes
+
+
+def test_a_video_network_is_a_candidate_for_videos_alone() -> None:
+    videos = families("classification", image_size=112, seq_len=16)
+    assert videos == ["hybrid"]
+    assert "hybrid" not in families("time-series", input_size=12, seq_len=256)
+    images = choose(Brief(task="classification", limits=Limits(params=2_000_000)))
+    assert all(reads(choice.design) == {"images"} for choice in images)
+
+
+@pytest.mark.parametrize("task", ["classification", "segmentation", "time-series", "generation"])
+def test_candidates_for_a_task_without_a_size_read_the_same_input(task: Task) -> None:
+    found = [choice for choice in choose(Brief(task=task)) if reads(choice.design)]
+    sizes = {math.prod(choice.profile.inputs[0]) for choice in found if not choice.notes}
+    assert len(sizes) == 1
+
+
+def test_it_is_said_why_the_first_is_first() -> None:
+    brief = Brief(task="time-series", limits=Limits(params=1_000_000))
+    found = choose(brief)
+    assert why_first(found, brief).startswith(f"{found[0].title} comes first because ")
+    assert "is the only one" in why_first(found[:1], brief)
 
 
 def test_a_size_of_images_that_nobody_tried_counts_against_a_family() -> None:
@@ -128,16 +153,17 @@ def test_a_value_that_no_network_takes_is_refused_with_the_nearest(
 
 
 def test_two_limits_that_cannot_be_met_together_are_named_both() -> None:
-    limits = Limits(params=300_000, inference_bytes=24_800_000)
+    limits = Limits(params=50_000, inference_bytes=40_000_000)
     with pytest.raises(UnmetError, match="can each be met, but not together") as caught:
-        choose(Brief(task="detection", limits=limits))
+        choose(Brief(task="segmentation", limits=limits))
     for name in limits.given:
         assert limits.text(name) in str(caught.value)
     assert limits.share(profile(caught.value.design)) > 1
 
 
 def test_what_nothing_meets_names_the_limit_and_carries_the_nearest_design() -> None:
-    with pytest.raises(UnmetError, match="params at most 7 cannot be met; the design") as caught:
+    sentence = r"^No design fits in 7 parameters\. The smallest is .*\. Did you mean 7M\?$"
+    with pytest.raises(UnmetError, match=sentence) as caught:
         choose(Brief(task="time-series", limits=Limits(params=7)))
     sent = pickle.loads(pickle.dumps(caught.value))
     assert sent.design == caught.value.design

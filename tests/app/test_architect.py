@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from studio.advice.answer import Answer, Documents, Size, answer, documents, sizes
+from studio.advice.answer import Documents, Size, answer, documents, sizes
 from studio.advice.tradeoff import metrics, published
 from studio.app import commission, figures
 from studio.app import sizes as chart_of_sizes
-from studio.app.architect import chosen
+from studio.app.architect import Search, Timed, chosen
 from studio.app.case import Case
 from studio.app.commission import Commission
 from studio.app.state import FIRST
@@ -29,9 +29,9 @@ def done(value: Any) -> Future[Any]:
     return future
 
 
-def asked(wish: Commission) -> Future[Answer]:
+def asked(wish: Commission) -> Timed:
     """As the page asks, but here, and at once."""
-    return done(answer(wish.brief, wish.strategy))
+    return Timed(done(answer(wish.brief, wish.strategy)))
 
 
 @pytest.fixture(autouse=True)
@@ -69,8 +69,11 @@ def test_what_is_typed_is_in_the_link_and_asked_at_once() -> None:
     [
         ({"ask.max-params": "many"}, "Parameters: 'many' is not a valid number of parameters"),
         ({"ask.max-params": "0"}, "too small"),
-        ({"ask.max-params": "7"}, "did you mean 7M?"),
-        ({"ask.max-memory": "1k"}, "cannot be met; the design that comes nearest is"),
+        ({"ask.max-memory": "2 kB"}, "did you mean 7M?"),
+        (
+            {"ask.max-memory": "1k"},
+            "No design fits in 2.00 kB of memory for a forward pass. The smallest is ",
+        ),
         ({"ask.task": "juggling"}, "it takes classification"),
     ],
 )
@@ -87,9 +90,55 @@ def test_an_unread_field_is_named_and_nothing_is_lost() -> None:
     assert wish.written("image_size", "").brief.limits.macs == 10**9
 
 
-def test_a_task_asks_for_what_its_families_have() -> None:
+def test_a_task_asks_for_what_concerns_it() -> None:
     assert "vocab_size" in commission.settings_of("language")
-    assert "image_size" not in commission.settings_of("time-series")
+    assert not {"image_size", "vocab_size"} & commission.settings_of("time-series").keys()
+    assert set(commission.settings_of("detection")) == {"image_size", "in_channels", "num_classes"}
+    shown = visited(ASKED | {"ask.task": "segmentation"})
+    assert shown.text_input(key="ask.image_size").placeholder == "default (512)"
+
+
+class Desk:
+    """A desk where calls are answered when the test says so."""
+
+    def __init__(self, front: object) -> None:
+        self.waiting: list[tuple[Future[Any], Any]] = []
+
+    def submit(self, function: Any, /, *arguments: Any, limit_s: float) -> Future[Any]:
+        future: Future[Any] = Future()
+        self.waiting.append((future, lambda: function(*arguments)))
+        return future
+
+    def work(self) -> None:
+        future, call = self.waiting.pop(0)
+        future.set_result(call())
+
+
+def test_choices_are_there_as_families_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(None)
+    monkeypatch.setattr("studio.app.architect.Desk", lambda front: desk)
+    monkeypatch.setattr("studio.app.architect.office", lambda: None)
+    search = Search(Commission("time-series").brief, "recommended")
+    assert (search.count, search.answer().choices) == (0, ())
+    for counted in range(1, search.total + 1):
+        desk.work()
+        assert (search.count, len(search.answer().choices)) == (counted, counted)
+    assert search.is_over
+    assert search.answer().why
+
+
+def test_a_search_that_finds_nothing_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(None)
+    monkeypatch.setattr("studio.app.architect.Desk", lambda front: desk)
+    monkeypatch.setattr("studio.app.architect.office", lambda: None)
+    wish = Commission("time-series").written("max-memory", "2 kB")
+    search = Search(wish.brief, "recommended")
+    while desk.waiting:
+        desk.work()
+        found = search.answer()
+    assert search.is_over
+    assert found.refusal.startswith("No design fits in 2.00 kB")
+    assert found.nearest
 
 
 def test_the_map_draws_published_results_alone() -> None:

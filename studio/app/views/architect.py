@@ -10,11 +10,13 @@ from typing import Any
 
 import streamlit as st
 
+from studio.advice.answer import Answer
 from studio.advice.choice import Choice
+from studio.advice.usual import default_in_words
 from studio.analysis import units
 from studio.analysis.profile import Profile
 from studio.app import state
-from studio.app.architect import asked, retry
+from studio.app.architect import Search, Timed, asked, retry
 from studio.app.commission import (
     EXAMPLES,
     LATENCY,
@@ -30,13 +32,13 @@ from studio.app.opening import design_opened
 from studio.app.sizes import sizes
 from studio.app.state import State
 from studio.app.tradeoff import tradeoff
-from studio.app.waiting import is_there
 from studio.family import BATCH, Design, DesignError
 from studio.knobs import Knob
 
 FULL = 3  # choices that are told in full; the others open with a click
-COUNTED = "Each candidate is built without memory, and counted exactly."
-TIMED = " A few sizes of each family are timed, and the one chosen again: a minute or two."
+COUNTED = "Sizing candidates … {} of {} families, built on the meta device and counted exactly."
+TIMED = "A few sizes of each family are timed, and the one chosen again: a minute or two."
+LOOK_S = 0.5  # between two looks at a search
 STYLE = """<style>
 .choice { line-height: 1.4; font-variant-numeric: tabular-nums; }
 .choice h5 { margin: 0; padding: 0; font-size: 1.15rem; }
@@ -71,12 +73,13 @@ def brief(wish: Commission) -> None:
     """The fields: what the network is to do, what it is given, and what it may cost."""
     _pick(TASK, wish.task, "Task")
     st.markdown(":small[**THE DATA**]")
-    _fields(wish, {name: (label, "as usual") for name, label in settings_of(wish.task).items()})
+    settings = settings_of(wish.task)
+    _fields(wish, {n: (label, default_in_words(wish.task, n)) for n, label in settings.items()})
     _fields(wish, {EXAMPLES: ("Examples to learn from", "unknown")})
     st.markdown(":small[**THE BUDGET, AT MOST**]")
-    _fields(wish, {name: (label, f"such as {one}") for name, (_, label, one) in LIMITS.items()})
-    _fields(wish, {LATENCY: ("Latency, here", "such as 20 ms"), BATCH.name: ("Batch", "1")})
-    _pick(STRATEGY, wish.strategy, "What is scaled")
+    _fields(wish, {name: (label, f"e.g. {one}") for name, (_, label, one) in LIMITS.items()})
+    _fields(wish, {LATENCY: ("Latency, here", "e.g. 20 ms"), BATCH.name: ("Batch", "1")})
+    _pick(STRATEGY, wish.strategy, "Strategy")
 
 
 def _fields(wish: Commission, fields: Mapping[str, tuple[str, str]]) -> None:
@@ -125,27 +128,44 @@ def _write(name: str, key: str) -> None:
 
 
 def answered(wish: Commission) -> None:
-    """The choices, once they are there; until then it looks again by itself."""
+    """The choices as they are found; until the last is there it looks again by itself."""
     try:
-        answer = asked(wish)
+        search = asked(wish)
     except DesignError as refusal:
-        st.warning(f"{plain(refusal)}.", icon=":material/block:")
+        _warning(f"{refusal}")
         return
-    counted = COUNTED + TIMED * bool(wish.text(LATENCY))
-    if not is_there(answer, counted, "Sizing the families for this task …"):
-        return
-    if error := answer.exception():
+    if error := search.error:
         retry()
-        st.warning(f"The sizes could not be counted: {plain(error)}.", icon=":material/block:")
+        _warning(f"The sizes could not be counted: {error}")
         return
-    found = answer.result()
+    found = search.answer()
+    if not search.is_over:
+        st.fragment(run_every=LOOK_S)(_progress)(search, search.count)
     if found.refusal:
-        sentence = found.refusal[0].upper() + found.refusal[1:]
-        st.warning(f"{plain(sentence)}.", icon=":material/block:")
+        _warning(found.refusal)
         if nearest := found.nearest:
             st.button("Open the nearest design", on_click=_open, args=(nearest,))
-        return
-    tradeoff(wish, found.choices, state.current().case)
+    elif found.choices:
+        _choices(found, wish, search.is_over)
+
+
+def _progress(search: Search | Timed, seen: int) -> None:
+    if search.count != seen or search.is_over:
+        state.again()  # the whole page, with what has been found
+    words = COUNTED.format(seen, search.total) if search.total > 1 else TIMED
+    st.progress(seen / search.total, words)
+
+
+def _warning(sentence: str) -> None:
+    end = "" if sentence.endswith("?") else "."
+    sentence = sentence[0].upper() + sentence[1:] + end
+    st.warning(plain(sentence), icon=":material/block:")
+
+
+def _choices(found: Answer, wish: Commission, is_over: bool) -> None:
+    if is_over:
+        st.html(f'<div class="choice">{escape(found.why)}</div>')
+        tradeoff(wish, found.choices, state.current().case)
     for rank, choice in enumerate(found.choices, 1):
         if rank <= FULL:
             with st.container(border=True):
