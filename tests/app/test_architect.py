@@ -69,9 +69,9 @@ def test_what_is_typed_is_in_the_link_and_asked_at_once() -> None:
     [
         ({"ask.max-params": "many"}, "Parameters: 'many' is not a valid number of parameters"),
         ({"ask.max-params": "0"}, "too small"),
-        ({"ask.max-memory": "2 kB"}, "did you mean 7M?"),
+        ({"ask.max-params": "7"}, "did you mean 7M?"),
         (
-            {"ask.max-memory": "1k"},
+            {"ask.max-memory": "2 kB"},
             "No design fits in 2.00 kB of memory for a forward pass. The smallest is ",
         ),
         ({"ask.task": "juggling"}, "it takes classification"),
@@ -197,6 +197,6 @@ def test_the_report_of_a_choice_states_the_task_and_the_limit(
     assert chosen(FIRST.design, here.commission) is None
     shown = visited(here.link | {"tab": "Report"})
     assert [button.label for button in shown.get("download_button")] == [
-        "HTML, to print",
+        "Printable HTML",
         "Markdown",
     ]

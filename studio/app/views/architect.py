@@ -164,7 +164,7 @@ def _warning(sentence: str) -> None:
 
 def _choices(found: Answer, wish: Commission, is_over: bool) -> None:
     if is_over:
-        st.html(f'<div class="choice">{escape(found.why)}</div>')
+        html(f'<div class="choice">{escape(found.why)}</div>')
         tradeoff(wish, found.choices, state.current().case)
     for rank, choice in enumerate(found.choices, 1):
         if rank <= FULL:
