@@ -67,7 +67,8 @@ class Parser(argparse.ArgumentParser):
     """A parser whose complaints take the same way out as every other refusal."""
 
     def error(self, message: str) -> NoReturn:
-        raise DesignError(f"{message}; see {self.prog} --help")
+        asked = message.endswith("?")  # what was meant: that helps more
+        raise DesignError(message if asked else f"{message}; see {self.prog} --help")
 
 
 def option(*names: str, **rules: Any) -> Parser:
