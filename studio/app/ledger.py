@@ -22,6 +22,7 @@ from studio.analysis.profile import Profile
 from studio.app import figures
 from studio.app.case import Case
 from studio.app.precedence import PRECEDENCE
+from studio.measure.engine import places
 from studio.measure.request import MeasureError, Measurement, Subject
 from studio.measure.share import Jobs
 from studio.measure.store import Store, store
@@ -87,10 +88,6 @@ class Ledger:
             and other.design.family is case.design.family
             and replace(other, design=case.design, batch=case.batch) == case
         }
-
-    def clear(self) -> None:
-        with self._lock:
-            self._points.clear()
 
     def forget(self, case: Case) -> None:
         """So that it is measured again."""
@@ -204,11 +201,12 @@ def _between_runs(known: Store, device: str, machine: str, second: int) -> float
     return known.between_runs(device, machine)
 
 
-def forget_all() -> None:
-    """For everybody, on disk too; what is being measured is not written any more either."""
-    JOBS.forget()
-    store().clear()
-    LEDGER.clear()
+def forget(cases: tuple[Case, ...]) -> None:
+    """Their figures, of these designs alone; for everybody, on disk too."""
+    conditions = cases[0].conditions
+    store().forget([subject(case) for case in cases], conditions, places(conditions.device))
+    for case in cases:
+        LEDGER.forget(case)
 
 
 def obstacle(case: Case) -> str:

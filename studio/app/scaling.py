@@ -18,7 +18,7 @@ from studio.app.case import Case
 from studio.app.charts import MEASURED, PALE, Curve, Panel, Unit, chart
 from studio.app.expected import begin_calibration, expected
 from studio.app.latency import TITLES, age, short
-from studio.app.ledger import LEDGER, Watch, between_runs, forget_all, is_timely, look_s, obstacle
+from studio.app.ledger import LEDGER, Watch, between_runs, forget, is_timely, look_s, obstacle
 from studio.app.markup import plain
 from studio.app.precedence import PRECEDENCE
 from studio.app.state import State
@@ -266,12 +266,14 @@ def controls(
             words.caption(f":orange[{plain(trouble[0].upper() + trouble[1:])}.]")
     if able:
         starter(axis, able, button)
-    if button.button(
-        "Forget all",
+    measured = tuple(case for case in shown if LEDGER[case] is not None)
+    if measured and button.button(
+        "Forget this axis",
         key="forget",
-        help="All measurements, for everybody who uses this server, on disk too",
+        help=f"Deletes the measured latency of these {len(measured)} designs, and no other",
         type="tertiary",
         on_click=_forget,
+        args=(measured,),
         width="stretch",
     ):
         state.again()  # the whole page: the figure at its top is forgotten too
@@ -324,13 +326,16 @@ def legend(shown: tuple[Case, ...], left_out: int, lines: tuple[str, ...] = ()) 
     return " ".join(filter(None, sentences))
 
 
-def _forget() -> None:
+def _forget(cases: tuple[Case, ...]) -> None:
     state.stay()
-    forget_all()
-    TIMINGS.asked.clear()
+    with PRECEDENCE.after(pressed=True):
+        forget(cases)
+    for case in cases:
+        TIMINGS.asked.pop(case, None)
 
 
 def _start(able: tuple[Case, ...], title: str) -> None:
+    state.stay()
     mine, session = sweeping(), state.session()
     with PRECEDENCE.after(pressed=True):
         mine.trouble, mine.watch = "", Watch(able, title, SWEEP_S, session)

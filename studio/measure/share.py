@@ -129,11 +129,6 @@ class Jobs:
         """How many parts in jobs under way are held."""
         return sum(len(s.owners) for s in tuple(self._running.values()) if not s.job.done)
 
-    def forget(self) -> None:
-        """Who asks from now on begins anew; jobs under way go on for those who have a part."""
-        with self._lock:
-            self._running = {}
-
     def ask(
         self,
         subjects: Sequence[Subject],

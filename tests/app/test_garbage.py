@@ -40,3 +40,23 @@ def test_what_a_walk_left_is_freed_once_the_server_rests() -> None:
     assert known()
     garbage.walk(everything=True)
     assert known() is None
+
+
+def test_a_server_that_never_rests_walks_through_everything_as_it_grows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Garbage that was in use at one walk is freed at a later one, under steady use too."""
+    rings = [Ring() for _ in range(1000)]
+    known = weakref.ref(rings[0])
+    naps = iter(range(3))
+
+    def nap(seconds: float) -> None:
+        if next(naps, None) is None:
+            raise InterruptedError
+        rings.clear()
+        monkeypatch.setattr(garbage, "GROWN", 0.5)
+
+    monkeypatch.setattr(garbage, "sleep", nap)
+    with pytest.raises(InterruptedError):
+        garbage._tend()
+    assert known() is None

@@ -13,6 +13,7 @@ from studio.analysis.layers import walk
 from studio.app import expected, figures
 from studio.app.case import Case
 from studio.app.layers import clock, total
+from studio.app.ledger import LEDGER, Entry
 from studio.app.timing import TIMINGS, Timings
 from studio.measure.calibration import Calibration
 from studio.measure.request import LayerTime, MeasureError
@@ -116,11 +117,13 @@ def test_a_calibration_waits_for_nothing_and_one_that_failed_is_tried_again(
 
 
 @pytest.mark.usefixtures("still")
-def test_to_forget_all_is_to_forget_the_times_of_layers_too(
+def test_to_forget_an_axis_is_to_forget_the_times_of_its_layers_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     case, task = Case(studio.design("vit")), Future[dict[str, LayerTime]]()
     monkeypatch.setattr(TIMINGS, "asked", OrderedDict({case: task}))
+    monkeypatch.setattr("studio.app.scaling.forget", lambda cases: None)
+    monkeypatch.setitem(LEDGER._points, case, Entry(MeasureError("failed"), 0))
     whole: list[str] = []  # in a browser the click runs the chart alone, and not the page's top
     monkeypatch.setattr("studio.app.state.again", lambda: whole.append("page"))
     AppTest.from_file(str(MAIN), default_timeout=60).run().button(key="forget").click().run()

@@ -28,7 +28,8 @@ CASES = tuple(Case(studio.design("cnn", depth=depth)) for depth in (2, 3, 4))
 def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Simulated]:
     made, kept = Simulated(), Store(tmp_path)
     monkeypatch.setattr(front, "engines", lambda device: (made,))
-    monkeypatch.setattr(sweep, "places", lambda device: (Place("Simulated", "2"),))
+    for room in (sweep, ledger):
+        monkeypatch.setattr(room, "places", lambda device: (Place("Simulated", "2"),))
     monkeypatch.setattr(ledger, "store", lambda: kept)
     restart()
     yield made
@@ -97,10 +98,10 @@ def test_what_the_store_knows_of_a_busy_machine_is_measured_again(
     assert {LEDGER[case].clean for case in CASES} == {True}
 
 
-def test_what_is_being_measured_when_all_is_forgotten_is_not_written(engine: Simulated):
+def test_what_is_being_measured_when_the_store_is_cleared_is_not_written(engine: Simulated):
     before = Watch(CASES, "sweep", session="a")
     wait_until(lambda: engine.most == 1)
-    ledger.forget_all()
+    ledger.store().clear()
     engine.open.set()
     job = before.job._shared.job
     wait_until(lambda: job.done)
@@ -113,9 +114,9 @@ def test_what_is_being_measured_when_all_is_forgotten_is_not_written(engine: Sim
     assert len(engine.calls) > made
 
 
-def test_who_asks_after_all_was_forgotten_has_no_part_in_what_began_before(engine: Simulated):
+def test_who_asks_after_the_store_was_cleared_gets_figures(engine: Simulated):
     before = Watch(CASES, "sweep", session="a")
-    ledger.forget_all()
+    ledger.store().clear()
     after = Watch(CASES, "sweep", session="b")
     engine.open.set()
     assert over(before)
@@ -133,3 +134,20 @@ def test_a_session_waits_for_one_round_of_another_and_not_for_its_sweep(engine: 
     wait_until(lambda: over(short))
     assert not over(long)
     long.job.cancel()
+
+
+def test_to_forget_one_axis_leaves_all_else(engine: Simulated):
+    other = (Case(studio.design("cnn", depth=5)),)
+    engine.open.set()
+    for cases in (CASES, other):
+        watch = Watch(cases, "sweep")
+        wait_until(lambda watch=watch: over(watch))
+    ledger.forget(CASES)
+    assert {LEDGER[case] for case in CASES} == {None}
+    assert all(isinstance(LEDGER[case], Measurement) for case in other)
+    kept, place, conditions = ledger.store(), Place("Simulated", "2"), CASES[0].conditions
+    for cases, there in ((other, True), (CASES, False)):
+        found = kept.find([ledger.subject(case) for case in cases], conditions, [place])
+        assert bool(found) == there
+    for case in other:
+        LEDGER.forget(case)
