@@ -174,7 +174,7 @@ def largest_batch(
     return bisect_right(range(2, int(BATCH.le) + 1), room_bytes, key=total) + 1
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def course(design: Design, batch: int, mode: Mode) -> Course:
     """Run the two passes on fake tensors, and keep what was made and released."""
     with FakeTensorMode():

@@ -26,7 +26,7 @@ TRACING = Turns()
 latest = lru_cache(maxsize=4)(blueprint)
 _forgetting: list[Callable[[], None]] = [latest.cache_clear]
 
-KEPT = 1024
+KEPT = 512  # designs; 0.1 to 1 MB each
 
 STATES: dict[Optimizer, int] = {"sgd": 0, "momentum": 1, "adam": 2}  # values kept per parameter
 

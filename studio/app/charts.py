@@ -85,7 +85,7 @@ class Panel:
         return [y for curve in self.curves for y in (*curve.ys, *curve.low, *curve.high)]
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def chart(
     panels: tuple[Panel, ...], axis: str, here: float, height: int, unit: Unit | None = None
 ) -> Figure:

@@ -97,7 +97,7 @@ def undisturbed_s(point: Measurement) -> float:
     return point.median_s if point.cpu_s is None else point.cpu_s
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def of(case: Case) -> Work:
     return work(figures.profiled(case).root)
 

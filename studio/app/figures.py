@@ -27,7 +27,7 @@ from studio.forms import standalone
 from studio.records import titled
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def profiled(case: Case) -> Profile:
     """The profile, its training trace included."""
     found = profile(case.design, case.batch)
@@ -45,7 +45,7 @@ def planned(case: Case) -> tuple[Graph, Mapping[str, drawn.Use]]:
     return drawn.planned(profiled(case).root, drawn.rows(case.design.config), trained(case))
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=64)
 def drafted(family: Family, draft: Draft) -> Graph:
     """The rows that fit, and the first that does not where they would lead to it."""
     legal = prefix(family, draft)

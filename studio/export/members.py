@@ -10,12 +10,12 @@ from __future__ import annotations
 import ast
 import sys
 from dataclasses import is_dataclass
-from functools import cache
+from functools import lru_cache
 
 from studio.export.source import ROOMS
 
 
-@cache
+@lru_cache(maxsize=1024)
 def mentions(text: str) -> frozenset[str]:
     """The names of members that a text may read: those after a dot, and those in quotes."""
     found = set()
@@ -28,7 +28,7 @@ def mentions(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
-@cache
+@lru_cache(maxsize=1024)
 def with_members(text: str, module: str, name: str, read: frozenset[str]) -> str:
     """The lines of a definition, without the members that have none of these names."""
     held = getattr(sys.modules[module], name, None)

@@ -15,7 +15,7 @@ import symtable
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from torch import nn
@@ -126,7 +126,7 @@ def _uses(definition: Definition, methods: bool = True) -> Iterator[Found | None
             yield _resolve(definition.module, name)
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _global_names(text: str, methods: bool) -> tuple[str, ...]:
     """The names that a definition takes from around it, sorted; without those of its methods."""
     table = symtable.symtable(text, "<definition>", "exec")
@@ -163,7 +163,7 @@ def _chosen(value: type) -> Found:
     return _plain(load(value.__module__), value.__name__)
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _plain(source: Source, name: str) -> Definition:
     return _define(source, name, {})
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator
+from functools import _lru_cache_wrapper
 
 import pytest
 from torch import nn
@@ -39,3 +42,36 @@ def test_no_model_outlives_what_was_asked_of_it(look: str) -> None:
     for key in ("resnet", "gpt", "recurrent", "unet"):
         LOOKS[look](small(families[key]))
     assert alive() == before
+
+
+# Of these there is one for each class, module, device or part of the studio itself.
+FEW = {
+    *("studio.knobs.knobs", "studio.zoo.families", "studio.app.views.compare.presets"),
+    *("studio.export.source.load", "studio.export.source.read", "studio.export.slice._modules"),
+    *(
+        "studio.drawing.viewer.part",
+        "studio.drawing.outlines._font",
+        "studio.drawing.outlines._pen",
+    ),
+    *("studio.measure.worker._worker", "studio.measure.store.store", "studio.app.devices._local"),
+    *("studio.app.architect.office", "studio.app.architect.clock", "studio.app.garbage.tend"),
+    *("studio.app.graph._component", "studio.app.page_keys._component"),
+    "studio.app.callbacks.finish_callbacks",
+    "studio.measure.cluster._remote",
+}
+
+
+def caches() -> Iterator[tuple[str, int | None]]:
+    for info in pkgutil.walk_packages(studio.__path__, "studio."):
+        if info.name.endswith("__main__"):
+            continue
+        for name, one in vars(importlib.import_module(info.name)).items():
+            if isinstance(one, _lru_cache_wrapper) and one.__module__ == info.name:
+                yield f"{info.name}.{name}", one.cache_parameters()["maxsize"]
+
+
+def test_every_cache_of_the_server_has_a_bound() -> None:
+    found = dict(caches())
+    assert len(found) > 30
+    assert {name for name, most in found.items() if most is None} <= FEW
+    assert max(most for most in found.values() if most) <= 4096
