@@ -13,6 +13,7 @@ from studio.analysis.graph import Use, modules, walked
 from studio.analysis.growth import Growth, growth
 from studio.analysis.kept import Kept
 from studio.analysis.profile import Profile, training_trace
+from studio.analysis.purpose import purpose_of
 from studio.analysis.receptive import Field, fields
 from studio.analysis.terms import Axes
 from studio.drawing.graph import Graph, Node
@@ -50,6 +51,7 @@ class Inspection:
     own holds of them. `repeat` equal neighbours are one node, `times` is how often the blocks
     around them repeat. `modules` are the paths of the modules it stands for, empty for what is no
     module. `source` are the classes whose lines tell of it: its own, else the one that calls it.
+    `purpose` is what it is for, in a sentence.
     """
 
     id: str
@@ -66,6 +68,7 @@ class Inspection:
     growth: Growth | None = None
     modules: tuple[str, ...] = ()
     source: tuple[str, ...] = ()
+    purpose: str = ""
 
 
 def inspect(
@@ -84,6 +87,7 @@ def inspect(
         id=name,
         label=node.label,
         kind=body.kind,
+        purpose=purpose_of(body),
         settings=body.settings,
         repeat=node.repeat,
         times=times,

@@ -54,6 +54,12 @@ def rows_of(config: Any) -> Rows:
     return (config.stem, *config.stages, config.head)
 
 
+def placed(config: Any) -> Iterator[tuple[str, Any]]:
+    """The rows of a config, each with its place."""
+    rows = rows_of(config)
+    yield from ((place(rows, i), row) for i, row in enumerate(rows))
+
+
 def knobs_of(row: Any) -> Mapping[str, Knob]:
     kind: type = type(row)
     return knobs(kind)

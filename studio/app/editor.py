@@ -12,6 +12,7 @@ from typing import Any
 
 import streamlit as st
 
+from studio.analysis.purpose import purpose
 from studio.app import composition, figures, mending, state, widgets
 from studio.app.composition import Draft, Rows
 from studio.app.markup import html, plain
@@ -45,7 +46,7 @@ STYLE = """<style>
 @media (max-width: 640px) { .row { grid-template-columns: 6.2rem 2.6rem 2.6rem; gap: .15rem;
   font-size: .74rem; } }
 </style>"""
-NAMES = '<div class="row names"><span>flows out</span><span>params</span><span>MACs</span></div>'
+NAMES = '<div class="row names"><span>output shape</span><span>params</span><span>MACs</span></div>'
 INSERTED = " :small[:orange[→ inserted]]"
 FAULT = ":material/error:"
 
@@ -108,6 +109,7 @@ def card(now: State, rows: Rows, i: int, line: str) -> None:
             wrong(now)
         if why := now.notes.get(place):
             st.caption(plain(f"→ {type(row).__name__} was {why}."))
+        st.caption(plain(purpose(type(row))))
         within = f"{type(row).__name__}."
         grid = st.columns(2, gap="small")
         for n, knob in enumerate(composition.knobs_of(row).values()):
@@ -209,8 +211,8 @@ def fault(now: State, draft: Draft) -> None:
                 label = plain(mend.label)
                 st.button(label, key=key, type="primary", on_click=_mend, args=(mend.rows,))
             if draft.place != now.place:
-                st.button("Open it", key="goto", on_click=_open, args=(draft.place,))
-        st.caption("The figures on top are those of the last composition that fits.")
+                st.button("Show the stage", key="goto", on_click=_open, args=(draft.place,))
+        st.caption("The figures above are for your last valid design.")
 
 
 def is_fault(now: State, place: str) -> bool:

@@ -15,8 +15,9 @@ from studio.analysis.axes import written
 from studio.analysis.growth import Growth
 from studio.analysis.heat import percent
 from studio.analysis.inspection import Cost, Flow, Inspection
+from studio.analysis.purpose import purpose
 from studio.analysis.receptive import Field
-from studio.app import figures, state
+from studio.app import composition, figures, state
 from studio.app.case import Case
 from studio.app.colouring import against
 from studio.app.contrast import signed
@@ -40,6 +41,7 @@ STYLE = """<style>
 }
 .inspector { font-size: .8rem; line-height: 1.4; font-variant-numeric: tabular-nums; }
 .inspector h6 { margin: 0 0 .1rem; padding: 0; font-size: .95rem; font-weight: 600; }
+.inspector p { margin: 0 0 .2rem; font-size: .8rem; }
 .inspector h6 small { font-weight: 400; opacity: .75; }
 .inspector dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .2rem .8rem;
   margin: .3rem 0 0; }
@@ -91,7 +93,17 @@ def told(found: Inspection, case: Case, before: Inspection | None = None) -> str
     times = f" × {found.repeat}" if found.repeat > 1 else ""
     place = f"<small>{escape(found.id)}</small>" if found.id != found.label else ""
     head = f"<h6>{escape(found.label)}{times} {place}</h6>"
-    return f'<div class="inspector">{head}<dl>{lines}</dl></div>'
+    return f'<div class="inspector">{head}<p>{escape(about(found, case))}</p><dl>{lines}</dl></div>'
+
+
+def about(found: Inspection, case: Case) -> str:
+    """What it is for: a row of a composition by its kind, all else by its class or operation."""
+    rows = dict(composition.placed(case.design.config)) if composed(case) else {}
+    return purpose(type(rows[found.id])) if found.id in rows else found.purpose
+
+
+def composed(case: Case) -> bool:
+    return composition.is_composed(case.design.family)
 
 
 def _lines(found: Inspection, case: Case, before: Inspection | None) -> Iterator[tuple[str, str]]:

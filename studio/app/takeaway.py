@@ -9,7 +9,7 @@ import streamlit as st
 
 from studio.app import figures
 from studio.app.listing import address, slug
-from studio.app.markup import plain
+from studio.app.markup import html, plain
 from studio.app.state import TABS, State
 from studio.drawing.prints import PRINTS
 from studio.drawing.sheet import Heading, Sheet
@@ -21,6 +21,11 @@ KINDS = {  # those first that are made at once
     "dot": ("DOT, for Graphviz", "text/vnd.graphviz"),
     "png": ("PNG, for slides", "image/png"),
 }
+# Streamlit opens a popover below its button, which is at the foot of the page: this one grows
+# upwards from there.
+STYLE = """<style>[data-testid="stPopoverBody"]:has([class*="st-key-files-"]) {
+  transform: none !important; inset: auto 1rem 1rem auto !important;
+  max-height: calc(100vh - 4.6rem) !important; }</style>"""
 
 
 def take_away(sheet: Sheet, title: str, key: str = "takeaway") -> None:
@@ -37,8 +42,11 @@ def _menu(sheet: Sheet, name: str, key: str) -> None:
     menu = st.popover("Export", icon=":material/download:", key=key, on_change="rerun")
     if not menu.open:
         return
+    files = menu.container(key=f"files-{key}", gap="xsmall")
+    with files:
+        html(STYLE)
     for form, (label, mime) in KINDS.items():
-        menu.download_button(
+        files.download_button(
             plain(label),
             made(form, sheet),
             key=f"{key}.{form}",

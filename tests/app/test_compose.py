@@ -10,6 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import studio
+from studio.analysis.purpose import purpose
 from studio.app import composition, figures, mending, menu, opening
 from studio.app.case import Case
 from studio.app.composition import Draft
@@ -49,7 +50,7 @@ def composed(*stages: Any, head: Any = None) -> State:
 
 def test_a_design_of_one_family_is_offered_a_composition_to_start_from() -> None:
     app = opened(family="unet")
-    assert any("no stages" in info.value for info in app.info)
+    assert any("cannot be edited stage by stage" in info.value for info in app.info)
     app.button(key="start.hybrid").click()
     run(app)
     assert names(state(app).rows) == ["ConvStem", "Conv", "PooledHead"]
@@ -106,9 +107,10 @@ def test_the_menu_of_kinds_tells_of_each_what_it_is_and_why_it_does_not_fit() ->
     app = opened(family="hybrid", stages="Conv()", head="PooledHead()", place="stages.0")
     opens(app, "add-stages.0")
     fits, misfits = (app.button(key=f"add-stages.0.{name}") for name in ("Residual", "LastFrame"))
-    assert fits.label == "Residual"
-    assert "He et al. 2016" in fits.help
-    assert misfits.label == ":gray[LastFrame]"
+    assert fits.label.startswith("**Residual** ")
+    assert purpose(Residual) in fits.label
+    assert purpose(Residual) in fits.help
+    assert misfits.label.startswith(":gray[LastFrame] ")
     assert "LastFrame needs a clip (T, C, H, W) but gets a map (64, 112, 112)" in misfits.help
     misfits.click()
     run(app)
@@ -214,7 +216,7 @@ def test_a_new_skip_joins_the_nearest_stage_that_fits() -> None:
     app.button(key="row.stages.2").click()
     run(app)
     opens(app, "add-stages.2")
-    assert app.button(key="add-stages.2.Add").label == "Add"  # it fits
+    assert app.button(key="add-stages.2.Add").label.startswith("**Add** ")  # it fits
     app.button(key="add-stages.2.Add").click()
     run(app)
     assert state(app).rows[4] == Add(source=1)

@@ -53,10 +53,10 @@ def beginnings(now: State) -> None:
     """Where a composition may begin, for a design that is none."""
     title = plain(now.title)
     if now.design.family.stages:
-        st.info(f"{title} is a network of stages. Open as such, each can be turned by itself.")
+        st.info(f"{title} is built of stages. Open it here to edit them one by one.")
         opener()
     else:
-        st.info(f"{title} has no stages to turn one by one. A composition has.")
+        st.info(f"{title} cannot be edited stage by stage. Start a network of your own instead.")
     for family in zoo.families().values():
         if composition.is_composed(family):
             start(family, "primary")
@@ -64,10 +64,10 @@ def beginnings(now: State) -> None:
 
 def start(family: Family, kind: Literal["primary", "secondary"]) -> None:
     st.button(
-        "Start from the smallest",
+        "Start from scratch",
         key=f"start.{family.key}",
         type=kind,
-        help="One stage between a stem and a head",
+        help="A stem, one stage and a head: the smallest network of stages",
         on_click=_start,
         args=(family,),
     )

@@ -15,7 +15,10 @@ from studio.knobs import knob
 
 @dataclass(frozen=True, kw_only=True)
 class RelativeTransformer(MapStage):
-    """Attention between all pixels, with a weight for each offset (CoAtNet, Dai et al. 2021)."""
+    """Lets every pixel attend to every other, weighted by their offset too, as in CoAtNet.
+
+    Attention between all pixels, with a weight for each offset (CoAtNet, Dai et al. 2021).
+    """
 
     depth: int = knob(2, "Blocks", axis="depth", ge=1, le=64)
     width: int = knob(384, "Channels", axis="width", ge=8, le=4096, step=8)
@@ -41,7 +44,9 @@ class RelativeTransformer(MapStage):
 
 @dataclass(frozen=True, kw_only=True)
 class WindowTransformer(MapStage):
-    """Attention within windows and within grids by turns (MaxViT, Tu et al. 2022).
+    """Lets pixels attend within windows and within grids by turns: cheap on large maps.
+
+    Attention within windows and within grids by turns (MaxViT, Tu et al. 2022).
 
     A window holds neighbours, a grid pixels from all over the map. The width is that of the map
     that flows in.

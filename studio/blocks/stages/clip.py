@@ -20,7 +20,9 @@ class ClipStage(Row):
 
 @dataclass(frozen=True, kw_only=True)
 class ConvLSTM(ClipStage):
-    """LSTMs with convolutions in the place of matrices; a map of each frame (Shi et al. 2015).
+    """Follows a clip over time with an LSTM of convolutions; gives a map for each frame.
+
+    LSTMs with convolutions in the place of matrices; a map of each frame (Shi et al. 2015).
 
     https://arxiv.org/abs/1506.04214, equation 3.
     """
@@ -49,7 +51,7 @@ class ConvLSTM(ClipStage):
 
 @dataclass(frozen=True, kw_only=True)
 class LastFrame(ClipStage):
-    """The map of the last frame alone, which knows all before it after a `ConvLSTM`."""
+    """Keeps the map of the last frame, which after ConvLSTM depends on all frames."""
 
     def flow(self, x: Map) -> Map:
         return replace(x, frames=1, past=False)
@@ -67,7 +69,7 @@ class LastFrame(ClipStage):
 
 
 class KeepLast(nn.Module):
-    """(B·T, C, H, W) -> (B, C, H, W)."""
+    """The map of the last frame alone. (B·T, C, H, W) -> (B, C, H, W)."""
 
     def __init__(self, frames: int) -> None:
         super().__init__()
@@ -79,7 +81,10 @@ class KeepLast(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class FrameTokens(ClipStage):
-    """Each frame becomes a token, the mean over its pixels. (B·T, C, H, W) to (B, T, C)."""
+    """Turns each frame of a clip into a token, the mean over its pixels.
+
+    (B·T, C, H, W) to (B, T, C).
+    """
 
     def flow(self, x: Map) -> Tokens:
         return Tokens(x.frames, x.channels, past=x.past)
@@ -89,7 +94,7 @@ class FrameTokens(ClipStage):
 
 
 class PoolFrames(nn.Module):
-    """(B·T, C, H, W) -> (B, T, C)."""
+    """The mean over the pixels of each frame. (B·T, C, H, W) -> (B, T, C)."""
 
     def __init__(self, frames: int) -> None:
         super().__init__()

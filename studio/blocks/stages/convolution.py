@@ -23,7 +23,7 @@ class MapStage(Row):
 
 @dataclass(frozen=True, kw_only=True)
 class Conv(MapStage):
-    """Plain convolutions, each with its norm and activation; the first has the stride."""
+    """Finds local patterns with plain convolutions, each with its norm and activation."""
 
     depth: int = knob(1, "Convolutions", axis="depth", ge=1, le=32)
     width: int = knob(64, "Channels", axis="width", ge=4, le=8192, step=4)
@@ -62,7 +62,10 @@ class Conv(MapStage):
 
 @dataclass(frozen=True, kw_only=True)
 class DepthwiseSeparable(MapStage):
-    """Depthwise convolutions, a pointwise one after each (Howard et al. 2017, section 3.1)."""
+    """Finds local patterns at a fraction of the cost of plain convolutions, as MobileNet does.
+
+    Depthwise convolutions, a pointwise one after each (Howard et al. 2017, section 3.1).
+    """
 
     depth: int = knob(1, "Pairs of convolutions", axis="depth", ge=1, le=32)
     width: int = knob(128, "Channels", axis="width", ge=4, le=4096, step=4)
@@ -93,7 +96,9 @@ class DepthwiseSeparable(MapStage):
 
 @dataclass(frozen=True, kw_only=True)
 class Inception(MapStage):
-    """Inception modules (Szegedy et al. 2015, Figure 2b), their branches in the proportions of 3a.
+    """Looks at several scales at once, in parallel branches with different kernels.
+
+    Inception modules (Szegedy et al. 2015, Figure 2b), their branches in the proportions of 3a.
 
     A max-pooling takes the stride before the first one.
     """
@@ -123,7 +128,10 @@ class Inception(MapStage):
 
 @dataclass(frozen=True, kw_only=True)
 class SqueezeExcitation(MapStage):
-    """Each channel times a weight that the whole map decides (Hu et al. 2018)."""
+    """Weights each channel by what the whole map holds.
+
+    Squeeze and excitation (Hu et al. 2018).
+    """
 
     reduction: int = knob(16, "Channels over the squeezed ones", ge=1, le=64)
 

@@ -22,7 +22,10 @@ class Head(Row):
 
 @dataclass(frozen=True, kw_only=True)
 class PooledHead(Head):
-    """The mean over all pixels, and a linear layer. (B, C, H, W) to logits (B, K)."""
+    """Classifies an image from the mean over all its pixels.
+
+    The mean over all pixels, and a linear layer. (B, C, H, W) to logits (B, K).
+    """
 
     takes = Map
 
@@ -42,7 +45,9 @@ class PooledHead(Head):
 
 @dataclass(frozen=True, kw_only=True)
 class HiddenLayerHead(Head):
-    """The mean over all pixels, a norm, a hidden layer with tanh, and a linear layer (CoAtNet).
+    """Classifies an image from the mean over all pixels, through a hidden layer (CoAtNet).
+
+    The mean over all pixels, a norm, a hidden layer with tanh, and a linear layer (CoAtNet).
 
     (B, C, H, W) to logits (B, K).
     """
@@ -65,7 +70,10 @@ class HiddenLayerHead(Head):
 
 @dataclass(frozen=True, kw_only=True)
 class ClassTokenHead(Head):
-    """A norm, and a linear layer on the first token. (B, N, D) to logits (B, K)."""
+    """Classifies from the class token, which has attended to the others, as in ViT and BERT.
+
+    A norm, and a linear layer on the first token. (B, N, D) to logits (B, K).
+    """
 
     takes = Tokens
 

@@ -21,7 +21,10 @@ class UnchangedStem(Stem):
 
 @dataclass(frozen=True, kw_only=True)
 class ImageStem(UnchangedStem):
-    """An image as it is, of any height and width. (B, C, H, W)."""
+    """Takes an image of any height and width as it is.
+
+    (B, C, H, W).
+    """
 
     image_height: int = knob(224, "Height of an image", axis="resolution", ge=8, le=1024)
     image_width: int = knob(224, "Width of an image", axis="resolution", ge=8, le=1024)
@@ -39,7 +42,9 @@ class ImageStem(UnchangedStem):
 
 @dataclass(frozen=True, kw_only=True)
 class ClipStem(UnchangedStem):
-    """The frames of a clip, in the batch from here on, so that rows for images serve for each.
+    """Takes the frames of a video clip; stages for images then run on each frame.
+
+    The frames of a clip, in the batch from here on, so that rows for images serve for each.
 
     (B, T, C, H, W) to maps (B·T, C, H, W).
     """
@@ -61,7 +66,10 @@ class ClipStem(UnchangedStem):
 
 @dataclass(frozen=True, kw_only=True)
 class SeriesStem(UnchangedStem):
-    """A measured series as it is: T steps of F features. (B, T, F)."""
+    """Takes a measured series as it is: T steps of F features.
+
+    (B, T, F).
+    """
 
     seq_len: int = knob(128, "Steps", axis="resolution", ge=1, le=4096)
     input_size: int = knob(8, "Features of a step", ge=1, le=2048)

@@ -34,7 +34,7 @@ def informed(x: Flow, other: Flow) -> Flow:
 
 @dataclass(frozen=True, kw_only=True)
 class Add(Join):
-    """The sum of what flows in and the output of an earlier stage, which is of the same shape."""
+    """Adds the output of an earlier stage of the same shape: a residual connection."""
 
     def flow(self, x: Flow, other: Flow) -> Flow:
         if x != other:
@@ -54,7 +54,7 @@ class Sum(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class Concatenate(Join):
-    """What flows in and the output of an earlier stage, side by side in their channels."""
+    """Appends the channels of an earlier stage: a skip connection, as in U-Net and DenseNet."""
 
     def flow(self, x: Flow, other: Flow) -> Flow:
         if isinstance(x, Map) and isinstance(other, Map):

@@ -15,9 +15,10 @@ from studio.knobs import knob
 
 @dataclass(frozen=True, kw_only=True)
 class MLPMixer(TokenStage):
-    """Mixer layers: MLPs across tokens and across channels in turn (Tolstikhin et al. 2021).
+    """Mixes tokens and channels by turns with MLPs instead of attention.
 
-    https://arxiv.org/abs/2105.01601
+    Mixer layers: MLPs across tokens and across channels in turn (Tolstikhin et al. 2021,
+    https://arxiv.org/abs/2105.01601).
     """
 
     depth: int = knob(4, "Layers", axis="depth", ge=1, le=48)
@@ -40,7 +41,7 @@ class MLPMixer(TokenStage):
 
 @dataclass(frozen=True, kw_only=True)
 class CrossAttention(TokenStage):
-    """The tokens ask a second input, such as the words of a text that an encoder has read."""
+    """Lets the tokens read a second input, such as an encoded text."""
 
     depth: int = knob(2, "Blocks", axis="depth", ge=1, le=48)
     heads: int = knob(8, "Attention heads; they divide the width", axis="heads", ge=1, le=64)

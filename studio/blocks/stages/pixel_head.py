@@ -18,7 +18,9 @@ from studio.knobs import knob
 
 @dataclass(frozen=True, kw_only=True)
 class PixelHead(Head):
-    """A 1 × 1 convolution to the classes, interpolated to the size of the input.
+    """Labels every pixel: a 1 × 1 convolution, interpolated to the size of the input.
+
+    A 1 × 1 convolution to the classes, interpolated to the size of the input.
 
     (B, C, H, W) to logits (B, K, H', W').
     """
@@ -36,7 +38,10 @@ class PixelHead(Head):
 
 
 class PixelClassifier(nn.Module):
-    """(B, C, H, W) and the image (B, 3, H', W') -> (B, K, H', W')."""
+    """Classes of each pixel, at the size of the image.
+
+    (B, C, H, W) and the image (B, 3, H', W') -> (B, K, H', W').
+    """
 
     def __init__(self, channels: int, num_classes: int) -> None:
         super().__init__()
@@ -54,7 +59,9 @@ def resized(x: Tensor, like: Tensor) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class DecoderHead(Head):
-    """The way up of a U-Net: at each skip resized, joined and convolved (Ronneberger et al. 2015).
+    """Labels every pixel by a U-Net's way up, which joins earlier stages step by step.
+
+    The way up of a U-Net: at each skip resized, joined and convolved (Ronneberger et al. 2015).
 
     Then a 1 × 1 convolution, and the size of the input.
     """

@@ -26,7 +26,10 @@ from studio.knobs import knob
 
 @dataclass(frozen=True, kw_only=True)
 class Residual(MapStage):
-    """Residual units (He et al. 2016): of two 3 × 3 convolutions, or bottlenecks."""
+    """Stacks residual units, which train at great depth because each adds to a shortcut.
+
+    Residual units (He et al. 2016): of two 3 × 3 convolutions, or bottlenecks.
+    """
 
     block: type[ResidualFunction] = knob(
         Bottleneck, "What is added to the shortcut", options=(BasicBlock, Bottleneck)
@@ -66,7 +69,10 @@ class Residual(MapStage):
 
 @dataclass(frozen=True, kw_only=True)
 class StandardisedResidual(MapStage):
-    """Bottlenecks of standardised convolutions, as before the hybrid ViT (BiT, section 3.2)."""
+    """Stacks bottlenecks of standardised convolutions, as the hybrid ViT does first.
+
+    Bottlenecks of standardised convolutions, as before the hybrid ViT (BiT, section 3.2).
+    """
 
     depth: int = knob(3, "Units", axis="depth", ge=1, le=64)
     width: int = knob(
@@ -92,7 +98,10 @@ class StandardisedResidual(MapStage):
 
 @dataclass(frozen=True, kw_only=True)
 class MBConv(MapStage):
-    """Inverted residuals that squeeze and excite, as EfficientNet has them (Tan & Le 2019)."""
+    """Stacks EfficientNet's inverted residuals: accurate for few parameters and MACs.
+
+    Inverted residuals that squeeze and excite, as EfficientNet has them (Tan & Le 2019).
+    """
 
     depth: int = knob(2, "Blocks", axis="depth", ge=1, le=64)
     width: int = knob(64, "Channels between the blocks", axis="width", ge=4, le=4096, step=4)
@@ -132,7 +141,10 @@ class MBConv(MapStage):
 
 @dataclass(frozen=True, kw_only=True)
 class PreNormMBConv(MapStage):
-    """Inverted residuals that normalise first, as CoAtNet has them (Dai et al. 2021)."""
+    """Stacks CoAtNet's inverted residuals, which normalise first.
+
+    Inverted residuals that normalise first, as CoAtNet has them (Dai et al. 2021).
+    """
 
     depth: int = knob(2, "Blocks", axis="depth", ge=1, le=64)
     width: int = knob(96, "Channels between the blocks", axis="width", ge=8, le=4096, step=8)
@@ -158,7 +170,10 @@ class PreNormMBConv(MapStage):
 
 @dataclass(frozen=True, kw_only=True)
 class ConvNeXtBlocks(MapStage):
-    """ConvNeXt blocks (Liu et al. 2022); where the shape changes, a step down before them."""
+    """Stacks ConvNeXt blocks: a large depthwise kernel, then an MLP on each pixel.
+
+    ConvNeXt blocks (Liu et al. 2022); where the shape changes, a step down before them.
+    """
 
     depth: int = knob(3, "Blocks", axis="depth", ge=1, le=64)
     width: int = knob(96, "Channels", axis="width", ge=8, le=4096, step=8)

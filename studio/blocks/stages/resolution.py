@@ -14,7 +14,10 @@ from studio.knobs import knob
 
 @dataclass(frozen=True, kw_only=True)
 class Pool(MapStage):
-    """One pixel of each window, which is as large as the stride."""
+    """Shrinks the map by keeping the maximum or the mean of each window.
+
+    One pixel of each window, which is as large as the stride.
+    """
 
     layer: type[nn.Module] = knob(
         nn.MaxPool2d, "What is kept of a window", options=(nn.MaxPool2d, nn.AvgPool2d)
@@ -38,7 +41,7 @@ class Pool(MapStage):
 
 @dataclass(frozen=True, kw_only=True)
 class Upsample(MapStage):
-    """More pixels: each repeated, or with those between interpolated."""
+    """Enlarges the map by repeating or interpolating its pixels."""
 
     layer: type[nn.Module] = knob(
         nn.UpsamplingNearest2d,
@@ -56,7 +59,7 @@ class Upsample(MapStage):
 
 @dataclass(frozen=True, kw_only=True)
 class ValidConv(MapStage):
-    """A convolution without padding: what has no whole window is left out."""
+    """Convolves without padding, so that the map loses its border."""
 
     width: int = knob(64, "Channels", axis="width", ge=4, le=4096, step=4)
     kernel_size: int = knob(2, "Kernel", ge=2, le=11)

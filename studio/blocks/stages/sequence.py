@@ -15,7 +15,10 @@ from studio.knobs import knob
 
 @dataclass(frozen=True, kw_only=True)
 class Recurrent(TokenStage):
-    """Recurrent layers; each step gives its state, in both directions the two side by side."""
+    """Reads the steps one after another and gives its state at each (LSTM or GRU).
+
+    Recurrent layers; each step gives its state, in both directions the two side by side.
+    """
 
     cell: type[nn.LSTM | nn.GRU] = knob(nn.LSTM, "The recurrence", options=(nn.LSTM, nn.GRU))
     depth: int = knob(1, "Stacked layers", axis="depth", ge=1, le=8)
@@ -56,7 +59,9 @@ class Steps(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class TemporalConv(TokenStage):
-    """Blocks of causal convolutions, each of twice the dilation (Bai et al. 2018).
+    """Looks back in time with causal convolutions of growing dilation, as a TCN does.
+
+    Blocks of causal convolutions, each of twice the dilation (Bai et al. 2018).
 
     A step sees 1 + 2 (k - 1) (2ⁿ - 1) steps back with n blocks of kernels of k.
     """
@@ -86,7 +91,9 @@ class Swap(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class Columns(Row):
-    """Each column of a map is a step, from left to right. (B, C, H, W) to (B, W, C·H).
+    """Turns the columns of a map into steps, from left to right: to read a line of text.
+
+    (B, C, H, W) to (B, W, C·H).
 
     The map-to-sequence of Shi et al. 2015, https://arxiv.org/abs/1507.05717.
     """
@@ -102,7 +109,7 @@ class Columns(Row):
 
 
 class ColumnsFirst(nn.Module):
-    """(B, C, H, W) -> (B, W, C·H)."""
+    """Each column becomes a step. (B, C, H, W) -> (B, W, C·H)."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x.permute(0, 3, 1, 2).flatten(2)  # (B, W, C*H)
@@ -110,7 +117,7 @@ class ColumnsFirst(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class Position(TokenStage):
-    """A learned vector for each place, so that attention can tell the steps apart."""
+    """Adds a learned vector for each place, so that attention can tell the steps apart."""
 
     def flow(self, x: Tokens) -> Tokens:
         return x
@@ -121,7 +128,10 @@ class Position(TokenStage):
 
 @dataclass(frozen=True, kw_only=True)
 class Project(TokenStage):
-    """A linear layer on each token, to another width. (B, N, D) to (B, N, D')."""
+    """Maps each token to another width with a linear layer.
+
+    (B, N, D) to (B, N, D').
+    """
 
     width: int = knob(256, "Features of a token", axis="width", ge=4, le=8192, step=4)
 

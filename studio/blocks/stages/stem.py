@@ -52,7 +52,7 @@ class SquareImageStem(Stem):
 
 @dataclass(frozen=True, kw_only=True)
 class ConvStem(SquareImageStem):
-    """Convolutions of which the first has the stride."""
+    """Turns the image into a first feature map with convolutions; the first has the stride."""
 
     width: int = knob(64, "Channels", axis="width", ge=4, le=1024, step=4)
     depth: int = knob(1, "Convolutions", ge=1, le=4)
@@ -89,7 +89,10 @@ class ConvStem(SquareImageStem):
 
 @dataclass(frozen=True, kw_only=True)
 class ConvPoolStem(SquareImageStem):
-    """A 7 × 7 convolution and a max-pooling, each of stride 2 (ResNet, He et al. 2016)."""
+    """Shrinks the image fourfold with a 7 × 7 convolution and a max pooling, as ResNet does.
+
+    A 7 × 7 convolution and a max-pooling, each of stride 2 (ResNet, He et al. 2016).
+    """
 
     width: int = knob(64, "Channels", axis="width", ge=4, le=1024, step=4)
     norm: type[nn.Module] = knob(
@@ -106,7 +109,9 @@ class ConvPoolStem(SquareImageStem):
 
 @dataclass(frozen=True, kw_only=True)
 class StandardisedConvStem(SquareImageStem):
-    """A standardised 7 × 7 convolution and a max-pooling, each of stride 2 (hybrid ViT).
+    """Shrinks the image fourfold with a standardised convolution, as the hybrid ViT does.
+
+    A standardised 7 × 7 convolution and a max-pooling, each of stride 2 (hybrid ViT).
 
     Padded as TensorFlow pads: more at the end than at the beginning.
     """
@@ -126,7 +131,10 @@ class StandardisedConvStem(SquareImageStem):
 
 @dataclass(frozen=True, kw_only=True)
 class PreNormStem(SquareImageStem):
-    """Two 3 × 3 convolutions, nothing after the second: CoAtNet's stages begin with a norm."""
+    """Halves the image with two 3 × 3 convolutions, as CoAtNet does.
+
+    Two 3 × 3 convolutions, nothing after the second: CoAtNet's stages begin with a norm.
+    """
 
     width: int = knob(64, "Channels", axis="width", ge=4, le=1024, step=4)
     activation: type[nn.Module] = knob(
@@ -148,7 +156,10 @@ class PreNormStem(SquareImageStem):
 
 @dataclass(frozen=True, kw_only=True)
 class PatchStem(SquareImageStem):
-    """Cut into patches, each mapped to its channels: a convolution whose stride is its kernel."""
+    """Cuts the image into square patches and maps each to its channels, as ConvNeXt and ViT do.
+
+    Cut into patches, each mapped to its channels: a convolution whose stride is its kernel.
+    """
 
     width: int = knob(96, "Channels", axis="width", ge=8, le=4096, step=8)
     patch_size: int = knob(4, "Side of a patch", axis="resolution", ge=2, le=64)
@@ -173,7 +184,10 @@ class PatchStem(SquareImageStem):
 
 @dataclass(frozen=True, kw_only=True)
 class TokenStem(Stem):
-    """A learned vector for each token, and for each place. (B, N) to tokens (B, N, D)."""
+    """Looks up a learned vector for each token of a text and adds one for its place.
+
+    A learned vector for each token, and for each place. (B, N) to tokens (B, N, D).
+    """
 
     vocab_size: int = knob(30_522, "Different tokens", ge=2, le=262_144)
     seq_len: int = knob(128, "Tokens of a text", axis="resolution", ge=1, le=4096)

@@ -17,7 +17,10 @@ from studio.knobs import knob
 
 @dataclass(frozen=True, kw_only=True)
 class MeanTokenHead(Head):
-    """A norm, the mean over all tokens, and a linear layer. (B, N, D) to logits (B, K)."""
+    """Classifies a sequence from the mean over all its tokens.
+
+    A norm, the mean over all tokens, and a linear layer. (B, N, D) to logits (B, K).
+    """
 
     takes = Tokens
 
@@ -36,7 +39,9 @@ class Mean(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class AttentionPoolHead(Head):
-    """A learned query that attends to all tokens, and a linear layer. (B, N, D) to logits (B, K).
+    """Classifies a sequence from what a learned query reads of all its tokens.
+
+    A learned query that attends to all tokens, and a linear layer. (B, N, D) to logits (B, K).
 
     Multi-head attention pooling (Lee et al. 2019, section 3.2; Zhai et al. 2022, section 3.2).
     """
@@ -80,7 +85,9 @@ class AttentionPool(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class LastTokenHead(Head):
-    """A linear layer on the last step. (B, N, D) to logits (B, K).
+    """Classifies or forecasts from the last step, which has seen those before it.
+
+    A linear layer on the last step. (B, N, D) to logits (B, K).
 
     For one direction: a second that reads from the end has seen a single step there.
     """
@@ -110,7 +117,9 @@ class Last(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class EachTokenHead(Head):
-    """A linear layer on every token. (B, N, D) to logits (B, N, K).
+    """Predicts at every step: a tag for each word, or what CTC decodes.
+
+    A linear layer on every token. (B, N, D) to logits (B, N, K).
 
     A tag of each word, or what CTC reads, where one class is the blank (Graves et al. 2006).
     """

@@ -22,7 +22,9 @@ class TokenStage(Row):
 
 @dataclass(frozen=True, kw_only=True)
 class Transformer(TokenStage):
-    """Pre-norm encoder blocks (Dosovitskiy et al. 2021, eq. 2-3).
+    """Lets every token attend to every other, in pre-norm encoder blocks.
+
+    Pre-norm encoder blocks (Dosovitskiy et al. 2021, eq. 2-3).
 
     The width is that of the tokens that flow in.
     """
@@ -58,7 +60,10 @@ class Transformer(TokenStage):
 
 @dataclass(frozen=True, kw_only=True)
 class ToTokens(Row):
-    """Each pixel of a map becomes a token. (B, C, H, W) to (B, H·W, C), one more for a class."""
+    """Turns each pixel of a map into a token, so that attention can read it.
+
+    (B, C, H, W) to (B, H·W, C), one more for a class.
+    """
 
     takes = Map
     reads = "image"
@@ -83,7 +88,7 @@ class ToTokens(Row):
 
 
 class Flatten(nn.Module):
-    """(B, C, H, W) -> (B, H·W, C)."""
+    """Each pixel becomes a token. (B, C, H, W) -> (B, H·W, C)."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x.flatten(2).transpose(1, 2)  # (B, N, D)
@@ -103,9 +108,10 @@ class ClassToken(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class PrependClassToken(TokenStage):
-    """A learned token before the others, for `ClassTokenHead` to read. (B, N, D) to (B, N + 1, D).
+    """Puts a learned token before the others, for ClassTokenHead to read.
 
-    It knows nothing of the others until attention or a recurrence from the end lets it see them.
+    It depends on none of them until attention, or a recurrence from the end, lets it see them.
+    (B, N, D) to (B, N + 1, D).
     """
 
     def flow(self, x: Tokens) -> Tokens:
@@ -117,7 +123,7 @@ class PrependClassToken(TokenStage):
 
 @dataclass(frozen=True, kw_only=True)
 class ToMap(TokenStage):
-    """Tokens that were pixels become a map again; other steps become one of height 1.
+    """Turns tokens back into a map; steps that were no pixels become one of height 1.
 
     (B, H·W, C) to (B, C, H, W).
     """
@@ -138,7 +144,7 @@ class ToMap(TokenStage):
 
 
 class Unflatten(nn.Module):
-    """(B, H·W, C) -> (B, C, H, W)."""
+    """The tokens become the pixels of a map. (B, H·W, C) -> (B, C, H, W)."""
 
     def __init__(self, height: int, width: int) -> None:
         super().__init__()
