@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
+import sys
 from typing import get_args
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import studio
 from studio import cli, options
@@ -105,3 +109,58 @@ def test_a_sweep_says_what_was_inserted(capsys: pytest.CaptureFixture[str]) -> N
     said = capsys.readouterr().err
     assert said.startswith("studio: stages did not fit as given; inserted ToTokens() as stages.0")
     assert said.count("\n") == 1
+
+
+WORDS = st.sampled_from(
+    [
+        *(
+            "--preset",
+            "--set",
+            "--batch",
+            "--json",
+            "--form",
+            "--level",
+            "--nosuch",
+            "-x",
+            "--",
+            "-",
+        ),
+        *("ViT-Ti/16", "depth=2", "depth=", "=2", "=", "norm=RMSNorm", "num_heads=7", "a.json"),
+        *(
+            "1k",
+            "-1",
+            "1e9",
+            "1e999",
+            "nan",
+            "script",
+            "svg",
+            "json",
+            "",
+            "\ud83d",
+            "\x1b[2J",
+            "%s",
+        ),
+    ]
+) | st.text(st.characters(exclude_characters="\x00"), max_size=8)
+
+
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(command=st.sampled_from(["profile", "export"]), family=WORDS, rest=st.lists(WORDS))
+def test_any_command_line_is_a_result_or_one_sentence(
+    capsys: pytest.CaptureFixture[str], command: str, family: str, rest: list[str]
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"{}")))
+        for key in (family, "vit"):
+            try:
+                code = cli.main([command, key, *(w for w in rest if not w.startswith("-o"))])
+            except SystemExit as helped:
+                code = int(helped.code or 0)
+            printed = capsys.readouterr()
+            lines = printed.err.splitlines()
+            assert code in (0, 2)
+            assert (code == 2) == any(line.startswith("studio: ") for line in lines)
+            assert len(lines) <= 1
+            assert printed.err.removesuffix("\n").isprintable()
