@@ -153,6 +153,8 @@ class Reader:
         match call.func:
             case ast.Name("plain" | "ours" | "len"):
                 return True
+            case ast.Attribute(ast.Constant(), "join"):
+                return ast.unparse(call.args[0]).startswith("map(plain, ")
             case ast.Name("list" | "tuple"):
                 return self.is_safe(call.args[0], scope)
             case ast.Attribute(ast.Name("units"), _):
@@ -247,6 +249,7 @@ def test_markdown_of_ours_is_what_it_was_looked_through_for() -> None:
         "st.progress(0.5, told)",
         "st.spinner(told)",
         "st.toast(told)",
+        "st.caption(', '.join(names))",
         "st.write(text)",
         "st.html(text)",
         "st.table(rows)",
@@ -272,6 +275,7 @@ def test_what_is_forgotten_is_found(forgotten: str) -> None:
         "st.caption(LEGEND)",
         "st.button(f'{A[key]} {len(names)}', help=plain(why) or None)",
         "st.selectbox('Axis', names)",
+        "st.button('x', help='\\n\\n'.join(map(plain, told)))",
         "st.code(text)",
         "knob.text(value)",
         "def f(text):\n    told = plain(text) if text else 'nothing'\n    st.caption(told)",

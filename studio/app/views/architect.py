@@ -153,7 +153,7 @@ def _progress(search: Search | Timed, seen: int) -> None:
     if search.count != seen or search.is_over:
         state.again()  # the whole page, with what has been found
     words = COUNTED.format(seen, search.total) if search.total > 1 else TIMED
-    st.progress(seen / search.total, words)
+    st.progress(seen / search.total, plain(words))
 
 
 def _warning(sentence: str) -> None:
