@@ -52,7 +52,7 @@ def walk(
 
     A module that is called twice has its weights once: `within` are the modules.
     """
-    own = _row(f"{path}{OWN}", body, calls, within, "beside its layers", "", level)
+    own = _row(f"{path}{OWN}", body, calls, within, "outside its layers", "", level)
     whole = own
     for _, equal in groupby(body.calls, key=lambda call: id(call.body)):
         run = tuple(equal)

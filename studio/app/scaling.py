@@ -185,7 +185,7 @@ def panels(
         units.seconds,
         (*expected(shown, xs, here, other), times),
         law=growth.law(times, macs, unit_of(shown, knob), _at(here, knob)),
-        few="not measured as a sweep yet" if times.xs else hint,
+        few="sweep not measured yet" if times.xs else hint,
         empty=hint,
     )
     return (

@@ -78,7 +78,7 @@ def button(case: Case) -> None:
     right.button(
         "measuring …" if TIMINGS.waits(case) else again,
         key="time-layers",
-        help="By torch's profiler, in the process that measures the whole",
+        help="With torch.profiler, in a separate process",
         disabled=TIMINGS.waits(case),
         on_click=_ask,
         args=(case,),

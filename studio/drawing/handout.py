@@ -19,8 +19,8 @@ from studio.drawing.viewer import part, script, style
 INDENT_REM = 0.9
 CLOSED: dict[Left, str] = {
     "nothing": "",
-    "long": "Long computations, without a layer in them, stay closed in this file.",
-    "more": "Deeper blocks are not in this file: all at once are too many.",
+    "long": "Long computations without layers stay closed in this file.",
+    "more": "Deeper blocks are not in this file: too many boxes.",
 }
 
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from studio.drawing.flow import flow, joined
 from studio.drawing.graph import Figures, Graph, Node
 
-HEADS = ("Box", "Fed by", "Hands on", "Parameters", "MACs", "Bytes kept for backward")
-NOTE = "Figures are those of all repeats of a box, within one of the block around it."
+HEADS = ("Box", "Inputs from", "Output", "Parameters", "MACs", "Saved for backward (bytes)")
+NOTE = "Figures cover all repeats of a box, within one repeat of the block around it."
 
 
 class Row(NamedTuple):

@@ -145,5 +145,5 @@ def test_the_four_downloads_are_of_what_is_shown(
     assert box(file, "patch_embed.proj").count() == 0  # as it was taken: no level of all blocks
     file.get_by_role("button", name="Open 1 level").click()
     box(file, "patch_embed.proj").wait_for()
-    file.get_by_role("button", name="As it was taken").click()
+    file.get_by_role("button", name="As exported").click()
     box(file, "patch_embed.proj").wait_for(state="detached")

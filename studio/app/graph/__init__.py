@@ -22,8 +22,8 @@ from studio.drawing.viewer import script, style
 
 CLOSED: dict[Left, str] = {
     "nothing": "",
-    "long": "Long computations, without a layer in them, open one by one.",
-    "more": "Deeper blocks open one by one: all at once are too many.",
+    "long": "Long computations without layers stay closed; click one to open it.",
+    "more": "Too many boxes to open all at once; click a block to open it.",
 }
 
 

@@ -45,7 +45,7 @@ STYLE = """<style>
 .stSidebar input { text-overflow: ellipsis; }
 </style>"""
 TALL = "clamp(24rem, calc(100vh - 19.7rem), 46rem)"  # so that the graph ends where the window does
-UNUSED = "they are constants, or of heads that only training uses"
+UNUSED = "constants, or heads that only training uses"
 FIGURES_S, GRAPH_S = 0.025, 0.05  # the way to the browser, and a frame
 
 Rest = Callable[[], None]  # draws what a view shows beside its layer graph
