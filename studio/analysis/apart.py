@@ -47,7 +47,8 @@ def _told(kind: str, alike: dict[str, Body], around: str) -> dict[str, Told]:
     names = _names(alike) if kind != "Sequential" else {}
     windows = _windows(alike)
     blocks = any(body.calls for body in alike.values())
-    differ = blocks and len({body.outputs for body in alike.values()}) > 1
+    differ = kind != "Sequential" and blocks
+    differ = differ and len({body.outputs for body in alike.values()}) > 1
     if differ and not names:  # a size says what a stride did
         windows = {path: (kernel, "", rate) for path, (kernel, _, rate) in windows.items()}
         if not any(kernel for kernel, _, _ in windows.values()):

@@ -258,7 +258,7 @@ def _share(part: float, whole: float) -> str:
     """A share in percent, over a bar as long as it is."""
     share = part / whole if whole else 0.0
     bar = f"color-mix(in srgb, #1f77c4 28%, transparent) {share:.1%}"
-    text = f"{share:.0%}" if share >= 0.01 or not share else "< 1%"
+    text = f"{share:.0%}" if share >= 0.01 or not share else "&lt; 1%"
     return (
         f'<span style="background: linear-gradient(to right, {bar}, transparent {share:.1%})">'
         f"{text}</span>"

@@ -156,13 +156,18 @@ def _cost(cost: Cost, moved: str = "") -> str:
     """The total and its share of the model, and beneath it how it comes about."""
     total, times = cost.formula.total, cost.times
     exact = f"<b>{cost.write(total)}</b>"
-    share = f" · {percent(cost.share)} of the model" if cost.share < 1 else ""
+    share = f" · {_share(cost.share)} of the model" if cost.share < 1 else ""
     again = f", {times:,} times" if times > 1 else ""
     unit = " B" if cost.write is units.size else ""
     steps = escape(cost.formula.written()).replace("*", "·") + unit
     note = f"<br>{escape(cost.formula.note)}" if cost.formula.note else ""
     other = f" · <b>{escape(moved)}</b>" if moved else ""
     return f"{exact}{again}{share}{other}<div>{steps}</div>{note}"
+
+
+def _share(part: float) -> str:
+    """A share in percent, as HTML: a small one is `< 0.1 %`."""
+    return escape(percent(part))
 
 
 def _time(found: Inspection, case: Case) -> str:
@@ -172,13 +177,13 @@ def _time(found: Inspection, case: Case) -> str:
     if not known:
         return ""
     whole = times[""].total_s if "" in times else 0.0
-    share = f" · {percent(sum(known) / whole)} of a forward pass" if whole else ""
+    share = f" · {_share(sum(known) / whole)} of a forward pass" if whole else ""
     return f"<b>{units.seconds(sum(known))}</b>{share}"
 
 
 def _growth(found: Growth) -> str:
     """How much of it grows with the square of the tokens, and when that takes over."""
-    share = percent(found.macs / found.whole) if found.whole else ""
+    share = _share(found.macs / found.whole) if found.whole else ""
     tokens = (
         f"{found.queries:,} tokens"
         if found.queries == found.keys

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
+import studio
 from studio import zoo
 from studio.app import figures
 from studio.app.case import Case
 from studio.app.inspector import excerpt, said, told
+from studio.app.markup import is_harmless
 from studio.drawing.graph import Node
 from tests.app.conftest import visited
 
@@ -90,3 +93,12 @@ def test_text_is_escaped() -> None:
 def test_a_box_without_facts_is_its_name_alone() -> None:
     assert said(Node(id="x", label="a<b")) == "<b>a&lt;b</b>"
     assert said(Node(id="x", label="x", facts=("1 × 3",))) == "<b>x</b> · 1 × 3"
+
+
+@pytest.mark.parametrize("family", studio.families())
+def test_what_is_told_of_every_box_is_html_that_the_page_shows(family: str) -> None:
+    """A share of `< 0.1 %` is no tag."""
+    case = Case(studio.design(family))
+    for node in ("", *(child.id for child in figures.graph(case).root.children)):
+        inspection = figures.inspected(case, node)
+        assert inspection is None or is_harmless(told(inspection, case)), node
