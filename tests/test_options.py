@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import re
 import sys
+import tomllib
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -164,3 +166,11 @@ def test_any_command_line_is_a_result_or_one_sentence(
             assert (code == 2) == any(line.startswith("studio: ") for line in lines)
             assert len(lines) <= 1
             assert printed.err.removesuffix("\n").isprintable()
+
+
+def test_the_version_is_that_of_the_project(capsys: pytest.CaptureFixture[str]) -> None:
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"studio {project['project']['version']}\n"

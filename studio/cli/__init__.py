@@ -7,7 +7,7 @@ exit code 2. Torch is imported only once there is something to compute.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 from studio import options
 from studio.cli.cache import cache
@@ -47,7 +47,7 @@ def parser() -> options.Parser:
         allow_abbrev=False,
         parents=[*options.servers()],
     )
-    whole.add_argument("--version", action="version", version=f"studio {version(DISTRIBUTION)}")
+    whole.add_argument("--version", action="version", version=f"studio {_version()}")
     whole.set_defaults(run=serve)
     commands = whole.add_subparsers(metavar="COMMAND", title="commands")
     for run, parents in {
@@ -73,3 +73,10 @@ def parser() -> options.Parser:
         )
         command.set_defaults(run=run)
     return whole
+
+
+def _version() -> str:
+    try:
+        return version(DISTRIBUTION)
+    except PackageNotFoundError:  # run from a folder, without being installed
+        return "(not installed)"
