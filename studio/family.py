@@ -184,7 +184,8 @@ class Family:
             place, _, last = name.rpartition(".")
             beside = tuple(k for k in expanded(config) if place and k.startswith(f"{place}."))
             alike = tuple(k for k in expanded(config) if k.endswith(f".{last}"))
-            known = beside or alike[:MOST_ALIKE] or tuple(self.knobs)
+            sizes = tuple(knob.size for knob in self.knobs.values() if knob.size)
+            known = beside or alike[:MOST_ALIKE] or (*self.knobs, *sizes)
             raise DesignError(
                 f"{self.key} has no knob {quoted(name)}; its knobs are {', '.join(known)}",
                 knob=name,

@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from fractions import Fraction
 from functools import cache
 from itertools import chain, islice
 from numbers import Real
@@ -26,6 +27,9 @@ T = TypeVar("T")
 
 FLAGS = {"true": True, "on": True, "yes": True, "1": True}
 FLAGS |= {"false": False, "off": False, "no": False, "0": False}
+QUOTIENT = re.compile(r"\s*(-?\d{1,12})\s*/\s*(\d{1,12})\s*", re.ASCII)
+LARGEST = 65536  # the denominator of a quotient that is written
+SHORT = 8  # characters of a number that is written with its point
 WORKS = "the nearest that works is"
 BRACKETED = re.compile(r"\s*[(\[](.*?),?\s*[)\]]\s*")
 
@@ -62,10 +66,11 @@ class DesignError(ValueError):
 class Knob:
     """One knob: its default, its meaning, and the values that it takes.
 
-    A number lies in [ge, le]; a whole number is also a multiple of `step` (a fractional `step`
-    only tells the slider how fine to be). With `options` only those values are taken. For a tuple
-    (`depths`, one number a stage) the rules hold for each entry, and its length is one of
-    `lengths`.
+    A number lies in [ge, le], a whole number is also a multiple of `multiple`; `step` only says how
+    fine a slider is, and which values are near. A ratio is `of` another knob: their product, a
+    whole number called `size`, may be given in its place. With `options` only those values are
+    taken. For a tuple (`depths`, one number a stage) the rules hold for each entry, and its length
+    is one of `lengths`.
     """
 
     name: str
@@ -75,8 +80,11 @@ class Knob:
     ge: float | None = None
     le: float | None = None
     step: float | None = None
+    multiple: int = 1
     options: tuple[Any, ...] = ()
     lengths: tuple[int, ...] = ()
+    of: str = ""
+    size: str = ""
 
     @property
     def kind(self) -> type:
@@ -119,12 +127,14 @@ class Knob:
                 return ",".join(str(v) for v in value)
             case bool():
                 return str(value).lower()
+            case float():
+                return fraction(value)
             case _:
                 return str(value)
 
     def told(self, value: Any) -> str:
-        """The value as a reader writes it: of a long fraction four digits."""
-        return f"{value:.4g}" if isinstance(value, float) else self.text(value)
+        """The value as a reader writes it, and can type it back."""
+        return self.text(value)
 
     def near(self, value: Any) -> Iterator[Any]:
         """Every other value the knob takes, nearest to `value` first (nothing for tuples)."""
@@ -186,8 +196,8 @@ class Knob:
             raise _Unread(reach, self._from(self.clamp(number)))
         if whole and not number.is_integer():
             raise _Unread("is not a whole number", self._from(self.clamp(number)))
-        if whole and int(number) % int(self.step or 1):
-            raise _Unread(f"is not a multiple of {self.step}", self.near(int(number)), 2)
+        if whole and int(number) % self.multiple:
+            raise _Unread(f"is not a multiple of {self.multiple}", self.near(int(number)), 2)
         return int(number) if whole else number
 
     def _read_tuple(self, value: object) -> tuple[int, ...]:
@@ -246,12 +256,24 @@ def _entries(text: str) -> list[str]:
     return (bracketed[1] if bracketed else text).split(",")
 
 
+def fraction(value: float) -> str:
+    """A number as it is typed: `0.05`, and a long one as the quotient that it is: `37/7`."""
+    if len(text := repr(value)) <= SHORT or not math.isfinite(value):
+        return text
+    near = Fraction(value).limit_denominator(LARGEST)
+    return str(near) if near.numerator / near.denominator == value else text
+
+
 def _number(value: object) -> float:
-    """The number that a value is or spells; not a number where it is none."""
+    """The number that a value is or spells, as a quotient too; not a number where it is none."""
     if isinstance(value, bool) or not isinstance(value, (str, Real)):
         return math.nan
     try:
+        if isinstance(value, str) and (parts := QUOTIENT.fullmatch(value)):
+            return int(parts[1]) / int(parts[2])
         return float(value)
+    except ZeroDivisionError:
+        return math.nan
     except ValueError:
         return math.nan
     except OverflowError:  # a whole number of more than 308 digits
@@ -266,12 +288,15 @@ def knob(
     ge: float | None = None,
     le: float | None = None,
     step: float | None = None,
+    multiple: int = 1,
     options: tuple[T, ...] = (),
     lengths: tuple[int, ...] = (),
+    of: str = "",
+    size: str = "",
 ) -> T:
     """A dataclass field that also says what it means and how far it may be turned."""
     rules: dict[str, Any] = {"help": help, "axis": axis, "ge": ge, "le": le, "step": step}
-    rules |= {"options": options, "lengths": lengths}
+    rules |= {"options": options, "lengths": lengths, "multiple": multiple, "of": of, "size": size}
     made: T = field(default=default, metadata={"knob": rules})
     return made
 

@@ -104,6 +104,8 @@ def candidates(knob: Knob, here: Any, hints: Iterable[Any] = ()) -> Iterator[Any
     """
     near = _beside(knob, here)
     good = (value for value in hints if _takes(knob, value))
+    if knob.kind is int:
+        good = (value for value in sorted(good, key=lambda value: abs(value - here)))
     order = chain(islice(near, FIRST), good, islice(near, NEAR), _far(knob))
     yield from (value for value in different(order) if value != here)
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import groupby, islice
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -24,6 +25,7 @@ from studio.knobs import WORKS, DesignError, Knob, knobs
 from studio.nearest import candidates
 from studio.notation import KIND, parsed
 from studio.quoting import LONGEST, echoed, quoted
+from studio.ratios import size_of, sizes, with_ratios
 
 T = TypeVar("T")
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -146,14 +148,15 @@ class RecordKnob(Knob):
             raise self._refused(kind, why, place, self._kinds, instead=others)
         made = self.options[self._kinds.index(kind)]
         known = knobs(made)
-        if unknown := [name for name in settings if name not in known]:
+        read = {**known, **sizes(known)}
+        if unknown := [name for name in settings if name not in read]:
             name = unknown[0]
             rest = {n: v for n, v in value.items() if n != name}
             near = get_close_matches(name[:LONGEST], known, n=1)
             others = [{**rest, one: settings[name]} for one in near if one not in rest] + [rest]
             label, why = "its knobs are", f"is no knob of {kind}"
             raise self._refused(name, why, place, tuple(known), label, others)
-        return _made(made, {n: _read(known[n], v, place) for n, v in settings.items()}, place)
+        return _made(made, {n: _read(read[n], v, place) for n, v in settings.items()}, place)
 
     def _checked(self, record: Any, place: str) -> Any:
         """A record made in Python: its values are read like all others."""
@@ -223,14 +226,24 @@ def knobs_of(record: Any) -> Mapping[str, Knob]:
 def knob_at(config: Any, path: str) -> Knob | None:
     """The knob of this path: of the config, of one of its records, or for a whole entry of several
     records; None where there is none."""
+    known = expanded(config)
     name, _, index = path.partition(".")
-    several = knobs_of(config).get(name)
-    if path in expanded(config) or not isinstance(several, RecordKnob):
-        return expanded(config).get(path)
+    several = known.get(name)
+    if path in known or (size := _size_at(known, path)) or not isinstance(several, RecordKnob):
+        return known.get(path) or size
     held = getattr(config, name)
     if not isinstance(held, tuple) or not index.isdecimal() or int(index) >= len(held):
         return None
     return dataclasses.replace(several, name=path, default=held[int(index)], lengths=())
+
+
+def _size_at(known: Mapping[str, Knob], path: str) -> Knob | None:
+    """The knob of a size that may be given in the place of a ratio: both are one knob."""
+    place, dot, last = path.rpartition(".")
+    for knob in known.values():
+        if knob.size and knob.size == last and knob.name.rpartition(".")[0] == place:
+            return dataclasses.replace(size_of(knob, known[f"{place}{dot}{knob.of}"]), name=path)
+    return None
 
 
 def written(record: Any) -> str:
@@ -252,8 +265,15 @@ def value_of(config: Any, path: str) -> Any:
     """The value of a knob of the config, or of one of its records."""
     value = config
     for name in path.split("."):
-        value = value[int(name)] if isinstance(value, tuple) else getattr(value, name)
+        value = value[int(name)] if isinstance(value, tuple) else _held(value, name)
     return value
+
+
+def _held(record: Any, name: str) -> Any:
+    for ratio in () if hasattr(record, name) else knobs_of(record).values():
+        if ratio.size == name:
+            return round(getattr(record, ratio.name) * getattr(record, ratio.of))
+    return getattr(record, name)
 
 
 def with_values(config: Any, values: Mapping[str, Any]) -> Any:
@@ -280,14 +300,20 @@ def _changes(config: Any, values: Mapping[str, Any]) -> dict[str, Any]:
             changes[name] = value
     for name, settings in inner.items():
         changes[name] = _turned(changes.get(name, getattr(config, name)), settings, name)
-    return changes
+    known = knobs_of(config)
+    return changes if changes.keys() <= known.keys() else _with_ratios(config, changes)
+
+
+def _with_ratios(record: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
+    return with_ratios(knobs_of(record), settings, partial(getattr, record))
 
 
 def _turned(held: Any, settings: Mapping[str, Any], place: str) -> Any:
     if not isinstance(held, tuple):
-        if unknown := ", ".join(settings.keys() - knobs_of(held).keys()):
+        known = knobs_of(held)
+        if unknown := ", ".join(settings.keys() - known.keys() - sizes(known).keys()):
             raise ValueError(f"{place}: {type(held).__name__} has no {unknown}")
-        return _placed(lambda: dataclasses.replace(held, **settings), place)
+        return _placed(lambda: dataclasses.replace(held, **_with_ratios(held, settings)), place)
     entries = list(held)
     for i, own in _by_entry(settings).items():
         if i >= len(entries):
@@ -308,9 +334,13 @@ def _by_entry(settings: Mapping[str, Any]) -> Mapping[int, Mapping[str, Any]]:
 
 def _made(kind: type, settings: Mapping[str, Any], place: str) -> Any:
     try:
-        return _placed(lambda: kind(**settings), place)
+        return _placed(lambda: kind(**_ratios(kind, settings)), place)
     except ValueError as broken:
         raise _broken(kind, settings, place, str(broken)) from None
+
+
+def _ratios(kind: type, settings: Mapping[str, Any]) -> dict[str, Any]:
+    return with_ratios(knobs(kind), settings, lambda name: knobs(kind)[name].default)
 
 
 def _broken(kind: type, settings: Mapping[str, Any], place: str, rule: str) -> DesignError:
@@ -318,16 +348,18 @@ def _broken(kind: type, settings: Mapping[str, Any], place: str, rule: str) -> D
 
     def works(changes: Mapping[str, Any]) -> bool:
         with suppress(ValueError):
-            return bool(kind(**{**settings, **changes}))
+            return bool(kind(**_ratios(kind, {**settings, **changes})))
         return False
 
     ways: list[dict[str, Any]] = []
-    for name, knob in knobs(kind).items():
+    known = {**knobs(kind), **sizes(knobs(kind))}
+    for name, knob in known.items():
         if f"{name}=" in rule:
-            near = candidates(knob, settings.get(name, knob.default))
+            hints = map(int, re.findall(r"\d+", rule))
+            near = candidates(knob, settings.get(name, knob.default), hints)
             ways += islice(({name: value} for value in near if works({name: value})), 2)
     found = [{f"{place}.{name}": value for name, value in way.items()} for way in ways]
-    told = [f"{place}.{n}={knobs(kind)[n].text(v)}" for way in ways for n, v in way.items()]
+    told = [f"{place}.{n}={known[n].text(v)}" for way in ways for n, v in way.items()]
     advice = f"{WORKS} {' or '.join(told)}" if told else ""
     return DesignError(rule, advice=advice, knob=place, suggestions=found)
 

@@ -25,7 +25,6 @@ from studio.records import (
     as_asked,
     expanded,
     knob_at,
-    knobs_of,
     value_of,
     written,
 )
@@ -84,10 +83,10 @@ def refusal(rules: Rules, config: Any, settings: Mapping[str, object]) -> Design
 def named(config: Any, rule: str) -> list[str]:
     """The knobs that a rule speaks of; one of a record's stands in it with its place, or the whole
     rule begins with it."""
-    known, place = expanded(config), place_of(rule)
+    place = place_of(rule)
     names = re.findall(r"([\w.]+)=", rule)
-    inner = [f"{place}.{name}" for name in names]
-    return [name for name in (*inner, *names) if name in known]
+    inner = [f"{place}.{name}" for name in names] if place else []
+    return [name for name in (*inner, *names) if knob_at(config, name)]
 
 
 def place_of(rule: str) -> str:
@@ -130,7 +129,7 @@ class _Asked:
 
     def _is_known(self, name: str) -> bool:
         """Whether it is a knob's name, and not one that no knob has."""
-        return name.partition(".")[0] in knobs_of(self.config)
+        return bool(knob_at(self.config, name.partition(".")[0]))
 
     def _is_asked(self, name: str) -> bool:
         parts = name.split(".")

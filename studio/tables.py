@@ -53,6 +53,8 @@ def family(key: str, family: Family) -> dict[str, Any]:
                 "step": knob.step,
                 "options": [knob.write(option) for option in knob.options],
                 "help": knob.help,
+                **({"multiple": knob.multiple} if knob.multiple > 1 else {}),
+                **({"of": knob.of, "size": knob.size} if knob.size else {}),
             }
             for knob in knobs.values()
         ],

@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+import studio
 from studio import tables
 from studio.family import Design, DesignError, Family
 from studio.knobs import Knob
-from studio.records import RecordKnob
+from studio.records import RecordKnob, value_of
 from studio.zoo import design_from_json, design_from_query, families, family
 
 PRESETS = [(each, preset) for each in families().values() for preset in each.presets]
@@ -202,13 +203,66 @@ def test_deep_brackets_are_refused(depth: int) -> None:
         ),
         (
             lambda: family("vit").design(num_heads=7, embed_dim=100),
-            "embed_dim=100 is not a multiple of 64; the nearest that works is 448 or 896",
+            "num_heads=7 must divide embed_dim=100; the nearest that works is num_heads=5 or ",
         ),
         (lambda: design_from_json("[]"), "a design file holds "),
     ],
 )
 def test_refusals_say_what_there_is(make: Callable[[], Any], message: str) -> None:
     assert str(attempt(make)).startswith(message)
+
+
+@settings(max_examples=200, deadline=None)
+@given(design=designs())
+def test_what_a_title_and_a_history_tell_of_a_knob_is_typed_back(design: Design) -> None:
+    for name, was, here in design.moved(design.base.config):
+        knob = design.knobs[name]
+        if not isinstance(knob, RecordKnob):  # of which the kinds are told, and their knobs after
+            assert knob.read(here) == design.value(name)
+            assert knob.read(was) == value_of(design.base.config, name)
+
+
+WITH_SIZES = [each for each in families().values() if any(k.size for k in each.knobs.values())]
+
+
+@pytest.mark.parametrize("chosen", WITH_SIZES, ids=str)
+def test_a_hidden_size_is_given_as_it_is_or_as_a_ratio(chosen: Family) -> None:
+    start = chosen.design()
+    ratio = next(knob for knob in chosen.knobs.values() if knob.size)
+    for size in (start.value(ratio.of) * 2 - 1, start.value(ratio.of) + 7):
+        design = start.replace(**{ratio.size: size})
+        assert design.value(ratio.size) == size
+        shapes = [p.shape for p in studio.build(design, device="meta").parameters()]
+        assert any(size in shape for shape in shapes)
+        quotient = f"{size}/{start.value(ratio.of)}"
+        for same in (quotient, ratio.text(design.value(ratio.name))):
+            assert start.replace(**{ratio.name: same}) == design
+        assert chosen.turn(start.config, ratio.size, size).config == design.config
+        assert design_from_json(design.to_json()) == design
+
+
+@pytest.mark.parametrize(("embed_dim", "mlp_dim"), [(3584, 18944), (4096, 11008), (896, 4864)])
+def test_hidden_sizes_of_published_models(embed_dim: int, mlp_dim: int) -> None:
+    settings = {"num_heads": 14, "num_kv_heads": 2, "embed_dim": embed_dim}
+    design = family("llama").design(mlp_dim=mlp_dim, **settings)
+    assert design.value("mlp_dim") == mlp_dim
+    with pytest.raises(DesignError, match=r"mlp_dim=7 is outside .* the nearest .* mlp_dim=") as no:
+        design.replace(mlp_dim=7)
+    assert all(design.replace(**way) for way in no.value.suggestions)
+
+
+@pytest.mark.parametrize("chosen", families().values(), ids=str)
+def test_a_step_is_for_the_slider_alone(chosen: Family) -> None:
+    """Every whole number in the range that breaks no rule is a network that runs."""
+    start = chosen.design()
+    for name, knob in chosen.knobs.items():
+        if knob.kind is int and not knob.options and (knob.step or 1) > knob.multiple:
+            for value in (start.value(name) - knob.multiple, start.value(name) - 3 * knob.multiple):
+                made = attempt(lambda n=name, v=value: start.replace(**{n: v}))
+                if isinstance(made, Design):
+                    assert studio.profile(made).macs > 0
+                else:
+                    assert "multiple of" not in str(made) or "patch" in str(made)
 
 
 def test_json_of_a_preset_alone_is_that_preset() -> None:

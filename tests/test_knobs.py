@@ -16,7 +16,8 @@ from torch import nn
 from studio.knobs import DesignError, Knob, knob, knobs
 
 DEPTH = Knob(name="depth", default=12, help="", ge=1, le=48)
-WIDTH = Knob(name="width", default=768, help="", ge=100, le=1700, step=64)
+WIDTH = Knob(name="width", default=768, help="", ge=100, le=1700, step=64, multiple=64)
+FREE = Knob(name="free", default=768, help="", ge=100, le=1700, step=64)
 RATE = Knob(name="rate", default=0.1, help="", ge=0.0, le=0.9, step=0.05)
 FLAG = Knob(name="flag", default=True, help="")
 PATCH = Knob(name="patch", default=16, help="", options=(4, 8, 14, 16, 32))
@@ -50,6 +51,9 @@ def attempt(read: Callable[[], Any]) -> Any:
         (WIDTH, "1664", 1664),
         (RATE, 0, 0.0),
         (RATE, "5e-1", 0.5),
+        (RATE, "1/3", 1 / 3),
+        (RATE, " 18 / 36 ", 0.5),
+        (FREE, 101, 101),
         (FLAG, "off", False),
         (FLAG, "True", True),
         (FLAG, 0, False),
@@ -88,6 +92,7 @@ def test_a_knob_reads_what_people_write(knob: Knob, given: object, value: object
         ),
         (WIDTH, 9999, "width=9999 is outside 100 to 1700; the nearest that works is 1664", (1664,)),
         (RATE, "1.5", "rate=1.5 is outside 0 to 0.9; the nearest that works is 0.9", (0.9,)),
+        (RATE, "1/0", "rate=1/0 is not a number; the nearest that works is 0.1", (0.1,)),
         (RATE, [], "rate=[] is not a number; the nearest that works is 0.1", (0.1,)),
         (
             FLAG,
@@ -139,6 +144,14 @@ def test_any_value_is_read_or_refused_in_one_line_whose_offers_are_taken(
     else:
         assert knob.read(knob.text(read)) == read
         assert knob.read(knob.write(read)) == read
+
+
+@given(value=st.floats(0.0, 0.9), top=st.integers(1, 70000), bottom=st.integers(1, 70000))
+def test_a_fraction_is_typed_back_as_it_is_printed(value: float, top: int, bottom: int) -> None:
+    for number in (value, min(top / bottom, 0.9)):
+        assert RATE.read(RATE.told(number)) == number
+        assert RATE.read(RATE.text(number)) == number
+    assert [RATE.text(number) for number in (0.05, 2 / 3, 0.9)] == ["0.05", "2/3", "0.9"]
 
 
 @pytest.mark.parametrize("each", ALL, ids=lambda knob: knob.name)

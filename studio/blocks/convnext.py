@@ -24,7 +24,7 @@ class ConvNeXtBlock(nn.Module):
         activation: type[nn.Module],
     ) -> None:
         super().__init__()
-        hidden = int(channels * mlp_ratio)
+        hidden = round(channels * mlp_ratio)
         self.gamma = nn.Parameter(torch.full((channels, 1, 1), layer_scale))
         self.dwconv = nn.Conv2d(
             channels, channels, kernel_size, padding=kernel_size // 2, groups=channels

@@ -52,8 +52,18 @@ class AttentionConfig:
     """Hyper-parameters of a self-attention encoder (section 3 and Table 3 of the paper)."""
 
     depth: int = knob(6, "Encoder blocks (the paper's N)", axis="depth", ge=1, le=128)
-    embed_dim: int = knob(256, "Token width D (d_model)", axis="width", ge=64, le=16384, step=64)
-    mlp_ratio: float = knob(4.0, "Hidden width of the MLP over D", ge=1.0, le=8.0, step=0.5)
+    embed_dim: int = knob(
+        256, "Token width D (d_model)", axis="width", ge=64, le=16384, step=64, multiple=2
+    )
+    mlp_ratio: float = knob(
+        4.0,
+        "Hidden width of the MLP over D",
+        ge=1.0,
+        le=8.0,
+        step=0.5,
+        of="embed_dim",
+        size="mlp_dim",
+    )
     num_heads: int = knob(8, "Attention heads h", axis="heads", ge=1, le=128)
     seq_len: int = knob(128, "Tokens in a sequence N", axis="resolution", ge=16, le=8192, step=16)
     vocab_size: int = knob(8192, "Different tokens there are", ge=2, le=262144)
@@ -95,7 +105,7 @@ class AttentionEncoder(nn.Module):
                 EncoderBlock(
                     D,
                     config.num_heads,
-                    int(D * config.mlp_ratio),
+                    round(D * config.mlp_ratio),
                     norm=config.norm,
                     activation=config.activation,
                     dropout=config.dropout,

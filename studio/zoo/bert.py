@@ -182,7 +182,15 @@ class BERTConfig:
 
     depth: int = knob(4, "Encoder blocks (L)", axis="depth", ge=1, le=48)
     embed_dim: int = knob(256, "Token width D (H)", axis="width", ge=64, le=2048, step=64)
-    mlp_ratio: float = knob(4.0, "Hidden width of the MLP over D", ge=1.0, le=8.0, step=0.5)
+    mlp_ratio: float = knob(
+        4.0,
+        "Hidden width of the MLP over D",
+        ge=1.0,
+        le=8.0,
+        step=0.5,
+        of="embed_dim",
+        size="mlp_dim",
+    )
     num_heads: int = knob(4, "Attention heads h (A)", axis="heads", ge=1, le=32)
     seq_len: int = knob(512, "Tokens read at once N", axis="resolution", ge=16, le=2048, step=16)
     max_seq_len: int = knob(512, "Places that have a position embedding", ge=16, le=2048, step=16)
@@ -217,7 +225,7 @@ class BERT(nn.Module):
         D, dropout = config.embed_dim, config.dropout
         self.embed = BERTEmbedding(config.vocab_size, config.max_seq_len, D, dropout)
         self.blocks = nn.ModuleList(
-            BERTBlock(D, config.num_heads, int(D * config.mlp_ratio), config.activation, dropout)
+            BERTBlock(D, config.num_heads, round(D * config.mlp_ratio), config.activation, dropout)
             for _ in range(config.depth)
         )
         self.head = config.head(self.embed.token, config.num_classes, config.activation, dropout)

@@ -71,7 +71,15 @@ class CrossAttentionConfig:
     depth: int = knob(2, "Fusion blocks L", axis="depth", ge=1, le=32)
     text_depth: int = knob(2, "Encoder blocks of the text", axis="depth", ge=1, le=32)
     embed_dim: int = knob(128, "Token width D, of both", axis="width", ge=32, le=2048, step=32)
-    mlp_ratio: float = knob(4.0, "Hidden width of the MLP over D", ge=1.0, le=8.0, step=0.5)
+    mlp_ratio: float = knob(
+        4.0,
+        "Hidden width of the MLP over D",
+        ge=1.0,
+        le=8.0,
+        step=0.5,
+        of="embed_dim",
+        size="mlp_dim",
+    )
     num_heads: int = knob(4, "Attention heads h", axis="heads", ge=1, le=32)
     image_size: int = knob(64, "Input height and width", axis="resolution", ge=16, le=640, step=8)
     patch_size: int = knob(8, "Patch side P", axis="resolution", options=(4, 8, 16, 32))
@@ -132,7 +140,7 @@ class CrossAttentionEncoder(nn.Module):
     def __init__(self, config: CrossAttentionConfig) -> None:
         super().__init__()
         D, P, h, norm = config.embed_dim, config.patch_size, config.num_heads, config.norm
-        hidden, dropout = int(D * config.mlp_ratio), config.dropout
+        hidden, dropout = round(D * config.mlp_ratio), config.dropout
         self.patch_embed = nn.Conv2d(3, D, P, stride=P)
         self.patch_position = LearnedPosition((config.image_size // P) ** 2, D)
         self.word_embed = nn.Embedding(config.vocab_size, D)

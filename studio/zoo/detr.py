@@ -54,8 +54,16 @@ class DETRConfig:
 
     encoder_depth: int = knob(6, "Encoder layers", axis="depth", ge=1, le=12)
     decoder_depth: int = knob(6, "Decoder layers", axis="depth", ge=1, le=12)
-    embed_dim: int = knob(256, "Token width D", axis="width", ge=32, le=1024, step=32)
-    mlp_ratio: float = knob(8.0, "Hidden width of the MLP over D", ge=1.0, le=8.0, step=0.5)
+    embed_dim: int = knob(256, "Token width D", axis="width", ge=32, le=1024, step=32, multiple=4)
+    mlp_ratio: float = knob(
+        8.0,
+        "Hidden width of the MLP over D",
+        ge=1.0,
+        le=8.0,
+        step=0.5,
+        of="embed_dim",
+        size="mlp_dim",
+    )
     num_heads: int = knob(8, "Attention heads n", axis="heads", ge=1, le=32)
     num_queries: int = knob(100, "Object queries Q, the most objects in one image", ge=1, le=900)
     depths: tuple[int, ...] = knob(
@@ -198,7 +206,13 @@ class DETR(nn.Module):
     def __init__(self, config: DETRConfig) -> None:
         super().__init__()
         D, norm = config.embed_dim, FrozenBatchNorm
-        layer = (D, config.num_heads, int(D * config.mlp_ratio), config.activation, config.dropout)
+        layer = (
+            D,
+            config.num_heads,
+            round(D * config.mlp_ratio),
+            config.activation,
+            config.dropout,
+        )
         self.backbone = ResNetBackbone(
             3,
             config.base_channels,

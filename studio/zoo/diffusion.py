@@ -51,7 +51,7 @@ class DiffusionConfig:
 
     depth: int = knob(2, "Residual blocks of a level", axis="depth", ge=1, le=4)
     base_channels: int = knob(
-        128, "Channels c of the top level", axis="width", ge=32, le=320, step=32
+        128, "Channels c of the top level", axis="width", ge=32, le=320, step=32, multiple=32
     )
     channel_mult: tuple[int, ...] = knob(
         (1, 2, 2, 2), "Channels of each level over c", ge=1, le=8, lengths=(2, 3, 4, 5, 6)

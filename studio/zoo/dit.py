@@ -55,8 +55,16 @@ class DiTConfig:
     """Hyper-parameters of a DiT (Table 1 of the paper)."""
 
     depth: int = knob(12, "Blocks L", axis="depth", ge=1, le=40)
-    embed_dim: int = knob(384, "Token width D", axis="width", ge=64, le=1664, step=64)
-    mlp_ratio: float = knob(4.0, "Hidden width of the MLP over D", ge=1.0, le=8.0, step=0.5)
+    embed_dim: int = knob(384, "Token width D", axis="width", ge=64, le=1664, step=64, multiple=4)
+    mlp_ratio: float = knob(
+        4.0,
+        "Hidden width of the MLP over D",
+        ge=1.0,
+        le=8.0,
+        step=0.5,
+        of="embed_dim",
+        size="mlp_dim",
+    )
     num_heads: int = knob(6, "Attention heads h", axis="heads", ge=1, le=32)
     image_size: int = knob(
         32,
@@ -202,7 +210,7 @@ class DiT(nn.Module):
         self.x_embedder = LatentPatches(P, config.in_channels, D)
         self.t_embedder = TimestepEmbedder(D)
         self.y_embedder = LabelEmbedder(config.num_classes, D, config.class_dropout)
-        hidden = int(D * config.mlp_ratio)
+        hidden = round(D * config.mlp_ratio)
         self.blocks = nn.ModuleList(
             DiTBlock(D, config.num_heads, hidden, config.activation) for _ in range(config.depth)
         )

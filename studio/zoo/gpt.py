@@ -122,7 +122,15 @@ class GPTConfig:
 
     depth: int = knob(6, "Blocks L (n_layers)", axis="depth", ge=1, le=128)
     embed_dim: int = knob(384, "Token width D (d_model)", axis="width", ge=64, le=16384, step=64)
-    mlp_ratio: float = knob(4.0, "Hidden width of the MLP over D", ge=1.0, le=8.0, step=0.5)
+    mlp_ratio: float = knob(
+        4.0,
+        "Hidden width of the MLP over D",
+        ge=1.0,
+        le=8.0,
+        step=0.5,
+        of="embed_dim",
+        size="mlp_dim",
+    )
     num_heads: int = knob(6, "Attention heads h", axis="heads", ge=1, le=128)
     seq_len: int = knob(256, "Tokens read at once N", axis="resolution", ge=64, le=8192, step=64)
     max_seq_len: int = knob(256, "Places that have a position embedding", ge=64, le=8192, step=64)
@@ -164,7 +172,7 @@ class GPT(nn.Module):
                 block(
                     D,
                     config.num_heads,
-                    int(D * config.mlp_ratio),
+                    round(D * config.mlp_ratio),
                     activation=config.activation,
                     bias=config.bias,
                     dropout=config.dropout,

@@ -62,12 +62,20 @@ class LlamaConfig:
 
     depth: int = knob(6, "Blocks L (n_layers)", axis="depth", ge=1, le=128)
     embed_dim: int = knob(288, "Token width D (dim)", axis="width", ge=64, le=16384, step=32)
-    mlp_ratio: float = knob(8 / 3, "Hidden width of the SwiGLU over D", ge=1.0, le=8.0, step=0.0625)
+    mlp_ratio: float = knob(
+        8 / 3,
+        "Hidden width of the SwiGLU over D",
+        ge=1.0,
+        le=8.0,
+        step=0.0625,
+        of="embed_dim",
+        size="mlp_dim",
+    )
     num_heads: int = knob(6, "Query heads h (n_heads)", axis="heads", ge=1, le=128)
     num_kv_heads: int = knob(
         6, "Heads g of keys and values; h/g queries share one (n_kv_heads)", ge=1, le=128
     )
-    head_dim: int = knob(48, "Width of a head d", ge=8, le=256, step=2)
+    head_dim: int = knob(48, "Width of a head d", ge=8, le=256, step=2, multiple=2)
     seq_len: int = knob(256, "Tokens read at once N", axis="resolution", ge=64, le=131072, step=64)
     rope_theta: float = knob(10000.0, "Base θ of the rotary angles", ge=1e3, le=1e7, step=1e3)
     rope_factor: float = knob(

@@ -81,8 +81,12 @@ class TransformerConfig:
     """Hyper-parameters of a Transformer (Table 3), in brackets as the paper writes them."""
 
     depth: int = knob(6, "Layers of the encoder, and of the decoder (N)", axis="depth", ge=1, le=48)
-    embed_dim: int = knob(512, "Token width D (d_model)", axis="width", ge=64, le=4096, step=64)
-    mlp_ratio: float = knob(4.0, "Hidden width (d_ff) over D", ge=1.0, le=8.0, step=0.5)
+    embed_dim: int = knob(
+        512, "Token width D (d_model)", axis="width", ge=64, le=4096, step=64, multiple=2
+    )
+    mlp_ratio: float = knob(
+        4.0, "Hidden width (d_ff) over D", ge=1.0, le=8.0, step=0.5, of="embed_dim", size="mlp_dim"
+    )
     num_heads: int = knob(8, "Attention heads h", axis="heads", ge=1, le=64)
     seq_len: int = knob(128, "Source tokens N", axis="resolution", ge=8, le=4096, step=8)
     target_len: int = knob(128, "Target tokens T", axis="resolution", ge=8, le=4096, step=8)
@@ -166,7 +170,7 @@ class Transformer(nn.Module):
         super().__init__()
         D, V = config.embed_dim, config.vocab_size
         self.target_len = config.target_len
-        layer = (D, config.num_heads, int(D * config.mlp_ratio), config.residual, config.dropout)
+        layer = (D, config.num_heads, round(D * config.mlp_ratio), config.residual, config.dropout)
         norm = LayerNorm if config.final_norm else nn.Identity
         self.source_embed = ScaledEmbedding(V, D)
         self.target_embed = self.source_embed if config.shared_embed else ScaledEmbedding(V, D)

@@ -44,7 +44,15 @@ class ViTConfig:
 
     depth: int = knob(12, "Encoder blocks L", axis="depth", ge=1, le=48)
     embed_dim: int = knob(768, "Token width D", axis="width", ge=64, le=1664, step=64)
-    mlp_ratio: float = knob(4.0, "Hidden width of the MLP over D", ge=1.0, le=8.0, step=0.5)
+    mlp_ratio: float = knob(
+        4.0,
+        "Hidden width of the MLP over D",
+        ge=1.0,
+        le=8.0,
+        step=0.5,
+        of="embed_dim",
+        size="mlp_dim",
+    )
     num_heads: int = knob(12, "Attention heads h", axis="heads", ge=1, le=32)
     image_size: int = knob(224, "Input height and width", axis="resolution", ge=32, le=640, step=2)
     patch_size: int = knob(16, "Patch side P", axis="resolution", options=(4, 8, 14, 16, 32))
@@ -100,7 +108,7 @@ class ViT(nn.Module):
                 EncoderBlock(
                     D,
                     config.num_heads,
-                    int(D * config.mlp_ratio),
+                    round(D * config.mlp_ratio),
                     norm=config.norm,
                     activation=config.activation,
                     dropout=config.dropout,

@@ -66,7 +66,7 @@ class YOLOConfig:
     )
     max_channels: int = knob(1024, "Cap on the channels at width 1", ge=256, le=1024, step=256)
     image_size: int = knob(
-        640, "Input height and width", axis="resolution", ge=64, le=1280, step=32
+        640, "Input height and width", axis="resolution", ge=64, le=1280, step=32, multiple=32
     )
     reg_max: int = knob(16, "Bins R of the distance to a side", ge=4, le=32)
     activation: type[nn.Module] = knob(nn.SiLU, "Activation", options=(nn.SiLU, nn.Mish, nn.ReLU))

@@ -23,7 +23,9 @@ class RelativeTransformer(MapStage):
     depth: int = knob(2, "Blocks", axis="depth", ge=1, le=64)
     width: int = knob(384, "Channels", axis="width", ge=8, le=4096, step=8)
     heads: int = knob(12, "Attention heads; they divide the width", axis="heads", ge=1, le=128)
-    expansion: float = knob(4.0, "MLP width over the width", ge=0.5, le=8.0, step=0.5)
+    expansion: float = knob(
+        4.0, "MLP width over the width", ge=0.5, le=8.0, step=0.5, of="width", size="mlp_dim"
+    )
     stride: int = knob(2, "Stride of the mean over pixels before the first block", ge=1, le=4)
 
     def __post_init__(self) -> None:
@@ -34,7 +36,7 @@ class RelativeTransformer(MapStage):
         return shrunk(x, self.width, self.stride)
 
     def build(self, x: Map) -> nn.Module:
-        y, hidden = self.flow(x), int(self.expansion * self.width)
+        y, hidden = self.flow(x), round(self.expansion * self.width)
         out = (self.width, self.heads, hidden, y.height, y.width)
         return nn.Sequential(
             RelativeBlock(x.channels, *out, self.stride),
@@ -70,7 +72,7 @@ class WindowTransformer(MapStage):
         return x
 
     def build(self, x: Map) -> nn.Module:
-        hidden, kinds = int(self.expansion * x.channels), (WindowBlock, GridBlock)
+        hidden, kinds = round(self.expansion * x.channels), (WindowBlock, GridBlock)
         return nn.Sequential(
             *(
                 kinds[i % 2](x.channels, self.heads, hidden, self.window_size)

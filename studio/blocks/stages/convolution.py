@@ -104,7 +104,9 @@ class Inception(MapStage):
     """
 
     depth: int = knob(2, "Modules", axis="depth", ge=1, le=16)
-    width: int = knob(256, "Channels of all branches", axis="width", ge=32, le=2048, step=16)
+    width: int = knob(
+        256, "Channels of all branches", axis="width", ge=32, le=2048, step=16, multiple=16
+    )
     kernel_size: int = knob(5, "Kernel of the branch that sees farthest", options=(3, 5, 7))
     stride: int = knob(2, "Stride of the max-pooling; 1 leaves it out", ge=1, le=4)
     norm: type[nn.Module] = knob(

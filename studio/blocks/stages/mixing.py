@@ -33,7 +33,7 @@ class MLPMixer(TokenStage):
         return x.mixed()
 
     def build(self, x: Tokens) -> nn.Module:
-        channel_dim = int(self.expansion * x.width)
+        channel_dim = round(self.expansion * x.width)
         return nn.Sequential(
             *(MixerLayer(x.count, x.width, self.token_dim, channel_dim) for _ in range(self.depth))
         )
@@ -63,5 +63,5 @@ class CrossAttention(TokenStage):
         return x
 
     def build(self, x: Tokens, memory: Tokens) -> nn.Module:
-        hidden_dim = int(self.expansion * x.width)
+        hidden_dim = round(self.expansion * x.width)
         return MemoryReader(x.width, memory.width, self.depth, self.heads, hidden_dim)

@@ -177,7 +177,9 @@ class ConvNeXtBlocks(MapStage):
 
     depth: int = knob(3, "Blocks", axis="depth", ge=1, le=64)
     width: int = knob(96, "Channels", axis="width", ge=8, le=4096, step=8)
-    expansion: float = knob(4.0, "Channels inside over the width", ge=0.5, le=8.0, step=0.5)
+    expansion: float = knob(
+        4.0, "Channels inside over the width", ge=0.5, le=8.0, step=0.5, of="width", size="mlp_dim"
+    )
     kernel_size: int = knob(7, "Kernel of the depthwise convolution", options=(3, 5, 7, 9, 11))
     stride: int = knob(2, "Kernel and stride of the step down", ge=1, le=4)
     layer_scale: float = knob(

@@ -58,7 +58,7 @@ class AttentionPoolHead(Head):
         return x
 
     def build(self, x: Tokens) -> nn.Module:
-        pool = AttentionPool(x.width, self.heads, int(self.expansion * x.width))
+        pool = AttentionPool(x.width, self.heads, round(self.expansion * x.width))
         return nn.Sequential(pool, nn.Linear(x.width, self.num_classes))
 
 

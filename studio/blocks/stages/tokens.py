@@ -48,7 +48,7 @@ class Transformer(TokenStage):
                 EncoderBlock(
                     x.width,
                     self.heads,
-                    int(self.expansion * x.width),
+                    round(self.expansion * x.width),
                     norm=self.norm,
                     activation=self.activation,
                     dropout=0.0,
