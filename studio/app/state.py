@@ -136,7 +136,8 @@ class State:
         design = Design(self.design.family, turn.config)
         notes = {knob: turn.why} if turn.why else {}
         along = next((axis for axis, one in axes(design).items() if one.name == knob), None)
-        axis = along or self.design.knobs[knob].axis or self.axis
+        turned = self.design.family.knob(self.design.config, knob)
+        axis = along or turned.axis or self.axis
         return replace(self.moved(replace(self.case, design=design), notes), axis=axis)
 
     def _turned_within(self, knob: str, value: object) -> State:

@@ -29,7 +29,26 @@ def control(now: State, knob: Knob, value: Any, within: str = "") -> None:
         switch(knob, value, key)
     else:
         number(knob, value, key, presets(now, knob), **turns(knob.name, key))
+    if knob.size and "." not in knob.name:
+        size(now, knob.size)
     if why := now.notes.get(knob.name):
+        st.caption(f":orange[→] {plain(why)}")
+
+
+def size(now: State, name: str) -> None:
+    """The control of a size, which is linked to its ratio: a number to type in."""
+    knob = now.design.family.knob(now.design.config, name)
+    value, key = now.design.value(name), f"{now.design.family.key}.{name}"
+    shown = state.view(key, value, value=value)
+    st.number_input(
+        min_value=int(knob.ge or 1),
+        max_value=int(knob.le or value),
+        step=int(knob.step or 1),
+        **told(knob),
+        **shown,
+        **turns(name, key),
+    )
+    if why := now.notes.get(name):
         st.caption(f":orange[→] {plain(why)}")
 
 
@@ -63,12 +82,13 @@ def _turn(knob: str, key: str) -> None:
 
 
 def number(knob: Knob, value: float, key: str, marks: Iterable[float], **rules: Any) -> None:
-    """A slider of equal steps, or of a ladder of round values where the range is huge."""
+    """A slider of equal steps; of a ladder of round values where the range is huge, or where the
+    value lies between two steps."""
     low, high = knob.kind(knob.clamp(knob.ge or 0)), knob.kind(knob.clamp(knob.le or math.inf))
     step = knob.kind(knob.step or 1)
     rules |= told(knob)
     wide = (high - low) / step > STEPS and high / max(low, 1) >= 2**OCTAVES
-    if not wide:
+    if not wide and (knob.kind is not int or knob.clamp(value) == value):
         shown = state.view(key, value, value=value)
         st.slider(min_value=low, max_value=high, step=step, **shown, **rules)
         return

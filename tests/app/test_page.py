@@ -80,6 +80,26 @@ def test_a_slider_moves_figures_title_and_link(app: AppTest) -> None:
     assert app.query_params["depth"] in ("6", ["6"])
 
 
+def test_a_hidden_size_is_typed_in_and_linked_to_its_ratio(app: AppTest) -> None:
+    app.number_input(key="vit.mlp_dim").set_value(3001).run()
+    assert not app.exception
+    assert "mlp_ratio=3001/768" in title(app)
+    assert app.query_params["mlp_ratio"] in ("3001/768", ["3001/768"])
+    app.slider(key="vit.mlp_ratio").set_value(2.0).run()
+    assert app.number_input(key="vit.mlp_dim").value == 1536
+    app.number_input(key="vit.mlp_dim").set_value(50_000).run()
+    assert any("mlp_dim went on to" in caption.value for caption in app.caption)
+
+
+@pytest.mark.usefixtures("still")
+def test_a_value_between_two_steps_of_a_slider_is_shown() -> None:
+    app = opened({"family": "bert", "max_seq_len": "514", "seq_len": "77"})
+    assert not app.exception
+    assert "seq_len=77, max_seq_len=514" in title(app)
+    values = [box.value for box in (*app.select_slider, *app.slider)]
+    assert {514, 77} <= set(values)
+
+
 def test_a_slider_that_cannot_stay_slides_on_and_says_why(app: AppTest) -> None:
     app.selectbox(key="vit.preset").set_value("ViT-S/16").run()
     app.slider(key="vit.num_heads").set_value(7).run()
