@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from html import escape
+from itertools import chain
 from time import monotonic
 
 import streamlit as st
 
+from studio import forms
 from studio.analysis import units
 from studio.app import figures, state
 from studio.app.case import Case
 from studio.app.expected import begin_calibration
 from studio.app.headline import card, change, note
+from studio.app.idle import Retries, idle
 from studio.app.ledger import LEDGER, Watch, between_runs, is_quick, look_s, obstacle
 from studio.app.markup import html
 from studio.app.precedence import PRECEDENCE
 from studio.app.state import State
 from studio.app.sweeping import sweeping
 from studio.measure.request import Measurement
+from studio.measure.sweep import Point
 
 AGAIN, BUSY = ":material/refresh:", "Measure again: the machine was busy"
 REST_S = 0.5  # after the last change, before measuring
 TITLES = {"inference": "Measured latency", "training": "Measured training step"}
-ASKED = "large: measured when asked"
+CARD = {"inference": "Latency", "training": "Training step"}
+ASKED = "Large model: press Benchmark"
+LATE = "Slow model, about {0} s to time: press Benchmark"
+HOURS_S = 2 * 3600.0  # that nobody waits for a figure
 MEASURING = {False: "measuring on this machine …", True: "compiling, which may take minutes …"}
+RETRIED = "It is measured again when the machine is quiet"
 DAYS = 30  # that are counted; what is older has a date
 LOOK_S = 0.4  # between two looks at a measurement under way, at the least
+QUIET_LOOK_S = 10.0  # and at whether the machine is quiet by now
 
 
 @dataclass
@@ -43,24 +52,48 @@ class Patience:
     session: str = ""
     asked: bool = False
     watch: Watch | None = None
+    retries: Retries = field(default_factory=Retries)
 
     def step(self, ready: bool) -> None:
-        """Start measuring once the case has rested; look at what is under way."""
+        """Start measuring once the case has rested, or once more when the machine is quiet; look at
+        what is under way."""
         if self.watch and not self.watch.look():
             self.watch = None  # an old measurement must not overwrite newer figures
-        rested = monotonic() - self.since >= REST_S
-        if not self.watch and ready and rested and LEDGER[self.case] is None:
+        if self.watch or not ready or monotonic() - self.since < REST_S:
+            return
+        point = LEDGER[self.case]
+        if point is None or (is_loaded(point) and self.retries.is_due(monotonic())):
             begin_calibration(self.case)
-            self.watch = Watch((self.case,), session=self.session)
+            limit_s = limit(self.case) if self.asked else None
+            self.watch = Watch((self.case,), session=self.session, limit_s=limit_s)
+
+
+def is_loaded(point: Point) -> bool:
+    return isinstance(point, Measurement) and point.clean is False
+
+
+def limit(case: Case) -> float:
+    """What a measurement may take that somebody has pressed for, in seconds."""
+    shortest = forms.duration_s(case.design, case.conditions)
+    known = case.conditions.limit_s
+    return max(known, forms.ample_s(shortest)) if shortest else known
+
+
+def hindrance(case: Case) -> str:
+    """Why it cannot be measured however long it may take; empty where it can."""
+    return obstacle(case, HOURS_S)
 
 
 def latency(now: State) -> None:
     """The figure's card, which looks again by itself as long as there is none, or a sweep of this
     session may bring a better one."""
     patience = _patience(now.case)
-    waits = LEDGER[now.case] is None and _ready(patience)
-    looks = waits or sweeping().watch is not None
-    st.fragment(run_every=look_s(LOOK_S) if looks else None)(_card)(now, patience, waits)
+    point = LEDGER[now.case]
+    waits = point is None and _ready(patience)
+    looks = look_s(LOOK_S) if waits or sweeping().watch is not None else None
+    if looks is None and is_loaded(point) and patience.retries.left:
+        looks = look_s(QUIET_LOOK_S)
+    st.fragment(run_every=looks)(_card)(now, patience, waits)
 
 
 def _patience(case: Case) -> Patience:
@@ -73,34 +106,57 @@ def _patience(case: Case) -> Patience:
 
 
 def _ready(patience: Patience) -> bool:
-    profile = figures.profiled(patience.case)
-    return not obstacle(patience.case) and (patience.asked or is_quick(profile))
+    case = patience.case
+    if patience.asked:
+        return not hindrance(case)
+    return is_quick(figures.profiled(case)) and not obstacle(case)
 
 
 @PRECEDENCE.after()
 def _card(now: State, patience: Patience, waits: bool) -> None:
+    before = LEDGER[now.case]
     patience.step(_ready(patience))
     point = LEDGER[now.case]
-    if waits and point is not None:
+    if (waits and point is not None) or (is_loaded(before) and not is_loaded(point)):
         state.again()  # the whole page, so that it stops looking and draws the point on its charts
-    why = obstacle(now.case)
-    loaded = isinstance(point, Measurement) and point.clean is False
+    why = hindrance(now.case)
     offers = not (waits or why or isinstance(point, Measurement))
+    value, words = "…" if waits else "—", iter([""])
     match point:
+        case Measurement() if expected := idle(point, now.case.device):
+            value = f"≈ {units.seconds(expected.seconds)}"
+            band = f"{units.seconds(expected.low)} to {units.seconds(expected.high)}"
+            words = chain([line(f"{band} when idle")], notes(now))
         case Measurement():
-            value, words = units.seconds(point.median_s), notes(now)
+            value = units.seconds(point.median_s)
+            words = chain([line(spread(point, now.case.device))], notes(now))
         case None:
-            value = "…" if waits else "—"
-            words = iter([line(why or (ASKED if offers else MEASURING[now.case.compiled]))])
+            words = iter(
+                [line(why or (offer(now.case) if offers else MEASURING[now.case.compiled]))]
+            )
         case error:
-            value, words = "—", iter([line(str(error))])
+            words = iter([line(str(error))])
     kind = "figure short" if offers else "figure"
-    html(f'<div class="figures one">{card(TITLES[now.case.mode], value, words, kind)}</div>')
-    asked = offers and st.button("Measure it", key="measure", width="stretch")
-    if asked or (loaded and st.button(AGAIN, key="again", help=BUSY, type="tertiary")):
+    html(f'<div class="figures one">{card(CARD[now.case.mode], value, words, kind)}</div>')
+    if offers:
+        pressed = st.button("Benchmark", key="measure", help=_allowed(now.case), width="stretch")
+    else:
+        pressed = is_loaded(point) and st.button(AGAIN, key="again", help=BUSY, type="tertiary")
+    if pressed:
         LEDGER.forget(now.case)
         patience.asked = True
         state.again()
+
+
+def _allowed(case: Case) -> str:
+    return f"Takes up to {units.seconds(limit(case))}"
+
+
+def offer(case: Case) -> str:
+    """What a press is asked for."""
+    if not forms.lateness(case.design, case.conditions):
+        return ASKED
+    return LATE.format(f"{forms.duration_s(case.design, case.conditions):,.0f}")
 
 
 def line(text: str) -> str:
@@ -108,17 +164,19 @@ def line(text: str) -> str:
 
 
 def notes(now: State) -> Iterator[str]:
-    """The spread, how it was measured, and the change against the previous and pinned cases."""
+    """The change against the previous and pinned cases, and how it was measured."""
     here = LEDGER[now.case]
     assert isinstance(here, Measurement)
-    yield line(spread(here, now.case.device))
     for case, label in now.others:
         if isinstance(there := LEDGER[case], Measurement):
             told = change(here.median_s, there.median_s, units.seconds)
             yield line(f"within noise of {label}") if is_noise(here, there) else note(told, label)
     told = conditions(here, now.case.threads)  # a narrow card cuts it short
-    load = "<strong>under load</strong>, " if here.clean is False else ""
-    yield f'<p title="{escape(told)}; {escape(in_full(here))}">{load}{escape(told)}</p>'
+    load, why = "", ""
+    if is_loaded(here):
+        load = f"<strong>under load</strong> {escape(units.seconds(here.median_s))}, "
+        why = f"The machine was busy: {spread(here, now.case.device)}. {RETRIED}; "
+    yield f'<p title="{escape(why + told)}; {escape(in_full(here))}">{load}{escape(told)}</p>'
 
 
 def is_noise(one: Measurement, other: Measurement) -> bool:
@@ -130,7 +188,7 @@ def is_noise(one: Measurement, other: Measurement) -> bool:
 
 def spread(point: Measurement, device: str) -> str:
     """The middle half of the runs, under the median's own unit, and how far runs lie apart."""
-    half = f"{units.seconds(point.q25_s)} to {units.seconds(point.q75_s)} (middle half)"
+    half = f"IQR {units.seconds(point.q25_s)} to {units.seconds(point.q75_s)}"
     apart = between_runs(point, device)
     return half if apart is None else f"{half}; ±{apart:.0%} between runs"
 

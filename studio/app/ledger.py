@@ -116,7 +116,12 @@ class Watch:
     """
 
     def __init__(
-        self, cases: tuple[Case, ...], title: str = "", budget_s: float = 1.0, session: str = ""
+        self,
+        cases: tuple[Case, ...],
+        title: str = "",
+        budget_s: float = 1.0,
+        session: str = "",
+        limit_s: float | None = None,
     ) -> None:
         self.cases, self.title = cases, title
         self._cleared = store().cleared
@@ -128,6 +133,7 @@ class Watch:
             present=partial(is_open, session),
             store=store(),
             fresh=is_swept(cases),
+            limit_s=limit_s or max(forms.allowed_s(c.design, c.conditions) for c in cases),
         )
 
     @property
@@ -209,17 +215,17 @@ def forget(cases: tuple[Case, ...]) -> None:
         LEDGER.forget(case)
 
 
-def obstacle(case: Case) -> str:
-    """Why it cannot be measured here, in one sentence; empty when it can.
+def obstacle(case: Case, limit_s: float | None = None) -> str:
+    """Why it cannot be measured here, within the limit, in one sentence; empty when it can.
 
     A training step is admitted by the layer tree's figure, which is there at once; where it needs
     more, the measuring process runs out of its memory and says so.
     """
     design, conditions = case.design, case.conditions
     if case.mode == "inference":
-        return forms.obstacle(design, conditions)
+        return forms.obstacle(design, conditions, limit_s)
     if why := forms.misfit(design, conditions):
         return why
     needed = quick(design, case.batch, "training").total
     crowded = forms.refusal(needed, forms.named(design, conditions), case.device)
-    return crowded or forms.lateness(design, conditions)
+    return crowded or forms.lateness(design, conditions, limit_s)

@@ -60,7 +60,7 @@ def test_a_composition_from_nothing_to_a_script(
 
     page.get_by_role("radio", name="Explore").click()
     page.locator(".js-plotly-plot .points path").first.wait_for(state="attached")
-    has_text(figure(page, "Measured latency"), re.compile(r"\d"))  # the page is at rest
+    has_text(figure(page, "Latency"), re.compile(r"\d"))  # the page is at rest
     page.locator("[data-test-script-state=notRunning]").wait_for()
     choose(page, "hybrid-axis", "0 Conv · depth")
     page.get_by_role("button", name="Measure this axis").click()
