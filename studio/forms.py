@@ -90,7 +90,7 @@ def heading(found: Profile, link: str, title: str = "") -> Heading:
         figures=(
             f"{units.count(found.params)} parameters",
             units.macs(found.macs),
-            f"training memory {units.size(found.training_bytes())} (Adam, estimate)",
+            f"training memory {units.size(found.training_bytes())} (Adam)",
             f"batch {found.batch}",
         ),
         link=link,
@@ -264,10 +264,8 @@ def _largest(cases: Sequence[T], fits: Callable[[T], bool]) -> T | None:
 
 
 def _needed(design: Design, batch: int, mode: Mode) -> int:
-    """The peak in bytes. The layer tree knows that of inference as well as a simulation does."""
-    if mode == "training":
-        return peak(design, batch, mode).total
-    return profile(design, batch).inference_bytes
+    """The peak in bytes."""
+    return peak(design, batch, mode).total
 
 
 def _script(design: Design, link: str) -> str:

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     Timed = tuple[Profile, Measurement | None]
 
 LOADED = " *"
-COUNTED = ("params", "trainable_params", "macs", "flops", "inference_bytes", "training_bytes")
+COUNTED = (
+    *("params", "trainable_params", "macs", "flops", "activation_count"),
+    *("inference_bytes", "training_bytes"),
+)
 TIMED = (
     *("median_s", "q25_s", "q75_s", "p95_s", "throughput", "runs", "first_call_s", "compile_s"),
     *("cpu_s", "clean", "mode", "dtype", "layout", "compiled", "threads", "device"),
@@ -77,6 +80,7 @@ def profile(found: Profile) -> str:
             ("parameters", f"{found.params:,}"),
             ("trainable", f"{found.trainable_params:,}"),
             ("compute", f"{found.macs:,} MACs ({found.flops:,} FLOPs = 2 × MACs)"),
+            ("activations", f"{found.activation_count:,} elements of convolutions and matmuls"),
             ("inference", f"{units.size(found.inference_bytes)} of memory"),
             ("training", f"{units.size(found.training_bytes())} of memory, with Adam"),
             ("output", outputs),

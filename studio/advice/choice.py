@@ -36,8 +36,7 @@ class Choice:
     """A family at the size that the limits allow, and what speaks for and against it.
 
     `start` is the preset that it was made from, set to the task. `share` is what it uses of the
-    limit that binds it. `training_bytes` is the peak of a training step as it is simulated, where
-    that was a limit.
+    limit that binds it.
     """
 
     design: Design
@@ -46,7 +45,6 @@ class Choice:
     share: float
     reasons: tuple[str, ...]
     doubts: tuple[str, ...]
-    training_bytes: int | None = None
 
     @property
     def title(self) -> str:
@@ -73,12 +71,9 @@ class Choice:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values: those of the profile, the preset that it was made from, the words."""
-        peak = self.training_bytes
-        simulated = {} if peak is None else {"training_peak_bytes": peak}
         words = {"reasons": self.reasons, "doubts": self.doubts, "notes": self.notes}
         return {
             **self.profile.to_dict(),
-            **simulated,
             "base": self.preset.name,
             "share": float(f"{self.share:.4g}"),
             "cost": self.cost,
@@ -179,7 +174,6 @@ def _made(begin: Start, design: Design, brief: Brief) -> Choice:
         share=share(counted, brief.limits),
         reasons=tuple(_reasons(counted, begin.preset, brief)),
         doubts=tuple(_doubts(counted, begin.preset, brief)),
-        training_bytes=_training(counted, brief),
     )
 
 
@@ -191,13 +185,8 @@ def resized(choice: Choice, design: Design, brief: Brief, reasons: tuple[str, ..
         design=design,
         profile=counted,
         share=share(counted, brief.limits),
-        training_bytes=_training(counted, brief),
         reasons=(*_reasons(counted, choice.preset, brief), *reasons),
     )
-
-
-def _training(found: Profile, brief: Brief) -> int | None:
-    return paid(found, "training_bytes") if brief.limits.training_bytes else None
 
 
 def nearest_preset(family: Family, brief: Brief) -> Start | None:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from studio import tables
 from studio.advice.document import Block, Paragraph, Section, Table, Text, share
 from studio.analysis import units
-from studio.analysis.memory import Memory, largest_batch, peak, quick
+from studio.analysis.course import Memory
+from studio.analysis.memory import largest_batch
 from studio.analysis.profile import Profile
 from studio.analysis.work import Work, of_operation, operations, work
 from studio.family import BATCH
@@ -17,7 +18,6 @@ from studio.measure.request import Measurement
 ROOMS = (8e9, 16e9, 24e9, 80e9)  # bytes, of the usual accelerators
 MOST_KINDS = 7
 SMALL = 0.01  # of the arithmetic and of the traffic: kinds below it share a row
-SIMULATED = 2e11  # bytes: a larger step fits none of these rooms, and takes long to simulate
 ATTENTION = "scaled_dot_product_attention"
 MEANING = {
     "conv": "convolutions: a dense one costs pixels × input channels × output channels, a depthwise"
@@ -143,16 +143,18 @@ def _intensity(whole: Work) -> str:
 
 
 def _memory(found: Profile) -> Iterator[Block]:
-    inference = quick(found.design, found.batch)
-    training = quick(found.design, found.batch, "training")
+    inference, training = found.memory("inference"), found.memory("training")
     yield Table(
-        f"Memory at batch {found.batch} in float32, predicted from the layers",
+        f"Peak memory at batch {found.batch} in float32, simulated allocation by allocation",
         ("Part", "Inference", "Training with Adam"),
         tuple(_parts(inference, training)),
         total=True,
     )
-    yield Paragraph(_largest_part(training) + " " + _peak(found))
-    if found.training_bytes() <= SIMULATED:
+    yield Paragraph(
+        f"{_largest_part(training)} The peak is a maximum over time: gradients appear while saved"
+        " activations are freed. Workspace of kernels and PyTorch itself come on top."
+    )
+    if found.training_bytes() <= max(ROOMS):
         yield _batches(found)
 
 
@@ -160,7 +162,7 @@ def _parts(inference: Memory, training: Memory) -> Iterator[tuple[Text, ...]]:
     for name in ("parameters", "buffers", "gradients", "states", "activations", "total"):
         pair = getattr(inference, name), getattr(training, name)
         if any(pair):
-            words = {"states": "optimiser states", "total": "in all"}.get(name, name)
+            words = {"states": "optimizer states", "total": "in all"}.get(name, name)
             yield words, *(units.size(size) if size else "" for size in pair)
 
 
@@ -170,37 +172,19 @@ def _largest_part(training: Memory) -> str:
     part = share(max(fixed, training.activations), training.total)
     if training.activations > fixed:
         return (
-            f"Activations kept for the backward pass are {part} of a training step: a smaller"
-            " batch, checkpointing or a lower resolution saves most."
+            f"Activations are {part} of the peak of a training step: a smaller batch, checkpointing"
+            " or a lower resolution saves most."
         )
     return (
-        f"Weights, gradients and optimiser states are {part} of a training step, whatever the"
-        " batch: fewer parameters, or an optimiser with fewer states, save most."
-    )
-
-
-def _peak(found: Profile) -> str:
-    """The layers' sum beside the step as it is simulated."""
-    if found.training_bytes() > SIMULATED:
-        return "A step of this size needs many accelerators, and is not simulated here."
-    simulated = peak(found.design, found.batch, "training")
-    if simulated.note:
-        return f"A training step could not be simulated: {simulated.note}."
-    ratio = simulated.total / found.training_bytes()
-    return (
-        f"Simulated operation by operation, the training step peaks at"
-        f" {units.size(simulated.total)}, {ratio:.2f} times this sum: not all of it is alive at"
-        " once, and what is at work for a moment is not in it. Workspace of kernels and PyTorch"
-        " itself come on top."
+        f"Weights, gradients and optimizer states are {part} of the peak of a training step,"
+        " whatever the batch: fewer parameters, or an optimizer with fewer states, save most."
     )
 
 
 def _batches(found: Profile) -> Block:
     head = ("Memory", *map(units.size, ROOMS))
     row = ("largest batch", *(_batch(found, room) for room in ROOMS))
-    return Table(
-        "Largest batch of a training step with Adam that fits, by simulation", head, (row,)
-    )
+    return Table("Largest batch of a training step with Adam that fits", head, (row,))
 
 
 def _batch(found: Profile, room: float) -> str:

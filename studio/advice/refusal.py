@@ -11,9 +11,8 @@ from itertools import combinations
 
 from studio.advice.brief import Brief
 from studio.advice.data import SAID_BY, Start, places, start
-from studio.advice.limits import told
+from studio.advice.limits import cost, told
 from studio.advice.sizing import Strategy, least
-from studio.advice.training import paid, share, used
 from studio.analysis.profile import Profile, profile
 from studio.family import Design, Family, Preset
 from studio.knobs import DesignError
@@ -51,7 +50,7 @@ class Least:
     preset: Preset
 
     def pays(self, name: str) -> int:
-        return paid(self.cost, name)
+        return cost(self.cost, name)
 
     @property
     def told(self) -> str:
@@ -66,8 +65,8 @@ def refusal(
     if not found:
         return _no_such_network(suited, brief)
     smallest = [Least(profile(least(one.design), brief.batch), one.preset) for one in found]
-    nearest = min(smallest, key=lambda one: share(one.cost, brief.limits))
-    if share(nearest.cost, brief.limits) <= 1:
+    nearest = min(smallest, key=lambda one: brief.limits.share(one.cost))
+    if brief.limits.share(nearest.cost) <= 1:
         return _not_that_way(nearest, brief, how)
     return _not_together(smallest, nearest, brief) or _too_much(nearest, brief)
 
@@ -95,8 +94,7 @@ def _meant(limit: int, least: int) -> str:
 
 
 def _binding(nearest: Least, brief: Brief) -> str:
-    shares = used(nearest.cost, brief.limits)
-    return max(shares, key=shares.__getitem__)
+    return brief.limits.binding(nearest.cost)
 
 
 def _not_together(smallest: Sequence[Least], nearest: Least, brief: Brief) -> UnmetError | None:

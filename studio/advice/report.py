@@ -29,11 +29,10 @@ from studio.advice.document import (
     share,
 )
 from studio.advice.economy import economy
-from studio.advice.limits import told
+from studio.advice.limits import cost, told
 from studio.advice.outlook import outlook
 from studio.advice.ranking import DATA
 from studio.advice.structure import counted, structure
-from studio.advice.training import paid
 from studio.analysis import units
 from studio.analysis.profile import Profile, profile
 from studio.family import Design, Preset, Task
@@ -60,7 +59,7 @@ LIMITS = {
     "params": "parameters",
     "macs": "MACs of one example",
     "inference_bytes": "memory of a forward pass",
-    "training_bytes": "memory of a training step with Adam, as simulated",
+    "training_bytes": "memory of a training step with Adam",
 }
 PAPER = re.compile(r"^Paper:\s*(.+?)(?:\n\n|\Z)", re.DOTALL | re.MULTILINE)
 
@@ -76,15 +75,14 @@ def report(
     """The report on a design. `measured` is its latency, where it was measured; `brief` and
     `choice` are what was asked for and how it was met; `link` reopens the design.
 
-    Takes up to a few seconds the first time, since a training step is simulated. Raises DesignError
-    for a batch that there is not.
+    Raises DesignError for a batch that there is not.
     """
     found = profile(design, batch)
     base = choice.preset if choice else design.preset or design.base
     return Report(
         title=design.titled(base),
         about=_about(found, measured),
-        figures=tuple(_headline(found, measured, choice)),
+        figures=tuple(_headline(found, measured)),
         sections=(
             Section("1. Task analysis", tuple(_task(found, brief))),
             Section("2. Architecture choice", tuple(_architecture(found, base, choice))),
@@ -105,16 +103,11 @@ def _about(found: Profile, measured: Measurement | None) -> str:
     )
 
 
-def _headline(
-    found: Profile, measured: Measurement | None, choice: Choice | None
-) -> Iterator[tuple[str, str]]:
+def _headline(found: Profile, measured: Measurement | None) -> Iterator[tuple[str, str]]:
     yield "Parameters", units.count(found.params)
     yield "Compute", units.macs(found.macs)
     yield "Inference memory", units.size(found.inference_bytes)
-    if choice and choice.training_bytes is not None:
-        yield "Training memory, simulated", units.size(choice.training_bytes)
-    else:
-        yield "Training memory, estimate", units.size(found.training_bytes())
+    yield "Training memory", units.size(found.training_bytes())
     load = " under load" if measured and measured.clean is False else ""
     yield "Latency", units.seconds(measured.median_s) + load if measured else "not measured"
 
@@ -166,7 +159,7 @@ def _requirements(found: Profile, brief: Brief | None) -> Iterator[Block]:
 
 
 def _requirement(found: Profile, name: str, limit: int) -> tuple[Text, ...]:
-    here = paid(found, name)
+    here = cost(found, name)
     return LIMITS.get(name, name), told(name, limit), told(name, here), share(here, limit)
 
 

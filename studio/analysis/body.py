@@ -25,7 +25,8 @@ class Source(NamedTuple):
 class Body:
     """What a module or an operation does with inputs of certain shapes; shared by equal calls.
 
-    `params` counts each parameter once, `macs` are multiply-accumulates. An inference trace knows
+    `params` counts each parameter once, `macs` are multiply-accumulates, `activation_count` the
+    elements that convolutions and matrix products write. An inference trace knows
     `peak_bytes`, the most that is alive at once beyond the inputs; a training trace `saved_bytes`,
     the activations made inside that stay alive for the backward pass, `saved_outputs`, the bytes of
     each output among them (0 for one that does not stay), and `saved_inputs`, those of each input
@@ -47,6 +48,7 @@ class Body:
     outputs: tuple[Shape, ...]
     params: int = 0
     macs: int = 0
+    activation_count: int = 0
     peak_bytes: int = 0
     saved_bytes: int = 0
     transparent: bool = False
@@ -74,15 +76,28 @@ class Window(NamedTuple):
     dilation: tuple[int, ...]
 
 
+class First(NamedTuple):
+    """A tensor that a call is the first to save which is there before it: its bytes, which input of
+    the call it is (-1: of an operation between), and which of the caller's (-1: none)."""
+
+    size: int
+    input: int
+    given: int
+
+
 class Call(NamedTuple):
     """One use of a body. Each input tensor comes from another call of the same body, from an input
     of it, from a parameter (its name), or from nowhere (None: a constant, or a table of whole
     numbers, by which values are looked up). `line` is where the caller's `forward` makes it, in its
     file; 0 where the caller is a layer of torch's own. A module from `elsewhere` is not one of the
-    caller's: its name is its path in the model."""
+    caller's: its name is its path in the model. In training, `saved` are the bytes that stay for
+    the backward pass from this call on, or from what lies between it and the call before, and were
+    made by the caller; `first` are tensors made before this call that it is the first to save."""
 
     name: str
     body: Body
     sources: tuple[Source | str | None, ...]
     line: int = 0
     elsewhere: bool = False
+    saved: int = 0
+    first: tuple[First, ...] = ()

@@ -22,6 +22,7 @@ VALUE_BYTES = 4  # float32
 STATES = 4
 ADAM = "(weight + gradient + 2 Adam moments)"
 LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+BESIDE = "in training alone: dropout after it, copies in another layout"
 MANY = 8  # parts that a sum tells one by one
 Read = Callable[[Figures], int]
 
@@ -68,13 +69,16 @@ def macs(node: Node, use: Use | None, axes: Axes = NO_AXES) -> Formula:
 def saved(node: Node, use: Use | None, axes: Axes = NO_AXES) -> Formula:
     """Bytes that stay for the backward pass: each tensor with the first node that keeps it. Of
     equal blocks the first may keep an input that the last one hands to the next, or not."""
+    total = node.figures.saved_bytes
     if use is None or not use.kept:
-        return Formula()
+        return _completed(Formula(), total, BESIDE)
     if not node.children:
-        return _kept(use, axes)
+        return _completed(_kept(use, axes), total, BESIDE)
+    if node.repeat == 1:
+        return _completed(parts(node, lambda figures: figures.saved_bytes), total, _beside(use))
     each = use.kept[-1][1].size
     inside = _rest(parts(node, lambda figures: figures.saved_bytes), each, _beside(use))
-    first = node.figures.saved_bytes - each * use.repeat
+    first = total - each * use.repeat
     if not first:
         return inside
     word = "the first keeps more" if first > 0 else "what a node before keeps for the first"
@@ -106,6 +110,18 @@ def _rest(found: Formula, each: int, name: str) -> Formula:
     """With what the parts of a block lack to its figure."""
     left = each - sum(term.value for term in found.terms)
     return replace(found, terms=(*found.terms, rest(name, left))) if left else found
+
+
+def _completed(found: Formula, total: int, name: str) -> Formula:
+    """With what the terms lack to a figure; where that is something, without a factor for all."""
+    left = total - found.total
+    if not left:
+        return found
+    return replace(
+        found,
+        terms=(*(_repeated(term, found.times) for term in found.terms), rest(name, left)),
+        times=1,
+    )
 
 
 def _repeated(term: Term, times: int) -> Term:

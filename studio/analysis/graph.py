@@ -101,7 +101,7 @@ def planned(
     for node, source, shape, names in zip(outputs, made, root.outputs, axes, strict=True):
         plan.connect(source, node.id, shape, names)
     saved = training.saved_bytes if training else 0
-    figures = Figures(root.owned, root.macs, saved)
+    figures = Figures(root.owned, root.macs, saved, root.activation_count)
     shown = (*inputs, *children, *outputs)
     whole = Node(id="", label=root.kind, children=shown, figures=figures)
     return Graph(whole, tuple(plan.edges)), MappingProxyType(plan.uses)
@@ -130,6 +130,25 @@ class Place(NamedTuple):
     modules: str
     ledger: Ledger | None
     times: int
+
+    def beside(self, shown: Mapping[Occurrence, str]) -> dict[str, int]:
+        """What calls without a box keep (dropout, which is there in training alone): each with the
+        box of the call before it, or of the first one."""
+        found: dict[str, int] = {}
+        owner = next(iter(shown.values()), "")
+        for name, (_, kept) in self.ledger.calls.items() if self.ledger else ():
+            owner = shown.get(name, owner)
+            if owner and name not in shown and kept.size:
+                found[owner] = found.get(owner, 0) + kept.size
+        return found
+
+
+def saving(node: Node, more: int) -> Node:
+    """The node, and what is last in it, with more bytes that are kept for the backward pass."""
+    figures, children = node.figures + Figures(saved_bytes=more), node.children
+    if children and node.repeat == 1:
+        children = (*children[:-1], saving(children[-1], more))
+    return replace(node, figures=figures, children=children)
 
 
 @dataclass
@@ -180,6 +199,7 @@ class Plan:
             return made_by[source.output]
 
         apart = {name.removeprefix(place.path) for name in self.rows}
+        shown: dict[Occurrence, str] = {}  # the box that stands for a call
         for first, repeat in _runs(body.calls, apart):
             call = body.calls[first]
             sources = [origin(source) for source in call.sources]
@@ -196,9 +216,12 @@ class Plan:
                 use = Use(call, repeat, body, place.times, kept, ends, told)
                 node, outputs = self._call(use, place, run, sources, scope)
                 spread = repeat == 1 and _is_list(call.body) and not row
-                shown = node.children if spread else (node,)
-                nodes |= {child.id: child for child in shown}
+                boxes = node.children if spread else (node,)
+                nodes |= {box.id: box for box in boxes}
+                shown |= dict.fromkeys(run, boxes[-1].id)
             made += [outputs] * repeat
+        for name, more in place.beside(shown).items():
+            nodes[name] = saving(nodes[name], more)
         outs = [origin(source) for source in body.returns]  # a parameter may be one
         return self._distinct(nodes), outs
 
@@ -244,7 +267,8 @@ class Plan:
             self._close(mark, outputs[0].node)
         # A block may call a module that another holds: it counts where it is first called.
         params = sum(child.figures.params for child in children) if children else owned
-        figures = Figures(params * use.repeat, body.macs * use.repeat, saved)
+        work = body.macs * use.repeat, saved, body.activation_count * use.repeat
+        figures = Figures(params * use.repeat, *work)
         row = self.rows.get(name, "")
         told = UNTOLD if row else use.told
         node = call_node(call, name, use.repeat, figures, children, axes, row, told)

@@ -41,9 +41,15 @@ QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
             units.size,
             lambda found: found.saved_bytes,
         ),
+        "activation_count": Quantity(
+            "Activation count",
+            "the activation count",
+            units.count,
+            lambda found: found.activation_count,
+        ),
         "memory": Quantity(
-            "Training memory",
-            "the training memory with Adam",
+            "Held in training",
+            "all that training with Adam holds",
             units.size,
             lambda found: PER_PARAMETER * found.params + found.saved_bytes,
         ),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from studio.analysis import costing, units
 from studio.analysis.body import Call, Shape
 from studio.analysis.costing import tensor_shapes
-from studio.analysis.formula import Formula, Names, Term, part
+from studio.analysis.formula import Formula, Names
 from studio.analysis.graph import Use, modules, walked
 from studio.analysis.growth import Growth, growth
 from studio.analysis.kept import Kept
@@ -17,6 +17,8 @@ from studio.analysis.purpose import purpose_of
 from studio.analysis.receptive import Field, fields
 from studio.analysis.terms import Axes
 from studio.drawing.graph import Graph, Node
+
+HELD = "Held in training"  # weights, gradients, Adam's states, saved activations
 
 
 @dataclass(frozen=True)
@@ -132,23 +134,14 @@ def _flows(shapes: tuple[Shape, ...], names: tuple[Names, ...]) -> tuple[Flow, .
 def _costs(
     node: Node, use: Use, times: int, axes: Axes, profile: Profile, root: Node
 ) -> Iterator[Cost]:
-    total, bytes_ = root.figures, profile.training_bytes()
-    memory = costing.memory(node, use)
-    if not node.id:
-        memory = replace(memory, terms=(*memory.terms, *_around(profile)))
+    total, memory = root.figures, costing.memory(node, use)
     counted = costing.parameters(node, use, axes)
     yield Cost("Parameters", counted, times, total.params, units.count)
     yield Cost("MACs", costing.macs(node, use, axes), times, total.macs, units.macs)
     saved = costing.saved(node, use, axes)
     yield Cost("Saved activations", saved, times, total.saved_bytes, units.size)
-    yield Cost("Training memory", memory, times, bytes_, units.size)
-
-
-def _around(profile: Profile) -> Iterator[Term]:
-    """What the estimate of the whole has beside its layers."""
-    for name, size in (("buffers", profile.buffer_bytes), ("inputs", profile.input_bytes)):
-        if size:
-            yield part(name, size)
+    held = costing.memory(root, whole(profile)).total
+    yield Cost(HELD, memory, times, held, units.size)
 
 
 def _tensor(
@@ -161,7 +154,7 @@ def _tensor(
     memory = costing.memory(node, None)
     costs = (
         Cost("Parameters", counted, times, root.figures.params, units.count),
-        Cost("Training memory", memory, times, profile.training_bytes(), units.size),
+        Cost(HELD, memory, times, costing.memory(root, whole(profile)).total, units.size),
     )
     return Inspection(
         id=node.id,

@@ -1,7 +1,8 @@
 """What each call keeps for the backward pass, so that the calls of a body add up to the body.
 
-A tensor that several calls keep is counted once: with the call that made it, if that keeps it too
-(a ReLU its output), else with the first that keeps it (a batch normalisation its input).
+A tensor that several calls keep is counted once, with the first that keeps it: a ReLU its output, a
+batch normalisation its input. What is kept between two calls (a copy in another layout, an index)
+goes with the second.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from studio.analysis.body import INPUT, Body, Call, Source
+from studio.analysis.body import Body, Call
 
 Occurrence = tuple[str, int]  # the name of a call, and how many of that name are before it
 
@@ -66,29 +67,7 @@ def occurrences(calls: Sequence[Call]) -> list[Occurrence]:
 
 
 def _kept(body: Body, inputs: frozenset[int]) -> Iterator[Kept]:
-    counted: set[Source] = set()
     for call in body.calls:
-        first: dict[int, int] = {}
-        for i, size in enumerate(call.body.saved_inputs):
-            source = _maker(body, call.sources[i])
-            if size and source and source not in counted and _is_new(body, inputs, source):
-                counted.add(source)
-                first[i] = size
-        yield Kept(call.body.saved_bytes + sum(first.values()), frozenset(first))
-
-
-def _maker(body: Body, source: Source | str | None) -> Source | None:
-    """Where a tensor really comes from, past all that only hands it on; None for a parameter."""
-    while isinstance(source, Source) and source.call != INPUT:
-        call = body.calls[source.call]
-        if not call.body.transparent:
-            break
-        source = call.sources[0]
-    return source if isinstance(source, Source) else None
-
-
-def _is_new(body: Body, inputs: frozenset[int], source: Source) -> bool:
-    """Whether nobody has counted it where it was made."""
-    if source.call == INPUT:
-        return source.output in inputs
-    return not body.calls[source.call].body.saved_outputs[source.output]
+        new = [one for one in call.first if one.given < 0 or one.given in inputs]
+        size = call.saved + sum(one.size for one in new)
+        yield Kept(size, frozenset(one.input for one in new if one.input >= 0))

@@ -27,13 +27,14 @@ class Row:
     params: int
     macs: int
     saved_bytes: int
+    activation_count: int
     modules: tuple[str, ...]
     body: Body
     level: int
 
     @property
     def figures(self) -> Figures:
-        return Figures(self.params, self.macs, self.saved_bytes)
+        return Figures(self.params, self.macs, self.saved_bytes, self.activation_count)
 
     def without(self, other: Row) -> Row:
         return replace(
@@ -41,6 +42,7 @@ class Row:
             params=self.params - other.params,
             macs=self.macs - other.macs,
             saved_bytes=self.saved_bytes - other.saved_bytes,
+            activation_count=self.activation_count - other.activation_count,
         )
 
 
@@ -81,5 +83,6 @@ def _row(
     output: str,
     level: int,
 ) -> Row:
-    costs = body.params * len(modules), body.macs * calls, body.saved_bytes * calls
+    params, written = body.params * len(modules), body.activation_count * calls
+    costs = params, body.macs * calls, body.saved_bytes * calls, written
     return Row(path, kind, output, *costs, modules, body, level)

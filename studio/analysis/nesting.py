@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Iterator
 from typing import Any, NamedTuple
 
@@ -26,6 +27,53 @@ class Layout(NamedTuple):
     def empty(self) -> Tensor:
         made = torch.empty_strided(self.shape, self.stride, dtype=self.dtype, device="meta")
         return made.requires_grad_() if self.requires_grad else made
+
+
+class Placed(NamedTuple):
+    """A tensor's layout, and where it lies in which of the storages that are made together."""
+
+    layout: Layout
+    storage: int
+    offset: int
+    nbytes: int  # of the storage
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether a contiguous tensor of this layout fills the storage."""
+        return self.nbytes == math.prod(self.layout.shape) * self.layout.dtype.itemsize
+
+
+def placer() -> Callable[[Tensor], Placed]:
+    """Reads the places of tensors, one after the other."""
+    seen: list[int] = []
+
+    def place(tensor: Tensor) -> Placed:
+        memory = tensor.untyped_storage()
+        if memory._cdata not in seen:
+            seen.append(memory._cdata)
+        number = seen.index(memory._cdata)
+        return Placed(Layout.of(tensor), number, int(tensor.storage_offset()), memory.nbytes())
+
+    return place
+
+
+def maker() -> Callable[[Placed], Tensor]:
+    """Makes tensors in such places: those that shared a storage share one again."""
+    made: dict[int, Tensor] = {}
+
+    def make(placed: Placed) -> Tensor:
+        layout = placed.layout
+        if placed.storage not in made:
+            if placed.is_alone:
+                made[placed.storage] = tensor = layout.empty()
+                return tensor
+            size = placed.nbytes // layout.dtype.itemsize
+            made[placed.storage] = torch.empty(size, dtype=layout.dtype, device="meta")
+        view = made[placed.storage].detach()
+        view = view.as_strided(layout.shape, layout.stride, placed.offset)
+        return view.requires_grad_() if layout.requires_grad else view
+
+    return make
 
 
 def tensors_in(tree: Any) -> Iterator[Tensor]:

@@ -14,21 +14,25 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from studio.analysis.ruled import Rule, Ruled, empty, like
+from studio.analysis.ruled import Gradients, Rule, Ruled, by, empty, fresh, like, passed, sliced
 
 KEPT_BY_ONE = {
     "input": ("square", "cos", "sin", "abs", "log"),
     "output": ("exp", "sqrt", "rsqrt", "sigmoid", "tanh", "relu"),
     "nothing": ("neg", "floor"),
 }
+# Derivatives that torch writes with factors of their own: x² as g · (2 · x), 1/√x as (g / -2) · y³.
+FACTORS = {"square": 2, "rsqrt": 2, "cos": 2, "sin": 1, "abs": 1, "sqrt": 1}
 
 
-def of_one(kept: str) -> Rule:
+def of_one(kept: str, gradients: Gradients) -> Rule:
     def rule(x: Tensor, *args: Any, **kwargs: Any) -> Ruled | None:
         if args or any(kwargs.values()) or not x.is_floating_point():  # inplace=False is no matter
             return None
         out = like(torch.empty_like(x), x)
-        return Ruled(out, 0, {"input": (x,), "output": (out,), "nothing": ()}[kept])
+        return Ruled(
+            out, 0, {"input": (x,), "output": (out,), "nothing": ()}[kept], gradients=gradients
+        )
 
     return rule
 
@@ -36,7 +40,7 @@ def of_one(kept: str) -> Rule:
 def total(one: Any, other: Any, **_: Any) -> Ruled | None:
     """A sum or a difference keeps nothing."""
     out = _combined(one, other)
-    return None if out is None else Ruled(out, 0)
+    return None if out is None else Ruled(out, 0, gradients=passed)
 
 
 def product(one: Any, other: Any) -> Ruled | None:
@@ -44,16 +48,18 @@ def product(one: Any, other: Any) -> Ruled | None:
     out = _combined(one, other)
     if out is None:
         return None
-    return Ruled(out, 0, (*_tensors(one) * _is_learned(other), *_tensors(other) * _is_learned(one)))
+    kept = *_tensors(one) * _is_learned(other), *_tensors(other) * _is_learned(one)
+    return Ruled(out, 0, kept, gradients=by(0))
 
 
 def quotient(one: Tensor, other: Any, **kwargs: Any) -> Ruled | None:
-    """x / y keeps y, and x too where y has a gradient."""
+    """x / y keeps y, and x too where y has a gradient, which is -g · ((x / y) / y)."""
     out = None if kwargs else _combined(one, other, torch.get_default_dtype())
     if out is None:
         return None
     kept = _tensors(one) * _is_learned(other)
-    return Ruled(out, 0, (*kept, *_tensors(other) * (_is_learned(one) or _is_learned(other))))
+    kept = *kept, *_tensors(other) * (_is_learned(one) or _is_learned(other))
+    return Ruled(out, 0, kept, gradients=by(0, 3))
 
 
 def inverse(x: Tensor, number: float) -> Ruled | None:
@@ -95,7 +101,7 @@ def concatenation(tensors: Sequence[Tensor], dim: int = 0, **kwargs: Any) -> Rul
         return None
     shape = list(first.shape)
     shape[dim] = sum(t.shape[dim] for t in tensors)
-    return Ruled(like(empty(first, *shape), *tensors), 0)
+    return Ruled(like(empty(first, *shape), *tensors), 0, gradients=sliced(dim))
 
 
 def _combined(one: Any, other: Any, at_least: torch.dtype | None = None) -> Tensor | None:
@@ -128,7 +134,7 @@ def _forms(name: str) -> Iterator[Callable[..., Any]]:
 
 POINTWISE_RULES: dict[Callable[..., Any], Rule] = {
     **{
-        form: of_one(kept)
+        form: of_one(kept, by(FACTORS[name]) if name in FACTORS else fresh)
         for kept, names in KEPT_BY_ONE.items()
         for name in names
         for form in _forms(name)

@@ -7,18 +7,20 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from torch import Tensor
 
 from studio.analysis.blueprint import blueprint, sample
 from studio.analysis.body import Body, Shape
+from studio.analysis.course import Course, Memory, Optimizer
+from studio.analysis.rehearsal import rehearse
 from studio.analysis.trace import trace
 from studio.analysis.turns import Turns
 from studio.family import BATCH, Design
+from studio.knobs import Mode
 
 T = TypeVar("T")
-Optimizer = Literal["sgd", "momentum", "adam"]
 
 # Building a blueprint takes longer than tracing it, and it is traced twice, in either mode: the
 # latest ones are kept, for one thread at a time.
@@ -27,8 +29,6 @@ latest = lru_cache(maxsize=4)(blueprint)
 _forgetting: list[Callable[[], None]] = [latest.cache_clear]
 
 KEPT = 512  # designs; 0.1 to 1 MB each
-
-STATES: dict[Optimizer, int] = {"sgd": 0, "momentum": 1, "adam": 2}  # values kept per parameter
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,12 @@ class Profile:
         return 2 * self.macs
 
     @property
+    def activation_count(self) -> int:
+        """Elements that convolutions and matrix products write in a forward pass: the activations
+        of Radosavovic et al. 2020 (RegNet), as timm and fvcore count them."""
+        return self.root.activation_count
+
+    @property
     def inputs(self) -> tuple[Shape, ...]:
         return self.root.inputs
 
@@ -68,29 +74,28 @@ class Profile:
 
     @property
     def activation_bytes(self) -> int:
-        """The most activations alive at once in inference, the inputs among them."""
+        """Peak activation memory: the most alive at once in inference, the inputs among them."""
         return self.input_bytes + self.root.peak_bytes
 
     @property
     def inference_bytes(self) -> int:
-        """Parameters, buffers, and the most activations alive at once."""
-        return self.parameter_bytes + self.buffer_bytes + self.activation_bytes
+        """The peak of a forward pass: parameters, buffers, and peak activation memory."""
+        return self.memory("inference").total
 
     @property
     def saved_bytes(self) -> int:
-        """Activations that a training step keeps for its backward pass."""
+        """Activations that a training step saves for its backward pass."""
         return training_trace(self.design, self.batch).saved_bytes
 
     def training_bytes(self, optimizer: Optimizer = "adam") -> int:
-        """Parameters, buffers, gradients, the optimiser's states, inputs and saved activations.
+        """The peak of a training step: whatever is alive at its highest point."""
+        return self.memory("training", optimizer).total
 
-        A sum, not a simulation: the backward pass can for a moment need somewhat more.
-        """
-        states = 1 + STATES[optimizer]  # the gradient, and what the optimiser keeps beside it
-        per_parameter = self.parameter_bytes // max(self.params, 1)
-        learned = self.trainable_params * per_parameter * states
-        weights = self.parameter_bytes + self.buffer_bytes
-        return weights + learned + self.input_bytes + self.saved_bytes
+    def memory(self, mode: Mode, optimizer: Optimizer = "adam") -> Memory:
+        """What is alive at the peak of a forward pass, or of a training step, part by part."""
+        if mode == "training":
+            return course(self.design, self.batch).peak(optimizer)
+        return Memory(self.parameter_bytes, self.buffer_bytes, 0, 0, self.activation_bytes)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, in the order of the public face."""
@@ -100,6 +105,7 @@ class Profile:
             "trainable_params": self.trainable_params,
             "macs": self.macs,
             "flops": self.flops,
+            "activation_count": self.activation_count,
             "inference_bytes": self.inference_bytes,
             "training_bytes": self.training_bytes(),
             "output_shapes": [list(shape) for shape in self.output_shapes],
@@ -159,10 +165,29 @@ def _profile(design: Design, batch: int) -> Profile:
     )
 
 
-@_once
 def training_trace(design: Design, batch: int) -> Body:
     """The tree of layers in training mode: each body knows what it saves for backward."""
-    return trace(latest(design).train(), sample(design, batch))
+    return _rehearsed(design, batch)[0]
+
+
+def course(design: Design, batch: int) -> Course:
+    """All that a training step allocates and frees."""
+    return _rehearsed(design, batch)[1]
+
+
+@_once
+def _rehearsed(design: Design, batch: int) -> tuple[Body, Course]:
+    model, inputs = latest(design).train(), sample(design, batch)
+    root, tape, learned = rehearse(model, inputs)
+    sizes = (p.nbytes for p in model.parameters() if p.requires_grad)
+    return root, Course(
+        parameters=_bytes(model.parameters()),
+        buffers=_bytes(model.buffers()),
+        inputs=_bytes(inputs),
+        learned=learned,
+        largest=max(sizes, default=0),
+        tape=tape,
+    )
 
 
 def _bytes(tensors: Iterable[Tensor]) -> int:

@@ -17,19 +17,33 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from studio.analysis.pointwise import POINTWISE_RULES
-from studio.analysis.ruled import Rule, Ruled, empty, like
+from studio.analysis.ruled import Needed, Rule, Ruled, empty, fresh, like
 
 
 def attention(
-    query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, *_: Any, **__: Any
-) -> Ruled:
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    *_: Any,
+    **__: Any,
+) -> Ruled | None:
     """F.scaled_dot_product_attention: q kᵀ and its product with v; keeps q, k, v, the output and
-    one log-sum-exp a row. A causal mask saves nothing: the full T × S is counted."""
+    one log-sum-exp a row. A causal mask saves nothing: the full T × S is counted. Left to torch,
+    which then holds the T × S scores on a CPU: dropout, a mask that learns or is of three
+    dimensions, and values of another width than the keys."""
+    if dropout_p or value.shape[-1] != query.shape[-1] or not _is_fused(attn_mask):
+        return None
     S, d, e = key.shape[-2], query.shape[-1], value.shape[-1]
     rows = query.numel() // d  # B * h * T
     inputs = (query, key, value) if attn_mask is None else (query, key, value, attn_mask)
     out = like(empty(query, *query.shape[:-1], e), *inputs)  # (..., T, e)
-    return Ruled(out, rows * S * (d + e), (*inputs, out), 4 * rows)
+    return Ruled(out, rows * S * (d + e), (*inputs, out), 4 * rows, written=rows * (S + e))
+
+
+def _is_fused(mask: Tensor | None) -> bool:
+    return mask is None or (mask.dim() in (2, 4) and not mask.requires_grad)
 
 
 def recurrent(rnn: nn.RNNBase, x: Tensor, state: Any = None) -> Ruled:
@@ -56,7 +70,8 @@ def recurrent(rnn: nn.RNNBase, x: Tensor, state: Any = None) -> Ruled:
     per_step = 7 if gates > 1 else 1
     kept = directions * steps * (rnn.num_layers * per_step * H + (rnn.num_layers - 1) * seen)
     outputs = (out, tuple(last) if rnn.mode == "LSTM" else last[0])
-    return Ruled(outputs, macs, (x,), kept * x.element_size())
+    products = directions * steps * rnn.num_layers * (2 * gates * H + rnn.proj_size)
+    return Ruled(outputs, macs, (x,), kept * x.element_size(), written=products)
 
 
 def convolution(conv: nn.Conv1d | nn.Conv2d, x: Tensor) -> Ruled | None:
@@ -71,7 +86,7 @@ def convolution(conv: nn.Conv1d | nn.Conv2d, x: Tensor) -> Ruled | None:
     if x.shape[1:2] != (conv.in_channels,) or x.dim() != conv.weight.dim() or min(size) < 1:
         return None
     out = like(empty(x, x.shape[0], conv.out_channels, *size), x, *conv.parameters())
-    return Ruled(out, out.numel() * conv.weight[0].numel(), (x,))
+    return Ruled(out, out.numel() * conv.weight[0].numel(), (x,), written=out.numel())
 
 
 def linear(layer: nn.Linear, x: Tensor) -> Ruled | None:
@@ -79,13 +94,44 @@ def linear(layer: nn.Linear, x: Tensor) -> Ruled | None:
     if x.shape[-1:] != (layer.in_features,):
         return None
     out = like(empty(x, *x.shape[:-1], layer.out_features), x, *layer.parameters())
-    return Ruled(out, out.numel() * layer.in_features, (x,))
+    return Ruled(out, out.numel() * layer.in_features, (x,), written=out.numel())
 
 
 def embedding(table: nn.Embedding, tokens: Tensor) -> Ruled:
     """A look-up computes nothing, and keeps the tokens."""
     out = empty(table.weight, *tokens.shape, table.embedding_dim)
     return Ruled(like(out, table.weight), 0, (tokens,))
+
+
+def embedding_bag(
+    rows: Tensor,
+    table: Tensor,
+    offsets: Tensor | None = None,
+    *_: Any,
+    mode: str = "mean",
+    per_sample_weights: Tensor | None = None,
+    **others: Any,
+) -> Ruled | None:
+    """A weighted sum of rows of a table for each bag (B, n); keeps rows and weights, and three
+    integers a bag. The backward pass counts and sorts the rows. Left to torch: bags of unequal
+    length, weights that learn, and all but plain sums."""
+    weights = per_sample_weights
+    others.pop("norm_type", None)
+    plain = mode == "sum" and offsets is None and not any(others.values())
+    if rows.dim() != 2 or not plain:
+        return None
+    if weights is None or weights.requires_grad:
+        return None
+
+    def gradients(gradient: Tensor, inputs: Needed) -> list[Tensor | None]:
+        sorting = [empty(rows, rows.numel()) for _ in range(4)]
+        sorting.append(empty(weights, weights.numel()))
+        found = fresh(gradient, inputs)
+        del sorting
+        return found
+
+    out = like(empty(table, rows.shape[0], table.shape[1]), table)
+    return Ruled(out, 0, (rows, weights), 3 * 8 * rows.shape[0], gradients)
 
 
 def normalisation(norm: nn.Module, x: Tensor) -> Ruled:
@@ -110,6 +156,7 @@ def activation(layer: nn.Module, x: Tensor) -> Ruled:
 
 FUNCTION_RULES: dict[Callable[..., Any], Rule] = {
     F.scaled_dot_product_attention: attention,
+    F.embedding_bag: embedding_bag,
     **POINTWISE_RULES,
 }
 MODULE_RULES: dict[Callable[..., Any], Rule] = {

@@ -11,85 +11,38 @@ convolutions and matrix products, no biases, norms or activations.
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
-from threading import RLock
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.autograd.graph import saved_tensors_hooks
+from torch import Tensor, UntypedStorage, nn
 from torch.overrides import TorchFunctionMode
 
 from studio.analysis import window
-from studio.analysis.body import INPUT, Body, Call, Named, Shape, Source
-from studio.analysis.meter import Meter, storage
-from studio.analysis.nesting import Layout, frozen, mapped, tensors_in
+from studio.analysis.body import INPUT, Body, Call, First, Named, Source
+from studio.analysis.memo import MEMO, Frame, Known, Memo
+from studio.analysis.meter import Meter, Reading, storage
+from studio.analysis.nesting import Placed, frozen, maker, mapped, placer, tensors_in
 from studio.analysis.ruled import Ruled
 from studio.analysis.rules import FUNCTION_RULES, MODULE_RULES
-from studio.analysis.survey import Numbers, survey
+from studio.analysis.survey import survey
 
 unseen = torch._C.DisableTorchFunction  # while the tracer itself looks at tensors
 unmetered = torch._C._DisableTorchDispatch  # ... and makes some
+Sources = tuple[Source | str | None, ...]
 REACH = 12  # how many calls of functions lie between a module's forward and the tracer
 # Operations that move or copy data and compute nothing: not worth a box of their own.
 PLUMBING = frozenset({"reshape", "contiguous", "clone", "to", "float", "type_as", "detach"})
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A traced body with what it takes to stand in for another run of its module."""
-
-    body: Body
-    result: Any  # what the call returned, a Layout in the place of each tensor
-    saved_inside: int
-    aliased: bool  # an output is an input or a parameter: the call must be run again
-
-
-@dataclass
-class Frame:
-    """What is being recorded inside one module call. A leaf's inner operations are not recorded."""
-
-    module: nn.Module
-    leaf: bool
-    calls: list[Call] = field(default_factory=list)
-    sources: dict[int, Source | str | None] = field(default_factory=dict)
-    saved: dict[int, int] = field(default_factory=dict)  # storage -> bytes
-    borrowed: dict[str, Shape] = field(default_factory=dict)  # tensors of other modules, in use
-
-
-class Memo:
-    """Everything traced so far, kept between traces; starts afresh when it has grown large.
-
-    One trace at a time uses it, whichever thread it runs in.
-    """
-
-    LIMIT = 20_000
-
-    def __init__(self) -> None:
-        self.lock = RLock()
-        self.clear()
-
-    def clear(self) -> None:
-        self.numbers: Numbers = {}
-        self.traced: dict[Hashable, Known] = {}
-
-    def renew(self) -> None:
-        if len(self.numbers) + len(self.traced) > self.LIMIT:
-            self.clear()
-
-
-MEMO = Memo()
-
-
 def trace(model: nn.Module, inputs: tuple[Tensor, ...], memo: Memo | None = None) -> Body:
     """Run `model(*inputs)`, both on meta, and return what happened.
 
-    In evaluation mode the trace knows what is alive at once, in training mode what is saved for the
-    backward pass. Equal bodies are kept in `memo` from one trace to the next (by default in one
-    for the process). The model must not change tensors in place.
+    The trace knows what is alive at once. Equal bodies are kept in `memo` from one trace to the
+    next (by default in one for the process). The model must not change tensors in place.
     """
     memo = MEMO if memo is None else memo
     with memo.lock:
@@ -100,71 +53,88 @@ def trace(model: nn.Module, inputs: tuple[Tensor, ...], memo: Memo | None = None
     return tracer.outermost.calls[0].body
 
 
-def _never(saved: None) -> Tensor:
-    """Nobody goes back through a trace: a tensor that the graph had in its own memory would hold
-    the graph, and never be freed."""
-    raise AssertionError("a trace has no backward pass")
-
-
 class Tracer(TorchFunctionMode):
     """Sees every module call (it stands in for `forward`) and every torch function between."""
 
-    def __init__(self, model: nn.Module, memo: Memo) -> None:
+    def __init__(self, model: nn.Module, memo: Memo, meter: Meter | None = None) -> None:
         super().__init__()
         self.memo, self.training = memo, model.training
         self.survey = survey(model, memo.numbers)
-        constants = (*model.parameters(), *model.buffers()) if self.training else ()
-        self.constants = {storage(t) for t in constants}  # they are not saved: they are there
-        self.meter = Meter(watch_memory=not model.training)
+        self.meter = meter or Meter()
         self.outermost = Frame(nn.Module(), leaf=False)
         self.frames = [self.outermost]
-        self.kept: list[Tensor] = []  # alive to the end, so that no two storages share a place
 
     @contextmanager
     def recording(self) -> Iterator[None]:
         for module in self.survey.names:
             vars(module)["forward"] = partial(self._call, module, module.forward)
         try:
-            with ExitStack() as modes:
-                if self.training:
-                    modes.enter_context(saved_tensors_hooks(self._save, _never))
-                else:
-                    modes.enter_context(torch.no_grad())
-                modes.enter_context(self.meter)
-                modes.enter_context(self)
+            with self._mode(), self.meter, self:
                 yield
         finally:
-            # The graph of gradients holds this tracer, by its hooks, and is held by these tensors:
-            # a ring through torch's own memory, where Python's collector does not look.
-            self.kept.clear()
             for module in self.survey.names:
                 del vars(module)["forward"]
+
+    def _mode(self) -> AbstractContextManager[Any]:
+        """How autograd is to be while the model runs."""
+        return torch.no_grad()
 
     # -- module calls ------------------------------------------------------------------------
 
     def _call(self, module: nn.Module, forward: Callable[..., Any], *args: Any, **kw: Any) -> Any:
         """Stands in for `module.forward`: run it, or replay the trace of an equal call."""
         with unseen():
-            given = (args, kw) if kw else args
-            tensors = list(tensors_in(given))
-            key = self._key(module, given, tensors)
-            known = self._look_up(key)
-            if known is not None:
-                result = self._replay(known, tensors)
-                self._note(module, known.body, tensors, result, self._line())
-                return result
             line = self._line()
-            frame, mark = self._enter(module, tensors), self.meter.begin()
-        rule = MODULE_RULES.get(type(module).forward)
-        ruled = rule(module, *tensors) if rule else None
-        result = self._apply(ruled) if ruled else forward(*args, **kw)
+            tensors = list(tensors_in((args, kw)))
+            key = self._key(module, (args, kw), tensors)
+            known = self._look_up(key)
+            sources = tuple(map(self._source, tensors))
+        known = known or self._apart(key, module, forward, args, kw)
+        if known is not None:
+            with unseen():
+                result = self._replay(known, module, tensors)
+                places = [self._place(t.untyped_storage()) for t in tensors]
+                self._note(module, known.body, sources, places, result, line)
+                return result
+        del tensors  # a module may let go of what is in a list that it is given
+        return self._in_place(key, module, forward, args, kw, sources, line)
+
+    def _in_place(
+        self,
+        key: Hashable,
+        module: nn.Module,
+        forward: Callable[..., Any],
+        args: Any,
+        kw: Any,
+        sources: Sources,
+        line: int,
+    ) -> Any:
+        """Run the module where it is called."""
         with unseen():
-            known = self._known(frame, tensors, result, *self.meter.end(mark))
+            frame, mark = self._enter(module, tensors_in((args, kw))), self.meter.begin()
+        result = self._run(module, forward, args, kw)
+        with unseen():
+            known = self._known(frame, result, self.meter.end(mark))
             self.frames.pop()
             self.frames[-1].saved |= frame.saved
             self._remember(key, known)
-            self._note(module, known.body, tensors, result, line)
+            self._note(module, known.body, sources, frame.places, result, line)
         return result
+
+    def _run(self, module: nn.Module, forward: Callable[..., Any], args: Any, kw: Any) -> Any:
+        """The module's forward, by a rule where there is one."""
+        rule = MODULE_RULES.get(type(module).forward)
+        if rule is None:
+            return forward(*args, **kw)
+        tensors = list(tensors_in((args, kw)))
+        ruled = rule(module, *tensors)
+        return self._apply(ruled, tensors, module) if ruled else forward(*args, **kw)
+
+    def _apart(
+        self, key: Hashable, module: nn.Module, forward: Callable[..., Any], args: Any, kw: Any
+    ) -> Known | None:
+        """The trace of a module by itself, to be replayed; None where it is to be run in place."""
+        return None
 
     def _key(self, module: nn.Module, given: Any, tensors: list[Tensor]) -> Hashable:
         """All that the call depends on; None where it must be run."""
@@ -172,7 +142,8 @@ class Tracer(TorchFunctionMode):
         if signature is None:
             return None
         places = [storage(t) for t in tensors]
-        return signature, frozen(given), tuple(map(places.index, places)), self.training
+        how = self.training, torch.is_grad_enabled()
+        return signature, frozen(given), tuple(map(places.index, places)), *how
 
     def _look_up(self, key: Hashable) -> Known | None:
         try:
@@ -185,27 +156,33 @@ class Tracer(TorchFunctionMode):
             with suppress(TypeError):
                 self.memo.traced[key] = known
 
-    def _enter(self, module: nn.Module, tensors: list[Tensor]) -> Frame:
+    def _enter(self, module: nn.Module, tensors: Iterable[Tensor]) -> Frame:
         frame = Frame(module, leaf=_is_leaf(module))
         frame.sources |= {id(t): name for name, t in _own(module) if t.is_floating_point()}
-        frame.sources |= {id(t): Source(INPUT, i) for i, t in enumerate(tensors)}
+        for i, tensor in enumerate(tensors):
+            frame.sources[id(tensor)] = Source(INPUT, i)
+            frame.inputs.append(tuple(tensor.shape))
+            memory = tensor.untyped_storage()
+            frame.given.append(weakref.ref(memory))
+            frame.places.append(self._place(memory))
         self.frames.append(frame)
         return frame
 
-    def _known(
-        self, frame: Frame, tensors: list[Tensor], result: Any, macs: int, peak: int
-    ) -> Known:
+    def _known(self, frame: Frame, result: Any, found: Reading) -> Known:
+        self._book(frame)
         outputs = list(tensors_in(result))
-        given, made = [storage(t) for t in tensors], [storage(t) for t in outputs]
+        given = [0 if (memory := ref()) is None else self._place(memory) for ref in frame.given]
+        made = [self._place(t.untyped_storage()) for t in outputs]
         inside = {place: size for place, size in frame.saved.items() if place not in given}
         body = Body(
             kind=type(frame.module).__name__,
             is_module=True,
-            inputs=tuple(tuple(t.shape) for t in tensors),
+            inputs=tuple(frame.inputs),
             outputs=tuple(tuple(t.shape) for t in outputs),
             params=self.survey.params[frame.module],
-            macs=macs,
-            peak_bytes=peak,
+            macs=found.macs,
+            activation_count=found.written,
+            peak_bytes=0 if self.training else found.peak,
             saved_bytes=sum(inside.values()),
             transparent=all(place in given for place in made),
             settings=frame.module.extra_repr() if frame.leaf else "",
@@ -225,7 +202,7 @@ class Tracer(TorchFunctionMode):
         )
         return Known(
             body=body,
-            result=mapped(result, Tensor, Layout.of),
+            result=mapped(result, Tensor, placer()),
             saved_inside=sum(size for place, size in inside.items() if place not in made),
             aliased=any(place in given for place in made) or any(map(self._constant, outputs)),
         )
@@ -235,18 +212,13 @@ class Tracer(TorchFunctionMode):
         base = tensor._base if tensor._is_view() else tensor
         return id(base) in self.survey.tensors
 
-    def _replay(self, known: Known, tensors: list[Tensor]) -> Any:
+    def _replay(self, known: Known, module: nn.Module, tensors: list[Tensor]) -> Any:
         """The outputs of a call that need not run, entered in the books as if it had."""
-        self.meter.add(known.body.macs, known.body.peak_bytes)
+        body = known.body
+        self.meter.add(body.macs, body.activation_count, body.peak_bytes)
         with unmetered():
-            result = mapped(known.result, Layout, Layout.empty)
-        outputs = list(tensors_in(result))
-        self.meter.watch(outputs)
-        sizes = (*known.body.saved_inputs, *known.body.saved_outputs)
-        for tensor, size in zip((*tensors, *outputs), sizes, strict=True):
-            if size:
-                self._save(tensor)
-        self._save_bytes(known.saved_inside)
+            result = mapped(known.result, Placed, maker())
+        self.meter.watch(tensors_in(result))
         return result
 
     # -- operations between modules ----------------------------------------------------------
@@ -265,55 +237,48 @@ class Tracer(TorchFunctionMode):
         mark, saved = self.meter.begin(), set(frame.saved)
         rule = FUNCTION_RULES.get(func)
         ruled = rule(*args, **kwargs) if rule else None
-        result = self._apply(ruled) if ruled else func(*args, **kwargs)
-        macs, peak = self.meter.end(mark)
+        inputs = list(tensors_in((args, kwargs)))
+        result = self._apply(ruled, inputs) if ruled else func(*args, **kwargs)
+        found = self.meter.end(mark)
         outputs = list(tensors_in(result))
         if not outputs:
             return result
-        inputs = list(tensors_in((args, kwargs)))
         if _moves_only(func, inputs, outputs):
             origin = self._source(inputs[0]) if inputs else None
             frame.sources |= {id(t): origin for t in outputs}
             return result
-        given, made = [storage(t) for t in inputs], [storage(t) for t in outputs]
+        given = [self._place(t.untyped_storage()) for t in inputs]
+        made = [self._place(t.untyped_storage()) for t in outputs]
         new = {p: size for p, size in frame.saved.items() if p not in saved and p not in given}
         body = Body(
             kind=func.__name__.strip("_"),
             is_module=False,
             inputs=tuple(tuple(t.shape) for t in inputs),
             outputs=tuple(tuple(t.shape) for t in outputs),
-            macs=macs,
-            peak_bytes=peak,
+            macs=found.macs,
+            activation_count=found.written,
+            peak_bytes=0 if self.training else found.peak,
             saved_bytes=sum(new.values()),
             saved_inputs=tuple(frame.saved.get(place, 0) for place in given),
             saved_outputs=tuple(new.get(place, 0) for place in made),
             settings=f"mode={kwargs['mode']}" if kwargs.get("mode") else "",
             window=window.of_function(func, args, kwargs),
         )
-        self._record(body.kind, body, inputs, outputs, self._line(), elsewhere=False)
+        sources = tuple(map(self._source, inputs))
+        call = Call(body.kind, body, sources, self._line(), False, *self._new(frame, given))
+        self._record(call, outputs)
         return result
 
     # -- the books ---------------------------------------------------------------------------
 
-    def _apply(self, ruled: Ruled) -> Any:
-        self.meter.add(ruled.macs, 0)
-        for tensor in ruled.kept:
-            self._save(tensor)
-        self._save_bytes(ruled.kept_bytes)
+    def _apply(self, ruled: Ruled, inputs: list[Tensor], module: nn.Module | None = None) -> Any:
+        self.meter.add(ruled.macs, ruled.written)
         return ruled.outputs
 
-    def _save(self, tensor: Tensor) -> None:
-        """Note that a tensor is kept for the backward pass (parameters are there anyway)."""
-        place = storage(tensor)
-        if self.training and place not in self.constants:
-            self.kept.append(tensor)
-            self.frames[-1].saved.setdefault(place, tensor.untyped_storage().nbytes())
-
-    def _save_bytes(self, size: int) -> None:
-        if self.training and size:
-            token = torch.empty(0, device="meta")
-            self.kept.append(token)
-            self.frames[-1].saved[storage(token)] = size
+    def _place(self, memory: UntypedStorage) -> int:
+        """A number for a storage, above 0."""
+        place: int = memory._cdata
+        return place
 
     def _source(self, tensor: Tensor) -> Source | str | None:
         frame = self.frames[-1]
@@ -335,30 +300,38 @@ class Tracer(TorchFunctionMode):
             here = here.f_back
         return 0
 
-    def _record(
-        self,
-        name: str,
-        body: Body,
-        inputs: Iterable[Tensor],
-        outputs: Iterable[Tensor],
-        line: int,
-        elsewhere: bool,
-    ) -> None:
+    def _new(self, frame: Frame, places: list[int]) -> tuple[int, tuple[First, ...]]:
+        """What is saved since the last call, in training: see `Call`."""
+        return 0, ()
+
+    def _book(self, frame: Frame) -> None:
+        """What is saved after the last call goes with it."""
+        if frame.calls:
+            call, (saved, first) = frame.calls[-1], self._new(frame, [])
+            frame.calls[-1] = call._replace(saved=call.saved + saved, first=(*call.first, *first))
+
+    def _record(self, call: Call, outputs: Iterable[Tensor]) -> None:
         frame = self.frames[-1]
         number = len(frame.calls)
-        sources = tuple(map(self._source, inputs))
-        frame.calls.append(Call(name, body, sources, line, elsewhere))
+        frame.calls.append(call)
         frame.sources |= {id(t): Source(number, i) for i, t in enumerate(outputs)}
 
     def _note(
-        self, module: nn.Module, body: Body, tensors: list[Tensor], result: Any, line: int
+        self,
+        module: nn.Module,
+        body: Body,
+        sources: Sources,
+        places: list[int],
+        result: Any,
+        line: int,
     ) -> None:
         """Record the call of a module, by its path within the module that calls it."""
         caller, path = self.survey.names.get(self.frames[-1].module, ""), self.survey.names[module]
         inside = f"{caller}." if caller else ""
         elsewhere = not path.startswith(inside)
         name = path.removeprefix(inside)
-        self._record(name, body, tensors, tensors_in(result), line, elsewhere)
+        new = self._new(self.frames[-1], places)
+        self._record(Call(name, body, sources, line, elsewhere, *new), tensors_in(result))
 
 
 def _own(module: nn.Module) -> Iterator[tuple[str, Tensor]]:

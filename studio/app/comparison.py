@@ -25,7 +25,7 @@ Read = Callable[[Profile], float]
 ROWS: tuple[tuple[str, Read, Callable[[float], str]], ...] = (
     ("Parameters", lambda found: found.params, units.count),
     ("MACs, one forward pass", lambda found: found.macs, units.macs),
-    ("Activation memory", lambda found: found.activation_bytes, units.size),
+    ("Peak activation memory", lambda found: found.activation_bytes, units.size),
     ("Inference memory", lambda found: found.inference_bytes, units.size),
     ("Training memory, Adam", lambda found: found.training_bytes(), units.size),
 )

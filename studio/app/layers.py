@@ -29,6 +29,11 @@ COLUMNS = {
     "MMACs": st.column_config.NumberColumn(
         width=63, help="Millions of multiply-accumulates in one forward pass"
     ),
+    "Activations": st.column_config.NumberColumn(
+        width=76,
+        help="Activation count: elements written by convolutions and matrix products, as RegNet,"
+        " timm and fvcore count them",
+    ),
     "Saved": st.column_config.NumberColumn(
         width=63, help="Activations saved for the backward pass"
     ),
@@ -42,6 +47,7 @@ COLUMNS = {
 WRITTEN = {
     "Parameters": "{:,}".format,
     "MMACs": "{:,.1f}".format,
+    "Activations": "{:,}".format,
     "Saved": units.size,
     "Time": units.seconds,
     contrast.MEMORY: units.size,
@@ -51,7 +57,9 @@ COLUMNS |= {
         width=84, help="Against the pinned design; modified: some figures grew and others shrank"
     ),
     contrast.MEMORY: st.column_config.NumberColumn(
-        width=70, help="Training with Adam: 16 bytes per parameter, plus saved activations"
+        width=70,
+        help="What the layer holds in training with Adam: 16 bytes a parameter (weight, gradient,"
+        " two moments) and its saved activations. The peak of the whole step is on the card.",
     ),
     **{
         name: st.column_config.NumberColumn(width=106 if "Parameters" in name else 76)
@@ -62,6 +70,7 @@ HOT = {
     "parameters": "Parameters",
     "macs": "MMACs",
     "activations": "Saved",
+    "activation_count": "Activations",
     "memory": contrast.MEMORY,
     "time": "Time",
 }
@@ -144,6 +153,7 @@ def table(case: Case) -> dict[str, list[Any]]:
         "Output": [row.output for row in rows],
         "Parameters": [row.params for row in rows],
         "MMACs": [row.macs / 1e6 for row in rows],
+        "Activations": [row.activation_count for row in rows],
         "Saved": [row.saved_bytes for row in rows],
     }
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from streamlit import runtime
 
 from studio import forms
-from studio.analysis.memory import quick
+from studio.analysis.memory import peak
 from studio.analysis.profile import Profile
 from studio.app import figures
 from studio.app.case import Case
@@ -218,14 +218,14 @@ def forget(cases: tuple[Case, ...]) -> None:
 def obstacle(case: Case, limit_s: float | None = None) -> str:
     """Why it cannot be measured here, within the limit, in one sentence; empty when it can.
 
-    A training step is admitted by the layer tree's figure, which is there at once; where it needs
-    more, the measuring process runs out of its memory and says so.
+    Where a step needs more than its predicted peak, the measuring process runs out of its memory
+    and says so.
     """
     design, conditions = case.design, case.conditions
     if case.mode == "inference":
         return forms.obstacle(design, conditions, limit_s)
     if why := forms.misfit(design, conditions):
         return why
-    needed = quick(design, case.batch, "training").total
+    needed = peak(design, case.batch, "training").total
     crowded = forms.refusal(needed, forms.named(design, conditions), case.device)
     return crowded or forms.lateness(design, conditions, limit_s)

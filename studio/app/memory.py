@@ -1,7 +1,8 @@
 """The Memory tab: what is alive at the peak, part by part, and the largest batch that fits.
 
-A simulation takes a tenth of a second or some seconds. It runs in a thread of its own, one for the
-whole server; a page waits a moment for it, shows what the layer tree knows, and looks again.
+The neighbours' peaks take a tenth of a second, of large detectors a second. They are worked out in
+a thread of its own, one for the whole server; a page waits a moment for it, shows the peak of its
+own design, which is known, and looks again.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from typing import Any
 import streamlit as st
 
 from studio.analysis import units
-from studio.analysis.memory import Memory, largest_batch, over_batches, peak, quick
-from studio.analysis.profile import Optimizer
+from studio.analysis.course import Memory, Optimizer
+from studio.analysis.memory import largest_batch, over_batches, peak
 from studio.analysis.scaling import axes, axis_points, position
 from studio.app import state
 from studio.app.case import Case
@@ -40,23 +41,24 @@ NAMES = {"training": "Training", "inference": "Inference"}
 OPTIMIZERS = {"adam": "Adam", "momentum": "SGD, momentum", "sgd": "SGD"}
 SAND = "#b08d4f"
 # What the memory of a process was, as a multiple of its tensors: measured on a CPU, 8 models.
-PROCESS = {"training": "1.2 to 1.7 times", "inference": "up to 1.2 times"}
+PROCESS = {"training": "1.2–1.7×", "inference": "up to 1.2×"}
 PARTS: dict[str, tuple[str, Callable[[Memory], int]]] = {
     "Parameters": (EXACT, lambda found: found.parameters + found.buffers),
     "Gradients": (PALE, lambda found: found.gradients),
-    "Optimiser states": (SAND, lambda found: found.states),
+    "Optimizer states": (SAND, lambda found: found.states),
     "Activations": (MEASURED, lambda found: found.activations),
 }
 MEANING = (
-    "What is alive at the peak, in float32: **parameters** with the buffers of norms, the"
-    " **gradients** there are by then, **optimiser states** (Adam keeps two values per parameter,"
-    " momentum one), and **activations**: inputs, what is saved for backward, what is at work. The"
-    " card above is an estimate: it adds all gradients to all saved activations, which seldom meet."
-    " Left out: the workspace of kernels and the allocator's waste, which a process has on top, and"
-    " on a GPU the CUDA context (0.3 to 0.5 GB)."
+    "What is alive at the peak, in float32: **parameters** with the buffers of norms; the"
+    " **gradients** that exist by then; **optimizer states** (Adam keeps two values per parameter,"
+    " momentum one); and **activations**: inputs, outputs, tensors saved for backward, temporaries."
+    " The peak is a maximum over time: gradients appear while saved tensors are freed. The loss is"
+    " the mean of the squared outputs; attention dropout holds the full score matrix, as on a CPU."
+    " Left out: kernel workspace and allocator fragmentation, and on a GPU the CUDA context"
+    " (0.3–0.5 GB)."
 )
-SIMULATED = "Simulated with tensors that have no numbers, every byte made and released."
-WAITING = "Predicted from the layer tree; the steps are being simulated …"
+SIMULATED = "Simulated on meta tensors; every allocation and release is tracked."
+WAITING = "Simulated on meta tensors; the other bars follow …"
 POOL = ThreadPoolExecutor(1, "simulation")
 
 
@@ -94,17 +96,16 @@ def memory(now: State) -> None:
 
 @PRECEDENCE.after()
 def _told(now: State, request: Request, found: Future[Answer], waits: bool) -> None:
-    """The sentence and the chart; while the simulation runs, the design on the page alone."""
+    """The sentence and the chart; while the others are simulated, the design on the page alone."""
     if waits and found.done():
         state.again()  # the whole page, so that it stops looking
     if found.done():
         answer = found.result()
         peaks, source = dict(zip(request.shown, answer.peaks, strict=True)), SIMULATED
-        source = answer.there.note or source
         st.markdown(ours(fitting(request, answer)))
     else:
         here, source = request.here, WAITING
-        peaks = {here: quick(here.design, here.batch, request.mode, request.optimizer)}
+        peaks = {here: peak(here.design, here.batch, request.mode, request.optimizer)}
         st.markdown(f"**Looking for the largest batch** in {units.size(request.room_bytes)} …")
     figure = chart(request, peaks, _title(now))
     st.plotly_chart(figure, key="memory-chart", config={"displayModeBar": False})
@@ -127,9 +128,9 @@ def controls(now: State) -> float:
 def _room(room: float) -> None:
     shown = state.view("memory.room", room, value=room)
     with st.container(horizontal=True, vertical_alignment="center", width=ROOM_WIDTH, wrap=False):
-        st.markdown("Room in GB", width="content")
+        st.markdown("Memory available (GB)", width="content")
         st.number_input(
-            "Room in GB",
+            "Memory available (GB)",
             min_value=0.0,
             max_value=1e6,
             step=1.0,
@@ -213,7 +214,7 @@ def simulation(request: Request) -> Future[Answer]:
 
 
 def simulated(request: Request) -> Answer:
-    """The peaks, all batches of one design from three simulations."""
+    """The peaks, all batches of one design together."""
     mode, optimizer, design = request.mode, request.optimizer, request.here.design
     if all(case.design == design for case in request.shown):
         batches = tuple(case.batch for case in request.shown)
@@ -230,7 +231,7 @@ def fitting(request: Request, answer: Answer) -> str:
     """The largest batch that fits, in one sentence for its tensors and one for the process."""
     room, need = units.size(request.room_bytes), units.size(answer.there.total)
     step = "training" if request.mode == "training" else "inference"
-    by = f" by {OPTIMIZERS[request.optimizer]}" if request.mode == "training" else ""
+    by = f" with {OPTIMIZERS[request.optimizer]}" if request.mode == "training" else ""
     at = resolution(request.here)
     if not answer.largest:
         return f"**Nothing fits in {room}**{at}: {step}{by} at batch 1 needs {need} already."
@@ -243,10 +244,9 @@ def fitting(request: Request, answer: Answer) -> str:
 def process(mode: Mode, largest: int) -> str:
     """What else is taken, and the largest batch that fits with a margin for it."""
     fits = f"batch {_least(largest)} fits" if largest else "nothing fits"
-    margin = f"{OVERHEAD:g} times and {units.size(FIXED_BYTES)}"
     return (
-        f"A process on a CPU takes {PROCESS[mode]} what its tensors take, and its libraries;"
-        f" with a margin of {margin}, **{fits}**."
+        f"A CPU process needs {PROCESS[mode]} its tensors, plus its libraries. Allowing"
+        f" {OVERHEAD:g}× and {units.size(FIXED_BYTES)}, **{fits}**."
     )
 
 

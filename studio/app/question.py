@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from studio.analysis.profile import Optimizer
+from studio.analysis.course import Optimizer
 from studio.app.link import Link
 from studio.knobs import Knob, Mode
 

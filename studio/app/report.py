@@ -18,7 +18,7 @@ def report(now: State) -> None:
     point = LEDGER[now.case]
     measured = point if isinstance(point, Measurement) else None
     found = report_on(now.case, measured, now.commission, address(now))
-    if not is_there(found, "Writing the report; simulating a training step …"):
+    if not is_there(found, "Writing the report …"):
         return
     if error := found.exception():
         retry()

@@ -14,24 +14,32 @@ Kind = Literal["input", "output", "module", "operation", "parameter", "fault"]
 @dataclass(frozen=True)
 class Figures:
     """What a box costs: parameters that no box before it has, multiply-accumulates of a forward
-    pass, and the activations in bytes that are kept for the backward pass."""
+    pass, the activations in bytes that are kept for the backward pass, and the activation count:
+    elements that convolutions and matrix products write."""
 
     params: int = 0
     macs: int = 0
     saved_bytes: int = 0
+    activation_count: int = 0
 
     def __add__(self, other: Figures) -> Figures:
         return Figures(
             self.params + other.params,
             self.macs + other.macs,
             self.saved_bytes + other.saved_bytes,
+            self.activation_count + other.activation_count,
         )
 
     def __sub__(self, other: Figures) -> Figures:
         return self + other * -1
 
     def __mul__(self, times: int) -> Figures:
-        return Figures(self.params * times, self.macs * times, self.saved_bytes * times)
+        return Figures(
+            self.params * times,
+            self.macs * times,
+            self.saved_bytes * times,
+            self.activation_count * times,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

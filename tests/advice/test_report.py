@@ -83,7 +83,7 @@ def test_a_report_has_five_sections_and_what_the_profile_says(key: str) -> None:
         assert figure in text
     headline = dict(written(key).figures)
     assert headline["Inference memory"] == units.size(found.inference_bytes)
-    assert headline["Training memory, estimate"] == units.size(found.training_bytes())
+    assert headline["Training memory"] == units.size(found.training_bytes())
 
 
 @every_family

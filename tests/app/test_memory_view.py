@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 import studio
 from studio.analysis import units
-from studio.analysis.memory import largest_batch, peak, quick
+from studio.analysis.memory import largest_batch, peak
 from studio.app import memory
 from studio.app.case import Case
 from studio.app.memory import Answer, Request, fitting
@@ -51,7 +51,7 @@ def said(app: AppTest) -> str:
 def test_the_chart_stacks_the_simulated_parts_over_the_batch() -> None:
     app, design = opened(LINK), studio.design("cnn")
     found = bars(app)
-    assert list(found) == ["Parameters", "Gradients", "Optimiser states", "Activations"]
+    assert list(found) == ["Parameters", "Gradients", "Optimizer states", "Activations"]
     assert list(found["Parameters"]) == ["2", "4", "8", "16", "32", "64", "128"]
     for batch in (2, 16, 128):
         stacked = sum(part[str(batch)] for part in found.values())
@@ -66,8 +66,8 @@ def test_the_largest_batch_is_one_sentence_and_follows_the_room() -> None:
     at = units.size(peak(design, largest, "training").total)
     safe = largest_batch(design, (0.5e9 - 0.2e9) / 1.7, "training")
     assert f"whose tensors fit in 500 MB is {largest:,}** (image_size=32)" in said(app)
-    assert f"training by Adam peaks at {at} there" in said(app)
-    assert "1.2 to 1.7 times what its tensors take" in said(app)
+    assert f"training with Adam peaks at {at} there" in said(app)
+    assert "1.2–1.7× its tensors" in said(app)
     assert f"**batch {safe:,} fits**" in said(app)
     assert 0 < safe < largest
     settled(app.number_input(key="memory.room").set_value(0.2).run())
@@ -85,7 +85,7 @@ def test_inference_has_neither_gradients_nor_states() -> None:
 def test_the_chart_goes_over_the_resolution_where_there_is_one() -> None:
     found = bars(opened(LINK | {"memory.over": "resolution", "memory.optimizer": "sgd"}))
     design = studio.design("cnn")
-    assert "Optimiser states" not in found
+    assert "Optimizer states" not in found
     assert str(design.config.image_size) in found["Activations"]
     sizes = list(found["Activations"].values())
     assert sizes == sorted(set(sizes))
@@ -114,12 +114,12 @@ def test_the_page_does_not_wait_for_a_long_simulation(monkeypatch: pytest.Monkey
     for name, value in LINK.items():
         app.query_params[name] = value
     found = bars(app.run())
-    predicted = quick(studio.design("cnn"), 16, "training").total
+    predicted = peak(studio.design("cnn"), 16, "training").total
     assert {place: sum(part[place] for part in found.values()) for place in ["16"]} == {
         "16": predicted
     }
     assert list(found["Parameters"]) == ["16"]
-    assert "Predicted from the layer tree" in said(app)
+    assert "the other bars follow" in said(app)
 
 
 def test_where_nothing_fits_it_says_what_one_example_needs() -> None:
@@ -129,7 +129,7 @@ def test_where_nothing_fits_it_says_what_one_example_needs() -> None:
     need = units.size(peak(design, 1, "training").total)
     assert fitting(request, answer) == (
         f"**Nothing fits in 1.00 MB** (image_size=224):"
-        f" training by Adam at batch 1 needs {need} already."
+        f" training with Adam at batch 1 needs {need} already."
     )
 
 

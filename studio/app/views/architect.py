@@ -226,10 +226,7 @@ def _costs(choice: Choice) -> Iterator[tuple[str, str]]:
     yield "Parameters", units.count(found.params)
     yield "One example", units.macs(found.macs // found.batch)
     yield f"Inference, batch {found.batch}", units.size(found.inference_bytes)
-    if choice.training_bytes is None:
-        yield f"Training, batch {found.batch}, estimate", units.size(found.training_bytes())
-    else:
-        yield f"Training, batch {found.batch}, simulated", units.size(choice.training_bytes)
+    yield f"Training, batch {found.batch}", units.size(found.training_bytes())
 
 
 def _costs_in_short(choice: Choice) -> str:
