@@ -229,8 +229,9 @@ def _reasons(found: Profile, preset: Preset, brief: Brief) -> Iterator[str]:
         yield f"unmodified preset: {preset.name} ({preset.source})"
     for result in guide.results:
         if result.preset == preset.name:
-            whose = "published:" if design.preset else f"no published result; {result.preset} has"
-            yield f"{whose} {result.metric} {result.value:g} {result.unit} ({result.source})"
+            figure = f"{result.metric} {result.value:g} {result.unit} ({result.source})"
+            variant = f"{result.preset} has {figure}; this variant has no published result"
+            yield f"published: {figure}" if design.preset else variant
 
 
 def _doubts(found: Profile, preset: Preset, brief: Brief) -> Iterator[str]:

@@ -240,7 +240,7 @@ def _tried(design: Design, place: str) -> list[int]:
 def untried(design: Design) -> Iterator[str]:
     """What is against a network at an input that is far from those it was published with."""
     for place in (place for name in SIZES for place in places(design, name)):
-        shorter = "seq_len" in place and design.value(place) < _tried(design, place)[0]
+        shorter = "seq_len" in place and design.value(place) <= _tried(design, place)[-1]
         if _octaves(design, place) >= FAR and not shorter:
             first, *_, last = [*(tried := _tried(design, place)), tried[-1]]
             span = f"{first}" if first == last else f"{first} to {last}"

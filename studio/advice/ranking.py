@@ -77,7 +77,7 @@ CRITERIA = (
     Criterion(_place, lambda c, b: f"{b.task} is what its family is made for"),
     Criterion(
         lambda c, b: round(c.start.stretch),
-        lambda c, b: "it was published at inputs of about this size",
+        lambda c, b: "the inputs that it was published with are nearest in size",
     ),
     Criterion(
         lambda c, b: steepness(c.profile) > HALF,

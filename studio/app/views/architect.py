@@ -73,12 +73,13 @@ def brief(wish: Commission) -> None:
     """The fields: what the network is to do, what it is given, and what it may cost."""
     _pick(TASK, wish.task, "Task")
     st.markdown(":small[**THE DATA**]")
-    settings = settings_of(wish.task)
-    _fields(wish, {n: (label, default_in_words(wish.task, n)) for n, label in settings.items()})
-    _fields(wish, {EXAMPLES: ("Examples to learn from", "unknown")})
+    data = {
+        n: (label, default_in_words(wish.task, n)) for n, label in settings_of(wish.task).items()
+    }
+    _fields(wish, data | {EXAMPLES: ("Training examples", "unknown")})
     st.markdown(":small[**THE BUDGET, AT MOST**]")
     _fields(wish, {name: (label, f"e.g. {one}") for name, (_, label, one) in LIMITS.items()})
-    _fields(wish, {LATENCY: ("Latency, here", "e.g. 20 ms"), BATCH.name: ("Batch", "1")})
+    _fields(wish, {LATENCY: ("Latency on this machine", "e.g. 20 ms"), BATCH.name: ("Batch", "1")})
     _pick(STRATEGY, wish.strategy, "Strategy")
 
 
