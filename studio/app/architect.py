@@ -63,7 +63,8 @@ class Search:
 
     @property
     def is_over(self) -> bool:
-        return self.count == self.total and (self._refusal is None or self._refusal.done())
+        """Whether an answer was given that is the last one."""
+        return self._whole is not None or (self._refusal is not None and self._refusal.done())
 
     @property
     def error(self) -> BaseException | None:

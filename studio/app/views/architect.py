@@ -139,9 +139,10 @@ def answered(wish: Commission) -> None:
         retry()
         _warning(f"The sizes could not be counted: {error}")
         return
+    seen = search.count  # before the answer, which may know more
     found = search.answer()
     if not search.is_over:
-        st.fragment(run_every=LOOK_S)(_progress)(search, search.count)
+        st.fragment(run_every=LOOK_S)(_progress)(search, seen)
     if found.refusal:
         _warning(found.refusal)
         if nearest := found.nearest:
