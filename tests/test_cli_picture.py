@@ -24,7 +24,4 @@ def test_a_picture_in_pixels_goes_to_a_file_or_on_but_to_no_terminal(
     assert cli.main(line) == 2
     printed = capsysbinary.readouterr()
     assert printed.out == b""
-    assert (
-        printed.err
-        == b"studio: png is nothing to read on a terminal; -o PATH writes it to a file\n"
-    )
+    assert printed.err == b"studio: png is binary and cannot be shown on a terminal; use -o FILE\n"
