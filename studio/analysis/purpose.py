@@ -56,6 +56,7 @@ LAYERS: Mapping[str, str] = MappingProxyType(
         "UpsamplingBilinear2d": "Enlarges a map by interpolating between its pixels",
         "UpsamplingNearest2d": "Enlarges a map by repeating its pixels",
         "ZeroPad2d": "Puts a border of zeros around a map",
+        "ZeroPad3d": "Puts zeros around a tensor, such as for channels that a shortcut lacks",
     }
 )
 COMPARISONS = dict.fromkeys(("eq", "ge", "gt", "le", "lt", "ne"), "Compares element by element")
@@ -124,6 +125,7 @@ OPERATIONS: Mapping[str, str] = MappingProxyType(
         "tanh": LAYERS["Tanh"],
         "topk": "Picks the largest elements along an axis",
         "triu": "Keeps what is above the diagonal, as a causal mask does",
+        "var_mean": "Takes the variance and the mean along axes",
         "where": "Picks from two tensors by a condition",
     }
 )

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from studio.app import composition
+from studio.zoo.hybrid import FAMILY
 from tests.app.conftest import pressed
 from tests.app.test_browser import chart_has, figure, has_text, open_tab
 
@@ -91,3 +93,28 @@ def test_the_back_button_mends_what_a_press_broke(open_page: Any, address: str) 
     page.locator(".node.fault").wait_for(state="detached")
     token = page.locator(".st-key-hybrid-ToTokens-stages-1-class_token input")
     expect(token).not_to_be_checked()
+
+
+KINDS = len(composition.kinds(FAMILY, "stages"))
+IN_SIGHT = """entries => entries.filter(entry => {
+    const { left, top, bottom } = entry.getBoundingClientRect();
+    const there = document.elementFromPoint(left + 8, (top + bottom) / 2);
+    return bottom <= innerHeight && entry.contains(there);
+}).length"""
+
+
+def test_menus_open_where_there_is_room(open_page: Any, address: str) -> None:
+    """On a laptop's screen every entry is in sight, wherever the button stands."""
+    page = open_page(address + "?view=Compose&family=hybrid&place=stages.3", 1366, 768)
+    page.locator(".node.selected").wait_for()
+    for button, entries, count in (
+        ("add-stages-3", "[class*=st-key-add-stages-3-] button:visible", KINDS),
+        ("takeaway", "[class*=st-key-takeaway-] button:visible", 4),
+    ):
+        page.locator(f".st-key-{button} button").scroll_into_view_if_needed()
+        press(page, button)
+        shown = page.locator(entries)
+        shown.nth(count - 1).wait_for()
+        assert shown.count() == count
+        assert shown.evaluate_all(IN_SIGHT) == count
+        page.keyboard.press("Escape")

@@ -19,12 +19,13 @@ from torch import Tensor, nn
 
 from studio.app import composition, mending
 from studio.app.composition import Draft, Rows
-from studio.blocks.stages.clip import ConvLSTM
+from studio.blocks.stages.clip import ConvLSTM, FrameTokens
 from studio.blocks.stages.flow import Map, Tokens
 from studio.blocks.stages.mixing import MLPMixer
+from studio.blocks.stages.resolution import Upsample
 from studio.blocks.stages.sequence import Recurrent, TemporalConv
 from studio.blocks.stages.token_head import LastTokenHead
-from studio.blocks.stages.tokens import Transformer
+from studio.blocks.stages.tokens import ToMap, Transformer
 from studio.knobs import knobs
 from studio.zoo.hybrid import FAMILY
 
@@ -32,7 +33,7 @@ TINY: dict[str, Any] = {"image_size": 16, "image_height": 8, "image_width": 16, 
 TINY |= {"seq_len": 12, "vocab_size": 20, "memory_len": 5, "memory_dim": 8, "num_classes": 3}
 TINY |= {"width": 32, "depth": 1, "heads": 2, "window_size": 2, "hidden_size": 8, "token_dim": 8}
 SMOOTH = (nn.ReLU, nn.ReLU6, nn.Hardswish, nn.Hardsigmoid)  # flat where a gradient is zero
-SEE_ALL = (Recurrent, Transformer, MLPMixer, ConvLSTM)
+SEE_ALL = {Recurrent, Transformer, MLPMixer}
 MOST = 8  # mends one after another, before a composition fits
 
 
@@ -77,8 +78,8 @@ def reached(config: Any) -> list[Tensor]:
 
 
 def smooth(model: nn.Module) -> nn.Module:
-    """With a mean in the place of each maximum, and activations that are flat nowhere: of any one
-    input they hide what another would show."""
+    """With a mean in the place of each maximum, activations that are flat nowhere, and LSTMs that
+    do not forget: of any one input, and in so many digits, they hide what another would show."""
     for name, layer in [*model.named_modules()]:
         parent = model.get_submodule(name.rpartition(".")[0])
         last = name.rpartition(".")[2]
@@ -86,6 +87,9 @@ def smooth(model: nn.Module) -> nn.Module:
             setattr(parent, last, nn.Softplus())
         elif isinstance(layer, nn.MaxPool2d):
             setattr(parent, last, nn.AvgPool2d(layer.kernel_size, layer.stride, layer.padding))
+        elif isinstance(layer, nn.LSTM):
+            for bias in (p for n, p in layer.named_parameters() if n.startswith("bias")):
+                nn.init.constant_(bias[layer.hidden_size : 2 * layer.hidden_size], 3.0)
     return model
 
 
@@ -123,11 +127,14 @@ def leaves_border(row: Any, x: Map) -> bool:
 
 
 def sight(config: Any) -> int | None:
-    """How many steps the last one sees, where the head reads it alone; None where it sees all."""
-    if not isinstance(config.head, LastTokenHead) or any(
-        isinstance(r, SEE_ALL) for r in config.stages
-    ):
+    """How many steps the last one sees at least, where the head reads it alone; None where it sees
+    all of them."""
+    kinds = {type(row) for row in config.stages}
+    frames = ConvLSTM in kinds and FrameTokens in kinds
+    if not isinstance(config.head, LastTokenHead) or kinds & SEE_ALL or frames:
         return None
+    if Upsample in kinds:  # many steps are one position
+        return 2
     blocks = [row for row in config.stages if isinstance(row, TemporalConv)]
     return 1 + sum(2 * (row.kernel_size - 1) * (2**row.depth - 1) for row in blocks)
 
@@ -142,6 +149,8 @@ def lost(config: Any) -> str:
             wanted.flatten()[-seen:] = True
             if found.ndim > 1:  # a step is a pixel of some map, or a column
                 found, wanted = found.flatten().sort().values, wanted.flatten()
+        elif steps_over(config) and {FrameTokens, ToMap} <= {type(r) for r in config.stages}:
+            found, wanted = found.any(), wanted.any()  # of the frames, a border is left
         elif steps_over(config) and found.ndim > 1:  # of each frame some pixels
             found, wanted = found.flatten(-2).any(-1), wanted.flatten(-2).any(-1)
         if not found[wanted].all():
