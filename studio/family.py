@@ -11,7 +11,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
@@ -118,8 +118,9 @@ class Family:
 
     def design(self, /, preset: str | None = None, **settings: object) -> Design:
         """The preset (by default the first one) with some knobs set. Raises DesignError."""
-        start = self.presets[0] if preset is None else self.preset(preset)
-        return Design(self, start.config).replace(**settings)
+        named = None if preset is None else self.preset(preset)
+        start = named or self.presets[0]
+        return Design(self, start.config, named).replace(**settings)
 
     def turn(self, config: Any, name: str, value: object) -> Turn:
         """Turn one knob of a legal config, and land on a legal config.
@@ -210,10 +211,14 @@ def _replaced(config: Any, changes: Mapping[str, Any]) -> Any | None:
 
 @dataclass(frozen=True)
 class Design:
-    """One member of a family. Equal by content, so anything made from it can be cached by it."""
+    """One member of a family. Equal by content, so anything made from it can be cached by it.
+
+    `origin` is the preset that was named when it was made, which only its title tells.
+    """
 
     family: Family
     config: Any
+    origin: Preset | None = field(default=None, compare=False, repr=False)
 
     @property
     def preset(self) -> Preset | None:
@@ -228,16 +233,25 @@ class Design:
 
     @property
     def title(self) -> str:
-        """The nearest preset's name, with what was changed: `ViT-B/16, depth=6`."""
-        return self.titled(self.base)
+        """The preset that it is, or that was named when it was made, with what was changed
+        (`ViT-B/16, depth=6`); where none was, the family and what is not as by default."""
+        if base := self.preset or self.origin:
+            return self.titled(base)
+        return self.titled(self.family.presets[0], self.family.title)
 
-    def titled(self, base: Preset) -> str:
-        """The title, told from a preset of one's choice."""
+    @property
+    def full_title(self) -> str:
+        """The title, after the family's where it begins with a preset's name."""
+        named = self.preset or self.origin
+        return f"{self.family.title}: {self.title}" if named else self.title
+
+    def titled(self, base: Preset, name: str = "") -> str:
+        """The title, told from a preset of one's choice; under another `name`, if there is one."""
         told = [f"{name}={here}" for name, _, here in self.moved(base.config)]
         kept = [part for part in told if "." not in part.partition("=")[0]]
         within = [part for part in told if part not in kept]
         more = [f"{len(within) - MOST_TOLD} more"] if len(within) > MOST_TOLD else []
-        return ", ".join((base.name, *kept, *within[:MOST_TOLD], *more))
+        return ", ".join((name or base.name, *kept, *within[:MOST_TOLD], *more))
 
     def changes(self, preset: Preset) -> dict[str, Any]:
         """The knobs in which this design differs from a preset, with this design's values."""
@@ -266,7 +280,7 @@ class Design:
         with the rest of what was asked."""
         try:
             values = read_settings(self.family, self.config, settings)
-            return Design(self.family, self.family.fitted(self.config, values))
+            return Design(self.family, self.family.fitted(self.config, values), self.origin)
         except ValueError:
             raise refusal(self.family, self.config, settings) from None
 

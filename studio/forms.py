@@ -86,7 +86,7 @@ def heading(found: Profile, link: str, title: str = "") -> Heading:
     design's, where it is called otherwise than by its preset."""
     design = found.design
     return Heading(
-        title=f"{design.family.title}: {title or design.title}",
+        title=f"{design.family.title}: {title}" if title else design.full_title,
         figures=(
             f"{units.count(found.params)} parameters",
             units.macs(found.macs),

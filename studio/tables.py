@@ -144,7 +144,7 @@ def sweep(start: Design, knobs: Sequence[Knob], points: Sequence[Timed]) -> str:
     head = (*names, "parameters", "MACs", "inference", "training", "latency", "IQR")
     rows = (_point(knobs, *point) for point in points)
     batch = f", batch {points[0][0].batch}" if points else ""
-    title = f"{start.family.title}: {start.title}{batch}\n"
+    title = f"{start.full_title}{batch}\n"
     busy = any(time and time.clean is False for _, time in points)
     note = f"{LOADED.strip()} measured while the machine was busy\n" if busy else ""
     return title + _aligned([head, *rows], right=range(len(head))) + note
@@ -196,7 +196,7 @@ def _point(knobs: Sequence[Knob], found: Profile, time: Measurement | None) -> S
 
 
 def _headline(design: Design, batch: int) -> str:
-    return f"{design.family.title}: {design.title}, batch {batch}\n"
+    return f"{design.full_title}, batch {batch}\n"
 
 
 def conditions(found: Measurement) -> Iterator[str]:

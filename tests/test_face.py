@@ -281,7 +281,7 @@ def test_a_picture_says_what_it_is_and_what_opens_it_again(
     again = forms.command(design, form, 1)
     assert again.startswith("studio export vit --preset")
     sheet = forms.sheet(design, 1, again)
-    assert sheet.heading.title == f"{design.family.title}: {design.title}"
+    assert sheet.heading.title == design.full_title
     found = studio.profile(design)
     assert sheet.heading.figures[0] == f"{units.count(found.params)} parameters"
     assert sheet.heading.figures[1] == units.macs(found.macs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -263,6 +264,51 @@ def test_a_step_is_for_the_slider_alone(chosen: Family) -> None:
                     assert studio.profile(made).macs > 0
                 else:
                     assert "multiple of" not in str(made) or "patch" in str(made)
+
+
+TINY = {"embed_dim": 192, "num_heads": 3}  # of ViT-Ti/16
+
+
+@pytest.mark.parametrize(
+    ("preset", "settings", "title"),
+    [
+        (None, {"depth": 6}, "{}, depth=6"),
+        (None, TINY | {"depth": 6}, "{}, depth=6, embed_dim=192, num_heads=3"),
+        (None, {}, "ViT-B/16"),
+        (None, TINY, "ViT-Ti/16"),
+        ("ViT-Ti/16", {"depth": 6}, "ViT-Ti/16, depth=6"),
+        ("ViT-S/16", TINY | {"depth": 6}, "ViT-S/16, depth=6, embed_dim=192, num_heads=3"),
+    ],
+)
+def test_a_design_is_called_by_a_preset_where_it_is_one_or_one_was_named(
+    preset: str | None, settings: dict[str, Any], title: str
+) -> None:
+    vit = family("vit")
+    design = vit.design(preset, **settings)
+    assert sorted(design.title.split(", ")) == sorted(title.format(vit.title).split(", "))
+    assert design.full_title.count(vit.title) == 1
+    assert design.replace(depth=7).origin == design.origin
+    assert design == vit.design(**{name: design.value(name) for name in vit.knobs})
+    assert pickle.loads(pickle.dumps(design)).title == design.title
+
+
+@pytest.mark.parametrize("key", families())
+def test_a_design_that_names_no_preset_is_not_called_by_one(key: str) -> None:
+    chosen = families()[key]
+    for name, knob in chosen.knobs.items():
+        turned = small_change(chosen.design(), name, knob)
+        if turned and not turned.preset:
+            assert turned.title.startswith(f"{chosen.title}, "), turned.title
+            assert not any(f"{p.name}," in turned.title for p in chosen.presets)
+
+
+def small_change(design: Design, name: str, knob: Knob) -> Design | None:
+    for value in islice(knob.near(design.value(name)), 3):
+        try:
+            return design.replace(**{name: value})
+        except DesignError:
+            continue
+    return None
 
 
 def test_json_of_a_preset_alone_is_that_preset() -> None:

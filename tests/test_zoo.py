@@ -64,7 +64,7 @@ def test_families_are_sorted_files() -> None:
 def test_a_new_file_is_a_new_family(extra_room: Path) -> None:
     (extra_room / "toy_of_the_test.py").write_text(TOY)
     design = design_from_query({"family": "toy_of_the_test", "width": "2"})
-    assert design.title == "Toy-4, width=2"
+    assert design.title == f"{design.family.title}, width=2"
     assert design.family.lesson == "A lesson on toys."
 
 

@@ -78,9 +78,9 @@ def report(
     Raises DesignError for a batch that there is not.
     """
     found = profile(design, batch)
-    base = choice.preset if choice else design.preset or design.base
+    base = choice.preset if choice else design.preset or design.origin or design.base
     return Report(
-        title=design.titled(base),
+        title=design.titled(base) if choice else design.title,
         about=_about(found, measured),
         figures=tuple(_headline(found, measured)),
         sections=(

@@ -51,7 +51,9 @@ def compared(now: State) -> tuple[Case, ...]:
 def named(case: Case) -> str:
     """A case in words: the design, and how it is used where that is not the usual way."""
     extra = {k: v for k, v in case.to_query().items() if k in ("batch", "mode", "dtype")}
-    return ", ".join([case.design.title, *(f"{k}={v}" for k, v in extra.items())])
+    return ", ".join(
+        [case.design.titled(case.design.base), *(f"{k}={v}" for k, v in extra.items())]
+    )
 
 
 def table(cases: Sequence[Case]) -> str:

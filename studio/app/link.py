@@ -111,7 +111,7 @@ class Link:
         `default` is the key of the family where the link names none that there is."""
         family: Family = self.chosen("family", zoo.family, default)
         preset: Preset = self.chosen("preset", family.preset, family.presets[0].name)
-        start = Design(family, preset.config)
+        start = Design(family, preset.config, preset)
         asked = {name: self.left.pop(name) for name in list(self.left) if _is_knob(family, name)}
         with suppress(DesignError):
             made = zoo.changed(start, asked)
@@ -171,7 +171,7 @@ def _turned(start: Design, values: Mapping[str, Any]) -> Design:
     for name, value in values.items():
         with suppress(DesignError):
             config = family.turn(config, name, value).config
-    return Design(family, config)
+    return replace(start, config=config)
 
 
 def _is_knob(family: Family, name: str) -> bool:

@@ -133,7 +133,7 @@ class State:
             return replace(self, notes={}, refusal=str(error))
 
     def _landed(self, knob: str, turn: Turn) -> State:
-        design = Design(self.design.family, turn.config)
+        design = replace(self.design, config=turn.config)
         notes = {knob: turn.why} if turn.why else {}
         along = next((axis for axis, one in axes(design).items() if one.name == knob), None)
         turned = self.design.family.knob(self.design.config, knob)
@@ -166,13 +166,15 @@ class State:
         }
         if broken:
             return replace(self, draft=broken, place=place, notes=notes, refusal="")
-        moved = self.moved(replace(self.case, design=Design(self.design.family, found)), notes)
+        moved = self.moved(replace(self.case, design=replace(self.design, config=found)), notes)
         return replace(moved, draft=None, place=place)
 
     def chosen(self, family: str, preset: str | None = None) -> State:
         """A preset of a family, by default its first one."""
-        design = zoo.family(family).design(preset)
-        moved = replace(self.moved(replace(self.case, design=design)), preset=design.base)
+        known = zoo.family(family)
+        design = known.design(preset or known.presets[0].name)
+        base = design.origin or design.base
+        moved = replace(self.moved(replace(self.case, design=design)), preset=base)
         return moved if design.family is self.design.family else replace(moved, opened=(), node="")
 
     @property

@@ -93,12 +93,16 @@ def _docstring(
 
 def _origin(design: Design) -> Iterator[str]:
     """What the design is, and where the preset is from, that it is or was made from."""
-    title, base = design.family.title, design.base
     if not _is_kin(design):
-        yield f"{title}."
+        yield f"{design.family.title}."
         return
-    yield f"{title}: {design.title}."
-    yield f"{'' if design.preset else 'Adapted from '}{base.name}: {base.source}."
+    yield f"{design.full_title}."
+    if design.preset:
+        yield f"{design.preset.name}: {design.preset.source}."
+    elif design.origin:
+        yield f"Adapted from {design.origin.name}: {design.origin.source}."
+    else:
+        yield f"The preset nearest to it is {design.base.name}: {design.base.source}."
 
 
 def _is_kin(design: Design) -> bool:

@@ -158,7 +158,14 @@ def test_the_file_says_what_it_is() -> None:
     link = "http://localhost:8501/?" + design.query
     made = script(design, params=44_040_424, macs=8_900_000, output_shapes=((1, 1000),), link=link)
     head = made.text.partition('"""\n\n')[0]
-    for part in ("ViT-B/16, depth=6", "44,040,424", "8,900,000", "(MACs)", "batch 1", link):
+    for part in (
+        "Vision Transformer, depth=6",
+        "44,040,424",
+        "8,900,000",
+        "(MACs)",
+        "batch 1",
+        link,
+    ):
         assert part in head
     assert "https://arxiv.org/abs/2010.11929" in head
     assert (made.config, made.model, made.example) == ("ViTConfig", "ViT", "example")

@@ -236,7 +236,7 @@ def picture(case: Case, i: int) -> None:
     link = addressed(case.to_query() | ({"open": ",".join(opened)} if opened else {}))
     head = heading(figures.profiled(case), link)
     sheet = Sheet(graph=graph, heading=head, opened=frozenset(opened), marks=barred(graph))
-    take_away(sheet, case.design.title, key=f"takeaway.{i}")
+    take_away(sheet, named(case), key=f"takeaway.{i}")
 
 
 def code(cases: Sequence[Case]) -> None:
