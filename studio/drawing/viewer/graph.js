@@ -20,7 +20,7 @@
 const NEAREST = 4;
 const FARTHEST = 0.1;
 const READABLE = 0.75; // below this scale the texts are too small to start with
-const EDGE = 8; // around a block that is shown whole
+const EDGE = 16; // around a block that is shown whole, and a node that is brought into sight
 const TITLE_BAR = 28; // how much of an open block, from its top, closes it
 const BUTTONS = [
   ['out', '−', 'Zoom out'],
@@ -202,8 +202,8 @@ export class View {
     const face = node.querySelector('.face').getBoundingClientRect();
     const room = this.canvas.getBoundingClientRect();
     const out = (low, high, least, most) => (low < least ? least - low : Math.min(0, most - high));
-    const dx = out(face.left, Math.min(face.right, face.left + 80), room.left + 16, room.right - 16);
-    const dy = out(face.top, Math.min(face.bottom, face.top + 60), room.top + 16, room.bottom - 16);
+    const dx = out(face.left, Math.min(face.right, face.left + 80), room.left + EDGE, room.right - EDGE);
+    const dy = out(face.top, Math.min(face.bottom, face.top + 60), room.top + EDGE, room.bottom - EDGE);
     if (dx || dy) this.drag(dx, dy);
   }
 
