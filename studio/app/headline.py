@@ -82,7 +82,8 @@ FIGURES = (
         lambda found: f"= {units.macs(found.flops).removesuffix('MACs')}FLOPs, batch {found.batch}",
         "Multiply-accumulates of convolutions and matrix products; one MAC is two FLOPs. timm's"
         " numbers are 1 to 6 % higher, since it counts norms. Attention is counted in full, also"
-        " where a causal mask makes half of it superfluous.",
+        " where a causal mask makes half of it superfluous. YOLO's published FLOPs are those of the"
+        " fused network.",
     ),
     Figure(
         "Peak activation memory",
