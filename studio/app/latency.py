@@ -172,11 +172,11 @@ def notes(now: State) -> Iterator[str]:
             told = change(here.median_s, there.median_s, units.seconds)
             yield line(f"within noise of {label}") if is_noise(here, there) else note(told, label)
     told = conditions(here, now.case.threads)  # a narrow card cuts it short
-    load, why = "", ""
-    if is_loaded(here):
-        load = f"<strong>under load</strong> {escape(units.seconds(here.median_s))}, "
+    shown, why = escape(told), ""
+    if is_loaded(here):  # the device is in the tooltip: there is no room for another line
+        shown = f"<strong>under load</strong> {escape(units.seconds(here.median_s))}"
         why = f"The machine was busy: {spread(here, now.case.device)}. {RETRIED}; "
-    yield f'<p title="{escape(why + told)}; {escape(in_full(here))}">{load}{escape(told)}</p>'
+    yield f'<p title="{escape(why + told)}; {escape(in_full(here))}">{shown}</p>'
 
 
 def is_noise(one: Measurement, other: Measurement) -> bool:
