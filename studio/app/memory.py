@@ -19,6 +19,7 @@ from studio.analysis import units
 from studio.analysis.course import Memory, Optimizer
 from studio.analysis.memory import largest_batch, over_batches, peak
 from studio.analysis.scaling import axes, axis_points, position
+from studio.analysis.starved_norm import starved_norm
 from studio.app import state
 from studio.app.case import Case
 from studio.app.charts import EXACT, HERE, MEASURED, PALE
@@ -87,6 +88,9 @@ class Answer:
 def memory(now: State) -> None:
     room = controls(now)
     asked = now.question
+    if asked.mode == "training" and (why := starved_norm(now.design, now.case.batch)):
+        st.warning(plain(f"{why}."))
+        return
     request = Request(shown(now), now.case, asked.mode, asked.optimizer, room * GB)
     found = simulation(request)
     wait([found], WAIT_S)

@@ -144,3 +144,17 @@ def test_the_case_on_the_page_is_on_the_chart_however_it_is_timed(over: str) -> 
 def test_the_resolution_of_a_composition_is_that_of_its_stem() -> None:
     case = Case(studio.design("hybrid", preset="CoAtNet-0"))
     assert memory.resolution(case) == " (stem.image_size=224)"
+
+
+@pytest.mark.usefixtures("still")
+def test_a_step_that_cannot_be_trained_is_refused_with_what_works() -> None:
+    app = AppTest.from_file(str(MAIN), default_timeout=120)
+    for name, value in {"family": "inception", "tab": "Memory"}.items():
+        app.query_params[name] = value
+    app.query_params["image_size"], app.query_params["pool_kernel"] = "48", "3"
+    app.run()
+    assert not app.exception
+    (refused,) = [element.value for element in app.warning]
+    assert refused.startswith("batch=1 at image")
+    assert "batch=2" in refused
+    assert not app.get("plotly_chart")
