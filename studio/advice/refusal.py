@@ -77,7 +77,7 @@ def _too_much(nearest: Least, brief: Brief) -> UnmetError:
     limit = brief.limits.given[name]
     return UnmetError(
         f"No design fits in {_in_words(name, limit)}. The smallest is {nearest.told}, with"
-        f" {told(name, nearest.pays(name)).rstrip()}{_meant(limit, nearest.pays(name))}",
+        f" {told(name, nearest.pays(name)).rstrip()}{_meant(name, limit, nearest.pays(name))}",
         nearest.cost.design,
         knob=name,
         value=limit,
@@ -88,9 +88,10 @@ def _in_words(name: str, limit: int) -> str:
     return f"{told(name, limit)} {OF[name]}"
 
 
-def _meant(limit: int, least: int) -> str:
-    """A question, where a unit may have been forgotten."""
-    return f". Did you mean {limit}M?" if limit < FORGOTTEN and limit * MILLION >= least else ""
+def _meant(name: str, limit: int, least: int) -> str:
+    """A question, where the unit of a number of parameters may have been forgotten."""
+    forgotten = name == "params" and limit < FORGOTTEN and limit * MILLION >= least
+    return f". Did you mean {limit}M?" if forgotten else ""
 
 
 def _binding(nearest: Least, brief: Brief) -> str:
