@@ -75,11 +75,14 @@ def family(key: str, family: Family) -> dict[str, Any]:
 
 def profile(found: Profile) -> str:
     outputs = ", ".join(units.shape(shape) for shape in found.output_shapes)
+    saving = found.causal_saving_macs
+    causal = f"attention counted in full; skipping its masked half saves up to {saving:,} MACs"
     return _headline(found.design, found.batch) + _aligned(
         (
             ("parameters", f"{found.params:,}"),
             ("trainable", f"{found.trainable_params:,}"),
             ("compute", f"{found.macs:,} MACs ({found.flops:,} FLOPs = 2 × MACs)"),
+            *[("", f"causal {causal}")][: bool(saving)],
             ("activations", f"{found.activation_count:,} elements of convolutions and matmuls"),
             ("inference", f"{units.size(found.inference_bytes)} of memory"),
             ("training", f"{units.size(found.training_bytes())} of memory, with Adam"),

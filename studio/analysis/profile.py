@@ -13,6 +13,7 @@ from torch import Tensor
 
 from studio.analysis.blueprint import blueprint, sample
 from studio.analysis.body import Body, Shape
+from studio.analysis.causal import causal_saving
 from studio.analysis.course import Course, Memory, Optimizer
 from studio.analysis.rehearsal import rehearse
 from studio.analysis.trace import trace
@@ -65,6 +66,11 @@ class Profile:
         return self.root.activation_count
 
     @property
+    def causal_saving_macs(self) -> int:
+        """MACs, counted, that a kernel of causal attention saves by skipping the masked half."""
+        return causal_saving(self.root)
+
+    @property
     def inputs(self) -> tuple[Shape, ...]:
         return self.root.inputs
 
@@ -105,6 +111,7 @@ class Profile:
             "trainable_params": self.trainable_params,
             "macs": self.macs,
             "flops": self.flops,
+            "causal_saving_macs": self.causal_saving_macs,
             "activation_count": self.activation_count,
             "inference_bytes": self.inference_bytes,
             "training_bytes": self.training_bytes(),

@@ -36,6 +36,7 @@ Sources = tuple[Source | str | None, ...]
 REACH = 12  # how many calls of functions lie between a module's forward and the tracer
 # Operations that move or copy data and compute nothing: not worth a box of their own.
 PLUMBING = frozenset({"reshape", "contiguous", "clone", "to", "float", "type_as", "detach"})
+TOLD = ("mode", "is_causal")
 
 
 def trace(model: nn.Module, inputs: tuple[Tensor, ...], memo: Memo | None = None) -> Body:
@@ -261,7 +262,7 @@ class Tracer(TorchFunctionMode):
             saved_bytes=sum(new.values()),
             saved_inputs=tuple(frame.saved.get(place, 0) for place in given),
             saved_outputs=tuple(new.get(place, 0) for place in made),
-            settings=f"mode={kwargs['mode']}" if kwargs.get("mode") else "",
+            settings=_told(kwargs),
             window=window.of_function(func, args, kwargs),
         )
         sources = tuple(map(self._source, inputs))
@@ -348,6 +349,11 @@ def _shapes(tensors: Mapping[str, Tensor | None]) -> Named:
 def _is_leaf(module: nn.Module) -> bool:
     """A layer of torch's own, whose inner operations are nobody's business."""
     return not module._modules and type(module).forward.__module__.startswith("torch.nn")
+
+
+def _told(kwargs: Mapping[str, Any]) -> str:
+    """Of an operation's arguments those that say what it is."""
+    return ", ".join(f"{name}={kwargs[name]}" for name in TOLD if kwargs.get(name))
 
 
 def _held(module: nn.Module) -> str:

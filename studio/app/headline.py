@@ -10,6 +10,7 @@ from html import escape
 import streamlit as st
 
 from studio.analysis import units
+from studio.analysis.causal import causal_note
 from studio.analysis.profile import Profile
 from studio.analysis.turns import hurry
 from studio.app import figures
@@ -66,6 +67,7 @@ class Figure:
     write: Callable[[float], str]
     tells: Callable[[Profile], str]
     help: str = ""
+    notes: Callable[[Profile], str] = lambda _: ""  # what is to be added for this design
 
 
 FIGURES = (
@@ -81,9 +83,9 @@ FIGURES = (
         units.macs,
         lambda found: f"= {units.macs(found.flops).removesuffix('MACs')}FLOPs, batch {found.batch}",
         "Multiply-accumulates of convolutions and matrix products; one MAC is two FLOPs. timm's"
-        " numbers are 1 to 6 % higher, since it counts norms. Attention is counted in full, also"
-        " where a causal mask makes half of it superfluous. YOLO's published FLOPs are those of the"
-        " fused network.",
+        " numbers are 1 to 6 % higher, since it counts norms. YOLO's published FLOPs are those of"
+        " the fused network.",
+        lambda found: causal_note(found.root),
     ),
     Figure(
         "Peak activation memory",
@@ -102,8 +104,9 @@ FIGURES = (
             f"Adam; {units.size(found.saved_bytes)} saved for backward, batch {found.batch}"
         ),
         "The peak of one training step in float32: parameters, gradients, Adam's states and"
-        " activations where most of them are alive at once. Within 10 % of PyTorch's own allocator;"
-        " kernel workspace and the CUDA context come on top. The Memory tab shows its parts.",
+        " activations where most of them are alive at once. Within 10 % of the tensors alive then"
+        " on a CPU; kernel workspace and the CUDA context come on top. The Memory tab shows its"
+        " parts.",
     ),
 )
 
@@ -118,7 +121,7 @@ def title(now: State) -> None:
 
 def headline(now: State) -> None:
     with hurry():
-        cells = [card(f.name, *told(f, now), help=f.help) for f in FIGURES]
+        cells = [card(f.name, *told(f, now), help=explained(f, now)) for f in FIGURES]
     html(f'{STYLE}<div class="figures">{"".join(cells)}</div>')
 
 
@@ -127,6 +130,11 @@ def card(name: str, value: str, notes: Iterable[str], kind: str = "figure", help
     head = f'<h6 title="{escape(help)}">' if help else "<h6>"
     below = "".join(notes)
     return f'<div class="{kind}">{head}{escape(name)}</h6><b>{escape(value)}</b>{below}</div>'
+
+
+def explained(figure: Figure, now: State) -> str:
+    """What a figure is, and what is to be said of this design's."""
+    return f"{figure.help} {figure.notes(figures.profiled(now.case))}".strip()
 
 
 def told(figure: Figure, now: State) -> tuple[str, list[str]]:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from studio.analysis import difference, units
 from studio.analysis.body import Body
+from studio.analysis.causal import causal_note
 from studio.analysis.heat import Scale
 from studio.analysis.layers import OWN, Row, walk
 from studio.analysis.roofline import Device, bound
@@ -105,7 +106,9 @@ def _rows(now: State, waited: bool) -> None:
     button(now.case)
     clocked = clock(now.case)
     times = f"{plain(clocked)}  \n" if clocked else ""
-    st.caption(f"**{plain(total(figures.trained(now.case)))}**  \n{times}{READING}")
+    body = figures.trained(now.case)
+    causal = plain(causal_note(body))
+    st.caption(f"**{plain(total(body))}**  \n{times}{READING} {causal}")
 
 
 def one(now: State) -> Any:
@@ -197,5 +200,6 @@ def seconds(row: Row, times: Times) -> float | None:
 
 def total(body: Body) -> str:
     """What the rows add up to."""
+    written = f"{body.activation_count:,} activations"
     saved = f"{units.size(body.saved_bytes)} saved"
-    return f"Total: {body.params:,} parameters · {body.macs / 1e6:,.1f} MMACs · {saved}"
+    return f"Total: {body.params:,} parameters · {body.macs / 1e6:,.1f} MMACs · {written} · {saved}"

@@ -108,7 +108,7 @@ class RelativePosition(nn.Module):
     """
 
     buckets: Tensor
-    mask: Tensor | None
+    causal_mask: Tensor | None
 
     def __init__(
         self, num_buckets: int, num_heads: int, max_len: int, causal: bool, std: float
@@ -120,9 +120,10 @@ class RelativePosition(nn.Module):
         mask = torch.full((max_len, max_len), -math.inf).triu(1) if causal else None
         # Constants: they move to the device with the model, but no checkpoint needs them.
         self.register_buffer("buckets", buckets, persistent=False)
-        self.register_buffer("mask", mask, persistent=False)
+        self.register_buffer("causal_mask", mask, persistent=False)
 
     def forward(self, length: int) -> Tensor:
         bias = F.embedding(self.buckets[:length, :length], self.weight)  # (T, T, h)
         bias = bias.permute(2, 0, 1).unsqueeze(0)  # (1, h, T, T)
-        return bias if self.mask is None else bias + self.mask[:length, :length]
+        mask = self.causal_mask
+        return bias if mask is None else bias + mask[:length, :length]

@@ -20,8 +20,8 @@ never trained.
 and *every* one's result is concatenated. So the gradient has a short way to each of them.
 
 **What to watch.** One multiple scales the depth of every block, one the width of every layer, from
-n to x. The largest widths are capped, lower for the larger models, since the last stage holds most
-of the weights. Small objects need resolution, and compute grows with its square.
+n to x. The largest widths are capped: the last stage holds most weights. Small objects need
+resolution, and compute grows with its square. The published FLOPs are those of the fused network.
 
 The model returns the raw maps, $4R + K$ channels each; in training a loss, no part of this file,
 assigns points to objects on them. `decode` makes boxes in pixels, `postprocess` also suppresses.
