@@ -164,7 +164,7 @@ def _kept(use: Use, axes: Axes) -> Formula:
 
 def _tensors(body: Body, kept: Kept, axes: Axes) -> Iterator[Term]:
     made = tuple(_each("output", body.outputs, body.saved_outputs, axes.outputs))
-    given = [size if i in kept.inputs else 0 for i, size in enumerate(body.saved_inputs)]
+    given = [kept.inputs.get(i, 0) for i in range(len(body.inputs))]
     inside = body.saved_bytes - sum(term.value for term in made)
     if inside < 0:  # several outputs are one tensor
         made, inside = (), body.saved_bytes

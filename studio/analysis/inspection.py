@@ -117,7 +117,7 @@ def _held(use: Use) -> str:
 def whole(profile: Profile) -> Use:
     """The use of the model itself."""
     trained = training_trace(profile.design, profile.batch)
-    kept = Kept(trained.saved_bytes, frozenset())
+    kept = Kept(trained.saved_bytes, {})
     return Use(Call("", profile.root, ()), 1, profile.root, 1, ((trained, kept),))
 
 

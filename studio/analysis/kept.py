@@ -8,8 +8,8 @@ goes with the second.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
@@ -19,21 +19,20 @@ Occurrence = tuple[str, int]  # the name of a call, and how many of that name ar
 
 
 class Kept(NamedTuple):
-    """Bytes that a call keeps, and which of its inputs are among them."""
+    """Bytes that a call keeps, and those of them that are its inputs, by their numbers."""
 
     size: int
-    inputs: frozenset[int]
-
-
-NOTHING = Kept(0, frozenset())
+    inputs: Mapping[int, int]
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """A body traced in training mode; `inputs` are those of its own that are counted inside it."""
+    """A body traced in training mode; `inputs` are those of its own that are counted inside it, and
+    their bytes. Equal calls share a body: what is a part of a larger tensor in the one, which keeps
+    the whole of it, may be a tensor of its own in the other."""
 
     body: Body
-    inputs: frozenset[int] = frozenset()
+    inputs: Mapping[int, int] = field(default_factory=dict)
 
     @cached_property
     def calls(self) -> dict[Occurrence, tuple[Body, Kept]]:
@@ -66,8 +65,12 @@ def occurrences(calls: Sequence[Call]) -> list[Occurrence]:
     return names
 
 
-def _kept(body: Body, inputs: frozenset[int]) -> Iterator[Kept]:
+def _kept(body: Body, inputs: Mapping[int, int]) -> Iterator[Kept]:
     for call in body.calls:
-        new = [one for one in call.first if one.given < 0 or one.given in inputs]
-        size = call.saved + sum(one.size for one in new)
-        yield Kept(size, frozenset(one.input for one in new if one.input >= 0))
+        new = [
+            (one.input, inputs.get(one.given, one.size))
+            for one in call.first
+            if one.given < 0 or one.given in inputs
+        ]
+        size = call.saved + sum(size for _, size in new)
+        yield Kept(size, {number: size for number, size in new if number >= 0})

@@ -1,4 +1,4 @@
-"""The scaling charts: four small log-log panels in one figure, as a plotly specification."""
+"""The scaling charts: small log-log panels in one figure, as a plotly specification."""
 
 from __future__ import annotations
 
@@ -97,7 +97,8 @@ def chart(
 def figure(
     panels: Sequence[Panel], axis: str, here: float, height: int, unit: Unit | None = None
 ) -> dict[str, Any]:
-    """Two panels in a row, the design on the page marked in each, the exponents in the titles."""
+    """Two panels in a row (a last one alone is as wide as both), the design on the page marked in
+    each, the exponents in the titles."""
     unit = unit or Unit(axis)
     layout: dict[str, Any] = {
         "height": height,
@@ -110,8 +111,9 @@ def figure(
     xs = tuple(sorted({x for curve in panels[0].curves for x in curve.xs}))
     heads = [_head(panel, unit) for panel in panels]
     for number, panel in enumerate(panels):
-        across, down = _place(number)
-        layout |= _axes(number, panel, xs, axis, here, across, down)
+        across, down = _place(number, len(panels))
+        title = axis if number // 2 == (len(panels) - 1) // 2 else ""  # under the last row
+        layout |= _axes(number, panel, xs, title, here, across, down)
         beside = heads[number ^ 1] if number ^ 1 < len(heads) else ""
         layout["annotations"] += _words(panel, _as_tall(heads[number], beside), across, down)
         for trace in _traces(panel, axis, here):
@@ -119,9 +121,16 @@ def figure(
     return {"data": traces, "layout": layout}
 
 
-def _place(number: int) -> tuple[tuple[float, float], tuple[float, float]]:
+def _place(number: int, count: int) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Where a panel lies, as parts of the width and the height."""
     row, column = divmod(number, 2)
-    return ((0.0, 0.47), (0.53, 1.0))[column], ((0.6, 1.0), (0.0, 0.39))[row]
+    rows = (count + 1) // 2
+    between = 0.42 / rows  # titles and laws take as many pixels of a figure of more rows
+    height = (1 - between * (rows - 1)) / rows
+    top = 1 - row * (height + between)
+    is_alone = number == count - 1 and not column
+    across = (0.0, 1.0) if is_alone else ((0.0, 0.47), (0.53, 1.0))[column]
+    return across, (max(top - height, 0.0), top)
 
 
 def _axes(
@@ -145,7 +154,7 @@ def _axes(
         "ticktext": [f"{x:g}" if x in told else "" for x in xs],
         "tickangle": 0,
     }
-    if number >= 2:
+    if axis:
         x["title"] = {"text": axis, "standoff": 2}
     y = {
         "side": "right" if number % 2 else "left",  # outwards: labels of any width have room there

@@ -32,7 +32,7 @@ from studio.records import value_of
 
 LOOK_S = 0.7  # between two looks at a sweep, at the least
 SWEEP_S = 6.0  # spent timing, beside building
-HEIGHT = 490
+HEIGHT = 700
 WIDE = 60  # characters of axes that fit side by side
 DEVICE = [f"{figure.name}, {figure.unit}" for figure in (COMPUTE, BANDWIDTH, OVERHEAD)]
 ASK = "press “Measure this axis”"
@@ -130,11 +130,11 @@ def _panels(now: State, watch: Watch | None, other: Device | None) -> None:
     hint = "measuring …" if watch else ASK if able else "cannot be measured here"
     here = _at(now.case, knob)
     unit = unit_of(shown, knob)
-    four = panels(now.case, shown, knob, hint, other)
-    drawn = chart(four, label(knob, now.design), here, HEIGHT, unit)
+    all_of_them = panels(now.case, shown, knob, hint, other)
+    drawn = chart(all_of_them, label(knob, now.design), here, HEIGHT, unit)
     st.plotly_chart(drawn, key="chart", config={"displayModeBar": False})
-    *lines, times = four[-1].curves
-    told = growth.reading(times, four[1].curves[0], unit, here)
+    *lines, times = all_of_them[-1].curves
+    told = growth.reading(times, all_of_them[1].curves[0], unit, here)
     controls(
         called(now.design, axis), shown, able, watch, told, tuple(line.name for line in lines), why
     )
@@ -169,7 +169,7 @@ def panels(
     hint: str = "",
     other: Device | None = None,
 ) -> tuple[Panel, ...]:
-    """Parameters, compute, memory, and the latency: expected, and measured so far."""
+    """Parameters, compute, activations, memory, and the latency: expected, and measured so far."""
     xs = tuple(_at(case, knob) for case in shown)
     found = [figures.profiled(case) for case in shown]
     training = tuple(float(p.training_bytes()) for p in found)
@@ -179,6 +179,8 @@ def panels(
         Curve("inference", xs, inference, PALE, kind="predicted"),
     )
     macs = Curve("", xs, tuple(float(p.macs) for p in found))
+    params = Curve("", xs, tuple(float(p.params) for p in found))
+    written = Curve("", xs, tuple(float(p.activation_count) for p in found))
     times = measured(shown, knob)
     latency = Panel(
         TITLES[here.mode],
@@ -189,8 +191,9 @@ def panels(
         empty=hint,
     )
     return (
-        Panel("Parameters", units.count, (Curve("", xs, tuple(float(p.params) for p in found)),)),
+        Panel("Parameters", units.count, (params,)),
         Panel("MACs", units.macs, (macs,)),
+        Panel("Activation count", units.count, (written,)),
         Panel("Memory", units.size, memory),
         latency,
     )
@@ -316,7 +319,8 @@ def legend(shown: tuple[Case, ...], left_out: int, lines: tuple[str, ...] = ()) 
     loaded = any(point.clean is False for point in points)
     kinds = ["measured separately"] * bool(measured_apart(shown)) + ["under load"] * loaded
     sentences = [
-        "Parameters and MACs are exact, memory is predicted.",
+        "Parameters, MACs and the activation count (elements that convolutions and matrix products"
+        " write) are exact, memory is predicted.",
         f"Latency is measured{where}{threads}{old}." if points else "",
         f"Bars: {bars}." if points else "",
         f"Hollow: {' or '.join(kinds)} (not used in the fit)." if kinds else "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import combinations
 from typing import Any, cast
 
 import pytest
@@ -179,17 +180,37 @@ def test_first_looks_do_not_replace_a_finished_sweep_but_a_later_sweep_does() ->
     assert scaling.measured_apart(shown) == set(shown[4:])
 
 
-def test_only_parameters_and_macs_are_called_exact() -> None:
+def test_counts_alone_are_called_exact() -> None:
     shown, knob = along_depth()
     drawn = scaling.panels(shown[0], shown, knob)
     kinds = {panel.title: {c.kind for c in panel.curves} for panel in drawn}
     assert kinds == {
         "Parameters": {"exact"},
         "MACs": {"exact"},
+        "Activation count": {"exact"},
         "Memory": {"predicted"},
         "Measured latency": {"measured"},
     }
     assert "memory is predicted" in scaling.legend(shown, 0)
+    counts = next(panel.curves[0].ys for panel in drawn if panel.title == "Activation count")
+    assert counts == tuple(figures.profiled(case).activation_count for case in shown)
+
+
+@pytest.mark.parametrize("count", range(1, 8))
+def test_panels_fill_the_figure_and_lie_beside_one_another(count: int) -> None:
+    panel = Panel("Cost", units.count, (Curve("", (1, 2, 3), (1, 2, 3)),))
+    layout = figure((panel,) * count, "depth", 1, 400)["layout"]
+    areas = [
+        (*layout[f"xaxis{n}"]["domain"], *layout[f"yaxis{n}"]["domain"])
+        for n in range(1, count + 1)
+    ]
+    for (left, right, low, high), (others_left, others_right, *others) in combinations(areas, 2):
+        assert right < others_left or others_right < left or high < others[0] or others[1] < low
+    assert max(right for _, right, _, _ in areas[-2:]) == 1
+    assert min(low for _, _, low, _ in areas) == pytest.approx(0)
+    assert max(high for *_, high in areas) == 1
+    titled = [n for n in range(1, count + 1) if layout[f"xaxis{n}"].get("title")]
+    assert titled == [n for n in range(1, count + 1) if areas[n - 1][2] == areas[-1][2]]
 
 
 def drawn(ys: tuple[float, ...]) -> dict[str, Any]:
@@ -217,10 +238,10 @@ def test_each_law_has_a_line_and_titles_in_a_row_are_level() -> None:
     words = figure(scaling.panels(page().case, shown, knob), "depth", 12.0, 400)
     heads = [note["text"] for note in words["layout"]["annotations"] if "<b>" in note["text"]]
     lines = [head.split("<br>") for head in heads]
-    assert [len(line) for line in lines] == [2, 2, 3, 3]
-    assert lines[2][0] == "<b>Memory</b>"
-    assert "training" in lines[2][1]
-    assert "inference" in lines[2][2]
+    assert [len(line) for line in lines] == [2, 2, 3, 3, 2]
+    assert lines[3][0] == "<b>Memory</b>"
+    assert "training" in lines[3][1]
+    assert "inference" in lines[3][2]
 
 
 @pytest.mark.parametrize(
