@@ -67,10 +67,9 @@ def test_a_quantity_colours_the_graph_and_its_column_and_is_in_the_link(name: st
     top = colouring.scale(state(app))
     assert top is not None
     assert top.quantity.write(top.top) in legend(app)
-    assert list(shown(app).columns)[:2] == [
-        "Layer",
-        {"parameters": "Parameters", "macs": "MMACs", "activations": "Saved"}.get(name, "Training"),
-    ]
+    columns = {"parameters": "Parameters", "macs": "MMACs", "activations": "Saved"}
+    columns |= {"activation_count": "Activations", "memory": contrast.MEMORY}
+    assert list(shown(app).columns)[:2] == ["Layer", columns[name]]
     app.selectbox(key="heat").set_value("kind")
     run(app)
     assert state(app).lens == NO_LENS
