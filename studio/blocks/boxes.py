@@ -69,16 +69,19 @@ def duplicates(boxes: Tensor, threshold: float) -> Tensor:
     return better.amax(dim=-2) > threshold
 
 
-def nms(boxes: Tensor, scores: Tensor, labels: Tensor, threshold: float) -> Tensor:
+def nms(
+    boxes: Tensor, scores: Tensor, labels: Tensor, threshold: float, most: int | None = None
+) -> Tensor:
     """Non-maximum suppression: the boxes to keep, (N, 4), (N,) and (N,) -> indices, best first.
 
-    The best box stays, all of its class that overlap it by more than the threshold go, and so on.
+    The best box stays, all of its class that overlap it by more than the threshold go, and so on,
+    until none is left or `most` are found.
     """
-    order = scores.argsort(descending=True)
-    boxes, labels = boxes[order], labels[order]
-    better = (overlap(boxes, boxes) > threshold) & (labels == labels.unsqueeze(1))
-    kept: list[int] = []
-    for i in range(len(order)):
-        if not better[i, kept].any():
-            kept.append(i)
-    return order[kept]
+    left = scores.argsort(descending=True)
+    kept: list[Tensor] = []
+    while len(left) and (most is None or len(kept) < most):
+        best, left = left[:1], left[1:]
+        kept.append(best)
+        apart = overlap(boxes[best], boxes[left])[0] <= threshold
+        left = left[apart | (labels[left] != labels[best])]
+    return torch.cat(kept) if kept else left

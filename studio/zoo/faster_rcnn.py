@@ -224,7 +224,7 @@ def detections(
         proposal, label = keep[:, 1:].nonzero(as_tuple=True)
         label = label + 1  # class 0 is the background
         score, box = score[proposal, label], box[proposal, label]
-        best = nms(box, score, label, 0.5)[:most]
+        best = nms(box, score, label, 0.5, most)
         found.append((score[best], label[best], box[best]))
     return found
 

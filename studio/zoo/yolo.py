@@ -346,7 +346,7 @@ class YOLO(nn.Module):
             point, label = likely.nonzero(as_tuple=True)
             score = scores[point, label]
             found = torch.cat((boxes[point], score[:, None], label[:, None].to(boxes)), dim=1)
-            kept = nms(found[:, :4], found[:, 4], found[:, 5], overlap)[:max_detections]
+            kept = nms(found[:, :4], found[:, 4], found[:, 5], overlap, max_detections)
             detections.append(found[kept])
         return detections
 
