@@ -16,18 +16,29 @@ import streamlit as st
 
 from studio.app import composition, state
 from studio.app.case import Case
+from studio.app.composition import Draft, Rows
 from studio.app.markup import plain
 from studio.app.state import State
-from studio.family import Design, Preset
+from studio.family import Preset
 
 MOST = 60  # designs that are remembered
 
 
 class Visit(NamedTuple):
-    """A case that was on the page, and the preset that it was told from."""
+    """A case that was on the page, the preset that it was told from, and the rows that did not fit,
+    if such were there."""
 
     case: Case
     preset: Preset
+    draft: Draft | None = None
+
+    @property
+    def rows(self) -> Rows:
+        """The rows of a composition, as they were on the page; empty of other designs."""
+        if self.draft:
+            return self.draft.rows
+        design = self.case.design
+        return composition.rows_of(design.config) if composition.is_composed(design.family) else ()
 
 
 @dataclass(frozen=True)
@@ -39,7 +50,8 @@ class History:
 
     def visited(self, visit: Visit) -> History:
         """With a visit after the one on the page; those that were undone are forgotten."""
-        if self.visits and self.visits[self.at].case == visit.case:
+        here = self.visits[self.at] if self.visits else None
+        if here and (here.case, here.draft) == (visit.case, visit.draft):
             return self
         kept = (*self.visits[: self.at + 1], visit)[-MOST:]
         return History(kept, len(kept) - 1)
@@ -51,27 +63,26 @@ class History:
 @lru_cache(maxsize=1024)
 def change(before: Visit, after: Visit) -> str:
     """What was changed between two visits, in the words of the knobs: `depth 12 → 13`."""
-    if before.case.design.family is not after.case.design.family:
-        return f"{after.case.design.family.title}: {after.case.design.titled(after.preset)}"
-    if after.preset != before.preset and after.case.design.config == after.preset.config:
-        return after.preset.name
     then, now = before.case, after.case
-    moved = [*_rearranged(then.design, now.design)] or [
-        f"{name} {was} → {here}" for name, was, here in now.design.moved(then.design.config)
-    ]
+    if then.design.family is not now.design.family:
+        return f"{now.design.family.title}: {now.design.titled(after.preset)}"
+    if (
+        after.preset != before.preset
+        and now.design.config == after.preset.config
+        and not after.draft
+    ):
+        return after.preset.name
+    moved = [*_rearranged(before.rows, after.rows)] or [*_turned(before, after)]
     moved += [
         f"{name} {getattr(then, name)} → {getattr(now, name)}"
         for name in ("batch", "mode", "dtype", "layout", "compiled", "device")
         if getattr(then, name) != getattr(now, name)
     ]
-    return ", ".join(moved) or after.case.design.titled(after.preset)
+    return ", ".join(moved) or now.design.titled(after.preset)
 
 
-def _rearranged(before: Design, after: Design) -> Iterator[str]:
+def _rearranged(olds: Rows, news: Rows) -> Iterator[str]:
     """The rows of a composition that came and went: `+ 2 Transformer`."""
-    if not composition.is_composed(after.family):
-        return
-    olds, news = (composition.rows_of(design.config) for design in (before, after))
     old_kinds, new_kinds = ([type(row).__name__ for row in rows] for rows in (olds, news))
     matched = SequenceMatcher(None, old_kinds, new_kinds)
     for tag, i, i_end, j, j_end in matched.get_opcodes():
@@ -80,17 +91,29 @@ def _rearranged(before: Design, after: Design) -> Iterator[str]:
             yield from (f"+ {composition.called(news, n)}" for n in range(j, j_end))
 
 
+def _turned(before: Visit, after: Visit) -> Iterator[str]:
+    """The knobs that were turned; of rows of the same kinds those of each."""
+    if not (before.draft or after.draft):
+        moved = after.case.design.moved(before.case.design.config)
+        yield from (f"{name} {was} → {here}" for name, was, here in moved)
+        return
+    for i, (old, new) in enumerate(zip(before.rows, after.rows, strict=True)):
+        for name, knob in composition.knobs_of(new).items():
+            was, here = getattr(old, name), getattr(new, name)
+            if was != here:
+                place = composition.place(after.rows, i)
+                yield f"{place}.{name} {knob.told(was)} → {knob.told(here)}"
+
+
 def history(now: State) -> None:
-    """Undo, redo, and the list of all designs so far. What is undone of a draft is the draft."""
-    known: History = st.session_state.get("history", History()).visited(Visit(now.case, now.preset))
+    """Undo, redo, and the list of all designs so far, those among them that do not fit yet."""
+    visit = Visit(now.case, now.preset, now.draft)
+    known: History = st.session_state.get("history", History()).visited(visit)
     st.session_state.history = known
     with st.container(horizontal=True, gap="xsmall", wrap=False, key="history"):
-        back = known.at if now.draft else known.at - 1
-        for label, at in (("Undo", back), ("Redo", known.at + 1)):
+        for label, at in (("Undo", known.at - 1), ("Redo", known.at + 1)):
             able = 0 <= at < len(known.visits)
             words = told(known, max(at, known.at)) if able else ""
-            if now.draft and at == back:
-                words = now.draft.fault
             st.button(
                 plain(label),
                 key=label.lower(),
@@ -118,9 +141,10 @@ def entries(known: History) -> None:
 
 
 def told(known: History, at: int) -> str:
-    """A visit by what was changed in it; the first by its title."""
+    """A visit by what was changed in it, the first by its title; a draft says that it is one."""
     visit = known.visits[at]
-    return change(known.visits[at - 1], visit) if at else visit.case.design.titled(visit.preset)
+    words = change(known.visits[at - 1], visit) if at else visit.case.design.titled(visit.preset)
+    return f"{words} · does not fit" if visit.draft else words
 
 
 def _go(at: int) -> None:
@@ -130,5 +154,5 @@ def _go(at: int) -> None:
 
 
 def returned(now: State, visit: Visit) -> State:
-    """The page with the case of an earlier visit."""
-    return replace(now.moved(visit.case), preset=visit.preset, draft=None)
+    """The page with the case of an earlier visit, and its draft."""
+    return replace(now.moved(visit.case), preset=visit.preset, draft=visit.draft)

@@ -27,7 +27,9 @@ def opener() -> None:
 def design_opened(now: State, design: Design) -> State:
     """The first page with another design, from wherever it was chosen."""
     moved = now.moved(replace(now.case, design=design))
-    return replace(moved, preset=design.base, view=VIEWS[0], opened=(), node="", axis=None)
+    return replace(
+        moved, preset=design.base, view=VIEWS[0], opened=(), node="", axis=None, draft=None
+    )
 
 
 def opened(now: State, composed: Callable[[Design], Design]) -> State:
@@ -37,6 +39,5 @@ def opened(now: State, composed: Callable[[Design], Design]) -> State:
     except DesignError as error:
         return replace(now, notes={}, refusal=str(error))
     moved = now.moved(replace(now.case, design=design))
-    return replace(
-        moved, preset=design.base, view=VIEWS[1], place=PLACE, opened=(), node="", axis=None
-    )
+    moved = replace(moved, view=VIEWS[1], place=PLACE, opened=(), node="", axis=None)
+    return replace(moved, preset=design.base, draft=None)

@@ -157,7 +157,7 @@ def buttons(now: State) -> None:
     st.button(
         "Reset to preset",
         help=f"Undo all changes to {plain(now.preset.name)}",
-        disabled=now.design.config == now.preset.config,
+        disabled=now.design.config == now.preset.config and now.draft is None,
         on_click=lambda: state.put(reset(state.current())),
         width="stretch",
     )

@@ -174,7 +174,7 @@ class State:
         known = zoo.family(family)
         design = known.design(preset or known.presets[0].name)
         base = design.origin or design.base
-        moved = replace(self.moved(replace(self.case, design=design)), preset=base)
+        moved = replace(self.moved(replace(self.case, design=design)), preset=base, draft=None)
         return moved if design.family is self.design.family else replace(moved, opened=(), node="")
 
     @property

@@ -1,0 +1,91 @@
+"""Undo and redo lead to every page that there was, drafts of compositions among them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from streamlit.testing.v1 import AppTest
+
+from studio.app import history, opening, sidebar
+from studio.app.history import History, Visit, returned
+from studio.app.state import FIRST, State
+from tests.app.conftest import run, state, visited
+from tests.app.walks import ACTIONS, begin
+
+DRAFT = {"view": "Compose", "family": "hybrid", "draft": "SeriesStem() Conv() PooledHead()"}
+
+
+def visit(now: State) -> Visit:
+    return Visit(now.case, now.preset, now.draft)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.data())
+def test_every_page_that_there_was_comes_back(data: st.DataObject) -> None:
+    now, known, seen = FIRST, History(), []
+    for _ in range(10):
+        now = data.draw(st.sampled_from(ACTIONS))(now, data.draw)
+        known = known.visited(visit(now))
+        if not seen or (now.case, now.draft) != (seen[-1].case, seen[-1].draft):
+            seen.append(visit(now))
+    assert len(known.visits) == len(seen)
+    for at in (*reversed(range(len(seen))), *range(len(seen))):
+        known = known.gone(at)
+        now = returned(now, known.visits[known.at])
+        assert (now.case, now.preset, now.draft) == seen[at]
+        assert known.visited(visit(now)) is known  # what was undone can be redone
+        told = history.told(known, at)
+        assert told
+        assert told.endswith("does not fit") == (seen[at].draft is not None)
+
+
+def press(app: AppTest, key: str) -> State:
+    app.button(key=key).click()
+    run(app)
+    return state(app)
+
+
+@pytest.mark.usefixtures("still")
+def test_each_edit_of_a_draft_is_undone_by_itself_and_redone() -> None:
+    app = visited(DRAFT)
+    pages = [state(app).rows]
+    for key in ("duplicate", "duplicate"):
+        pages.append(press(app, key).rows)
+        assert state(app).draft
+    label = next(b.key for b in app.button if b.label == "Remove")
+    pages.append(press(app, label).rows)
+    assert len(set(pages)) > 2
+    back = [press(app, "undo").rows for _ in pages[1:]]
+    assert back == pages[-2::-1]
+    assert app.button(key="undo").disabled
+    assert [press(app, "redo").rows for _ in pages[1:]] == pages[1:]
+
+
+@pytest.mark.usefixtures("still")
+def test_a_mend_is_undone_to_the_draft_that_it_mended() -> None:
+    app = visited(DRAFT)
+    before = state(app).draft
+    assert before
+    key = next(b.key for b in app.button if b.label == "Insert ToMap")
+    assert key
+    assert press(app, key).draft is None
+    assert press(app, "undo").draft == before
+    assert press(app, "redo").draft is None
+
+
+def test_a_design_that_is_chosen_ends_the_draft_even_where_it_is_the_last_that_fitted() -> None:
+    now = FIRST.followed(DRAFT)
+    assert now.draft
+    for chosen in (
+        sidebar.reset(now),
+        opening.design_opened(now, now.design),
+        opening.opened(now, lambda design: design),
+        now.chosen("hybrid"),
+    ):
+        assert (chosen.draft, chosen.design) == (None, now.design)
+    small = opening.opened(FIRST, begin)
+    same = replace(small, draft=now.draft)
+    assert opening.opened(same, begin).draft is None
