@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -121,7 +121,10 @@ class Profile:
 
 def profile(design: Design, batch: int = 1) -> Profile:
     """Build the design on meta, run it once, and say what it costs. Raises DesignError."""
-    return _profile(design, BATCH.read(batch))
+    found = _profile(design, BATCH.read(batch))
+    # An equal design may have been traced that was come by in another way, and is called otherwise.
+    is_called_so = found.design.origin == design.origin or design.preset
+    return found if is_called_so else replace(found, design=design)
 
 
 @contextmanager

@@ -81,6 +81,15 @@ def test_a_class_that_asks_at_once_has_a_design_traced_once(
     assert len(set(map(id, found))) == 1
 
 
+def test_a_profile_is_of_the_design_as_it_is_called() -> None:
+    named = studio.design("vit", "ViT-B/16", depth=6)
+    unnamed = studio.design("vit", depth=6)
+    assert named == unnamed
+    for design in (unnamed, named, unnamed):
+        assert profile(design).design.full_title == design.full_title
+    assert named.full_title != unnamed.full_title
+
+
 def test_a_batch_that_is_not_given_is_the_batch_of_one() -> None:
     design = studio.design("vit")
     assert profile(design) is profile(design, 1)
