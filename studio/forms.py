@@ -127,8 +127,12 @@ def subject(
     """What is measured of a design. Raises MeasureError where it cannot be, as `obstacle` says."""
     if why := obstacle(design, conditions, limit_s):
         raise MeasureError(why)
-    code = standalone(design)
-    return Subject(code.text, code.config, code.model)
+    return measurable(standalone(design))
+
+
+def measurable(code: Script) -> Subject:
+    """What is measured is the text that the reader takes home."""
+    return Subject(code.text, code.config, code.model, code.example)
 
 
 def obstacle(

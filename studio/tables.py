@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from csv import writer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from studio.analysis import units
 from studio.knobs import Knob
+from studio.measure.idle import idle
 from studio.measure.request import LayerTime, Measurement
 
 if TYPE_CHECKING:
@@ -19,6 +20,17 @@ if TYPE_CHECKING:
     Timed = tuple[Profile, Measurement | None]
 
 LOADED = " *"
+
+
+class Latency(NamedTuple):
+    """A latency as everybody states it: the figure, how sure it is, and where the machine was busy
+    what it took then. The figure is that of an idle machine: after `≈` where it is expected."""
+
+    value: str
+    band: str
+    under_load: str
+
+
 COUNTED = (
     *("params", "trainable_params", "macs", "flops", "activation_count"),
     *("inference_bytes", "training_bytes"),
@@ -107,13 +119,24 @@ def choices(
     )
 
 
+def latency(found: Measurement, device: str = "cpu") -> Latency:
+    """The one wording of a measured latency: on the page, in a comparison, a report, the shell."""
+    expected, seen = idle(found, device), units.seconds(found.median_s)
+    if expected is None:
+        return Latency(seen, f"IQR {_iqr(found)}", "")
+    band = f"{units.seconds(expected.low)} to {units.seconds(expected.high)} when idle"
+    return Latency(f"≈ {units.seconds(expected.seconds)}", band, f"{seen} under load")
+
+
 def measurement(design: Design, found: Measurement) -> str:
     steady = {True: ", none interrupted", False: ", machine busy", None: ""}[found.clean]
-    latency = f"{units.seconds(found.median_s)} (median of {found.runs} runs{steady})"
+    value, band, under_load = latency(found)
+    median = f"{units.seconds(found.median_s)} (median of {found.runs} runs{steady})"
+    stated = [("latency", f"{value} ({band})"), ("under load", median)]
     compiled = [("compile time", units.seconds(found.compile_s))] if found.compile_s else []
     return _headline(design, found.batch) + _aligned(
         (
-            ("latency", latency),
+            *(stated if under_load else [("latency", median)]),
             ("IQR", _iqr(found)),
             *compiled,
             ("first call", units.seconds(found.first_call_s)),

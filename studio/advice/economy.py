@@ -13,6 +13,7 @@ from studio.analysis.memory import largest_batch
 from studio.analysis.profile import Profile
 from studio.analysis.work import Work, of_operation, operations, work
 from studio.family import BATCH
+from studio.measure.idle import idle
 from studio.measure.request import Measurement
 
 ROOMS = (8e9, 16e9, 24e9, 80e9)  # bytes, of the usual accelerators
@@ -205,8 +206,7 @@ def _latency(measured: Measurement | None) -> Iterator[Block]:
     yield Paragraph(
         f"A {what} at batch {measured.batch} took {units.seconds(measured.median_s)}, the median of"
         f" {measured.runs:,} runs (IQR {units.seconds(measured.q25_s)} to"
-        f" {units.seconds(measured.q75_s)}): {measured.throughput:,.1f} examples per second."
-        f" {_load(measured.clean)} The first call took {units.seconds(measured.first_call_s)}."
+        f" {units.seconds(measured.q75_s)}){_rate(measured)}"
     )
     yield Paragraph(
         f"Conditions: {', '.join(tables.conditions(measured))}; on {measured.device}; PyTorch"
@@ -214,9 +214,21 @@ def _latency(measured: Measurement | None) -> Iterator[Block]:
     )
 
 
-def _load(clean: bool | None) -> str:
-    if clean is None:
-        return "This device does not report whether other work interfered."
-    if clean:
-        return "None of these runs was interrupted."
-    return "The machine was busy: an idle one may take half as long."
+def _rate(measured: Measurement) -> str:
+    """What the runs amount to. Of a busy machine the first call says nothing, nor does its rate."""
+    if expected := idle(measured):
+        value, band, _ = tables.latency(measured)
+        rate = measured.batch / expected.seconds
+        return (
+            f" under load. An idle machine is expected to take {value} ({band}), the CPU time of a"
+            f" run: {rate:,.1f} examples per second."
+        )
+    alone = (
+        "None of these runs was interrupted."
+        if measured.clean
+        else "This device does not report whether other work interfered."
+    )
+    return (
+        f": {measured.throughput:,.1f} examples per second. {alone} The first call took"
+        f" {units.seconds(measured.first_call_s)}."
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from studio import forms, options
+from studio import forms, options, tables
 from studio.advice import data
 from studio.advice.brief import Brief
 from studio.advice.choice import Choice
@@ -108,8 +108,12 @@ def _headline(found: Profile, measured: Measurement | None) -> Iterator[tuple[st
     yield "Compute", units.macs(found.macs)
     yield "Inference memory", units.size(found.inference_bytes)
     yield "Training memory", units.size(found.training_bytes())
-    load = " under load" if measured and measured.clean is False else ""
-    yield "Latency", units.seconds(measured.median_s) + load if measured else "not measured"
+    yield "Latency", _stated(measured) if measured else "not measured"
+
+
+def _stated(measured: Measurement) -> str:
+    value, band, under_load = tables.latency(measured)
+    return f"{value} ({band}; {under_load})" if under_load else value
 
 
 def _task(found: Profile, brief: Brief | None) -> Iterator[Block]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from difflib import unified_diff
 from html import escape
 
+from studio import tables
 from studio.analysis import units
 from studio.analysis.profile import Profile
 from studio.analysis.scaling import axes, axis_points, position
@@ -15,6 +16,7 @@ from studio.app.charts import Curve, Panel
 from studio.app.headline import change
 from studio.app.ledger import LEDGER
 from studio.app.state import State
+from studio.measure.idle import idle
 from studio.measure.request import Measurement
 
 # Okabe & Ito's colours, which the colour-blind tell apart; the first is that of the exact curves.
@@ -100,12 +102,18 @@ def _latency(case: Case, first: Case) -> str:
     point, base = LEDGER[case], LEDGER[first]
     if not isinstance(point, Measurement):
         return _cell("–", str(point) if point else "not measured yet")
-    load = "" if point.clean is not False else "; under load"
-    spread = f"IQR {units.seconds(point.q25_s)}–{units.seconds(point.q75_s)}{load}"
+    value, band, under_load = tables.latency(point, case.device)
+    below = "; ".join(filter(None, (band, under_load)))
     if case == first or not isinstance(base, Measurement):
-        return _cell(units.seconds(point.median_s), spread)
-    against = _against(point.median_s, base.median_s, units.seconds, 1)
-    return _cell(units.seconds(point.median_s), f"{against} · {spread}")
+        return _cell(value, below)
+    against = _against(idle_s(point, case), idle_s(base, first), units.seconds, 1)
+    return _cell(value, f"{against} · {below}")
+
+
+def idle_s(point: Measurement, case: Case) -> float:
+    """The seconds that are stated of it: measured, or under load expected of an idle machine."""
+    expected = idle(point, case.device)
+    return expected.seconds if expected else point.median_s
 
 
 def _published(case: Case) -> str:

@@ -11,18 +11,19 @@ from time import monotonic
 
 import streamlit as st
 
-from studio import forms
+from studio import forms, tables
 from studio.analysis import units
 from studio.app import figures, state
 from studio.app.case import Case
 from studio.app.expected import begin_calibration
 from studio.app.headline import card, change, note
-from studio.app.idle import Retries, idle
-from studio.app.ledger import LEDGER, Watch, between_runs, is_quick, look_s, obstacle
+from studio.app.idle import Retries
+from studio.app.ledger import LEDGER, Watch, is_quick, look_s, obstacle
 from studio.app.markup import html
 from studio.app.precedence import PRECEDENCE
 from studio.app.state import State
 from studio.app.sweeping import sweeping
+from studio.measure.idle import between_runs
 from studio.measure.request import Measurement
 from studio.measure.sweep import Point
 
@@ -123,13 +124,9 @@ def _card(now: State, patience: Patience, waits: bool) -> None:
     offers = not (waits or why or isinstance(point, Measurement))
     value, words = "…" if waits else "—", iter([""])
     match point:
-        case Measurement() if expected := idle(point, now.case.device):
-            value = f"≈ {units.seconds(expected.seconds)}"
-            band = f"{units.seconds(expected.low)} to {units.seconds(expected.high)}"
-            words = chain([line(f"{band} when idle")], notes(now))
         case Measurement():
-            value = units.seconds(point.median_s)
-            words = chain([line(spread(point, now.case.device))], notes(now))
+            value, band, seen = tables.latency(point, now.case.device)
+            words = chain([line(band if seen else spread(point, now.case.device))], notes(now))
         case None:
             words = iter(
                 [line(why or (offer(now.case) if offers else MEASURING[now.case.compiled]))]

@@ -11,7 +11,6 @@ from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import count
 from threading import Lock
-from time import monotonic
 from typing import NamedTuple
 
 from streamlit import runtime
@@ -25,7 +24,7 @@ from studio.app.precedence import PRECEDENCE
 from studio.measure.engine import places
 from studio.measure.request import MeasureError, Measurement, Subject
 from studio.measure.share import Jobs
-from studio.measure.store import Store, store
+from studio.measure.store import store
 from studio.measure.sweep import Point
 
 QUICK_MACS = 60e9  # a second or two a call on one thread; the default U-Net has 48
@@ -176,9 +175,7 @@ def is_swept(cases: tuple[Case, ...]) -> bool:
 
 @lru_cache(maxsize=256)
 def subject(case: Case) -> Subject:
-    """What is measured is the text that the reader takes home."""
-    made = figures.exported(case)
-    return Subject(made.text, made.config, made.model)
+    return forms.measurable(figures.exported(case))
 
 
 def is_quick(profile: Profile) -> bool:
@@ -193,18 +190,6 @@ def is_timely(profile: Profile) -> bool:
 
 def _cost(profile: Profile) -> float:
     return max(profile.macs / QUICK_MACS, profile.params / QUICK_PARAMS)
-
-
-def between_runs(point: Measurement, device: str) -> float | None:
-    """How far two runs on this device usually lie apart (relative standard deviation), by what the
-    anchor took in the sweeps so far; None where there were too few."""
-    return _between_runs(store(), device, point.device, int(monotonic()))
-
-
-@lru_cache(maxsize=16)
-def _between_runs(known: Store, device: str, machine: str, second: int) -> float | None:
-    """At most once a second from the disk: every bar of every look asks."""
-    return known.between_runs(device, machine)
 
 
 def forget(cases: tuple[Case, ...]) -> None:

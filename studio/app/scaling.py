@@ -18,7 +18,7 @@ from studio.app.case import Case
 from studio.app.charts import MEASURED, PALE, Curve, Panel, Unit, chart
 from studio.app.expected import begin_calibration, expected
 from studio.app.latency import TITLES, age, short
-from studio.app.ledger import LEDGER, Watch, between_runs, forget, is_timely, look_s, obstacle
+from studio.app.ledger import LEDGER, Watch, forget, is_timely, look_s, obstacle
 from studio.app.markup import plain
 from studio.app.precedence import PRECEDENCE
 from studio.app.state import State
@@ -26,6 +26,7 @@ from studio.app.sweeping import sweeping
 from studio.app.timing import TIMINGS
 from studio.family import Design
 from studio.knobs import DesignError, Knob
+from studio.measure.idle import between_runs
 from studio.measure.request import Measurement, steady_s
 from studio.measure.store import store
 from studio.records import value_of

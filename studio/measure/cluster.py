@@ -231,8 +231,8 @@ def offers(client: distributed.Client) -> Offers:
 
 def translated(error: Exception) -> MeasureError:
     """Dask has many exceptions; ours have one sentence."""
-    text = f"the cluster could not make the call: {type(error).__name__}: {error}"
-    return MeasureError(cut(text, 300))
+    said = str(error) or f"it gave no reason ({type(error).__name__})"
+    return MeasureError(cut(f"the cluster could not make the call: {said}", 300))
 
 
 def unanswered(address: str, error: Exception) -> NoWorkerError:

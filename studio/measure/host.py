@@ -10,6 +10,7 @@ import contextlib
 import os
 import pickle
 import sys
+import traceback
 import warnings
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
@@ -26,6 +27,15 @@ Answer = tuple[bool, Any]  # whether it went well; the result, or else a Measure
 
 TORCH_BYTES = 2 * 2**30  # address space of torch's libraries and threads; 0.8 GB was seen
 IDLE_S = 60.0
+FAULTS = (  # what a defect of code raises: its text says nothing to who asked for a figure
+    AssertionError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    NameError,
+    SyntaxError,
+    TypeError,
+)
 NO_MEMORY = ("can't allocate memory", "not enough memory")
 REASONS = {  # what torch says -> what it means here
     "No working C++ compiler": "torch.compile needs a C++ compiler, and this machine has none",
@@ -89,7 +99,13 @@ def refused(error: BaseException) -> MeasureError:
         return NoMemoryError("memory ran out while the model was measured")
     if reason := next((said for sign, said in REASONS.items() if sign in text), ""):
         return MeasureError(reason)
-    return MeasureError(f"the model could not be run: {type(error).__name__}: {text[:200]}")
+    if isinstance(error, FAULTS):
+        traceback.print_exception(error)  # the terminal's, or the server's log
+        return MeasureError(
+            "the model could not be run: the measuring code failed, which is a defect of the studio"
+            " and not of the design; the log has the details"
+        )
+    return MeasureError(f"the model could not be run: {text[:200] or 'it gave no reason'}")
 
 
 def limit_memory(limit: int) -> None:

@@ -51,15 +51,17 @@ class NoMemoryError(MeasureError):
 
 @dataclass(frozen=True)
 class Subject:
-    """What is measured: the text of a script, and the names of two classes in it.
+    """What is measured: the text of a script, and three names in it.
 
     The script defines the config class (`config`, made without arguments), the model class
-    (`model`, made from the config) and `example(config, batch)`, the tuple of its inputs.
+    (`model`, made from the config) and the function (`example`, of a config and a batch) that makes
+    the tuple of its inputs.
     """
 
     source: str
     config: str
     model: str
+    example: str = "example"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -98,7 +98,7 @@ def build(subject: Subject, conditions: Conditions) -> tuple[str, nn.Module, tup
     model = getattr(module, subject.model)(config).to(device=device, dtype=dtype)
     inputs = tuple(
         x.to(device=device, dtype=dtype if x.is_floating_point() else x.dtype)
-        for x in module.example(config, conditions.batch)
+        for x in getattr(module, subject.example)(config, conditions.batch)
     )
     if conditions.layout == "channels_last":
         model, inputs = _by_pixel(model, inputs)

@@ -265,8 +265,12 @@ def _rows(figures: Figures, conditions: Conditions) -> list[tuple[str, int, str]
 
 
 def key_of(subject: Subject, conditions: Conditions, place: Place) -> str:
-    """The text, the conditions and the place as one hash."""
-    parts = (asdict(subject), asdict(conditions), place)
+    """The text, the conditions and the place as one hash. The usual name of the example is left
+    out, as in the keys of before it was a field: figures that were kept then are still found."""
+    what = asdict(subject)
+    if subject.example == Subject.example:
+        del what["example"]
+    parts = (what, asdict(conditions), place)
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from urllib.parse import quote, urlencode
 
 import pytest
 
 import studio
+from studio import tables
+from studio.advice.document import Paragraph
+from studio.advice.economy import economy
+from studio.advice.report import report
+from studio.analysis.profile import profile
 from studio.app import comparison, figures
 from studio.app.case import Case
 from studio.app.history import History, Visit, change
+from studio.app.ledger import LEDGER
 from studio.app.parts import APART
 from studio.app.state import FIRST
+from studio.measure.request import Measurement
 from tests.app.conftest import run, state, visited
 
 pytestmark = pytest.mark.usefixtures("still")
@@ -42,6 +50,40 @@ def test_the_table_tells_figures_against_the_first() -> None:
     assert "not published for this variant" in comparison.table(
         (Case(studio.design("resnet", base_channels=32)),)
     )
+
+
+LOADED = Measurement(
+    median_s=0.712, q25_s=0.6, q75_s=0.8, p95_s=None, runs=9, first_call_s=0.534, cpu_s=0.449,
+    clean=False, device="CPU", threads=1, dtype="float32", batch=1, torch_version="2",
+)  # fmt: skip
+
+
+def test_a_latency_under_load_is_one_figure_everywhere() -> None:
+    case, other = PINS
+    LEDGER.write(case, LOADED)
+    LEDGER.write(other, replace(LOADED, cpu_s=0.898))
+    said = comparison.table(PINS)
+    for pin in PINS:
+        LEDGER.forget(pin)
+    value, band, under_load = tables.latency(LOADED)
+    assert (value, under_load) == ("≈ 449 ms", "712 ms under load")
+    assert f"<b>{value}</b><small>{band}; {under_load}</small>" in said
+    assert "+449 ms (×2)" in said
+    assert "<b>712 ms</b>" not in said
+    written = report(case.design, measured=LOADED)
+    assert dict(written.figures)["Latency"].startswith(f"{value} ({band}")
+    words = [
+        str(block.text)
+        for block in economy(profile(case.design), LOADED).blocks
+        if isinstance(block, Paragraph)
+    ]
+    told = " ".join(words)
+    assert "712 ms, the median of 9 runs" in told
+    assert f"expected to take {value} ({band})" in told
+    assert "first call" not in told
+    shell = tables.measurement(case.design, LOADED).splitlines()
+    assert value in shell[1]
+    assert "712 ms" in shell[2]
 
 
 def test_every_curve_of_a_chart_goes_through_its_design() -> None:

@@ -17,8 +17,9 @@ from studio.app.latency import conditions
 from studio.app.ledger import LEDGER, Watch
 from studio.app.state import FIRST
 from studio.knobs import DesignError
-from studio.measure import engine, front, memory, sweep
+from studio.measure import engine, front, idle, memory, sweep
 from studio.measure.engine import Place
+from studio.measure.idle import between_runs
 from studio.measure.request import Measurement
 from studio.measure.store import Store
 from tests.app.conftest import MAIN
@@ -38,6 +39,7 @@ def two(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Simulated:
     monkeypatch.setattr(front, "engines", lambda device: (made,))
     monkeypatch.setattr(sweep, "places", lambda device: (Place(device, "2"),))
     monkeypatch.setattr(ledger, "store", lambda: kept)
+    monkeypatch.setattr(idle, "store", lambda: kept)
     monkeypatch.setattr(memory, "free_bytes", lambda device: 10**12)
     return made
 
@@ -91,9 +93,9 @@ def test_runs_are_compared_with_those_of_their_device(two: Simulated, device: st
     point = LEDGER[replace(case, design=studio.design("cnn", depth=4))]
     assert isinstance(point, Measurement)
     assert kept.between_runs(device, point.device) is not None
-    assert ledger.between_runs(point, device) is not None
+    assert between_runs(point, device) is not None
     (other,) = set(TWO) - {device}
-    assert ledger.between_runs(point, other) is None
+    assert between_runs(point, other) is None
 
 
 def test_each_device_is_calibrated_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,7 +70,7 @@ def test_a_point_that_fails_leaves_the_others(lab: Worker):
     hanging = sleeper(60)
     subjects = [layers(1), broken, hanging, layers(2)]
     *_, last = sweep(subjects, CPU, budget_s=0.5, limit_s=1.0, on=lab)
-    assert str(last[1]) == "the model could not be run: ValueError: no such layer"
+    assert str(last[1]) == "the model could not be run: no such layer"
     late, _, advice = str(last[2]).partition("; ")
     assert late == "no result after 1.1 s, so the measurement was stopped"
     assert "smaller batch" in advice

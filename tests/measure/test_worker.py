@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -53,6 +54,13 @@ def test_a_failure_is_one_sentence(lab: Worker, call: tuple[object, ...]):
     with pytest.raises(MeasureError, match=r"could not be run: .*three") as raised:
         lab.submit(*call).result()
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("call", [(getattr, 3, "no_such_name"), (len, 3), ([].pop,)])
+def test_a_defect_of_the_code_is_no_python_error_for_the_reader(lab: Worker, call):
+    with pytest.raises(MeasureError, match="the model could not be run: ") as raised:
+        lab.submit(*call).result()
+    assert not re.search(r"Error|object|attribute|no_such_name|empty list", str(raised.value))
 
 
 def test_a_killed_process_is_replaced_and_its_call_sent_again(lab: Worker):

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+import studio
+from studio import forms
+from studio.export.script import script
+from studio.measure.request import Conditions, Subject
+from studio.measure.store import Place, key_of
+from studio.measure.sweep import measure
+from studio.measure.worker import Worker
+
+FAMILIES = studio.families()
+TWO_INPUTS = "CNN-text cross-attention"
+
+
+@pytest.mark.parametrize("key", FAMILIES)
+def test_what_is_measured_of_every_preset_names_what_its_text_defines(key: str):
+    family = FAMILIES[key]
+    for preset in family.presets:
+        code = script(family.design(preset.name), params=0, macs=0, output_shapes=())
+        subject = forms.measurable(code)
+        defined = {
+            node.name
+            for node in ast.parse(subject.source).body
+            if isinstance(node, ast.ClassDef | ast.FunctionDef)
+        }
+        assert {subject.config, subject.model, subject.example} <= defined, preset.name
+
+
+@pytest.mark.parametrize("mode", ["inference", "training"])
+def test_a_model_of_two_inputs_is_measured(lab: Worker, mode):
+    conditions = Conditions(mode=mode)
+    subject = forms.subject(FAMILIES["hybrid"].design(TWO_INPUTS), conditions)
+    assert measure(subject, conditions, budget_s=0.05, on=lab).median_s > 0
+
+
+def test_figures_from_before_the_example_had_a_name_are_still_found():
+    place = Place("Some CPU", "2.13")
+    before = "e98ef48f19b52d31964e87653de91d5b25fe005816776f5ad53a59d9f952c183"
+    assert key_of(Subject("text", "Config", "Model"), Conditions(), place) == before
+    assert key_of(Subject("text", "Config", "Model", "other"), Conditions(), place) != before
