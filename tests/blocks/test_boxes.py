@@ -63,3 +63,9 @@ def test_anchors_stand_on_every_pixel_of_a_level() -> None:
     boxes = Anchors(32)(torch.zeros(1, 8, 2, 3), 32, 48).view(2, 3, 3, 4)
     assert boxes[0, 0].tolist() == [[-23, -11, 23, 11], [-16, -16, 16, 16], [-11, -23, 11, 23]]
     assert torch.equal(boxes[1, 2], boxes[0, 0] + torch.tensor([32.0, 16, 32, 16]))
+
+
+def test_suppression_may_end_with_the_best_few() -> None:
+    scores, alike = torch.tensor([0.7, 0.8, 0.6, 0.9]), torch.ones(4, dtype=torch.long)
+    assert nms(BOXES, scores, alike, 0.5, most=2).tolist() == [3, 1]
+    assert nms(BOXES[:0], scores[:0], alike[:0], 0.5, most=2).tolist() == []
