@@ -12,7 +12,7 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +28,7 @@ from studio.records import RecordKnob, knobs_of
 
 MOST_TURNED = 4  # knobs of a design
 MOST_STAGES = 5
+EACH = 500  # tries, after which the program says how far it is
 LONGEST = 700  # characters of a sentence that refuses
 WRONG = ("", "many", "-1", "1e9", "0.3", "NaN", "1,2", "True")
 
@@ -141,8 +142,10 @@ def tried(
     counts["links restored"] += 1
 
 
-def run(designs: int, compositions: int, seed: str) -> tuple[Counter[str], list[str]]:
-    """So many of each; what was counted, and what failed."""
+def run(
+    designs: int, compositions: int, seed: str, told: Callable[[str], None] = lambda line: None
+) -> tuple[Counter[str], list[str]]:
+    """So many of each; what was counted, and what failed. `told` hears of both on the way."""
     counts: Counter[str] = Counter()
     failures: list[str] = []
     families = sorted(zoo.families().items())
@@ -156,20 +159,26 @@ def run(designs: int, compositions: int, seed: str) -> tuple[Counter[str], list[
         try:
             tried(family, preset, settings, counts)
         except Exception as error:
-            failures.append(
-                f"{i}: {family.key} {preset} {settings}: {type(error).__name__}: {error}"
-            )
+            what = f"{family.key} {preset} {settings}"
+            failures.append(f"{i}: {what}: {type(error).__name__}: {error}")
+            told(failures[-1])
+        if (i + 1) % EACH == 0:
+            told(f"{i + 1:,} tried: {listed(counts)}; {len(failures)} failures")
     return counts, failures
+
+
+def listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {what}" for what, count in counts.items())
 
 
 def main() -> int:
     designs, compositions, seed = (*sys.argv[1:], *("10000", "3000", "0")[len(sys.argv) - 1 :])
     start = time.perf_counter()
-    counts, failures = run(int(designs), int(compositions), seed)
-    for failure in failures:
-        print(failure)
-    told = ", ".join(f"{count:,} {what}" for what, count in counts.items())
-    print(f"{told}; {len(failures)} failures; {time.perf_counter() - start:,.0f} s")
+    counts, failures = run(
+        int(designs), int(compositions), seed, lambda line: print(line, flush=True)
+    )
+    spent = time.perf_counter() - start
+    print(f"{listed(counts)}; {len(failures)} failures; {spent:,.0f} s")
     return bool(failures)
 
 
