@@ -23,6 +23,7 @@ from studio.knobs import DesignError, Knob, knobs
 from studio.quoting import quoted
 from studio.records import as_asked, expanded, knob_at, value_of, with_values
 from studio.refusals import named, read_settings, refusal
+from studio.spelling import closest_first, offered
 
 __all__ = [
     "BATCH",
@@ -110,10 +111,10 @@ class Family:
                 return preset
         names = tuple(preset.name for preset in self.presets)
         raise DesignError(
-            f"{self.key} has no preset {quoted(name)}; its presets are {', '.join(names)}",
+            f"{self.key} has no preset {quoted(name)}; {offered(name, names, 'presets')}",
             knob="preset",
             value=name,
-            nearest=names,
+            nearest=closest_first(name, names),
         )
 
     def design(self, /, preset: str | None = None, **settings: object) -> Design:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from studio.knobs import DesignError
 from studio.quoting import echoed, quoted
+from studio.spelling import closest, offered
 
 KIND = "kind"  # beside the knobs of a record in JSON: the name of its class
 RECORD = re.compile(r"\s*(\w+)\s*\(((?:[^()]|\([^()]*\))*)\)\s*,?\s*")
@@ -15,10 +16,13 @@ ASSIGNMENT = re.compile(r"\s*(\w+)\s*=\s*([^=]*?)\s*")
 NEXT = re.compile(r",(?=[^,]*=)")  # the comma between two assignments: a tuple has its own
 
 
-def parsed(text: str, place: Callable[[int], str]) -> list[dict[str, str]]:
+def parsed(
+    text: str, place: Callable[[int], str], kinds: Sequence[str] = ()
+) -> list[dict[str, str]]:
     """The records that a text writes, each with its kind and its settings as texts.
 
-    `place` names each by its number. Raises DesignError, which tells where it goes wrong.
+    `place` names each by its number; `kinds` are those that there are. Raises DesignError, which
+    tells where it goes wrong.
     """
     text = text.rstrip()
     found: list[dict[str, str]] = []
@@ -27,7 +31,7 @@ def parsed(text: str, place: Callable[[int], str]) -> list[dict[str, str]]:
         try:
             written = RECORD.match(text, end)
             if written is None:
-                raise ValueError(_fault(text, end))
+                raise ValueError(_fault(text, end, kinds))
             found.append({KIND: written[1], **_assigned(written[2])})
         except ValueError as fault:
             here = place(len(found))
@@ -36,7 +40,7 @@ def parsed(text: str, place: Callable[[int], str]) -> list[dict[str, str]]:
     return found
 
 
-def _fault(text: str, start: int) -> str:
+def _fault(text: str, start: int, kinds: Sequence[str]) -> str:
     """Why no record is written from here on."""
     begun = BEGUN.match(text, start)
     if begun is None:
@@ -46,7 +50,12 @@ def _fault(text: str, start: int) -> str:
     kind, bracket = echoed(begun[1]), begun[2]
     if bracket:
         return f"the bracket after {kind} (character {begun.end()}) is not closed"
-    return f"{kind} (character {begun.start(1) + 1}) has no brackets after it: write {kind}()"
+    at = f"(character {begun.start(1) + 1})"
+    if not kinds or begun[1] in kinds:
+        return f"{kind} {at} has no brackets after it: write {kind}()"
+    near = closest(begun[1], kinds, 1)
+    meant = f"the nearest is {near[0]}()" if near else offered(begun[1], kinds, "kinds")
+    return f"{kind} {at} is not one of its kinds; {meant}"
 
 
 def _assigned(inside: str) -> dict[str, str]:

@@ -15,7 +15,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import lru_cache, partial
 from itertools import groupby, islice
 from types import MappingProxyType
@@ -24,8 +23,9 @@ from typing import Any, TypeVar
 from studio.knobs import WORKS, DesignError, Knob, knobs
 from studio.nearest import candidates
 from studio.notation import KIND, parsed
-from studio.quoting import LONGEST, echoed, quoted
+from studio.quoting import echoed, quoted
 from studio.ratios import size_of, sizes, with_ratios
+from studio.spelling import closest, offered
 
 T = TypeVar("T")
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -47,7 +47,9 @@ class RecordKnob(Knob):
         """
         many = isinstance(self.default, tuple)
         text = isinstance(value, str)
-        given = parsed(str(value), self._place) if text else value if many else (value,)
+        given = (
+            parsed(str(value), self._place, self._kinds) if text else value if many else (value,)
+        )
         if not isinstance(given, (list, tuple)):
             raise self._refused(value, "does not say which kinds it has", self.name, self._kinds)
         lengths = self.lengths if many else (1,)
@@ -88,7 +90,8 @@ class RecordKnob(Knob):
                 entries[i] = {**_as_settings(entries[i]), name: setting}
             else:
                 text = isinstance(setting, str)
-                entries[i] = next(iter(parsed(str(setting), self._place)), "") if text else setting
+                written = parsed(str(setting), self._place, self._kinds) if text else [setting]
+                entries[i] = next(iter(written), "")
         return entries
 
     def write(self, value: Any) -> Any:
@@ -142,7 +145,7 @@ class RecordKnob(Knob):
             raise self._refused(value, "is no record", place, self._kinds)
         kind, settings = str(value[KIND]), {str(k): v for k, v in value.items() if k != KIND}
         if kind not in self._kinds:
-            near = get_close_matches(kind[:LONGEST], self._kinds, n=1) or self._kinds
+            near = closest(kind, self._kinds, 1) or self._kinds
             others = [{**settings, KIND: one} for one in near] + [{KIND: one} for one in near]
             why = "is not one of its kinds"
             raise self._refused(kind, why, place, self._kinds, instead=others)
@@ -152,10 +155,10 @@ class RecordKnob(Knob):
         if unknown := [name for name in settings if name not in read]:
             name = unknown[0]
             rest = {n: v for n, v in value.items() if n != name}
-            near = get_close_matches(name[:LONGEST], known, n=1)
+            near = closest(name, known, 1)
             others = [{**rest, one: settings[name]} for one in near if one not in rest] + [rest]
-            label, why = "its knobs are", f"is no knob of {kind}"
-            raise self._refused(name, why, place, tuple(known), label, others)
+            told, why = f"its knobs are {', '.join(known)}", f"is no knob of {kind}"
+            raise self._refused(name, why, place, tuple(known), told, others)
         return _made(made, {n: _read(read[n], v, place) for n, v in settings.items()}, place)
 
     def _checked(self, record: Any, place: str) -> Any:
@@ -171,15 +174,13 @@ class RecordKnob(Knob):
         why: str,
         place: str,
         names: tuple[str, ...],
-        label: str = "its kinds are",
+        told: str = "",
         instead: Iterable[Mapping[str, Any]] = (),
     ) -> DesignError:
-        """The refusal, with the name that is spelt most like the value, or all that there are; it
-        suggests those records that can be read."""
-        near = (
-            tuple(get_close_matches(value[:LONGEST], names, n=1)) if isinstance(value, str) else ()
-        )
-        advice = f"the nearest is {near[0]}" if near else f"{label} {', '.join(names)}"
+        """The refusal, with the name that is spelt most like the value, or else what is `told` of
+        those that there are; it suggests those records that can be read."""
+        near = closest(value, names, 1)
+        advice = f"the nearest is {near[0]}" if near else told or offered(value, names, "kinds")
         suggestions = []
         for settings in instead:
             with suppress(DesignError):

@@ -209,9 +209,12 @@ def test_a_missing_device_is_refused(design: studio.Design) -> None:
         (lambda d: studio.build(d, device="foo"), "device foo here; available: cpu"),
         (lambda d: studio.export(d, form=None), "form None; the forms are script"),
         (lambda d: studio.export(d, form=["svg"]), "the forms are script"),
-        (lambda d: studio.design(3), "family 3; the families are"),
-        (lambda d: studio.design(["vit"]), "the families are"),
-        (lambda d: studio.design("vit", preset=3), "preset 3; its presets are ViT-B/16"),
+        (lambda d: studio.design(3), "family 3; there are 28 families, such as attention"),
+        (lambda d: studio.design(["vit"]), "there are 28 families"),
+        (
+            lambda d: studio.design("vit", preset=3),
+            "preset 3; there are 15 presets, such as",
+        ),
     ],
 )
 def test_what_is_of_the_wrong_kind_is_one_sentence_with_what_there_is(

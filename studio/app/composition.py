@@ -22,6 +22,7 @@ from studio.records import JOINS, RecordKnob, titled
 Rows = tuple[Any, ...]  # a row of any kind, whose knobs are its own
 PLACED = re.compile(r"(stem|head|stages\.\d+): (.+)")
 SOURCE = JOINS[0]
+WHY_INSERTED = "inserted, since the rows around it need it"
 SECOND = ("memory_len", "memory_dim")  # knobs of a row that hold the size of the second input
 
 
@@ -104,9 +105,10 @@ def text(family: Family, rows: Rows) -> str:
     return _row_of_rows(family).text(rows)
 
 
-def read(family: Family, text: str) -> Rows:
-    """The rows that a link writes, whether or not they fit. Raises DesignError."""
-    rows: Rows = _row_of_rows(family).read(text)
+def read(family: Family, text: str, within: Mapping[str, object] | None = None) -> Rows:
+    """The rows that a link writes, whether or not they fit, with settings `within` them put over
+    it. Raises DesignError."""
+    rows: Rows = _row_of_rows(family).read(text, within or {})
     if len(rows) < 2:
         raise DesignError(f"draft={echoed(text)} has no stem and no head", knob="draft", value=text)
     for name, held in settings(rows).items():

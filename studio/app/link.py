@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import replace
-from difflib import get_close_matches
 from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl
 
 from studio import zoo
+from studio.app import composition
 from studio.family import Design, DesignError, Family, Preset
 from studio.knobs import Knob
-from studio.quoting import LONGEST, echoed
+from studio.quoting import echoed
 from studio.records import RecordKnob
+from studio.spelling import closest
 
 MOST = 256  # parameters that are read
 SIZE = 2**17  # characters of all of them: eight pinned compositions take half of that
@@ -29,13 +29,15 @@ TRIES = 8  # rules of a design that one link may break
 class Link:
     """The parameters of a link that are not read yet, and what there is to say of the others.
 
-    `said` are the refusals; `taken` is what stands in the place of what was refused.
+    `said` are the refusals; `taken` is what stands in the place of what was refused; `inserted`
+    tells of the places of rows that were put in so that a composition fits.
     """
 
     def __init__(self, parameters: Mapping[str, str]) -> None:
         self.left: dict[str, str] = {}
         self.said: list[str] = []
         self.taken: dict[str, str] = {}
+        self.inserted: dict[str, str] = {}
         room, long = SIZE, []
         for name, value in islice(parameters.items(), MOST):
             if len(name) + len(value) > room:
@@ -59,8 +61,10 @@ class Link:
         said = list(dict.fromkeys(self.said))
         more = [f"{len(said) - MOST_SAID} more of its values cannot be"] * (len(said) > MOST_SAID)
         stands = [f"Taken: {_few(f'{k}={v}' for k, v in self.taken.items())}"] * bool(self.taken)
-        sentences = [*said[:MOST_SAID], *more, *stands]
-        return f"In this link, {'. '.join(sentences)}." if sentences else ""
+        sentences = ". Also, ".join([*said[:MOST_SAID], *more])
+        return ". ".join([f"In this link, {sentences}"] * bool(sentences) + stands) + "." * bool(
+            said
+        )
 
     @property
     def ignored(self) -> str:
@@ -73,6 +77,11 @@ class Link:
         """Note a refusal, and what is taken instead."""
         self.said.append(str(error))
         self.taken |= {name: echoed(text) for name, text in taken.items()}
+
+    def say_inserted(self, made: zoo.Read) -> None:
+        """Note what was put into a composition so that it fits."""
+        self.said += [made.note] * bool(made.note)
+        self.inserted = dict.fromkeys(made.inserted, composition.WHY_INSERTED)
 
     def text(self, name: str, most: int = SIZE, default: str = "") -> str:
         """A text of at most so many characters; one that is longer is refused."""
@@ -113,76 +122,70 @@ class Link:
         preset: Preset = self.chosen("preset", family.preset, family.presets[0].name)
         start = Design(family, preset.config, preset)
         asked = {name: self.left.pop(name) for name in list(self.left) if _is_knob(family, name)}
-        with suppress(DesignError):
-            made = zoo.changed(start, asked)
-            self.said += [made.note] * bool(made.note)
-            return made.design, preset
-        own = {name: text for name, text in asked.items() if name in family.knobs}
-        inner = {name: text for name, text in asked.items() if name not in own}
-        return self._applied(self._applied(start, own), inner), preset
+        return self._landed(start, asked), preset
 
-    def _applied(self, start: Design, asked: Mapping[str, str]) -> Design:
-        """The design with these knobs set, or what comes near it."""
-        read: dict[str, Any] = {}
-        for name, text in asked.items():
-            try:
-                read[name] = self.read(name, text, _knob(start, name))
-            except DesignError as error:  # it has no such knob
-                self.say(error)
-        found = self._fitted(start, dict(read))
-        moved = {n: v for n, v in read.items() if n in found.knobs and found.value(n) != v}
-        self.taken |= {n: echoed(found.knobs[n].text(found.value(n))) for n in moved}
-        return found
-
-    def _fitted(self, start: Design, values: dict[str, Any]) -> Design:
-        """The design with these values, less or other than those that break a rule."""
+    def _landed(self, start: Design, asked: Mapping[str, object]) -> Design:
+        """The design with these settings, each refusal answered by what it suggests first."""
+        wanted, put = dict(asked), set[str]()
         for _ in range(TRIES):
             try:
-                return start.replace(**values)
+                made = zoo.changed(start, wanted)
             except DesignError as error:
-                self.say(error)
-                blamed = error.knob
-                if (
-                    blamed in start.knobs
-                    and error.nearest
-                    and error.nearest[0] != values.get(blamed)
-                ):
-                    values[blamed] = error.nearest[0]
-                elif blamed.partition(".")[0] in values:
-                    del values[blamed.partition(".")[0]]
-                else:
-                    break
-        return _turned(start, values)
+                self.said.append(str(error))
+                gone = _blamed(wanted, error)
+                put |= error.suggestions[0].keys() if error.suggestions else gone
+                wanted = _over(wanted, error, gone)
+            else:
+                break
+        else:
+            made, refused = _one_by_one(start, wanted)
+            put |= refused
+        self.say_inserted(made)
+        found = made.design
+        renumbered = {place.partition(".")[0] for place in made.inserted}
+        put = {own if (own := name.partition(".")[0]) in renumbered else name for name in put}
+        known = {name: found.family.knob(found.config, name) for name in put if _has(found, name)}
+        self.taken |= {
+            name: echoed(knob.text(found.value(name))) for name, knob in sorted(known.items())
+        }
+        return found
 
 
-def _mended(values: dict[str, Any], error: DesignError) -> bool:
-    """Set what a refusal blames to what it offers, or leave it out; whether that can be."""
-    blamed, offered = error.knob, error.nearest[:1]
-    if offered and blamed and offered[0] != values.get(blamed):
-        values[blamed] = offered[0]
-        return True
-    own = blamed if blamed in values else blamed.partition(".")[0]
-    return values.pop(own, None) is not None
+def _blamed(wanted: dict[str, object], error: DesignError) -> set[str]:
+    """Which of the settings a refusal is about: of a record's knob the record, where that was
+    asked for and the knob was not."""
+    parts = error.knob.split(".")
+    paths = [".".join(parts[:n]) for n in range(len(parts), 0, -1)]
+    return {next((path for path in paths if path in wanted), next(reversed(wanted), ""))}
 
 
-def _turned(start: Design, values: Mapping[str, Any]) -> Design:
-    """One knob after the other, each as its slider moves it; those that cannot be stay."""
-    family, config = start.family, start.config
-    for name, value in values.items():
+def _over(wanted: Mapping[str, object], error: DesignError, gone: set[str]) -> dict[str, object]:
+    """What is asked for next: what the refusal suggests put over it, or less what it blames."""
+    if error.suggestions:
+        return {**wanted, **error.suggestions[0]}
+    return {name: value for name, value in wanted.items() if name not in gone}
+
+
+def _one_by_one(start: Design, wanted: Mapping[str, object]) -> tuple[zoo.Read, set[str]]:
+    """The design with one setting after the other, as far as each can be; and those that cannot."""
+    made, refused = zoo.Read(start), set(wanted)
+    for name, value in wanted.items():
         with suppress(DesignError):
-            config = family.turn(config, name, value).config
-    return replace(start, config=config)
+            made = zoo.changed(made.design, {name: value})
+            refused.discard(name)
+    return made, refused
+
+
+def _has(design: Design, name: str) -> bool:
+    with suppress(DesignError):
+        return bool(design.family.knob(design.config, name))
+    return False
 
 
 def _is_knob(family: Family, name: str) -> bool:
     """Whether a parameter sets a knob of a family, or asks for one of a record in it."""
     own, dot, _ = name.partition(".")
     return own in family.knobs and (not dot or isinstance(family.knobs[own], RecordKnob))
-
-
-def _knob(design: Design, name: str) -> Knob:
-    """A knob whose nearest value to nonsense is the one that stands. Raises DesignError."""
-    return replace(design.family.knob(design.config, name), default=design.value(name))
 
 
 def _nearest(knob: Knob, text: str, error: DesignError) -> Any:
@@ -197,9 +200,7 @@ def _nearest(knob: Knob, text: str, error: DesignError) -> Any:
 
 
 def _alike(text: str, names: Iterable[str], default: str) -> str:
-    spelt = {name.lower(): name for name in names}
-    near = get_close_matches(text[:LONGEST].lower(), spelt, n=1)
-    return spelt[near[0]] if near else default
+    return next(iter(closest(text, names, 1)), default)
 
 
 def _few(names: Iterable[str]) -> str:

@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 
 from studio.app import composition
 from studio.app.case import Case
-from studio.app.composition import Draft
-from studio.app.link import Link
+from studio.app.composition import Rows
+from studio.app.link import TRIES, Link
 from studio.family import Design, DesignError
 from studio.quoting import echoed
 
@@ -52,17 +52,29 @@ def _pinned(link: Link, text: str, family: str) -> Case | None:
     return None
 
 
-def draft(link: Link, design: Design) -> Draft | None:
-    """The rows that a link writes, where they do not fit."""
-    text = link.text("draft")
-    if not text or not composition.is_composed(design.family):
-        return None
-    try:
-        found = composition.fit(design.family, composition.read(design.family, text))
-    except DesignError as error:
-        link.say(error)
-        return None
-    return found if isinstance(found, Draft) else None
+def draft(link: Link, design: Design) -> Rows:
+    """The rows that a link writes, whether or not they fit; what cannot be read of them is as the
+    refusal suggests. None where nothing can."""
+    text, family = link.text("draft"), design.family
+    if not text or not composition.is_composed(family):
+        return ()
+    within: dict[str, object] = {}
+    for _ in range(TRIES):
+        try:
+            rows = composition.read(family, text, within)
+        except DesignError as error:
+            link.say(error)
+            suggested = next(iter(error.suggestions), {})
+            more = {
+                n.removeprefix("draft."): v for n, v in suggested.items() if n.startswith("draft.")
+            }
+            if not more:
+                break
+            within |= more
+        else:
+            link.taken |= {"draft": echoed(composition.text(family, rows))} if within else {}
+            return rows
+    return ()
 
 
 def title(design: Design) -> str:

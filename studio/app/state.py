@@ -160,10 +160,7 @@ class State:
         new = composition.inserted(rows, fitted)
         kept = [at for at in range(len(fitted)) if at not in new]
         place = composition.place(fitted, kept[i])
-        notes = {
-            composition.place(fitted, at): "inserted, since the rows around it need it"
-            for at in new
-        }
+        notes = {composition.place(fitted, at): composition.WHY_INSERTED for at in new}
         if broken:
             return replace(self, draft=broken, place=place, notes=notes, refusal="")
         moved = self.moved(replace(self.case, design=replace(self.design, config=found)), notes)
@@ -209,14 +206,17 @@ class State:
         link = Link(parameters)
         found = self._restored(link)
         notes = {IGNORED: link.ignored} if link.ignored else {}
-        return replace(found, refusal=link.refusal, notes=notes)
+        return replace(found, refusal=link.refusal, notes={**found.notes, **link.inserted, **notes})
 
     def _restored(self, link: Link) -> State:
         case, preset = Case.read(link, START.family.key)
-        own = tuple(axis for axis in axes(case.design) if axis not in AXIS.options)
+        rows = parts.draft(link, case.design)
+        start = replace(self.moved(case), preset=preset, draft=None, place=parts.place(link))
+        start = start._with_rows(link, rows) if rows else start
+        own = tuple(axis for axis in axes(start.design) if axis not in AXIS.options)
         return replace(
-            self.moved(case),
-            preset=preset,
+            start,
+            previous=self.moved(start.case).previous,
             view=link.take(VIEW),
             tab=link.take(TAB),
             axis=link.take(replace(AXIS, options=AXIS.options + own)) or None,
@@ -225,10 +225,17 @@ class State:
             lens=Lens.taken(link),
             opened=tuple(filter(None, link.text("open").split(",")[:MOST_OPEN])),
             node=link.text("node", NAME),
-            place=parts.place(link),
-            draft=parts.draft(link, case.design),
             pins=parts.pins(link, START.family.key),
         )
+
+    def _with_rows(self, link: Link, rows: Rows) -> State:
+        """The rows that a link writes as a draft. Where they fit they are the design; what had to
+        be inserted for that is said."""
+        found = self.composed(rows, composition.index(rows, self.place))
+        link.inserted = {}  # into what the draft takes the place of
+        if not found.draft:
+            link.say_inserted(zoo.changed(self.design, composition.settings(rows)))
+        return found
 
 
 START = zoo.family("vit").design()  # famous and foldable; as everywhere, without a preset

@@ -7,11 +7,14 @@ import pkgutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from types import MappingProxyType
 
 from studio.family import Design, DesignError, Family
 from studio.quoting import quoted
 from studio.records import RecordKnob
+from studio.refusals import read_settings
+from studio.spelling import closest_first, offered
 from studio.strict_json import parse
 
 DESIGN = 'a design file holds {"family": ..., "config": {...}}'
@@ -43,14 +46,14 @@ def families() -> Mapping[str, Family]:
 
 
 def family(key: str) -> Family:
-    """The family of that key. Raises DesignError that lists the families there are."""
+    """The family of that key. Raises DesignError that names the closest."""
     known = tuple(families())
     if key not in known:
         raise DesignError(
-            f"there is no family {quoted(key)}; the families are {', '.join(known)}",
+            f"there is no family {quoted(key)}; {offered(key, known, 'families')}",
             knob="family",
             value=key,
-            nearest=known,
+            nearest=closest_first(key, known),
         )
     return families()[key]
 
@@ -81,10 +84,12 @@ def design_from_query(query: Mapping[str, str]) -> Design:
 
 @dataclass(frozen=True)
 class Read:
-    """A design as it was read, and what was changed to make it fit; empty where nothing was."""
+    """A design as it was read, and what was changed to make it fit; empty where nothing was.
+    `inserted` are the places of the records that were not asked for."""
 
     design: Design
     note: str = ""
+    inserted: tuple[str, ...] = ()
 
 
 def design_from_json(text: str | bytes) -> Design:
@@ -111,24 +116,33 @@ def read_design(text: str | bytes) -> Read:
 def changed(start: Design, settings: Mapping[str, object]) -> Read:
     """A design with some knobs set, and what was inserted to make it fit. Raises DesignError."""
     design = start.replace(**settings)
-    return Read(design, "; ".join(_insertions(start, settings, design)))
+    new = {name: dict(rows) for name, rows in _insertions(start, settings, design) if rows}
+    told = (
+        f"{name} did not fit as given; inserted"
+        f" {', '.join(f'{row} as {place}' for place, row in rows.items())}"
+        for name, rows in new.items()
+    )
+    return Read(design, "; ".join(told), tuple(chain.from_iterable(new.values())))
 
 
-def _insertions(start: Design, settings: Mapping[str, object], made: Design) -> Iterator[str]:
-    """What adapters each list of records has that was not asked for."""
+def _insertions(
+    start: Design, settings: Mapping[str, object], made: Design
+) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """What adapters each list of records has that was not asked for: the place of each, and how it
+    is written."""
+    given_values = read_settings(made.family, start.config, settings)
     for name, knob in made.family.knobs.items():
         if not (isinstance(knob, RecordKnob) and isinstance(knob.default, tuple)):
             continue
-        given = knob.read(settings[name]) if name in settings else getattr(start.config, name)
+        given = given_values.get(name, getattr(start.config, name))
         asked, records = list(map(type, given)), getattr(made.config, name)
         new = []
         for i, record in enumerate(records):
             if asked[:1] == [type(record)]:
                 asked.pop(0)
             else:
-                new.append(f"{knob.text((record,))} as {name}.{i}")
-        if new:
-            yield f"{name} did not fit as given; inserted {', '.join(new)}"
+                new.append((f"{name}.{i}", knob.text((record,))))
+        yield name, new
 
 
 def _kind(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields, replace
 from urllib.parse import parse_qsl, urlencode
 
@@ -14,11 +15,12 @@ from studio.app import composition, figures
 from studio.app.case import Case
 from studio.app.commission import Commission
 from studio.app.lens import Lens
-from studio.app.link import MOST, SIZE
+from studio.app.link import MOST, MOST_SAID, SIZE
 from studio.app.question import Question
 from studio.app.state import FIRST, IGNORED, START, State
 from studio.drawing.graph import Graph
 from studio.family import BATCH
+from studio.quoting import echoed
 from tests.app.walks import ACTIONS
 
 UNSAID = {"previous", "notes", "refusal"}  # what a link does not tell
@@ -205,3 +207,96 @@ def test_the_batch_has_one_range_everywhere() -> None:
     assert FIRST.turned("batch", largest).case.batch == largest
     assert FIRST.followed({"batch": str(largest)}).case.batch == largest
     assert f"{largest + 1} is outside 1 to {largest}" in FIRST.turned("batch", largest + 1).refusal
+
+
+def taken(refusal: str) -> dict[str, str]:
+    """What the page says it takes in the place of what it was asked."""
+    said = refusal.rpartition("Taken: ")[2].removesuffix(".") if "Taken: " in refusal else ""
+    return dict(one.split("=", 1) for one in re.split(r", (?=[\w.]+=)", said) if one)
+
+
+@pytest.mark.parametrize(
+    ("link", "settings"),
+    [
+        (
+            {"family": "hybrid", "stem": "ConvStem(image_size=32, depth=5)"},
+            {"stem.image_size": 32, "stem.depth": 4},
+        ),
+        (
+            {"family": "vit", "num_heads": "7", "image_size": "225", "depth": "5"},
+            {"num_heads": 6, "image_size": 224, "depth": 5},
+        ),
+        (
+            {"family": "vit", "num_heads": "5", "depth": "many", "pool": "x", "image_size": "288"},
+            {"depth": 12, "num_heads": 4, "image_size": 288},
+        ),
+        (
+            {"family": "hybrid", "stem.depht": "2", "stem.width": "9" * 9, "stem.image_size": "64"},
+            {"stem.image_size": 64},
+        ),
+        (
+            {"family": "hybrid", "stages": "Conv(depth=-3, width=96) Conv(depth=1000)"},
+            {"stages.0.depth": 1, "stages.0.width": 96, "stages.1.depth": 32},
+        ),
+    ],
+)
+def test_a_bad_value_costs_no_good_neighbour(
+    link: dict[str, str], settings: dict[str, object]
+) -> None:
+    found = FIRST.followed(link)
+    assert {name: found.design.value(name) for name in settings} == settings
+    assert found.refusal
+    comes_back(found)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_what_is_said_to_be_taken_is_what_is_on_the_page(data: st.DataObject) -> None:
+    """Some knobs of a family get a value that cannot be: what the page says stands there, and all
+    that it does not speak of is as it was asked."""
+    family = data.draw(st.sampled_from(list(studio.families().values())))
+    knobs = data.draw(st.lists(st.sampled_from(list(family.knobs)), min_size=1, max_size=3))
+    bad = st.sampled_from(["-1", "7", "999983", "many", "nan", ""])
+    link = {name: data.draw(bad) for name in knobs}
+    found = FIRST.followed({"family": family.key, **link})
+    said = taken(found.refusal)
+    for name, text in said.items():
+        assert text == echoed(found.design.knobs[name].text(found.design.value(name)))
+    base = found.preset.config
+    for name, knob in family.knobs.items():
+        if name in said or (name in link and found.refusal.count("Also, ") >= MOST_SAID):
+            continue
+        wanted = knob.read(link[name]) if name in link else getattr(base, name)
+        assert found.design.value(name) == wanted, found.refusal
+    for sentence in re.split(r"(?<=[^.])\. ", found.refusal):
+        assert not sentence or sentence[0].isupper()
+    comes_back(found)
+
+
+DRAFTS = {
+    "ConvStem() Transformer() PooledHead()": ("stages.0", "stages.2"),
+    "ConvStem() Conv() Transformer() MeanTokenHead()": ("stages.1",),
+    "ConvStem() Conv() PooledHead()": (),
+    "ConvStem() Conv(depth=1000) Transformer() MeanTokenHead()": ("stages.1",),
+    "ConvStem() Conv() Trnsformer() MeanTokenHead()": ("stages.1",),
+}
+
+
+@pytest.mark.parametrize("draft", DRAFTS)
+@pytest.mark.parametrize("by", ["draft", "stages"])
+def test_a_composition_that_fits_with_insertions_is_opened_and_they_are_named(
+    draft: str, by: str
+) -> None:
+    stem, *stages, head = draft.split(") ")
+    rows = {"stem": f"{stem})", "stages": " ".join(f"{row})" for row in stages), "head": head}
+    link = {"draft": draft} if by == "draft" else rows
+    found = FIRST.followed({"view": "Compose", "family": "hybrid", **link})
+    assert found.draft is None
+    assert type(found.rows[0]).__name__ == "ConvStem"
+    places = DRAFTS[draft]
+    assert tuple(found.notes) == places
+    assert len(found.rows) == len(places) + len(stages) + 2
+    for place in places:
+        row = found.rows[composition.index(found.rows, place)]
+        assert f"{type(row).__name__}() as {place}" in found.refusal
+    comes_back(replace(found, notes={}, refusal=""))
