@@ -104,18 +104,20 @@ def profile(found: Profile) -> str:
 
 
 def choices(
-    found: Iterable[tuple[str, Profile, float, str, Sequence[str], Sequence[str]]],
+    found: Iterable[tuple[str, Profile, str, str, str, Sequence[str], Sequence[str]]],
 ) -> str:
-    """For each its title, its figures, the share of the budget (0 where there is none), the law of
-    its cost, and what is said for (+) and against (-) it."""
+    """For each its title, its figures, the share of the budget (empty without one), its knobs
+    and the law of its cost (empty where there is none to tell),
+    and what is said for (+) and against (-) it."""
     return "\n".join(
         f"{number}. {title}, input {' and '.join(map(units.shape, cost.inputs))}\n"
         f"   {cost.params:,} parameters, {cost.macs:,} MACs"
-        + (f"; {share:.0%} of the budget\n" if share else "\n")
-        + f"   cost: {law}\n"
+        + (f"; {share} of the budget\n" if share else "\n")
+        + (f"   {knobs}\n" if knobs else "")
+        + (f"   cost: {law}\n" if law else "")
         + "".join(f"   + {reason}\n" for reason in reasons)
         + "".join(f"   - {doubt}\n" for doubt in doubts)
-        for number, (title, cost, share, law, reasons, doubts) in enumerate(found, 1)
+        for number, (title, cost, share, knobs, law, reasons, doubts) in enumerate(found, 1)
     )
 
 

@@ -16,13 +16,16 @@ from studio import zoo
 from studio.advice.brief import Brief
 from studio.advice.data import Start, same_images, start, steep, untried
 from studio.advice.document import clause
+from studio.advice.evidence import cited, short
 from studio.advice.limits import told
 from studio.advice.proportions import scaled_knobs
-from studio.advice.ranking import DATA, fit, hunger, rank
+from studio.advice.ranking import DATA, HALF, fit, hunger, rank
 from studio.advice.recommended import ENOUGH
 from studio.advice.refusal import OF, refusal
 from studio.advice.sizing import WELL, Search, Strategy, distorted
 from studio.advice.training import fitted, paid, share
+from studio.advice.wording import headline, knobs_of, percent, symbolic
+from studio.analysis import units
 from studio.analysis.profile import Profile, many_models, profile
 from studio.family import Design, Family, Preset, Task
 
@@ -48,7 +51,13 @@ class Choice:
 
     @property
     def title(self) -> str:
-        return self.design.titled(self.preset)
+        """The family or preset, and its size."""
+        return headline(self.profile, self.preset)
+
+    @property
+    def knobs(self) -> str:
+        """What it was made from and how it differs, empty of an unmodified preset."""
+        return knobs_of(self.design, self.preset)
 
     @property
     def preset(self) -> Preset:
@@ -61,8 +70,8 @@ class Choice:
 
     @property
     def cost(self) -> str:
-        """The law by which it costs."""
-        return self.design.family.guide.cost
+        """The law by which it costs, empty where the family's has the figures of one network."""
+        return symbolic(self.design.family.guide.cost)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -74,6 +83,7 @@ class Choice:
         words = {"reasons": self.reasons, "doubts": self.doubts, "notes": self.notes}
         return {
             **self.profile.to_dict(),
+            "title": self.title,
             "base": self.preset.name,
             "share": float(f"{self.share:.4g}"),
             "cost": self.cost,
@@ -128,8 +138,8 @@ def _recommended(starts: Sequence[Start], brief: Brief) -> Choice | None:
     near = [
         one for one in known if one.stretch <= least + 1 and len(one.notes) == len(known[0].notes)
     ]
-    shares = {one: share(profile(one.design, brief.batch), brief.limits) for one in near[:TRIED]}
-    published = [one for one in shares if AS_PUBLISHED <= shares[one] <= 1]
+    shares = {one: share(profile(one.design, brief.batch), brief.limits) for one in near}
+    published = [one for one in near[:TRIED] if AS_PUBLISHED <= shares[one] <= 1]
     if published:
         order = {preset.name: place for place, preset in enumerate(starts[0].design.family.presets)}
         best = min(
@@ -143,7 +153,18 @@ def _recommended(starts: Sequence[Start], brief: Brief) -> Choice | None:
             found.append((fit(choice) + place * FARTHER, choice))
             if fit(choice) <= ENOUGH:
                 break
-    return min(found, key=lambda one: one[0])[1] if found else None
+    chosen = min(found, key=lambda one: one[0])[1] if found else None
+    if chosen and chosen.share < HALF and max(shares.values()) < HALF:
+        return _largest_published(max(shares, key=shares.__getitem__), brief)
+    return chosen
+
+
+def _largest_published(one: Start, brief: Brief) -> Choice:
+    """The largest preset as it is, of a family that has no sound size for a budget so large."""
+    choice = _made(one, one.design, brief)
+    size = units.count(choice.published.params)
+    doubt = f"its largest published size for such data, {one.preset.name}, has {size} parameters"
+    return replace(choice, doubts=(doubt, *choice.doubts))
 
 
 def _of_other_sizes(starts: Sequence[Start]) -> list[Start]:
@@ -224,14 +245,10 @@ def _reasons(found: Profile, preset: Preset, brief: Brief) -> Iterator[str]:
     yield f"good fit when {clause(guide.use_when)}"
     for name, limit in brief.limits.given.items():
         here = paid(found, name)
-        yield f"{told(name, here)} of {told(name, limit)} {OF[name]} ({here / limit:.0%})"
+        yield f"{told(name, here)} of {told(name, limit)} {OF[name]} ({percent(here / limit)})"
     if design.preset:
-        yield f"unmodified preset: {preset.name} ({preset.source})"
-    for result in guide.results:
-        if result.preset == preset.name:
-            figure = f"{result.metric} {result.value:g} {result.unit} ({result.source})"
-            variant = f"{result.preset} has {figure}; this variant has no published result"
-            yield f"published: {figure}" if design.preset else variant
+        yield f"unmodified preset: {preset.name} ({short(preset.source)})"
+    yield from cited(design, preset, brief.task)
 
 
 def _doubts(found: Profile, preset: Preset, brief: Brief) -> Iterator[str]:

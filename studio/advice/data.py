@@ -192,9 +192,11 @@ def _images(design: Design) -> set[tuple[int, int]]:
     """Channels and side of the images that a network reads, or that one part of it makes for
     another."""
     read = {shape for floats, shape in _inputs(design) if _kind((floats, shape)) == "images"}
+    if read or reads(design):
+        return {(shape[1], shape[-1]) for shape in read}
     channels = {design.value(name) for name in places(design, "in_channels")}
     made = {shape for call in profile(design).root.calls for shape in call.body.outputs}
-    images = read or {shape for shape in made if len(shape) == 4 and shape[1] in channels}
+    images = {shape for shape in made if len(shape) == 4 and shape[1] in channels}
     return {(shape[1], shape[-1]) for shape in images}
 
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from studio.advice.brief import Brief
-from studio.advice.data import steepness
+from studio.advice.data import steepness, untried
+from studio.advice.evidence import evidence
 from studio.advice.proportions import distance, scaled_knobs
 from studio.analysis import units
 from studio.family import Design, Family
@@ -76,8 +77,8 @@ CRITERIA = (
     ),
     Criterion(_place, lambda c, b: f"{b.task} is what its family is made for"),
     Criterion(
-        lambda c, b: round(c.start.stretch),
-        lambda c, b: "the inputs that it was published with are nearest in size",
+        lambda c, b: any(untried(c.design)),
+        lambda c, b: "its family was published with inputs of about this size",
     ),
     Criterion(
         lambda c, b: steepness(c.profile) > HALF,
@@ -87,11 +88,19 @@ CRITERIA = (
         lambda c, b: b.examples is None and c.design.family.guide.data == "large",
         lambda c, b: "its family does not need a large dataset",
     ),
+    Criterion(
+        lambda c, b: bool(b.limits.given) and c.share < HALF,
+        lambda c, b: f"it uses {c.share:.0%} of the budget, and the next less than half",
+    ),
+    Criterion(
+        lambda c, b: not evidence(c.design.family.guide.results, b.task),
+        lambda c, b: f"its family has published results for {b.task}",
+    ),
     Criterion(lambda c, b: round(STEPS * fit(c)), _fitting),
     Criterion(
         lambda c, b: c.profile.macs,
         lambda c, b: (
-            f"it computes least of those that fit as well,"
+            f"the fewest MACs of those that fit equally well,"
             f" {units.macs(c.profile.macs // c.profile.batch)} for one example"
         ),
     ),
@@ -115,4 +124,4 @@ def why_first(choices: Sequence[Choice], brief: Brief) -> str:
     rows = zip(CRITERIA, rank(first, brief), rank(choices[1], brief), strict=True)
     decides = next((one for one, here, there in rows if here != there), None)
     reason = decides.why(first, brief) if decides else "it is as good as the next"
-    return f"{title} comes first because {reason}."
+    return f"{title}, comes first: {reason}."

@@ -25,6 +25,8 @@ def recommended(base: Design, search: Search) -> Sized | None:
     best: tuple[float, Sized] | None = None
     around = max(search.share(base), 1e-9) ** -CUBIC
     for depth in depths(base, around):
+        if best and best[0] <= DEEPER * abs(math.log2(depth)):
+            continue  # so far from the depth of `base` that no width makes up for it
         found = search.largest(tuple(_rising(base, depth)))
         if found is None:
             continue

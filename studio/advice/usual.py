@@ -39,22 +39,41 @@ def usual(task: Task, given: Mapping[str, object]) -> Settings:
     return {}
 
 
-FIELDS: Mapping[Task, tuple[str, ...]] = {
-    "classification": ("image_size", "in_channels", "num_classes", "seq_len", "vocab_size"),
-    "detection": ("image_size", "in_channels", "num_classes"),
-    "segmentation": ("image_size", "in_channels", "num_classes"),
-    "instance-segmentation": ("image_size", "in_channels", "num_classes"),
-    "language": ("seq_len", "max_seq_len", "vocab_size"),
-    "time-series": ("seq_len", "input_size", "num_classes"),
-    "generation": ("image_size", "in_channels", "seq_len", "vocab_size"),
-    "multi-modal": ("image_size", "in_channels", "seq_len", "vocab_size", "num_classes"),
+# Of each kind of data that a task may have, in the order of `USUAL`, the settings that it decides.
+FIELDS: Mapping[Task, tuple[tuple[str, ...], ...]] = {
+    "classification": (
+        ("image_size", "in_channels", "num_classes"),
+        ("seq_len", "vocab_size", "num_classes"),
+    ),
+    "detection": (("image_size", "in_channels", "num_classes"),),
+    "segmentation": (("image_size", "in_channels", "num_classes"),),
+    "instance-segmentation": (("image_size", "in_channels", "num_classes"),),
+    "language": (("seq_len", "max_seq_len", "vocab_size"),),
+    "time-series": (("seq_len", "input_size", "num_classes"),),
+    "generation": (("image_size", "in_channels"), ("seq_len", "vocab_size")),
+    "multi-modal": (("image_size", "in_channels", "seq_len", "vocab_size", "num_classes"),),
 }
-OF_TEXT = ("seq_len", "vocab_size")
+BENCHMARKS: Mapping[Task, tuple[str, ...]] = {  # whose sizes are the defaults
+    "classification": ("ImageNet-1k", "BERT's vocabulary, short texts"),
+    "detection": ("COCO",),
+    "segmentation": ("Pascal VOC",),
+    "instance-segmentation": ("COCO",),
+    "language": ("a short context",),
+    "time-series": ("ETT: 96 steps of 7 variables, each forecast",),
+    "generation": ("64 x 64 images in colour", "GPT-2's vocabulary, a short context"),
+    "multi-modal": ("images as of ImageNet-1k, short captions",),
+}
 
 
-def default_in_words(task: Task, name: str) -> str:
-    """What holds where a setting of a task is not given."""
-    first, *others = USUAL[task]
-    if name in first:
-        return f"default ({first[name]:,})"
-    return "for text, not images" if others and name in OF_TEXT else "default of each family"
+def default_in_words(task: Task, name: str, kind: int = 0) -> str:
+    """What holds where a setting of a task with this kind of data is not given."""
+    default = USUAL[task][kind].get(name)
+    return "default of each family" if default is None else f"default ({default:,})"
+
+
+def default_explained(task: Task, name: str, kind: int = 0) -> str:
+    """Where the default of a setting comes from."""
+    default = USUAL[task][kind].get(name)
+    if default is None:
+        return "Left empty, each network keeps the value of its preset."
+    return f"Left empty, it is {default:,}, as usual for the task ({BENCHMARKS[task][kind]})."

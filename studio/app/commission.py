@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import get_args
+from typing import Literal, get_args
 
 from studio.advice.brief import Brief
 from studio.advice.limits import Limits
 from studio.advice.sizing import STRATEGIES, Strategy
-from studio.advice.usual import FIELDS
+from studio.advice.usual import FIELDS, USUAL
 from studio.analysis import quantities
 from studio.analysis.quantities import COUNT, MACS, MEMORY, PARAMETERS
 from studio.app.link import Link
@@ -29,6 +29,12 @@ STRATEGY = Knob(
     " others use all of it: all axes in proportion, one axis alone, or depth, width and resolution"
     " together with the coefficients of EfficientNet",
     options=STRATEGIES,
+)
+DATA = Knob(
+    name="data",
+    default="images",
+    help="What is classified or generated",
+    options=("images", "text"),
 )
 # What is typed, by its name in the link: the field of `Limits`, its label, an example.
 LIMITS = {
@@ -65,6 +71,7 @@ class Commission:
     task: Task = "classification"
     strategy: Strategy = "recommended"
     typed: tuple[tuple[str, str], ...] = ()
+    data: Literal["images", "text"] = "images"  # where the task may have either
 
     def text(self, name: str) -> str:
         return dict(self.typed).get(name, "")
@@ -75,11 +82,19 @@ class Commission:
         return replace(self, typed=tuple((k, v) for k, v in sorted(typed.items()) if v))
 
     @property
+    def kind(self) -> int:
+        """The place of the kind of data among those that the task may have."""
+        return DATA.options.index(self.data) if len(FIELDS[self.task]) > 1 else 0
+
+    @property
     def brief(self) -> Brief:
         """What is asked. Raises DesignError, which names the field that cannot be read."""
         read = {name: _amount(name, text) for name, text in self.typed if name != LATENCY}
         limits = {field: read[name] for name, (field, *_) in LIMITS.items() if name in read}
-        settings = {name: read[name] for name in settings_of(self.task) if name in read}
+        fields = settings_of(self.task, self.kind)
+        settings = {name: read[name] for name in fields if name in read}
+        if self.kind:  # nothing else says that it is not the task's first kind of data
+            settings = {**USUAL[self.task][self.kind], **settings}
         return Brief(
             task=self.task,
             limits=Limits(**limits),
@@ -99,16 +114,18 @@ class Commission:
 
     @property
     def link(self) -> dict[str, str]:
-        values = {TASK.name: self.task, STRATEGY.name: self.strategy}
-        defaults = {TASK.name: TASK.default, STRATEGY.name: STRATEGY.default}
+        values = {TASK.name: self.task, STRATEGY.name: self.strategy, DATA.name: self.data}
+        defaults = {knob.name: knob.default for knob in (TASK, STRATEGY, DATA)}
         changed = {name: value for name, value in values.items() if value != defaults[name]}
         return {f"ask.{name}": text for name, text in (changed | dict(self.typed)).items()}
 
     @classmethod
     def taken(cls, link: Link) -> Commission:
         """The commission that a link holds, taken out of it."""
-        task, strategy = (link.take(replace(k, name=f"ask.{k.name}")) for k in (TASK, STRATEGY))
-        found = cls(task, strategy)
+        task, strategy, data = (
+            link.take(replace(knob, name=f"ask.{knob.name}")) for knob in (TASK, STRATEGY, DATA)
+        )
+        found = cls(task, strategy, data=data)
         for name in (*LIMITS, LATENCY, *SETTINGS, EXAMPLES, BATCH.name):
             found = found.written(name, link.text(f"ask.{name}", MOST))
         return found
@@ -117,9 +134,9 @@ class Commission:
 NO_COMMISSION = Commission()
 
 
-def settings_of(task: Task) -> Mapping[str, str]:
-    """The knobs that this task decides, with their labels."""
-    return {name: SETTINGS[name] for name in FIELDS[task]}
+def settings_of(task: Task, kind: int = 0) -> Mapping[str, str]:
+    """The knobs that this task with this kind of data decides, with their labels."""
+    return {name: SETTINGS[name] for name in FIELDS[task][kind]}
 
 
 def _amount(name: str, text: str) -> int:

@@ -27,6 +27,7 @@ def architect(arguments: argparse.Namespace) -> str:
     from studio.advice.limits import Limits
     from studio.advice.plain import plain
     from studio.advice.ranking import why_first
+    from studio.advice.wording import percent
 
     brief = Brief(
         task=arguments.task,
@@ -60,7 +61,8 @@ def architect(arguments: argparse.Namespace) -> str:
         (
             f"{c.design.family.key}: {c.title}",
             c.profile,
-            c.share if brief.limits.given else 0.0,
+            percent(c.share) if brief.limits.given else "",
+            c.knobs,
             plain(c.cost),
             [plain(reason) for reason in c.reasons],
             [plain(doubt) for doubt in (*c.doubts, *c.notes)],

@@ -95,7 +95,7 @@ def test_candidates_for_a_task_without_a_size_read_the_same_input(task: Task) ->
 def test_it_is_said_why_the_first_is_first() -> None:
     brief = Brief(task="time-series", limits=Limits(params=1_000_000))
     found = choose(brief)
-    assert why_first(found, brief).startswith(f"{found[0].title} comes first because ")
+    assert why_first(found, brief).startswith(f"{found[0].title}, comes first: ")
     assert "is the only one" in why_first(found[:1], brief)
 
 

@@ -14,9 +14,10 @@ from studio.app import sizes as chart_of_sizes
 from studio.app.architect import Search, Timed, chosen
 from studio.app.case import Case
 from studio.app.commission import Commission
+from studio.app.link import Link
 from studio.app.state import FIRST
 from studio.app.tradeoff import COSTS, scatter
-from studio.family import Design, DesignError
+from studio.family import Design, DesignError, Task
 from studio.measure.request import Measurement
 from tests.app.conftest import run, state, visited
 
@@ -94,6 +95,20 @@ def test_a_task_asks_for_what_concerns_it() -> None:
     assert "vocab_size" in commission.settings_of("language")
     assert not {"image_size", "vocab_size"} & commission.settings_of("time-series").keys()
     assert set(commission.settings_of("detection")) == {"image_size", "in_channels", "num_classes"}
+
+
+@pytest.mark.parametrize("task", ["classification", "generation"])
+def test_fields_of_the_other_kind_of_data_are_hidden_and_text_is_asked_for(task: Task) -> None:
+    images, text = Commission(task), Commission(task, data="text")
+    assert not {"seq_len", "vocab_size"} & commission.settings_of(task, images.kind).keys()
+    assert not {"image_size", "in_channels"} & commission.settings_of(task, text.kind).keys()
+    assert "vocab_size" in text.brief.settings
+    assert "image_size" not in text.written("image_size", "64").brief.settings
+    assert Commission.taken(Link(text.link)) == text
+    app = visited(ASKED | {"ask.task": task})
+    labels = {field.label for field in app.text_input}
+    assert "Image size" in labels
+    assert not {"Sequence length", "Vocabulary"} & labels
     shown = visited(ASKED | {"ask.task": "segmentation"})
     assert shown.text_input(key="ask.image_size").placeholder == "default (512)"
 

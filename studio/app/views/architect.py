@@ -6,18 +6,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from html import escape
 from itertools import zip_longest
-from typing import Any
+from typing import Any, NamedTuple
 
 import streamlit as st
 
 from studio.advice.answer import Answer
 from studio.advice.choice import Choice
-from studio.advice.usual import default_in_words
+from studio.advice.usual import FIELDS, default_explained, default_in_words
+from studio.advice.wording import percent
 from studio.analysis import units
 from studio.analysis.profile import Profile
 from studio.app import state
 from studio.app.architect import Search, Timed, asked, retry
 from studio.app.commission import (
+    DATA,
     EXAMPLES,
     LATENCY,
     LIMITS,
@@ -43,6 +45,7 @@ STYLE = """<style>
 .choice { line-height: 1.4; font-variant-numeric: tabular-nums; }
 .choice h5 { margin: 0; padding: 0; font-size: 1.15rem; }
 .choice h5 small { font-weight: 400; opacity: .75; }
+.choice .knobs { font-size: .82rem; opacity: .8; overflow-wrap: anywhere; }
 .choice .costs { display: grid; grid-template-columns: repeat(auto-fit, minmax(8rem, 1fr));
   gap: .1rem 1rem; margin: .45rem 0; }
 .choice .costs span { font-size: .78rem; opacity: .8; display: block; }
@@ -59,6 +62,14 @@ STYLE = """<style>
 </style>"""
 
 
+class Entry(NamedTuple):
+    """A field: its label, what stands in it while it is empty, and where that comes from."""
+
+    label: str
+    hint: str
+    help: str = ""
+
+
 def architect(now: State) -> None:
     html(STYLE)
     st.markdown("### From a task and a budget to a design")
@@ -73,24 +84,32 @@ def brief(wish: Commission) -> None:
     """The fields: what the network is to do, what it is given, and what it may cost."""
     _pick(TASK, wish.task, "Task")
     st.markdown(":small[**THE DATA**]")
+    if len(FIELDS[wish.task]) > 1:
+        _pick(DATA, wish.data, "Kind of data")
     data = {
-        n: (label, default_in_words(wish.task, n)) for n, label in settings_of(wish.task).items()
+        name: Entry(
+            label,
+            default_in_words(wish.task, name, wish.kind),
+            default_explained(wish.task, name, wish.kind),
+        )
+        for name, label in settings_of(wish.task, wish.kind).items()
     }
-    _fields(wish, data | {EXAMPLES: ("Training examples", "unknown")})
+    _fields(wish, data | {EXAMPLES: Entry("Training examples", "unknown")})
     st.markdown(":small[**THE BUDGET, AT MOST**]")
-    _fields(wish, {name: (label, f"e.g. {one}") for name, (_, label, one) in LIMITS.items()})
-    _fields(wish, {LATENCY: ("Latency on this machine", "e.g. 20 ms"), BATCH.name: ("Batch", "1")})
+    _fields(wish, {name: Entry(label, f"e.g. {one}") for name, (_, label, one) in LIMITS.items()})
+    latency = Entry("Latency on this machine", "e.g. 20 ms")
+    _fields(wish, {LATENCY: latency, BATCH.name: Entry("Batch", "1")})
     _pick(STRATEGY, wish.strategy, "Strategy")
 
 
-def _fields(wish: Commission, fields: Mapping[str, tuple[str, str]]) -> None:
+def _fields(wish: Commission, fields: Mapping[str, Entry]) -> None:
     """Two in a row, on a narrow page too."""
     names = list(fields)
     for pair in zip_longest(names[::2], names[1::2]):
         for column, name in zip(st.columns(2, gap="small", wrap=False), pair, strict=True):
             if name:
                 with column:
-                    _field(wish, name, *fields[name])
+                    _field(wish, name, fields[name])
 
 
 def _pick(knob: Knob, value: str, label: str) -> None:
@@ -115,11 +134,12 @@ def _choose(name: str, key: str) -> None:
         state.put(replace(now, commission=wish))
 
 
-def _field(wish: Commission, name: str, label: str, hint: str) -> None:
+def _field(wish: Commission, name: str, entry: Entry) -> None:
     key = f"ask.{name}"
     shown = state.view(key, wish.text(name), value=wish.text(name))
     rules: dict[str, Any] = {"max_chars": MOST, "on_change": _write, "args": (name, key)}
-    st.text_input(plain(label), placeholder=hint, **rules, **shown)
+    text = plain(entry.help) if entry.help else None
+    st.text_input(plain(entry.label), placeholder=entry.hint, help=text, **rules, **shown)
 
 
 def _write(name: str, key: str) -> None:
@@ -180,7 +200,8 @@ def _choices(found: Answer, wish: Commission, is_over: bool) -> None:
 def told(choice: Choice, rank: int, wish: Commission) -> None:
     """One choice: what it is, what it costs, what speaks for and against it, and the way to it."""
     html(f'<div class="choice">{"".join(_parts(choice, rank, wish))}</div>')
-    st.caption(f"What it costs: {ours(choice.cost)}")
+    if choice.cost:
+        st.caption(f"What it costs: {ours(choice.cost)}")
     with st.container(horizontal=True, gap="small"):
         st.button(
             "Open this design",
@@ -212,10 +233,12 @@ def _ask_sizes(design: Design | None) -> None:
 def _parts(choice: Choice, rank: int, wish: Commission) -> Iterator[str]:
     family = choice.design.family.title
     yield f"<h5>{rank} · {escape(choice.title)} <small>{escape(family)}</small></h5>"
+    if choice.knobs:
+        yield f'<div class="knobs">{escape(choice.knobs)}</div>'
     cells = (f"<div><span>{name}</span><b>{value}</b></div>" for name, value in _costs(choice))
     yield f'<div class="costs">{"".join(cells)}</div>'
     if choice.share:
-        share = f"{choice.share:.0%} of the binding limit"
+        share = f"{percent(choice.share)} of the binding limit"
         yield f'<div class="used" title="{share}"><i style="width:{choice.share:.1%}"></i></div>'
     words = (("for", choice.reasons), ("but", choice.doubts), ("bent", choice.notes))
     lines = (f'<li class="{kind}">{escape(line)}</li>' for kind, said in words for line in said)
