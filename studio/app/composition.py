@@ -180,8 +180,13 @@ def smallest(family: Family) -> Any:
 
 
 def prefix(family: Family, draft: Draft) -> Any:
-    """The config of the rows before the fault, with any head that fits; None where none does."""
-    return _headed(family, draft.rows[: draft.at])
+    """The config of the rows before the fault, with any head that fits; None where none does. Of a
+    stem alone with a stage that fits, since there has to be one."""
+    rows = draft.rows[: draft.at]
+    if len(rows) != 1:
+        return _headed(family, rows)
+    tried = (_headed(family, (*rows, kind())) for kind in family.knobs["stages"].options)
+    return next(filter(None, tried), None)
 
 
 def _headed(family: Family, rows: Rows) -> Any:

@@ -54,21 +54,22 @@ def drafted(family: Family, draft: Draft) -> Graph:
     if legal is None:
         return Graph(Node(id="", label=family.key, children=(fault,)), ())
     whole = drawn.graph(profile(Design(family, legal)).root, drawn.rows(legal))
-    return _broken(whole, fault, draft.rows[draft.at].wants)
+    return _broken(whole, fault, draft)
 
 
-def _broken(graph: Graph, fault: Node, wanted: str) -> Graph:
-    """The graph with a fault in the place of its head: what flows there is told with what the row
-    takes."""
+def _broken(graph: Graph, fault: Node, draft: Draft) -> Graph:
+    """The graph with a fault in the place of its head, or of the stage after a stem alone: what
+    flows there is told with what the row takes."""
+    ended = {"head"} if draft.at > 1 else {"head", "stages"}
     beyond = {
         node.id
         for child in graph.root.children
-        if child.kind == "output" or child.id.partition(".")[0] == "head"
+        if child.kind == "output" or child.id.partition(".")[0] in ended
         for node in child.walk()
     }
     kept = tuple(child for child in graph.root.children if child.id not in beyond)
     edges = dict.fromkeys(
-        replace(edge, target=fault.id, label=_taking(edge, wanted), at=())
+        replace(edge, target=fault.id, label=_taking(edge, draft.rows[draft.at].wants), at=())
         if edge.target in beyond
         else edge
         for edge in graph.edges

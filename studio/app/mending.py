@@ -22,6 +22,7 @@ from studio.records import JOINS
 EACH = 2  # mends of one kind that are offered
 MOST = 4  # beside doing without the row
 TRIED = 48  # at most, of one kind: a try takes a fraction of a millisecond
+BRIDGES = ("ToMap", "ToTokens", "LastFrame", "FrameTokens")  # to another kind of tensor
 ADVICE = re.compile(r"(use|insert|start from) (\w+)(?: (and|or) ([A-Z]\w+))?")
 ASSIGNED = re.compile(r"(\w+)=")
 
@@ -48,6 +49,8 @@ def mends(family: Family, draft: Draft) -> tuple[Mend, ...]:
         ways = (*_kinds(family, draft, "Use"), *_kinds(family, draft, "Start from"))
         found = [*islice(helping(ways), EACH)]
     found = [*islice(helping(_agreements(draft)), 1), *found][:MOST]
+    if all(composition.left(family, mend.rows) for mend in found):
+        found = [*islice(_whole(family, draft), 1), *found]
     found += helping(_removals(family, draft))
     return tuple({mend.rows: mend for mend in reversed(found)}.values())[::-1]
 
@@ -58,6 +61,26 @@ def _helping(family: Family, draft: Draft, ways: Iterable[Mend]) -> Iterator[Men
         without = len(mend.rows) < len(draft.rows) and draft.rows[draft.at] not in mend.rows
         if composition.left(family, mend.rows) < draft.left - without:
             yield mend
+
+
+def _whole(family: Family, draft: Draft) -> Iterator[Mend]:
+    """One row inserted that leads to another kind of tensor, and values of the rows after it, so
+    that all of them fit: where each row that is left would else be mended by itself."""
+    for kind in BRIDGES:
+        for mend in islice(_inserted(family, draft, [kind]), 1):
+            rows, told = mend.rows, dict[str, list[str]]()
+            while isinstance(found := composition.tried(family, rows), Draft):
+                steps = (
+                    one for one in _values(found) if composition.left(family, one.rows) < found.left
+                )
+                step = next(islice(steps, 1), None)
+                if step is None:
+                    break
+                told.setdefault(step.label, []).append(called(draft.rows, found.at - 1))
+                rows = step.rows
+            else:
+                changes = [f"{label} in {', '.join(names)}" for label, names in told.items()]
+                yield Mend(", ".join((mend.label, *changes)), rows)
 
 
 def _agreements(draft: Draft) -> Iterator[Mend]:

@@ -11,14 +11,16 @@ from streamlit.testing.v1 import AppTest
 
 import studio
 from studio.analysis.purpose import purpose
-from studio.app import composition, figures, mending, menu, opening
+from studio.app import composition, editor, figures, mending, menu, opening
 from studio.app.case import Case
 from studio.app.composition import Draft
 from studio.app.state import FIRST, State
+from studio.blocks.stages.clip import LastFrame
 from studio.blocks.stages.convolution import Conv
 from studio.blocks.stages.head import PooledHead
 from studio.blocks.stages.join import Add
 from studio.blocks.stages.residual import Residual
+from studio.blocks.stages.sequence import TemporalConv
 from studio.blocks.stages.stem import ConvStem
 from studio.blocks.stages.tokens import ToMap, ToTokens, Transformer
 from studio.knobs import knob
@@ -283,3 +285,26 @@ def test_a_design_opened_as_stages_is_the_composition_on_the_page() -> None:
         whole.design,
         "resnet cannot be opened as stages",
     )
+
+
+def test_what_does_not_fit_is_marked_at_its_own_row_after_all_that_do() -> None:
+    """Whichever the row: those before it show what flows out of them, and are in the graph."""
+    seen = set()
+    for stem in composition.kinds(FAMILY, "stem").values():
+        for kind in (Conv, LastFrame, TemporalConv):
+            for stages in ((kind(),), (kind(), kind())):
+                draft = composition.fit(FAMILY, (stem(), *stages, PooledHead()))
+                if not isinstance(draft, Draft):
+                    continue
+                now = replace(FIRST.chosen("hybrid"), draft=draft)
+                lines = editor.written(now)
+                assert [n for n, one in enumerate(lines) if "does not fit" in one] == [draft.at]
+                assert all("<span>(" in one for one in lines[: draft.at])
+                assert not any("<span>(" in one for one in lines[draft.at :])
+                shown = figures.drafted(FAMILY, draft).root.children
+                placed = [composition.place(draft.rows, n) for n in range(draft.at + 1)]
+                assert [node.id for node in shown if node.id in placed] == placed
+                assert shown[0].kind == "input"
+                assert shown[-1].id == draft.place
+                seen.add(draft.at)
+    assert {1, 2} <= seen

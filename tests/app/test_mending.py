@@ -128,3 +128,25 @@ def test_a_sentence_names_stages_by_the_numbers_that_the_page_shows(first: objec
     assert named
     for number, name, value in named:
         assert str(getattr(draft.rows[int(number) - STEM], name)) == value
+
+
+def test_another_stem_is_mended_by_one_insertion_where_one_serves_all_rows() -> None:
+    """Not row by row: the insertion after which all fit comes before what mends one row alone."""
+    default = composition.rows_of(FAMILY.design().config)
+    served = 0
+    for preset in FAMILY.presets:
+        rows = composition.rows_of(preset.config)
+        for stem in composition.kinds(FAMILY, "stem").values():
+            found = composition.fit(FAMILY, composition.became(rows, 0, stem))
+            if not isinstance(found, Draft):
+                continue
+            first = mending.mends(FAMILY, found)[0]
+            if first.label.startswith("Insert") and ", " in first.label:
+                assert composition.left(FAMILY, first.rows) == 0
+                assert len(first.rows) == len(found.rows) + 1
+                served += 1
+            holds(found)
+    assert served
+    draft = broken((SeriesStem(), *default[1:]))
+    told = "Insert ToMap, stride = 1 in 0 Residual, 1 Residual, 2 Residual"
+    assert [mend.label for mend in mending.mends(FAMILY, draft)] == [told, "Use TemporalConv"]

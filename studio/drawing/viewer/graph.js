@@ -98,7 +98,7 @@ export class View {
       row.innerHTML = steps.map((k) => button([k, k, depthOf(k)])).join('');
     }
     for (const one of row.children) one.setAttribute('aria-pressed', one.dataset.do === String(level));
-    this.say('.told', `${this.boxes.size} boxes`);
+    this.say('.told', `${this.boxes.size} box${this.boxes.size === 1 ? '' : 'es'}`);
     this.say('.more', level === levels ? more : '');
     this.canvas.ariaLabel = `Layer graph of ${name}. The arrow keys follow the data.`;
   }
