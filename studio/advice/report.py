@@ -150,8 +150,8 @@ def _named(name: str, shapes: tuple[tuple[int, ...], ...]) -> Iterator[tuple[str
 
 def _requirements(found: Profile, brief: Brief | None) -> Iterator[Block]:
     amount = found.design.family.guide.data
-    enough = f"about {units.count(DATA[amount])}" if DATA[amount] else "a few hundred"
-    wants = f"The family needs {enough} examples or more"
+    enough = f"about {units.round_count(DATA[amount])}" if DATA[amount] else "a few hundred"
+    wants = f"The family needs {enough} examples"
     have = f"; there are {brief.examples:,}" if brief and brief.examples is not None else ""
     if not brief or not brief.limits.given:
         yield Paragraph(f"No cost limit was set. {wants}{have}.")

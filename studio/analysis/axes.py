@@ -169,8 +169,10 @@ class _Forward:
             if statement and statement.sizes:
                 self._hear(statement, statement.sizes, tuple(numbers))
         self.given = tuple(
-            axes or self._first((outside,), shape)
-            for axes, outside, shape in zip(own, self.outside.ins, self.body.inputs, strict=True)
+            axes or self._first((outside, *self._received(i)), shape)
+            for i, (axes, outside, shape) in enumerate(
+                zip(own, self.outside.ins, self.body.inputs, strict=True)
+            )
         )
         self.promised = self._promised()
         for number, call in enumerate(self.body.calls):
@@ -214,6 +216,14 @@ class _Forward:
         if many == 1:
             return [sizes for sizes in takes if len(sizes) == len(shape) or len(takes) == 1]
         return takes[i : i + 1] if len(takes) == many else takes if len(takes) == 1 else ()
+
+    def _received(self, i: int) -> Iterator[Axes]:
+        """What the module that is first given an input says of it."""
+        source = Source(INPUT, i)
+        first = next((call for call in self.body.calls if source in call.sources), None)
+        if first and first.body.calls:
+            inside = named(first.body, nameless(first.body))
+            yield inside.own.ins[first.sources.index(source)]
 
     def _promised(self) -> dict[Source | str | None, Axes]:
         """What the module promises to give, by where that is made."""

@@ -4,7 +4,8 @@ Within a forward a letter means one size (`axes`), but a picture shows many forw
 the 196 patches in one and the 197 tokens in the next. In a picture a letter keeps the size that it
 has where the data meet it first. Where a forward means another size by it, the dimension is called
 as its caller calls it; where that has no name for it, the letter gets an index: C = 3, C₁ = 64,
-C₂ = 256.
+C₂ = 256. Height and width of a map are H and W in every picture, whether a forward calls them
+H, W or h, w: elsewhere h is the number of heads, and w the width of a block.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 from studio.analysis.axes import Axes, Ends, Named
@@ -21,21 +23,29 @@ from studio.analysis.comments import value
 LETTER = re.compile(r"[^\W\d]\w*'*")  # C, hidden, C'
 SHORT = re.compile(r"[^\W\d]\w*")
 BORROWED = re.compile(r"[^\W\d][A-Za-z_]*( \+ \d+)?")  # T for 197 tokens, or N + 1
+SIDES = {"h": "H", "w": "W"}  # of a map, where they stand side by side
 LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 class Scope(NamedTuple):
-    """What the letters mean within one forward: their sizes, as far as each has one alone, and what
-    the caller calls a letter of a size."""
+    """What the letters mean within one forward: their sizes, as far as each has one alone, what
+    the caller calls a letter of a size, and those that another letter means in a picture."""
 
     sizes: Mapping[str, int]
     outside: Mapping[tuple[str, int], str]
+    sides: Mapping[str, str]
 
     @classmethod
     def of(cls, body: Body, local: Named, given: Sequence[Axes]) -> Scope:
         """Of a body's forward; `given` is how the picture names what the body takes."""
         ends = [(local.own, body), *zip(local.calls, (c.body for c in body.calls), strict=True)]
-        return cls(_sizes(ends), _borrowed(local.own.ins, given, body.inputs))
+        sides = SIDES if any(map(_has_sides, _axes(ends))) else {}
+        return cls(_sizes(ends), _borrowed(local.own.ins, given, body.inputs), sides)
+
+    def plain(self, letter: str) -> str:
+        """The letter of a picture under which a letter of this forward stands."""
+        bare = letter.rstrip("'")
+        return self.sides.get(bare, bare)
 
 
 @dataclass
@@ -66,7 +76,7 @@ class Alphabet:
         no short name. Of a letter that is not known, as K in K + 1, it must be the only use."""
         letters = dict.fromkeys(LETTER.findall(term))
         strange = [letter for letter in letters if letter not in scope.sizes]
-        if any(letter.rstrip("'") in self.names for letter in strange):
+        if any(scope.plain(letter) in self.names for letter in strange):
             return ""
         if not strange and not _is_true(term, size, scope.sizes):
             return ""
@@ -78,14 +88,14 @@ class Alphabet:
         if not all(map(SHORT.fullmatch, called.values())):
             return ""
         first = next(iter(letters))
-        has_own = size in self.names.get(first, {})
+        has_own = size in self.names.get(scope.plain(first), {})
         if "/" in term and has_own and called.get(first) != first:
             return ""  # half of H₂ is H₃ by now
         text = LETTER.sub(lambda found: called.get(found[0], found[0]), term)
         return text if self.terms.setdefault(text, size) == size else ""
 
     def _letter(self, letter: str, size: int, scope: Scope) -> str:
-        plain = letter.rstrip("'")
+        plain = scope.plain(letter)
         known = self.names.setdefault(plain, {})
         if size not in known:
             known[size] = scope.outside.get((letter, size), "") if known else plain
@@ -102,6 +112,17 @@ def _sizes(ends: list[tuple[Ends, Body]]) -> dict[str, int]:
         if LETTER.fullmatch(name):
             found.setdefault(name, set()).add(size)
     return {name: sizes.pop() for name, sizes in found.items() if len(sizes) == 1}
+
+
+def _axes(ends: list[tuple[Ends, Body]]) -> Iterator[Axes]:
+    for names, _ in ends:
+        yield from (*names.ins, *names.outs)
+
+
+def _has_sides(axes: Axes) -> bool:
+    """Whether axes have a height h beside a width w."""
+    bare = [name.rstrip("'") for name in axes or ()]
+    return ("h", "w") in pairwise(bare)
 
 
 def _named_sizes(ends: list[tuple[Ends, Body]]) -> Iterator[tuple[str, int]]:

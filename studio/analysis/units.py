@@ -14,6 +14,12 @@ def count(number: float) -> str:
     return _scaled(number, COUNTS).rstrip()
 
 
+def round_count(number: float) -> str:
+    """A count that is a round number: 1000000 -> "1 M"."""
+    figure, _, unit = count(number).partition(" ")
+    return f"{float(figure):g} {unit}".rstrip()
+
+
 def macs(number: float) -> str:
     """Multiply-accumulates: 17563828224 -> "17.6 GMACs"."""
     return _scaled(number, MACS)

@@ -14,10 +14,13 @@ from studio.analysis.causal import causal_note
 from studio.analysis.profile import Profile
 from studio.analysis.turns import hurry
 from studio.app import figures
-from studio.app.markup import html, ours, plain
+from studio.app.composition import is_composed
+from studio.app.markup import html, link, ours, plain
 from studio.app.state import State
+from studio.family import Design
 
 SAME = "unchanged"
+REPOSITORY = re.compile(r"https?://(?:github\.com/)?([^\s,;)]+)")  # owner/repo, or host/path
 URL = re.compile(r"https?://[^\s,;)]+")
 
 # One style for all figures of the page. Colours are mixed from the text's own, so that they hold in
@@ -53,6 +56,7 @@ STYLE = """<style>
 .figure p { margin: 0; font-size: .78rem; opacity: .8; overflow-wrap: anywhere; }
 .figure p[title] { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2;
   overflow: hidden; }
+.figure p a { color: inherit; }
 .figure p.tick { color: light-dark(#1b6e42, #6fd19c); opacity: 1; }
 .figure p.moved { font-weight: 600; opacity: 1; }
 </style>"""
@@ -114,15 +118,27 @@ FIGURES = (
 def title(now: State) -> None:
     """The design, its family, and the paper."""
     design = now.design
-    paper = URL.search(design.family.lesson[design.family.lesson.find("Paper:") :])
-    link = f" · [paper]({ours(paper.group())})" if paper else ""
-    st.markdown(f"### {plain(now.title)} &nbsp;:small[:gray[{plain(design.family.title)}{link}]]")
+    paper = paper_of(design)
+    cited = f" · [paper]({ours(paper)})" if paper else ""
+    st.markdown(f"### {plain(now.title)} &nbsp;:small[:gray[{plain(design.family.title)}{cited}]]")
+
+
+def paper_of(design: Design) -> str:
+    """The address of the paper that a design is from; none for a composition of one's own."""
+    if is_composed(design.family) and not design.preset:
+        return ""
+    lesson = design.family.lesson
+    found = URL.search(lesson[lesson.find("Paper:") :])
+    return found.group() if found else ""
 
 
 def headline(now: State) -> None:
     with hurry():
         cells = [card(f.name, *told(f, now), help=explained(f, now)) for f in FIGURES]
-    html(f'{STYLE}<div class="figures">{"".join(cells)}</div>')
+    preset = now.design.preset
+    address = URL.search(preset.source) if preset else None
+    links = (address.group(),) if address else ()
+    html(f'{STYLE}<div class="figures">{"".join(cells)}</div>', links)
 
 
 def card(name: str, value: str, notes: Iterable[str], kind: str = "figure", help: str = "") -> str:
@@ -153,8 +169,17 @@ def told(figure: Figure, now: State) -> tuple[str, list[str]]:
 def compared(ours: int, params: int, source: str) -> str:
     """The preset's count in the words of its source, with a tick where ours equals it."""
     mark, word, tick = ("✓ ", "matches", ' class="tick"') if ours == params else ("", "in", "")
-    where = escape(source)
-    return f'<p{tick} title="{where}">{mark}{params:,}, {word} <small>{where}</small></p>'
+    short = REPOSITORY.sub(r"\1", source)
+    return (
+        f'<p{tick} title="{escape(source)}">{mark}{params:,}, {word}'
+        f" <small>{linked(short, source)}</small></p>"
+    )
+
+
+def linked(text: str, source: str) -> str:
+    """A text as HTML that leads to the address in its source, where there is one."""
+    address = URL.search(source)
+    return link(text, address.group()) if address else escape(text)
 
 
 def note(change: str, label: str) -> str:

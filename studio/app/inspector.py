@@ -118,7 +118,7 @@ def _lines(found: Inspection, case: Case, before: Inspection | None) -> Iterator
         else:
             free.append(clause(cost.name))
     if free:
-        yield "No cost in", escape(", ".join(free))
+        yield "No", escape(", no ".join(free))
     if time := _time(found, case):
         yield "Measured", time
     if found.growth:
@@ -189,7 +189,7 @@ def _growth(found: Growth) -> str:
         if found.queries == found.keys
         else f"{found.queries:,} queries and {found.keys:,} keys"
     )
-    meets = f"; half of all from {found.meets:,} tokens" if found.meets else ""
+    meets = f"; half of this block's MACs from {found.meets:,} tokens on" if found.meets else ""
     part = "" if found.macs == found.whole else f": {share} of these MACs with {tokens}"
     return f"grows with {found.law}{part}{meets}"
 

@@ -23,12 +23,12 @@ from studio.app.state import State
 from studio.app.timing import TIMINGS, Times, button
 
 COLUMNS = {
-    "Layer": st.column_config.TextColumn(width=160, help="Path in the model"),
-    "Kind": st.column_config.TextColumn(width=84, help="Class or operation"),
-    "Output": st.column_config.TextColumn(width=88, help="Output shape"),
-    "Parameters": st.column_config.NumberColumn(width=76),
+    "Layer": st.column_config.TextColumn(width=124, help="Path in the model"),
+    "Kind": st.column_config.TextColumn(width=112, help="Class or operation"),
+    "Output": st.column_config.TextColumn(width=102, help="Output shape"),
+    "Parameters": st.column_config.NumberColumn(width=80),
     "MMACs": st.column_config.NumberColumn(
-        width=63, help="Millions of multiply-accumulates in one forward pass"
+        width=62, help="Millions of multiply-accumulates in one forward pass"
     ),
     "Activations": st.column_config.NumberColumn(
         width=76,
@@ -119,7 +119,9 @@ def one(now: State) -> Any:
     name = HOT.get(now.lens.heat, "") if found else ""
     values = costs(now, found) if found else []
     asked = {name: known.get(name, values)} if found else {}
-    columns = {"Layer": counted["Layer"]} | asked | measured | counted  # what was asked for first
+    times = {"Time": measured["Time"]} if "Time" in measured else {}
+    # What was asked for first; what a layer waits for, a word that says no more than figures, last.
+    columns = {"Layer": counted["Layer"]} | asked | times | counted | measured
     styles = contrast.warm(values, found, contrast.is_dark()) if found else []
     return contrast.written(columns, WRITTEN, {name: styles} if found else {})
 
@@ -153,11 +155,11 @@ def table(case: Case) -> dict[str, list[Any]]:
     return {
         "Layer": [row.path for row in rows],
         "Kind": [row.kind for row in rows],
-        "Output": [row.output for row in rows],
+        "Output": [row.output.replace(" × ", "×") for row in rows],
         "Parameters": [row.params for row in rows],
         "MMACs": [row.macs / 1e6 for row in rows],
-        "Activations": [row.activation_count for row in rows],
         "Saved": [row.saved_bytes for row in rows],
+        "Activations": [row.activation_count for row in rows],
     }
 
 

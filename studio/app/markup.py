@@ -43,16 +43,31 @@ def ours(text: str) -> str:
     return text
 
 
-def html(body: str) -> None:
+def html(body: str, links: tuple[str, ...] = ()) -> None:
     """Show HTML of ours. Were a text of somebody else in it that nobody escaped, nothing would be
-    fetched and nothing linked: what has another tag than those of the page is shown as a text."""
-    st.html(body if is_harmless(body) else escape(body))
+    fetched and nothing linked but the addresses of ours in `links`: what has another tag than those
+    of the page is shown as a text."""
+    st.html(body if is_harmless(body, links) else escape(body))
+
+
+def link(text: str, address: str) -> str:
+    """A text as HTML that leads to an address of ours, in a tab of its own."""
+    return f"{_opened(address)}{escape(text)}</a>"
+
+
+def _opened(address: str) -> str:
+    return f'<a href="{escape(address)}" target="_blank" rel="noopener">'
 
 
 @lru_cache(maxsize=256)
-def is_harmless(body: str) -> bool:
-    """Whether it has no tags and attributes but those of the page, and no style that fetches."""
-    left = TAG.sub("", STYLES.sub("", body))
+def is_harmless(body: str, links: tuple[str, ...] = ()) -> bool:
+    """Whether it has no tags and attributes but those of the page, no links to another address than
+    those of ours in `links`, and no style that fetches."""
+    left = STYLES.sub("", body)
+    for address in links:
+        before, *after = left.split(_opened(address))
+        left = before + "".join(part.replace("</a>", "", 1) for part in after)
+    left = TAG.sub("", left)
     styles = "".join((*STYLES.findall(body), *re.findall(r'style="([^"]*)"', body)))
     return "<" not in left and not FETCHED.search(styles)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 
@@ -17,6 +18,7 @@ from studio.family import Design, Family
 from tests.designs import small
 
 FAMILIES = list(zoo.families().values())
+SIDE = re.compile(r"H\d*")
 NAMED = re.compile(r"\(([^()=]*)\) = \(([^()]*)\)")
 INDEX = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 
@@ -50,6 +52,37 @@ def test_a_letter_means_one_size_in_a_picture_and_terms_are_true(family: Family)
         letters = {name: size for name, size in known.items() if name.isidentifier()}
         for name, size in known.items():
             assert value(name.replace("^", "**"), letters) in (None, size), (design.title, name)
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.key)
+def test_the_sides_of_a_map_are_called_alike_wherever_it_goes(family: Family) -> None:
+    """Where a square map is named by letters these are H and W of one index, never h beside w."""
+    for design in (family.design(), small(family)):
+        for names, numbers in (p for text in texts(drawn(design)) for p in NAMED.findall(text)):
+            named = zip(names.split(", "), numbers.split(", "), strict=True)
+            for (high, m), (wide, n) in pairwise(named):
+                pair = (high.translate(INDEX), wide.translate(INDEX))
+                assert not (pair[0][0] == "h" and pair[1][0] == "w"), (design.title, names)
+                if m == n and SIDE.fullmatch(pair[0]) and pair[1][0] == "W":
+                    assert pair[1] == pair[0].replace("H", "W"), (design.title, names)
+
+
+def test_a_map_that_keeps_its_size_keeps_its_letters() -> None:
+    """From a backbone to a head whose own words for it are h and w."""
+    for family, left, taken in (
+        ("detr", "backbone.stages.3.1.relu", "input_proj"),
+        ("deeplab", "backbone.stages.3.1.relu", "head.aspp.views.0.conv"),
+    ):
+        labels = {(e.source, e.target): e for e in drawn(zoo.family(family).design()).edges}
+        before = labels[left, taken].between(left, taken)
+        after = next(e.between(taken, e.target) for e in labels.values() if e.source == taken)
+        sides = [NAMED.findall(text)[0][0].split(", ")[2:] for text in (before, after)]
+        assert sides[0] == sides[1], (family, before, after)
+
+
+def test_the_input_of_a_composition_is_named_by_the_stem_that_takes_it() -> None:
+    labels = [node.detail for node in drawn(zoo.family("hybrid").design()).root.children]
+    assert labels[0] == "(B, C, H, W) = (1, 3, 224, 224)"
 
 
 def children(block: Node, opened: frozenset[str]) -> Iterator[Node]:

@@ -201,3 +201,27 @@ def test_what_a_click_tells_is_in_sight(
         page.wait_for_url(re.compile("node=blocks.0"))
     page.get_by_role("button", name="Close", exact=True).click()
     page.locator(".inspector").wait_for(state="detached")
+
+
+@pytest.mark.parametrize("link", ["yolo", "unet", "detr", "mask_rcnn"])
+def test_the_overview_is_fitted_from_side_to_side(open_page: Any, address: str, link: str) -> None:
+    page = open_page(f"{address}?family={link}", *LAPTOP)
+    box(page, "input").wait_for()
+    page.locator(".graph[data-view]").wait_for()
+    room = page.locator(".graph .canvas").bounding_box()
+    for face in page.locator(".graph .node > .face").all():
+        frame = face.bounding_box()
+        assert inside(frame | {"y": room["y"], "height": 0}, room), frame
+    assert float(page.locator(".graph").get_attribute("data-view").split()[2]) >= 0.5
+
+
+def test_a_block_within_another_leaves_that_one_in_sight(open_page: Any, address: str) -> None:
+    page = open_page(address, *LAPTOP)
+    for block in ("blocks.0", "blocks.0.attn"):
+        box(page, block).focus()
+        page.keyboard.press("Enter")
+        page.locator(f'.graph .node.open[data-id="{block}"]').wait_for()
+    page.wait_for_timeout(300)  # it has glided to its place
+    room = page.locator(".graph .canvas").bounding_box()
+    around = box(page, "blocks.0").locator("> .face").bounding_box()
+    assert inside(around | {"y": room["y"], "height": 0}, room)

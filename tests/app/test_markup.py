@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studio.app.markup import JOINER, is_harmless, plain
+from studio.app.markup import JOINER, is_harmless, link, plain
 from studio.quoting import one_line
 
 
@@ -65,3 +65,11 @@ def test_html_with_anything_but_the_tags_of_the_page_is_shown_as_a_text(
     body: str, harmless: bool
 ) -> None:
     assert is_harmless(body) == harmless
+
+
+def test_only_an_address_of_ours_is_linked() -> None:
+    ours = ("https://e.example/a",)
+    assert is_harmless(link("a < b", ours[0]), ours)
+    assert not is_harmless(link("a", "https://e.example/b"), ours)
+    assert not is_harmless(link("a", ours[0]))
+    assert not is_harmless("</a>", ours)

@@ -43,6 +43,11 @@ STYLE = """<style>
 .st-key-masthead h1 { display: inline; margin: 0; padding: 0; font-size: .95rem; font-weight: 700; }
 .st-key-masthead p { display: inline; margin: 0 0 0 .6rem; font-size: .85rem; opacity: .8; }
 .stSidebar input { text-overflow: ellipsis; }
+/* Families with their tasks are wider than the sidebar: their list may be so too. */
+body:has(.stSidebar input[aria-expanded="true"]) [data-testid="stSelectboxVirtualDropdown"] {
+  min-width: min(30rem, calc(100vw - 3rem)); }
+/* What the inspector's sheet may cover. */
+@media (max-width: 768px) { .stMain { --covered: 46vh; } }
 </style>"""
 TALL = "clamp(24rem, calc(100vh - 19.7rem), 46rem)"  # so that the graph ends where the window does
 UNUSED = "constants, or heads that only training uses"

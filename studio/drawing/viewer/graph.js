@@ -20,6 +20,7 @@
 const NEAREST = 4;
 const FARTHEST = 0.1;
 const READABLE = 0.75; // below this scale the texts are too small to start with
+const LEGIBLE = 0.5; // as small as they may be for the whole width to be seen
 const EDGE = 16; // around a block that is shown whole, and a node that is brought into sight
 const TITLE_BAR = 28; // how much of an open block, from its top, closes it
 const BUTTONS = [
@@ -144,14 +145,24 @@ export class View {
     const first = [...before.boxes.keys()].find(stays);
     const kept = [this.toggled, ...sighted].find(stays);
     const row = kept ?? sighted.find((id) => this.nearest(id)) ?? first;
-    const opened = this.data.open.includes(this.toggled) ? this.boxes.get(this.toggled) : null;
+    const id = this.toggled;
+    const opened = this.data.open.includes(id) ? this.boxes.get(id) : null;
     this.toggled = null;
     this.moved = true;
     if (!row) return;
     const across = first ? middle(this.boxes.get(first)) - middle(before.boxes.get(first)) : 0;
     const down = this.boxes.get(this.nearest(row).dataset.id).y - before.boxes.get(row).y;
     this.look(x - across * k, y - down * k, k);
-    if (opened) this.frame(opened);
+    if (opened) this.frame({ ...opened, ...this.across(id) });
+  }
+
+  across(id) {
+    // From side to side, the outermost block around an open one that can be shown so.
+    const { width } = this.canvas.getBoundingClientRect();
+    const parts = id.split('.');
+    const around = parts.map((_, i) => this.boxes.get(parts.slice(0, i + 1).join('.')));
+    const { x, w } = around.find((box) => box && box.w * LEGIBLE <= width - 2 * EDGE) ?? around.at(-1);
+    return { x, w };
   }
 
   frame({ x, y, w, h }) {
@@ -166,16 +177,39 @@ export class View {
   }
 
   start() {
-    // The whole picture if it can be read so; else its top, as large as it is wide, or its input.
+    // The whole picture if it can be read so; else its top, as large as it is wide, or where even
+    // that is too small, its input.
     const { width, height, w, h } = this.size();
-    const whole = Math.min(1, width / w, height / h);
-    const k = whole >= READABLE ? whole : Math.max(READABLE, Math.min(1, width / w));
+    const wide = Math.min(1, width / w);
+    const whole = Math.min(wide, height / h);
+    const k = whole >= READABLE ? whole : wide >= LEGIBLE ? wide : READABLE;
     const [first] = this.boxes.values(); // where the data come in
     const x = w * k <= width ? (width - w * k) / 2
       : Math.max(width - w * k, Math.min(0, width / 2 - middle(first) * k));
     this.look(x, Math.max(0, (height - h * k) / 2), k);
-    this.bring(this.node(this.data.selected));
+    this.expose(this.nearest(this.data.selected));
     this.moved = false;
+  }
+
+  expose(node) {
+    // What a link selects, where the graph lies below the window's edge or under a sheet.
+    if (!node) return;
+    if (node.querySelector('.face').getBoundingClientRect().bottom > this.lowest())
+      this.host.scrollIntoView({ block: 'start' });
+    this.bring(node);
+  }
+
+  lowest() {
+    // How far down a window can be seen: a page says by --covered how much a sheet may lie over.
+    const covered = parseFloat(getComputedStyle(this.canvas).scrollPaddingBottom) || 0;
+    return window.innerHeight - covered;
+  }
+
+  clear() {
+    // The part of the canvas that can be seen; all of it where that is too little to move to.
+    const { left, right, top, bottom } = this.canvas.getBoundingClientRect();
+    const low = Math.min(bottom, this.lowest());
+    return { left, right, top, bottom: low - top > 6 * EDGE ? low : bottom };
   }
 
   fit() {
@@ -200,7 +234,7 @@ export class View {
   bring(node) {
     if (!node) return;
     const face = node.querySelector('.face').getBoundingClientRect();
-    const room = this.canvas.getBoundingClientRect();
+    const room = this.clear();
     const out = (low, high, least, most) => (low < least ? least - low : Math.min(0, most - high));
     const dx = out(face.left, Math.min(face.right, face.left + 80), room.left + EDGE, room.right - EDGE);
     const dy = out(face.top, Math.min(face.bottom, face.top + 60), room.top + EDGE, room.bottom - EDGE);
