@@ -18,7 +18,7 @@ from studio.analysis.graph import graph, rows
 from studio.analysis.heat import barred
 from studio.analysis.memory import largest_batch, peak
 from studio.analysis.profile import Profile, profile, training_trace
-from studio.analysis.starved_norm import starved_norm
+from studio.analysis.starved_norm import can_train, starved_norm, training_told
 from studio.drawing.fold import levels
 from studio.drawing.graph import Graph
 from studio.drawing.prints import PRINTS
@@ -90,7 +90,9 @@ def heading(found: Profile, link: str, title: str = "") -> Heading:
         figures=(
             f"{units.count(found.params)} parameters",
             units.macs(found.macs),
-            f"training memory {units.size(found.training_bytes())} (Adam)",
+            f"training memory {training_told(found)} (Adam)"
+            if can_train(found)
+            else training_told(found),
             f"batch {found.batch}",
         ),
         link=link,

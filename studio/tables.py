@@ -97,10 +97,18 @@ def profile(found: Profile) -> str:
             *[("", f"causal {causal}")][: bool(saving)],
             ("activations", f"{found.activation_count:,} elements of convolutions and matmuls"),
             ("inference", f"{units.size(found.inference_bytes)} of memory"),
-            ("training", f"{units.size(found.training_bytes())} of memory, with Adam"),
+            ("training", _training(found)),
             ("output", outputs),
         )
     )
+
+
+def _training(found: Profile) -> str:
+    from studio.analysis.starved_norm import starved_norm, training_told  # torch
+
+    why = starved_norm(found.design, found.batch)
+    told = training_told(found)
+    return f"{told}: {why}" if why else f"{told} of memory, with Adam"
 
 
 def choices(
@@ -211,13 +219,19 @@ def _values(knobs: Sequence[Knob], design: Design) -> Iterator[str]:
     yield from (knob.text(design.value(knob.name)) for knob in knobs)
 
 
+def _training_size(found: Profile) -> str:
+    from studio.analysis.starved_norm import can_train  # torch
+
+    return units.size(found.training_bytes()) if can_train(found) else "-"
+
+
 def _point(knobs: Sequence[Knob], found: Profile, time: Measurement | None) -> Sequence[str]:
     return (
         *_values(knobs, found.design),
         f"{found.params:,}",
         f"{found.macs:,}",
         units.size(found.inference_bytes),
-        units.size(found.training_bytes()),
+        _training_size(found),
         units.seconds(time.median_s) + LOADED * (time.clean is False) if time else "-",
         _iqr(time) if time else "-",
     )

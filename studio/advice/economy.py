@@ -11,6 +11,7 @@ from studio.analysis import units
 from studio.analysis.course import Memory
 from studio.analysis.memory import largest_batch
 from studio.analysis.profile import Profile
+from studio.analysis.starved_norm import starved_norm, training_told
 from studio.analysis.work import Work, of_operation, operations, work
 from studio.family import BATCH
 from studio.measure.idle import idle
@@ -144,7 +145,17 @@ def _intensity(whole: Work) -> str:
 
 
 def _memory(found: Profile) -> Iterator[Block]:
-    inference, training = found.memory("inference"), found.memory("training")
+    inference = found.memory("inference")
+    if why := starved_norm(found.design, found.batch):
+        yield Table(
+            f"Peak memory at batch {found.batch} in float32",
+            ("Part", "Inference"),
+            tuple(row[:2] for row in _parts(inference, inference)),
+            total=True,
+        )
+        yield Paragraph(f"The design {training_told(found)}: {why}.")
+        return
+    training = found.memory("training")
     yield Table(
         f"Peak memory at batch {found.batch} in float32, simulated allocation by allocation",
         ("Part", "Inference", "Training with Adam"),
@@ -152,8 +163,8 @@ def _memory(found: Profile) -> Iterator[Block]:
         total=True,
     )
     yield Paragraph(
-        f"{_largest_part(training)} The peak is a maximum over time: gradients appear while saved"
-        " activations are freed. Workspace of kernels and PyTorch itself come on top."
+        f"{_largest_part(training, found.batch)} The peak is a maximum over time: gradients appear"
+        " while saved activations are freed. Workspace of kernels and PyTorch itself come on top."
     )
     if found.training_bytes() <= max(ROOMS):
         yield _batches(found)
@@ -167,18 +178,19 @@ def _parts(inference: Memory, training: Memory) -> Iterator[tuple[Text, ...]]:
             yield words, *(units.size(size) if size else "" for size in pair)
 
 
-def _largest_part(training: Memory) -> str:
-    """What to do about it, by what is largest."""
+def _largest_part(training: Memory, batch: int) -> str:
+    """What to do about it, by what is largest at this batch."""
     fixed = training.parameters + training.gradients + training.states
     part = share(max(fixed, training.activations), training.total)
     if training.activations > fixed:
         return (
-            f"Activations are {part} of the peak of a training step: a smaller batch, checkpointing"
-            " or a lower resolution saves most."
+            f"Activations are {part} of the peak of a training step at batch {batch}: a smaller"
+            " batch, checkpointing or a lower resolution saves most."
         )
     return (
-        f"Weights, gradients and optimizer states are {part} of the peak of a training step,"
-        " whatever the batch: fewer parameters, or an optimizer with fewer states, save most."
+        f"Weights, gradients and optimizer states are {part} of the peak of a training step at"
+        f" batch {batch}: fewer parameters, or an optimizer with fewer states, save most. Their"
+        " size does not change with the batch; their share falls as it grows."
     )
 
 

@@ -35,6 +35,7 @@ from studio.advice.ranking import DATA
 from studio.advice.structure import counted, structure
 from studio.analysis import units
 from studio.analysis.profile import Profile, profile
+from studio.analysis.starved_norm import training_told
 from studio.family import Design, Preset, Task
 from studio.measure.request import Measurement
 
@@ -107,7 +108,7 @@ def _headline(found: Profile, measured: Measurement | None) -> Iterator[tuple[st
     yield "Parameters", units.count(found.params)
     yield "Compute", units.macs(found.macs)
     yield "Inference memory", units.size(found.inference_bytes)
-    yield "Training memory", units.size(found.training_bytes())
+    yield "Training memory", training_told(found)
     yield "Latency", _stated(measured) if measured else "not measured"
 
 

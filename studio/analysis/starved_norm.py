@@ -13,8 +13,9 @@ from itertools import islice
 
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from studio.analysis import units
 from studio.analysis.body import Body
-from studio.analysis.profile import training_trace
+from studio.analysis.profile import Profile, training_trace
 from studio.family import Design, DesignError
 
 TRIED = 12  # larger resolutions that are looked at
@@ -36,6 +37,23 @@ def starved_norm(design: Design, batch: int) -> str:
         f"batch={batch}{at} leaves the batch normalisation {path} one value per channel, and"
         f" training needs two or more; the nearest that works is {' or '.join(ways)}"
     )
+
+
+def can_train(found: Profile) -> bool:
+    """Whether a training step of this design can be run at this batch at all."""
+    return _can_train(found.design, found.batch)
+
+
+@lru_cache(maxsize=4096)
+def _can_train(design: Design, batch: int) -> bool:
+    return not any(_starved(training_trace(design, batch)))
+
+
+def training_told(found: Profile) -> str:
+    """The peak of a training step with Adam, with its unit; or that there can be no such step."""
+    if can_train(found):
+        return units.size(found.training_bytes())
+    return f"cannot be trained at batch {found.batch}"
 
 
 def _starved(body: Body, path: str = "") -> Iterator[str]:

@@ -10,6 +10,7 @@ from studio import tables
 from studio.analysis import units
 from studio.analysis.profile import Profile
 from studio.analysis.scaling import axes, axis_points, position
+from studio.analysis.starved_norm import can_train, training_told
 from studio.app import figures
 from studio.app.case import Case
 from studio.app.charts import Curve, Panel
@@ -23,13 +24,14 @@ from studio.measure.request import Measurement
 COLOURS = ("#4a7fc1", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#8a5cd0", "#777777")
 POINTS = 5
 NOWHERE = -1.0  # no one design is marked on the charts of several
+TRAINING = "Training memory, Adam"
 Read = Callable[[Profile], float]
 ROWS: tuple[tuple[str, Read, Callable[[float], str]], ...] = (
     ("Parameters", lambda found: found.params, units.count),
     ("MACs, one forward pass", lambda found: found.macs, units.macs),
     ("Peak activation memory", lambda found: found.activation_bytes, units.size),
     ("Inference memory", lambda found: found.inference_bytes, units.size),
-    ("Training memory, Adam", lambda found: found.training_bytes(), units.size),
+    (TRAINING, lambda found: found.training_bytes(), units.size),
 )
 STYLE = """<style>
 .compared { overflow-x: auto; }
@@ -78,24 +80,27 @@ def table(cases: Sequence[Case]) -> str:
 def _rows(cases: Sequence[Case]) -> Iterator[tuple[str, Iterator[str]]]:
     found = [figures.profiled(case) for case in cases]
     for name, read, write in ROWS:
-        values = [read(profile) for profile in found]
-        yield (
-            name,
-            (_cell(write(v), _against(v, values[0], write, i)) for i, v in enumerate(values)),
-        )
+        yield name, (_figure(profile, found[0], name, read, write) for profile in found)
     yield "Latency, measured", map(_latency, cases, [cases[0]] * len(cases))
     yield "Published", map(_published, cases)
     for name, texts in differing(cases).items():
         yield name, (_cell(text, "") for text in texts)
 
 
+def _figure(
+    found: Profile, first: Profile, name: str, read: Read, write: Callable[[float], str]
+) -> str:
+    """A figure and how it differs from the first design's, where both have it."""
+    if name == TRAINING and not can_train(found):
+        return _cell("–", training_told(found))
+    compared = found is not first and (name != TRAINING or can_train(first))
+    value = read(found)
+    return _cell(write(value), change(value, read(first), write) if compared else "")
+
+
 def _cell(value: str, note: str) -> str:
     below = f"<small>{escape(note)}</small>" if note else ""
     return f"<td><b>{escape(value)}</b>{below}</td>"
-
-
-def _against(value: float, first: float, write: Callable[[float], str], i: int) -> str:
-    return change(value, first, write) if i else ""
 
 
 def _latency(case: Case, first: Case) -> str:
@@ -106,7 +111,7 @@ def _latency(case: Case, first: Case) -> str:
     below = "; ".join(filter(None, (band, under_load)))
     if case == first or not isinstance(base, Measurement):
         return _cell(value, below)
-    against = _against(idle_s(point, case), idle_s(base, first), units.seconds, 1)
+    against = change(idle_s(point, case), idle_s(base, first), units.seconds)
     return _cell(value, f"{against} · {below}")
 
 
@@ -166,7 +171,8 @@ def panels(cases: Sequence[Case], axis: str) -> tuple[Panel, ...]:
         for (_, read, write), title in quantities
     ]
     (_, read, write), title = ROWS[4], "Training memory"
-    return (*drawn, Panel(title, write, tuple(_curves(along, cases, read)), law=" "))
+    trained = [tuple((x, found) for x, found in points if can_train(found)) for points in along]
+    return (*drawn, Panel(title, write, tuple(_curves(trained, cases, read)), law=" "))
 
 
 Along = tuple[tuple[float, Profile], ...]  # where on the axis, and what it costs there
@@ -183,7 +189,7 @@ def _neighbours(case: Case, axis: str, own: bool) -> Along:
 
 def _curves(along: Sequence[Along], cases: Sequence[Case], read: Read) -> Iterator[Curve]:
     for points, case, colour in zip(along, cases, COLOURS, strict=False):
-        xs, ys = zip(*((x, float(read(found))) for x, found in points), strict=True)
+        xs, ys = tuple(x for x, _ in points), tuple(float(read(found)) for _, found in points)
         yield Curve(named(case), xs, ys, colour)
 
 

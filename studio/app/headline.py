@@ -12,6 +12,7 @@ import streamlit as st
 from studio.analysis import units
 from studio.analysis.causal import causal_note
 from studio.analysis.profile import Profile
+from studio.analysis.starved_norm import starved_norm, training_told
 from studio.analysis.turns import hurry
 from studio.app import figures
 from studio.app.composition import is_composed
@@ -72,6 +73,7 @@ class Figure:
     tells: Callable[[Profile], str]
     help: str = ""
     notes: Callable[[Profile], str] = lambda _: ""  # what is to be added for this design
+    lacks: Callable[[Profile], str] = lambda _: ""  # why this design has no such figure
 
 
 FIGURES = (
@@ -111,6 +113,7 @@ FIGURES = (
         " activations where most of them are alive at once. Within 10 % of the tensors alive then"
         " on a CPU; kernel workspace and the CUDA context come on top. The Memory tab shows its"
         " parts.",
+        lacks=lambda found: starved_norm(found.design, found.batch),
     ),
 )
 
@@ -156,11 +159,15 @@ def explained(figure: Figure, now: State) -> str:
 def told(figure: Figure, now: State) -> tuple[str, list[str]]:
     """The figure of the page's case, and the lines beneath it."""
     here = figures.profiled(now.case)
+    if why := figure.lacks(here):
+        return "—", [f'<p title="{escape(why)}">{escape(training_told(here))}: {escape(why)}</p>']
     value = figure.read(here)
     notes = [f"<p>{escape(figure.tells(here))}</p>"]
     if figure is FIGURES[0] and (preset := now.design.preset) and preset.params:
         notes = [compared(here.params, preset.params, preset.source)]
     for case, label in now.others:
+        if figure.lacks(figures.profiled(case)):
+            continue  # there is nothing to compare with
         before = figure.read(figures.profiled(case))
         notes.append(note(change(value, before, figure.write), label))
     return figure.write(value), notes

@@ -13,6 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 from studio.analysis import units
 from studio.analysis.roofline import BANDWIDTH, COMPUTE, OVERHEAD, Device
 from studio.analysis.scaling import axes, axis_points, points_afforded, position
+from studio.analysis.starved_norm import can_train
 from studio.app import figures, growth, state
 from studio.app.case import Case
 from studio.app.charts import MEASURED, PALE, Curve, Panel, Unit, chart
@@ -173,10 +174,11 @@ def panels(
     """Parameters, compute, activations, memory, and the latency: expected, and measured so far."""
     xs = tuple(_at(case, knob) for case in shown)
     found = [figures.profiled(case) for case in shown]
-    training = tuple(float(p.training_bytes()) for p in found)
+    trained = [(x, p.training_bytes()) for x, p in zip(xs, found, strict=True) if can_train(p)]
+    training = tuple(x for x, _ in trained), tuple(float(size) for _, size in trained)
     inference = tuple(float(p.inference_bytes) for p in found)
     memory = (
-        Curve("training", xs, training, kind="predicted"),
+        Curve("training", *training, kind="predicted"),
         Curve("inference", xs, inference, PALE, kind="predicted"),
     )
     macs = Curve("", xs, tuple(float(p.macs) for p in found))

@@ -16,6 +16,7 @@ from studio.advice.usual import FIELDS, default_explained, default_in_words
 from studio.advice.wording import percent
 from studio.analysis import units
 from studio.analysis.profile import Profile
+from studio.analysis.starved_norm import training_told
 from studio.app import state
 from studio.app.architect import Search, Timed, asked, retry
 from studio.app.commission import (
@@ -251,7 +252,7 @@ def _costs(choice: Choice) -> Iterator[tuple[str, str]]:
     yield "Parameters", units.count(found.params)
     yield "One example", units.macs(found.macs // found.batch)
     yield f"Inference, batch {found.batch}", units.size(found.inference_bytes)
-    yield f"Training, batch {found.batch}", units.size(found.training_bytes())
+    yield f"Training, batch {found.batch}", training_told(found)
 
 
 def _costs_in_short(choice: Choice) -> str:

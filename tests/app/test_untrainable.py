@@ -1,0 +1,74 @@
+"""Where a training step is impossible, no face gives a figure of one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from html import escape
+
+import pytest
+
+import studio
+from studio import forms, tables
+from studio.advice.document import Paragraph, Table
+from studio.advice.report import report
+from studio.analysis import units
+from studio.analysis.profile import profile
+from studio.analysis.starved_norm import starved_norm
+from studio.app import comparison, headline, scaling
+from studio.app.case import Case
+from studio.app.headline import FIGURES
+from studio.app.state import FIRST
+from studio.family import Design
+
+TRAINING = next(figure for figure in FIGURES if figure.name == "Training memory")
+RECORDS = {
+    "stem": "ConvStem(image_size=32)",
+    "stages": "Conv(stride=4) Conv(stride=4)",
+    "head": "PooledHead()",
+}
+CANNOT = "cannot be trained at batch 1"
+
+
+@pytest.fixture(scope="module")
+def design() -> Design:
+    return FIRST.followed({"family": "hybrid", **RECORDS}).design
+
+
+def test_the_card_says_why(design: Design) -> None:
+    now = FIRST.followed({"family": "hybrid", **RECORDS})
+    value, notes = headline.told(TRAINING, now)
+    why = starved_norm(design, 1)
+    assert why
+    assert value == "—"
+    assert CANNOT in "".join(notes)
+    assert f'title="{escape(why)}"' in "".join(notes)
+    able = replace(now, case=replace(now.case, batch=2))
+    assert headline.told(TRAINING, able)[0] == units.size(profile(design, 2).training_bytes())
+
+
+def test_no_curve_is_drawn_where_nothing_trains(design: Design) -> None:
+    case, knob = Case(design), design.knobs["stem.image_size"]
+    shown = tuple(replace(case, design=design.replace(**{knob.name: n})) for n in (32, 33, 64))
+    memory = next(p for p in scaling.panels(case, shown, knob) if p.title == "Memory")
+    drawn = {curve.name: curve.xs for curve in memory.curves}
+    assert drawn == {"training": (33.0, 64.0), "inference": (32.0, 33.0, 64.0)}
+    able = replace(case, design=design.replace(**{knob.name: 64}))
+    panels = comparison.panels((case, able), "stages.0.width")
+    assert [bool(curve.xs) for curve in panels[-1].curves] == [False, True]
+
+
+def test_reports_tables_and_pictures_say_so(design: Design) -> None:
+    found = profile(design)
+    size, other = units.size(found.training_bytes()), Case(studio.design("cnn"))
+    assert f"{CANNOT}: {starved_norm(design, 1)}" in tables.profile(found)
+    written = report(design)
+    assert dict(written.figures)["Training memory"] == CANNOT
+    memory = written.sections[3].blocks
+    assert any(CANNOT in str(b.text) for b in memory if isinstance(b, Paragraph))
+    assert not any("Adam" in str((b.caption, b.head)) for b in memory if isinstance(b, Table))
+    assert CANNOT in forms.heading(found, "").figures
+    for cases in ((Case(design), other), (other, Case(design))):
+        said = comparison.table(cases)
+        assert f"<b>–</b><small>{CANNOT}</small>" in said
+        assert size not in said
+    assert found.to_dict()["training_bytes"] == found.training_bytes()
