@@ -95,7 +95,7 @@ def test_what_does_not_fit_the_memory_is_not_measured(
     design: studio.Design, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory, "available_bytes", lambda: 10**6)
-    refusal = r"ViT.* at batch=1 needs about .* GB .* this machine has 0\.0 GB free$"
+    refusal = r"Vision Transformer, .* at batch=1 needs .* GB .* this machine has 0\.0 GB free$"
     with pytest.raises(studio.MeasureError, match=refusal):
         studio.measure(design)
 
@@ -308,9 +308,9 @@ def test_levels_unfold_a_picture(design: studio.Design) -> None:
 @pytest.mark.parametrize(
     ("form", "level", "said"),
     [
-        ("svg", 99, "has 0 to 2; the nearest that works is level=2"),
+        ("svg", 99, "has levels 0 to 2, not 99; the nearest that works is level=2"),
         ("png", -1, "nearest that works is level=0"),
-        ("script", 1, "the pictures are svg, png, dot, html"),
+        ("script", 1, r"only to pictures \(svg, png, dot, html\); script is not one"),
     ],
 )
 def test_a_level_that_cannot_be_is_refused(

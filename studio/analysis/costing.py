@@ -6,6 +6,7 @@ says what it is: parameters that no forward pass uses, what training alone keeps
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -171,7 +172,15 @@ def _tensors(body: Body, kept: Kept, axes: Axes) -> Iterator[Term]:
     yield from _each("input", body.inputs, given, axes.inputs)
     yield from made
     if inside:
-        yield Term((number(inside),), "temporaries")
+        yield Term((number(inside),), _kept_inside(body, inside))
+
+
+def _kept_inside(body: Body, size: int) -> str:
+    """What bytes are that a layer makes and keeps, and that are neither input nor output: of a norm
+    the mean and 1/σ of each group, which are fewer than the values they are of."""
+    values = max((math.prod(shape) for shape in body.inputs), default=0)
+    is_norm = "norm" in body.kind.lower() and size < VALUE_BYTES * values
+    return "saved statistics" if is_norm else "temporaries"
 
 
 def _each(

@@ -48,8 +48,9 @@ QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
             lambda found: found.activation_count,
         ),
         "memory": Quantity(
-            "Held in training",
-            "all that training with Adam holds",
+            "Training state",
+            "the training state (parameters, gradients, Adam's states and saved activations; not"
+            " all alive at the peak)",
             units.size,
             lambda found: PER_PARAMETER * found.params + found.saved_bytes,
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from studio.analysis import costing, units
 from studio.analysis.body import Call, Shape
@@ -18,7 +18,11 @@ from studio.analysis.receptive import Field, fields
 from studio.analysis.terms import Axes
 from studio.drawing.graph import Graph, Node
 
-HELD = "Held in training"  # weights, gradients, Adam's states, saved activations
+HELD = "Training state"
+MEANING = (  # said of every sum: the model's is more than the peak of its training memory
+    "parameters, gradients, optimizer states (Adam) and saved activations of this block; not all"
+    " alive at the peak"
+)
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,8 @@ class Flow:
 @dataclass(frozen=True)
 class Cost:
     """One figure of a node: its formula, and what part of the model it is, with all repeats of the
-    node and of the blocks around it (`times` the total)."""
+    node and of the blocks around it (`times` the total); `whole` is 0 where there is no such share.
+    """
 
     name: str
     formula: Formula
@@ -140,8 +145,15 @@ def _costs(
     yield Cost("MACs", costing.macs(node, use, axes), times, total.macs, units.macs)
     saved = costing.saved(node, use, axes)
     yield Cost("Saved activations", saved, times, total.saved_bytes, units.size)
-    held = costing.memory(root, whole(profile)).total
-    yield Cost(HELD, memory, times, held, units.size)
+    yield held(memory, times)
+
+
+def held(memory: Formula, times: int) -> Cost:
+    """What of a block is alive at some time of a training step. No share is told: nothing that is
+    shown is the sum of it over the blocks."""
+    return Cost(
+        HELD, replace(memory, note=MEANING) if memory.total else memory, times, 0, units.size
+    )
 
 
 def _tensor(
@@ -154,7 +166,7 @@ def _tensor(
     memory = costing.memory(node, None)
     costs = (
         Cost("Parameters", counted, times, root.figures.params, units.count),
-        Cost(HELD, memory, times, costing.memory(root, whole(profile)).total, units.size),
+        held(memory, times),
     )
     return Inspection(
         id=node.id,

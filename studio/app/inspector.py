@@ -156,7 +156,7 @@ def _cost(cost: Cost, moved: str = "") -> str:
     """The total and its share of the model, and beneath it how it comes about."""
     total, times = cost.formula.total, cost.times
     exact = f"<b>{cost.write(total)}</b>"
-    share = f" · {_share(cost.share)} of the model" if cost.share < 1 else ""
+    share = f" · {_share(cost.share)} of the model" if cost.whole and cost.share < 1 else ""
     again = f", {times:,} times" if times > 1 else ""
     unit = " B" if cost.write is units.size else ""
     steps = escape(cost.formula.written()).replace("*", "·") + unit

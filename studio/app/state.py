@@ -351,6 +351,7 @@ def is_meant(key: str) -> bool:
     if is_look():
         if key in drawn:
             st.session_state[key] = drawn[key]
+            st.session_state.setdefault("unsent", set()).add(key)  # set, so without a default
         return False
     left: dict[str, object] = st.session_state.setdefault("left", {})
     told = st.session_state[key]

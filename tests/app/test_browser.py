@@ -128,6 +128,10 @@ def test_layers_are_timed_and_a_training_step_is_simulated(open_page: Any, addre
     open_tab(page, "Memory")
     page.get_by_text("The largest batch whose tensors fit").wait_for()
     page.wait_for_url(re.compile("tab=Memory"))
+    field = page.locator(".st-key-memory-room")
+    row = "field => { const row = field.closest('.stHorizontalBlock'); return"
+    cut = row + " row.scrollWidth - row.clientWidth }"
+    assert field.evaluate(cut) <= 0  # nothing of it sticks out of the row that it is in
 
 
 def test_the_back_button_undoes_a_change(open_page: Any, address: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 import studio
 from studio import zoo
+from studio.analysis.inspection import HELD, Inspection
 from studio.app import figures
 from studio.app.case import Case
 from studio.app.inspector import excerpt, said, told
@@ -98,7 +100,40 @@ def test_a_box_without_facts_is_its_name_alone() -> None:
 @pytest.mark.parametrize("family", studio.families())
 def test_what_is_told_of_every_box_is_html_that_the_page_shows(family: str) -> None:
     """A share of `< 0.1 %` is no tag."""
+    for node, inspection in inspected(family):
+        assert is_harmless(told(inspection, Case(studio.design(family)))), node
+
+
+@pytest.mark.parametrize("family", studio.families())
+def test_a_percentage_is_of_a_total_that_is_shown(family: str) -> None:
+    (_, whole), *parts = inspected(family)
+    totals = {cost.name: cost.formula.total for cost in whole.costs}
+    for node, inspection in parts:
+        for cost in inspection.costs:
+            assert cost.whole in (0, totals[cost.name]), (node, cost.name)
+            if cost.name == HELD:
+                assert not cost.whole
+                assert "not all alive at the peak" in cost.formula.note or not cost.formula.total
+        text = told(inspection, Case(studio.design(family)))
+        assert text.count("of the model") <= 3, node  # parameters, MACs, saved activations
+
+
+def inspected(family: str) -> Iterator[tuple[str, Inspection]]:
+    """The whole and the outermost boxes of a family's default."""
     case = Case(studio.design(family))
     for node in ("", *(child.id for child in figures.graph(case).root.children)):
-        inspection = figures.inspected(case, node)
-        assert inspection is None or is_harmless(told(inspection, case)), node
+        if found := figures.inspected(case, node):
+            yield node, found
+
+
+@pytest.mark.parametrize(
+    ("family", "node", "saved"),
+    [("vit", "blocks.0.norm1", "saved statistics 1,576"), ("vit", "norm", "saved statistics")],
+)
+def test_the_mean_and_deviation_that_a_norm_keeps_are_no_temporaries(family, node, saved) -> None:
+    case = Case(studio.design(family, preset="ViT-B/16"))
+    inspection = figures.inspected(case, node)
+    assert inspection
+    text = told(inspection, case)
+    assert saved in text
+    assert "temporaries" not in text

@@ -327,12 +327,16 @@ def test_every_axis_of_a_large_family_is_drawn_without_a_pause(family: str) -> N
         assert not app.button(key="sweep-start").disabled
 
 
-@pytest.mark.parametrize(("waiting", "seconds"), [(0, 0.7), (1, 0.7), (40, 1.2)])
-def test_looks_are_rarer_where_many_wait(
-    monkeypatch: pytest.MonkeyPatch, waiting: int, seconds: float
+@pytest.mark.parametrize(
+    ("waiting", "look_cost_s", "seconds"),
+    [(0, 0.0, 0.7), (1, 0.0, 0.7), (40, 0.0, 1.2), (40, 0.01, 1.6), (40, 0.1, 16.0)],
+)
+def test_looks_are_rarer_where_many_wait_and_each_costs_more(
+    monkeypatch: pytest.MonkeyPatch, waiting: int, look_cost_s: float, seconds: float
 ) -> None:
     monkeypatch.setattr(ledger, "JOBS", range(waiting))
-    assert ledger.look_s(0.7) == seconds
+    monkeypatch.setattr(ledger.PRECEDENCE, "look_cost_s", look_cost_s)
+    assert ledger.look_s(0.7) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(
