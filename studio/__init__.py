@@ -90,9 +90,21 @@ def as_stages(design: Design) -> Design:
     Equal in parameters, compute and, with its weights, outputs; without dropout and drop path,
     which work in training alone. Raises DesignError for a family that is not made of stages.
     """
+    _require(design)
     from studio import zoo
 
     return zoo.as_stages(design)
+
+
+def _require(design: object) -> None:
+    """Raises TypeError for what is no design, such as the name of a family."""
+    from studio.family import Design
+
+    if not isinstance(design, Design):
+        example = quoted(design) if isinstance(design, str) else "'vit'"
+        raise TypeError(
+            f"a design is wanted, not {quoted(design)}; make one with studio.design({example})"
+        )
 
 
 def build(design: Design, device: str = "cpu") -> nn.Module:
@@ -101,6 +113,7 @@ def build(design: Design, device: str = "cpu") -> nn.Module:
     In evaluation mode, in which it is profiled and measured; to train it, call its `train()` first.
     Raises DesignError for a device that this machine has not.
     """
+    _require(design)
     import torch
 
     from studio.analysis.blueprint import blueprint
@@ -120,6 +133,7 @@ def build(design: Design, device: str = "cpu") -> nn.Module:
 
 def example(design: Design, batch: int = 1) -> tuple[Tensor, ...]:
     """Random inputs for the design's module, on the default device. Raises DesignError."""
+    _require(design)
     from studio.family import BATCH
 
     return design.family.example(design.config, BATCH.read(batch))
@@ -130,6 +144,7 @@ def profile(design: Design, batch: int = 1) -> Profile:
 
     Takes milliseconds and no memory, whatever the size. Raises DesignError for a bad batch.
     """
+    _require(design)
     from studio.analysis.profile import profile
     from studio.family import BATCH
 
@@ -157,6 +172,7 @@ def measure(
     one of these cannot be, the memory is too small, the device is missing or the limit is too
     short, and DesignError for a bad batch.
     """
+    _require(design)
     from studio import forms
     from studio.family import BATCH
     from studio.measure.engine import device_named
@@ -185,6 +201,7 @@ def export(design: Design, form: str = "script", *, link: str = "", level: int =
     is how many levels of its blocks are open. `link` is what the script and the pictures say
     reopens the design. Raises DesignError for another form or level.
     """
+    _require(design)
     from studio import forms
 
     return forms.export(design, form, link, level)
@@ -203,6 +220,7 @@ def report(
     `measured` is its latency where it is known, `link` what reopens the design. Takes a few seconds
     the first time. Raises DesignError for a bad batch and for another form.
     """
+    _require(design)
     from studio.advice import markdown, page
     from studio.advice.report import report
     from studio.family import BATCH

@@ -20,10 +20,10 @@ from torch import Tensor, nn
 
 from studio.guide import Guide, Preset, Result, Task, results
 from studio.knobs import DesignError, Knob, knobs
-from studio.quoting import quoted
+from studio.quoting import echoed, quoted
 from studio.records import as_asked, expanded, knob_at, value_of, with_values
 from studio.refusals import named, read_settings, refusal
-from studio.spelling import closest_first, offered
+from studio.spelling import closest_first, offered, resembling
 
 __all__ = [
     "BATCH",
@@ -184,14 +184,17 @@ class Family:
         found = knob_at(config, name)
         if found is None:
             place, _, last = name.rpartition(".")
-            beside = tuple(k for k in expanded(config) if place and k.startswith(f"{place}."))
+            beside = tuple(k for k in expanded(config) if place and k.rpartition(".")[0] == place)
             alike = tuple(k for k in expanded(config) if k.endswith(f".{last}"))
             sizes = tuple(knob.size for knob in self.knobs.values() if knob.size)
             known = beside or alike[:MOST_ALIKE] or (*self.knobs, *sizes)
+            near = resembling(name, beside or (*expanded(config), *sizes))
+            question = f"did you mean {' or '.join(near)}?" if near else ""
             raise DesignError(
-                f"{self.key} has no knob {quoted(name)}; its knobs are {', '.join(known)}",
+                f"{self.key} has no knob {echoed(name)}",
+                advice=question or f"its knobs are {', '.join(known)}",
                 knob=name,
-                nearest=known,
+                nearest=tuple(dict.fromkeys((*near, *known))),
                 suggestions=(),
             )
         return dataclasses.replace(found, default=value_of(config, name))
@@ -248,11 +251,23 @@ class Design:
 
     def titled(self, base: Preset, name: str = "") -> str:
         """The title, told from a preset of one's choice; under another `name`, if there is one."""
-        told = [f"{name}={here}" for name, _, here in self.moved(base.config)]
+        told = [self._sized(name) or f"{name}={here}" for name, _, here in self.moved(base.config)]
         kept = [part for part in told if "." not in part.partition("=")[0]]
         within = [part for part in told if part not in kept]
         more = [f"{len(within) - MOST_TOLD} more"] if len(within) > MOST_TOLD else []
         return ", ".join((name or base.name, *kept, *within[:MOST_TOLD], *more))
+
+    def _sized(self, name: str) -> str:
+        """The size that a ratio makes, as it is set (`mlp_dim=3000`); empty for a ratio that its
+        slider has, and where the size does not give the ratio back."""
+        knob = self.knobs.get(name)
+        if not (knob and knob.size):
+            return ""
+        place, dot, _ = name.rpartition(".")
+        path, ratio = f"{place}{dot}{knob.size}", self.value(name)
+        steps = ratio / (knob.step or 1)
+        size, width = self.value(path), self.value(f"{place}{dot}{knob.of}")
+        return "" if steps.is_integer() or size / width != ratio else f"{path}={size}"
 
     def changes(self, preset: Preset) -> dict[str, Any]:
         """The knobs in which this design differs from a preset, with this design's values."""

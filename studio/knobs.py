@@ -19,7 +19,8 @@ from numbers import Real
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
-from studio.quoting import echoed, one_line
+from studio.quoting import echoed, one_line, quoted
+from studio.spelling import likeness
 
 Axis = Literal["depth", "width", "heads", "resolution"]
 Mode = Literal["inference", "training"]  # in which a model is called
@@ -140,7 +141,10 @@ class Knob:
         """Every other value the knob takes, nearest to `value` first (nothing for tuples)."""
         if self.options or isinstance(self.default, bool):
             values = self.options or (False, True)
-            here = values.index(value) if value in values else 0
+            if value not in values:
+                yield from self._ranked(value)
+                return
+            here = values.index(value)
             ranked = sorted(range(len(values)), key=lambda i: abs(i - here))
             yield from (values[i] for i in ranked if values[i] != value)
         elif isinstance(self.default, int):
@@ -174,7 +178,15 @@ class Knob:
         for option in self.options:
             if any(value == form for form in (option, self.write(option), self.text(option))):
                 return option
-        raise _Unread("is not one of its options", self.options, len(self.options))
+        raise _Unread("is not one of its options", self._ranked(value), len(self.options))
+
+    def _ranked(self, value: object) -> list[Any]:
+        """The options, the nearest to a value that is none of them first."""
+        number = _number(value)
+        if math.isfinite(number) and all(isinstance(option, Real) for option in self.options):
+            return sorted(self.options, key=lambda option: abs(option - number))
+        name = value if isinstance(value, str) else quoted(value)
+        return sorted(self.options, key=lambda option: -likeness(name, self.text(option)))
 
     def _read_flag(self, value: object) -> bool:
         match value:
@@ -236,7 +248,7 @@ class Knob:
         nearest = tuple(islice(unread.offers, unread.count))
         return DesignError(
             f"{self.name}={echoed(value)} {unread.why}",
-            advice=self.advice(nearest),
+            advice=self.advice(self.options or nearest),
             knob=self.name,
             value=value,
             nearest=nearest,

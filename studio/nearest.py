@@ -103,10 +103,11 @@ def candidates(knob: Knob, here: Any, hints: Iterable[Any] = ()) -> Iterator[Any
     `hints` are values that may be just right, such as the numbers in the sentence of a rule.
     """
     near = _beside(knob, here)
-    good = (value for value in hints if _takes(knob, value))
-    if knob.kind is int:
-        good = (value for value in sorted(good, key=lambda value: abs(value - here)))
-    order = chain(islice(near, FIRST), good, islice(near, NEAR), _far(knob))
+    first = [*islice(near, FIRST), *(value for value in hints if _takes(knob, value))]
+    if knob.kind is int and not knob.options:
+        first += [value for value in (here - 1, here + 1) if _takes(knob, value)]
+        first.sort(key=lambda value: abs(value - here))
+    order = chain(first, islice(near, NEAR), _far(knob))
     yield from (value for value in different(order) if value != here)
 
 

@@ -12,13 +12,14 @@ from decimal import Decimal
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from studio.analysis import quantities
 from studio.analysis.quantities import COUNT, MACS, MEMORY, PARAMETERS, Quantity
+from studio.arguments import Parser, option
 from studio.knobs import DesignError, Knob
 from studio.measure.request import CHOICES
-from studio.quoting import echoed, quoted
+from studio.quoting import echoed, path_echoed, quoted
 
 if TYPE_CHECKING:
     from studio.family import Design
@@ -61,21 +62,6 @@ CHOSEN = {
     "dtype": "number format",
     "layout": "memory format of images",
 }
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose complaints take the same way out as every other refusal."""
-
-    def error(self, message: str) -> NoReturn:
-        asked = message.endswith("?")  # what was meant: that helps more
-        raise DesignError(message if asked else f"{message}; see {self.prog} --help")
-
-
-def option(*names: str, **rules: Any) -> Parser:
-    """One option by itself, for the commands that take it."""
-    parser = Parser(add_help=False)
-    parser.add_argument(*names, **rules)
-    return parser
 
 
 def servers() -> Iterator[Parser]:
@@ -154,7 +140,7 @@ def report_form(path: Path | None) -> str:
     """The form of a report, by the suffix of its file. Raises DesignError."""
     suffix = path.suffix.lower() if path else ""
     if suffix and suffix not in REPORTS:
-        raise DesignError(f"cannot write a report as {path}; use {_or(REPORTS)}")
+        raise DesignError(f"cannot write a report as {path_echoed(path)}; use {_or(REPORTS)}")
     return REPORTS.get(suffix, "markdown")
 
 
@@ -167,12 +153,14 @@ def export_form(asked: str | None, path: Path | None) -> str:
     meant = next((form for form, suffixes in FORMS.items() if suffix in suffixes), None)
     if asked and meant and asked in FORMS and asked != meant:
         raise DesignError(
-            f"--form {asked} and {path} contradict each other: {suffix} means {meant}; a file of"
-            f" --form {asked} ends in {_or(FORMS[asked])}"
+            f"--form {asked} and {path_echoed(path)} contradict each other: {suffix} means {meant};"
+            f" a file of --form {asked} ends in {_or(FORMS[asked])}"
         )
     if not asked and suffix and not meant:
         known = [suffix for suffixes in FORMS.values() for suffix in suffixes]
-        raise DesignError(f"cannot tell the form of {path}; use {_or(known)}, or add --form")
+        raise DesignError(
+            f"cannot tell the form of {path_echoed(path)}; use {_or(known)}, or add --form"
+        )
     return asked or meant or "script"
 
 
@@ -298,8 +286,10 @@ def _read(read: Callable[[str], T], text: str) -> T:
 
 
 def _path(text: str) -> Path:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the name of the file is empty")
     if text.endswith(os.sep):
-        raise argparse.ArgumentTypeError(f"{text} names a folder, not a file")
+        raise argparse.ArgumentTypeError(f"{path_echoed(text)} names a folder, not a file")
     return Path(text)
 
 
@@ -326,7 +316,7 @@ def values(knob: Knob, text: str) -> list[str]:
     given = text.split(",")
     for value in given:
         if why := quantities.unit_of(value):
-            raise DesignError(f"{knob.name}={value} {why}", knob=knob.name, value=value)
+            raise DesignError(f"{knob.name}={echoed(value)} {why}", knob=knob.name, value=value)
     return given
 
 

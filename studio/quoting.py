@@ -39,6 +39,12 @@ def echoed(value: object) -> str:
     return quoted(value)
 
 
+def path_echoed(path: object) -> str:
+    """A path on one line, at most the last 60 characters of it: they hold the name of the file."""
+    line = one_line(str(path)[-ENOUGH:])
+    return (line if len(line) <= LONGEST else f"…{line[1 - LONGEST :]}") or "''"
+
+
 def named(text: str) -> str:
     """A name from elsewhere, as that of a processor, of which only what names are written with is
     left: no formula, no mark of any language, and no address."""

@@ -8,24 +8,37 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from studio.knobs import Knob
 
-LARGEST = 2**20
+LARGEST = 10**15  # above all sizes: a width says how large its own may be
 
 
-def size_of(ratio: Knob, width: Knob) -> Knob:
-    """The knob of the size that is a ratio of a width; how large it may be depends on the width."""
+def size_of(ratio: Knob, width: Knob, held: int | None = None) -> Knob:
+    """The knob of the size that is a ratio of a width: with the range that belongs to the width
+    that is held, or where that is not known, a range that no width has."""
+    low, high = (1, LARGEST) if held is None else limits(ratio, held)
     return Knob(
         name=ratio.size,
         default=round(ratio.default * width.default),
         help=f"{ratio.of} × {ratio.name.rpartition('.')[2]}: {ratio.help}",
         axis=ratio.axis,
-        ge=1,
-        le=LARGEST,
+        ge=low,
+        le=high,
         step=width.step,
     )
+
+
+def limits(ratio: Knob, width: int) -> tuple[int, int]:
+    """The least and the largest size of a width."""
+    return math.ceil(width * (ratio.ge or 0)), math.floor(width * (ratio.le or 1))
+
+
+def unlimited(size: Knob) -> Knob:
+    """The knob of a size that may be set together with its width."""
+    return replace(size, ge=1, le=LARGEST)
 
 
 def sizes(known: Mapping[str, Knob]) -> dict[str, Knob]:
@@ -45,7 +58,7 @@ def with_ratios(
         if not ratio.size or ratio.size not in found:
             continue
         size, width = found.pop(ratio.size), found.get(ratio.of, held(ratio.of))
-        low, high = math.ceil(width * (ratio.ge or 0)), math.floor(width * (ratio.le or 1))
+        low, high = limits(ratio, width)
         if not low <= size <= high:
             raise ValueError(
                 f"{ratio.size}={size} is outside {low} to {high},"

@@ -25,7 +25,7 @@ from studio.nearest import candidates
 from studio.notation import KIND, parsed
 from studio.quoting import echoed, quoted
 from studio.ratios import size_of, sizes, with_ratios
-from studio.spelling import closest, offered
+from studio.spelling import by_likeness, closest, offered
 
 T = TypeVar("T")
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -145,8 +145,8 @@ class RecordKnob(Knob):
             raise self._refused(value, "is no record", place, self._kinds)
         kind, settings = str(value[KIND]), {str(k): v for k, v in value.items() if k != KIND}
         if kind not in self._kinds:
-            near = closest(kind, self._kinds, 1) or self._kinds
-            others = [{**settings, KIND: one} for one in near] + [{KIND: one} for one in near]
+            near = by_likeness(kind, self._kinds)
+            others = [{**with_, KIND: one} for one in near for with_ in (settings, NOTHING)]
             why = "is not one of its kinds"
             raise self._refused(kind, why, place, self._kinds, instead=others)
         made = self.options[self._kinds.index(kind)]
@@ -155,8 +155,8 @@ class RecordKnob(Knob):
         if unknown := [name for name in settings if name not in read]:
             name = unknown[0]
             rest = {n: v for n, v in value.items() if n != name}
-            near = closest(name, known, 1)
-            others = [{**rest, one: settings[name]} for one in near if one not in rest] + [rest]
+            meant = closest(name, known, 1)
+            others = [{**rest, one: settings[name]} for one in meant if one not in rest] + [rest]
             told, why = f"its knobs are {', '.join(known)}", f"is no knob of {kind}"
             raise self._refused(name, why, place, tuple(known), told, others)
         return _made(made, {n: _read(read[n], v, place) for n, v in settings.items()}, place)
@@ -230,7 +230,7 @@ def knob_at(config: Any, path: str) -> Knob | None:
     known = expanded(config)
     name, _, index = path.partition(".")
     several = known.get(name)
-    if path in known or (size := _size_at(known, path)) or not isinstance(several, RecordKnob):
+    if path in known or (size := _size_at(config, path)) or not isinstance(several, RecordKnob):
         return known.get(path) or size
     held = getattr(config, name)
     if not isinstance(held, tuple) or not index.isdecimal() or int(index) >= len(held):
@@ -238,12 +238,15 @@ def knob_at(config: Any, path: str) -> Knob | None:
     return dataclasses.replace(several, name=path, default=held[int(index)], lengths=())
 
 
-def _size_at(known: Mapping[str, Knob], path: str) -> Knob | None:
+def _size_at(config: Any, path: str) -> Knob | None:
     """The knob of a size that may be given in the place of a ratio: both are one knob."""
+    known = expanded(config)
     place, dot, last = path.rpartition(".")
     for knob in known.values():
         if knob.size and knob.size == last and knob.name.rpartition(".")[0] == place:
-            return dataclasses.replace(size_of(knob, known[f"{place}{dot}{knob.of}"]), name=path)
+            width = f"{place}{dot}{knob.of}"
+            size = size_of(knob, known[width], value_of(config, width))
+            return dataclasses.replace(size, name=path)
     return None
 
 

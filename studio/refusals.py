@@ -17,8 +17,9 @@ from itertools import chain, islice
 from typing import Any, Protocol
 
 from studio.knobs import WORKS, DesignError, Knob
-from studio.nearest import Obstacle, candidates, suggestions
+from studio.nearest import WAYS, Obstacle, candidates, different, suggestions
 from studio.quoting import cut
+from studio.ratios import unlimited
 from studio.records import (
     NOTHING,
     RecordKnob,
@@ -72,7 +73,12 @@ def _read(rules: Rules, config: Any, name: str, own: Mapping[str, object]) -> di
     if isinstance(knob, RecordKnob) and name in own:
         within = {path[len(name) + 1 :]: value for path, value in own.items() if path != name}
         return {name: knob.read(own[name], within)}
-    return {path: rules.knob(config, path).read(value) for path, value in own.items()}
+    return {path: _reader(rules, config, path).read(value) for path, value in own.items()}
+
+
+def _reader(rules: Rules, config: Any, path: str) -> Knob:
+    knob = rules.knob(config, path)
+    return knob if path in expanded(config) or WHOLE.fullmatch(path) else unlimited(knob)
 
 
 def refusal(rules: Rules, config: Any, settings: Mapping[str, object]) -> DesignError:
@@ -104,9 +110,9 @@ class _Asked:
     settings: Mapping[str, object]
 
     def refusal(self) -> DesignError:
+        if unknown := self._unknown():  # with a knob that does not exist no other value works
+            return unknown
         first = self._error(NOTHING)
-        if isinstance(first, DesignError) and not self._is_known(first.knob):
-            return first
         ways = (
             self._own(first)
             or suggestions(self._obstacle, self._is_asked)
@@ -124,12 +130,25 @@ class _Asked:
 
     def _own(self, error: ValueError | None) -> tuple[Mapping[str, Any], ...]:
         """What a value that cannot be read suggests itself, as far as it works with the others."""
-        own = error.suggestions if isinstance(error, DesignError) else ()
-        return tuple(way for way in own if not self._error(way))
+        if not isinstance(error, DesignError):
+            return ()
+        works = (way for way in different(error.suggestions) if not self._error(way))
+        plain = type(knob_at(self.config, error.knob)) is Knob  # all options of one fit a sentence
+        return tuple(works if plain else islice(works, WAYS))
 
-    def _is_known(self, name: str) -> bool:
-        """Whether it is a knob's name, and not one that no knob has."""
-        return bool(knob_at(self.config, name.partition(".")[0]))
+    def _unknown(self) -> DesignError | None:
+        """Of the first setting that names no knob; within a record that is set as a whole, reading
+        that tells."""
+        for first, own in _by_knob(self.settings).items():
+            whole = first in own and knob_at(self.config, first)
+            if whole or any(map(WHOLE.fullmatch, own)):
+                continue
+            for name in own:
+                try:
+                    self.rules.knob(self.config, name)
+                except DesignError as error:
+                    return error
+        return None
 
     def _is_asked(self, name: str) -> bool:
         parts = name.split(".")
@@ -236,8 +255,10 @@ class _Asked:
     def _advice(self, first: ValueError | None, ways: tuple[Mapping[str, Any], ...]) -> str:
         if isinstance(first, DesignError):
             own = first.advice and ways == first.suggestions
-            if own or not ways or _is_a_fault_of_text(first):
+            if own or _is_a_fault_of_text(first):
                 return first.advice
+            if not ways:  # it may still say which names there are, but not which values work
+                return "" if first.suggestions else first.advice
             knob = knob_at(self.config, first.knob)
             if all(way.keys() == {first.knob} for way in ways) and type(knob) is Knob:
                 return knob.advice(way[first.knob] for way in ways)

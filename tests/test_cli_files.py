@@ -15,6 +15,7 @@ import pytest
 
 import studio
 from studio import cli, forms, options
+from studio.quoting import path_echoed
 from tests.test_cli import TINY, studio_command
 
 SUFFIXES = [(suffix, form) for form, names in options.FORMS.items() for suffix in names]
@@ -62,7 +63,7 @@ def test_a_full_disk_leaves_the_old_file_whole(
     path.write_bytes(OLD)
     with files_of_at_most(512):
         assert run(line, path) == 2
-    assert f"cannot write {path}: " in refused(capsys)
+    assert f"cannot write {path_echoed(path)}: " in refused(capsys)
     assert {file: file.read_bytes() for file in tmp_path.iterdir()} == {path: OLD}
     path.unlink()
     with files_of_at_most(512):
@@ -202,7 +203,7 @@ def test_a_form_that_contradicts_the_suffix_is_refused(
             assert options.FORMS[form][0] in said
     for name in ("vit.pdf", "vit.txt"):
         assert cli.main(["export", "vit", *TINY, "-o", str(tmp_path / name)]) == 2
-        assert f"cannot tell the form of {tmp_path / name}; use .py" in refused(capsys)
+        assert f"cannot tell the form of {path_echoed(tmp_path / name)}; use .py" in refused(capsys)
     assert cli.main([*REPORT, "-o", str(tmp_path / "r.pdf")]) == 2
     assert "use .md, .html or .htm" in refused(capsys)
     assert list(tmp_path.iterdir()) == []

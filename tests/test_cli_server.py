@@ -61,6 +61,14 @@ def test_options_of_the_page_reach_its_server(served: list[str]) -> None:
     socket.inet_aton(own.partition("=")[2])  # it is not asked for on the internet
 
 
+def test_an_address_of_ipv6_stands_in_brackets_where_it_is_shown(
+    served: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "obstacle", lambda address, port: "")  # with IPv6 or without
+    assert cli.main(["--address", "::1", "--port", "8599"]) == 0
+    assert {"--server.address=::1", "--browser.serverAddress=[::1]"} < {*served}
+
+
 @pytest.mark.parametrize(
     ("address", "said"),
     [

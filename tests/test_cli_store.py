@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from studio.cli import INTERRUPTED, main, sweeps
+from studio.cli.output import say_warnings
 from studio.measure import front, sweep
 from studio.measure.engine import Place
 from studio.measure.store import Store
@@ -56,3 +57,16 @@ def test_an_interrupted_sweep_prints_its_table_and_is_kept(
     assert "2 of 3 designs measured; they are kept on disk" in said.err
     assert "continues from there" in said.err
     assert len(said.out.splitlines()) == 2 + 3
+
+
+def test_a_cache_that_cannot_be_used_is_said_in_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    for _ in range(2):  # the second command says it no oftener
+        say_warnings()
+    assert Store(tmp_path / "file" / "folder").trouble
+    said = capsys.readouterr().err
+    assert said.startswith("studio: measurements are kept until the studio ends")
+    assert "Errno" not in said
+    assert said.count("\n") == 1

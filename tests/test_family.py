@@ -196,7 +196,7 @@ def test_deep_brackets_are_refused(depth: int) -> None:
             lambda: family("vit").design("ViT-X"),
             "vit has no preset 'ViT-X'; of the 15 presets ",
         ),
-        (lambda: family("vit").design(heads=2), "vit has no knob 'heads'; its knobs are depth, "),
+        (lambda: family("vit").design(heads=2), "vit has no knob heads; did you mean num_heads?"),
         (
             lambda: family("vit").design(num_heads=7),
             "num_heads=7 must divide embed_dim=768; the nearest that works is num_heads=6 or ",
@@ -347,3 +347,11 @@ def test_a_stage_that_does_not_fit_is_told_though_a_row_was_put_before_it() -> N
     for more in ([], [{"kind": "Conv"}]):  # what is number 2 is missing, or has no heads
         with pytest.raises(DesignError, match=r"^stages.1: heads=6 must divide the width"):
             family("hybrid").design(stages=[*stages, *more])
+
+
+@pytest.mark.parametrize("size", [3000, 3072, 3001, 1536])
+def test_a_title_tells_a_size_as_it_is_set(size: int) -> None:
+    design = family("vit").design(mlp_dim=size)
+    typed = dict(part.split("=") for part in design.title.split(", ")[1:])
+    assert family("vit").design(**typed) == design
+    assert typed in ({}, {"mlp_dim": str(size)}, {"mlp_ratio": "2.0"})

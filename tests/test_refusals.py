@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -123,12 +124,79 @@ def test_a_refusal_writes_what_it_suggests() -> None:
         assert all(f"{name}={written(value)}" in str(error) for name, value in way.items())
 
 
-@pytest.mark.parametrize("name", ["stages.9.width", "stages.1.heads", "stage", "stages.x", ""])
+@pytest.mark.parametrize("name", ["stages.9.width", "stages.1.heads", "foo", "stages.x", ""])
 def test_a_name_that_no_knob_has_is_answered_with_names(name: str) -> None:
     error = refused(family("hybrid").design(), {name: 3})
     assert error
     assert error.suggestions == ()
-    assert "its knobs are " in str(error)
+    assert "its knobs are " in str(error) or "did you mean " in str(error)
+    assert is_one_sentence(error)
+
+
+@pytest.mark.parametrize(
+    ("key", "typed", "meant"),
+    [
+        ("hybrid", "image_size", "stem.image_size"),
+        ("recurrent", "hidden_dim", "hidden_size"),
+        ("yolo", "depth_multiple", "depth"),
+        ("vit", "mlp_din", "mlp_dim"),
+        ("hybrid", "stage", "stages"),
+    ],
+)
+def test_a_name_like_that_of_a_knob_is_asked_about(key: str, typed: str, meant: str) -> None:
+    error = refused(family(key).design(), {typed: 3})
+    assert str(error) == f"{key} has no knob {typed}; did you mean {meant}?"
+
+
+def test_a_knob_that_does_not_exist_is_said_before_any_value() -> None:
+    asked = {"depth": 99, "hidden": 3, "num_heads": 7}
+    said = {
+        str(refused(family("vit").design(), {name: asked[name] for name in names}))
+        for names in permutations(asked)
+    }
+    assert len(said) == 1
+    assert "vit has no knob hidden; " in said.pop()
+
+
+@pytest.mark.parametrize("name", ["stages", "stages.0", "head", "stem"])
+@pytest.mark.parametrize("kind", ["Foo", "Conv2", "TokenHead"])
+def test_of_an_unknown_kind_a_few_are_offered_each_once(name: str, kind: str) -> None:
+    error = refused(family("hybrid").design(), {name: f"{kind}()"})
+    assert error
+    assert 1 <= len(error.suggestions) <= 3
+    assert len({str(way) for way in error.suggestions}) == len(error.suggestions)
+    assert is_one_sentence(error)
+    assert len(str(error)) < 300
+
+
+@pytest.mark.parametrize(
+    ("key", "settings", "offered"),
+    [
+        ("llama", {"mlp_dim": 10**7}, "mlp_dim=2304"),
+        ("vit", {"mlp_dim": 10**7}, "mlp_dim=6144"),
+        ("vit", {"mlp_dim": 10**30}, "6144"),
+        ("vit", {"patch_size": 17, "num_heads": 7}, "patch_size=16"),
+        ("recurrent", {"cell": "GRU2", "hidden_size": -1}, "cell=GRU"),
+        ("gpt", {"max_seq_len": 77}, "seq_len=77"),
+        ("resnet", {"image_size": 32}, "image_size=33"),
+        ("hybrid", {"stem": "Conv()"}, "stem=ConvStem()"),
+    ],
+)
+def test_what_is_offered_is_the_nearest(key: str, settings: dict[str, Any], offered: str) -> None:
+    assert f"{offered} " in f"{str(refused(family(key).design(), settings)).replace(',', '')} "
+
+
+@pytest.mark.parametrize("each", families().values(), ids=str)
+def test_a_size_that_is_too_large_or_small_is_offered_the_limit_of_its_width(each: Any) -> None:
+    design = each.design()
+    for ratio in [knob for knob in each.knobs.values() if knob.size]:
+        for size in (0, 10**7):
+            error = refused(design, {ratio.size: size})
+            assert error
+            step = design.family.knob(design.config, ratio.size).step or 1
+            limit = design.value(ratio.of) * ((ratio.le or 1) if size else (ratio.ge or 0))
+            offered = [way[ratio.size] for way in error.suggestions if ratio.size in way]
+            assert abs(offered[0] - limit) < step, str(error)
 
 
 def test_knobs_are_applied_together_in_any_order() -> None:

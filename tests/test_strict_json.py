@@ -128,6 +128,24 @@ def test_each_name_of_another_library_is_of_a_family(name: str) -> None:
     assert zoo.ALIKE[name] in zoo.families()
 
 
+@pytest.mark.parametrize(
+    ("model", "key"), [("resnet50", "resnet"), ("vit_base_patch16_224", "vit")]
+)
+def test_a_timm_config_is_told_its_family(model: str, key: str) -> None:
+    sentence = refusal(json.dumps({"architecture": model, "num_classes": 1000}))
+    assert sentence == (
+        f"this is a timm config.json of '{model}', not a design file; start from the family {key}"
+        " and set its knobs"
+    )
+
+
+def test_an_unknown_key_of_a_design_file_is_refused() -> None:
+    data = {"family": "vit", "prest": "ViT-L/16", "config": {}}
+    assert refusal(json.dumps(data)) == ("a design file has no key 'prest'; did you mean preset?")
+    data = {"family": "vit", "x" * 100: 1, "config": {}}
+    assert "its keys are family, preset, config" in refusal(json.dumps(data))
+
+
 @pytest.mark.parametrize("config", [{"model_type": "mamba"}, {"architectures": ["Mamba"]}])
 def test_a_config_of_a_family_that_there_is_not(config: dict[str, object]) -> None:
     sentence = refusal(json.dumps(config))

@@ -54,7 +54,11 @@ class Quantity:
             meant = f"{number.normalize():f}{unit[0]}"
             return f"is a size in bytes, not {self.name}; did you mean {meant}?"
         if number is not None and low.endswith(("flop", "flops")):
-            return f"is in FLOPs, not {self.name}; one MAC is two FLOPs"
+            scale = re.sub(r"flops?$", "", low)
+            half = f"{(number / 2).normalize():f}{unit[: len(scale)]}"
+            known = self is MACS and f"{scale}macs" in self.units and number * SCALES[scale] > LEAST
+            meant = f"; did you mean {half} MACs?" if known else ""
+            return f"is in FLOPs, not {self.name}; one MAC is two FLOPs{meant}"
         name = self.name.removeprefix("a ")
         return f"is not a valid {name}; use a positive number such as {self.example}"
 

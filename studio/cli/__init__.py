@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from studio import options
+from studio.arguments import Parser, option
 from studio.cli.cache import cache
 from studio.cli.commands import export, families, measure, profile, report
-from studio.cli.output import REFUSED, CutShort, put, say
+from studio.cli.output import REFUSED, CutShort, put, say, say_warnings
 from studio.cli.recommendation import architect
 from studio.cli.server import serve
 from studio.cli.sweeps import sweep
@@ -25,8 +26,9 @@ INTERRUPTED = 128 + 2  # 128 and a signal, as shells report
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    say_warnings()
     try:
-        arguments = parser().parse_args(argv)
+        arguments = parser().read(argv)
         return put(arguments.run(arguments))
     except (DesignError, MeasureError) as refusal:
         say(str(refusal))
@@ -38,9 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def parser() -> options.Parser:
+def parser() -> Parser:
     """The whole command line."""
-    whole = options.Parser(
+    whole = Parser(
         prog="studio",
         description="Serve the neural architecture studio as a page, or run one command.",
         epilog="Without a command, the page is served. `studio COMMAND --help` explains a command.",
@@ -57,11 +59,11 @@ def parser() -> options.Parser:
         report: [*options.designs(), *options.conditions(), *options.reports()],
         measure: [
             *(*options.designs(), *options.conditions(), options.data("json")),
-            options.option("--layers", action="store_true", help="also time each layer"),
+            option("--layers", action="store_true", help="also time each layer"),
         ],
         sweep: [
             *(*options.designs(), *options.axes(), *options.conditions()),
-            options.option("--fresh", action="store_true", help="ignore cached results"),
+            option("--fresh", action="store_true", help="ignore cached results"),
             options.data("json", "csv"),
         ],
         architect: [*options.briefs(), options.batches(), options.data("json")],
@@ -71,7 +73,7 @@ def parser() -> options.Parser:
         command = commands.add_parser(
             run.__name__, help=summary, description=summary, parents=parents, allow_abbrev=False
         )
-        command.set_defaults(run=run)
+        command.set_defaults(run=run, parser=command)
     return whole
 
 

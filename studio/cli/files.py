@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from studio.knobs import DesignError
+from studio.quoting import path_echoed
 
 
 def check(path: Path) -> None:
@@ -27,7 +28,9 @@ def check(path: Path) -> None:
         beside.touch(exist_ok=False)
         beside.unlink()
     except OSError as error:
-        raise _refusal(path, f"no file can be made in {target.parent}: {error.strerror}") from None
+        raise _refusal(
+            path, f"no file can be made in {path_echoed(target.parent)}: {error.strerror}"
+        ) from None
 
 
 def write(result: str | bytes, path: Path) -> None:
@@ -88,9 +91,9 @@ def _target(path: Path) -> Path:
         if target.is_dir():
             raise _refusal(path, "it is a folder")
         if not target.parent.exists():
-            raise _refusal(path, f"there is no folder {target.parent}")
+            raise _refusal(path, f"there is no folder {path_echoed(target.parent)}")
         if not target.parent.is_dir():
-            raise _refusal(path, f"{target.parent} is not a folder")
+            raise _refusal(path, f"{path_echoed(target.parent)} is not a folder")
         target.stat()
     except FileNotFoundError:
         return target  # it is a new file
@@ -115,4 +118,4 @@ def _beside(target: Path) -> Path:
 
 
 def _refusal(path: Path, why: str) -> DesignError:
-    return DesignError(f"cannot write {path}: {why}")
+    return DesignError(f"cannot write {path_echoed(path)}: {why}")

@@ -11,6 +11,7 @@ import studio
 from studio.cli.output import say
 from studio.knobs import DesignError
 from studio.measure.request import Conditions
+from studio.quoting import path_echoed
 from studio.strict_json import LARGEST
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def _start(name: str, preset: str | None) -> Design:
 
     if name != "-" and not name.lower().endswith(".json"):
         return studio.design(name, preset=preset)
-    source = "standard input" if name == "-" else name
+    source = "standard input" if name == "-" else path_echoed(name)
     if preset is not None:
         raise DesignError(f"{source} holds a design already; --preset goes with a family's name")
     content = _content(name)
@@ -55,7 +56,7 @@ def _content(name: str) -> bytes:
         with open(name, "rb") as file:
             return file.read(LARGEST + 1)
     except OSError as error:
-        raise DesignError(f"cannot read {name}: {error.strerror}") from None
+        raise DesignError(f"cannot read {path_echoed(name)}: {error.strerror}") from None
 
 
 def conditions_of(arguments: argparse.Namespace) -> dict[str, Any]:

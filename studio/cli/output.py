@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 import sys
 from pathlib import Path
@@ -49,6 +50,20 @@ def as_json(value: Any) -> str:
 def say(text: str) -> None:
     """One line to the person at the terminal."""
     print("studio:", one_line(text), file=sys.stderr)
+
+
+class _Said(logging.Handler):
+    """What the studio warns of, as a line to the person at the terminal."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(record.getMessage())
+
+
+def say_warnings() -> None:
+    """From now on, warnings are said as all else is."""
+    logger = logging.getLogger("studio")
+    if not any(isinstance(handler, _Said) for handler in logger.handlers):
+        logger.addHandler(_Said(logging.WARNING))
 
 
 class CutShort(KeyboardInterrupt):

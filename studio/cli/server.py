@@ -38,7 +38,7 @@ def serve(arguments: argparse.Namespace) -> str:
         "server.baseUrlPath": arguments.base_path,
         "server.headless": str(arguments.headless or not _has_browser()).lower(),
         "server.showEmailPrompt": "false",
-        "browser.serverAddress": _own_address() if address in WILDCARDS else None,
+        "browser.serverAddress": _shown(address),
         "browser.gatherUsageStats": "false",
     }
     flags = [f"--{name}={value}" for name, value in options.items() if value is not None]
@@ -48,6 +48,13 @@ def serve(arguments: argparse.Namespace) -> str:
     sys.argv = ["streamlit", "run", str(page), *flags]
     runpy.run_module("streamlit", run_name="__main__", alter_sys=True)
     return ""
+
+
+def _shown(address: str) -> str | None:
+    """The host of the address that is shown at the start, where it is not the one served at."""
+    if address in WILDCARDS:
+        return _own_address()
+    return f"[{address}]" if ":" in address else None  # of IPv6, as it stands in an address
 
 
 def obstacle(address: str, port: int) -> str:
@@ -61,11 +68,11 @@ def obstacle(address: str, port: int) -> str:
             case errno.EADDRINUSE:
                 return f"port {port} is in use; {_next_free(address, port)}"
             case errno.EADDRNOTAVAIL:
-                return f"this machine does not have the address {address}; {_addresses()}"
+                return f"this machine does not have the address {echoed(address)}; {_addresses()}"
             case errno.EACCES:
                 return f"port {port} needs administrator rights; {_next_free(address, FIRST_PORT)}"
             case _:
-                return f"cannot serve at {address}: {error.strerror}; {_addresses()}"
+                return f"cannot serve at {echoed(address)}: {error.strerror}; {_addresses()}"
     return ""
 
 

@@ -215,7 +215,7 @@ class Store:
         """From now on in memory, with what the disk can still tell."""
         self.trouble = (
             f"measurements are kept until the studio ends and not on disk, since {self.path}"
-            f" cannot be used: {error}"
+            f" cannot be used: {getattr(error, 'strerror', None) or error}"
         )
         logging.getLogger(__name__).warning(self.trouble)
         memory = sqlite3.connect(":memory:", check_same_thread=False)

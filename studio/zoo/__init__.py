@@ -14,11 +14,13 @@ from studio.family import Design, DesignError, Family
 from studio.quoting import quoted
 from studio.records import RecordKnob
 from studio.refusals import read_settings
-from studio.spelling import closest_first, offered
+from studio.spelling import closest, closest_first, offered
 from studio.strict_json import parse
 
 DESIGN = 'a design file holds {"family": ..., "config": {...}}'
-FOREIGN = {"model_type", "architectures", "transformers_version", "_class_name", "architecture"}
+KEYS = ("family", "preset", "config")  # of a design file
+FOREIGN = {"model_type", "architectures", "transformers_version", "_class_name"}
+TIMM = {"architecture", "pretrained_cfg"}  # keys of a config.json that timm writes
 ALIKE = {  # the model types of transformers and the classes of diffusers that go by another name
     **dict.fromkeys(("gpt2", "gpt_neo", "gpt_neox", "gptj", "opt", "gpt_bigcode"), "gpt"),
     **dict.fromkeys(("mistral", "qwen2", "qwen3", "gemma", "gemma2", "phi3", "smollm3"), "llama"),
@@ -104,6 +106,12 @@ def read_design(text: str | bytes) -> Read:
         raise DesignError(f"{DESIGN}, not {_kind(data)}")
     if foreign := _foreign(data):
         raise DesignError(foreign)
+    if unknown := next((key for key in data if key not in KEYS), ""):
+        near = closest(unknown, KEYS, 1) or KEYS
+        question = (
+            f"did you mean {near[0]}?" if len(near) == 1 else f"its keys are {', '.join(KEYS)}"
+        )
+        raise DesignError(f"a design file has no key {quoted(unknown)}; {question}")
     if missing := [key for key in ("family", "config") if key not in data]:
         raise DesignError(f"{DESIGN}; {' and '.join(missing)} missing")
     if not isinstance(data["config"], dict):
@@ -153,15 +161,17 @@ def _kind(value: object) -> str:
 
 def _foreign(data: Mapping[str, object]) -> str:
     """What to say of a configuration of another library; empty where it is none."""
-    if "family" in data or not FOREIGN & data.keys():
+    if "family" in data or not (FOREIGN | TIMM) & data.keys():
         return ""
+    library = "a Hugging Face" if FOREIGN & data.keys() else "a timm"
     named = (data.get(key) for key in ("model_type", "_class_name", "architecture"))
     model = next((name for name in named if isinstance(name, str)), "")
     keys = [ALIKE.get(name, name) for name in (model.lower(), model.lower().partition("_")[0])]
-    known = next((key for key in keys if key in families()), None)
+    begun = sorted((key for key in families() if model.lower().startswith(key)), key=len)
+    known = next((key for key in (*keys, *begun[::-1]) if key in families()), None)
     of = f" of {quoted(model)}" if model else ""
     nearest = f"the family {known}" if known else "the family that is nearest to it"
     return (
-        f"this is a Hugging Face config.json{of}, not a design file; start from {nearest} and set"
+        f"this is {library} config.json{of}, not a design file; start from {nearest} and set"
         " its knobs"
     )
