@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from studio.analysis.pointwise import POINTWISE_RULES
 from studio.analysis.ruled import Needed, Rule, Ruled, empty, fresh, like
+from studio.analysis.sequence import recurrent
 
 
 def attention(
@@ -44,34 +45,6 @@ def attention(
 
 def _is_fused(mask: Tensor | None) -> bool:
     return mask is None or (mask.dim() in (2, 4) and not mask.requires_grad)
-
-
-def recurrent(rnn: nn.RNNBase, x: Tensor, state: Any = None) -> Ruled:
-    """nn.RNN, nn.LSTM and nn.GRU over a batch of sequences, step by step in every layer.
-
-    Keeps what the unfused cell keeps at each step: 7 H values for LSTM and GRU (gates, products,
-    states), 1 H for a plain RNN, and the sequence between layers. A fused kernel keeps its own
-    workspace instead, up to three times as much.
-    """
-    gates = {"LSTM": 4, "GRU": 3}.get(rnn.mode, 1)
-    steps = x.numel() // x.shape[-1]
-    H, directions = rnn.hidden_size, 2 if rnn.bidirectional else 1
-    seen = rnn.proj_size or H  # what a step passes on to the next one
-    widths = [rnn.input_size] + [directions * seen] * (rnn.num_layers - 1)
-    macs = sum(
-        directions * steps * (gates * H * (width + seen) + H * rnn.proj_size) for width in widths
-    )
-    batch = x.shape[0 if rnn.batch_first else 1]
-    out = like(empty(x, *x.shape[:-1], directions * seen), x, *rnn.parameters())
-    last = [
-        like(empty(x, rnn.num_layers * directions, batch, size), x, *rnn.parameters())
-        for size in ((seen, H) if rnn.mode == "LSTM" else (seen,))
-    ]
-    per_step = 7 if gates > 1 else 1
-    kept = directions * steps * (rnn.num_layers * per_step * H + (rnn.num_layers - 1) * seen)
-    outputs = (out, tuple(last) if rnn.mode == "LSTM" else last[0])
-    products = directions * steps * rnn.num_layers * (2 * gates * H + rnn.proj_size)
-    return Ruled(outputs, macs, (x,), kept * x.element_size(), written=products)
 
 
 def convolution(conv: nn.Conv1d | nn.Conv2d, x: Tensor) -> Ruled | None:

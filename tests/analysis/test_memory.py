@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from torch import nn
 
 import studio
 from studio.analysis.course import Optimizer
@@ -21,6 +22,12 @@ SMALL = {
     "GPT-2": studio.design("gpt", "GPT-2 small", depth=2, seq_len=64, vocab_size=2000),
 }
 SORTING = ("faster_rcnn", "mask_rcnn")  # the weighted sums of their RoIAlign sort within a kernel
+SEQUENCES = (  # depth, hidden size, both directions, steps, batch
+    (1, 128, False, 64, 16),
+    (2, 64, True, 128, 8),
+    (3, 64, False, 16, 64),
+    (2, 256, True, 16, 1),
+)
 WIDE_OUTPUT = studio.design(
     "unet",
     depth=1,
@@ -37,9 +44,41 @@ WIDE_OUTPUT = studio.design(
 @pytest.mark.parametrize("mode", ["inference", "training"])
 def test_every_family_peaks_where_its_tensors_do_on_a_device(family: Family, mode: Mode) -> None:
     design = small(family)
-    predicted = studio.profile(design, 3).memory(mode).total
-    real = allocated if family.key in SORTING else stored
-    assert predicted == pytest.approx(real(design, 3, mode), rel=0.1, abs=20_000)
+    batch, real = (3, allocated) if family.key in SORTING else (16, stored)
+    predicted = studio.profile(design, batch).memory(mode).total
+    assert predicted == pytest.approx(real(design, batch, mode), rel=0.1)
+
+
+@pytest.mark.parametrize("cell", [nn.RNN, nn.GRU, nn.LSTM])
+@pytest.mark.parametrize("shape", SEQUENCES, ids=str)
+@pytest.mark.parametrize("mode", ["inference", "training"])
+def test_a_recurrent_network_peaks_where_its_tensors_do(
+    cell: type[nn.RNNBase], shape: tuple[int, int, bool, int, int], mode: Mode
+) -> None:
+    depth, hidden_size, bidirectional, seq_len, batch = shape
+    design = studio.design(
+        "recurrent",
+        cell=cell,
+        depth=depth,
+        hidden_size=hidden_size,
+        bidirectional=bidirectional,
+        seq_len=seq_len,
+        vocab_size=100,
+    )
+    # Torch makes a sum anew that it writes in place where nothing looks on: `stored` sees more of
+    # RNN and GRU than there is. Of an LSTM the allocator also gives out the kernel's scratchpad.
+    measures = [stored] if mode == "training" else [stored, allocated]
+    real = min(measure(design, batch, mode) for measure in measures)
+    assert real > 1e6
+    assert peak(design, batch, mode).total == pytest.approx(real, rel=0.1)
+
+
+@pytest.mark.parametrize("mode", ["inference", "training"])
+@pytest.mark.parametrize("preset", ["CRNN", "ConvLSTM video classifier"])
+def test_recurrent_stages_of_a_hybrid_peak_where_their_tensors_do(preset: str, mode: Mode) -> None:
+    design = studio.design("hybrid", preset)
+    real = stored(design, 2, mode)
+    assert peak(design, 2, mode).total == pytest.approx(real, rel=0.1)
 
 
 @pytest.mark.parametrize("design", [*SMALL.values(), WIDE_OUTPUT], ids=str)
