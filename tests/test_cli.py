@@ -247,7 +247,7 @@ def test_a_file_that_holds_no_design_is_one_line(
         ("nosuch", "nosuch"),
         ("--port 99999", "99999"),
         ("profile", "FAMILY"),
-        ("profile nosuch", "vit"),
+        ("profile nosuch", "families, such as attention"),
         ("profile vit --preset nosuch", "ViT-B/16"),
         ("profile vit --set num_heads=7", "num_heads=8"),
         ("profile vit --set depth=-1", "works is 1"),
