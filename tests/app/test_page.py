@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from html import escape
 from itertools import groupby
-from typing import cast
 
 import pytest
 from hypothesis import given
@@ -15,14 +14,11 @@ from streamlit.testing.v1 import AppTest
 
 import studio
 from studio.analysis import units
-from studio.app import headline, idle, sidebar
+from studio.app import headline, sidebar
 from studio.app.case import BATCH, Case
-from studio.app.latency import Patience
-from studio.app.ledger import LEDGER, Watch
 from studio.app.markup import plain
 from studio.app.state import FIRST, START, TABS
 from studio.family import Family
-from studio.measure.request import MeasureError, Measurement
 from tests.app.conftest import MAIN, graph
 
 
@@ -287,68 +283,6 @@ def _has_children(name: str, names: object) -> bool:
     return any(other.startswith(path) for other in names)
 
 
-def test_a_measured_latency_is_shown_with_its_spread_and_device(still: None) -> None:
-    made = Measurement(
-        median_s=0.0081, q25_s=0.0076, q75_s=0.0089, p95_s=None, runs=9, first_call_s=0.1,
-        cpu_s=None, clean=True, device="Some(R) CPU @ 2 GHz", threads=1, dtype="float32",
-        batch=1, torch_version="2",
-    )  # fmt: skip
-    case = Case(studio.design("cnn"))
-    LEDGER.write(case, made)
-    shown = figures(opened({"family": "cnn"}))
-    for words in ("8.10 ms", "7.60 ms to 8.90 ms", "Some, 1 thread"):
-        assert words in shown
-    LEDGER.forget(case)
-
-
-def test_under_load_the_expected_idle_latency_is_large_and_the_measured_one_small(
-    still: None,
-) -> None:
-    made = Measurement(
-        median_s=0.6, q25_s=0.069, q75_s=0.7, p95_s=None, runs=9, first_call_s=0.1,
-        cpu_s=0.05, clean=False, device="Some(R) CPU @ 2 GHz", threads=1, dtype="float32",
-        batch=1, torch_version="2",
-    )  # fmt: skip
-    case = Case(studio.design("cnn"))
-    LEDGER.write(case, made)
-    shown = figures(opened({"family": "cnn"}))
-    assert "<b>≈ 50.0 ms</b>" in shown
-    assert "41.7 ms to 60.0 ms when idle" in shown
-    assert "<strong>under load</strong> 600 ms</p>" in shown
-    assert "measured again when the machine is quiet" in shown
-    LEDGER.forget(case)
-
-
-def test_a_figure_under_load_is_measured_again_when_the_machine_is_quiet(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    load = [9.0]
-    monkeypatch.setattr(idle.os, "getloadavg", lambda: (load[0], 0.0, 0.0))
-    retries = idle.Retries()
-    assert not retries.is_due(0.0)
-    load[0] = 0.0
-    assert retries.is_due(100.0)
-    assert not retries.is_due(101.0)  # not at once again
-    tried = [retries.is_due(200.0 + 100 * i) for i in range(10)]
-    assert tried.count(True) == idle.TRIES - 1
-
-
-@pytest.mark.usefixtures("still")
-@pytest.mark.parametrize("family", ["mask_rcnn", "detr"])
-def test_a_large_model_is_timed_when_one_presses(family: str) -> None:
-    app = opened({"family": family})
-    assert "press Benchmark" in figures(app)
-    assert any(button.label == "Benchmark" for button in app.button)
-
-
-@pytest.mark.usefixtures("still")
-def test_a_model_too_large_to_measure_is_analysed_all_the_same() -> None:
-    app = opened({"family": "attention", "preset": "GPT-3 shape (96 × 12288)"})
-    assert not app.exception
-    assert "175 B" in figures(app)
-    assert "to be measured, this machine has" in figures(app)
-
-
 def test_turning_keeps_the_previous_case_and_refusals_keep_everything() -> None:
     turned = FIRST.turned("depth", 6)
     assert turned.previous == FIRST.case
@@ -396,36 +330,6 @@ def test_the_back_button_is_followed(app: AppTest, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(ScriptRunContext, "is_history_navigation", went)
     app.run()
     assert app.session_state.state.design.settings["depth"] == 12
-
-
-def test_a_measurement_that_failed_can_be_asked_for_again(still: None) -> None:
-    case = Case(studio.design("cnn", depth=2))
-    LEDGER.write(case, MeasureError("no result after 30 s"))
-    app = opened(case.design.to_query())
-    assert "no result after 30 s" in figures(app)
-    app.button(key="measure").click().run()
-    assert LEDGER[case] is None
-    assert "measuring on this machine" in figures(app)
-
-
-def test_a_measurement_that_is_over_writes_its_figure_once(still: None) -> None:
-    case = Case(studio.design("cnn", depth=4))
-    patience = Patience(case, 0.0, watch=cast(Watch, Over(case)))
-    patience.step(ready=True)
-    LEDGER.forget(case)
-    patience.step(ready=True)
-    assert LEDGER[case] is None
-
-
-class Over:
-    """A watch whose job has ended."""
-
-    def __init__(self, case: Case) -> None:
-        self.case = case
-
-    def look(self) -> bool:
-        LEDGER.write(self.case, MeasureError("old"))
-        return False
 
 
 def test_a_link_restores_the_axis_and_the_pinned_design(still: None) -> None:
