@@ -317,7 +317,9 @@ class Design:
         }
 
     def to_json(self) -> str:
-        return json.dumps(self.to_dict(), indent=2)
+        """A design file. Its preset is the one that was named, so that it is called alike again."""
+        named = self.preset or self.origin
+        return json.dumps(self.to_dict() | {"preset": named.name if named else None}, indent=2)
 
     def to_query(self, base: Preset | None = None) -> dict[str, str]:
         """The parameters of a link: the family, a preset (by default the nearest one), and what

@@ -100,9 +100,11 @@ def heading(found: Profile, link: str, title: str = "") -> Heading:
 
 
 def command(design: Design, form: str, level: int) -> str:
-    """What a shell is told to write the design in a form."""
-    settings = design.to_query()
-    words = ["studio", "export", settings.pop("family"), "--preset", settings.pop("preset")]
+    """What a shell is told to write the design in a form: from the preset that its title names."""
+    named = design.preset or design.origin
+    settings = design.to_query(named or design.family.presets[0])
+    family, preset = settings.pop("family"), settings.pop("preset")
+    words = ["studio", "export", family, *(("--preset", preset) if named else ())]
     for knob, value in settings.items():
         words += ["--set", f"{knob}={value}"]
     return shlex.join((*words, "--form", form, *(("--level", f"{level}") if level else ())))

@@ -282,7 +282,9 @@ def test_a_picture_says_what_it_is_and_what_opens_it_again(
     design: studio.Design, form: str
 ) -> None:
     again = forms.command(design, form, 1)
-    assert again.startswith("studio export vit --preset")
+    assert again.startswith("studio export vit --set")  # it names no preset
+    named = studio.design("vit", "ViT-S/16", depth=2)
+    assert forms.command(named, form, 1).startswith("studio export vit --preset ViT-S/16 --set")
     sheet = forms.sheet(design, 1, again)
     assert sheet.heading.title == design.full_title
     found = studio.profile(design)

@@ -185,4 +185,4 @@ def test_a_formula_is_written_without_steps_that_only_repeat() -> None:
 def test_memory_is_four_values_a_parameter_and_what_is_saved() -> None:
     node = Node(id="a", label="a", figures=Figures(10, 0, 300))
     assert memory(node, None).total == 4 * 4 * 10 + 300
-    assert saved(node, None).total == 0
+    assert saved(node, None).total == 300  # a box has what no box beside it has
