@@ -127,7 +127,7 @@ def test_the_report_states_what_was_asked_and_what_was_chosen(task: Task) -> Non
         if name in choice.design.knobs:
             assert f"`{name}={value}`" in text
     assert f"{choice.profile.params:,} parameters" in text
-    assert "What speaks against it" in text
+    assert "Reasons against it:" in text
     assert not re.search(
         r"\b(None|nan|inf)\b|\d\.\d{7,}|\.\.(?!\.)|  \.", text.partition("<details>")[0]
     )

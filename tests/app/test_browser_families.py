@@ -27,7 +27,7 @@ def test_a_family_opens_reshapes_and_exports(open_page: Any, address: str, key: 
     slider = page.locator(f"[class*='st-key-{key}-'] input[type=range]").first
     at_the_end = slider.evaluate("input => input.value === input.max")
     pressed(slider, "ArrowLeft" if at_the_end else "ArrowRight")
-    page.get_by_text("lines anew").first.wait_for()
+    page.get_by_text("The last change rewrote").first.wait_for()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download script").click()
     text = download.value.path().read_text(encoding="utf-8")
