@@ -34,7 +34,7 @@ from studio.records import value_of
 
 LOOK_S = 0.7  # between two looks at a sweep, at the least
 SWEEP_S = 6.0  # spent timing, beside building
-HEIGHT = 700
+HEIGHT = 490
 WIDE = 60  # characters of axes that fit side by side
 DEVICE = [f"{figure.name}, {figure.unit}" for figure in (COMPUTE, BANDWIDTH, OVERHEAD)]
 ASK = "press “Measure this axis”"
@@ -182,8 +182,10 @@ def panels(
         Curve("inference", xs, inference, PALE, kind="predicted"),
     )
     macs = Curve("", xs, tuple(float(p.macs) for p in found))
-    params = Curve("", xs, tuple(float(p.params) for p in found))
-    written = Curve("", xs, tuple(float(p.activation_count) for p in found))
+    counts = (
+        Curve("parameters", xs, tuple(float(p.params) for p in found)),
+        Curve("activations", xs, tuple(float(p.activation_count) for p in found), PALE),
+    )
     times = measured(shown, knob)
     latency = Panel(
         TITLES[here.mode],
@@ -194,9 +196,8 @@ def panels(
         empty=hint,
     )
     return (
-        Panel("Parameters", units.count, (params,)),
+        Panel("Parameters, activation count", units.count, counts),
         Panel("MACs", units.macs, (macs,)),
-        Panel("Activation count", units.count, (written,)),
         Panel("Memory", units.size, memory),
         latency,
     )

@@ -185,14 +185,13 @@ def test_counts_alone_are_called_exact() -> None:
     drawn = scaling.panels(shown[0], shown, knob)
     kinds = {panel.title: {c.kind for c in panel.curves} for panel in drawn}
     assert kinds == {
-        "Parameters": {"exact"},
+        "Parameters, activation count": {"exact"},
         "MACs": {"exact"},
-        "Activation count": {"exact"},
         "Memory": {"predicted"},
         "Measured latency": {"measured"},
     }
     assert "memory is predicted" in scaling.legend(shown, 0)
-    counts = next(panel.curves[0].ys for panel in drawn if panel.title == "Activation count")
+    counts = drawn[0].curves[1].ys
     assert counts == tuple(figures.profiled(case).activation_count for case in shown)
 
 
