@@ -237,10 +237,11 @@ def test_each_law_has_a_line_and_titles_in_a_row_are_level() -> None:
     words = figure(scaling.panels(page().case, shown, knob), "depth", 12.0, 400)
     heads = [note["text"] for note in words["layout"]["annotations"] if "<b>" in note["text"]]
     lines = [head.split("<br>") for head in heads]
-    assert [len(line) for line in lines] == [2, 2, 3, 3, 2]
-    assert lines[3][0] == "<b>Memory</b>"
-    assert "training" in lines[3][1]
-    assert "inference" in lines[3][2]
+    assert [len(line) for line in lines] == [3, 3, 3, 3]
+    assert "activations" in lines[0][2]
+    assert lines[2][0] == "<b>Memory</b>"
+    assert "training" in lines[2][1]
+    assert "inference" in lines[2][2]
 
 
 @pytest.mark.parametrize(
