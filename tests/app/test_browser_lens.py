@@ -48,7 +48,7 @@ def test_a_design_is_pinned_turned_and_seen_against_itself(open_page: Any, addre
     box(page, "blocks.0").wait_for()
     page.get_by_role("button", name="Pin", exact=True).click()
     page.get_by_text("Difference", exact=True).click()
-    page.locator(".legend", has_text="Nothing differs").wait_for()
+    page.locator(".legend", has_text="No difference from the pinned").wait_for()
     pressed(page.locator(".st-key-vit-depth input"), "ArrowLeft")
     page.locator("svg text", has_text="EncoderBlock × 12 → × 11").wait_for()
     page.locator(".legend", has_text="shrank").wait_for()
