@@ -23,6 +23,12 @@ MEASURES: Mapping[Task, re.Pattern[str]] = {
     "time-series": re.compile(r"Nottingham"),
     "generation": re.compile(r"\bFID\b|Inception score|validation loss|LAMBADA|HellaSwag|MMLU"),
 }
+# The one measure by which networks of different families can be compared.
+HEADLINE: Mapping[Task, str] = {
+    "classification": "ImageNet-1k top-1",
+    "detection": "COCO val box AP",
+    "instance-segmentation": "COCO val mask AP",
+}
 GITHUB = re.compile(r"https?://(?:www\.)?github\.com/([\w.-]+/[\w.-]+)[^\s,;)]*")
 ARXIV = re.compile(r"https?://arxiv\.org/abs/([\w.]+\w)")
 SCHEME = re.compile(r"https?://(?:www\.)?")

@@ -1,7 +1,8 @@
 """Ranking: which of several choices is best, and why, in one line.
 
 First what the guides of the families say of the task and the data, then how well a design fits the
-limits: an unmodified preset before a size that nobody trained, and what uses most of the budget.
+limits: an unmodified preset before a size that nobody trained, and among presets that use most of
+the budget the one with the best published result.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from studio.advice.brief import Brief
-from studio.advice.data import steepness, untried
-from studio.advice.evidence import evidence
+from studio.advice.data import places, steepness, untried
+from studio.advice.evidence import HEADLINE, evidence, written
 from studio.advice.proportions import distance, scaled_knobs
 from studio.analysis import units
-from studio.family import Design, Family
+from studio.family import Design, Family, Result
 
 if TYPE_CHECKING:
     from studio.advice.choice import Choice
@@ -24,6 +25,9 @@ DATA = {"small": 0, "medium": 10_000, "large": 1_000_000}  # examples from which
 HALF = 0.5
 CHANGED = 0.25  # octaves, for a size that nobody has published
 STEPS = 4  # of an octave: a closer fit than that is none
+MOST = 0.6  # of the budget: a preset that uses as much is not the better for using more
+
+FINE_TUNED = ("in_channels", "num_classes")
 
 
 class Criterion(NamedTuple):
@@ -42,8 +46,31 @@ def hunger(family: Family, brief: Brief) -> float:
 
 def fit(choice: Choice) -> float:
     """Octaves of the budget that are unused, and of proportions that are not those of a preset."""
-    unused = math.log2(1 / choice.share) if choice.share else 0.0
+    unused = math.log2(max(1, MOST / choice.share)) if choice.share else 0.0
     return unused + distance(choice.design) + CHANGED * _resized(choice)
+
+
+def _result(choice: Choice, brief: Brief) -> Result | None:
+    """What was published of the preset at this resolution, in the one measure that networks for the
+    task share. Other channels and classes are what everybody fine-tunes a preset for."""
+    metric, design = HEADLINE.get(brief.task), choice.design
+    tuned = {place for name in FINE_TUNED for place in places(design, name)}
+    if metric is None or not design.changes(choice.preset).keys() <= tuned:
+        return None
+    results = choice.design.family.guide.results
+    found = (r for r in results if r.preset == choice.preset.name and r.metric == metric)
+    return next(found, None)
+
+
+def _score(choice: Choice, brief: Brief) -> float:
+    result = _result(choice, brief)
+    return -result.value if result else 0.0
+
+
+def _best_published(choice: Choice, brief: Brief) -> str:
+    result = _result(choice, brief)
+    assert result  # it decides only where the first has one
+    return f"{result.preset} has the best published result of those that fit, {written(result)}"
 
 
 def _place(choice: Choice, brief: Brief) -> float:
@@ -97,6 +124,7 @@ CRITERIA = (
         lambda c, b: f"its family has published results for {b.task}",
     ),
     Criterion(lambda c, b: round(STEPS * fit(c)), _fitting),
+    Criterion(_score, _best_published),
     Criterion(
         lambda c, b: c.profile.macs,
         lambda c, b: (

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from threading import RLock
 from typing import Any, TypeVar
 
 from torch import Tensor
@@ -18,6 +19,7 @@ from studio.analysis.course import Course, Memory, Optimizer
 from studio.analysis.rehearsal import rehearse
 from studio.analysis.trace import trace
 from studio.analysis.turns import Turns
+from studio.caching import lru
 from studio.family import BATCH, Design
 from studio.knobs import Mode
 
@@ -29,7 +31,11 @@ TRACING = Turns()
 latest = lru_cache(maxsize=4)(blueprint)
 _forgetting: list[Callable[[], None]] = [latest.cache_clear]
 
-KEPT = 512  # designs; 0.1 to 1 MB each
+CACHED_MB = 64  # of either trace
+CALL_BYTES, TRAINED_CALL_BYTES = (
+    1100,
+    2100,
+)  # of a trace for each call in it, within a factor of 2.5
 
 
 @dataclass(frozen=True)
@@ -144,21 +150,48 @@ def forget() -> None:
         clear()
 
 
-def _once(trace: Callable[[Design, int], T]) -> Callable[[Design, int], T]:
+def _once(
+    size: Callable[[Any], float],
+) -> Callable[[Callable[[Design, int], T]], Callable[[Design, int], T]]:
     """Cached and one at a time. Who waited finds what another thread has traced meanwhile, so that
     a class that asks for a design at once has it traced once."""
-    traced = lru_cache(maxsize=KEPT)(trace)
 
-    @lru_cache(maxsize=KEPT)
-    def known(design: Design, batch: int) -> T:
-        with TRACING.turn():
-            return traced(design, batch)
+    def with_cache(trace: Callable[[Design, int], T]) -> Callable[[Design, int], T]:
+        results, lock = lru(CACHED_MB, size), RLock()
 
-    _forgetting.extend((traced.cache_clear, known.cache_clear))
-    return known
+        def look_up(key: tuple[Design, int]) -> T | None:
+            with lock:
+                return results.get(key)
+
+        def traced(design: Design, batch: int) -> T:
+            found = look_up((design, batch))
+            if found is None:
+                with TRACING.turn():
+                    found = look_up((design, batch)) or trace(design, batch)
+                    with lock:
+                        results[design, batch] = found
+            return found
+
+        _forgetting.append(results.clear)
+        return traced
+
+    return with_cache
 
 
-@_once
+def trace_bytes(root: Body, call_bytes: int = CALL_BYTES) -> int:
+    """The memory of a trace, within a factor of 2.5: for each call of all its bodies, each once."""
+    seen, found = set(), [root]
+    count = 0
+    while found:
+        body = found.pop()
+        if id(body) not in seen:
+            seen.add(id(body))
+            count += len(body.calls)
+            found += [call.body for call in body.calls]
+    return count * call_bytes
+
+
+@_once(size=lambda found: trace_bytes(found.root))
 def _profile(design: Design, batch: int) -> Profile:
     model, inputs = latest(design), sample(design, batch)
     root = trace(model.eval() if model.training else model, inputs)
@@ -185,7 +218,7 @@ def course(design: Design, batch: int) -> Course:
     return _rehearsed(design, batch)[1]
 
 
-@_once
+@_once(size=lambda found: trace_bytes(found[0], TRAINED_CALL_BYTES))
 def _rehearsed(design: Design, batch: int) -> tuple[Body, Course]:
     model, inputs = latest(design).train(), sample(design, batch)
     root, tape, learned = rehearse(model, inputs)

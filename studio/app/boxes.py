@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from html import escape
 
 import streamlit as st
 
 from studio.app.markup import html
+from studio.caching import bounded
 from studio.drawing.graph import Graph
 from studio.drawing.table import NOTE, heads, table
 
@@ -36,7 +36,7 @@ def _boxes(graph: Graph, opened: frozenset[str]) -> None:
             st.caption(NOTE)
 
 
-@lru_cache(maxsize=32)
+@bounded(megabytes=8)
 def written(graph: Graph, opened: frozenset[str]) -> str:
     rows = (f"<tr>{row.cells(escape(row.name), INDENT_REM)}</tr>" for row in table(graph, opened))
     return (

@@ -6,12 +6,12 @@ import math
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from plotly.graph_objects import Figure
 
 from studio.analysis.scaling import FLAT, exponent
+from studio.caching import bounded
 from studio.drawing.chart import short, ticks
 
 HERE = "#e8590c"  # the design on the page; like the others, clear on the light and the dark theme
@@ -85,7 +85,7 @@ class Panel:
         return [y for curve in self.curves for y in (*curve.ys, *curve.low, *curve.high)]
 
 
-@lru_cache(maxsize=64)
+@bounded(megabytes=16)
 def chart(
     panels: tuple[Panel, ...], axis: str, here: float, height: int, unit: Unit | None = None
 ) -> Figure:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from html import escape
 from types import MappingProxyType
 
@@ -21,10 +20,10 @@ from studio.app.lens import HEAT, KIND, Lens
 from studio.app.markup import plain
 from studio.app.state import State
 from studio.app.timing import TIMINGS
+from studio.caching import bounded
 from studio.drawing.graph import Graph
 from studio.drawing.mark import HUES, SCALE, SIGNS, Mark, colour
 
-KEPT = 64
 TICKS = (0.0, 0.5, 1.0)
 NO_TIMES = "Not timed yet: press <i>Time each layer</i> on the Layers tab."
 STYLE = """<style>
@@ -137,7 +136,7 @@ def changed(before: Case, now: Case, lens: Lens) -> Difference:
     return _changed(before, now, lens.heat)
 
 
-@lru_cache(maxsize=KEPT)
+@bounded(megabytes=32, size=lambda found: figures.graph_bytes(found.graph))
 def _changed(before: Case, now: Case, heat: str) -> Difference:
     return difference(figures.graph(before), figures.graph(now), Lens(heat).told)
 

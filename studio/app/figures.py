@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import lru_cache
 
 import torchinfo
 from torchinfo.torchinfo import clear_cached_forward_pass
@@ -20,14 +19,16 @@ from studio.analysis.inspection import Inspection, inspect
 from studio.analysis.profile import Profile, profile, training_trace
 from studio.app.case import Case
 from studio.app.composition import Draft, prefix
+from studio.caching import bounded
 from studio.drawing.graph import Edge, Graph, Node
 from studio.export.script import Script
 from studio.family import Design, Family
 from studio.forms import standalone
 from studio.records import titled
 
+ITEM_BYTES = 2300  # of a graph for each box and edge
 
-@lru_cache(maxsize=512)
+
 def profiled(case: Case) -> Profile:
     """The profile, its training trace included."""
     found = profile(case.design, case.batch)
@@ -35,17 +36,22 @@ def profiled(case: Case) -> Profile:
     return found
 
 
+def graph_bytes(graph: Graph) -> float:
+    """The memory of a graph and of what its boxes stand for, within a factor of 2.5."""
+    return ITEM_BYTES * (len(graph.edges) + sum(1 for _ in graph.root.walk()))
+
+
 def graph(case: Case) -> Graph:
     return planned(case)[0]
 
 
-@lru_cache(maxsize=128)
+@bounded(megabytes=64, size=lambda found: graph_bytes(found[0]))
 def planned(case: Case) -> tuple[Graph, Mapping[str, drawn.Use]]:
     """The graph, and what each of its boxes stands for."""
     return drawn.planned(profiled(case).root, drawn.rows(case.design.config), trained(case))
 
 
-@lru_cache(maxsize=64)
+@bounded(megabytes=8)
 def drafted(family: Family, draft: Draft) -> Graph:
     """The rows that fit, and the first that does not where they would lead to it."""
     legal = prefix(family, draft)
@@ -83,7 +89,7 @@ def _taking(edge: Edge, wanted: str) -> str:
     return f"{edge.between(edge.source, edge.target)} → takes {wanted}"
 
 
-@lru_cache(maxsize=256)
+@bounded(megabytes=8)
 def inspected(case: Case, node: str) -> Inspection | None:
     """All there is to know of a box of the graph; "" is the whole. None where there is none."""
     graph, uses = planned(case)
@@ -96,7 +102,7 @@ def trained(case: Case) -> Body:
     return training_trace(case.design, case.batch)
 
 
-@lru_cache(maxsize=128)
+@bounded(megabytes=8)
 def summary(case: Case) -> str:
     """What torchinfo says of the same model, on meta as well."""
     inputs = sample(case.design, case.batch)
@@ -113,7 +119,7 @@ def summary(case: Case) -> str:
     return told
 
 
-@lru_cache(maxsize=256)
+@bounded(megabytes=16)
 def exported(case: Case, link: str = "") -> Script:
     """The standalone script; its promises are for batch 1."""
     return standalone(case.design, link)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import streamlit as st
@@ -21,6 +20,7 @@ from studio.app.markup import plain
 from studio.app.precedence import PRECEDENCE
 from studio.app.state import State
 from studio.app.timing import TIMINGS, Times, button
+from studio.caching import bounded
 
 COLUMNS = {
     "Layer": st.column_config.TextColumn(width=124, help="Path in the model"),
@@ -143,12 +143,12 @@ def both(before: Case, now: Case) -> Any:
     return contrast.written(columns, contrast.WRITTEN, styles)
 
 
-@lru_cache(maxsize=64)
+@bounded(megabytes=16)
 def rows_of(case: Case) -> tuple[Row, ...]:
     return tuple(walk(figures.trained(case)))
 
 
-@lru_cache(maxsize=64)
+@bounded(megabytes=16)
 def table(case: Case) -> dict[str, list[Any]]:
     """The counted columns by their names."""
     rows = rows_of(case)
@@ -173,7 +173,7 @@ def timed(case: Case) -> dict[str, list[Any]]:
     return found
 
 
-@lru_cache(maxsize=64)
+@bounded(megabytes=4)
 def bounds(case: Case, device: Device) -> list[str]:
     """What each row waits for; every row asks its whole subtree, so it is worked out once."""
     return [bound(device, row.body) or "" for row in rows_of(case)]

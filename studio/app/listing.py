@@ -25,7 +25,9 @@ STRIPE = f"linear-gradient({MARK}, {MARK})"
 def listing(now: State) -> None:
     link = address(now)
     text = figures.exported(now.case, link).text
-    before = figures.exported(now.previous, link).text if comparable(now) else text
+    before = text
+    if now.previous and comparable(now):
+        before = figures.exported(now.previous, link).text
     changed = changed_lines(before, text)
     words, button = st.columns([3, 2], vertical_alignment="center")
     words.caption(plain(told(changed, len(text.splitlines()))))

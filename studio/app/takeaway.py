@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 
 import streamlit as st
 
@@ -11,6 +10,7 @@ from studio.app import figures
 from studio.app.listing import address, slug
 from studio.app.markup import html, plain
 from studio.app.state import TABS, State
+from studio.caching import bounded
 from studio.drawing.prints import PRINTS
 from studio.drawing.sheet import Heading, Sheet
 from studio.forms import heading
@@ -57,7 +57,7 @@ def _menu(sheet: Sheet, name: str, key: str) -> None:
         )
 
 
-@lru_cache(maxsize=16)
+@bounded(megabytes=32)
 def made(form: str, sheet: Sheet) -> str | bytes:
     return PRINTS[form](sheet)
 

@@ -99,6 +99,19 @@ def test_it_is_said_why_the_first_is_first() -> None:
     assert "is the only one" in why_first(found[:1], brief)
 
 
+def test_of_presets_that_use_most_of_a_budget_the_best_published_comes_first() -> None:
+    brief = Brief(task="classification", limits=Limits(params=30_000_000))
+    choices = choose(brief)
+    known = {
+        choice.title: result.value
+        for choice in choices
+        for result in choice.design.family.guide.results
+        if choice.design.preset == result.preset and result.metric == "ImageNet-1k top-1"
+    }
+    assert choices[0].title == max(known, key=lambda title: known[title])
+    assert "has the best published result of those that fit" in why_first(choices, brief)
+
+
 def test_a_size_of_images_that_nobody_tried_counts_against_a_family() -> None:
     found = choose(Brief(task="classification", settings={"image_size": 32}))
     assert found[0].start.stretch < 1 < found[-1].start.stretch

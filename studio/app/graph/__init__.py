@@ -8,11 +8,12 @@ re-runs. The selection is marked there too, so that the picture is not sent agai
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 import streamlit as st
 
+from studio.caching import bounded
 from studio.drawing.fold import Left, left_closed, levels
 from studio.drawing.graph import Graph, Node
 from studio.drawing.layout import layout
@@ -77,7 +78,7 @@ def layer_graph(
 
 
 # A page that has a moment to spare asks for it ahead.
-laid_out = lru_cache(maxsize=32)(layout)
+laid_out = bounded(megabytes=24)(layout)
 
 
 def granted(graph: Graph, asked: dict[str, Any]) -> tuple[str, ...]:
