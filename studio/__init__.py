@@ -15,14 +15,14 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from studio.bench.results import Conditions, MeasureError, Measurement, NoMemoryError
 from studio.knobs import DesignError, Mode
-from studio.measure.request import Conditions, MeasureError, Measurement, NoMemoryError
 from studio.quoting import quoted
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from studio.analysis.profile import Profile
+    from studio.analysis.cost.profiler import Profile
     from studio.family import Design, Family
 
 __all__ = [
@@ -46,12 +46,16 @@ __all__ = [
 
 # Two rooms share their names with functions below. A room takes its name in this module when it is
 # first imported, so that has to be now, before the functions take it.
-import_module("studio.export")
-import_module("studio.measure")
+import_module("studio.codegen")
+import_module("studio.bench")
 
 # Torch takes a second to import. `studio --help` does not wait for it: the rooms that need it are
 # imported where they are used.
-TYPES = {"Design": "studio.family", "Family": "studio.family", "Profile": "studio.analysis.profile"}
+TYPES = {
+    "Design": "studio.family",
+    "Family": "studio.family",
+    "Profile": "studio.analysis.cost.profiler",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -116,8 +120,8 @@ def build(design: Design, device: str = "cpu") -> nn.Module:
     _require(design)
     import torch
 
-    from studio.analysis.blueprint import blueprint
-    from studio.measure.device import device_of, devices
+    from studio.analysis.trace.meta_model import blueprint
+    from studio.process.device import device_of, devices
 
     if str(device) == "meta":
         return blueprint(design)
@@ -145,7 +149,7 @@ def profile(design: Design, batch: int = 1) -> Profile:
     Takes milliseconds and no memory, whatever the size. Raises DesignError for a bad batch.
     """
     _require(design)
-    from studio.analysis.profile import profile
+    from studio.analysis.cost.profiler import profile
     from studio.family import BATCH
 
     return profile(design, BATCH.read(batch))
@@ -173,10 +177,10 @@ def measure(
     short, and DesignError for a bad batch.
     """
     _require(design)
-    from studio import forms
+    from studio import exports
+    from studio.bench.sweep import measure
     from studio.family import BATCH
-    from studio.measure.engine import device_named
-    from studio.measure.sweep import measure
+    from studio.process.backend import device_named
 
     conditions = Conditions(
         batch=BATCH.read(batch),
@@ -187,11 +191,13 @@ def measure(
         compiled=compiled,
         threads=threads,
     )
-    subject = forms.subject(design, conditions, limit_s)
+    subject = exports.subject(design, conditions, limit_s)
     try:
-        return measure(subject, conditions, limit_s=limit_s or forms.allowed_s(design, conditions))
+        return measure(
+            subject, conditions, limit_s=limit_s or exports.allowed_s(design, conditions)
+        )
     except NoMemoryError as ran_out:
-        raise forms.exhausted(design, conditions, ran_out) from None
+        raise exports.exhausted(design, conditions, ran_out) from None
 
 
 def export(design: Design, form: str = "script", *, link: str = "", level: int = 0) -> str | bytes:
@@ -202,9 +208,9 @@ def export(design: Design, form: str = "script", *, link: str = "", level: int =
     reopens the design. Raises DesignError for another form or level.
     """
     _require(design)
-    from studio import forms
+    from studio import exports
 
-    return forms.export(design, form, link, level)
+    return exports.export(design, form, link, level)
 
 
 def report(
@@ -221,11 +227,11 @@ def report(
     the first time. Raises DesignError for a bad batch and for another form.
     """
     _require(design)
-    from studio.advice import markdown, page
-    from studio.advice.report import report
     from studio.family import BATCH
+    from studio.reporting import html, markdown
+    from studio.reporting.sections import report
 
-    forms = {"markdown": markdown.markdown, "html": page.html}
+    forms = {"markdown": markdown.markdown, "html": html.html}
     if form not in tuple(forms):
         raise DesignError(
             f"unknown form {quoted(form)} of a report; use {' or '.join(forms)}",

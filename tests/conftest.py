@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import settings
 
-from studio.measure.store import store
+from studio.bench.store import store
 
 torch.set_num_threads(1)  # two workers with two threads each would fight over two cores
 

@@ -13,11 +13,11 @@ from html import escape
 from pathlib import Path
 
 from studio import zoo
-from studio.analysis.graph import graph, rows
-from studio.analysis.profile import profile, training_trace
+from studio.analysis.cost.profiler import profile, training_trace
+from studio.analysis.graph.layer_graph import graph, rows
 from studio.drawing.graph import Node
-from studio.drawing.layout import layout
-from studio.drawing.svg import svg
+from studio.drawing.layout.layered import layout
+from studio.drawing.render.svg import svg
 from studio.family import Design
 
 SHEET = """<!doctype html><meta charset="utf-8"><title>Contact sheet</title>

@@ -18,11 +18,11 @@ from typing import Any
 
 import studio
 from studio import zoo
-from studio.analysis.graph import graph
+from studio.analysis.graph.layer_graph import graph
 from studio.app.case import Case
 from studio.app.state import FIRST
+from studio.exports import standalone
 from studio.family import Design, DesignError, Family
-from studio.forms import standalone
 from studio.knobs import Knob
 from studio.records import RecordKnob, knobs_of
 

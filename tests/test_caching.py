@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import studio
-from studio.analysis.profile import (
+from studio.analysis.cost.profiler import (
     TRAINED_CALL_BYTES,
     course,
     profile,

@@ -15,7 +15,7 @@ import pytest
 
 import studio
 from studio import cli
-from studio.measure import memory
+from studio.process import free_memory
 
 TINY = ("--preset", "ViT-Ti/16", "--set", "image_size=32", "--set", "depth=1")
 PROFILE = {
@@ -189,8 +189,8 @@ def test_a_point_that_does_not_fit_is_null_and_says_why(
 ) -> None:
     smallest = studio.design("vit", preset="ViT-Ti/16", image_size=32, depth=1)
     room = studio.profile(smallest).inference_bytes + 10**6
-    free = int(memory.OVERHEAD * room + memory.FIXED_BYTES)
-    monkeypatch.setattr(memory, "available_bytes", lambda: free)
+    free = int(free_memory.OVERHEAD * room + free_memory.FIXED_BYTES)
+    monkeypatch.setattr(free_memory, "available_bytes", lambda: free)
     argv = ("sweep", "vit", *TINY, "--axis", "depth=1,12", "--json")
     assert cli.main(argv) == 0
     printed = capsys.readouterr()

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from studio import cli
-from studio.measure.request import Conditions
-from studio.measure.store import NAME, Store, store
+from studio.bench.results import Conditions
+from studio.bench.store import NAME, Store, store
 from tests.measure.simulated import subject
 from tests.measure.test_store import MADE
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 import studio
-from studio import cli, forms, options
+from studio import cli, exports
+from studio.cli import options
 from studio.quoting import path_echoed
 from tests.test_cli import TINY, studio_command
 
@@ -178,7 +179,7 @@ def test_a_write_protected_file_is_refused(
 
 
 def test_every_form_has_its_suffixes() -> None:
-    assert set(options.FORMS) == set(forms.FORMS)
+    assert set(options.FORMS) == set(exports.FORMS)
     assert len({suffix for suffix, _ in SUFFIXES}) == len(SUFFIXES)
 
 

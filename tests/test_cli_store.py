@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from studio.bench import sweep
+from studio.bench.store import Store
 from studio.cli import INTERRUPTED, main, sweeps
 from studio.cli.output import say_warnings
-from studio.measure import front, sweep
-from studio.measure.engine import Place
-from studio.measure.store import Store
+from studio.process import fair_queue
+from studio.process.backend import Place
 from tests.measure.simulated import Simulated, StopsAfter
 from tests.test_cli import TINY, data
 
@@ -22,9 +23,9 @@ def test_a_sweep_that_is_known_is_there_at_once_and_fresh_it_is_measured_anew(
     made = Simulated()
     made.open.set()
     kept = Store(tmp_path)
-    monkeypatch.setattr(front, "engines", lambda device: (made,))
+    monkeypatch.setattr(fair_queue, "engines", lambda device: (made,))
     monkeypatch.setattr(sweep, "places", lambda device: (Place("Simulated", "2"),))
-    monkeypatch.setattr(sys.modules["studio.measure.store"], "store", lambda: kept)
+    monkeypatch.setattr(sys.modules["studio.bench.store"], "store", lambda: kept)
     argv = ("sweep", "vit", *TINY, "--axis", "depth=1,2")
     first = data(capsys, *argv)
     calls = len(made.calls)
@@ -41,9 +42,9 @@ def test_an_interrupted_sweep_prints_its_table_and_is_kept(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     made, kept = StopsAfter(2), Store(tmp_path)
-    monkeypatch.setattr(front, "engines", lambda device: (made,))
+    monkeypatch.setattr(fair_queue, "engines", lambda device: (made,))
     monkeypatch.setattr(sweep, "places", lambda device: (Place("Simulated", "2"),))
-    monkeypatch.setattr(sys.modules["studio.measure.store"], "store", lambda: kept)
+    monkeypatch.setattr(sys.modules["studio.bench.store"], "store", lambda: kept)
 
     def pressed(seconds: float) -> None:
         """Ctrl-C, once there is something to lose."""

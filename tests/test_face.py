@@ -17,11 +17,13 @@ import pytest
 import torch
 
 import studio
-from studio import cli, forms
+from studio import cli, exports
 from studio.analysis import units
-from studio.drawing.prints import PRINTS
-from studio.measure import duration, memory, sweep
-from studio.measure.request import Conditions, NoMemoryError
+from studio.bench import sweep
+from studio.bench.results import Conditions, NoMemoryError
+from studio.bench.timing import time_bound
+from studio.drawing.render.formats import PRINTS
+from studio.process import free_memory
 from tests.designs import small
 
 
@@ -39,11 +41,11 @@ def test_every_name_of_the_face_is_there() -> None:
 def test_functions_keep_their_names_when_the_rooms_are_imported() -> None:
     for room in ("measure.sweep", "measure.worker", "export.script", "export.slice"):
         importlib.import_module(f"studio.{room}")
-    from studio.export import slice as slicing
-    from studio.measure import sweep
+    from studio.bench import sweep
+    from studio.codegen import slice as slicing
 
-    assert callable(studio.measure)
-    assert callable(studio.export)
+    assert callable(studio.bench)
+    assert callable(studio.codegen)
     assert sweep.Job
     assert slicing.slice_design
 
@@ -79,7 +81,7 @@ def test_a_design_that_cannot_be_names_its_knob(knobs: dict[str, int]) -> None:
 
 
 def test_measure_times_the_exported_text(design: studio.Design) -> None:
-    assert forms.subject(design).source == studio.export(design)
+    assert exports.subject(design).source == studio.export(design)
     found = studio.measure(design, batch=2)
     assert found.batch == 2
     assert 0 < found.q25_s <= found.median_s <= found.q75_s < 1
@@ -94,7 +96,7 @@ def test_measure_takes_its_conditions(design: studio.Design) -> None:
 def test_what_does_not_fit_the_memory_is_not_measured(
     design: studio.Design, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory, "available_bytes", lambda: 10**6)
+    monkeypatch.setattr(free_memory, "available_bytes", lambda: 10**6)
     refusal = r"Vision Transformer, .* at batch=1 needs .* GB .* this machine has 0\.0 GB free$"
     with pytest.raises(studio.MeasureError, match=refusal):
         studio.measure(design)
@@ -112,8 +114,8 @@ def test_what_does_not_fit_the_memory_is_not_measured(
 def test_what_does_not_fit_is_told_the_nearest_that_does(
     monkeypatch: pytest.MonkeyPatch, family: str, preset: str, batch: int, free: float, knob: str
 ) -> None:
-    monkeypatch.setattr(memory, "available_bytes", lambda: int(free))
-    monkeypatch.setitem(duration.RATES, "cpu", 1e18)
+    monkeypatch.setattr(free_memory, "available_bytes", lambda: int(free))
+    monkeypatch.setitem(time_bound.RATES, "cpu", 1e18)
     design = studio.design(family, preset=preset)
     said = obstacle_of(design, batch)
     offers = dict(re.findall(r"(\w+)=(\d+)", said.partition("the nearest that fits is ")[2]))
@@ -127,7 +129,7 @@ def test_what_does_not_fit_is_told_the_nearest_that_does(
 
 
 def obstacle_of(design: studio.Design, batch: int, **knobs: int) -> str:
-    return forms.obstacle(design.replace(**knobs), Conditions(batch=batch))
+    return exports.obstacle(design.replace(**knobs), Conditions(batch=batch))
 
 
 @pytest.mark.parametrize(
@@ -141,35 +143,35 @@ def obstacle_of(design: studio.Design, batch: int, **knobs: int) -> str:
 def test_what_cannot_end_in_time_is_told_a_limit_that_suffices(
     monkeypatch: pytest.MonkeyPatch, family: str, preset: str | None, conditions: Any
 ) -> None:
-    monkeypatch.setattr(memory, "available_bytes", lambda: 10**12)
+    monkeypatch.setattr(free_memory, "available_bytes", lambda: 10**12)
     design, asked = studio.design(family, preset), Conditions(**conditions)
-    said = forms.lateness(design, asked)
+    said = exports.lateness(design, asked)
     assert "is too slow to time within limit_s=30 on cpu: about " in said
-    assert said == forms.obstacle(design, asked)
+    assert said == exports.obstacle(design, asked)
     with pytest.raises(studio.MeasureError, match="limit_s=30"):
         studio.measure(design, **conditions)
     (works,) = re.findall(r"limit_s=(\d+) works$", said)
-    assert not forms.obstacle(design, asked, float(works))
-    assert not forms.lateness(design, replace(asked, device="cuda:0"))
+    assert not exports.obstacle(design, asked, float(works))
+    assert not exports.lateness(design, replace(asked, device="cuda:0"))
 
 
 def test_every_default_preset_can_be_timed_as_it_stands() -> None:
     designs = {key: family.design() for key, family in studio.families().items()}
-    late = [key for key, design in designs.items() if forms.lateness(design, Conditions())]
+    late = [key for key, design in designs.items() if exports.lateness(design, Conditions())]
     assert late == []
 
 
 def test_a_training_step_is_admitted_by_its_own_peak(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "available_bytes", lambda: int(1e9))
+    monkeypatch.setattr(free_memory, "available_bytes", lambda: int(1e9))
     design = studio.design("vit", "ViT-Ti/16")
-    monkeypatch.setitem(duration.RATES, "cpu", 1e18)
+    monkeypatch.setitem(time_bound.RATES, "cpu", 1e18)
     step = Conditions(batch=64, mode="training")
-    assert not forms.obstacle(design, Conditions(batch=64))
-    said = forms.obstacle(design, step)
+    assert not exports.obstacle(design, Conditions(batch=64))
+    said = exports.obstacle(design, step)
     assert said.startswith("a training step of ViT-Ti/16 at batch=64 needs about")
     (fits,) = re.findall(r"the nearest that fits is batch=(\d+)", said)
-    assert not forms.obstacle(design, replace(step, batch=int(fits)))
-    assert forms.obstacle(design, replace(step, batch=int(fits) + 1))
+    assert not exports.obstacle(design, replace(step, batch=int(fits)))
+    assert exports.obstacle(design, replace(step, batch=int(fits) + 1))
 
 
 def test_memory_that_runs_out_names_what_needs_half(
@@ -241,7 +243,7 @@ def test_a_design_is_read_from_the_json_that_was_written(design: studio.Design) 
         studio.design_from_json("[1]")
 
 
-@pytest.mark.parametrize("form", [form for form in forms.FORMS if form != "png"])
+@pytest.mark.parametrize("form", [form for form in exports.FORMS if form != "png"])
 def test_every_form_is_text_that_ends_its_last_line(design: studio.Design, form: str) -> None:
     text = studio.export(design, form=form)
     assert text.endswith("\n")
@@ -281,11 +283,11 @@ def test_one_form_is_bytes(design: studio.Design) -> None:
 def test_a_picture_says_what_it_is_and_what_opens_it_again(
     design: studio.Design, form: str
 ) -> None:
-    again = forms.command(design, form, 1)
+    again = exports.command(design, form, 1)
     assert again.startswith("studio export vit --set")  # it names no preset
     named = studio.design("vit", "ViT-S/16", depth=2)
-    assert forms.command(named, form, 1).startswith("studio export vit --preset ViT-S/16 --set")
-    sheet = forms.sheet(design, 1, again)
+    assert exports.command(named, form, 1).startswith("studio export vit --preset ViT-S/16 --set")
+    sheet = exports.sheet(design, 1, again)
     assert sheet.heading.title == design.full_title
     found = studio.profile(design)
     assert sheet.heading.figures[0] == f"{units.count(found.params)} parameters"
@@ -298,7 +300,7 @@ def test_a_picture_says_what_it_is_and_what_opens_it_again(
 
 def test_the_command_of_a_picture_draws_it(capsys: pytest.CaptureFixture[str]) -> None:
     design = studio.as_stages(studio.design("resnet"))
-    assert cli.main(shlex.split(forms.command(design, "dot", 1))[1:]) == 0
+    assert cli.main(shlex.split(exports.command(design, "dot", 1))[1:]) == 0
     assert capsys.readouterr().out == studio.export(design, "dot", level=1)
 
 

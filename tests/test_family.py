@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 import studio
-from studio import tables
+from studio.cli import tables
 from studio.family import Design, DesignError, Family
 from studio.knobs import Knob
 from studio.records import RecordKnob, value_of

@@ -14,14 +14,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import studio
-from studio import cli, options
-from studio.advice import sizing
+from studio import cli
+from studio.advice.sizing import scaling_search
+from studio.cli import options
 from studio.guide import Task
 
 
 def test_names_that_are_listed_without_torch_are_those_of_the_code() -> None:
     assert get_args(Task) == options.TASKS
-    assert sizing.STRATEGIES == options.STRATEGIES
+    assert scaling_search.STRATEGIES == options.STRATEGIES
 
 
 def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from studio import zoo
 from studio.analysis import quantities
+from studio.analysis.cost.roofline import Device
 from studio.analysis.quantities import PARAMETERS
-from studio.analysis.roofline import Device
 from studio.app import composition, devices
 from studio.app.commission import Commission
-from studio.measure.request import Conditions, MeasureError, Measurement
+from studio.bench.results import Conditions, MeasureError, Measurement
 from studio.quoting import LONGEST, echoed, one_line, quoted
 from studio.records import RecordKnob
 

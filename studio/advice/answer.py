@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from studio.advice.brief import Brief
-from studio.advice.candidates import candidates
-from studio.advice.choice import Choice, best_first, of_family, suited
-from studio.advice.latency import chosen, stopwatch
-from studio.advice.limits import Limits
-from studio.advice.markdown import markdown
-from studio.advice.page import html
+from studio.advice.budget import Limits
+from studio.advice.infeasible import UnmetError
+from studio.advice.latency_limit import chosen, stopwatch
 from studio.advice.ranking import why_first
-from studio.advice.refusal import UnmetError
-from studio.advice.report import report
-from studio.advice.sizing import Strategy
+from studio.advice.recommend import Choice, best_first, of_family, suited
+from studio.advice.requirements import Brief
+from studio.advice.sizing.pareto import candidates
+from studio.advice.sizing.scaling_search import Strategy
+from studio.bench.results import Conditions, Measurement
 from studio.family import Design
 from studio.knobs import DesignError
-from studio.measure.request import Conditions, Measurement
+from studio.reporting.html import html
+from studio.reporting.markdown import markdown
+from studio.reporting.sections import report
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from studio.advice.data import SIZES, places
-from studio.analysis.profile import profile
+from studio.advice.modality import SIZES, places
+from studio.analysis.cost.profiler import profile
 from studio.family import Design, Preset, Result, Task
 
 # The measures that a task is judged by. A result in another, such as a loss on a synthetic task,

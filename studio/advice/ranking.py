@@ -11,15 +11,15 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from studio.advice.brief import Brief
-from studio.advice.data import places, steepness, untried
 from studio.advice.evidence import HEADLINE, evidence, written
-from studio.advice.proportions import distance, scaled_knobs
+from studio.advice.modality import places, steepness, untried
+from studio.advice.requirements import Brief
+from studio.advice.sizing.proportions import distance, scaled_knobs
 from studio.analysis import units
 from studio.family import Design, Family, Result
 
 if TYPE_CHECKING:
-    from studio.advice.choice import Choice
+    from studio.advice.recommend import Choice
 
 DATA = {"small": 0, "medium": 10_000, "large": 1_000_000}  # examples from which a family has enough
 HALF = 0.5

@@ -6,7 +6,7 @@ import re
 
 from studio.advice.evidence import input_changes
 from studio.analysis import units
-from studio.analysis.profile import Profile
+from studio.analysis.cost.profiler import Profile
 from studio.family import Design, Preset
 
 # A figure of one network, such as `37\,\mathrm{M}`, `4.4 G` or `138 M`, or the name of a backbone.

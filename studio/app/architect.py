@@ -19,16 +19,16 @@ from studio.advice.answer import (
     documents,
     sizes,
 )
-from studio.advice.brief import Brief
-from studio.advice.choice import Choice, of_family, suited
-from studio.advice.sizing import Strategy
-from studio.advice.tradeoff import Published, published
+from studio.advice.published import Published, published
+from studio.advice.recommend import Choice, of_family, suited
+from studio.advice.requirements import Brief
+from studio.advice.sizing.scaling_search import Strategy
 from studio.app.case import Case
 from studio.app.commission import Commission
+from studio.bench.results import Measurement
 from studio.family import Design, DesignError, Task
-from studio.measure.front import Desk, Front
-from studio.measure.request import Measurement
-from studio.measure.worker import Worker
+from studio.process.fair_queue import Desk, Front
+from studio.process.worker import Worker
 
 LIMIT_S = 180.0
 

@@ -9,7 +9,7 @@ import streamlit as st
 from studio.app.markup import html
 from studio.caching import bounded
 from studio.drawing.graph import Graph
-from studio.drawing.table import NOTE, heads, table
+from studio.drawing.node_table import NOTE, heads, table
 
 INDENT_REM = 0.8
 STYLE = """<style>

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from studio.app import devices
 from studio.app.link import Link
+from studio.bench.results import CHOICES, Conditions
 from studio.family import BATCH, Design, Preset
 from studio.knobs import Knob, Mode
-from studio.measure.request import CHOICES, Conditions
 
 HELP = {
     "mode": "A forward pass, or a training step: forward, backward, and an update with SGD",

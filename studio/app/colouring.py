@@ -9,9 +9,17 @@ from types import MappingProxyType
 
 import streamlit as st
 
-from studio.advice.document import clause
-from studio.analysis.difference import Difference, difference
-from studio.analysis.heat import NOTHING, QUANTITIES, TIME, Quantity, Scale, barred, heated, timed
+from studio.analysis.graph.cost_heatmap import (
+    NOTHING,
+    QUANTITIES,
+    TIME,
+    Quantity,
+    Scale,
+    barred,
+    heated,
+    timed,
+)
+from studio.analysis.graph.design_diff import Difference, difference
 from studio.app import figures, state
 from studio.app.case import Case
 from studio.app.comparison import named
@@ -21,8 +29,9 @@ from studio.app.markup import plain
 from studio.app.state import State
 from studio.app.timing import TIMINGS
 from studio.caching import bounded
+from studio.drawing.decoration import HUES, SCALE, SIGNS, Mark, colour
 from studio.drawing.graph import Graph
-from studio.drawing.mark import HUES, SCALE, SIGNS, Mark, colour
+from studio.reporting.document import clause
 
 TICKS = (0.0, 0.5, 1.0)
 NO_TIMES = "Not timed yet: press <i>Time each layer</i> on the Layers tab."

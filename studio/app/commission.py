@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from studio.advice.brief import Brief
-from studio.advice.limits import Limits
-from studio.advice.sizing import STRATEGIES, Strategy
-from studio.advice.usual import FIELDS, USUAL
+from studio.advice.budget import Limits
+from studio.advice.requirements import Brief
+from studio.advice.sizing.scaling_search import STRATEGIES, Strategy
+from studio.advice.task_inputs import FIELDS, USUAL
 from studio.analysis import quantities
 from studio.analysis.quantities import COUNT, MACS, MEMORY, PARAMETERS
 from studio.app.link import Link

@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterator, Sequence
 from difflib import unified_diff
 from html import escape
 
-from studio import tables
 from studio.analysis import units
-from studio.analysis.profile import Profile
-from studio.analysis.scaling import axes, axis_points, position
-from studio.analysis.starved_norm import can_train, training_told
+from studio.analysis.cost.profiler import Profile
+from studio.analysis.cost.scaling import axes, axis_points, position
+from studio.analysis.cost.starved_norm import can_train, training_told
 from studio.app import figures
 from studio.app.case import Case
 from studio.app.charts import Curve, Panel
 from studio.app.headline import change
 from studio.app.ledger import LEDGER
 from studio.app.state import State
-from studio.measure.idle import idle
-from studio.measure.request import Measurement
+from studio.bench.idle_latency import idle
+from studio.bench.results import Measurement
+from studio.cli import tables
 
 # Okabe & Ito's colours, which the colour-blind tell apart; the first is that of the exact curves.
 COLOURS = ("#4a7fc1", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#8a5cd0", "#777777")

@@ -9,10 +9,10 @@ import pandas  # type: ignore[import-untyped]  # streamlit's own: it shows a Sty
 import streamlit as st
 
 from studio.analysis import units
-from studio.analysis.difference import Layer
-from studio.analysis.heat import Scale
+from studio.analysis.graph.cost_heatmap import Scale
+from studio.analysis.graph.design_diff import Layer
+from studio.drawing.decoration import HUES, SIGNS, colour
 from studio.drawing.graph import Figures
-from studio.drawing.mark import HUES, SIGNS, colour
 
 # The hues of the graph's changes, mixed into the page as there: (background, text) by theme.
 TINTS = {

@@ -10,7 +10,7 @@ from functools import cache
 from threading import Lock
 
 from studio.knobs import DesignError
-from studio.measure import engine
+from studio.process import backend
 from studio.quoting import quoted
 
 FIRST = "cpu"  # where nothing is known, and wherever there is one
@@ -22,18 +22,18 @@ _answers: dict[str, Future[tuple[str, ...]]] = {}  # of clusters, by their addre
 
 def known() -> tuple[str, ...]:
     """`cpu` first; none as long as a cluster has not answered."""
-    if not (address := engine.scheduler()):
+    if not (address := backend.scheduler()):
         return _local()
     with _first:
         answer = _answers.get(address)
         if answer is None or (answer.done() and answer.exception()):
-            answer = _answers[address] = _POOL.submit(engine.devices)
+            answer = _answers[address] = _POOL.submit(backend.devices)
     return answer.result() if answer.done() and not answer.exception() else ()
 
 
 @cache
 def _local() -> tuple[str, ...]:
-    return engine.devices()
+    return backend.devices()
 
 
 def default() -> str:

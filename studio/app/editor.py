@@ -12,16 +12,16 @@ from typing import Any
 
 import streamlit as st
 
-from studio.analysis.purpose import purpose
+from studio.analysis.names.purpose import purpose
 from studio.app import composition, figures, mending, state, widgets
 from studio.app.composition import Draft, Rows
 from studio.app.markup import html, plain
 from studio.app.menu import menu
 from studio.app.state import State
-from studio.blocks.stages.flow import Flow, Map
 from studio.family import Family
 from studio.knobs import Knob
 from studio.records import JOINS, titled
+from studio.stages.stage import Flow, Map
 
 STYLE = """<style>
 .st-key-rows .stElementContainer:has(.row) { flex: 0 0 auto; width: auto; }

@@ -10,17 +10,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from threading import Lock
 
-from studio.analysis import roofline
-from studio.analysis.prediction import Predictor, fit
-from studio.analysis.roofline import Device
-from studio.analysis.work import Work, work
+from studio.analysis.cost import roofline
+from studio.analysis.cost.latency_model import Predictor, fit
+from studio.analysis.cost.op_costs import Work, work
+from studio.analysis.cost.roofline import Device
 from studio.app import figures
 from studio.app.case import Case
 from studio.app.charts import MEASURED, PALE, Curve
 from studio.app.ledger import LEDGER
-from studio.measure.calibration import Calibration, calibrate
-from studio.measure.front import desk
-from studio.measure.request import Conditions, Measurement
+from studio.bench.calibration import Calibration, calibrate
+from studio.bench.results import Conditions, Measurement
+from studio.process.fair_queue import desk
 
 ANCHORS = 24  # the latest; older figures are of other hours
 WIDEST = 3.0  # a band that reaches farther says nothing

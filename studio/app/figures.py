@@ -12,18 +12,18 @@ from dataclasses import replace
 import torchinfo
 from torchinfo.torchinfo import clear_cached_forward_pass
 
-from studio.analysis import graph as drawn
-from studio.analysis.blueprint import blueprint, sample
-from studio.analysis.body import Body
-from studio.analysis.inspection import Inspection, inspect
-from studio.analysis.profile import Profile, profile, training_trace
+from studio.analysis.cost.profiler import Profile, profile, training_trace
+from studio.analysis.graph import layer_graph as drawn
+from studio.analysis.inspect.node_details import Inspection, inspect
+from studio.analysis.trace.meta_model import blueprint, sample
+from studio.analysis.trace.tree import Body
 from studio.app.case import Case
 from studio.app.composition import Draft, prefix
 from studio.caching import bounded
+from studio.codegen.script import Script
 from studio.drawing.graph import Edge, Graph, Node
-from studio.export.script import Script
+from studio.exports import standalone
 from studio.family import Design, Family
-from studio.forms import standalone
 from studio.records import titled
 
 ITEM_BYTES = 2300  # of a graph for each box and edge

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from studio.analysis.growth import growth
-from studio.analysis.scaling import average_slope, exponent, local_slope
+from studio.analysis.cost.attention_cost import growth
+from studio.analysis.cost.scaling import average_slope, exponent, local_slope
 from studio.app import figures
 from studio.app.case import Case
 from studio.app.charts import MEASURED, Curve, Unit

@@ -10,10 +10,10 @@ from html import escape
 import streamlit as st
 
 from studio.analysis import units
-from studio.analysis.causal import causal_note
-from studio.analysis.profile import Profile
-from studio.analysis.starved_norm import starved_norm, training_told
-from studio.analysis.turns import hurry
+from studio.analysis.cost.causal_attention import causal_note
+from studio.analysis.cost.profiler import Profile
+from studio.analysis.cost.starved_norm import starved_norm, training_told
+from studio.analysis.trace.priority_lock import hurry
 from studio.app import figures
 from studio.app.composition import is_composed
 from studio.app.markup import html, link, ours, plain

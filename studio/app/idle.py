@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from studio.measure.engine import scheduler
+from studio.process.backend import scheduler
 
 QUIET = 0.5  # of the cores, busy on the average of the last minute
 TRIES = 5  # that are made by themselves

@@ -9,14 +9,13 @@ from html import escape
 
 import streamlit as st
 
-from studio.advice.document import clause
 from studio.analysis import units
-from studio.analysis.axes import written
-from studio.analysis.growth import Growth
-from studio.analysis.heat import percent
-from studio.analysis.inspection import Cost, Flow, Inspection
-from studio.analysis.purpose import purpose
-from studio.analysis.receptive import Field
+from studio.analysis.cost.attention_cost import Growth
+from studio.analysis.graph.cost_heatmap import percent
+from studio.analysis.inspect.node_details import Cost, Flow, Inspection
+from studio.analysis.inspect.receptive_field import Field
+from studio.analysis.names.dim_names import written
+from studio.analysis.names.purpose import purpose
 from studio.app import composition, figures, state
 from studio.app.case import Case
 from studio.app.colouring import against
@@ -26,6 +25,7 @@ from studio.app.markup import html, plain
 from studio.app.state import State
 from studio.app.timing import TIMINGS
 from studio.drawing.graph import Node
+from studio.reporting.document import clause
 
 HINT = "Click a block to open it; click a layer to see where its cost comes from."
 GONE = "<small>Removed. In the pinned design:</small>"

@@ -11,7 +11,7 @@ from time import monotonic
 
 import streamlit as st
 
-from studio import forms, tables
+from studio import exports
 from studio.analysis import units
 from studio.app import figures, state
 from studio.app.case import Case
@@ -23,9 +23,10 @@ from studio.app.markup import html
 from studio.app.precedence import PRECEDENCE
 from studio.app.state import State
 from studio.app.sweeping import sweeping
-from studio.measure.idle import between_runs
-from studio.measure.request import Measurement
-from studio.measure.sweep import Point
+from studio.bench.idle_latency import between_runs
+from studio.bench.results import Measurement
+from studio.bench.sweep import Point
+from studio.cli import tables
 
 AGAIN, BUSY = ":material/refresh:", "Measure again: the machine was busy"
 REST_S = 0.5  # after the last change, before measuring
@@ -75,9 +76,9 @@ def is_loaded(point: Point) -> bool:
 
 def limit(case: Case) -> float:
     """What a measurement may take that somebody has pressed for, in seconds."""
-    shortest = forms.duration_s(case.design, case.conditions)
+    shortest = exports.duration_s(case.design, case.conditions)
     known = case.conditions.limit_s
-    return max(known, forms.ample_s(shortest)) if shortest else known
+    return max(known, exports.ample_s(shortest)) if shortest else known
 
 
 def hindrance(case: Case) -> str:
@@ -151,9 +152,9 @@ def _allowed(case: Case) -> str:
 
 def offer(case: Case) -> str:
     """What a press is asked for."""
-    if not forms.lateness(case.design, case.conditions):
+    if not exports.lateness(case.design, case.conditions):
         return ASKED
-    return LATE.format(f"{forms.duration_s(case.design, case.conditions):,.0f}")
+    return LATE.format(f"{exports.duration_s(case.design, case.conditions):,.0f}")
 
 
 def line(text: str) -> str:

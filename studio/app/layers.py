@@ -6,12 +6,13 @@ from typing import Any
 
 import streamlit as st
 
-from studio.analysis import difference, units
-from studio.analysis.body import Body
-from studio.analysis.causal import causal_note
-from studio.analysis.heat import Scale
-from studio.analysis.layers import OWN, Row, walk
-from studio.analysis.roofline import Device, bound
+from studio.analysis import units
+from studio.analysis.cost.causal_attention import causal_note
+from studio.analysis.cost.layer_table import OWN, Row, walk
+from studio.analysis.cost.roofline import Device, bound
+from studio.analysis.graph import design_diff
+from studio.analysis.graph.cost_heatmap import Scale
+from studio.analysis.trace.tree import Body
 from studio.app import contrast, figures, state
 from studio.app.case import Case
 from studio.app.colouring import against, scale
@@ -137,7 +138,7 @@ def costs(now: State, by: Scale) -> list[float | None]:
 def both(before: Case, now: Case) -> Any:
     """The layers of two designs in one table, with what moved."""
     alike = before.design.family is now.design.family
-    columns = contrast.columns(difference.layers(rows_of(before), rows_of(now), alike))
+    columns = contrast.columns(design_diff.layers(rows_of(before), rows_of(now), alike))
     dark = contrast.is_dark()
     styles = {name: contrast.tinted(columns[name], dark) for name in contrast.DELTAS}
     return contrast.written(columns, contrast.WRITTEN, styles)

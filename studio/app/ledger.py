@@ -15,17 +15,17 @@ from typing import NamedTuple
 
 from streamlit import runtime
 
-from studio import forms
-from studio.analysis.memory import peak
-from studio.analysis.profile import Profile
+from studio import exports
+from studio.analysis.cost.peak_memory import peak
+from studio.analysis.cost.profiler import Profile
 from studio.app import figures
 from studio.app.case import Case
 from studio.app.precedence import PRECEDENCE
-from studio.measure.engine import places
-from studio.measure.request import MeasureError, Measurement, Subject
-from studio.measure.share import Jobs
-from studio.measure.store import store
-from studio.measure.sweep import Point
+from studio.bench.results import MeasureError, Measurement, Subject
+from studio.bench.shared_jobs import Jobs
+from studio.bench.store import store
+from studio.bench.sweep import Point
+from studio.process.backend import places
 
 QUICK_MACS = 60e9  # a second or two a call on one thread; the default U-Net has 48
 QUICK_PARAMS = 200e6  # about a second to fill with random weights
@@ -132,7 +132,7 @@ class Watch:
             present=partial(is_open, session),
             store=store(),
             fresh=is_swept(cases),
-            limit_s=limit_s or max(forms.allowed_s(c.design, c.conditions) for c in cases),
+            limit_s=limit_s or max(exports.allowed_s(c.design, c.conditions) for c in cases),
         )
 
     @property
@@ -175,7 +175,7 @@ def is_swept(cases: tuple[Case, ...]) -> bool:
 
 @lru_cache(maxsize=256)
 def subject(case: Case) -> Subject:
-    return forms.measurable(figures.exported(case))
+    return exports.measurable(figures.exported(case))
 
 
 def is_quick(profile: Profile) -> bool:
@@ -208,9 +208,9 @@ def obstacle(case: Case, limit_s: float | None = None) -> str:
     """
     design, conditions = case.design, case.conditions
     if case.mode == "inference":
-        return forms.obstacle(design, conditions, limit_s)
-    if why := forms.misfit(design, conditions):
+        return exports.obstacle(design, conditions, limit_s)
+    if why := exports.misfit(design, conditions):
         return why
     needed = peak(design, case.batch, "training").total
-    crowded = forms.refusal(needed, forms.named(design, conditions), case.device)
-    return crowded or forms.lateness(design, conditions, limit_s)
+    crowded = exports.refusal(needed, exports.named(design, conditions), case.device)
+    return crowded or exports.lateness(design, conditions, limit_s)

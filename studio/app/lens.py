@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from studio.analysis.heat import FIRST, QUANTITIES, Quantity
+from studio.analysis.graph.cost_heatmap import FIRST, QUANTITIES, Quantity
 from studio.app.link import Link
 from studio.knobs import Knob
 

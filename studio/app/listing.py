@@ -11,7 +11,7 @@ import streamlit as st
 from studio.app import figures
 from studio.app.markup import html, plain
 from studio.app.state import State
-from studio.export.diff import changed_lines
+from studio.codegen.diff import changed_lines
 
 LISTING = ".st-key-listing code"
 # Every line as high as the unit `lh` of the whole listing says, so that stripes fall on lines.

@@ -16,10 +16,10 @@ from typing import Any
 import streamlit as st
 
 from studio.analysis import units
-from studio.analysis.course import Memory, Optimizer
-from studio.analysis.memory import largest_batch, over_batches, peak
-from studio.analysis.scaling import axes, axis_points, position
-from studio.analysis.starved_norm import starved_norm
+from studio.analysis.cost.peak_memory import largest_batch, over_batches, peak
+from studio.analysis.cost.scaling import axes, axis_points, position
+from studio.analysis.cost.starved_norm import starved_norm
+from studio.analysis.cost.training_step import Memory, Optimizer
 from studio.app import state
 from studio.app.case import Case
 from studio.app.charts import EXACT, HERE, MEASURED, PALE
@@ -29,7 +29,7 @@ from studio.app.scaling import label
 from studio.app.state import State
 from studio.family import BATCH
 from studio.knobs import Mode
-from studio.measure.memory import FIXED_BYTES, OVERHEAD, available_bytes, tensor_bytes
+from studio.process.free_memory import FIXED_BYTES, OVERHEAD, available_bytes, tensor_bytes
 
 WAIT_S = 0.25  # a blink; what takes longer is shown when it comes
 LOOK_S = 0.5  # between two looks at a simulation

@@ -9,7 +9,7 @@ from typing import Literal
 
 import streamlit as st
 
-from studio.analysis.purpose import purpose
+from studio.analysis.names.purpose import purpose
 from studio.app import composition
 from studio.app.composition import Rows
 from studio.app.markup import html, plain

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from studio.analysis.course import Optimizer
+from studio.analysis.cost.training_step import Optimizer
 from studio.app.link import Link
 from studio.knobs import Knob, Mode
 

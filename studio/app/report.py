@@ -11,7 +11,7 @@ from studio.app.listing import address, slug
 from studio.app.markup import plain
 from studio.app.state import State
 from studio.app.waiting import is_there
-from studio.measure.request import Measurement
+from studio.bench.results import Measurement
 
 
 def report(now: State) -> None:

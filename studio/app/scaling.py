@@ -11,9 +11,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from studio.analysis import units
-from studio.analysis.roofline import BANDWIDTH, COMPUTE, OVERHEAD, Device
-from studio.analysis.scaling import axes, axis_points, points_afforded, position
-from studio.analysis.starved_norm import can_train
+from studio.analysis.cost.roofline import BANDWIDTH, COMPUTE, OVERHEAD, Device
+from studio.analysis.cost.scaling import axes, axis_points, points_afforded, position
+from studio.analysis.cost.starved_norm import can_train
 from studio.app import figures, growth, state
 from studio.app.case import Case
 from studio.app.charts import MEASURED, PALE, Curve, Panel, Unit, chart
@@ -25,11 +25,11 @@ from studio.app.precedence import PRECEDENCE
 from studio.app.state import State
 from studio.app.sweeping import sweeping
 from studio.app.timing import TIMINGS
+from studio.bench.idle_latency import between_runs
+from studio.bench.results import Measurement, steady_s
+from studio.bench.store import store
 from studio.family import Design
 from studio.knobs import DesignError, Knob
-from studio.measure.idle import between_runs
-from studio.measure.request import Measurement, steady_s
-from studio.measure.store import store
 from studio.records import value_of
 
 LOOK_S = 0.7  # between two looks at a sweep, at the least

@@ -17,7 +17,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from studio import zoo
-from studio.analysis.scaling import axes
+from studio.analysis.cost.scaling import axes
 from studio.app import composition, devices, parts
 from studio.app.case import CONDITIONS, DEVICE, Case
 from studio.app.commission import NO_COMMISSION, Commission

@@ -11,9 +11,9 @@ from studio.app.listing import address, slug
 from studio.app.markup import html, plain
 from studio.app.state import TABS, State
 from studio.caching import bounded
-from studio.drawing.prints import PRINTS
-from studio.drawing.sheet import Heading, Sheet
-from studio.forms import heading
+from studio.drawing.figure import Heading, Sheet
+from studio.drawing.render.formats import PRINTS
+from studio.exports import heading
 
 KINDS = {  # those first that are made at once
     "svg": ("SVG, for a paper", "image/svg+xml"),

@@ -13,9 +13,9 @@ from studio.app import state
 from studio.app.case import Case
 from studio.app.ledger import obstacle, subject
 from studio.app.markup import plain
-from studio.measure.front import desk
-from studio.measure.layers import measure_layers, untimed
-from studio.measure.request import LayerTime
+from studio.bench.results import LayerTime
+from studio.bench.timing.layer_times import measure_layers, untimed
+from studio.process.fair_queue import desk
 
 Times = Mapping[str, LayerTime]  # by the path of a module, as in `named_modules()`
 BUDGET_S = 1.5

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import streamlit as st
 
 from studio import zoo
-from studio.advice.choice import Choice
-from studio.advice.tradeoff import Published, metrics
+from studio.advice.published import Published, metrics
+from studio.advice.recommend import Choice
 from studio.analysis import units
-from studio.analysis.profile import Profile
+from studio.analysis.cost.profiler import Profile
 from studio.app import figures
 from studio.app.architect import map_of
 from studio.app.case import Case

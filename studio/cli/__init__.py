@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from studio import options
-from studio.arguments import Parser, option
+from studio.bench.results import MeasureError
+from studio.cli import options
 from studio.cli.cache import cache
 from studio.cli.commands import export, families, measure, profile, report
 from studio.cli.output import REFUSED, CutShort, put, say, say_warnings
+from studio.cli.parser import Parser, option
 from studio.cli.recommendation import architect
 from studio.cli.server import serve
 from studio.cli.sweeps import sweep
 from studio.knobs import DesignError
-from studio.measure.request import MeasureError
 
 DISTRIBUTION = "neural-architecture-studio"
 INTERRUPTED = 128 + 2  # 128 and a signal, as shells report

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 
-from studio import tables
 from studio.analysis import units
+from studio.bench.store import NAME, ROWS, Contents, Store, folder, store
+from studio.cli import tables
 from studio.cli.output import as_json
 from studio.knobs import DesignError
-from studio.measure.store import NAME, ROWS, Contents, Store, folder, store
 
 YES = ("y", "yes")
 

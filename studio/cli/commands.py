@@ -9,12 +9,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import studio
-from studio import options, tables
+from studio.bench.results import Conditions, LayerTime, Measurement
+from studio.cli import options, tables
 from studio.cli.files import destination
 from studio.cli.inputs import conditions_of, design_of
 from studio.cli.output import as_json, written
 from studio.knobs import DesignError
-from studio.measure.request import Conditions, LayerTime, Measurement
 
 if TYPE_CHECKING:
     from studio.family import Design
@@ -70,9 +70,9 @@ def _measured(design: Design, arguments: argparse.Namespace) -> Measurement:
 
 
 def _layers(design: Design, arguments: argparse.Namespace) -> Mapping[str, LayerTime]:
-    from studio import forms
-    from studio.measure.layers import layer_times
+    from studio import exports
+    from studio.bench.timing.layer_times import layer_times
 
     conditions = Conditions(**conditions_of(arguments))
-    subject = forms.subject(design, replace(conditions, mode="inference"), arguments.limit_s)
+    subject = exports.subject(design, replace(conditions, mode="inference"), arguments.limit_s)
     return layer_times(subject, conditions)

@@ -8,9 +8,9 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import studio
+from studio.bench.results import Conditions
 from studio.cli.output import say
 from studio.knobs import DesignError
-from studio.measure.request import Conditions
 from studio.quoting import path_echoed
 from studio.strict_json import LARGEST
 

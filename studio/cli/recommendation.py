@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from studio import options, tables
+from studio.bench.results import Conditions
+from studio.cli import options, tables
 from studio.cli.output import as_json, say
-from studio.measure.request import Conditions
 
 if TYPE_CHECKING:
-    from studio.advice.brief import Brief
-    from studio.advice.choice import Choice
-    from studio.advice.latency import Timing
-    from studio.advice.sizing import Strategy
+    from studio.advice.latency_limit import Timing
+    from studio.advice.recommend import Choice
+    from studio.advice.requirements import Brief
+    from studio.advice.sizing.scaling_search import Strategy
 
 BAR = "{n_fmt} of {total_fmt} families: {desc} |{bar:20}|"
 
 
 def architect(arguments: argparse.Namespace) -> str:
     """Recommend designs for a task and a budget, best first, with reasons."""
-    from studio.advice.brief import Brief
-    from studio.advice.limits import Limits
-    from studio.advice.plain import plain
+    from studio.advice.budget import Limits
     from studio.advice.ranking import why_first
+    from studio.advice.requirements import Brief
     from studio.advice.wording import percent
+    from studio.reporting.plain_text import plain
 
     brief = Brief(
         task=arguments.task,
@@ -74,7 +74,7 @@ def architect(arguments: argparse.Namespace) -> str:
 
 def _counted(brief: Brief, strategy: Strategy) -> Sequence[Choice]:
     """The choices, best first. Meanwhile a terminal shows how far it is, and the first ones."""
-    from studio.advice.choice import best_first, of_family, suited
+    from studio.advice.recommend import best_first, of_family, suited
 
     found: list[Choice] = []
     with tqdm(suited(brief.task), bar_format=BAR, leave=False, disable=None) as families:
@@ -89,8 +89,8 @@ def _counted(brief: Brief, strategy: Strategy) -> Sequence[Choice]:
 def _fast(
     brief: Brief, limit_s: float, arguments: argparse.Namespace
 ) -> tuple[tuple[Choice, Timing], ...]:
-    from studio.advice.latency import chosen, stopwatch
-    from studio.measure.engine import device_named
+    from studio.advice.latency_limit import chosen, stopwatch
+    from studio.process.backend import device_named
 
     conditions = Conditions(batch=brief.batch, device=device_named(arguments.device))
     say("measuring a few designs of each family, a quarter of a minute for each")

@@ -25,7 +25,7 @@ def serve(arguments: argparse.Namespace) -> str:
 
     Raises DesignError where the address or the port cannot be had.
     """
-    from studio.measure.worker import step_back
+    from studio.process.worker import step_back
 
     address, port = arguments.address, arguments.port
     if why := obstacle(address, port or 0):

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 import studio
-from studio import options, tables
+from studio.bench.results import Conditions, MeasureError, Measurement, NoMemoryError, Subject
+from studio.cli import options, tables
 from studio.cli.inputs import conditions_of, design_of
 from studio.cli.output import CutShort, as_json, say
 from studio.knobs import Knob
-from studio.measure.request import Conditions, MeasureError, Measurement, NoMemoryError, Subject
 
 if TYPE_CHECKING:
-    from studio.analysis.profile import Profile
+    from studio.analysis.cost.profiler import Profile
+    from studio.bench.sweep import Job, Point, Points
     from studio.family import Design
-    from studio.measure.sweep import Job, Point, Points
 
 LOOK_S = 0.1  # between two looks at a sweep under way
 BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left"
@@ -67,7 +67,7 @@ def _written(
 
 def _left_behind(times: Sequence[Measurement | None]) -> str:
     """What an interrupted sweep says of its measurements."""
-    from studio.measure.store import store
+    from studio.bench.store import store
 
     measured = len(times) - times.count(None)
     found = f"interrupted with {measured} of {len(times)} designs measured"
@@ -83,18 +83,18 @@ def _timed(
 ) -> tuple[list[Point], bool]:
     """Each design's latency, all timed in turn (or, unless it is to be fresh, as an earlier sweep
     of them has found it), or why it has none; and whether that was interrupted."""
-    from studio import forms
-    from studio.measure.engine import device_named
-    from studio.measure.front import desk
-    from studio.measure.store import store
-    from studio.measure.sweep import Job
+    from studio import exports
+    from studio.bench.store import store
+    from studio.bench.sweep import Job
+    from studio.process.backend import device_named
+    from studio.process.fair_queue import desk
 
     conditions = replace(asked, device=device_named(asked.device))
     points: dict[Design, Point] = dict.fromkeys(designs)
     subjects: dict[Design, Subject] = {}
     for design in points:
         try:
-            subjects[design] = forms.subject(design, conditions, arguments.limit_s)
+            subjects[design] = exports.subject(design, conditions, arguments.limit_s)
         except MeasureError as error:
             points[design] = error
     on = desk(conditions.device)
@@ -105,12 +105,12 @@ def _timed(
         store=store(),
         fresh=arguments.fresh,
         limit_s=arguments.limit_s
-        or max((forms.allowed_s(design, conditions) for design in subjects), default=None),
+        or max((exports.allowed_s(design, conditions) for design in subjects), default=None),
     )
     found, interrupted = _watched(job)
     points.update(zip(subjects, found, strict=True))
     told = [
-        forms.exhausted(design, conditions, point)
+        exports.exhausted(design, conditions, point)
         if isinstance(point := points[design], NoMemoryError)
         else point
         for design in designs

@@ -46,11 +46,11 @@ from torch import Tensor, nn
 from studio.blocks.convnext import ConvNeXtBlock, ConvNeXtDownsample
 from studio.blocks.drop_path import drop_paths
 from studio.blocks.norm import LayerNorm, LayerNorm2d
-from studio.blocks.stages.head import PooledHead
-from studio.blocks.stages.residual import ConvNeXtBlocks
-from studio.blocks.stages.stem import PatchStem
 from studio.family import Family, Guide, Preset, results
 from studio.knobs import knob
+from studio.stages.head import PooledHead
+from studio.stages.residual import ConvNeXtBlocks
+from studio.stages.stem import PatchStem
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -45,8 +45,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from studio.blocks.backbone import ResNetBackbone
 from studio.blocks.norm import GroupNorm
+from studio.blocks.resnet_backbone import ResNetBackbone
 from studio.family import Family, Guide, Preset, results
 from studio.knobs import knob
 

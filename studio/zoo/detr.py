@@ -40,10 +40,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from studio.blocks.backbone import ResNetBackbone
 from studio.blocks.boxes import corners_of, rows
 from studio.blocks.mlp import MLP
 from studio.blocks.norm import FrozenBatchNorm
+from studio.blocks.resnet_backbone import ResNetBackbone
 from studio.family import Family, Guide, Preset, Result
 from studio.knobs import knob
 

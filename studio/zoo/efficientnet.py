@@ -52,12 +52,12 @@ from studio.blocks.conv import ConvNormAct
 from studio.blocks.drop_path import drop_paths
 from studio.blocks.inverted_residual import MBConvBlock, make_divisible
 from studio.blocks.norm import SlowBatchNorm
-from studio.blocks.stages.convolution import Conv
-from studio.blocks.stages.head import PooledHead
-from studio.blocks.stages.residual import MBConv
-from studio.blocks.stages.stem import ConvStem
 from studio.family import Family, Guide, Preset, Result
 from studio.knobs import knob
+from studio.stages.convolution import Conv
+from studio.stages.head import PooledHead
+from studio.stages.residual import MBConv
+from studio.stages.stem import ConvStem
 
 ALPHA = 1.2  # depth, width and resolution for one step of φ: the search of section 3.3
 BETA = 1.1

@@ -50,7 +50,7 @@ from torch import Tensor, nn
 from studio.blocks.attention import SelfAttention
 from studio.blocks.mlp import MLP, TanhGELU
 from studio.blocks.position import LearnedPosition
-from studio.blocks.sampling import sample_tokens
+from studio.blocks.token_sampling import sample_tokens
 from studio.family import Family, Guide, Preset, results
 from studio.knobs import knob
 

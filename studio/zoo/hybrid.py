@@ -41,27 +41,28 @@ import torch
 from torch import Tensor, nn
 
 from studio.blocks.residual import BasicBlock
-from studio.blocks.stages.adapter import adapted
-from studio.blocks.stages.attention import RelativeTransformer, WindowTransformer
-from studio.blocks.stages.clip import ConvLSTM, FrameTokens, LastFrame
-from studio.blocks.stages.convolution import Conv, DepthwiseSeparable, Inception, SqueezeExcitation
-from studio.blocks.stages.fit import memory_of, passed, placed, sources
-from studio.blocks.stages.flow import INPUT, MEMORY, STEM, Flow, Row, Tokens
-from studio.blocks.stages.head import ClassTokenHead, Head, HiddenLayerHead, PooledHead
-from studio.blocks.stages.input import ClipStem, ImageStem, SeriesStem
-from studio.blocks.stages.join import Add, Concatenate
-from studio.blocks.stages.mixing import CrossAttention, MLPMixer
-from studio.blocks.stages.pixel_head import DecoderHead, PixelHead
-from studio.blocks.stages.residual import (
+from studio.family import Code, Family, Guide, Preset, results
+from studio.records import records
+from studio.stages.adapter import adapted
+from studio.stages.attention import RelativeTransformer, WindowTransformer
+from studio.stages.clip import ConvLSTM, FrameTokens, LastFrame
+from studio.stages.convolution import Conv, DepthwiseSeparable, Inception, SqueezeExcitation
+from studio.stages.head import ClassTokenHead, Head, HiddenLayerHead, PooledHead
+from studio.stages.input import ClipStem, ImageStem, SeriesStem
+from studio.stages.join import Add, Concatenate
+from studio.stages.mixing import CrossAttention, MLPMixer
+from studio.stages.pixel_head import DecoderHead, PixelHead
+from studio.stages.residual import (
     ConvNeXtBlocks,
     MBConv,
     PreNormMBConv,
     Residual,
     StandardisedResidual,
 )
-from studio.blocks.stages.resolution import Pool, Upsample, ValidConv
-from studio.blocks.stages.sequence import Columns, Position, Project, Recurrent, TemporalConv
-from studio.blocks.stages.stem import (
+from studio.stages.resolution import Pool, Upsample, ValidConv
+from studio.stages.sequence import Columns, Position, Project, Recurrent, TemporalConv
+from studio.stages.stage import INPUT, MEMORY, STEM, Flow, Row, Tokens
+from studio.stages.stem import (
     ConvPoolStem,
     ConvStem,
     PatchStem,
@@ -70,15 +71,9 @@ from studio.blocks.stages.stem import (
     Stem,
     TokenStem,
 )
-from studio.blocks.stages.token_head import (
-    AttentionPoolHead,
-    EachTokenHead,
-    LastTokenHead,
-    MeanTokenHead,
-)
-from studio.blocks.stages.tokens import PrependClassToken, ToMap, ToTokens, Transformer
-from studio.family import Code, Family, Guide, Preset, results
-from studio.records import records
+from studio.stages.token_head import AttentionPoolHead, EachTokenHead, LastTokenHead, MeanTokenHead
+from studio.stages.tokens import PrependClassToken, ToMap, ToTokens, Transformer
+from studio.stages.validate import memory_of, passed, placed, sources
 
 STAGES = range(1, 33)  # how many there may be
 

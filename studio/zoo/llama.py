@@ -51,7 +51,7 @@ from torch.nn import functional as F
 from studio.blocks.mlp import GatedMLP
 from studio.blocks.norm import RMSNorm
 from studio.blocks.position import RotaryPosition, apply_rotary
-from studio.blocks.sampling import sample_tokens
+from studio.blocks.token_sampling import sample_tokens
 from studio.family import Family, Guide, Preset, results
 from studio.knobs import knob
 

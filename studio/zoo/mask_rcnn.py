@@ -38,11 +38,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from studio.blocks.backbone import ResNetBackbone
 from studio.blocks.boxes import clipped, decoded, duplicates, rows
 from studio.blocks.conv import ConvNormAct
 from studio.blocks.norm import FrozenBatchNorm, GroupNorm
 from studio.blocks.pyramid import FeaturePyramid
+from studio.blocks.resnet_backbone import ResNetBackbone
 from studio.blocks.roi import RoIAlign
 from studio.family import Family, Guide, Preset, Result
 from studio.knobs import knob

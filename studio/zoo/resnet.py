@@ -49,7 +49,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from studio.blocks.backbone import ImageNetStem, ResNetStem
 from studio.blocks.norm import GroupNorm
 from studio.blocks.residual import (
     BasicBlock,
@@ -59,11 +58,12 @@ from studio.blocks.residual import (
     ResidualFunction,
     ResidualUnit,
 )
-from studio.blocks.stages.head import PooledHead
-from studio.blocks.stages.residual import Residual
-from studio.blocks.stages.stem import ConvPoolStem, ConvStem, SquareImageStem
+from studio.blocks.resnet_backbone import ImageNetStem, ResNetStem
 from studio.family import Family, Guide, Preset, results
 from studio.knobs import knob
+from studio.stages.head import PooledHead
+from studio.stages.residual import Residual
+from studio.stages.stem import ConvPoolStem, ConvStem, SquareImageStem
 
 
 class CIFARStem(ResNetStem):

@@ -48,7 +48,7 @@ from torch.nn import functional as F
 from studio.blocks.mlp import GatedMLP, TanhGELU
 from studio.blocks.norm import RMSNorm
 from studio.blocks.position import RelativePosition
-from studio.blocks.sampling import sample_tokens
+from studio.blocks.token_sampling import sample_tokens
 from studio.family import Family, Guide, Preset, results
 from studio.knobs import knob
 

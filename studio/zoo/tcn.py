@@ -50,7 +50,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from studio.blocks.temporal import TemporalBlock
+from studio.blocks.temporal_block import TemporalBlock
 from studio.family import Family, Guide, Preset, results
 from studio.knobs import knob
 

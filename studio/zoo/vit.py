@@ -31,11 +31,11 @@ from torch import Tensor, nn
 
 from studio.blocks.encoder import EncoderBlock
 from studio.blocks.norm import LayerNorm, RMSNorm
-from studio.blocks.stages.head import ClassTokenHead
-from studio.blocks.stages.stem import PatchStem
-from studio.blocks.stages.tokens import ToTokens, Transformer
 from studio.family import Family, Guide, Preset, results
 from studio.knobs import knob
+from studio.stages.head import ClassTokenHead
+from studio.stages.stem import PatchStem
+from studio.stages.tokens import ToTokens, Transformer
 
 
 @dataclass(frozen=True, kw_only=True)

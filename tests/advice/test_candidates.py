@@ -7,9 +7,9 @@ import gc
 import pytest
 
 import studio
-from studio.advice.candidates import FACTORS, SIZES, Candidate, candidates, front, grid
-from studio.advice.limits import Limits
-from studio.analysis.profile import forget, profile
+from studio.advice.budget import Limits
+from studio.advice.sizing.pareto import FACTORS, SIZES, Candidate, candidates, front, grid
+from studio.analysis.cost.profiler import forget, profile
 
 NANO = studio.design("vit", "ViT-Ti/16", image_size=64, num_classes=10)
 LIMITS = Limits(params=4_000_000, macs=60_000_000)

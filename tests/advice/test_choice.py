@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 import studio
-from studio.advice.brief import Brief
-from studio.advice.choice import choose
-from studio.advice.data import does, reads, start
-from studio.advice.limits import Limits
+from studio.advice.budget import Limits
+from studio.advice.infeasible import UnmetError
+from studio.advice.modality import does, reads, start
 from studio.advice.ranking import why_first
-from studio.advice.refusal import UnmetError
-from studio.advice.training import fitted, paid
-from studio.advice.usual import USUAL
-from studio.analysis.profile import profile
+from studio.advice.recommend import choose
+from studio.advice.requirements import Brief
+from studio.advice.sizing.memory_limit import fitted, paid
+from studio.advice.task_inputs import USUAL
+from studio.analysis.cost.profiler import profile
 from studio.family import DesignError, Family, Task
 
 FAMILIES = studio.families()

@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 import pytest
 
 import studio
-from studio.advice.brief import Brief
-from studio.advice.latency import ANCHORS, TRIES, chosen, fastened
-from studio.advice.limits import Limits
-from studio.analysis.profile import Profile, profile
-from studio.analysis.work import work
+from studio.advice.budget import Limits
+from studio.advice.latency_limit import ANCHORS, TRIES, chosen, fastened
+from studio.advice.requirements import Brief
+from studio.analysis.cost.op_costs import work
+from studio.analysis.cost.profiler import Profile, profile
+from studio.bench.results import MeasureError, Measurement
+from studio.bench.sweep import Points
 from studio.family import Design, DesignError
-from studio.measure.request import MeasureError, Measurement
-from studio.measure.sweep import Points
 
 BRIEF = Brief(task="classification", settings={"image_size": 64})
 START = studio.design("vit", "ViT-Ti/16", image_size=64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import studio
-from studio.advice.plain import plain
+from studio.reporting.plain_text import plain
 
 
 @pytest.mark.parametrize(

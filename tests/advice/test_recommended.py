@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import studio
-from studio.advice.brief import TASKS, Brief
-from studio.advice.choice import Choice, of_family, suited
-from studio.advice.limits import Limits
-from studio.advice.proportions import WITHIN, head_dims, rounded_width, scaled_knobs, spread
-from studio.advice.training import paid
+from studio.advice.budget import Limits
+from studio.advice.recommend import Choice, of_family, suited
+from studio.advice.requirements import TASKS, Brief
+from studio.advice.sizing.memory_limit import paid
+from studio.advice.sizing.proportions import WITHIN, head_dims, rounded_width, scaled_knobs, spread
 from studio.family import Design, Family, Task
 
 BUDGETS = (10**5, 10**6, 5 * 10**6, 3 * 10**7, 10**8, 10**9, 8 * 10**9)

@@ -10,17 +10,17 @@ from html.parser import HTMLParser
 import pytest
 
 import studio
-from studio.advice.brief import Brief
-from studio.advice.choice import choose
-from studio.advice.document import Report, Table
-from studio.advice.limits import Limits
-from studio.advice.markdown import markdown
-from studio.advice.mathml import mathml
-from studio.advice.page import html
-from studio.advice.report import report
+from studio.advice.budget import Limits
+from studio.advice.recommend import choose
+from studio.advice.requirements import Brief
 from studio.analysis import units
+from studio.bench.results import Measurement
 from studio.family import Family
-from studio.measure.request import Measurement
+from studio.reporting.document import Report, Table
+from studio.reporting.html import html
+from studio.reporting.markdown import markdown
+from studio.reporting.mathml import mathml
+from studio.reporting.sections import report
 from tests.designs import small
 
 FAMILIES = studio.families()

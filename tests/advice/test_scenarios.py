@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 import studio
-from studio.advice.brief import TASKS, Brief
-from studio.advice.choice import Choice, choose
-from studio.advice.limits import Limits, told
-from studio.advice.markdown import markdown
-from studio.advice.report import report
-from studio.advice.training import paid
+from studio.advice.budget import Limits, told
+from studio.advice.recommend import Choice, choose
+from studio.advice.requirements import TASKS, Brief
+from studio.advice.sizing.memory_limit import paid
 from studio.family import Task
+from studio.reporting.markdown import markdown
+from studio.reporting.sections import report
 
 BRIEFS: dict[Task, Brief] = {
     "classification": Brief(

@@ -7,9 +7,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import studio
-from studio.advice.limits import Limits, cost
-from studio.advice.sizing import WELL, Search, compound, least, most, scaled, sized, steps
-from studio.analysis.profile import profile
+from studio.advice.budget import Limits, cost
+from studio.advice.sizing.scaling_search import (
+    WELL,
+    Search,
+    compound,
+    least,
+    most,
+    scaled,
+    sized,
+    steps,
+)
+from studio.analysis.cost.profiler import profile
 from studio.family import Family
 
 FAMILIES = studio.families()

@@ -7,11 +7,11 @@ import re
 import pytest
 
 import studio
-from studio.advice.brief import TASKS, Brief
-from studio.advice.choice import Choice, of_family
+from studio.advice.budget import Limits
 from studio.advice.evidence import MEASURES, cited, evidence, short, written
-from studio.advice.limits import Limits
-from studio.advice.usual import FIELDS, USUAL, default_explained
+from studio.advice.recommend import Choice, of_family
+from studio.advice.requirements import TASKS, Brief
+from studio.advice.task_inputs import FIELDS, USUAL, default_explained
 from studio.advice.wording import headline, percent, symbolic
 from studio.family import Family, Task
 

@@ -14,8 +14,8 @@ from torch.profiler import ProfilerActivity
 from torch.profiler import profile as watched
 
 import studio
-from studio.analysis.course import Optimizer
-from studio.analysis.meter import Meter
+from studio.analysis.cost.training_step import Optimizer
+from studio.analysis.trace.counter_mode import Meter
 from studio.family import Design
 from studio.knobs import Mode
 from tests.designs import tensors

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from studio import zoo
-from studio.analysis.graph import graph, rows
-from studio.analysis.profile import profile
-from studio.analysis.trace import trace
+from studio.analysis.cost.profiler import profile
+from studio.analysis.graph.layer_graph import graph, rows
+from studio.analysis.trace.tracer import trace
 from studio.drawing.graph import Node, plain
-from studio.drawing.layout import detail as drawn_detail
+from studio.drawing.layout.layered import detail as drawn_detail
 from studio.family import Family
 from tests.designs import small
 

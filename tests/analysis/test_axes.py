@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from studio import zoo
-from studio.analysis.axes import Ends, Letters, named, nameless, written
-from studio.analysis.body import Body, Shape
-from studio.analysis.comments import Lines, Sizes, text, value
-from studio.analysis.graph import planned, rows
-from studio.analysis.profile import profile
+from studio.analysis.cost.profiler import profile
+from studio.analysis.graph.layer_graph import planned, rows
+from studio.analysis.names.dim_names import Ends, Letters, named, nameless, written
+from studio.analysis.names.shape_comments import Lines, Sizes, text, value
+from studio.analysis.trace.tree import Body, Shape
 from studio.family import Family
 from tests.designs import small
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import studio
-from studio.analysis.blueprint import blueprint, drawing
+from studio.analysis.trace.meta_model import blueprint, drawing
 
 FAMILIES = studio.families()
 

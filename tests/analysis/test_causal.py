@@ -11,9 +11,9 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 import studio
-from studio import tables
-from studio.analysis.causal import causal_note, causal_saving
-from studio.analysis.profile import training_trace
+from studio.analysis.cost.causal_attention import causal_note, causal_saving
+from studio.analysis.cost.profiler import training_trace
+from studio.cli import tables
 from studio.family import Family
 from tests.designs import small
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.analysis.comments import Promise, promised, statements, text, value
+from studio.analysis.names.shape_comments import Promise, promised, statements, text, value
 from studio.blocks import attention
 from studio.blocks.attention import SelfAttention
 from studio.zoo.detr import DETRDecoderLayer

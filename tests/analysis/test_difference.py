@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import studio
-from studio.analysis.difference import Difference, aligned, difference, layers
-from studio.analysis.graph import graph, rows
-from studio.analysis.heat import QUANTITIES, TIME
-from studio.analysis.layers import Row, walk
-from studio.analysis.profile import profile, training_trace
+from studio.analysis.cost.layer_table import Row, walk
+from studio.analysis.cost.profiler import profile, training_trace
+from studio.analysis.graph.cost_heatmap import QUANTITIES, TIME
+from studio.analysis.graph.design_diff import Difference, aligned, difference, layers
+from studio.analysis.graph.layer_graph import graph, rows
+from studio.drawing.decoration import Change
 from studio.drawing.graph import Graph, Node
-from studio.drawing.layout import layout
-from studio.drawing.mark import Change
-from studio.drawing.svg import svg
+from studio.drawing.layout.layered import layout
+from studio.drawing.render.svg import svg
 from studio.family import Design
 
 

@@ -9,11 +9,11 @@ from itertools import pairwise
 import pytest
 
 from studio import zoo
-from studio.analysis.comments import value
-from studio.analysis.graph import planned, rows
-from studio.analysis.profile import profile
-from studio.drawing.flow import flow
+from studio.analysis.cost.profiler import profile
+from studio.analysis.graph.layer_graph import planned, rows
+from studio.analysis.names.shape_comments import value
 from studio.drawing.graph import Graph, Node, plain
+from studio.drawing.visible import flow
 from studio.family import Design, Family
 from tests.designs import small
 

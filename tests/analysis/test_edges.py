@@ -17,11 +17,11 @@ import torch
 from torch import Tensor, nn
 
 from studio import zoo
-from studio.analysis.graph import Use, planned, rows
-from studio.analysis.nesting import tensors_in
-from studio.analysis.profile import profile
-from studio.drawing.flow import flow
+from studio.analysis.cost.profiler import profile
+from studio.analysis.graph.layer_graph import Use, planned, rows
+from studio.analysis.trace.pytree import tensors_in
 from studio.drawing.graph import Graph, Node
+from studio.drawing.visible import flow
 from studio.family import Design, Family
 from tests.designs import small
 

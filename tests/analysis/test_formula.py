@@ -8,12 +8,19 @@ from functools import lru_cache
 import pytest
 
 from studio import zoo
-from studio.analysis.costing import macs, memory, of_tensor, parameters, saved, tensor_shapes
-from studio.analysis.formula import Factor, Formula, Term, part, rest
-from studio.analysis.graph import Use, planned, rows, walked
-from studio.analysis.inspection import Inspection, inspect, whole
-from studio.analysis.profile import profile, training_trace
-from studio.analysis.terms import Axes, products, weights
+from studio.analysis.cost.profiler import profile, training_trace
+from studio.analysis.graph.layer_graph import Use, planned, rows, walked
+from studio.analysis.inspect.formulas.formula import Factor, Formula, Term, part, rest
+from studio.analysis.inspect.formulas.layer_cost import Axes, products, weights
+from studio.analysis.inspect.formulas.node_cost import (
+    macs,
+    memory,
+    of_tensor,
+    parameters,
+    saved,
+    tensor_shapes,
+)
+from studio.analysis.inspect.node_details import Inspection, inspect, whole
 from studio.drawing.graph import Figures, Graph, Node
 from studio.family import Design, Family
 from tests.designs import options, small

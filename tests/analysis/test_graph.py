@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from studio import zoo
-from studio.analysis.graph import graph, rows
-from studio.analysis.profile import profile
+from studio.analysis.cost.profiler import profile
+from studio.analysis.graph.layer_graph import graph, rows
 from studio.drawing.graph import Graph, Node
 from studio.family import Design, Family
 from tests.designs import corners, small

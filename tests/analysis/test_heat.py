@@ -8,8 +8,8 @@ from itertools import pairwise
 import pytest
 
 import studio
-from studio.analysis.graph import Use, planned, rows
-from studio.analysis.heat import (
+from studio.analysis.cost.profiler import profile, training_trace
+from studio.analysis.graph.cost_heatmap import (
     QUANTITIES,
     TIME,
     Scale,
@@ -22,7 +22,7 @@ from studio.analysis.heat import (
     shares,
     timed,
 )
-from studio.analysis.profile import profile, training_trace
+from studio.analysis.graph.layer_graph import Use, planned, rows
 from studio.drawing.graph import Graph
 from studio.family import Design
 

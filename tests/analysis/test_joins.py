@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import studio
-from studio.analysis.joins import attentions, meetings
+from studio.analysis.cost.connectivity import attentions, meetings
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import pytest
 from torch import nn
 
 import studio
-from studio.analysis import memory
-from studio.analysis.profile import forget, profile, training_trace
+from studio.analysis.cost import peak_memory
+from studio.analysis.cost.profiler import forget, profile, training_trace
 from studio.app import figures
 from studio.app.case import Case
 from studio.family import Design
@@ -22,8 +22,8 @@ from tests.designs import small
 LOOKS: dict[str, Callable[[Design], object]] = {
     "profile": profile,
     "training trace": lambda design: training_trace(design, 1),
-    "inference simulated": lambda design: memory.peak(design, 1, "inference"),
-    "training simulated": lambda design: memory.peak(design, 2, "training"),
+    "inference simulated": lambda design: peak_memory.peak(design, 1, "inference"),
+    "training simulated": lambda design: peak_memory.peak(design, 2, "training"),
     "torchinfo": lambda design: figures.summary(Case(design)),
 }
 
@@ -47,17 +47,17 @@ def test_no_model_outlives_what_was_asked_of_it(look: str) -> None:
 # Of these there is one for each class, module, device or part of the studio itself.
 FEW = {
     *("studio.knobs.knobs", "studio.zoo.families", "studio.app.views.compare.presets"),
-    *("studio.export.source.load", "studio.export.source.read", "studio.export.slice._modules"),
+    *("studio.codegen.source.load", "studio.codegen.source.read", "studio.codegen.slice._modules"),
     *(
         "studio.drawing.viewer.part",
-        "studio.drawing.outlines._font",
-        "studio.drawing.outlines._pen",
+        "studio.drawing.render.glyphs._font",
+        "studio.drawing.render.glyphs._pen",
     ),
-    *("studio.measure.worker._worker", "studio.measure.store.store", "studio.app.devices._local"),
+    *("studio.process.worker._worker", "studio.bench.store.store", "studio.app.devices._local"),
     *("studio.app.architect.office", "studio.app.architect.clock", "studio.app.garbage.tend"),
     *("studio.app.graph._component", "studio.app.page_keys._component"),
     "studio.app.callbacks.finish_callbacks",
-    "studio.measure.cluster._remote",
+    "studio.process.dask_backend._remote",
 }
 
 

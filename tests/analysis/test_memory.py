@@ -6,9 +6,9 @@ import pytest
 from torch import nn
 
 import studio
-from studio.analysis.course import Optimizer
-from studio.analysis.memory import largest_batch, over_batches, peak
-from studio.analysis.profile import course, profile
+from studio.analysis.cost.peak_memory import largest_batch, over_batches, peak
+from studio.analysis.cost.profiler import course, profile
+from studio.analysis.cost.training_step import Optimizer
 from studio.family import Design, DesignError, Family
 from studio.knobs import Mode
 from tests.analysis.real_step import allocated, stored

@@ -9,10 +9,10 @@ from contextlib import suppress
 import pytest
 
 from studio import zoo
-from studio.analysis.graph import graph, rows
-from studio.analysis.profile import profile, training_trace
+from studio.analysis.cost.profiler import profile, training_trace
+from studio.analysis.graph.layer_graph import graph, rows
 from studio.drawing.graph import Figures, Graph, Node
-from studio.drawing.layout import layout
+from studio.drawing.layout.layered import layout
 from studio.family import Design, DesignError, Family
 from tests.commit_sample import commit_random, commit_sample
 from tests.contact_sheet import opened

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from studio.analysis.prediction import HOLD, Predictor, fit
-from studio.analysis.work import Work
+from studio.analysis.cost.latency_model import HOLD, Predictor, fit
+from studio.analysis.cost.op_costs import Work
 
 UNHURRIED = settings(deadline=None, max_examples=25)  # whatever else the machine does
 SECONDS = st.floats(1e-5, 10)

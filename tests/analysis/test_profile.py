@@ -11,8 +11,8 @@ from torch.nn import Module
 
 import studio
 from studio import zoo
-from studio.analysis.blueprint import blueprint
-from studio.analysis.profile import profile
+from studio.analysis.cost.profiler import profile
+from studio.analysis.trace.meta_model import blueprint
 from studio.family import Design, DesignError
 
 VIT = zoo.family("vit").design("ViT-B/16")
@@ -73,7 +73,7 @@ def test_a_class_that_asks_at_once_has_a_design_traced_once(
         sleep(0.05)
         return blueprint(design)
 
-    monkeypatch.setattr("studio.analysis.profile.latest", slow)
+    monkeypatch.setattr("studio.analysis.cost.profiler.latest", slow)
     design = studio.design("vit", "ViT-Ti/16", num_classes=7)
     with ThreadPoolExecutor(8) as readers:
         found = list(readers.map(lambda _: profile(design), range(8)))

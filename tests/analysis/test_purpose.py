@@ -9,10 +9,10 @@ import pytest
 from torch import nn
 
 import studio
-from studio.analysis.body import Body
-from studio.analysis.graph import planned, rows
-from studio.analysis.inspection import inspect
-from studio.analysis.purpose import first_sentence, purpose, purpose_of
+from studio.analysis.graph.layer_graph import planned, rows
+from studio.analysis.inspect.node_details import inspect
+from studio.analysis.names.purpose import first_sentence, purpose, purpose_of
+from studio.analysis.trace.tree import Body
 from studio.app import composition, menu
 from studio.family import Family
 from studio.zoo.hybrid import FAMILY

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from studio import zoo
-from studio.analysis.graph import planned
-from studio.analysis.profile import profile
-from studio.analysis.receptive import Field, fields
-from studio.analysis.trace import Memo, trace
+from studio.analysis.cost.profiler import profile
+from studio.analysis.graph.layer_graph import planned
+from studio.analysis.inspect.receptive_field import Field, fields
+from studio.analysis.trace.tracer import Memo, trace
 from studio.zoo.tcn import TCNConfig
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 import studio
-from studio.analysis.body import Body, Call
-from studio.analysis.roofline import Bound, Device, bound, seconds
-from studio.analysis.work import work
+from studio.analysis.cost.op_costs import work
+from studio.analysis.cost.roofline import Bound, Device, bound, seconds
+from studio.analysis.trace.tree import Body, Call
 from studio.knobs import DesignError
 
 UNIT = Device(flops_per_s=1, bytes_per_s=1, seconds_per_op=0)

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-from studio.analysis import rules
-from studio.analysis.ruled import Ruled
+from studio.analysis.trace.rules import kernels
+from studio.analysis.trace.rules.result import Ruled
 
 CASES: dict[str, Callable[..., Tensor]] = {
     "a + b": lambda a, b, c: a + b,
@@ -52,7 +52,7 @@ class Ruling(TorchFunctionMode):
         self.ruled: list[Ruled] = []
 
     def __torch_function__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
-        rule = rules.FUNCTION_RULES.get(func)
+        rule = kernels.FUNCTION_RULES.get(func)
         ruled = rule(*args, **(kwargs or {})) if rule else None
         if ruled is None:
             return func(*args, **(kwargs or {}))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import studio
 from studio import knobs
-from studio.analysis.scaling import (
+from studio.analysis.cost.scaling import (
     axes,
     axis_points,
     exponent,

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from studio import zoo
-from studio.analysis.graph import graph
-from studio.analysis.profile import profile
-from studio.analysis.trace import trace
+from studio.analysis.cost.profiler import profile
+from studio.analysis.graph.layer_graph import graph
+from studio.analysis.trace.tracer import trace
 from studio.drawing.graph import Graph
 
 ENDS = {

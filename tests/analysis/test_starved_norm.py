@@ -7,10 +7,10 @@ import re
 import pytest
 
 import studio
-from studio.analysis.starved_norm import starved_norm
+from studio.analysis.cost.starved_norm import starved_norm
+from studio.bench.results import Conditions, MeasureError
+from studio.exports import misfit
 from studio.family import Design, Family
-from studio.forms import misfit
-from studio.measure.request import Conditions, MeasureError
 from tests.commit_sample import commit_sample
 from tests.designs import options, small
 

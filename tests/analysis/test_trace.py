@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from studio import zoo
-from studio.analysis.blueprint import blueprint, sample
-from studio.analysis.body import INPUT, Body, Source
-from studio.analysis.memo import Known, Memo
-from studio.analysis.meter import Meter, storage
-from studio.analysis.rehearsal import rehearse
-from studio.analysis.trace import trace
+from studio.analysis.trace.counter_mode import Meter, storage
+from studio.analysis.trace.memo import Known, Memo
+from studio.analysis.trace.meta_model import blueprint, sample
+from studio.analysis.trace.tracer import trace
+from studio.analysis.trace.training_trace import rehearse
+from studio.analysis.trace.tree import INPUT, Body, Source
 from studio.family import Design, Family
 from tests.designs import corners, small
 

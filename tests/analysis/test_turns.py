@@ -5,7 +5,7 @@ from __future__ import annotations
 from threading import Thread
 from time import sleep
 
-from studio.analysis.turns import Turns, hurry
+from studio.analysis.trace.priority_lock import Turns, hurry
 
 
 def test_who_is_in_a_hurry_goes_first() -> None:

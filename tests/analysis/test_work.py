@@ -7,8 +7,8 @@ from time import perf_counter
 import pytest
 
 import studio
-from studio.analysis.body import Body, Call
-from studio.analysis.work import Work, of_operation, operations, work
+from studio.analysis.cost.op_costs import Work, of_operation, operations, work
+from studio.analysis.trace.tree import Body, Call
 from studio.family import Family
 
 FAMILIES = studio.families()

@@ -39,7 +39,7 @@ def spoil() -> None:
     from studio.app import devices
     from studio.app.case import Case
     from studio.app.ledger import LEDGER
-    from studio.measure.request import MeasureError
+    from studio.bench.results import MeasureError
     from studio.zoo import families, resnet
 
     if resnet.FAMILY.title == NAME:

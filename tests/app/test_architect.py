@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from studio.advice.answer import Documents, Size, answer, documents, sizes
-from studio.advice.tradeoff import metrics, published
+from studio.advice.published import metrics, published
 from studio.app import commission, figures
 from studio.app import sizes as chart_of_sizes
 from studio.app.architect import Search, Timed, chosen
@@ -17,8 +17,8 @@ from studio.app.commission import Commission
 from studio.app.link import Link
 from studio.app.state import FIRST
 from studio.app.tradeoff import COSTS, scatter
+from studio.bench.results import Measurement
 from studio.family import Design, DesignError, Task
-from studio.measure.request import Measurement
 from tests.app.conftest import run, state, visited
 
 ASKED = {"view": "Architect", "ask.task": "time-series", "ask.max-params": "300 k"}

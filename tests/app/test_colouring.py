@@ -11,8 +11,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import studio
-from studio.analysis.difference import layers
-from studio.analysis.heat import QUANTITIES, Scale
+from studio.analysis.graph.cost_heatmap import QUANTITIES, Scale
+from studio.analysis.graph.design_diff import layers
 from studio.app import colouring, contrast
 from studio.app.case import Case
 from studio.app.layers import rows_of
@@ -20,8 +20,8 @@ from studio.app.lens import HEAT, NO_LENS, Lens
 from studio.app.link import Link
 from studio.app.state import FIRST
 from studio.app.timing import TIMINGS
-from studio.drawing.mark import SCALE
-from studio.measure.request import LayerTime
+from studio.bench.results import LayerTime
+from studio.drawing.decoration import SCALE
 from tests.app.conftest import graph, run, state, visited
 
 pytestmark = pytest.mark.usefixtures("still")

@@ -9,18 +9,18 @@ from urllib.parse import quote, urlencode
 import pytest
 
 import studio
-from studio import tables
-from studio.advice.document import Paragraph
-from studio.advice.economy import economy
-from studio.advice.report import report
-from studio.analysis.profile import profile
+from studio.analysis.cost.profiler import profile
 from studio.app import comparison, figures
 from studio.app.case import Case
 from studio.app.history import History, Visit, change
 from studio.app.ledger import LEDGER
 from studio.app.parts import APART
 from studio.app.state import FIRST
-from studio.measure.request import Measurement
+from studio.bench.results import Measurement
+from studio.cli import tables
+from studio.reporting.cost import economy
+from studio.reporting.document import Paragraph
+from studio.reporting.sections import report
 from tests.app.conftest import run, state, visited
 
 pytestmark = pytest.mark.usefixtures("still")

@@ -10,20 +10,20 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import studio
-from studio.analysis.purpose import purpose
+from studio.analysis.names.purpose import purpose
 from studio.app import composition, editor, figures, mending, menu, opening
 from studio.app.case import Case
 from studio.app.composition import Draft
 from studio.app.state import FIRST, State
-from studio.blocks.stages.clip import LastFrame
-from studio.blocks.stages.convolution import Conv
-from studio.blocks.stages.head import PooledHead
-from studio.blocks.stages.join import Add
-from studio.blocks.stages.residual import Residual
-from studio.blocks.stages.sequence import TemporalConv
-from studio.blocks.stages.stem import ConvStem
-from studio.blocks.stages.tokens import ToMap, ToTokens, Transformer
 from studio.knobs import knob
+from studio.stages.clip import LastFrame
+from studio.stages.convolution import Conv
+from studio.stages.head import PooledHead
+from studio.stages.join import Add
+from studio.stages.residual import Residual
+from studio.stages.sequence import TemporalConv
+from studio.stages.stem import ConvStem
+from studio.stages.tokens import ToMap, ToTokens, Transformer
 from studio.zoo.hybrid import FAMILY, HybridConfig
 from tests.app.conftest import graph, run, state, visited
 

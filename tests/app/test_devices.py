@@ -16,12 +16,13 @@ from studio.app.case import Case
 from studio.app.latency import conditions
 from studio.app.ledger import LEDGER, Watch
 from studio.app.state import FIRST
+from studio.bench import idle_latency, sweep
+from studio.bench.idle_latency import between_runs
+from studio.bench.results import Measurement
+from studio.bench.store import Store
 from studio.knobs import DesignError
-from studio.measure import engine, front, idle, memory, sweep
-from studio.measure.engine import Place
-from studio.measure.idle import between_runs
-from studio.measure.request import Measurement
-from studio.measure.store import Store
+from studio.process import backend, fair_queue, free_memory
+from studio.process.backend import Place
 from tests.app.conftest import MAIN
 from tests.measure.processes import wait_until
 from tests.measure.simulated import Simulated
@@ -36,11 +37,11 @@ def two(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Simulated:
     made, kept = Simulated(TWO), Store(tmp_path)
     made.open.set()
     monkeypatch.setattr(devices, "_local", made.devices)
-    monkeypatch.setattr(front, "engines", lambda device: (made,))
+    monkeypatch.setattr(fair_queue, "engines", lambda device: (made,))
     monkeypatch.setattr(sweep, "places", lambda device: (Place(device, "2"),))
     monkeypatch.setattr(ledger, "store", lambda: kept)
-    monkeypatch.setattr(idle, "store", lambda: kept)
-    monkeypatch.setattr(memory, "free_bytes", lambda device: 10**12)
+    monkeypatch.setattr(idle_latency, "store", lambda: kept)
+    monkeypatch.setattr(free_memory, "free_bytes", lambda device: 10**12)
     return made
 
 
@@ -128,8 +129,8 @@ def test_the_page_does_not_wait_for_a_cluster(monkeypatch: pytest.MonkeyPatch) -
         answers.wait()
         return ("cuda:0", "cuda:1")
 
-    monkeypatch.setattr(engine, "scheduler", lambda: "tcp://127.0.0.1:1")
-    monkeypatch.setattr(engine, "devices", slow)
+    monkeypatch.setattr(backend, "scheduler", lambda: "tcp://127.0.0.1:1")
+    monkeypatch.setattr(backend, "devices", slow)
     monkeypatch.setattr(devices, "_answers", dict[str, Future[tuple[str, ...]]]())
     assert (devices.known(), devices.default(), devices.read("cuda")) == ((), "cpu", "cuda")
     before = FIRST.followed({"device": "cuda:1"})

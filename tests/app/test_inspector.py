@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 import studio
 from studio import zoo
-from studio.analysis.inspection import HELD, Inspection
+from studio.analysis.inspect.node_details import HELD, Inspection
 from studio.app import figures
 from studio.app.case import Case
 from studio.app.inspector import excerpt, said, told

@@ -11,7 +11,7 @@ from studio.app import idle
 from studio.app.case import Case
 from studio.app.latency import Patience
 from studio.app.ledger import LEDGER, Watch
-from studio.measure.request import MeasureError, Measurement
+from studio.bench.results import MeasureError, Measurement
 from tests.app.test_page import figures, opened
 
 

@@ -9,14 +9,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import studio
-from studio.analysis.layers import walk
+from studio.analysis.cost.layer_table import walk
 from studio.app import expected, figures
 from studio.app.case import Case
 from studio.app.layers import clock, total
 from studio.app.ledger import LEDGER, Entry
 from studio.app.timing import TIMINGS, Timings
-from studio.measure.calibration import Calibration
-from studio.measure.request import LayerTime, MeasureError
+from studio.bench.calibration import Calibration
+from studio.bench.results import LayerTime, MeasureError
 from tests.app.conftest import MAIN
 from tests.measure.processes import wait_until
 

@@ -13,10 +13,11 @@ import studio
 from studio.app import ledger
 from studio.app.case import Case
 from studio.app.ledger import LEDGER, Watch
-from studio.measure import front, sweep
-from studio.measure.engine import Place
-from studio.measure.request import Measurement, Samples
-from studio.measure.store import Store
+from studio.bench import sweep
+from studio.bench.results import Measurement, Samples
+from studio.bench.store import Store
+from studio.process import fair_queue
+from studio.process.backend import Place
 from tests.measure import simulated
 from tests.measure.processes import wait_until
 from tests.measure.simulated import Simulated, answer
@@ -27,7 +28,7 @@ CASES = tuple(Case(studio.design("cnn", depth=depth)) for depth in (2, 3, 4))
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Simulated]:
     made, kept = Simulated(), Store(tmp_path)
-    monkeypatch.setattr(front, "engines", lambda device: (made,))
+    monkeypatch.setattr(fair_queue, "engines", lambda device: (made,))
     for room in (sweep, ledger):
         monkeypatch.setattr(room, "places", lambda device: (Place("Simulated", "2"),))
     monkeypatch.setattr(ledger, "store", lambda: kept)

@@ -12,18 +12,18 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import studio
-from studio import forms
+from studio import exports
 from studio.analysis import units
-from studio.analysis.scaling import axes, axis_points, exponent
+from studio.analysis.cost.scaling import axes, axis_points, exponent
 from studio.app import figures, growth, ledger, scaling
 from studio.app.case import Case
 from studio.app.charts import Curve, Panel, Unit, figure
 from studio.app.latency import conditions, is_noise, notes
 from studio.app.ledger import LEDGER, Watch, is_quick, obstacle
 from studio.app.state import State
-from studio.measure import duration
-from studio.measure.request import Conditions, MeasureError, Measurement
-from studio.measure.store import store
+from studio.bench.results import Conditions, MeasureError, Measurement
+from studio.bench.store import store
+from studio.bench.timing import time_bound
 from tests.app.conftest import MAIN
 
 MADE = Measurement(
@@ -309,7 +309,7 @@ def test_a_sweep_holds_the_case_on_the_page_and_nothing_much_slower(
     monkeypatch.setattr(ledger, "QUICK_MACS", figures.profiled(shown[2]).macs / ledger.PATIENT)
     timed = [case for case in shown if scaling.fits(case, shown[5])]
     assert timed == [*shown[:3], shown[5]]
-    monkeypatch.setitem(duration.RATES, "cpu", 1.0)
+    monkeypatch.setitem(time_bound.RATES, "cpu", 1.0)
     assert obstacle(shown[5])
     assert not scaling.fits(shown[5], shown[5])
 
@@ -362,12 +362,12 @@ def test_what_cannot_be_measured_has_a_sentence_in_the_place_of_a_button() -> No
     app.run()
     assert not app.exception
     assert not {"measure", "sweep-start"} & {button.key for button in app.button}
-    why = forms.obstacle(studio.design("bert"), Conditions(layout="channels_last"))
+    why = exports.obstacle(studio.design("bert"), Conditions(layout="channels_last"))
     assert "needs images" in why
     assert any(why in caption.value for caption in app.caption)
     with pytest.raises(MeasureError, match="needs images"):
         studio.measure(studio.design("bert"), layout="channels_last")
-    assert not forms.obstacle(studio.design("cnn"), Conditions(layout="channels_last"))
+    assert not exports.obstacle(studio.design("cnn"), Conditions(layout="channels_last"))
 
 
 @pytest.mark.usefixtures("still")

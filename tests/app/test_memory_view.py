@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 import studio
 from studio.analysis import units
-from studio.analysis.memory import largest_batch, peak
+from studio.analysis.cost.peak_memory import largest_batch, peak
 from studio.app import memory
 from studio.app.case import Case
 from studio.app.memory import Answer, Request, fitting

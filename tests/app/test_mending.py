@@ -12,15 +12,15 @@ from hypothesis import given, settings
 
 from studio.app import composition, mending
 from studio.app.composition import Draft, Rows
-from studio.blocks.stages.convolution import Conv
-from studio.blocks.stages.flow import STEM
-from studio.blocks.stages.head import PooledHead
-from studio.blocks.stages.input import SeriesStem
-from studio.blocks.stages.mixing import CrossAttention
-from studio.blocks.stages.sequence import TemporalConv
-from studio.blocks.stages.token_head import MeanTokenHead
-from studio.blocks.stages.tokens import Transformer
 from studio.knobs import DesignError
+from studio.stages.convolution import Conv
+from studio.stages.head import PooledHead
+from studio.stages.input import SeriesStem
+from studio.stages.mixing import CrossAttention
+from studio.stages.sequence import TemporalConv
+from studio.stages.stage import STEM
+from studio.stages.token_head import MeanTokenHead
+from studio.stages.tokens import Transformer
 from studio.zoo.hybrid import FAMILY
 from tests.zoo.reach import all_rows, tiny
 from tests.zoo.test_hybrid import anything

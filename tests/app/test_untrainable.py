@@ -8,17 +8,18 @@ from html import escape
 import pytest
 
 import studio
-from studio import forms, tables
-from studio.advice.document import Paragraph, Table
-from studio.advice.report import report
+from studio import exports
 from studio.analysis import units
-from studio.analysis.profile import profile
-from studio.analysis.starved_norm import starved_norm
+from studio.analysis.cost.profiler import profile
+from studio.analysis.cost.starved_norm import starved_norm
 from studio.app import comparison, headline, scaling
 from studio.app.case import Case
 from studio.app.headline import FIGURES
 from studio.app.state import FIRST
+from studio.cli import tables
 from studio.family import Design
+from studio.reporting.document import Paragraph, Table
+from studio.reporting.sections import report
 
 TRAINING = next(figure for figure in FIGURES if figure.name == "Training memory")
 RECORDS = {
@@ -66,7 +67,7 @@ def test_reports_tables_and_pictures_say_so(design: Design) -> None:
     memory = written.sections[3].blocks
     assert any(CANNOT in str(b.text) for b in memory if isinstance(b, Paragraph))
     assert not any("Adam" in str((b.caption, b.head)) for b in memory if isinstance(b, Table))
-    assert CANNOT in forms.heading(found, "").figures
+    assert CANNOT in exports.heading(found, "").figures
     for cases in ((Case(design), other), (other, Case(design))):
         said = comparison.table(cases)
         assert f"<b>–</b><small>{CANNOT}</small>" in said

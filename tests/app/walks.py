@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 import studio
-from studio.analysis.scaling import axes
+from studio.analysis.cost.scaling import axes
 from studio.app import composition, editor, history, mending, opening, sidebar
 from studio.app.case import CONDITIONS
 from studio.app.commission import LATENCY, LIMITS, SETTINGS, STRATEGY, TASK

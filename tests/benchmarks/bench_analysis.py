@@ -20,9 +20,9 @@ import torch
 import torchinfo
 
 import studio
-from studio.analysis.blueprint import blueprint, sample
-from studio.analysis.profile import forget, profile
-from studio.analysis.trace import MEMO, Memo, trace
+from studio.analysis.cost.profiler import forget, profile
+from studio.analysis.trace.meta_model import blueprint, sample
+from studio.analysis.trace.tracer import MEMO, Memo, trace
 from studio.family import Design
 
 VIT = studio.design("vit", "ViT-B/16")

@@ -14,7 +14,7 @@ import torch
 
 import studio
 from studio.analysis import units
-from studio.analysis.memory import peak
+from studio.analysis.cost.peak_memory import peak
 from studio.family import Design
 from tests.analysis.test_memory import allocated
 

@@ -20,15 +20,15 @@ import numpy as np
 import pytest
 
 import studio
-from studio import forms
-from studio.analysis import roofline
-from studio.analysis.prediction import fit
-from studio.analysis.work import Work, work
+from studio import exports
+from studio.analysis.cost import roofline
+from studio.analysis.cost.latency_model import fit
+from studio.analysis.cost.op_costs import Work, work
+from studio.bench.calibration import Calibration, calibrate
+from studio.bench.results import Conditions, Measurement
+from studio.bench.sweep import sweep
 from studio.family import Design
-from studio.measure.calibration import Calibration, calibrate
-from studio.measure.request import Conditions, Measurement
-from studio.measure.sweep import sweep
-from studio.measure.worker import worker
+from studio.process.worker import worker
 
 Levels = tuple[int, ...]  # of depth, width and resolution, each from 0 to 2
 
@@ -98,7 +98,7 @@ def measured(family: str, device: roofline.Device) -> list[Case]:
         base.replace(**{name: knobs[name][i] for name, i in zip(knobs, levels, strict=True)})
         for levels in (*ANCHORS, *HELD_OUT)
     ]
-    subjects = [forms.subject(d) for d in designs]
+    subjects = [exports.subject(d) for d in designs]
     *_, points = sweep(subjects, Conditions(), budget_s=BUDGET_S, round_s=2.5)
     return [case(d, point, device) for d, point in zip(designs, points, strict=True)]
 

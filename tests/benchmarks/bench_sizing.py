@@ -13,9 +13,9 @@ from itertools import islice
 from typing import Any
 
 import studio
-from studio.advice.candidates import counted, grid
-from studio.analysis.profile import forget, profile
-from studio.analysis.trace import MEMO
+from studio.advice.sizing.pareto import counted, grid
+from studio.analysis.cost.profiler import forget, profile
+from studio.analysis.trace.tracer import MEMO
 
 VIT = studio.design("vit", "ViT-B/16")
 COUNT = 1000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from studio.blocks.stages.token_head import AttentionPool
+from studio.stages.token_head import AttentionPool
 
 
 def test_it_is_attention_of_one_learned_query_and_an_mlp() -> None:

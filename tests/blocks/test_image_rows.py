@@ -11,28 +11,30 @@ import pytest
 import torch
 from torch import nn
 
-from studio import blocks
-from studio.blocks import stages
+from studio import blocks, stages
 from studio.blocks.coatnet import RelativeAttention
 from studio.blocks.residual import BasicBlock, PaddedResidualUnit
-from studio.blocks.stages.attention import RelativeTransformer, WindowTransformer
-from studio.blocks.stages.convolution import (
+from studio.blocks.weight_standardisation import SamePad, StandardisedConv
+from studio.blocks.window_attention import GridBlock, WindowBlock
+from studio.knobs import knobs
+from studio.stages.attention import RelativeTransformer, WindowTransformer
+from studio.stages.convolution import (
     Conv,
     DepthwiseSeparable,
     Inception,
     MapStage,
     SqueezeExcitation,
 )
-from studio.blocks.stages.flow import Map
-from studio.blocks.stages.head import HiddenLayerHead, PooledHead
-from studio.blocks.stages.residual import (
+from studio.stages.head import HiddenLayerHead, PooledHead
+from studio.stages.residual import (
     ConvNeXtBlocks,
     MBConv,
     PreNormMBConv,
     Residual,
     StandardisedResidual,
 )
-from studio.blocks.stages.stem import (
+from studio.stages.stage import Map
+from studio.stages.stem import (
     ConvPoolStem,
     ConvStem,
     PatchStem,
@@ -40,9 +42,6 @@ from studio.blocks.stages.stem import (
     SquareImageStem,
     StandardisedConvStem,
 )
-from studio.blocks.standardised import SamePad, StandardisedConv
-from studio.blocks.window import GridBlock, WindowBlock
-from studio.knobs import knobs
 from tests.zoo.shape_comments import checked
 
 ROOMS = (Path(blocks.__file__).parent, Path(stages.__file__).parent)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
-from studio.drawing.fold import left_closed, levels
 from studio.drawing.graph import Graph, Node
-from studio.drawing.layout import layout
+from studio.drawing.layout.layered import layout
+from studio.drawing.levels import left_closed, levels
 from tests.drawing.examples import EXAMPLES, blocks
 from tests.drawing.graphs import graphs
 

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 import studio
-from studio.drawing.fold import levels
+from studio.drawing.figure import Heading, Sheet
 from studio.drawing.graph import Graph, Node
-from studio.drawing.handout import handout
-from studio.drawing.sheet import Heading, Sheet
-from studio.drawing.table import table
-from studio.forms import sheet
+from studio.drawing.levels import levels
+from studio.drawing.node_table import table
+from studio.drawing.render.html import handout
+from studio.exports import sheet
 from tests.drawing.examples import EXAMPLES, blocks
 
 HEADING = Heading(title="ViT <B>", figures=("1 M parameters",), link="https://example.org/?a=1&b=2")

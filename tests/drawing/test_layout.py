@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from studio.drawing.graph import Edge, Graph, Node
-from studio.drawing.layout import Box, layout
+from studio.drawing.layout.layered import Box, layout
 from tests.drawing.examples import EXAMPLES, blocks, denoiser, pyramid
 from tests.drawing.graphs import graphs, horseshoes
 from tests.drawing.legible import covered, crossed, crossings, overlapping, parents, struck

@@ -7,9 +7,20 @@ from xml.etree import ElementTree
 
 import pytest
 
-from studio.drawing.layout import layout
-from studio.drawing.mark import HUES, SCALE, SIGNS, Change, Mark, bar, colour, named, palette, step
-from studio.drawing.svg import PAPER, Theme, svg
+from studio.drawing.decoration import (
+    HUES,
+    SCALE,
+    SIGNS,
+    Change,
+    Mark,
+    bar,
+    colour,
+    named,
+    palette,
+    step,
+)
+from studio.drawing.layout.layered import layout
+from studio.drawing.render.svg import PAPER, Theme, svg
 from studio.drawing.viewer import style
 from tests.drawing.examples import EXAMPLES
 from tests.drawing.test_svg import SVG, groups

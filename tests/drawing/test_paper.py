@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from PIL import Image
 
+from studio.drawing.figure import Heading, Sheet
 from studio.drawing.graph import Graph, Node
-from studio.drawing.layout import layout
-from studio.drawing.outlines import outlined, shaped, width
-from studio.drawing.paper import MOST_LINES, broken, paper
-from studio.drawing.raster import MOST_PIXELS, png
-from studio.drawing.sheet import Heading, Sheet
-from studio.drawing.svg import svg
-from studio.drawing.text import text_width
+from studio.drawing.layout.layered import layout
+from studio.drawing.render.glyphs import outlined, shaped, width
+from studio.drawing.render.png import MOST_PIXELS, png
+from studio.drawing.render.print_svg import MOST_LINES, broken, paper
+from studio.drawing.render.svg import svg
+from studio.drawing.text_metrics import text_width
 from tests.drawing.examples import EXAMPLES, blocks
 from tests.drawing.graphs import graphs
 

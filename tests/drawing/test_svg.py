@@ -10,12 +10,12 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given, settings
 
-from studio.drawing.dot import dot
+from studio.drawing.decoration import SIGNS, Mark, colour
+from studio.drawing.figure import Heading
 from studio.drawing.graph import Graph, Node
-from studio.drawing.layout import layout
-from studio.drawing.mark import SIGNS, Mark, colour
-from studio.drawing.sheet import Heading
-from studio.drawing.svg import Theme, svg
+from studio.drawing.layout.layered import layout
+from studio.drawing.render.dot import dot
+from studio.drawing.render.svg import Theme, svg
 from tests.drawing.examples import EXAMPLES, blocks
 from tests.drawing.graphs import graphs
 

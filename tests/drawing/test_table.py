@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 
 from studio.drawing.graph import Edge, Graph, Node
-from studio.drawing.layout import layout
-from studio.drawing.table import table
+from studio.drawing.layout.layered import layout
+from studio.drawing.node_table import table
 from tests.drawing.examples import EXAMPLES, blocks
 from tests.drawing.graphs import graphs
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studio.drawing.tracks import Hop, nets, tracked
+from studio.drawing.layout.routing import Hop, nets, tracked
 
 PLACES = st.integers(0, 12).map(lambda i: 20.0 * i)
 HOPS = st.lists(

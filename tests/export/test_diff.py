@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from studio.export.diff import changed_lines
+from studio.codegen.diff import changed_lines
 
 
 def test_equal_texts_have_no_changed_line() -> None:

@@ -16,7 +16,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from studio.export.script import Script, script
+from studio.codegen.script import Script, script
 from studio.family import Design, Family
 from studio.zoo import families
 from tests.designs import corners, ends, small, tensors, turned

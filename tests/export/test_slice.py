@@ -11,7 +11,7 @@ import pytest
 
 import studio.blocks
 import studio.zoo
-from studio.export.slice import Slice, slice_design
+from studio.codegen.slice import Slice, slice_design
 from studio.family import Design
 from studio.zoo import families
 

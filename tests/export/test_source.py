@@ -9,7 +9,7 @@ import pytest
 
 import studio.blocks
 import studio.zoo
-from studio.export.source import check_module, load
+from studio.codegen.source import check_module, load
 
 MODULES = [
     f"{room.__name__}.{module.name}"

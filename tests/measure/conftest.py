@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from studio.measure.worker import Worker
+from studio.process.worker import Worker
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from queue import SimpleQueue
 from threading import Event, Thread
 from typing import Any
 
-from studio.measure.request import Conditions, Samples, Subject
+from studio.bench.results import Conditions, Samples, Subject
 
 CALL_S = 0.02
 

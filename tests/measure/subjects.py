@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from studio.measure.request import Subject
+from studio.bench.results import Subject
 
 SCRIPT = """
 from __future__ import annotations

@@ -8,9 +8,9 @@ from time import perf_counter
 import pytest
 import torch
 
-from studio.measure.calibration import Calibration, calibrate
-from studio.measure.request import Conditions, MeasureError
-from studio.measure.worker import Worker
+from studio.bench.calibration import Calibration, calibrate
+from studio.bench.results import Conditions, MeasureError
+from studio.process.worker import Worker
 
 
 def test_the_figures_come_from_the_measuring_process(lab: Worker) -> None:

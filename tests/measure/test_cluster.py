@@ -18,11 +18,11 @@ from threading import Thread
 
 import pytest
 
-from studio.measure.engine import Engine, devices, engine, engines, here, places
-from studio.measure.front import Desk
-from studio.measure.request import Conditions, MeasureError, Measurement
-from studio.measure.sweep import Job, measure
-from studio.measure.worker import NoWorkerError, worker
+from studio.bench.results import Conditions, MeasureError, Measurement
+from studio.bench.sweep import Job, measure
+from studio.process.backend import Engine, devices, engine, engines, here, places
+from studio.process.fair_queue import Desk
+from studio.process.worker import NoWorkerError, worker
 from tests.measure.processes import gone, wait_until
 from tests.measure.subjects import layers
 
@@ -42,7 +42,7 @@ def test_without_a_scheduler_it_is_the_local_worker(monkeypatch: pytest.MonkeyPa
 def test_the_extra_is_named_where_it_is_missing():
     code = (
         "import sys; sys.modules['distributed'] = None;"
-        "from studio.measure.engine import engine; engine()"
+        "from studio.process.backend import engine; engine()"
     )
     environment = {**os.environ, "STUDIO_SCHEDULER": "tcp://127.0.0.1:1"}
     run = subprocess.run(
@@ -208,9 +208,9 @@ def test_a_server_of_another_kind_is_one_sentence_and_no_wait_without_end(
 ):
     """Dask itself waits for ever for the greeting of one that is silent."""
     pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
-    from studio.measure import cluster
+    from studio.process import dask_backend
 
-    monkeypatch.setattr(cluster, "CONNECT_S", 0.5)
+    monkeypatch.setattr(dask_backend, "CONNECT_S", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as server:
         Thread(target=greet, args=(server, says), daemon=True).start()
         monkeypatch.setenv("STUDIO_SCHEDULER", f"tcp://127.0.0.1:{server.getsockname()[1]}")
@@ -232,7 +232,7 @@ def greet(server: socket.socket, says: bytes) -> None:
 def test_a_scheduler_that_hangs_ends_the_sweep_with_a_sentence(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ):
-    from studio.measure import cluster as room
+    from studio.process import dask_backend as room
 
     monkeypatch.setattr(room, "ANSWER_S", 10.0)
     job = Job([layers(1), layers(2)], CPU, budget_s=60.0, round_s=0.3)

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from studio.measure import front as fronts
-from studio.measure import share
-from studio.measure.front import LEAD, Desk, Front
-from studio.measure.request import Conditions, MeasureError, Measurement
-from studio.measure.share import Jobs, Owners
-from studio.measure.sweep import Job
-from studio.measure.worker import Worker
+from studio.bench import shared_jobs
+from studio.bench.results import Conditions, MeasureError, Measurement
+from studio.bench.shared_jobs import Jobs, Owners
+from studio.bench.sweep import Job
+from studio.process import fair_queue as fronts
+from studio.process.fair_queue import LEAD, Desk, Front
+from studio.process.worker import Worker
 from tests.measure.processes import wait_until
 from tests.measure.simulated import Simulated, subject
 from tests.measure.subjects import layers, sleeper
@@ -249,7 +249,7 @@ def test_a_job_that_nobody_owns_any_more_ends(lab: Worker):
 
 
 def test_a_browser_that_closes_is_waited_for_a_while(lab: Worker, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(share, "AWAY_S", 1.0)
+    monkeypatch.setattr(shared_jobs, "AWAY_S", 1.0)
     here = {"a", "b"}
     jobs, shares = Jobs(), []
     for session in "ab":

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 import studio
-from studio import forms
-from studio.measure.layers import _whole, layer_times
-from studio.measure.request import Conditions, LayerTime, MeasureError
-from studio.measure.worker import Worker
+from studio import exports
+from studio.bench.results import Conditions, LayerTime, MeasureError
+from studio.bench.timing.layer_times import _whole, layer_times
+from studio.process.worker import Worker
 from tests.designs import small
 from tests.measure.subjects import layers, script
 
@@ -29,7 +29,7 @@ def test_time_is_of_the_layer_that_spends_it(lab: Worker):
 @pytest.mark.parametrize("family", ["resnet", "vit", "detr", "mobilenet"])
 def test_own_times_add_up_to_the_whole_under_the_models_own_names(lab: Worker, family: str):
     design = small(studio.families()[family])
-    found = times(lab, forms.subject(design))
+    found = times(lab, exports.subject(design))
     assert sum(t.own_s for t in found.values()) == pytest.approx(found[""].total_s)
     assert found.keys() <= dict(studio.build(design).named_modules()).keys()
     for path, time in found.items():

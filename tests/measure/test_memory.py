@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from studio import forms
-from studio.measure.memory import admit, available_bytes
-from studio.measure.request import MeasureError
+from studio import exports
+from studio.bench.results import MeasureError
+from studio.process.free_memory import admit, available_bytes
 
-MEMORY = sys.modules[admit.__module__]  # the face has a function at the name `studio.measure`
+MEMORY = sys.modules[admit.__module__]  # the face has a function at the name `studio.bench`
 
 
 def test_some_memory_is_available_and_no_more_than_there_is():
@@ -57,10 +57,10 @@ def test_a_device_that_is_not_there_has_no_memory():
 
 def test_of_a_clusters_memory_nothing_is_claimed(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(MEMORY, "available_bytes", lambda: 10**6)
-    assert "0.0 GB free" in forms.refusal(10**9, "ViT-H/14")
+    assert "0.0 GB free" in exports.refusal(10**9, "ViT-H/14")
     monkeypatch.setenv("STUDIO_SCHEDULER", "tcp://127.0.0.1:1")
-    assert not forms.refusal(10**9, "ViT-H/14")
-    assert not forms.refusal(10**9, "ViT-H/14", "cuda:0")
+    assert not exports.refusal(10**9, "ViT-H/14")
+    assert not exports.refusal(10**9, "ViT-H/14", "cuda:0")
 
 
 TWO = {"memory.max": "1000", "memory.current": "600", "memory.stat": "anon 500\ninactive_file 100"}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from studio.measure.pace import Pace
+from studio.bench.progress import Pace
 
 
 class Clock:

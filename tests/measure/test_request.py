@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from studio.measure.request import Conditions, MeasureError, Measurement, Samples
+from studio.bench.results import Conditions, MeasureError, Measurement, Samples
 
 CPU = Conditions()
 

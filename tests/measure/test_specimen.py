@@ -5,12 +5,12 @@ import ast
 import pytest
 
 import studio
-from studio import forms
-from studio.export.script import script
-from studio.measure.request import Conditions, Subject
-from studio.measure.store import Place, key_of
-from studio.measure.sweep import measure
-from studio.measure.worker import Worker
+from studio import exports
+from studio.bench.results import Conditions, Subject
+from studio.bench.store import Place, key_of
+from studio.bench.sweep import measure
+from studio.codegen.script import script
+from studio.process.worker import Worker
 
 FAMILIES = studio.families()
 TWO_INPUTS = "CNN-text cross-attention"
@@ -21,7 +21,7 @@ def test_what_is_measured_of_every_preset_names_what_its_text_defines(key: str):
     family = FAMILIES[key]
     for preset in family.presets:
         code = script(family.design(preset.name), params=0, macs=0, output_shapes=())
-        subject = forms.measurable(code)
+        subject = exports.measurable(code)
         defined = {
             node.name
             for node in ast.parse(subject.source).body
@@ -33,7 +33,7 @@ def test_what_is_measured_of_every_preset_names_what_its_text_defines(key: str):
 @pytest.mark.parametrize("mode", ["inference", "training"])
 def test_a_model_of_two_inputs_is_measured(lab: Worker, mode):
     conditions = Conditions(mode=mode)
-    subject = forms.subject(FAMILIES["hybrid"].design(TWO_INPUTS), conditions)
+    subject = exports.subject(FAMILIES["hybrid"].design(TWO_INPUTS), conditions)
     assert measure(subject, conditions, budget_s=0.05, on=lab).median_s > 0
 
 

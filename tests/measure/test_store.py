@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from studio.measure import sweep
-from studio.measure.engine import Place, here
-from studio.measure.request import Conditions, MeasureError, Measurement
-from studio.measure.store import NAME, Contents, Store, folder, store
-from studio.measure.sweep import ANCHOR, Job
-from studio.measure.worker import Worker
+from studio.bench import sweep
+from studio.bench.results import Conditions, MeasureError, Measurement
+from studio.bench.store import NAME, Contents, Store, folder, store
+from studio.bench.sweep import ANCHOR, Job
+from studio.process.backend import Place, here
+from studio.process.worker import Worker
 from tests.measure.processes import wait_until
 from tests.measure.simulated import Simulated, StopsAfter, subject
 from tests.measure.subjects import layers, script

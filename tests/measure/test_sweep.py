@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from studio.measure.clock import measure_round
-from studio.measure.request import Conditions, MeasureError, Measurement, NoMemoryError, Subject
-from studio.measure.sweep import Job, _joined, measure, sweep
-from studio.measure.worker import Worker
+from studio.bench.results import Conditions, MeasureError, Measurement, NoMemoryError, Subject
+from studio.bench.sweep import Job, _joined, measure, sweep
+from studio.bench.timing.timing_loop import measure_round
+from studio.process.worker import Worker
 from tests.measure.processes import gone, wait_until
 from tests.measure.simulated import answer
 from tests.measure.subjects import heavy, layers, script, sleeper

@@ -14,9 +14,9 @@ from queue import SimpleQueue
 import pytest
 import torch
 
-from studio.measure import device, host
-from studio.measure.request import MeasureError
-from studio.measure.worker import ENVIRONMENT, NICER, Worker, worker
+from studio.bench.results import MeasureError
+from studio.process import device, worker_main
+from studio.process.worker import ENVIRONMENT, NICER, Worker, worker
 from tests.measure.processes import gone, wait_until
 
 
@@ -158,10 +158,10 @@ def test_a_stopped_worker_leaves_no_process():
 
 
 def test_a_process_that_is_not_needed_keeps_no_memory(monkeypatch: pytest.MonkeyPatch):
-    calls: SimpleQueue[host.Call] = SimpleQueue()
-    monkeypatch.setattr(host, "IDLE_S", 0.01)
-    monkeypatch.setattr(host, "forget", lambda: calls.put((abs, (-3,))))
-    assert host.next_call(calls) == (abs, (-3,))
+    calls: SimpleQueue[worker_main.Call] = SimpleQueue()
+    monkeypatch.setattr(worker_main, "IDLE_S", 0.01)
+    monkeypatch.setattr(worker_main, "forget", lambda: calls.put((abs, (-3,))))
+    assert worker_main.next_call(calls) == (abs, (-3,))
 
 
 CALLER = """
@@ -205,7 +205,7 @@ def test_the_caller_runs_once_and_ends_in_the_middle_of_a_call(caller: Path):
 
 def test_a_caller_that_ends_at_once_leaves_no_traceback_behind():
     """Its measuring process is still at the import of torch, and then has nobody to greet."""
-    code = "import os; from studio.measure.worker import Child; Child(10**9); os._exit(0)"
+    code = "import os; from studio.process.worker import Child; Child(10**9); os._exit(0)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=90)
     assert (run.returncode, run.stderr) == (0, "")
 

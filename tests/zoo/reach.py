@@ -19,14 +19,14 @@ from torch import Tensor, nn
 
 from studio.app import composition, mending
 from studio.app.composition import Draft, Rows
-from studio.blocks.stages.clip import ConvLSTM, FrameTokens
-from studio.blocks.stages.flow import Map, Tokens
-from studio.blocks.stages.mixing import MLPMixer
-from studio.blocks.stages.resolution import Upsample
-from studio.blocks.stages.sequence import Recurrent, TemporalConv
-from studio.blocks.stages.token_head import LastTokenHead
-from studio.blocks.stages.tokens import ToMap, Transformer
 from studio.knobs import knobs
+from studio.stages.clip import ConvLSTM, FrameTokens
+from studio.stages.mixing import MLPMixer
+from studio.stages.resolution import Upsample
+from studio.stages.sequence import Recurrent, TemporalConv
+from studio.stages.stage import Map, Tokens
+from studio.stages.token_head import LastTokenHead
+from studio.stages.tokens import ToMap, Transformer
 from studio.zoo.hybrid import FAMILY
 
 TINY: dict[str, Any] = {"image_size": 16, "image_height": 8, "image_width": 16, "frames": 3}

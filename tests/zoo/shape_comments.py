@@ -20,7 +20,7 @@ from typing import Any
 
 from torch import Tensor
 
-from studio.analysis.comments import REST, Statement, statements, value
+from studio.analysis.names.shape_comments import REST, Statement, statements, value
 
 
 @dataclass

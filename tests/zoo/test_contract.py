@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from studio import zoo
-from studio.analysis.profile import profile
+from studio.analysis.cost.profiler import profile
 from studio.family import Family
 from tests.designs import corners, options, tensors
 

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 import studio
-from studio.analysis.trace import trace
-from studio.blocks.backbone import ResNetBackbone
+from studio.analysis.trace.tracer import trace
 from studio.blocks.boxes import clipped, decoded, overlap
 from studio.blocks.norm import FrozenBatchNorm
+from studio.blocks.resnet_backbone import ResNetBackbone
 from studio.zoo.faster_rcnn import detections
 from studio.zoo.mask_rcnn import Detections
 

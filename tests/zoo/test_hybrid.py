@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 import studio
-from studio.analysis.graph import graph
-from studio.export.script import script
+from studio.analysis.graph.layer_graph import graph
+from studio.codegen.script import script
 from studio.family import Design
 from studio.knobs import DesignError, Knob, knobs
 from studio.zoo.hybrid import FAMILY, HybridConfig

@@ -10,8 +10,7 @@ import torch
 from torch import nn
 
 import studio
-from studio import blocks, zoo
-from studio.blocks import stages
+from studio import blocks, stages, zoo
 from studio.family import Design, Family
 from studio.records import RecordKnob
 from tests.designs import ends, turned

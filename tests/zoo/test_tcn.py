@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
 
 import studio
-from studio.blocks.temporal import CausalConv
+from studio.blocks.temporal_block import CausalConv
 from studio.zoo.tcn import TCN, EveryStepHead, TCNConfig
 
 

@@ -14,11 +14,11 @@ from typing import Any
 import streamlit as st
 
 from studio.caching import bounded
-from studio.drawing.fold import Left, left_closed, levels
+from studio.drawing.decoration import NO_MARKS, Mark
 from studio.drawing.graph import Graph, Node
-from studio.drawing.layout import layout
-from studio.drawing.mark import NO_MARKS, Mark
-from studio.drawing.svg import svg
+from studio.drawing.layout.layered import layout
+from studio.drawing.levels import Left, left_closed, levels
+from studio.drawing.render.svg import svg
 from studio.drawing.viewer import script, style
 
 CLOSED: dict[Left, str] = {

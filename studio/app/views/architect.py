@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import streamlit as st
 
 from studio.advice.answer import Answer
-from studio.advice.choice import Choice
-from studio.advice.usual import FIELDS, default_explained, default_in_words
+from studio.advice.recommend import Choice
+from studio.advice.task_inputs import FIELDS, default_explained, default_in_words
 from studio.advice.wording import percent
 from studio.analysis import units
-from studio.analysis.profile import Profile
-from studio.analysis.starved_norm import training_told
+from studio.analysis.cost.profiler import Profile
+from studio.analysis.cost.starved_norm import training_told
 from studio.app import state
 from studio.app.architect import Search, Timed, asked, retry
 from studio.app.commission import (

@@ -9,7 +9,7 @@ from functools import cache
 import streamlit as st
 
 from studio import zoo
-from studio.analysis.heat import barred
+from studio.analysis.graph.cost_heatmap import barred
 from studio.app import comparison, figures, state
 from studio.app.case import Case
 from studio.app.charts import chart
@@ -24,10 +24,10 @@ from studio.app.scaling import pace
 from studio.app.sidebar import grouped, searchable
 from studio.app.state import VIEWS, State
 from studio.app.takeaway import take_away
-from studio.drawing.sheet import Sheet
+from studio.bench.results import Measurement
+from studio.drawing.figure import Sheet
+from studio.exports import heading
 from studio.family import DesignError
-from studio.forms import heading
-from studio.measure.request import Measurement
 
 HEIGHT = 520
 ABREAST = 3  # graphs in a row

@@ -14,7 +14,7 @@ from time import monotonic
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from studio.analysis.heat import barred
+from studio.analysis.graph.cost_heatmap import barred
 from studio.app import figures, state
 from studio.app.boxes import boxes
 from studio.app.graph import laid_out, layer_graph
@@ -29,9 +29,9 @@ from studio.app.precedence import PRECEDENCE, pause
 from studio.app.sidebar import sidebar, views
 from studio.app.state import IGNORED, State
 from studio.app.takeaway import headed, take_away
+from studio.drawing.decoration import Mark
+from studio.drawing.figure import Sheet
 from studio.drawing.graph import Graph
-from studio.drawing.mark import Mark
-from studio.drawing.sheet import Sheet
 
 NAME = "Neural architecture studio"
 PURPOSE = (

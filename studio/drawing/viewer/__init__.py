@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from studio.drawing.mark import palette
+from studio.drawing.decoration import palette
 
 # Each uses what those before it declare.
 PARTS = ("patch.js", "motion.js", "walk.js", "hand.js", "graph.js")

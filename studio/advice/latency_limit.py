@@ -1,0 +1,207 @@
+"""Latency: what cannot be counted is predicted from a few measured designs, and then measured.
+
+A handful of sizes of the family, the anchors, are measured and a sum of costs is fitted to them
+(`analysis.prediction`). It takes the place of a limit that is counted in the search, and what the
+search finds is measured. Where that is too slow, the prediction is set right by the same ratio and
+the search goes on. How designs are measured is handed in, so that all of this can be tried without
+a clock.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from studio import exports
+from studio.advice.budget import Limits
+from studio.advice.recommend import Choice, choose, resized
+from studio.advice.requirements import Brief
+from studio.advice.sizing.memory_limit import fitted
+from studio.advice.sizing.scaling_search import Share, Strategy, least, scaled, sized
+from studio.analysis import units
+from studio.analysis.cost.latency_model import Expected, fit
+from studio.analysis.cost.op_costs import work
+from studio.analysis.cost.profiler import Profile, profile
+from studio.bench.results import Conditions, MeasureError, Measurement, Subject, steady_s
+from studio.bench.sweep import Point, Points, sweep
+from studio.family import Design
+from studio.knobs import DesignError
+
+Stopwatch = Callable[[Sequence[Design]], Points]
+Predict = Callable[[Profile], Expected]
+
+# Of the width and the depth of a design that should take about the limit: they span what the search
+# may come to, and cost little to measure.
+ANCHORS = ((1.0, 1.0), (0.5, 1.0), (1.0, 0.5), (0.75, 0.75), (1.25, 0.5), (0.5, 1.5))
+TRIES = 4  # measurements of a finalist, each after one that was too slow
+SHRINK = 8  # times less compute, where a design cannot be measured
+OVER = 1.03  # a design that was found too slow is aimed that much below
+FEWEST = 3  # families that are measured, the first that meet the limit
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What was predicted of a design before it was measured, and what was measured; both of one
+    call at the brief's batch. `seconds` is held against the limit: the median where no run was
+    disturbed, else CPU time. `tries` is how many designs were measured until one met the limit."""
+
+    limit_s: float
+    expected: Expected
+    measured: Measurement
+    tries: int
+
+    @property
+    def seconds(self) -> float:
+        return steady_s([self.measured])[0]
+
+    @property
+    def told(self) -> str:
+        seen, tell = self.measured, units.seconds
+        band = f", {tell(self.expected.low)} to {tell(self.expected.high)}"
+        return (
+            f"measured {tell(self.seconds)} of {tell(self.limit_s)} on {seen.device}"
+            f" (middle half {tell(seen.q25_s)} to {tell(seen.q75_s)}, {CONDITION[seen.clean]});"
+            f" predicted {tell(self.expected.seconds)}"
+            f"{band if self.expected.high < math.inf else ''}"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, in seconds."""
+        expected = {
+            name: value for name, value in self.expected._asdict().items() if value < math.inf
+        }
+        return {
+            "limit_s": self.limit_s,
+            "predicted": {name: float(f"{value:.4g}") for name, value in expected.items()},
+            "measured": dict(self.measured.to_dict()),
+            "tries": self.tries,
+        }
+
+
+CONDITION = {
+    True: "no run disturbed",
+    False: "the machine was busy, so CPU time is told",
+    None: "whether the machine was busy cannot be told here",
+}
+
+
+def stopwatch(conditions: Conditions, budget_s: float = 3.0) -> Stopwatch:
+    """Measures the exported code of designs, all in turn, for `budget_s` seconds."""
+
+    def time(designs: Sequence[Design]) -> Points:
+        found: dict[Design, Point] = {}
+        subjects: dict[Design, Subject] = {}
+        for design in designs:
+            try:
+                subjects[design] = exports.subject(design, conditions)
+            except MeasureError as refused:
+                found[design] = refused
+        *_, last = (
+            sweep(tuple(subjects.values()), conditions, budget_s=budget_s) if subjects else [()]
+        )
+        found.update(zip(subjects, last, strict=True))
+        return tuple(found[design] for design in designs)
+
+    return time
+
+
+def chosen(
+    brief: Brief, limit_s: float, time: Stopwatch, strategy: Strategy = "recommended"
+) -> tuple[tuple[Choice, Timing], ...]:
+    """The first few families that meet the latency limit beside those of the brief, best first,
+    with what was measured. Raises DesignError where none does."""
+    found: list[tuple[Choice, Timing]] = []
+    refusals: list[DesignError] = []
+    for choice in choose(brief, strategy):
+        try:
+            design, timing = fastened(choice.start.design, brief, limit_s, time, strategy)
+        except DesignError as refusal:
+            refusals.append(refusal)
+            continue
+        found.append((resized(choice, design, brief, (timing.told,)), timing))
+        if len(found) == FEWEST:
+            break
+    if not found:
+        raise refusals[0]
+    return tuple(found)
+
+
+def fastened(
+    start: Design, brief: Brief, limit_s: float, time: Stopwatch, strategy: Strategy = "proportions"
+) -> tuple[Design, Timing]:
+    """The largest design made from `start` that was measured within the limit. Raises DesignError
+    where the smallest is too slow, or where it cannot be measured."""
+    predict = predictor(start, brief, limit_s, time)
+    correction = 1.0  # measured over predicted, as long as it is too slow
+    for tries in range(1, TRIES + 1):
+        also = _share(predict, limit_s / correction)
+        found = fitted(start, brief.limits, brief.batch, strategy, also)
+        if found is None:
+            break
+        expected = predict(profile(found.design, brief.batch))
+        measured = _measured(found.design, time)
+        timing = Timing(limit_s, expected, measured, tries)
+        if timing.seconds <= limit_s:
+            return found.design, timing
+        correction = max(correction, timing.seconds / expected.seconds) * OVER
+    raise _too_slow(start, brief, limit_s, time)
+
+
+def predictor(start: Design, brief: Brief, limit_s: float, time: Stopwatch) -> Predict:
+    """What designs of the family should take, from anchors that take about the limit or less."""
+    first = _first(start, brief, time)
+    compute = profile(first[0], brief.batch).macs / first[1]  # a second
+    near = sized(first[0], Limits(macs=max(1, int(compute * limit_s / brief.batch))), brief.batch)
+    middle = near.design if near else least(first[0])
+    designs = tuple(
+        dict.fromkeys(scaled(middle, {"width": width, "depth": depth}) for width, depth in ANCHORS)
+    )
+    points = zip(designs, time(designs), strict=True)
+    seen = [(design, point) for design, point in points if isinstance(point, Measurement)]
+    works = [work(profile(design, brief.batch).root) for design, _ in seen]
+    fitted = fit(works, steady_s([point for _, point in seen]) if seen else ())
+    if fitted:
+        return lambda cost: fitted(work(cost.root))
+    return lambda cost: Expected(cost.macs / compute, 0.0, math.inf)  # too few sizes for a fit
+
+
+def _first(start: Design, brief: Brief, time: Stopwatch) -> tuple[Design, float]:
+    """A design of the family that can be measured, and its seconds. Raises DesignError."""
+    design = start
+    for _ in range(TRIES):
+        (point,) = time((design,))
+        if isinstance(point, Measurement):
+            return design, steady_s([point])[0]
+        macs = profile(design).macs // SHRINK
+        smaller = sized(design, Limits(macs=max(1, macs)), brief.batch)
+        design = smaller.design if smaller else least(design)
+    raise DesignError(f"{start.family.key} cannot be measured: {point}", knob="latency")
+
+
+def _share(predict: Predict, limit_s: float) -> Share:
+    return lambda cost: predict(cost).seconds / limit_s
+
+
+def _measured(design: Design, time: Stopwatch) -> Measurement:
+    (point,) = time((design,))
+    if isinstance(point, Measurement):
+        return point
+    raise DesignError(f"{design.title} cannot be measured: {point}", knob="latency")
+
+
+def _too_slow(start: Design, brief: Brief, limit_s: float, time: Stopwatch) -> DesignError:
+    """The smallest of the family within reach, and what it takes."""
+    smallest = least(start)
+    seconds = steady_s([_measured(smallest, time)])[0]
+    needed = (
+        f"the design that comes nearest is {start.family.key} ({smallest.title}), and it takes"
+        f" {units.seconds(seconds)}"
+    )
+    return DesignError(
+        f"latency at most {units.seconds(limit_s)} at batch={brief.batch} cannot be met; {needed}",
+        knob="latency",
+        value=limit_s,
+        nearest=(seconds,),
+    )

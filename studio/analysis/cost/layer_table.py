@@ -1,0 +1,88 @@
+"""The layers of a traced model as rows of a table, each with what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from studio.analysis import units
+from studio.analysis.trace.tree import Body
+from studio.drawing.graph import Figures
+
+OWN = "(own)"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A layer, or a run of equal ones, with the figures of all its repeats together.
+
+    `modules` are the paths of all the modules that it stands for, `body` one of them; `level` is 1
+    for the layers of the model, 2 for those inside them.
+    """
+
+    path: str
+    kind: str
+    output: str
+    params: int
+    macs: int
+    saved_bytes: int
+    activation_count: int
+    modules: tuple[str, ...]
+    body: Body
+    level: int
+
+    @property
+    def figures(self) -> Figures:
+        return Figures(self.params, self.macs, self.saved_bytes, self.activation_count)
+
+    def without(self, other: Row) -> Row:
+        return replace(
+            self,
+            params=self.params - other.params,
+            macs=self.macs - other.macs,
+            saved_bytes=self.saved_bytes - other.saved_bytes,
+            activation_count=self.activation_count - other.activation_count,
+        )
+
+
+def walk(
+    body: Body, path: str = "", calls: int = 1, within: tuple[str, ...] = ("",), level: int = 1
+) -> Iterator[Row]:
+    """The layers inside a body that is called so often, each followed by what is inside it, and
+    last what the body has beside them: together they add up to it. Runs of equal ones are folded.
+
+    A module that is called twice has its weights once: `within` are the modules.
+    """
+    own = _row(f"{path}{OWN}", body, calls, within, "outside its layers", "", level)
+    whole = own
+    for _, equal in groupby(body.calls, key=lambda call: id(call.body)):
+        run = tuple(equal)
+        inner = run[0].body
+        if not inner.is_module and not inner.macs:
+            continue
+        name, repeats = f"{path}{run[0].name}", calls * len(run)
+        names = dict.fromkeys(call.name for call in run)
+        modules = tuple(f"{outer}.{one}".lstrip(".") for outer in within for one in names)
+        label = name if len(run) == 1 else f"{name} ×{len(run)}"
+        shapes = ", ".join(map(units.shape, inner.outputs))
+        row = _row(label, inner, repeats, modules, inner.kind, shapes, level)
+        yield row
+        yield from walk(inner, f"{name}.", repeats, modules, level + 1)
+        own = own.without(row)
+    if own != whole and (own.params or own.macs or own.saved_bytes):
+        yield own
+
+
+def _row(
+    path: str,
+    body: Body,
+    calls: int,
+    modules: tuple[str, ...],
+    kind: str,
+    output: str,
+    level: int,
+) -> Row:
+    params, written = body.params * len(modules), body.activation_count * calls
+    costs = params, body.macs * calls, body.saved_bytes * calls, written
+    return Row(path, kind, output, *costs, modules, body, level)

@@ -1,0 +1,237 @@
+"""The profile of a design: parameters, multiply-accumulates and memory, in milliseconds."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from threading import RLock
+from typing import Any, TypeVar
+
+from torch import Tensor
+
+from studio.analysis.cost.causal_attention import causal_saving
+from studio.analysis.cost.training_step import Course, Memory, Optimizer
+from studio.analysis.trace.meta_model import blueprint, sample
+from studio.analysis.trace.priority_lock import Turns
+from studio.analysis.trace.tracer import trace
+from studio.analysis.trace.training_trace import rehearse
+from studio.analysis.trace.tree import Body, Shape
+from studio.caching import lru
+from studio.family import BATCH, Design
+from studio.knobs import Mode
+
+T = TypeVar("T")
+
+# Building a blueprint takes longer than tracing it, and it is traced twice, in either mode: the
+# latest ones are kept, for one thread at a time.
+TRACING = Turns()
+latest = lru_cache(maxsize=4)(blueprint)
+_forgetting: list[Callable[[], None]] = [latest.cache_clear]
+
+CACHED_MB = 64  # of either trace
+CALL_BYTES, TRAINED_CALL_BYTES = (
+    1100,
+    2100,
+)  # of a trace for each call in it, within a factor of 2.5
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a design costs for one batch, in float32.
+
+    `params` counts each parameter once, `macs` are multiply-accumulates of one forward pass
+    (convolutions and matrix products). `root` is the tree of layers, `inputs` the shapes it was
+    given. Memory is in bytes and leaves out the workspace of kernels and the framework itself.
+    """
+
+    design: Design
+    batch: int
+    params: int
+    trainable_params: int
+    parameter_bytes: int
+    buffer_bytes: int
+    input_bytes: int
+    root: Body
+
+    @property
+    def macs(self) -> int:
+        return self.root.macs
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations: two for each multiply-accumulate."""
+        return 2 * self.macs
+
+    @property
+    def activation_count(self) -> int:
+        """Elements that convolutions and matrix products write in a forward pass: the activations
+        of Radosavovic et al. 2020 (RegNet), as timm and fvcore count them."""
+        return self.root.activation_count
+
+    @property
+    def causal_saving_macs(self) -> int:
+        """MACs, counted, that a kernel of causal attention saves by skipping the masked half."""
+        return causal_saving(self.root)
+
+    @property
+    def inputs(self) -> tuple[Shape, ...]:
+        return self.root.inputs
+
+    @property
+    def output_shapes(self) -> tuple[Shape, ...]:
+        return self.root.outputs
+
+    @property
+    def activation_bytes(self) -> int:
+        """Peak activation memory: the most alive at once in inference, the inputs among them."""
+        return self.input_bytes + self.root.peak_bytes
+
+    @property
+    def inference_bytes(self) -> int:
+        """The peak of a forward pass: parameters, buffers, and peak activation memory."""
+        return self.memory("inference").total
+
+    @property
+    def saved_bytes(self) -> int:
+        """Activations that a training step saves for its backward pass."""
+        return training_trace(self.design, self.batch).saved_bytes
+
+    def training_bytes(self, optimizer: Optimizer = "adam") -> int:
+        """The peak of a training step: whatever is alive at its highest point."""
+        return self.memory("training", optimizer).total
+
+    def memory(self, mode: Mode, optimizer: Optimizer = "adam") -> Memory:
+        """What is alive at the peak of a forward pass, or of a training step, part by part."""
+        if mode == "training":
+            return course(self.design, self.batch).peak(optimizer)
+        return Memory(self.parameter_bytes, self.buffer_bytes, 0, 0, self.activation_bytes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, in the order of the public face."""
+        return self.design.to_dict() | {
+            "batch": self.batch,
+            "params": self.params,
+            "trainable_params": self.trainable_params,
+            "macs": self.macs,
+            "flops": self.flops,
+            "causal_saving_macs": self.causal_saving_macs,
+            "activation_count": self.activation_count,
+            "inference_bytes": self.inference_bytes,
+            "training_bytes": self.training_bytes(),
+            "output_shapes": [list(shape) for shape in self.output_shapes],
+        }
+
+
+def profile(design: Design, batch: int = 1) -> Profile:
+    """Build the design on meta, run it once, and say what it costs. Raises DesignError."""
+    found = _profile(design, BATCH.read(batch))
+    # An equal design may have been traced that was come by in another way, and is called otherwise.
+    is_called_so = found.design.origin == design.origin or design.preset
+    return found if is_called_so else replace(found, design=design)
+
+
+@contextmanager
+def many_models() -> Iterator[None]:
+    """The collector meanwhile looks at nothing that was alive before: else a thousand models on
+    meta make it walk the whole process again and again, half of the time."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+def forget() -> None:
+    """So that all is traced anew."""
+    for clear in _forgetting:
+        clear()
+
+
+def _once(
+    size: Callable[[Any], float],
+) -> Callable[[Callable[[Design, int], T]], Callable[[Design, int], T]]:
+    """Cached and one at a time. Who waited finds what another thread has traced meanwhile, so that
+    a class that asks for a design at once has it traced once."""
+
+    def with_cache(trace: Callable[[Design, int], T]) -> Callable[[Design, int], T]:
+        results, lock = lru(CACHED_MB, size), RLock()
+
+        def look_up(key: tuple[Design, int]) -> T | None:
+            with lock:
+                return results.get(key)
+
+        def traced(design: Design, batch: int) -> T:
+            found = look_up((design, batch))
+            if found is None:
+                with TRACING.turn():
+                    found = look_up((design, batch)) or trace(design, batch)
+                    with lock:
+                        results[design, batch] = found
+            return found
+
+        _forgetting.append(results.clear)
+        return traced
+
+    return with_cache
+
+
+def trace_bytes(root: Body, call_bytes: int = CALL_BYTES) -> int:
+    """The memory of a trace, within a factor of 2.5: for each call of all its bodies, each once."""
+    seen, found = set(), [root]
+    count = 0
+    while found:
+        body = found.pop()
+        if id(body) not in seen:
+            seen.add(id(body))
+            count += len(body.calls)
+            found += [call.body for call in body.calls]
+    return count * call_bytes
+
+
+@_once(size=lambda found: trace_bytes(found.root))
+def _profile(design: Design, batch: int) -> Profile:
+    model, inputs = latest(design), sample(design, batch)
+    root = trace(model.eval() if model.training else model, inputs)
+    parameters = list(model.parameters())
+    return Profile(
+        design=design,
+        batch=batch,
+        params=sum(p.numel() for p in parameters),
+        trainable_params=sum(p.numel() for p in parameters if p.requires_grad),
+        parameter_bytes=_bytes(parameters),
+        buffer_bytes=_bytes(model.buffers()),
+        input_bytes=_bytes(inputs),
+        root=root,
+    )
+
+
+def training_trace(design: Design, batch: int) -> Body:
+    """The tree of layers in training mode: each body knows what it saves for backward."""
+    return _rehearsed(design, batch)[0]
+
+
+def course(design: Design, batch: int) -> Course:
+    """All that a training step allocates and frees."""
+    return _rehearsed(design, batch)[1]
+
+
+@_once(size=lambda found: trace_bytes(found[0], TRAINED_CALL_BYTES))
+def _rehearsed(design: Design, batch: int) -> tuple[Body, Course]:
+    model, inputs = latest(design).train(), sample(design, batch)
+    root, tape, learned = rehearse(model, inputs)
+    sizes = (p.nbytes for p in model.parameters() if p.requires_grad)
+    return root, Course(
+        parameters=_bytes(model.parameters()),
+        buffers=_bytes(model.buffers()),
+        inputs=_bytes(inputs),
+        learned=learned,
+        largest=max(sizes, default=0),
+        tape=tape,
+    )
+
+
+def _bytes(tensors: Iterable[Tensor]) -> int:
+    return sum(t.numel() * t.element_size() for t in tensors)

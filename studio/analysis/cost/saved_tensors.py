@@ -1,0 +1,76 @@
+"""What each call keeps for the backward pass, so that the calls of a body add up to the body.
+
+A tensor that several calls keep is counted once, with the first that keeps it: a ReLU its output, a
+batch normalisation its input. What is kept between two calls (a copy in another layout, an index)
+goes with the second.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+from studio.analysis.trace.tree import Body, Call
+
+Occurrence = tuple[str, int]  # the name of a call, and how many of that name are before it
+
+
+class Kept(NamedTuple):
+    """Bytes that a call keeps, and those of them that are its inputs, by their numbers."""
+
+    size: int
+    inputs: Mapping[int, int]
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """A body traced in training mode; `inputs` are those of its own that are counted inside it, and
+    their bytes. Equal calls share a body: what is a part of a larger tensor in the one, which keeps
+    the whole of it, may be a tensor of its own in the other."""
+
+    body: Body
+    inputs: Mapping[int, int] = field(default_factory=dict)
+
+    @cached_property
+    def calls(self) -> dict[Occurrence, tuple[Body, Kept]]:
+        """Each call's body and what it keeps, by its name."""
+        found = zip(self.body.calls, _kept(self.body, self.inputs), strict=True)
+        names = occurrences(self.body.calls)
+        return {name: (call.body, kept) for name, (call, kept) in zip(names, found, strict=True)}
+
+    def kept(self, name: Occurrence) -> int:
+        return self.calls[name][1].size if name in self.calls else 0
+
+    def of(self, run: Sequence[Occurrence]) -> tuple[tuple[Body, Kept], ...]:
+        """The bodies of calls in training mode, each with what it keeps."""
+        return tuple(self.calls[name] for name in run if name in self.calls)
+
+    def inside(self, name: Occurrence) -> Ledger | None:
+        if name not in self.calls:
+            return None
+        body, kept = self.calls[name]
+        return Ledger(body, kept.inputs)
+
+
+def occurrences(calls: Sequence[Call]) -> list[Occurrence]:
+    """Names for calls that are the same in an inference and in a training trace."""
+    seen: Counter[str] = Counter()
+    names = []
+    for call in calls:
+        names.append((call.name, seen[call.name]))
+        seen[call.name] += 1
+    return names
+
+
+def _kept(body: Body, inputs: Mapping[int, int]) -> Iterator[Kept]:
+    for call in body.calls:
+        new = [
+            (one.input, inputs.get(one.given, one.size))
+            for one in call.first
+            if one.given < 0 or one.given in inputs
+        ]
+        size = call.saved + sum(size for _, size in new)
+        yield Kept(size, {number: size for number, size in new if number >= 0})

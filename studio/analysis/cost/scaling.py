@@ -1,0 +1,157 @@
+"""How figures grow along an axis: neighbours of a design, and the exponent of a power law."""
+
+from __future__ import annotations
+
+import math
+import re
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain, islice
+from typing import Any, get_args
+
+from studio.analysis.trace.tree import Body
+from studio.family import Design
+from studio.knobs import Axis, Knob
+from studio.records import with_values
+
+ENTRY = re.compile(r"\.\d+\.")  # in the name of a knob of one of several records
+FACTORS = (1 / 4, 3 / 8, 1 / 2, 3 / 4, 3 / 2, 2, 3, 4)
+NEAR = 64  # how many values to try for a legal one beside a round one
+POINTS = 7  # on a chart
+AFFORDED = 900  # bodies traced for one chart: half a second, at 0.6 ms each in the worst families
+STRAIGHT = 0.995  # R² above which points on log-log axes lie on a line
+FLAT = 0.005  # their distance from it (root mean square) at which they lie on any nearly level line
+
+
+def axes(design: Design) -> Mapping[str, Knob]:
+    """The axes that a design can be scaled along, each with its first knob: the one that is swept.
+
+    Width is a matter of `embed_dim` first and of `mlp_ratio` second: one knob a curve. Each of
+    several records (the stages of a composition) has axes of its own, by the names of their knobs.
+    """
+    known = [k for k in design.knobs.values() if not k.options and k.axis is not None]
+    shared = [k for k in known if not ENTRY.search(k.name)]
+    firsts = {k.axis: k for k in reversed(shared)}
+    own = {k.name: k for k in known if ENTRY.search(k.name)}
+    return {axis: firsts[axis] for axis in get_args(Axis) if axis in firsts} | own
+
+
+def position(knob: Knob, value: Any) -> float:
+    """Where a value lies on its axis: a tuple of depths at their sum, one of widths at the mean."""
+    if not isinstance(value, tuple):
+        return float(value)
+    return float(sum(value)) if knob.axis == "depth" else statistics.fmean(value)
+
+
+def points_afforded(root: Body) -> int:
+    """How many designs like this one can be traced for a chart without a pause: 3 to 7.
+
+    A trace takes as long as it has different bodies. The design itself is traced already.
+    """
+    return max(3, min(POINTS, 1 + AFFORDED // len(_bodies(root, set()))))
+
+
+def axis_points(design: Design, axis: str, count: int = POINTS) -> tuple[Design, ...]:
+    """The design and its legal neighbours along an axis, at most `count`, in rising order.
+
+    Only the axis' first knob moves. Its values are all there are where the range is that short, and
+    else the round ones of the field (2^k and 3·2^k) and the ends of the range, so that designs that
+    differ in this knob alone share their points. Raises KeyError for an axis that the family does
+    not have.
+    """
+    knob = axes(design)[axis]
+    here = position(knob, design.value(knob.name))
+    places = {here: design}
+    for value in _values(design, knob, count):
+        if legal := _nearest(design, knob, value):
+            places.setdefault(position(knob, legal.value(knob.name)), legal)
+    nearest = sorted(places, key=lambda x: abs(math.log(x / here)))[:count]
+    return tuple(places[x] for x in sorted(nearest))
+
+
+def exponent(xs: Sequence[float], ys: Sequence[float]) -> float | None:
+    """The p of the power law y = c·x^p that fits best on log-log axes (least squares).
+
+    None where it cannot be told (fewer than two different x, or a figure that is not positive) and
+    where the points do not lie on a line there: not every growth is a power law.
+    """
+    slope = average_slope(xs, ys)
+    if slope is None:
+        return None
+    across, up = [math.log(x) for x in xs], [math.log(y) for y in ys]
+    start = statistics.fmean(up) - slope * statistics.fmean(across)
+    missed = statistics.fmean((y - start - slope * x) ** 2 for x, y in zip(across, up, strict=True))
+    straight = missed <= (1 - STRAIGHT) * statistics.pvariance(up)
+    return slope if straight or missed <= FLAT**2 else None
+
+
+def average_slope(xs: Sequence[float], ys: Sequence[float]) -> float | None:
+    """The exponent over the whole range, whether or not the points lie on a line: least squares on
+    log-log axes. None for fewer than two different x, or a figure that is not positive."""
+    if len(set(xs)) < 2 or min(*xs, *ys) <= 0:
+        return None
+    return statistics.linear_regression(list(map(math.log, xs)), list(map(math.log, ys))).slope
+
+
+def local_slope(xs: Sequence[float], ys: Sequence[float], x: float) -> float | None:
+    """The exponent at `x`: the slope on log-log axes between its two neighbours, or at an end
+    between the last point and its one neighbour.
+
+    `x` need not be a point itself where it has a neighbour on either side. None where it cannot be
+    told: too few points, `x` beyond them, or a figure that is not positive.
+    """
+    known = dict(zip(xs, ys, strict=True))
+    here = [x] if x in known else []
+    lower = max((other for other in known if other < x), default=None)
+    upper = min((other for other in known if other > x), default=None)
+    ends = [end for end in (lower, *here, upper) if end is not None]
+    if len(ends) < 2:
+        return None
+    (x0, y0), (x1, y1) = ((end, known[end]) for end in (ends[0], ends[-1]))
+    if min(x0, y0, y1) <= 0:
+        return None
+    return math.log(y1 / y0) / math.log(x1 / x0)
+
+
+def _bodies(root: Body, seen: set[int]) -> set[int]:
+    """The different bodies of a tree, by identity: equal layers share theirs."""
+    if id(root) not in seen:
+        seen.add(id(root))
+        for call in root.calls:
+            _bodies(call.body, seen)
+    return seen
+
+
+def _values(design: Design, knob: Knob, count: int) -> Iterator[Any]:
+    """A short range as a whole; of a longer one 2^k and 3·2^k and its ends; a tuple by factors."""
+    value = design.value(knob.name)
+    if isinstance(value, tuple):
+        entry = replace(knob, default=value[0])
+        for factor in FACTORS:
+            yield tuple(entry.clamp(v * factor) for v in value)
+        return
+    ends = tuple(knob.clamp(end) for end in (knob.ge, knob.le) if end is not None)
+    yield from ends
+    step = int(knob.step or 1)
+    if knob.kind is int and len(ends) == 2 and (ends[1] - ends[0]) // step < count:
+        yield from range(*ends, step)
+        return
+    for k in range(-2, 24):
+        for number in (2.0**k, 1.5 * 2.0**k):
+            if knob.clamp(number) == number:
+                yield knob.kind(number)
+
+
+def _nearest(design: Design, knob: Knob, value: Any) -> Design | None:
+    """The design with this value, or the nearest to it that the rules allow.
+
+    The values are the knob's own, so only the config's rules are asked: a refusal by
+    `Design.replace` would look for the values that it offers, at every try anew.
+    """
+    for candidate in chain((value,), islice(knob.near(value), NEAR)):
+        try:
+            return Design(design.family, with_values(design.config, {knob.name: candidate}))
+        except ValueError:
+            continue
+    return None

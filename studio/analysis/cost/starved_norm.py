@@ -1,0 +1,88 @@
+"""Whether batch normalisation can be trained: it needs two or more values per channel.
+
+In training it divides by the deviation over batch and pixels. A map of one pixel, of a batch of
+one, has none, and PyTorch raises an error.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import islice
+
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from studio.analysis import units
+from studio.analysis.cost.profiler import Profile, training_trace
+from studio.analysis.trace.tree import Body
+from studio.family import Design, DesignError
+
+TRIED = 12  # larger resolutions that are looked at
+
+
+@lru_cache(maxsize=512)
+def starved_norm(design: Design, batch: int) -> str:
+    """Why this batch cannot be trained on, in one sentence with the nearest that can; else empty.
+
+    Takes milliseconds: the training trace is known, or traced as for the page.
+    """
+    path = next(_starved(training_trace(design, batch)), None)
+    if path is None:
+        return ""
+    sides = {name: design.value(name) for name in _resolutions(design)}
+    at = "".join(f" at {name}={value}" for name, value in sides.items())
+    ways = [f"batch={batch + 1}", *filter(None, (_larger(design, name, batch) for name in sides))]
+    return (
+        f"batch={batch}{at} leaves the batch normalisation {path} one value per channel, and"
+        f" training needs two or more; the nearest that works is {' or '.join(ways)}"
+    )
+
+
+def can_train(found: Profile) -> bool:
+    """Whether a training step of this design can be run at this batch at all."""
+    return _can_train(found.design, found.batch)
+
+
+@lru_cache(maxsize=4096)
+def _can_train(design: Design, batch: int) -> bool:
+    return not any(_starved(training_trace(design, batch)))
+
+
+def training_told(found: Profile) -> str:
+    """The peak of a training step with Adam, with its unit; or that there can be no such step."""
+    if can_train(found):
+        return units.size(found.training_bytes())
+    return f"cannot be trained at batch {found.batch}"
+
+
+def _starved(body: Body, path: str = "") -> Iterator[str]:
+    """The paths of the batch norms that see one value per channel."""
+    if issubclass(body.cls or object, _BatchNorm) and body.inputs:
+        examples, _, *sides = body.inputs[0]
+        if examples * math.prod(sides) == 1:
+            yield path
+    for call in body.calls:
+        yield from _starved(call.body, f"{path}.{call.name}" if path else call.name)
+
+
+def _resolutions(design: Design) -> list[str]:
+    """The knobs of the input's height and width."""
+    return [
+        name
+        for name, knob in design.knobs.items()
+        if knob.axis == "resolution" and isinstance(design.value(name), int)
+    ]
+
+
+def _larger(design: Design, name: str, batch: int) -> str:
+    """The next larger value of a knob with which training works; empty where none is near."""
+    here = design.value(name)
+    for value in islice((v for v in design.knobs[name].near(here) if v > here), TRIED):
+        try:
+            larger = design.replace(**{name: value})
+        except DesignError:
+            continue
+        if not any(_starved(training_trace(larger, batch))):
+            return f"{name}={value}"
+    return ""

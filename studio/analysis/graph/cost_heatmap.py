@@ -1,0 +1,190 @@
+"""Where the cost of a model lies: of each box of its graph what it costs, its share of the whole,
+and how hot that makes it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Container, Iterator, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from studio.analysis import units
+from studio.analysis.graph.layer_graph import Use, modules, walked
+from studio.drawing.decoration import Mark
+from studio.drawing.graph import Figures, Graph, Node
+from studio.drawing.layout.layered import sign
+
+PER_PARAMETER = 16  # bytes in training by Adam in float32: value, gradient, and two moments
+NOTHING: Mapping[str, float] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What boxes are compared by: how it is called, `whole` as in "7 % of the parameters", how it
+    is written, and how it is read from figures. Time is not: it is measured."""
+
+    title: str
+    whole: str
+    write: Callable[[float], str]
+    read: Callable[[Figures], float] | None = None
+
+
+QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
+    {
+        "parameters": Quantity(
+            "Parameters", "the parameters", units.count, lambda found: found.params
+        ),
+        "macs": Quantity("MACs", "the MACs", units.macs, lambda found: found.macs),
+        "activations": Quantity(
+            "Saved activations",
+            "the activations saved for the backward pass",
+            units.size,
+            lambda found: found.saved_bytes,
+        ),
+        "activation_count": Quantity(
+            "Activation count",
+            "the activation count",
+            units.count,
+            lambda found: found.activation_count,
+        ),
+        "memory": Quantity(
+            "Training state",
+            "the training state (parameters, gradients, Adam's states and saved activations; not"
+            " all alive at the peak)",
+            units.size,
+            lambda found: PER_PARAMETER * found.params + found.saved_bytes,
+        ),
+        "time": Quantity("Measured time", "the measured time", units.seconds),
+    }
+)
+TIME = QUANTITIES["time"]
+FIRST = QUANTITIES["parameters"]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """From nothing to `top`, the most that a box shows. Heat goes with the root, so that a box with
+    a quarter of the most is halfway: costs lie octaves apart."""
+
+    quantity: Quantity
+    top: float
+
+    def heat(self, value: float) -> float:
+        """From 0 to 1; what is beyond the top is as hot as the top."""
+        return math.sqrt(min(max(value, 0.0) / self.top, 1.0)) if self.top else 0.0
+
+    def value(self, heat: float) -> float:
+        """What has this heat."""
+        return self.top * heat * heat
+
+
+def costs(
+    graph: Graph, quantity: Quantity, seconds: Mapping[str, float] = NOTHING
+) -> dict[str, float]:
+    """What each box costs in the whole model, with all repeats of it and of the blocks around it:
+    those of a level add up to the block. The root, "", is the whole. `seconds` are the measured
+    times; a box whose time is not known has no cost then."""
+    if quantity.read is None:
+        known = {node.id for node in graph.root.walk()}
+        return {name: time for name, time in seconds.items() if name in known}
+    return {node.id: quantity.read(node.figures) * times for node, times in walked(graph.root)}
+
+
+def shares(found: Mapping[str, float]) -> dict[str, float]:
+    """Costs as shares of the whole; empty where there is nothing to share."""
+    whole = found.get("", 0.0)
+    return {name: value / whole for name, value in found.items()} if whole else {}
+
+
+def barred(graph: Graph, quantity: Quantity = FIRST) -> dict[str, Mark]:
+    """A bar on each box that has a share."""
+    found = costs(graph, quantity)
+    return {
+        name: Mark(share=share, note=_note(share, found[name], quantity))
+        for name, share in shares(found).items()
+        if name and share > 0
+    }
+
+
+@dataclass(frozen=True)
+class Heat:
+    """A graph whose boxes say what they cost of one quantity, and have a colour by it."""
+
+    graph: Graph
+    marks: Mapping[str, Mark]
+    scale: Scale
+
+
+def heated(
+    graph: Graph,
+    quantity: Quantity,
+    opened: Container[str] = (),
+    seconds: Mapping[str, float] = NOTHING,
+) -> Heat:
+    """The graph by a quantity, with the blocks named in `opened` open: the hottest colour is that
+    of the box that costs most of those that are closed."""
+    found = costs(graph, quantity, seconds)
+    part = shares(found)
+    scale = Scale(quantity, max((found.get(n.id, 0.0) for n in closed(graph, opened)), default=0.0))
+    marks, details = {}, {}
+    for node, times in walked(graph.root):
+        if node.id and node.id in found and node.kind not in ("input", "output", "fault"):
+            value, share = found[node.id], part.get(node.id, 0.0)
+            marks[node.id] = Mark(
+                share=share or None,
+                heat=scale.heat(value),
+                note=_note(share, value, quantity),
+            )
+            every = times * node.repeat  # its colour is that of all of them
+            one = f"{every} × " * (every > 1) + quantity.write(value / every)
+            details[node.id] = f"{one} · {percent(share)}" if value else ""
+    return Heat(replace(graph, root=_told(graph.root, details)), marks, scale)
+
+
+def closed(graph: Graph, opened: Container[str]) -> Iterator[Node]:
+    """The boxes that can be seen and are not open."""
+    return _closed(graph.root, opened)
+
+
+def _closed(block: Node, opened: Container[str]) -> Iterator[Node]:
+    for node in block.children:
+        if node.children and node.id in opened:
+            yield from _closed(node, opened)
+        else:
+            yield node
+
+
+def _told(node: Node, details: Mapping[str, str]) -> Node:
+    """With the details in place of its own; a round sign and a tensor have no room for one."""
+    detail = node.detail if sign(node) or node.kind == "parameter" else details.get(node.id, "")
+    detail = node.detail if node.kind in ("input", "output", "fault") else detail
+    return replace(
+        node, detail=detail, children=tuple(_told(child, details) for child in node.children)
+    )
+
+
+def _note(share: float, value: float, quantity: Quantity) -> str:
+    return f"{percent(share)} of {quantity.whole}: {quantity.write(value)} in all"
+
+
+def percent(share: float) -> str:
+    """0.0713 -> "7.1 %"; what is hardly anything is less than 0.1 %."""
+    if 0 < share < 0.001:
+        return "< 0.1 %"
+    return f"{100 * share:.{1 if 0 < share < 0.0995 else 0}f} %"
+
+
+def timed(uses: Mapping[str, Use], times: Mapping[str, float]) -> dict[str, float]:
+    """The seconds of each box that is a module, from those of all modules by their paths: of all
+    its repeats and those of the blocks around it. A module that is called again counts where it is
+    called first, as the profiler cannot tell its calls apart."""
+    found: dict[str, float] = {}
+    counted: set[str] = set()
+    for name, use in uses.items():
+        if use.call.body.is_module:
+            paths = [path for path in modules(name, uses) if path not in counted]
+            known = [times[path] for path in paths if path in times]
+            counted |= set(paths)
+            if known:
+                found[name] = sum(known)
+    return found | ({"": times[""]} if "" in times else {})

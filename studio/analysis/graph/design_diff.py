@@ -1,0 +1,278 @@
+"""What has changed from one design to another of its family: in the graph, and layer by layer.
+
+Boxes and layers that have the same path in both are the same. In the graph a repeated block is
+compared as a whole, and what is inside it within one of the repeats, so that another depth is one
+change; the rows of a table are those of all repeats, since they add up.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from studio.analysis.cost.layer_table import Row
+from studio.analysis.graph.cost_heatmap import (
+    FIRST,
+    NOTHING,
+    TIME,
+    Quantity,
+    costs,
+    percent,
+    shares,
+)
+from studio.analysis.graph.layer_graph import walked
+from studio.drawing.decoration import Change, Mark
+from studio.drawing.graph import Figures, Graph, Node
+from studio.drawing.layout.layered import sign
+
+NOISE = 0.1  # measured times that are so near to each other are the same
+ENDS = ("input", "output", "fault")
+FEW = 3  # facts that a note tells
+Seconds = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One graph of both designs, in which what vanished stands where it was, with its edges; and
+    for each box how it changed."""
+
+    graph: Graph
+    marks: Mapping[str, Mark]
+
+    @property
+    def is_empty(self) -> bool:
+        return all(mark.change == "stayed" for mark in self.marks.values())
+
+
+def difference(
+    before: Graph,
+    now: Graph,
+    quantity: Quantity = FIRST,
+    seconds: tuple[Seconds, Seconds] = (NOTHING, NOTHING),
+) -> Difference:
+    """From one graph to another, told in a quantity; `seconds` are the measured times of each."""
+    old, new = (
+        _Side.of(graph, quantity, times)
+        for graph, times in zip((before, now), seconds, strict=True)
+    )
+    both = _Both(old, new, quantity)
+    root = both.merged(now.root)
+    changes = both.changes(root)
+    gone = {name for name, change in changes.items() if change == "vanished"}
+    named = {node.id for node in root.walk()}
+    ghosts = (
+        edge if edge.source in gone else replace(edge, label="", at=())
+        for edge in before.edges
+        if gone & {edge.source, edge.target} and {edge.source, edge.target} <= named
+    )
+    part = shares(costs(now, quantity, seconds[1]))
+    marks = {
+        name: Mark(part.get(name) or None, None, change, both.note(name, change, part.get(name)))
+        for name, change in changes.items()
+    }
+    told = Graph(both.told(root, changes), (*now.edges, *ghosts))
+    return Difference(told, MappingProxyType(marks))
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One of the two designs: its boxes by id, and what each costs within one of the block around
+    it."""
+
+    nodes: Mapping[str, Node]
+    costs: Mapping[str, float]
+
+    @classmethod
+    def of(cls, graph: Graph, quantity: Quantity, seconds: Seconds) -> _Side:
+        found = costs(graph, quantity, seconds)
+        each = {n.id: found[n.id] / times for n, times in walked(graph.root) if n.id in found}
+        return cls({node.id: node for node in graph.root.walk()}, each)
+
+
+@dataclass(frozen=True)
+class _Both:
+    before: _Side
+    now: _Side
+    quantity: Quantity
+
+    def merged(self, node: Node) -> Node:
+        """A box of the second design, in it what vanished from it."""
+        if not node.children:
+            return node
+        old = self.before.nodes.get(node.id)
+        known = {child.id: child for child in old.children} if old else {}
+        ghosts = {name: self._ghost(child) for name, child in known.items()}
+        here = {child.id: self.merged(child) for child in node.children}
+        found = (here.get(name) or ghosts.get(name) for name in aligned(list(known), list(here)))
+        return replace(node, children=tuple(filter(None, found)))
+
+    def _ghost(self, node: Node) -> Node | None:
+        """What of a box of the first design is nowhere in the second."""
+        children = tuple(filter(None, map(self._ghost, node.children)))
+        gone = node.id not in self.now.nodes and (children or not node.children)
+        return replace(node, children=children) if gone else None
+
+    def changes(self, root: Node) -> dict[str, Change]:
+        """How each box changed; a block in which something did, at least turned."""
+        found: dict[str, Change] = {}
+        for node in reversed(list(root.walk())):
+            inside = any(found[child.id] != "stayed" for child in node.children)
+            found[node.id] = self._change(node.id, inside)
+        del found[root.id]
+        return found
+
+    def _change(self, name: str, inside: bool) -> Change:
+        old, new = self.before.nodes.get(name), self.now.nodes.get(name)
+        if old is None:
+            return "appeared"
+        if new is None:
+            return "vanished"
+        moved = self._moved(name)
+        if moved:
+            return "grew" if moved > 0 else "shrank"
+        same = _told_of(old) == _told_of(new) and not inside
+        return "stayed" if same else "turned"
+
+    def _moved(self, name: str) -> float:
+        """By how much a box of both costs more; 0 where it is not known of both."""
+        if name not in self.before.costs or name not in self.now.costs:
+            return 0.0
+        old, new = self.before.costs[name], self.now.costs[name]
+        if self.quantity is TIME and abs(new - old) <= NOISE * max(old, new):
+            return 0.0
+        return new - old
+
+    def told(self, node: Node, changes: Mapping[str, Change]) -> Node:
+        """The merged boxes, which say what became of them."""
+        children = tuple(self.told(child, changes) for child in node.children)
+        if not node.id:
+            return replace(node, children=children)
+        change = changes[node.id]
+        detail = node.detail if sign(node) else self._detail(node, change)
+        return replace(node, label=self._label(node), detail=detail, children=children)
+
+    def _label(self, node: Node) -> str:
+        """Its name, and the former one or the former number of repeats where that is another."""
+        old = self.before.nodes.get(node.id)
+        if old is None or (old.label, old.repeat) == (node.label, node.repeat) or sign(node):
+            return node.label
+        if old.label != node.label:
+            return f"{old.label} → {node.label}"
+        once = " × 1" if node.repeat == 1 else ""  # more are written behind the name anyway
+        return f"{node.label} × {old.repeat} →{once}"
+
+    def _detail(self, node: Node, change: Change) -> str:
+        old = self.before.nodes.get(node.id)
+        if node.kind in ENDS:
+            turned = old and old.detail != node.detail and node.id in self.now.nodes
+            return f"{old.detail} → {node.detail}" if old and turned else node.detail
+        was, is_ = self.before.costs.get(node.id, 0.0), self.now.costs.get(node.id, 0.0)
+        match change:
+            case "appeared":
+                return _signed(is_, self.quantity) if is_ else "new"
+            case "vanished":
+                return _signed(-was, self.quantity) if was else "gone"
+            case "grew" | "shrank":
+                return f"{self.quantity.write(is_)} ({_signed(is_ - was, self.quantity)})"
+            case _:
+                usual = self.quantity is FIRST or node.kind == "parameter"
+                return node.detail if usual else self.quantity.write(is_) if is_ else ""
+
+    def note(self, name: str, change: Change, share: float | None) -> str:
+        """The change in words, and its share of the whole."""
+        old, new = self.before.nodes.get(name), self.now.nodes.get(name)
+        was, is_ = self.before.costs.get(name, 0.0), self.now.costs.get(name, 0.0)
+        said = f"{change}: {_signed(is_ - was, self.quantity)}" if was != is_ else change
+        said = "as in the pinned design" if change == "stayed" else said
+        if old and new and change != "stayed":
+            said = "; ".join((said, *_facts(old, new)))
+        return f"{said}; {percent(share)} of {self.quantity.whole}" if share else said
+
+
+def _told_of(node: Node) -> tuple[object, ...]:
+    return node.label, node.kind, node.repeat, node.detail, node.facts
+
+
+def _facts(old: Node, new: Node) -> Iterator[str]:
+    """The first facts that are others now, as `before → after`; of a path, the same in both."""
+    pairs = zip(old.facts[1:], new.facts[1:], strict=False)
+    moved = [
+        f"{before} → {after.removeprefix(before[: before.find(': ') + 2])}"
+        for before, after in pairs
+        if before != after
+    ]
+    more = len(moved) - FEW
+    yield from moved[:FEW]
+    if more > 0:
+        yield f"and {more} more"
+
+
+def _signed(value: float, quantity: Quantity) -> str:
+    """`+3.1 M`"""
+    return f"{'−' if value < 0 else '+'}{quantity.write(abs(value))}"
+
+
+def aligned(before: Sequence[str], now: Sequence[str]) -> list[str]:
+    """The names of now in their order, and each that is gone behind the one it stood behind."""
+    kept, order = set(now), list(now)
+    at = 0
+    for name in before:
+        if name in kept:
+            at = order.index(name) + 1
+        else:
+            order.insert(at, name)
+            at += 1
+    return order
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A row of the table of both designs: a layer as it is, or was where it vanished."""
+
+    row: Row
+    before: Figures | None
+    now: Figures | None
+
+    @property
+    def change(self) -> Change:
+        """Of one in which some figures grew and others shrank: that it turned."""
+        if self.before is None:
+            return "appeared"
+        if self.now is None:
+            return "vanished"
+        delta = self.delta
+        moved = [by for by in (delta.params, delta.macs, delta.saved_bytes) if by]
+        if not moved:
+            return "stayed"
+        return "grew" if min(moved) > 0 else "shrank" if max(moved) < 0 else "turned"
+
+    @property
+    def delta(self) -> Figures:
+        return (self.now or Figures()) - (self.before or Figures())
+
+
+def layers(before: Sequence[Row], now: Sequence[Row], alike: bool = True) -> list[Layer]:
+    """The rows of both tables in one. Of families that are not `alike` no two layers are the
+    same."""
+    old, new = _by_name(before, "" if alike else "before "), _by_name(now, "")
+    return [
+        Layer(
+            new.get(name) or old[name],
+            old[name].figures if name in old else None,
+            new[name].figures if name in new else None,
+        )
+        for name in aligned(list(old), list(new))
+    ]
+
+
+def _by_name(rows: Sequence[Row], prefix: str) -> dict[str, Row]:
+    """By path, without how many they are; one that is called again is another."""
+    seen: Counter[str] = Counter()
+    found = {}
+    for row in rows:
+        path = row.path.partition(" ×")[0]
+        seen[path] += 1
+        found[f"{prefix}{path}#{seen[path]}"] = row
+    return found

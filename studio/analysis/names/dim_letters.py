@@ -1,0 +1,152 @@
+"""One letter, one size: the dimensions of all tensors in a picture, in one alphabet.
+
+Within a forward a letter means one size (`axes`), but a picture shows many forwards, and N may be
+the 196 patches in one and the 197 tokens in the next. In a picture a letter keeps the size that it
+has where the data meet it first. Where a forward means another size by it, the dimension is called
+as its caller calls it; where that has no name for it, the letter gets an index: C = 3, C₁ = 64,
+C₂ = 256. Height and width of a map are H and W in every picture, whether a forward calls them
+H, W or h, w: elsewhere h is the number of heads, and w the width of a block.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import NamedTuple
+
+from studio.analysis.names.dim_names import Axes, Ends, Named
+from studio.analysis.names.shape_comments import value
+from studio.analysis.trace.tree import Body, Shape
+
+LETTER = re.compile(r"[^\W\d]\w*'*")  # C, hidden, C'
+SHORT = re.compile(r"[^\W\d]\w*")
+BORROWED = re.compile(r"[^\W\d][A-Za-z_]*( \+ \d+)?")  # T for 197 tokens, or N + 1
+SIDES = {"h": "H", "w": "W"}  # of a map, where they stand side by side
+LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+class Scope(NamedTuple):
+    """What the letters mean within one forward: their sizes, as far as each has one alone, what
+    the caller calls a letter of a size, and those that another letter means in a picture."""
+
+    sizes: Mapping[str, int]
+    outside: Mapping[tuple[str, int], str]
+    sides: Mapping[str, str]
+
+    @classmethod
+    def of(cls, body: Body, local: Named, given: Sequence[Axes]) -> Scope:
+        """Of a body's forward; `given` is how the picture names what the body takes."""
+        ends = [(local.own, body), *zip(local.calls, (c.body for c in body.calls), strict=True)]
+        sides = SIDES if any(map(_has_sides, _axes(ends))) else {}
+        return cls(_sizes(ends), _borrowed(local.own.ins, given, body.inputs), sides)
+
+    def plain(self, letter: str) -> str:
+        """The letter of a picture under which a letter of this forward stands."""
+        bare = letter.rstrip("'")
+        return self.sides.get(bare, bare)
+
+
+@dataclass
+class Alphabet:
+    """The letters of a picture so far, each with its sizes and how these are called."""
+
+    names: dict[str, dict[int, str]] = field(default_factory=dict)
+    terms: dict[str, int] = field(default_factory=dict)
+
+    def within(
+        self, scope: Scope, axes: Sequence[Axes], shapes: Sequence[Shape]
+    ) -> tuple[Axes, ...]:
+        """The axes of tensors in the letters of the picture, from those of a forward."""
+        return tuple(
+            axes and tuple(self._name(*pair, scope) for pair in zip(axes, shape, strict=True))
+            for axes, shape in zip(axes, shapes, strict=True)
+        )
+
+    def _name(self, name: str, size: int, scope: Scope) -> str:
+        letters = LETTER.findall(name)
+        if not letters:
+            return name
+        term = "" if letters == [name] else self._term(name, size, scope)
+        return term or self._letter(letters[0], size, scope)
+
+    def _term(self, term: str, size: int, scope: Scope) -> str:
+        """A term such as 3*D in the letters of the picture; empty where it is not true in them, or
+        no short name. Of a letter that is not known, as K in K + 1, it must be the only use."""
+        letters = dict.fromkeys(LETTER.findall(term))
+        strange = [letter for letter in letters if letter not in scope.sizes]
+        if any(scope.plain(letter) in self.names for letter in strange):
+            return ""
+        if not strange and not _is_true(term, size, scope.sizes):
+            return ""
+        called = {
+            letter: self._letter(letter, scope.sizes[letter], scope)
+            for letter in letters
+            if letter not in strange
+        }
+        if not all(map(SHORT.fullmatch, called.values())):
+            return ""
+        first = next(iter(letters))
+        has_own = size in self.names.get(scope.plain(first), {})
+        if "/" in term and has_own and called.get(first) != first:
+            return ""  # half of H₂ is H₃ by now
+        text = LETTER.sub(lambda found: called.get(found[0], found[0]), term)
+        return text if self.terms.setdefault(text, size) == size else ""
+
+    def _letter(self, letter: str, size: int, scope: Scope) -> str:
+        plain = scope.plain(letter)
+        known = self.names.setdefault(plain, {})
+        if size not in known:
+            known[size] = scope.outside.get((letter, size), "") if known else plain
+        if not known[size]:
+            indices = sum(name.startswith(plain) for name in known.values())
+            known[size] = f"{plain}{str(indices).translate(LOW)}"
+        return known[size]
+
+
+def _sizes(ends: list[tuple[Ends, Body]]) -> dict[str, int]:
+    """What the letters mean that mean one size alone: in a loop they may change."""
+    found: dict[str, set[int]] = {}
+    for name, size in _named_sizes(ends):
+        if LETTER.fullmatch(name):
+            found.setdefault(name, set()).add(size)
+    return {name: sizes.pop() for name, sizes in found.items() if len(sizes) == 1}
+
+
+def _axes(ends: list[tuple[Ends, Body]]) -> Iterator[Axes]:
+    for names, _ in ends:
+        yield from (*names.ins, *names.outs)
+
+
+def _has_sides(axes: Axes) -> bool:
+    """Whether axes have a height h beside a width w."""
+    bare = [name.rstrip("'") for name in axes or ()]
+    return ("h", "w") in pairwise(bare)
+
+
+def _named_sizes(ends: list[tuple[Ends, Body]]) -> Iterator[tuple[str, int]]:
+    for names, body in ends:
+        shapes = (*body.inputs, *body.outputs)
+        for axes, shape in zip((*names.ins, *names.outs), shapes, strict=True):
+            yield from zip(axes or (), shape if axes else (), strict=True)
+
+
+def _borrowed(
+    own: Sequence[Axes], given: Sequence[Axes], shapes: Sequence[Shape]
+) -> dict[tuple[str, int], str]:
+    """The caller's names of the letters that a body has for what it takes; a number is no name."""
+    return {
+        (mine, size): theirs
+        for local, around, shape in zip(own, given, shapes, strict=True)
+        if local and around
+        for mine, theirs, size in zip(local, around, shape, strict=True)
+        if BORROWED.fullmatch(theirs)
+    }
+
+
+def _is_true(term: str, size: int, sizes: Mapping[str, int]) -> bool:
+    """Whether a term of letters comes to a size; a letter with a prime is one of its own."""
+    places = {letter: f"x{i}" for i, letter in enumerate(dict.fromkeys(LETTER.findall(term)))}
+    text = LETTER.sub(lambda found: places[found[0]], term)
+    return value(text, {place: sizes[letter] for letter, place in places.items()}) == size

@@ -1,0 +1,143 @@
+"""How a network calls what it takes and what it gives, in the words of its own forward.
+
+`def forward(self, images, noise)` names the inputs, `return {"logits": ..., "boxes": ...}` or
+`return restored, mean` the outputs; where a network hands on what it takes to a part of it, or
+returns what a part gives, that part's forward is asked. `x` is no name.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+from studio.analysis.names.shape_comments import VIEWS, forward_text, of_torch
+from studio.analysis.trace.tree import INPUT, Body, Source
+
+NAMELESS = "x"
+Names = tuple[str, ...]  # empty for one that has no name
+
+
+def inputs(body: Body) -> Names:
+    """A name for each input of a network."""
+    return _numbered("input", _taken(body))
+
+
+def outputs(body: Body) -> Names:
+    """A name for each output of a network."""
+    return _numbered("output", _given(body))
+
+
+def _taken(body: Body) -> Names:
+    module: Any = body.cls
+    count = len(body.inputs)
+    found = _parameters(module) if module else ()
+    own = found[:count] if len(found) >= count else ("",) * count
+    return tuple(name or _received(body, Source(INPUT, i)) for i, name in enumerate(own))
+
+
+def _received(body: Body, source: Source) -> str:
+    """What the part that is first given a tensor calls it."""
+    for number, call in enumerate(body.calls):
+        if source in call.sources:
+            if call.body.transparent:
+                return _received(body, Source(number))
+            return _taken(call.body)[call.sources.index(source)] if call.body.is_module else ""
+    return ""
+
+
+def _given(body: Body) -> Names:
+    module: Any = body.cls
+    count = len(body.outputs)
+    said = [names for names in (_returned(module) if module else ()) if len(names) == count]
+    # Where one return says otherwise than another, none is believed.
+    own = [names[0] if len(set(names)) == 1 else "" for names in zip(*said, strict=True)]
+    return tuple(
+        name or _passed_on(body, output)
+        for name, output in zip(own or [""] * count, body.returns or [None] * count, strict=True)
+    )
+
+
+def _passed_on(body: Body, source: Source | str | None) -> str:
+    """What the part that gives an output calls it."""
+    if not isinstance(source, Source) or source.call == INPUT:
+        return ""
+    part = body.calls[source.call].body
+    return _given(part)[source.output] if part.is_module else ""
+
+
+def _numbered(kind: str, names: Sequence[str]) -> Names:
+    """The names as words; those that are missing or alike get numbers where there are several."""
+    words = [name.replace("_", " ") or kind for name in names]
+    return tuple(
+        f"{word} {words[: i + 1].count(word)}" if words.count(word) > 1 else word
+        for i, word in enumerate(words)
+    )
+
+
+@lru_cache(maxsize=1024)
+def _parameters(module: type[Any]) -> Names:
+    """What a module's forward calls its arguments; torch's own say no more than `input`."""
+    if of_torch(module):
+        return ()
+    known = list(inspect.signature(module.forward).parameters.values())[1:]
+    plain = (p.name for p in known if p.kind is p.POSITIONAL_OR_KEYWORD)
+    return tuple("" if name == NAMELESS else name for name in plain)
+
+
+@lru_cache(maxsize=1024)
+def _returned(module: type[Any]) -> tuple[Names, ...]:
+    """The names in each return of a module's forward."""
+    written = None if of_torch(module) else forward_text(module)
+    if written is None:
+        return ()
+    (function,) = ast.parse(written[0]).body
+    statements = list(_statements(function))
+    dicts = _dicts(statements)
+    found: list[Names] = []
+    for node in statements:
+        match node:
+            case ast.Return(value=ast.Name(id=name)) if name in dicts:
+                found += dicts[name]
+            case ast.Return(value=ast.expr() as value):
+                found.append(tuple(_names(value)))
+    return tuple(found)
+
+
+def _dicts(statements: Sequence[ast.AST]) -> dict[str, list[Names]]:
+    """The keys of the dicts that variables hold: those that each begins with, and all of them."""
+    found: dict[str, list[Names]] = {}
+    for node in statements:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Dict() as value):
+                found[name] = [tuple(_names(value))] * 2
+            case ast.Assign(
+                targets=[ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=key))]
+            ) if name in found:
+                found[name] = [found[name][0], (*found[name][1], str(key))]
+    return found
+
+
+def _statements(block: ast.AST) -> Iterator[ast.AST]:
+    """All that is in a function, without the functions in it."""
+    for node in ast.iter_child_nodes(block):
+        yield node
+        if not isinstance(node, (ast.FunctionDef, ast.Lambda, ast.ClassDef)):
+            yield from _statements(node)
+
+
+def _names(value: ast.expr) -> Iterator[str]:
+    match value:
+        case ast.Tuple(elts=elements):
+            for element in elements:
+                yield from _names(element)
+        case ast.Dict(keys=keys):
+            yield from (str(key.value) if isinstance(key, ast.Constant) else "" for key in keys)
+        case ast.Name(id=name) if name != NAMELESS:
+            yield name
+        case ast.Call(func=ast.Attribute(value=viewed, attr=method)) if method in VIEWS:
+            yield from _names(viewed)
+        case _:
+            yield ""

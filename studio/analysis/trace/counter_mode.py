@@ -1,0 +1,189 @@
+"""A meter under the model: multiply-accumulates and bytes alive, operation by operation."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, NamedTuple
+
+from torch import Tensor, UntypedStorage
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import flop_registry
+
+from studio.analysis.trace.allocations import Tape
+
+Event = tuple[int, int] | Tape  # the number of a storage and its bytes, or what a tape tells
+
+
+def storage(tensor: Tensor) -> int:
+    """Which memory a tensor looks at: equal for a tensor and its views, while both are alive."""
+    place: int = tensor.untyped_storage()._cdata
+    return place
+
+
+class Mark(NamedTuple):
+    """A reading of the meter, to be subtracted from a later one."""
+
+    macs: int
+    written: int
+    alive: int
+    peak: int
+
+
+class Reading(NamedTuple):
+    """Multiply-accumulates, elements that convolutions and matrix products wrote, and the most
+    bytes alive beyond those at the start."""
+
+    macs: int
+    written: int
+    peak: int
+
+
+class Meter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts while it is active. `peak` is the most alive since the last `begin`."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.macs = self.written = self.alive = self.peak = 0
+        self._watched: dict[int, weakref.ref[Any]] = {}
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Nobody compiles under the meter; guarding against it costs a second's import."""
+        return False
+
+    def begin(self) -> Mark:
+        mark = Mark(self.macs, self.written, self.alive, self.peak)
+        self.peak = self.alive
+        return mark
+
+    def end(self, mark: Mark) -> Reading:
+        """What was counted since the mark."""
+        peak, self.peak = self.peak, max(mark.peak, self.peak)
+        return Reading(self.macs - mark.macs, self.written - mark.written, peak - mark.alive)
+
+    def add(self, macs: int, written: int, peak: int = 0) -> None:
+        """Enter work that is known and need not be run."""
+        self.macs += macs
+        self.written += written
+        self.peak = max(self.peak, self.alive + peak)
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        formula: Callable[..., int] | None = flop_registry.get(func.overloadpacket)
+        if formula is not None:
+            # torch counts 2 FLOPs for one multiply-accumulate
+            self.macs += formula(*args, **kwargs, out_val=result) // 2
+            self.written += sum(t.numel() for t in tree_leaves(result) if isinstance(t, Tensor))
+        given = {storage(arg) for arg in args if isinstance(arg, Tensor)}
+        leaves = (leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor))
+        self.watch(leaf for leaf in leaves if storage(leaf) not in given)  # no views
+        return result
+
+    def watch(self, tensors: Iterable[Tensor]) -> None:
+        """Note that these are alive now, and when they no longer are."""
+        for tensor in tensors:
+            self._watch(tensor)
+
+    def _watch(self, tensor: Tensor) -> None:
+        memory = tensor.untyped_storage()
+        place = storage(tensor)
+        if place in self._watched:
+            return
+        size = memory.nbytes()
+        self.alive += size
+        self.peak = max(self.peak, self.alive)
+        self._watched[place] = weakref.ref(memory, partial(self._released, place, size))
+
+    def _released(self, place: int, size: int, _: Any) -> None:
+        self.alive -= size
+        del self._watched[place]
+
+
+class Recorder(Meter):  # type: ignore[no-untyped-call]
+    """A meter that writes down every storage allocated (+) and freed (-), in order.
+
+    Each storage has a number of its own, which no later one gets. A `Tape` among the events stands
+    for what is known and need not be run. A mark (of size 0) is the place where a storage that
+    belongs to somebody else would be freed, if nobody else holds it: should it be freed before
+    anything else is allocated, it is freed there.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[Event] = []
+        self._numbers: dict[int, int] = {}  # storage -> its number, while it is alive
+        self._next = 0
+        self._marks: dict[int, int] = {}  # number -> where among the events it may be freed
+        self._silent: set[int] = set()  # numbers whose release a tape tells already
+
+    def number(self, tensor: Tensor) -> int:
+        """The number of a tensor's storage; one that was there before has its place, which is far
+        beyond them."""
+        return self.number_of(tensor.untyped_storage())
+
+    def number_of(self, memory: UntypedStorage) -> int:
+        place: int = memory._cdata
+        return self._numbers.get(place, place)
+
+    def adopt(self, tensors: Iterable[Tensor]) -> None:
+        """Watch these, whose allocation a tape tells already."""
+        events, marks = self.events, self._marks
+        self.events, self._marks = [], {}
+        self.watch(tensors)
+        self.events, self._marks = events, marks
+
+    def silence(self, tensor: Tensor) -> None:
+        """A tape tells when this is freed."""
+        self._silent.add(self.number(tensor))
+
+    def mark(self, number: int) -> None:
+        self._marks[number] = len(self.events)
+        self.events.append((number, 0))
+
+    def enter(self, tape: Tape) -> None:
+        self.events.append(tape)
+
+    def forget_marks(self) -> None:
+        """Another node of autograd begins."""
+        self._marks.clear()
+
+    @contextmanager
+    def apart(self) -> Iterator[list[Event]]:
+        """What happens within goes into a list of its own, and its work does not count here."""
+        outer, marks, counted = self.events, self._marks, (self.macs, self.written)
+        self.events, self._marks = [], {}
+        try:
+            yield self.events
+        finally:
+            self.events, self._marks = outer, marks
+            self.macs, self.written = counted
+
+    def _watch(self, tensor: Tensor) -> None:
+        before = self.alive
+        super()._watch(tensor)
+        if self.alive > before:
+            self._marks.clear()
+            self._next += 1
+            self._numbers[storage(tensor)] = self._next
+            self.events.append((self._next, self.alive - before))
+
+    def _released(self, place: int, size: int, memory: Any) -> None:
+        super()._released(place, size, memory)
+        number = self._numbers.pop(place, 0)
+        if number in self._silent:
+            self._silent.discard(number)
+        elif number in self._marks:
+            self.events[self._marks.pop(number)] = (number, -size)
+        elif size:
+            self.events.append((number, -size))

@@ -1,0 +1,43 @@
+"""How filters and pools slide, as modules and as functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import nn
+from torch.nn import functional as F
+
+from studio.analysis.trace.tree import Window
+
+SIDES = {"1d": 1, "2d": 2, "3d": 3}
+FILTERS = (F.conv1d, F.conv2d, F.conv3d)
+ARGUMENTS = ("input", "weight", "bias", "stride", "padding", "dilation")
+
+
+def of_module(module: nn.Module) -> Window | None:
+    """Of torch's convolutions and pools: what they have in common."""
+    kernel = getattr(module, "kernel_size", None)
+    if kernel is None or not hasattr(module, "stride"):
+        return None
+    sides = len(kernel) if isinstance(kernel, tuple) else SIDES.get(type(module).__name__[-2:], 2)
+    settings: tuple[Any, ...] = (kernel, module.stride, getattr(module, "dilation", 1))
+    return Window(*(_along(v, sides) for v in settings))
+
+
+def of_function(
+    func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Window | None:
+    """Of a convolution whose weights are its own caller's."""
+    if func not in FILTERS:
+        return None
+    given = dict(zip(ARGUMENTS, args, strict=False)) | dict(kwargs)
+    kernel = tuple(given["weight"].shape[2:])
+    settings = (given.get("stride", 1), given.get("dilation", 1))
+    return Window(kernel, *(_along(v, len(kernel)) for v in settings))
+
+
+def _along(value: Any, sides: int) -> tuple[int, ...]:
+    """One number for every side, or a number for each."""
+    given = tuple(value) if isinstance(value, (tuple, list)) else (value,)
+    return given * sides if len(given) == 1 else given

@@ -1,0 +1,101 @@
+"""A model as a blueprint: the real module on the meta device, with shapes and without memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import local
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
+from torch.overrides import TorchFunctionMode
+
+from studio.analysis.trace.rules.pointwise import POINTWISE_RULES
+from studio.family import Design
+
+INITIALISERS = {
+    *(f for name, f in vars(nn.init).items() if callable(f) and name.endswith("_")),
+    *(getattr(Tensor, name) for name in ("uniform_", "normal_", "fill_", "zero_", "copy_")),
+}
+DRAWS = {torch.randn: torch.float32, torch.rand: torch.float32, torch.randint: torch.int64}
+
+
+class NoValues(TorchFunctionMode):
+    """Skips what only sets numbers: on meta there are none, and torch takes long to draw them."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func in INITIALISERS:
+            return args[0] if args else kwargs["tensor"]
+        if func in DRAWS:
+            return torch.empty(_size(args, kwargs), dtype=kwargs.get("dtype", DRAWS[func]))
+        rule = POINTWISE_RULES.get(func)
+        ruled = rule(*args, **kwargs) if rule else None
+        return ruled.outputs if ruled else func(*args, **kwargs)
+
+
+class Drawn(local):
+    """The layers of torch's own that a blueprint under way has, in this thread."""
+
+    layers: list[nn.Module] | None = None
+
+
+_drawn = Drawn()
+
+
+def _leave_as_it_is(module: nn.Module, _: str, __: Any) -> None:
+    """A layer of torch's own sets its parameters once it has them, which takes as long as all else
+    in a blueprint together; there, this goes before."""
+    if _drawn.layers is None or "reset_parameters" in vars(module):
+        return
+    resets = getattr(type(module), "reset_parameters", None)
+    if getattr(resets, "__module__", "").startswith("torch.nn."):
+        vars(module)["reset_parameters"] = _nothing
+        _drawn.layers.append(module)
+
+
+def _nothing() -> None:
+    """What there is to set on a layer without numbers."""
+
+
+# One for the process: torch does not allow for hooks that come and go as other threads build.
+register_module_parameter_registration_hook(_leave_as_it_is)
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Modules that this thread makes within are on meta, and nothing is set on them."""
+    layers = _drawn.layers = []
+    try:
+        with torch.device("meta"), NoValues():
+            yield
+    finally:
+        _drawn.layers = None
+        for layer in layers:
+            del vars(layer)["reset_parameters"]
+
+
+def blueprint(design: Design) -> nn.Module:
+    """The design's module on meta, in evaluation mode. Takes milliseconds and no memory."""
+    with drawing():
+        return design.family.model(design.config).eval()
+
+
+def sample(design: Design, batch: int) -> tuple[Tensor, ...]:
+    """The design's example inputs on meta."""
+    with torch.device("meta"), NoValues():
+        return design.family.example(design.config, batch)
+
+
+def _size(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[int, ...]:
+    """The size given to randn(2, 3), randn((2, 3)), randint(9, (2, 3)) or by its name."""
+    given = kwargs.get("size", next((a for a in args if isinstance(a, (tuple, list))), args))
+    return tuple(given)

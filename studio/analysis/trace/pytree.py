@@ -1,0 +1,110 @@
+"""Tensors in the nested tuples, lists and dictionaries that a module takes and returns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from studio.analysis.trace.tree import Shape
+
+
+class Layout(NamedTuple):
+    """All of a tensor that matters on meta, and how to make another like it."""
+
+    shape: Shape
+    stride: tuple[int, ...]
+    dtype: torch.dtype
+    requires_grad: bool
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> Layout:
+        return cls(tuple(tensor.shape), tensor.stride(), tensor.dtype, tensor.requires_grad)
+
+    def empty(self) -> Tensor:
+        made = torch.empty_strided(self.shape, self.stride, dtype=self.dtype, device="meta")
+        return made.requires_grad_() if self.requires_grad else made
+
+
+class Placed(NamedTuple):
+    """A tensor's layout, and where it lies in which of the storages that are made together."""
+
+    layout: Layout
+    storage: int
+    offset: int
+    nbytes: int  # of the storage
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether a contiguous tensor of this layout fills the storage."""
+        return self.nbytes == math.prod(self.layout.shape) * self.layout.dtype.itemsize
+
+
+def placer() -> Callable[[Tensor], Placed]:
+    """Reads the places of tensors, one after the other."""
+    seen: list[int] = []
+
+    def place(tensor: Tensor) -> Placed:
+        memory = tensor.untyped_storage()
+        if memory._cdata not in seen:
+            seen.append(memory._cdata)
+        number = seen.index(memory._cdata)
+        return Placed(Layout.of(tensor), number, int(tensor.storage_offset()), memory.nbytes())
+
+    return place
+
+
+def maker() -> Callable[[Placed], Tensor]:
+    """Makes tensors in such places: those that shared a storage share one again."""
+    made: dict[int, Tensor] = {}
+
+    def make(placed: Placed) -> Tensor:
+        layout = placed.layout
+        if placed.storage not in made:
+            if placed.is_alone:
+                made[placed.storage] = tensor = layout.empty()
+                return tensor
+            size = placed.nbytes // layout.dtype.itemsize
+            made[placed.storage] = torch.empty(size, dtype=layout.dtype, device="meta")
+        view = made[placed.storage].detach()
+        view = view.as_strided(layout.shape, layout.stride, placed.offset)
+        return view.requires_grad_() if layout.requires_grad else view
+
+    return make
+
+
+def tensors_in(tree: Any) -> Iterator[Tensor]:
+    """The tensors in nested tuples, lists and dictionaries, in order."""
+    if isinstance(tree, Tensor):
+        yield tree
+    elif isinstance(tree, (tuple, list)):
+        for part in tree:
+            yield from tensors_in(part)
+    elif isinstance(tree, dict):
+        yield from tensors_in(tuple(tree.values()))
+
+
+def mapped(tree: Any, kind: type, change: Callable[[Any], Any]) -> Any:
+    """The same nesting with every `kind` in it changed."""
+    if isinstance(tree, kind):
+        return change(tree)
+    if isinstance(tree, (tuple, list)):
+        parts = [mapped(part, kind, change) for part in tree]
+        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
+    if isinstance(tree, dict):
+        return {name: mapped(part, kind, change) for name, part in tree.items()}
+    return tree
+
+
+def frozen(tree: Any) -> Hashable:
+    """The same nesting as a key: tensors by what matters of them, the rest by value."""
+    if isinstance(tree, Tensor):
+        return Layout.of(tree)
+    if isinstance(tree, (tuple, list)):
+        return tuple(map(frozen, tree))
+    if isinstance(tree, dict):
+        return tuple((name, frozen(part)) for name, part in tree.items())
+    return tree  # type: ignore[no-any-return]

@@ -1,0 +1,142 @@
+"""Rules for what runs as one kernel on a device but would be taken apart on meta.
+
+A rule returns the outputs, the multiply-accumulates that torch's decomposition would count, and
+what is kept for the backward pass. It is faster than the decomposition and nearer to the device:
+fused attention never holds the T × T scores (Dao et al. 2022). Modules are found by their
+`forward`, so a rule also serves a subclass that changes only the constructor.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from studio.analysis.trace.rules.pointwise import POINTWISE_RULES
+from studio.analysis.trace.rules.recurrent import recurrent
+from studio.analysis.trace.rules.result import Needed, Rule, Ruled, empty, fresh, like
+
+
+def attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    *_: Any,
+    **__: Any,
+) -> Ruled | None:
+    """F.scaled_dot_product_attention: q kᵀ and its product with v; keeps q, k, v, the output and
+    one log-sum-exp a row. A causal mask saves nothing: the full T × S is counted. Left to torch,
+    which then holds the T × S scores on a CPU: dropout, a mask that learns or is of three
+    dimensions, and values of another width than the keys."""
+    if dropout_p or value.shape[-1] != query.shape[-1] or not _is_fused(attn_mask):
+        return None
+    S, d, e = key.shape[-2], query.shape[-1], value.shape[-1]
+    rows = query.numel() // d  # B * h * T
+    inputs = (query, key, value) if attn_mask is None else (query, key, value, attn_mask)
+    out = like(empty(query, *query.shape[:-1], e), *inputs)  # (..., T, e)
+    return Ruled(out, rows * S * (d + e), (*inputs, out), 4 * rows, written=rows * (S + e))
+
+
+def _is_fused(mask: Tensor | None) -> bool:
+    return mask is None or (mask.dim() in (2, 4) and not mask.requires_grad)
+
+
+def convolution(conv: nn.Conv1d | nn.Conv2d, x: Tensor) -> Ruled | None:
+    """One product of the filter with each output pixel; keeps its input. Left to torch: padding by
+    name or by anything but zeros, and inputs that do not fit."""
+    if isinstance(conv.padding, str) or conv.padding_mode != "zeros":
+        return None
+    sides = zip(
+        x.shape[2:], conv.kernel_size, conv.stride, conv.padding, conv.dilation, strict=False
+    )
+    size = [(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in sides]
+    if x.shape[1:2] != (conv.in_channels,) or x.dim() != conv.weight.dim() or min(size) < 1:
+        return None
+    out = like(empty(x, x.shape[0], conv.out_channels, *size), x, *conv.parameters())
+    return Ruled(out, out.numel() * conv.weight[0].numel(), (x,), written=out.numel())
+
+
+def linear(layer: nn.Linear, x: Tensor) -> Ruled | None:
+    """One product of each row with the matrix; keeps its input."""
+    if x.shape[-1:] != (layer.in_features,):
+        return None
+    out = like(empty(x, *x.shape[:-1], layer.out_features), x, *layer.parameters())
+    return Ruled(out, out.numel() * layer.in_features, (x,), written=out.numel())
+
+
+def embedding(table: nn.Embedding, tokens: Tensor) -> Ruled:
+    """A look-up computes nothing, and keeps the tokens."""
+    out = empty(table.weight, *tokens.shape, table.embedding_dim)
+    return Ruled(like(out, table.weight), 0, (tokens,))
+
+
+def embedding_bag(
+    rows: Tensor,
+    table: Tensor,
+    offsets: Tensor | None = None,
+    *_: Any,
+    mode: str = "mean",
+    per_sample_weights: Tensor | None = None,
+    **others: Any,
+) -> Ruled | None:
+    """A weighted sum of rows of a table for each bag (B, n); keeps rows and weights, and three
+    integers a bag. The backward pass counts and sorts the rows. Left to torch: bags of unequal
+    length, weights that learn, and all but plain sums."""
+    weights = per_sample_weights
+    others.pop("norm_type", None)
+    plain = mode == "sum" and offsets is None and not any(others.values())
+    if rows.dim() != 2 or not plain:
+        return None
+    if weights is None or weights.requires_grad:
+        return None
+
+    def gradients(gradient: Tensor, inputs: Needed) -> list[Tensor | None]:
+        sorting = [empty(rows, rows.numel()) for _ in range(4)]
+        sorting.append(empty(weights, weights.numel()))
+        found = fresh(gradient, inputs)
+        del sorting
+        return found
+
+    out = like(empty(table, rows.shape[0], table.shape[1]), table)
+    return Ruled(out, 0, (rows, weights), 3 * 8 * rows.shape[0], gradients)
+
+
+def normalisation(norm: nn.Module, x: Tensor) -> Ruled:
+    """Batch, layer and group norm keep their input, and a mean and a deviation (float32) for each
+    set of values that they normalise together."""
+    match norm:
+        case nn.LayerNorm():
+            sets = x.numel() // math.prod(norm.normalized_shape)
+        case nn.GroupNorm():
+            sets = x.shape[0] * norm.num_groups
+        case _:
+            sets = x.shape[1]  # one a channel
+    return Ruled(like(torch.empty_like(x), x, *norm.parameters()), 0, (x,), 8 * sets)
+
+
+def activation(layer: nn.Module, x: Tensor) -> Ruled:
+    """The derivative of ReLU, Sigmoid and Tanh is found from the output, of GELU and SiLU from the
+    input: that is what they keep."""
+    out = like(torch.empty_like(x), x)
+    return Ruled(out, 0, (x if isinstance(layer, (nn.GELU, nn.SiLU)) else out,))
+
+
+FUNCTION_RULES: dict[Callable[..., Any], Rule] = {
+    F.scaled_dot_product_attention: attention,
+    F.embedding_bag: embedding_bag,
+    **POINTWISE_RULES,
+}
+MODULE_RULES: dict[Callable[..., Any], Rule] = {
+    **{layer.forward: convolution for layer in (nn.Conv1d, nn.Conv2d)},
+    **{layer.forward: recurrent for layer in (nn.RNN, nn.LSTM, nn.GRU)},
+    nn.Linear.forward: linear,
+    nn.Embedding.forward: embedding,
+    **{layer.forward: normalisation for layer in (nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm)},
+    **{layer.forward: activation for layer in (nn.GELU, nn.ReLU, nn.SiLU, nn.Sigmoid, nn.Tanh)},
+}

@@ -1,0 +1,156 @@
+"""Sweeps that several sessions have asked for alike, made once."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count
+from threading import Lock
+from time import monotonic
+from typing import Any
+
+from studio.bench.results import Conditions, Subject
+from studio.bench.sweep import Job, Points
+
+Present = Callable[[], bool]
+Wish = tuple[tuple[Subject, ...], Conditions, float]  # subjects, conditions, seconds of timing
+AWAY_S = 10.0
+
+
+class Owners:
+    """Who wants a job, by number: it ends when nobody does, and then nobody joins it any more.
+
+    An owner that is not `present` any more is no owner after a while: a connection may come back.
+    """
+
+    def __init__(self) -> None:
+        self._present: dict[int, Present] = {}
+        self._seen: dict[int, float] = {}
+        self._lock = Lock()  # between who joins and who finds that nobody is left
+        self._over = False
+
+    def __len__(self) -> int:
+        return len(self._present)
+
+    def join(self, number: int, present: Present) -> bool:
+        """Whether it was not over yet."""
+        with self._lock:
+            if not self._over:
+                self._seen[number], self._present[number] = monotonic(), present
+            return not self._over
+
+    def leave(self, number: int) -> None:
+        """Nothing but this: it may run in the middle of anything, whatever locks are held there."""
+        self._present.pop(number, None)
+
+    def remain(self) -> int:
+        """How many there are, after a look at who is still present."""
+        for number, present in tuple(self._present.items()):
+            if present():
+                self._seen[number] = monotonic()
+            elif monotonic() - self._seen[number] > AWAY_S:
+                self.leave(number)
+        return 0 if self.over() else len(self)
+
+    def over(self) -> bool:
+        """Whether nobody is left."""
+        with self._lock:
+            self._over = self._over or not self._present
+            return self._over
+
+
+@dataclass(frozen=True, eq=False)
+class Shared:
+    """A job under way and who wants it."""
+
+    job: Job
+    owners: Owners
+
+
+class Share:
+    """One owner's part in a job, which it looks like. To cancel it, or to drop it, is to let go.
+
+    A job that nobody owns any more stops within a second.
+    """
+
+    def __init__(self, shared: Shared, number: int) -> None:
+        self._shared, self._number = shared, number
+        self._last: tuple[float, Points] | None = None  # what it saw last, once it has let go
+        weakref.finalize(self, shared.owners.leave, number).atexit = False
+
+    def snapshot(self) -> Points:
+        """The latest figures, in the order of the subjects."""
+        return self._last[1] if self._last else self._shared.job.snapshot()
+
+    @property
+    def progress(self) -> float:
+        """From 0 to 1."""
+        return self._last[0] if self._last else self._shared.job.progress
+
+    @property
+    def position(self) -> int:
+        """How many rounds of other sessions come before its next one."""
+        return 0 if self._last else self._shared.job.position
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds left at its pace so far; None before it has one."""
+        return 0.0 if self._last else self._shared.job.eta_s
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended: finished, cancelled or failed."""
+        return self._last is not None or self._shared.job.done
+
+    @property
+    def error(self) -> Exception | None:
+        """Why the whole sweep failed, if it did."""
+        return None if self._last else self._shared.job.error
+
+    def cancel(self) -> None:
+        """Let go. The last owner stops the job at once; the figures so far stay."""
+        job, owners = self._shared.job, self._shared.owners
+        self._last = (job.progress, job.snapshot())
+        owners.leave(self._number)
+        if owners.over():
+            job.cancel()
+
+
+class Jobs:
+    """The jobs under way, by what was asked."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._numbers = count()
+        self._running: dict[Wish, Shared] = {}
+
+    def __len__(self) -> int:
+        """How many parts in jobs under way are held."""
+        return sum(len(s.owners) for s in tuple(self._running.values()) if not s.job.done)
+
+    def ask(
+        self,
+        subjects: Sequence[Subject],
+        conditions: Conditions,
+        *,
+        budget_s: float,
+        present: Present = lambda: True,
+        **rules: Any,
+    ) -> Share:
+        """A part in the job for this wish, which is begun where there is none.
+
+        `present` tells whether who asks is still there. `rules` are those of `Job`; rounds count as
+        those of the session that was first.
+        """
+        wish: Wish = (tuple(subjects), conditions, budget_s)
+        number = next(self._numbers)
+        with self._lock:
+            self._running = {w: s for w, s in self._running.items() if s.owners and not s.job.done}
+            shared = self._running.get(wish)
+            if shared is None or not shared.owners.join(number, present):
+                owners = Owners()
+                owners.join(number, present)
+                job = Job(*wish[:2], budget_s=budget_s, wanted=owners.remain, **rules)
+                shared = self._running[wish] = Shared(job, owners)
+        return Share(shared, number)

@@ -1,0 +1,296 @@
+"""Finished measurements on disk, shared by all sessions and processes of a person.
+
+A figure is filed under the text that was measured, the conditions, the machine and the version of
+torch. The store is a convenience: a disk that is full, read-only or damaged costs the memory of
+past figures and never a measurement. Nothing in it is code, so a file that somebody else wrote
+can only be wrong.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import math
+import os
+import sqlite3
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from pathlib import Path
+from threading import Lock
+from typing import TypeVar
+
+from studio.bench.results import Conditions, MeasureError, Measurement, Subject, utc
+from studio.process.backend import Place, here
+
+T = TypeVar("T")
+Figures = Mapping[Subject, Measurement]
+
+NAME = "measurements-1.sqlite"  # the number is that of the layout below
+ROWS = 20_000  # 10 to 20 MB
+PAGES = 8_192  # of 4 kB: a bound for the file, whatever is written
+BUSY_S = 2.0  # how long another process that writes is waited for
+HISTORY = 30  # sweeps
+FEWEST = 3
+
+LAYOUT = """
+CREATE TABLE IF NOT EXISTS figures (
+    key TEXT, sweep INTEGER, figure TEXT NOT NULL, PRIMARY KEY (key, sweep)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS age ON figures (sweep);
+CREATE TABLE IF NOT EXISTS pieces (
+    key TEXT PRIMARY KEY, sweep INTEGER, figure TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS anchors (
+    sweep INTEGER, machine TEXT, device TEXT, key TEXT, median_s REAL
+);
+"""
+KEEP = "INSERT OR REPLACE INTO figures VALUES (?, ?, ?)"
+SET_ASIDE = "INSERT OR REPLACE INTO pieces VALUES (?, ?, ?)"
+PIECE = "SELECT sweep, figure FROM pieces WHERE key = ?"
+FORGET = "DELETE FROM {} WHERE key = ?"
+FIND = "SELECT sweep, figure FROM figures WHERE key = ?"
+TRIM = "DELETE FROM {0} WHERE sweep < (SELECT sweep FROM {0} ORDER BY sweep DESC LIMIT 1 OFFSET ?)"
+NOTE = "INSERT INTO anchors VALUES (?, ?, ?, ?, ?)"
+COUNT = """SELECT (SELECT COUNT(*) FROM figures) + (SELECT COUNT(*) FROM pieces),
+    (SELECT COUNT(*) FROM anchors)"""
+CLEAR = "DELETE FROM figures; DELETE FROM pieces; DELETE FROM anchors;"
+NOTES = (
+    "SELECT key, median_s FROM anchors WHERE machine = ? AND device = ? ORDER BY sweep DESC LIMIT ?"
+)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a store holds: measurements, times of the anchor (one a sweep, for the error bars), and
+    the bytes of its files on disk; 0 bytes where it is in memory only."""
+
+    path: Path
+    measurements: int
+    anchors: int
+    bytes: int
+
+
+class Store:
+    """Figures on disk, at most `rows` of them: the oldest go first."""
+
+    def __init__(self, folder: Path, rows: int = ROWS) -> None:
+        self.path, self._rows = folder / NAME, rows
+        self._lock = Lock()
+        self.cleared = 0  # times: a sweep that began before the last one is not filed
+        self.trouble = ""  # why it goes on in memory, in one sentence; empty where it does not
+        try:
+            self._disk = _opened(self.path)
+        except (OSError, sqlite3.Error) as error:
+            self._disk = self._fallen_back(error)
+
+    def find(
+        self, subjects: Sequence[Subject], conditions: Conditions, places: Sequence[Place]
+    ) -> tuple[Measurement, ...] | None:
+        """The figures of all subjects, of the latest sweep that timed all of them in one place:
+        only then they compare."""
+        for place in places:
+            found = [self._figures(key_of(s, conditions, place)) for s in subjects]
+            common = set.intersection(*map(set, found)) if found else set()
+            if common:
+                latest = max(common)
+                return tuple(figures[latest] for figures in found)
+        return None
+
+    def keep(self, figures: Figures, conditions: Conditions) -> None:
+        """File the figures of one sweep, which has just ended."""
+        rows = _rows(figures, conditions)
+
+        def write(disk: sqlite3.Connection) -> None:
+            disk.executemany(KEEP, rows)
+            disk.executemany(FORGET.format("pieces"), [(key,) for key, *_ in rows])
+            disk.execute(TRIM.format("figures"), (self._rows - 1,))
+
+        self._do(write)
+
+    def set_aside(self, figures: Figures, conditions: Conditions) -> None:
+        """File what a sweep under way has so far, in case it ends early: the latest of each."""
+        rows = _rows(figures, conditions)
+
+        def write(disk: sqlite3.Connection) -> None:
+            disk.executemany(SET_ASIDE, rows)
+            disk.execute(TRIM.format("pieces"), (self._rows - 1,))
+
+        self._do(write)
+
+    def pieces(
+        self, subjects: Sequence[Subject], conditions: Conditions, places: Sequence[Place]
+    ) -> tuple[Measurement | None, ...]:
+        """What sweeps that ended early have left of each subject, of the first place that has any;
+        for none of them comparable with another."""
+        for place in places:
+            found = [self._figures(key_of(s, conditions, place), PIECE) for s in subjects]
+            if any(found):
+                return tuple(next(iter(figures.values()), None) for figures in found)
+        return (None,) * len(subjects)
+
+    def forget(
+        self, subjects: Sequence[Subject], conditions: Conditions, places: Sequence[Place]
+    ) -> None:
+        """Every figure of these subjects under these conditions."""
+        keys = [(key_of(s, conditions, place),) for s in subjects for place in places]
+
+        def write(disk: sqlite3.Connection) -> None:
+            for table in ("figures", "pieces"):
+                disk.executemany(FORGET.format(table), keys)
+
+        self._do(write)
+
+    def note(self, anchor: Measurement, subject: Subject, conditions: Conditions) -> None:
+        """File the time of the anchor in one sweep."""
+        key = key_of(subject, conditions, place_of(anchor))
+        row = (time.time_ns(), anchor.device, conditions.device, key, anchor.median_s)
+
+        def write(disk: sqlite3.Connection) -> None:
+            disk.execute(NOTE, row)
+            disk.execute(TRIM.format("anchors"), (self._rows - 1,))
+
+        self._do(write)
+
+    def between_runs(self, device: str = "cpu", machine: str | None = None) -> float | None:
+        """Relative standard deviation of the anchor between the last sweeps, at most 30.
+
+        It is the error bar of an absolute time on this machine (or the one so named), which the
+        spread within one run is not. Sweeps under other conditions are compared with their own
+        mean. None below three.
+        """
+        machine = machine or here(device).machine
+        rows = self._do(lambda disk: disk.execute(NOTES, (machine, device, HISTORY)).fetchall())
+        times: dict[str, list[float]] = {}
+        for key, median_s in rows:
+            times.setdefault(key, []).append(math.log(median_s))
+        freedom = len(rows) - len(times)
+        if freedom < FEWEST - 1:
+            return None
+        squares = sum(statistics.pvariance(logs) * len(logs) for logs in times.values())
+        return math.sqrt(squares / freedom)
+
+    def contents(self) -> Contents:
+        """How much there is, and where."""
+        ((measurements, anchors),) = self._do(lambda disk: disk.execute(COUNT).fetchall())
+        files = () if self.trouble else self.path.parent.glob(f"{self.path.name}*")
+        return Contents(self.path, measurements, anchors, sum(f.stat().st_size for f in files))
+
+    def clear(self) -> None:
+        """Forget everything, on disk too; where that fails, `trouble` says why."""
+        self.cleared += 1
+        self._do(lambda disk: disk.executescript(CLEAR))
+        self._do(lambda disk: disk.execute("VACUUM"))
+
+    def _figures(self, key: str, find: str = FIND) -> Mapping[int, Measurement]:
+        """By sweep."""
+        rows = self._do(lambda disk: disk.execute(find, (key,)).fetchall())
+        found = {}
+        for sweep, figure in rows:
+            with suppress(MeasureError):  # of another version, or damaged
+                made = Measurement.from_json(figure)
+                found[sweep] = (
+                    made if made.measured_at else replace(made, measured_at=utc(sweep / 1e9))
+                )
+        return found
+
+    def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        with self._lock:
+            try:
+                with self._disk:
+                    return work(self._disk)
+            except (OSError, sqlite3.Error) as error:
+                self._disk = self._fallen_back(error, self._disk)
+                with self._disk:
+                    return work(self._disk)
+
+    def _fallen_back(
+        self, error: Exception, disk: sqlite3.Connection | None = None
+    ) -> sqlite3.Connection:
+        """From now on in memory, with what the disk can still tell."""
+        self.trouble = (
+            f"measurements are kept until the studio ends and not on disk, since {self.path}"
+            f" cannot be used: {getattr(error, 'strerror', None) or error}"
+        )
+        logging.getLogger(__name__).warning(self.trouble)
+        memory = sqlite3.connect(":memory:", check_same_thread=False)
+        if disk:
+            with suppress(sqlite3.Error):
+                disk.backup(memory)
+            disk.close()
+        memory.executescript(LAYOUT)
+        return memory
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """The database, a new one in place of a damaged one. Raises OSError, sqlite3.Error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return _connected(path)
+    except sqlite3.OperationalError:  # full, read-only, locked: the file itself may be sound
+        raise
+    except sqlite3.DatabaseError:
+        for file in path.parent.glob(f"{path.name}*"):
+            file.unlink()
+        return _connected(path)
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    disk = sqlite3.connect(path, timeout=BUSY_S, check_same_thread=False)
+    try:
+        disk.execute("PRAGMA journal_mode = WAL")
+        disk.execute("PRAGMA synchronous = NORMAL")
+        disk.execute(f"PRAGMA max_page_count = {PAGES}")
+        disk.executescript(LAYOUT)
+        ((verdict,),) = disk.execute("PRAGMA quick_check(1)").fetchall()
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(verdict)
+    except sqlite3.Error:
+        disk.close()
+        raise
+    return disk
+
+
+def _rows(figures: Figures, conditions: Conditions) -> list[tuple[str, int, str]]:
+    sweep = time.time_ns()
+    return [
+        (key_of(subject, conditions, place_of(figure)), sweep, figure.to_json())
+        for subject, figure in figures.items()
+    ]
+
+
+def key_of(subject: Subject, conditions: Conditions, place: Place) -> str:
+    """The text, the conditions and the place as one hash. The usual name of the example is left
+    out, as in the keys of before it was a field: figures that were kept then are still found."""
+    what = asdict(subject)
+    if subject.example == Subject.example:
+        del what["example"]
+    parts = (what, asdict(conditions), place)
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def place_of(figure: Measurement) -> Place:
+    return Place(figure.device, figure.torch_version)
+
+
+def folder() -> Path:
+    """STUDIO_CACHE, or where this system keeps what programs can do without."""
+    if chosen := os.environ.get("STUDIO_CACHE"):
+        return Path(chosen)
+    roots = {
+        "darwin": Path.home() / "Library" / "Caches",
+        "win32": Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"),
+    }
+    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return roots.get(sys.platform, default) / "neural-architecture-studio"
+
+
+@cache
+def store() -> Store:
+    """The one store of this process."""
+    return Store(folder())

@@ -1,0 +1,50 @@
+"""float16 on a processor: most have no kernels for it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from time import perf_counter
+from typing import Any
+
+from torch import nn
+from torch.nn.modules.module import register_module_forward_pre_hook
+
+from studio.bench.results import Conditions, MeasureError
+from studio.bench.timing.time_bound import CALLS
+
+
+@contextlib.contextmanager
+def refused_early(conditions: Conditions) -> Iterator[None]:
+    """Ends a model's call, by MeasureError, once it is too slow to be measured within the limit.
+
+    One thread of an x86 processor without float16 does 1.5 GMACs a second in its convolutions, and
+    36 in float32. A detector took its whole limit, in which others waited.
+    """
+    if conditions.dtype != "float16" or conditions.device != "cpu" or conditions.compiled:
+        yield
+        return
+    handle = register_module_forward_pre_hook(Look(conditions.limit_s / CALLS))
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+class Look:
+    """At the time, whenever a module is called: seconds since the call of the outermost one."""
+
+    def __init__(self, longest_s: float) -> None:
+        self._longest_s, self._began = longest_s, 0.0
+        self._model: nn.Module | None = None
+
+    def __call__(self, module: nn.Module, inputs: Any) -> None:
+        if self._model is None:
+            self._model = module
+        if module is self._model:
+            self._began = perf_counter()
+        elif perf_counter() - self._began > self._longest_s:
+            raise MeasureError(
+                f"in float16 one call of this model takes more than {self._longest_s:g} s, since"
+                " few processors compute in it; dtype=bfloat16 and float32 take far less"
+            )

@@ -1,0 +1,198 @@
+"""How the time of a forward pass is spread over the layers of a model.
+
+The shares are what torch's profiler sees: time on a CPU, the time of kernels on an accelerator. It
+slows a pass down (by a fifth for a small ViT), so passes without it run in turn with those under
+it, and the shares are of their median, of those that nothing interrupted where there are enough.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from time import perf_counter, process_time
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import nn
+from torch.autograd.profiler_util import FunctionEvent
+from torch.profiler import ProfilerActivity, profile
+
+from studio.bench.results import Conditions, LayerTime, MeasureError, Measurement, Samples, Subject
+from studio.bench.timing.prepared_model import Call, build, grad_mode, synchronizer
+from studio.bench.timing.timing_loop import give_back, set_up
+from studio.process.backend import Caller
+from studio.process.fair_queue import desk
+
+# torch.profiler.record_function costs 20 µs a range under the profiler, this one 7.
+record_range = torch._C._profiler._RecordFunctionFast
+RANGE = "layer:"
+TURN = 3  # passes
+PROFILED = ("cpu", "cuda")
+
+Chain = tuple[str, ...]  # the paths of the modules that are at work, each called by the one before
+Ranges = list[tuple[Chain, float]]  # the calls of modules in one pass, with the seconds of each
+Times = Mapping[Chain, float]
+Pair = tuple[float, float]  # the wall and the CPU time of a pass, in seconds
+
+
+def layer_times(
+    subject: Subject, conditions: Conditions, *, budget_s: float = 1.0, on: Caller | None = None
+) -> Mapping[str, LayerTime]:
+    """The time of each module that is called, by its path as in `named_modules()`; "" is the model.
+
+    Own times add up to the total of the model. They are of a forward pass, as `mode=inference`
+    times it. Raises MeasureError.
+    """
+    submit = (on or desk(conditions.device)).submit
+    task = submit(measure_layers, subject, conditions, budget_s, limit_s=conditions.limit_s)
+    try:
+        return MappingProxyType(task.result())
+    finally:
+        task.cancel()
+
+
+def measure_layers(
+    subject: Subject, conditions: Conditions, budget_s: float
+) -> dict[str, LayerTime]:
+    """What runs in the measuring process. Takes about `budget_s` seconds beside building."""
+    if why := untimed(conditions):
+        raise MeasureError(why)
+    set_up(conditions)
+    with grad_mode(conditions):
+        name, model, inputs = build(subject, conditions)
+        try:
+            plain, passes = _passes(model, partial(model, *inputs), conditions, budget_s)
+        finally:
+            sys.modules.pop(name)
+    del model, inputs
+    give_back()
+    calls = Counter(chain[-1] for chain, _ in passes[-1])
+    return _spread(_whole(plain, conditions), _medians(list(map(_own_times, passes))), calls)
+
+
+def untimed(conditions: Conditions) -> str:
+    """Why layers are not timed under such conditions, in one sentence; empty where they are."""
+    if conditions.mode == "training":
+        return "layers are timed in a forward pass; mode=inference works"
+    if conditions.compiled:
+        return "a compiled model has no layers to time; compiled=False works"
+    if conditions.device.partition(":")[0] not in PROFILED:
+        return f"layers are timed on {' and '.join(PROFILED)}, not {conditions.device}"
+    return ""
+
+
+def _whole(plain: Sequence[Pair], conditions: Conditions) -> Measurement:
+    """What the passes without the profiler took, by the same rules as every other measurement."""
+    walls, cpus = zip(*plain, strict=True)
+    return Samples(
+        walls=walls,
+        cpus=cpus,
+        block=1,
+        first_call_s=walls[0],
+        weight_bytes=0,
+        device=conditions.device,
+        torch_version=torch.__version__,
+    ).measurement(conditions)
+
+
+def _passes(
+    model: nn.Module, call: Call, conditions: Conditions, budget_s: float
+) -> tuple[list[Pair], list[Ranges]]:
+    """Times of passes without the profiler, and the ranges of passes under it, taken in turn.
+
+    The first pass after such a turn finds the caches cold, and is left out.
+    """
+    finish = synchronizer(conditions)
+    plain: list[Pair] = []
+    passes: list[Ranges] = []
+    _profiled(model, call, conditions)  # the first use of the profiler starts it up
+    end = perf_counter() + budget_s
+    while not plain or perf_counter() < end:
+        for turn in range(1 + TURN):
+            wall, cpu = perf_counter(), process_time()
+            call()
+            finish()
+            plain += [(perf_counter() - wall, process_time() - cpu)] if turn else []
+        passes += _profiled(model, call, conditions)[1:]
+    return plain, passes
+
+
+def _profiled(model: nn.Module, call: Call, conditions: Conditions) -> list[Ranges]:
+    on_cpu, finish = conditions.device == "cpu", synchronizer(conditions)
+    activities = [ProfilerActivity.CPU, *([] if on_cpu else [ProfilerActivity.CUDA])]
+    with _ranges(model), profile(activities=activities) as seen:
+        for _ in range(1 + TURN):
+            call()
+            finish()
+    passes: list[Ranges] = []
+    for event in sorted(filter(_is_range, seen.events()), key=lambda event: event.time_range.start):
+        chain = _chain(event)
+        if len(chain) == 1:
+            passes.append([])
+        microseconds = event.cpu_time_total if on_cpu else event.device_time_total
+        passes[-1].append((chain, microseconds / 1e6))
+    return passes
+
+
+@contextmanager
+def _ranges(model: nn.Module) -> Iterator[None]:
+    """While it lasts, every call of a module is a range of its own in the profile."""
+    opened: list[Any] = []
+    hooks = []
+    for path, module in model.named_modules():
+
+        def enter(*_: object, name: str = RANGE + path) -> None:
+            opened.append(record_range(name))
+            opened[-1].__enter__()
+
+        def leave(*_: object) -> None:
+            opened.pop().__exit__(None, None, None)
+
+        hooks.append(module.register_forward_pre_hook(enter))
+        hooks.append(module.register_forward_hook(leave, always_call=True))
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _is_range(event: FunctionEvent) -> bool:
+    """Also on an accelerator's own timeline there is a range; it is not of this kind."""
+    return event.name.startswith(RANGE) and event.device_type.name == "CPU"
+
+
+def _chain(event: FunctionEvent) -> Chain:
+    above = _chain(event.cpu_parent) if event.cpu_parent else ()
+    return (*above, event.name.removeprefix(RANGE)) if _is_range(event) else above
+
+
+def _own_times(ranges: Ranges) -> Times:
+    own: defaultdict[Chain, float] = defaultdict(float)
+    for chain, seconds in ranges:
+        own[chain] += seconds
+        if len(chain) > 1:
+            own[chain[:-1]] -= seconds
+    return own
+
+
+def _medians(passes: Sequence[Times]) -> Times:
+    chains = dict.fromkeys(chain for times in passes for chain in times)
+    return {c: statistics.median(times.get(c, 0.0) for times in passes) for c in chains}
+
+
+def _spread(whole: Measurement, own: Times, calls: Mapping[str, int]) -> dict[str, LayerTime]:
+    """The whole, spread over the modules in the proportions of their own times."""
+    scale = whole.median_s / sum(own.values())
+    own_s: defaultdict[str, float] = defaultdict(float)
+    total_s: defaultdict[str, float] = defaultdict(float)
+    for chain, seconds in own.items():
+        own_s[chain[-1]] += scale * seconds
+        for path in set(chain):
+            total_s[path] += scale * seconds
+    return {path: LayerTime(own_s[path], total_s[path], calls[path], whole.clean) for path in own_s}

@@ -1,0 +1,163 @@
+"""A specimen: a subject, built under its conditions and warmed up, that is ready to be timed."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+from time import perf_counter
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from studio.bench.results import IMAGE_DIMENSIONS, Conditions, MeasureError, Subject, unsuited
+from studio.bench.timing.time_bound import SLOW_S
+
+BLOCK_S = 1e-3  # timer and synchronisation are far below 1 % of it
+WARM_UP_S = 0.1  # in which an accelerator chooses its kernels for these shapes
+BRIEF_WARM_UP_S = 0.02  # of a CPU, which has chosen in its first call
+
+Call = Callable[[], object]
+NUMBERS = count(1)
+
+
+@dataclass(frozen=True, eq=False)
+class Specimen:
+    """One call of it takes `block` times less than a sample, and `call_s` seconds or somewhat more.
+    `compile_s` is the call that compiled it, `first_call_s` the one after that; both in seconds."""
+
+    module: str
+    call: Call
+    block: int
+    call_s: float
+    first_call_s: float
+    compile_s: float | None
+    weight_bytes: int
+
+
+def prepare(subject: Subject, conditions: Conditions) -> Specimen:
+    """Build the subject, call it a first time, and warm it up. To be called in `grad_mode`."""
+    module, model, inputs = build(subject, conditions)
+    if conditions.compiled:
+        model.compile()
+    call = CALLS[conditions.mode](model, inputs)
+    finish = synchronizer(conditions)
+
+    def call_s() -> float:
+        start = perf_counter()
+        call()
+        finish()
+        return perf_counter() - start
+
+    compile_s = call_s() if conditions.compiled else None
+    first_call_s = call_s()
+    on_cpu = conditions.device == "cpu"
+    slow = on_cpu and first_call_s > SLOW_S
+    fastest = first_call_s if slow else call_s()
+    end = perf_counter() + (BRIEF_WARM_UP_S if on_cpu else WARM_UP_S) * (not slow)
+    while perf_counter() < end:
+        fastest = min(fastest, call_s())
+    tensors = (*model.parameters(), *model.buffers())
+    return Specimen(
+        module=module,
+        call=call,
+        block=max(1, math.ceil(BLOCK_S / fastest)),
+        call_s=fastest,
+        first_call_s=first_call_s,
+        compile_s=compile_s,
+        weight_bytes=sum(t.numel() * t.element_size() for t in tensors),
+    )
+
+
+def grad_mode(conditions: Conditions) -> AbstractContextManager[object]:
+    """What autograd does while a model is built and called."""
+    return torch.enable_grad() if conditions.mode == "training" else torch.inference_mode()
+
+
+def synchronizer(conditions: Conditions) -> Callable[[], None]:
+    """What waits for the device to have done all that it was given."""
+    on_cpu = conditions.device == "cpu"
+    return (lambda: None) if on_cpu else partial(torch.accelerator.synchronize, conditions.device)
+
+
+def build(subject: Subject, conditions: Conditions) -> tuple[str, nn.Module, tuple[Tensor, ...]]:
+    """The name of the subject's code among the modules, its model, and inputs for it.
+
+    The weights are as the model initialises them: zeros would be timed up to 8 % too fast.
+    """
+    module = _load(subject.source)
+    device, dtype = torch.device(conditions.device), getattr(torch, conditions.dtype)
+    config = getattr(module, subject.config)()
+    torch.manual_seed(0)
+    model = getattr(module, subject.model)(config).to(device=device, dtype=dtype)
+    inputs = tuple(
+        x.to(device=device, dtype=dtype if x.is_floating_point() else x.dtype)
+        for x in getattr(module, subject.example)(config, conditions.batch)
+    )
+    if conditions.layout == "channels_last":
+        model, inputs = _by_pixel(model, inputs)
+    return module.__name__, model.train(conditions.mode == "training"), inputs
+
+
+def _load(source: str) -> ModuleType:
+    name = f"subject_{next(NUMBERS)}"
+    module = ModuleType(name)
+    sys.modules[name] = module  # dataclasses look their module up by name
+    exec(compile(source, f"<{name}>", "exec"), module.__dict__)
+    return module
+
+
+def _by_pixel(model: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[nn.Module, tuple[Tensor, ...]]:
+    if why := unsuited([x.shape for x in inputs], "channels_last"):
+        raise MeasureError(why)
+    images = torch.channels_last
+    model.to(memory_format=images)  # type: ignore[call-overload]  # torch's stub leaves it out
+    return model, tuple(
+        x.contiguous(memory_format=images) if x.dim() == IMAGE_DIMENSIONS else x for x in inputs
+    )
+
+
+def _forward_pass(model: nn.Module, inputs: tuple[Tensor, ...]) -> Call:
+    return partial(model, *inputs)
+
+
+def _training_step(model: nn.Module, inputs: tuple[Tensor, ...]) -> Call:
+    """At a learning rate of 0, so that the weights, and with them the times, stay as they are."""
+    learned = [p for p in model.parameters() if p.requires_grad]
+    if not learned:
+        raise MeasureError("a training step needs parameters that learn, and this model has none")
+    optimizer = torch.optim.SGD(learned, lr=0.0)
+
+    def step() -> None:
+        losses = [output.square().mean() for output in _learnable(model(*inputs))]
+        if not losses:
+            raise MeasureError("a training step needs an output that depends on a parameter")
+        torch.autograd.backward(losses)  # the gradients of their sum
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return step
+
+
+def _learnable(outputs: Any) -> Iterator[Tensor]:
+    """The tensors with a gradient in a model's outputs, however they are nested."""
+    if isinstance(outputs, Tensor):
+        if outputs.requires_grad:
+            yield outputs
+    elif isinstance(outputs, dict):
+        yield from _learnable(tuple(outputs.values()))
+    elif isinstance(outputs, list | tuple):
+        for part in outputs:
+            yield from _learnable(part)
+
+
+CALLS: dict[str, Callable[[nn.Module, tuple[Tensor, ...]], Call]] = {
+    "inference": _forward_pass,
+    "training": _training_step,
+}

@@ -1,0 +1,78 @@
+"""The members of a class that are read: what nobody reads is not exported.
+
+The studio asks more of a class than its model does: what may follow it, what it may join. This is
+about classes that are ours from top to bottom, without a base of torch or of Python that would
+call a method by itself; special methods and the fields of a dataclass stay.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from dataclasses import is_dataclass
+from functools import lru_cache
+
+from studio.codegen.source import ROOMS
+
+
+@lru_cache(maxsize=1024)
+def mentions(text: str) -> frozenset[str]:
+    """The names of members that a text may read: those after a dot, and those in quotes."""
+    found = set()
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case ast.Attribute(attr=name):
+                found.add(name)
+            case ast.Constant(value=str() as name) if name.isidentifier():
+                found.add(name)
+    return frozenset(found)
+
+
+@lru_cache(maxsize=1024)
+def with_members(text: str, module: str, name: str, read: frozenset[str]) -> str:
+    """The lines of a definition, without the members that have none of these names."""
+    held = getattr(sys.modules[module], name, None)
+    if not isinstance(held, type) or not _is_ours(held):
+        return text
+    (node,) = ast.parse(text).body
+    assert isinstance(node, ast.ClassDef)
+    gone = [
+        part
+        for part in node.body
+        if (member := _member(part, is_dataclass(held))) and member not in read
+    ]
+    if len(gone) == len(node.body):
+        return text
+    lines = text.splitlines()
+    for part in reversed(gone):
+        del lines[slice(*_span(part, lines))]
+    return "\n".join(lines)
+
+
+def _is_ours(kind: type) -> bool:
+    return all(base is object or base.__module__.startswith(ROOMS) for base in kind.__mro__)
+
+
+def _member(part: ast.stmt, is_record: bool) -> str | None:
+    """The name of a member that may go."""
+    match part:
+        case ast.FunctionDef(name=name) if not name.startswith("__"):
+            return name
+        case ast.Assign(targets=[ast.Name(id=name)]):
+            return name
+        case ast.AnnAssign(target=ast.Name(id=name)) if not is_record:
+            return name
+        case _:
+            return None
+
+
+def _span(part: ast.stmt, lines: list[str]) -> tuple[int, int]:
+    """The lines of a member, with its decorators, the comment above and one of two blanks."""
+    decorators = part.decorator_list if isinstance(part, ast.FunctionDef) else []
+    first = min([part.lineno, *(d.lineno for d in decorators)]) - 1
+    last = part.end_lineno or part.lineno
+    while lines[first - 1].lstrip().startswith("#"):
+        first -= 1
+    if not lines[first - 1] and not any(lines[last : last + 1]):
+        first -= 1
+    return first, last

@@ -1,0 +1,252 @@
+"""Slice the definitions that a design runs on out of the package's own source.
+
+From a family's config, model and example we follow every top-level name that their code uses,
+through the zoo and the blocks, and take each definition's lines as they stand. One thing is
+rewritten: a `knob(...)` becomes this design's value, with the knob's help as a comment. So a class
+that was not chosen is not followed, and not exported; nor is a member that nothing reads
+(`studio.codegen.members`).
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import symtable
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import cache, lru_cache
+from typing import Any
+
+from torch import nn
+
+from studio.codegen.members import mentions, with_members
+from studio.codegen.source import ROOMS, Import, Source, load
+from studio.family import Design
+from studio.knobs import knobs
+from studio.records import JOINS
+
+LINE_LENGTH = 100
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A top-level name of a module, and the lines that define it."""
+
+    module: str
+    name: str
+    line: int
+    text: str
+
+    @property
+    def bound(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Slice:
+    """What a design runs on: its imports from elsewhere, and its definitions in running order."""
+
+    imports: tuple[Import, ...]
+    definitions: tuple[Definition, ...]
+
+
+Found = Definition | Import
+
+
+def slice_design(design: Design) -> Slice:
+    """The definitions that a design runs on, callees first, the config as early as it can stand.
+
+    Raises ValueError where a file breaks the rules of `studio.codegen.source`, or where two things
+    share a name.
+    """
+    code = design.family.code_of(design.config)
+    home = code.config.__module__
+    config = _define(load(home), code.config.__name__, design.settings)
+    classes = [_chosen(kind) for value in design.settings.values() for kind in _kinds(value)]
+    roots = [_resolve(home, part.__name__) for part in (code.model, code.example)]
+    found, read = _read_alone([config, *classes, *roots], config)
+    early = _closure([*classes, *_uses(config, methods=False)], config, read)
+    order = _modules(home)
+
+    def place(definition: Definition) -> tuple[bool, bool, int, int]:
+        # Files in the order in which Python runs them, each top to bottom; the config before all
+        # but what it needs to be defined.
+        late = definition.name not in early
+        rank = order.index(definition.module)
+        return late, late and definition.name != config.name, rank, definition.line
+
+    definitions = (item for item in found.values() if isinstance(item, Definition))
+    imports = (item for item in found.values() if isinstance(item, Import))
+    return Slice(tuple(imports), tuple(sorted(definitions, key=place)))
+
+
+def _read_alone(
+    start: Sequence[Found | None], config: Definition
+) -> tuple[dict[str, Found], frozenset[str]]:
+    """Everything that `start` needs, with the members alone that it reads, and their names."""
+    read: frozenset[str] = frozenset()
+    while True:
+        found = _closure(start, config, read)
+        texts = (item.text for item in found.values() if isinstance(item, Definition))
+        more = read.union(*map(mentions, texts))
+        if more == read:
+            return found, read
+        read = more
+
+
+def _closure(
+    start: Iterable[Found | None], config: Definition, read: frozenset[str]
+) -> dict[str, Found]:
+    """Everything that `start` needs, itself included, by name; of members those of these names."""
+    found: dict[str, Found] = {}
+    queue = list(start)
+    while queue:
+        item = queue.pop()
+        if item is None:
+            continue
+        if (item.module, item.bound) == (config.module, config.name):
+            item = config
+        if isinstance(item, Definition):
+            item = replace(item, text=with_members(item.text, item.module, item.name, read))
+        known = found.get(item.bound)
+        if known is None:
+            found[item.bound] = item
+            queue += _uses(item) if isinstance(item, Definition) else ()
+        elif known != item:
+            raise ValueError(
+                f"{item.bound} means one thing in {known.module} and another in {item.module}"
+            )
+    return found
+
+
+def _uses(definition: Definition, methods: bool = True) -> Iterator[Found | None]:
+    for name in _global_names(definition.text, methods):
+        if name != definition.name:
+            yield _resolve(definition.module, name)
+
+
+@lru_cache(maxsize=4096)
+def _global_names(text: str, methods: bool) -> tuple[str, ...]:
+    """The names that a definition takes from around it, sorted; without those of its methods."""
+    table = symtable.symtable(text, "<definition>", "exec")
+    return tuple(sorted(set(_globals_in(table, methods))))
+
+
+def _globals_in(table: symtable.SymbolTable, methods: bool) -> Iterator[str]:
+    at_top = table.get_type() == "module"
+    for symbol in table.get_symbols():
+        if symbol.is_referenced() and (at_top or symbol.is_global()):
+            yield symbol.get_name()
+    for inner in table.get_children():
+        if methods or inner.get_type() != "function":
+            yield from _globals_in(inner, methods)
+
+
+def _resolve(module: str, name: str) -> Found | None:
+    """What a name means at the top level of a module; None for a builtin."""
+    source = load(module)
+    if name in source.statements:
+        return _plain(source, name)
+    item = source.imports.get(name)
+    if item is None or item.root != "studio":
+        return item
+    if item.module.startswith(ROOMS):
+        return _resolve(item.module, item.name)
+    raise ValueError(f"{module} runs on {name} of {item.module}, which cannot be exported")
+
+
+def _chosen(value: type) -> Found:
+    """A class that was chosen by a knob, whether or not the family's file imports it."""
+    if _is_of_torch(value):
+        return Import("torch", "nn")
+    return _plain(load(value.__module__), value.__name__)
+
+
+@lru_cache(maxsize=4096)
+def _plain(source: Source, name: str) -> Definition:
+    return _define(source, name, {})
+
+
+def _define(source: Source, name: str, settings: Mapping[str, Any]) -> Definition:
+    """The lines that define a name; its knobs take the values of `settings`, or their defaults."""
+    node = source.statements[name]
+    first, last = source.lines_of(node)
+    lines = list(source.lines[first - 1 : last])
+    for part in reversed(node.body if isinstance(node, ast.ClassDef) else ()):
+        match part:
+            case ast.AnnAssign(
+                target=ast.Name(id=knob),
+                value=ast.Call(func=ast.Name(id="knob" | "records")) as call,
+            ):
+                default, help = call.args
+                value = written(settings[knob]) if settings else ast.unparse(default)
+                start, end = part.lineno - first, (part.end_lineno or part.lineno) - first + 1
+                lines[start:end] = _field(
+                    f"{knob}: {ast.unparse(part.annotation)} = {value}", ast.literal_eval(help)
+                )
+    return Definition(source.module, name, first, "\n".join(lines))
+
+
+def _field(statement: str, help: str) -> list[str]:
+    """One field of a config, with its help beside it, or above it where the line is too short."""
+    line = f"    {statement}  # {help}"
+    if len(line) <= LINE_LENGTH and "\n" not in statement:
+        return [line]
+    above = textwrap.wrap(help, LINE_LENGTH - 6)
+    return [*(f"    # {part}" for part in above), *f"    {statement}".split("\n")]
+
+
+def _kinds(value: object) -> Iterator[type]:
+    """The classes in a knob's value: it may be one, or a record, or records, that hold some."""
+    if isinstance(value, type):
+        yield value
+    elif isinstance(value, tuple):
+        for entry in value:
+            yield from _kinds(entry)
+    elif is_dataclass(value):
+        yield type(value)
+        for field in fields(value):
+            yield from _kinds(getattr(value, field.name))
+
+
+def written(value: object) -> str:
+    """A knob's value as Python writes it in the exported file."""
+    match value:
+        case type():
+            return f"nn.{value.__name__}" if _is_of_torch(value) else value.__name__
+        case str():
+            return json.dumps(value, ensure_ascii=False)
+        case tuple() if any(map(is_dataclass, value)):
+            rows = "".join(f"        {written(row)},\n" for row in value)
+            return f"(\n{rows}    )"
+        case _ if is_dataclass(value):
+            return f"{type(value).__name__}({', '.join(_arguments(value))})"
+        case _:
+            return repr(value)
+
+
+def _arguments(record: Any) -> Iterator[str]:
+    """What a reader wants to see of a record: its size, what it joins, and all that is not as
+    usual."""
+    kind: Any = type(record)
+    for name, knob in knobs(kind).items():
+        value = getattr(record, name)
+        if knob.axis or name in JOINS or value != knob.default:
+            yield f"{name}={written(value)}"
+
+
+def _is_of_torch(value: type) -> bool:
+    return getattr(nn, value.__name__, None) is value
+
+
+@cache
+def _modules(module: str) -> tuple[str, ...]:
+    """The module and those it follows, in the order in which Python runs them."""
+    inner = [
+        name
+        for item in load(module).imports.values()
+        if item.module.startswith(ROOMS)
+        for name in _modules(item.module)
+    ]
+    return tuple(dict.fromkeys((*inner, module)))

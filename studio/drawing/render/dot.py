@@ -1,0 +1,103 @@
+"""A graph in the DOT language, for those who go on in Graphviz."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import graphviz
+
+from studio.drawing.decoration import HUES, NO_MARKS, PLAIN, SIGNS, Mark, colour
+from studio.drawing.figure import Heading
+from studio.drawing.graph import Graph, Node
+from studio.drawing.render.svg import PAPER
+from studio.drawing.visible import flow
+
+SHAPES = {
+    "input": {"shape": "box", "style": "rounded,filled", "fillcolor": "#eceff2"},
+    "output": {"shape": "box", "style": "rounded,filled", "fillcolor": "#eceff2"},
+    "module": {"shape": "box", "style": "filled", "fillcolor": "#e7f0f9"},
+    "operation": {"shape": "ellipse", "style": "filled", "fillcolor": "#ffffff"},
+    "parameter": {"shape": "box", "style": "dashed,filled", "fillcolor": "#fdf1dc"},
+    "fault": {"shape": "box", "style": "dashed,filled", "fillcolor": "#fbe3e0", "color": "#c0392b"},
+}
+FRAME = {"style": "rounded", "color": "#c3ccd6"}
+
+
+def dot(
+    graph: Graph,
+    opened: frozenset[str] = frozenset(),
+    heading: Heading | None = None,
+    marks: Mapping[str, Mark] = NO_MARKS,
+) -> str:
+    """The visible graph as DOT text, with a cluster for each open block, below its heading. Of
+    `marks` it has the heat and the change; a share only as a tooltip."""
+    seen = flow(graph, opened)
+    sheet = graphviz.Digraph(
+        graph.root.label or "model",
+        graph_attr={"rankdir": "TB", "fontname": "Helvetica", "compound": "true"},
+        node_attr={"fontname": "Helvetica", "fontsize": "12"},
+        edge_attr={"fontname": "Helvetica", "fontsize": "10"},
+    )
+    # Graphviz has no edges to clusters: an edge to an open block's frame goes to its first child.
+    ends: dict[str, str] = {}
+    for node in graph.root.children:
+        _add(sheet, node, frozenset(seen.paths), marks, ends)
+    for edge in seen.edges:
+        text = f"next repeat: {edge.label}" if edge.again else edge.label
+        style = "dashed" if edge.again else "solid"
+        source, target = ends[edge.source], ends[edge.target]
+        sheet.edge(source, target, label=graphviz.escape(text), style=style)
+    if heading:  # last, since clusters take over what is said of the graph before them
+        lines = map(graphviz.escape, heading.lines)
+        sheet.attr(label=r"\n".join((*lines, " ")), labelloc="t", fontsize="16")
+    return str(sheet.source)
+
+
+def _add(
+    sheet: graphviz.Digraph,
+    node: Node,
+    seen: frozenset[str],
+    marks: Mapping[str, Mark],
+    ends: dict[str, str],
+) -> str:
+    """Write a node, or the cluster that it is while open; returns where its edges are tied."""
+    mark = marks.get(node.id, PLAIN)
+    name = node.label + (f" × {node.repeat}" if node.repeat > 1 else "")
+    name = f"{SIGNS[mark.change]} {name}" if mark.change in SIGNS else name
+    if not any(child.id in seen for child in node.children):
+        text = graphviz.escape(name + (f"\n{node.detail}" if node.detail else ""))
+        ends[node.id] = _quoted(node.id)
+        sheet.node(
+            ends[node.id],
+            text.replace("\n", r"\n"),
+            **SHAPES[node.kind] | _ground(mark) | _border(mark),
+        )
+        return ends[node.id]
+    with sheet.subgraph(name=f"cluster_{_quoted(node.id)}") as cluster:
+        # On a dark ground its edges would not be seen: a heat has only the frame.
+        heat = {} if mark.heat is None else {"color": colour(mark.heat)[0], "penwidth": "4"}
+        cluster.attr(label=graphviz.escape(name), **FRAME | heat | _border(mark))
+        first = [_add(cluster, child, seen, marks, ends) for child in node.children]
+    ends[node.id] = first[0]
+    return first[0]
+
+
+def _ground(mark: Mark) -> dict[str, str]:
+    """The colours of a box that has a heat."""
+    if mark.heat is None:
+        return {}
+    fill, ink = colour(mark.heat)
+    return {"fillcolor": fill, "fontcolor": ink}
+
+
+def _border(mark: Mark) -> dict[str, str]:
+    """The line around a box or a cluster that has changed, and what it says to who looks closer."""
+    note = {"tooltip": graphviz.escape(mark.note)} if mark.note else {}
+    if mark.change not in HUES:
+        return note
+    return note | {"color": PAPER[HUES[mark.change]], "penwidth": "2"}
+
+
+def _quoted(name: str) -> str:
+    """A node's name without the colon, which DOT reads as a port."""
+    return name.replace(":", "_")

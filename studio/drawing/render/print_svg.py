@@ -1,0 +1,89 @@
+"""A picture for a paper: white, under its heading, and with every text as outlines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import escape
+from typing import NamedTuple
+
+from studio.drawing.figure import Heading, Sheet
+from studio.drawing.layout.layered import MARGIN, layout
+from studio.drawing.render.glyphs import outlined, width
+from studio.drawing.render.svg import PAPER, svg
+
+LEADING = 1.4  # from line to line, in font sizes
+NARROWEST = 480.0  # of a heading in pixels: a network that is one column is narrower
+MOST_LINES = 4  # of one text
+GROUND = '<rect width="100%" height="100%" fill="#ffffff"/>'
+PIECE = re.compile(r".+?(?:[\s&?/,|]+|$)")  # a line may end after each
+
+
+class Line(NamedTuple):
+    """A line of a heading, with its size in pixels and the name of its colour."""
+
+    text: str
+    size: float
+    weight: str
+    colour: str
+
+
+def paper(sheet: Sheet) -> str:
+    """The sheet as one SVG element that needs nothing from outside, no font either.
+
+    Its pixels are CSS's: 96 to the inch.
+    """
+    picture, heading = layout(sheet.graph, sheet.opened), sheet.heading
+    drawn = svg(picture, theme="paper", marks=sheet.marks).replace(GROUND, "")
+    inside = drawn[drawn.index(">") + 1 : drawn.rindex("</svg>")]
+    wide = max(picture.width, NARROWEST + 2 * MARGIN)
+    lines = tuple(_lines(heading, wide - 2 * MARGIN))
+    top = MARGIN + round(sum(line.size * LEADING for line in lines), 1)
+    high = top + picture.height
+    return outlined(
+        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+        f'width="{wide:g}" height="{high:g}" viewBox="0 0 {wide:g} {high:g}" '
+        f'fill="{PAPER["ink"]}"><title>{escape(heading.title)}</title>'
+        f"<desc>{escape(', '.join(heading.lines[1:]))}</desc>{GROUND}"
+        f"{''.join(_written(lines, heading.address, wide / 2))}"
+        f'<g transform="translate({(wide - picture.width) / 2:g} {top:g})">{inside}</g></svg>'
+    )
+
+
+def _lines(heading: Heading, limit: float) -> Iterator[Line]:
+    """The heading in lines of at most `limit` pixels."""
+    looks = (
+        (heading.title, 19.0, "600", "ink"),
+        (" · ".join(heading.figures), 12.5, "400", "ink"),
+        (heading.link, 10.5, "400", "muted"),
+    )
+    for text, size, weight, colour in looks:
+        for part in broken(text, size, weight, limit):
+            yield Line(part, size, weight, colour)
+
+
+def broken(text: str, size: float, weight: str, limit: float) -> list[str]:
+    """A text in lines of at most `limit` pixels, as far as it has places to break it; where there
+    would be too many lines, the last one ends in an ellipsis."""
+    lines = [""]
+    for piece in PIECE.findall(text):
+        if lines[-1] and width(lines[-1] + piece.rstrip(), size, weight) > limit:
+            lines.append("")
+        lines[-1] += piece
+    lines = [line.strip(" ·") for line in lines if text]
+    if len(lines) > MOST_LINES:
+        return [*lines[: MOST_LINES - 1], lines[MOST_LINES - 1].rstrip("&?/,|") + " …"]
+    return lines
+
+
+def _written(lines: tuple[Line, ...], address: str, middle: float) -> Iterator[str]:
+    y = MARGIN / 2
+    for text, size, weight, colour in lines:
+        y += size * LEADING
+        line = (
+            f'<text x="{middle:g}" y="{y - size * (LEADING - 1):.1f}" font-size="{size:g}" '
+            f'font-weight="{weight}" text-anchor="middle" fill="{PAPER[colour]}">'
+            f"{escape(text)}</text>"
+        )
+        is_link = address and colour == "muted"
+        yield f'<a xlink:href="{escape(address)}">{line}</a>' if is_link else line

@@ -1,0 +1,102 @@
+"""Where measurements run: on this machine, or on a cluster that is there already.
+
+An engine is shaped like an executor of concurrent.futures, but a call has a time limit, and a
+cancel stops a call that has begun. By default it is the measuring process of this machine; where
+the environment variable STUDIO_SCHEDULER names a Dask scheduler (`tcp://host:port`), the same calls
+go there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from studio.process import device as local
+from studio.process.device import device_of
+from studio.process.worker import LIMIT_S, worker
+
+T = TypeVar("T")
+SCHEDULER = "STUDIO_SCHEDULER"
+
+
+class Place(NamedTuple):
+    """What a figure is a figure of, beside the subject and the conditions."""
+
+    machine: str
+    torch_version: str
+
+
+class Caller(Protocol):
+    """Calls functions one at a time, elsewhere; their failures come as MeasureError."""
+
+    def submit(
+        self, function: Callable[..., T], /, *arguments: Any, limit_s: float = LIMIT_S
+    ) -> Future[T]: ...
+
+
+class Engine(Caller, Protocol):
+    """One device, and what other devices there are where it is."""
+
+    def devices(self) -> tuple[str, ...]: ...
+
+    def stop(self) -> None: ...
+
+
+def engine(device: str = "cpu") -> Engine:
+    """The engine of a device, the first where several machines have one. Raises MeasureError."""
+    return engines(device)[0]
+
+
+def engines(device: str = "cpu") -> tuple[Engine, ...]:
+    """An engine for each machine with such a device; at least one. Raises MeasureError.
+
+    A sweep keeps to one of them, since figures of two machines do not compare.
+    """
+    if address := scheduler():
+        from studio.process import dask_backend  # an optional extra
+
+        return dask_backend.engines(address, device)
+    return (worker(device),)
+
+
+def scheduler() -> str:
+    """The address of the cluster that measures; empty where this machine does."""
+    return os.environ.get(SCHEDULER, "")
+
+
+def device_named(name: str) -> str:
+    """The one name of a device of this machine; a cluster finds its own by any. Raises
+    MeasureError where this machine has no such device."""
+    return name if scheduler() else device_of(name)
+
+
+def devices() -> tuple[str, ...]:
+    """What can be measured on, `cpu` first where there is one. Raises MeasureError.
+
+    Of this machine it is known at once; a cluster is asked, which may take seconds.
+    """
+    if address := scheduler():
+        from studio.process import dask_backend
+
+        return dask_backend.devices(address)
+    return local.devices()
+
+
+def places(device: str) -> tuple[Place, ...]:
+    """Where such a device is measured: older figures of these places are still good."""
+    if address := scheduler():
+        from studio.process import dask_backend
+
+        return tuple(engine.place() for engine in dask_backend.engines(address, device))
+    return (here(device_of(device)),)
+
+
+def here(device: str) -> Place:
+    """This machine, as its measurements name it."""
+    import torch
+
+    from studio.bench.timing.timing_loop import device_name
+
+    return Place(device_name(device), torch.__version__)

@@ -1,0 +1,324 @@
+"""The same calls on a Dask cluster that is there already.
+
+Each worker of the cluster that has the device (as a resource of that name) is an engine of its
+own. A call runs in the measuring process of that machine, a guarded child of the Dask worker, so it
+keeps its time limit, its memory limit and its cancel, and nobody but Dask moves data. The call
+of a Dask worker that dies is sent once more, to another one.
+
+Dask unpickles what reaches a scheduler: who can reach its port can run any code on the cluster.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
+from functools import cache
+from socket import gethostname
+from threading import Event, Lock, Thread
+from typing import Any, TypeVar
+
+from studio.bench.results import MeasureError, Samples
+from studio.process.backend import SCHEDULER, Place, here
+from studio.process.worker import LIMIT_S, NoWorkerError, worker
+from studio.quoting import cut, echoed
+
+try:
+    import distributed
+    from distributed.client import FutureCancelledError
+    from distributed.comm import connect
+    from distributed.core import Status
+except ImportError:
+    raise NoWorkerError(
+        f"{SCHEDULER} names a cluster, which needs the extra `cluster`:"
+        " pip install 'neural-architecture-studio[cluster]'"
+    ) from None
+
+T = TypeVar("T")
+
+Offers = Mapping[str, tuple[str, ...]]
+CONNECT_S = 5.0
+ANSWER_S = 30.0  # a scheduler that has not told its workers by then hangs
+POLL_S = 0.25  # between two looks of a running call at whether it is still wanted
+ATTEMPTS = 2
+GRACE_S = 10.0  # Dask's nanny starts a dead worker anew in 3 s
+
+
+class Call(Future[T]):
+    """A call on its way through the cluster. `cancel` stops it even when it has begun."""
+
+    def __init__(self, remote: Remote, send: Callable[[str], distributed.Future[T]]) -> None:
+        super().__init__()
+        self.set_running_or_notify_cancel()
+        self._remote, self._send = remote, send
+        self._cancelled = Event()
+        Thread(target=self._run, name="cluster", daemon=True).start()
+
+    def cancel(self) -> bool:
+        self._cancelled.set()
+        return not self.done()
+
+    def _run(self) -> None:
+        try:
+            self.set_result(self._outcome())
+        except CancelledError as error:  # by us, or by a client whose scheduler has gone
+            self.set_exception(error if self._cancelled.is_set() else self._remote.lost())
+        except MeasureError as error:
+            self.set_exception(self._remote.reason(error))
+        except Exception as error:  # of Dask, which has many
+            self.set_exception(self._remote.reason(translated(error)))
+
+    def _outcome(self) -> T:
+        for _ in range(ATTEMPTS):
+            home = self._remote.home(self._cancelled)
+            with contextlib.suppress(HomeLostError):
+                return self._at(home)
+        raise MeasureError("two workers of the cluster ended without a result")
+
+    def _at(self, home: str) -> T:
+        """The result of the call at this worker."""
+        sent = self._send(home)
+        try:
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    result: T = sent.result(timeout=POLL_S)
+                    return result
+                if self._cancelled.is_set():
+                    raise CancelledError
+                if home not in self._remote.homes():
+                    raise HomeLostError
+        except FutureCancelledError:
+            raise self._remote.lost() from None
+        finally:
+            sent.cancel()  # `guarded` looks whether it is still wanted
+
+
+class HomeLostError(Exception):
+    """The worker has left the cluster."""
+
+
+class Remote:
+    """A device of one worker of the cluster; of another such worker once that one is gone."""
+
+    def __init__(
+        self,
+        client: distributed.Client,
+        scheduler: str,
+        home: str,
+        device: str,
+        resource: str,
+    ) -> None:
+        self.device, self._resource = device, resource
+        self._client, self._home = client, home
+        self._scheduler = scheduler
+
+    def submit(
+        self, function: Callable[..., T], /, *arguments: Any, limit_s: float = LIMIT_S
+    ) -> Call[T]:
+        """Call a function that the cluster can import."""
+
+        def send(home: str) -> distributed.Future[T]:
+            return self._client.submit(
+                guarded,
+                *(function, arguments, limit_s, self.device),
+                pure=False,  # a repeated measurement is another one
+                resources={self._resource: 1},
+                workers=[home],
+                priority=-time.time_ns(),  # first come, first served; Dask alone starves some
+            )
+
+        return Call(self, send)
+
+    def devices(self) -> tuple[str, ...]:
+        return _names(self._offers())
+
+    def stop(self) -> None:
+        self._client.close()
+
+    def place(self) -> Place:
+        """The machine that is measured, asked of the machine itself."""
+        try:
+            (found,) = self._client.run(labelled_here, self.device, workers=[self._home]).values()
+        except Exception as error:
+            raise self.reason(translated(error)) from None
+        return Place(*found)
+
+    def home(self, cancelled: Event) -> str:
+        """The worker that measures. Raises NoWorkerError where none is left, or comes back."""
+        end = time.monotonic() + GRACE_S
+        while not (homes := self.homes()):
+            if cancelled.wait(POLL_S):
+                raise CancelledError
+            if time.monotonic() > end:
+                gone = f"no worker of the cluster has the device {self.device} any more"
+                raise NoWorkerError(gone)
+        if self._home not in homes:
+            self._home = homes[0]
+        return self._home
+
+    def homes(self) -> tuple[str, ...]:
+        offers = self._offers().items()
+        return tuple(home for home, names in offers if self._resource in names)
+
+    def reason(self, error: MeasureError) -> MeasureError:
+        """Why a call failed: whatever came of it, a scheduler that answers no more is the cause."""
+        try:
+            self._offers()
+        except NoWorkerError as lost:
+            return lost
+        return error
+
+    def lost(self) -> NoWorkerError:
+        return NoWorkerError(f"the scheduler at {self._scheduler} has gone away")
+
+    def _offers(self) -> Offers:
+        try:
+            return offers(self._client)
+        except Exception:
+            raise self.lost() from None
+
+
+def engines(address: str, device: str) -> tuple[Remote, ...]:
+    """An engine for each worker of the cluster with this device. Raises MeasureError."""
+    client, found = _offered(address)
+    for resource in dict.fromkeys((device, f"{device}:0", device.removesuffix(":0"))):
+        if homes := [home for home, names in found.items() if resource in names]:
+            with _FIRST:
+                return tuple(_remote(client, address, home, device, resource) for home in homes)
+    known = _names(found)
+    offered = (
+        f"it has {', '.join(map(echoed, known))}"
+        if known
+        else "no worker there names a device as its resource"
+    )
+    raise MeasureError(f"the cluster at {address} has no device {echoed(device)}; {offered}")
+
+
+def devices(address: str) -> tuple[str, ...]:
+    """What the workers of the cluster offer, `cpu` first. Raises MeasureError."""
+    _, found = _offered(address)
+    return _names(found)
+
+
+def _offered(address: str) -> tuple[distributed.Client, Offers]:
+    client = _client(address)
+    try:
+        return client, offers(client)
+    except Exception as error:  # it has gone, and the client has not seen it yet
+        raise unanswered(address, error) from None
+
+
+def _names(found: Offers) -> tuple[str, ...]:
+    names = {name for names in found.values() for name in names}
+    return tuple(sorted(names, key=lambda name: (name != "cpu", name)))
+
+
+def offers(client: distributed.Client) -> Offers:
+    """The devices of each worker of the cluster, by its address.
+
+    Raises whatever Dask raises where the scheduler does not answer. `Client.scheduler_info` tells
+    its last answer then, nothing at all once it has given up, and at times one without workers.
+    """
+    identity = client.scheduler.identity
+    workers = client.sync(identity, n_workers=-1, callback_timeout=ANSWER_S)["workers"]
+    return {home: tuple(worker.get("resources", ())) for home, worker in workers.items()}
+
+
+def translated(error: Exception) -> MeasureError:
+    """Dask has many exceptions; ours have one sentence."""
+    said = str(error) or f"it gave no reason ({type(error).__name__})"
+    return MeasureError(cut(f"the cluster could not make the call: {said}", 300))
+
+
+def unanswered(address: str, error: Exception) -> NoWorkerError:
+    return NoWorkerError(
+        f"no scheduler answers at {SCHEDULER}={address} ({error}); start one with"
+        " `dask scheduler`, or unset the variable to measure on this machine"
+    )
+
+
+def guarded(
+    function: Callable[..., T], arguments: tuple[Any, ...], limit_s: float, device: str
+) -> T:
+    """In a thread of a Dask worker: make the call in the measuring process of that machine.
+
+    Dask cannot stop a task that has begun. But it tells the worker that nobody wants the result any
+    more, also when the one who asked has died, and the process can be stopped.
+    """
+    dask = distributed.get_worker()
+    key = dask.get_current_task()
+    task = worker(device).submit(function, *arguments, limit_s=limit_s)
+    while not wait((task,), POLL_S).done:
+        if not is_wanted(dask, key):
+            task.cancel()
+    return labelled(task.result())
+
+
+def is_wanted(dask: distributed.Worker, key: str) -> bool:
+    task = dask.state.tasks.get(key)
+    at_work = dask.status in (Status.running, Status.paused)  # else its scheduler has gone
+    return at_work and task is not None and task.state != "cancelled"
+
+
+def labelled(result: T) -> T:
+    """The result with the name of the machine in what was measured."""
+    if not isinstance(result, tuple):
+        return result
+    named = (
+        replace(part, device=f"{part.device} on {gethostname()}")
+        if isinstance(part, Samples)
+        else part
+        for part in result
+    )
+    return tuple(named)  # type: ignore[return-value]
+
+
+def labelled_here(device: str) -> tuple[str, str]:
+    machine, torch_version = here(device)
+    return f"{machine} on {gethostname()}", torch_version
+
+
+_FIRST = Lock()
+_clients: dict[str, distributed.Client] = {}
+
+
+def _client(address: str) -> distributed.Client:
+    """One connection to a scheduler, a new one where that was lost. Raises NoWorkerError."""
+    with _FIRST:
+        known = _clients.get(address)
+        if known and known.status == "running":
+            return known
+        try:
+            with ThreadPoolExecutor(1, "greeting") as alone:  # here a notebook has a loop
+                alone.submit(asyncio.run, _greet(address)).result()
+            client = distributed.Client(address, timeout=CONNECT_S, set_as_default=False)
+        except Exception as error:  # of no address, of a server of another kind: Dask has many
+            raise unanswered(address, error) from None
+        # What becomes of the connection is said in one sentence, without Dask's own tracebacks.
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
+        atexit.register(client.close)
+        _clients[address] = client
+        return client
+
+
+async def _greet(address: str) -> None:
+    """Raises whatever comes of an address where there is no scheduler.
+
+    A client would wait without end for one that is silent; and after a failure half-way it cannot
+    be closed, waits for 10 s and prints a traceback.
+    """
+    how = distributed.Security().get_connection_args("client")
+    try:
+        async with asyncio.timeout(2 * CONNECT_S):
+            found = await connect(address, timeout=CONNECT_S, **how)
+            await found.close()
+    except TimeoutError:
+        raise OSError(f"it was silent for {2 * CONNECT_S:g} s") from None
+
+
+_remote = cache(Remote)

@@ -1,0 +1,29 @@
+"""The devices of this machine, by one name each."""
+
+from __future__ import annotations
+
+from studio.bench.results import MeasureError
+from studio.quoting import echoed
+
+
+def devices() -> tuple[str, ...]:
+    """What there is to compute on: `cpu`, then `cuda:0`, `cuda:1` or `mps:0`."""
+    import torch  # here, so that a refusal of other kinds does not wait for it
+
+    found = torch.accelerator.current_accelerator(check_available=True)
+    count = torch.accelerator.device_count() if found else 0
+    return ("cpu", *(f"{found.type}:{i}" for i in range(count) if found))
+
+
+def device_of(name: object) -> str:
+    """The one name of a device: `cuda` and `cuda:0` are the same. Raises MeasureError."""
+    known, asked = devices(), str(name)
+    for device in (asked, f"{asked}:0"):
+        if device in known:
+            return device
+    raise MeasureError(f"no {_named(asked)} here; available: {', '.join(known)}")
+
+
+def _named(asked: str) -> str:
+    """`CUDA device` for a kind of device, `device cuda:3` for one by its number or another name."""
+    return f"{asked.upper()} device" if asked in ("cuda", "mps") else f"device {echoed(asked)}"

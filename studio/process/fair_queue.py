@@ -1,0 +1,193 @@
+"""The queue before an engine: sessions are served in turn, however much one of them asks for.
+
+A first figure goes a few turns before rounds that only refine one, and the more turns the more
+sessions wait for it: in a class half of the pages are the same, and one call serves them all. With
+40 sessions that ask for eight points each behind one that asked for 120, the median session waits
+half a second for its first point, where first come, first served makes it 5.6 s. The price is that
+a unit of work must be short: a round of a sweep, three seconds at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from itertools import count
+from operator import attrgetter
+from threading import Condition, Lock, Thread
+from typing import Any, TypeVar
+
+from studio.process.backend import Engine, engines
+from studio.process.worker import LIMIT_S
+
+T = TypeVar("T")
+Send = Callable[[Engine], Future[T]]
+Wanted = Callable[[], int]  # by how many
+Blank = Callable[[], bool]  # whether they have no figure yet
+LEAD = 3  # turns, for each who waits for a first figure; as many as a page's own design takes
+
+
+class Ticket(Future[T]):
+    """A call that waits for its turn, or has it. `cancel` stops it even when it has begun."""
+
+    def __init__(
+        self,
+        front: Front,
+        session: str,
+        rank: int,
+        number: int,
+        wanted: Wanted,
+        blank: bool,
+        send: Send[T],
+    ) -> None:
+        super().__init__()
+        self.session, self._rank, self._number = session, rank, number
+        self._front, self._wanted, self._blank, self._send = front, wanted, blank, send
+        self._sent: Future[T] | None = None
+        self._interrupted = False
+
+    @property
+    def due(self) -> tuple[int, int, int]:
+        """The least is served first. It changes as more sessions want the same."""
+        wanted = self._wanted()
+        return self._rank - LEAD * wanted * self._blank, -wanted, self._number
+
+    @property
+    def position(self) -> int:
+        """How many calls of other sessions come before it; 0 once it is served."""
+        return self._front.ahead(self)
+
+    def cancel(self) -> bool:
+        if super().cancel():
+            return True
+        self._interrupted = True
+        return self._sent.cancel() if self._sent else self.running()
+
+    def serve(self, engine: Engine) -> None:
+        """Have the call made, and wait until it is over."""
+        if not self.set_running_or_notify_cancel():
+            return
+        try:
+            self._sent = self._send(engine)
+            if self._interrupted:  # while it was being sent, when there was nothing to cancel
+                self._sent.cancel()
+            result = self._sent.result()
+        except Exception as error:  # whatever it is, it is for who waits for this call
+            self.set_exception(error)
+        else:
+            self.set_result(result)
+
+
+class Front:
+    """One call at a time goes to the engine, of the session that has had the fewest turns.
+
+    Calls of a session have ranks that rise by one; the lowest rank is served first, and each who
+    waits for a first figure puts it `LEAD` ranks lower. Who comes later begins at the rank that is
+    being served: nobody saves up turns, nobody is made to catch up, and nobody is passed without
+    end.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._numbers = count()
+        self._changed = Condition()  # guards those below
+        self._waiting: list[Ticket[Any]] = []
+        self._ranks: dict[str, int] = {}  # of each session's last call, if it may still matter
+        self._rank = 0  # that is being served
+        self._served: Ticket[Any] | None = None
+        Thread(target=self._serve, name="front", daemon=True).start()
+
+    def __len__(self) -> int:
+        """Calls that wait or are served."""
+        with self._changed:
+            waiting = sum(not ticket.done() for ticket in self._waiting)
+            return waiting + bool(self._served)
+
+    def submit(
+        self,
+        session: str,
+        function: Callable[..., T],
+        /,
+        *arguments: Any,
+        limit_s: float = LIMIT_S,
+        wanted: Wanted = lambda: 1,
+        blank: Blank = lambda: False,
+    ) -> Ticket[T]:
+        def send(engine: Engine) -> Future[T]:
+            return engine.submit(function, *arguments, limit_s=limit_s)
+
+        with self._changed:
+            rank = self._ranks[session] = max(self._rank, 1 + self._ranks.get(session, -1))
+            ticket = Ticket(self, session, rank, next(self._numbers), wanted, blank(), send)
+            self._waiting.append(ticket)
+            self._changed.notify()
+        return ticket
+
+    def ahead(self, ticket: Ticket[Any]) -> int:
+        with self._changed:
+            if ticket not in self._waiting:
+                return 0
+            due = ticket.due
+            waiting = [other for other in self._waiting if not other.done()]
+            before = [other for other in waiting if other.due < due]
+            before += [self._served] if self._served else []
+            return sum(other.session != ticket.session for other in before)
+
+    def _serve(self) -> None:
+        while True:
+            self._next().serve(self._engine)
+
+    def _next(self) -> Ticket[Any]:
+        with self._changed:
+            self._served = None
+            self._changed.wait_for(lambda: self._waiting)
+            ticket = self._served = min(self._waiting, key=attrgetter("due"))
+            self._waiting.remove(ticket)
+            self._rank = max(self._rank, ticket.due[0])
+            self._ranks = {s: rank for s, rank in self._ranks.items() if rank >= self._rank}
+            return ticket
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A front as one session sees it: an engine."""
+
+    front: Front
+    session: str = ""
+    wanted: Wanted = lambda: 1
+    blank: Blank = lambda: False
+
+    def submit(
+        self, function: Callable[..., T], /, *arguments: Any, limit_s: float = LIMIT_S
+    ) -> Ticket[T]:
+        return self.front.submit(
+            self.session,
+            function,
+            *arguments,
+            limit_s=limit_s,
+            wanted=self.wanted,
+            blank=self.blank,
+        )
+
+
+_FIRST = Lock()
+_fronts: dict[Engine, Front] = {}
+
+
+def front(engine: Engine) -> Front:
+    """The one queue before an engine."""
+    with _FIRST:
+        if engine not in _fronts:
+            _fronts[engine] = Front(engine)
+        return _fronts[engine]
+
+
+def desk(
+    device: str = "cpu",
+    session: str = "",
+    wanted: Wanted = lambda: 1,
+    blank: Blank = lambda: False,
+) -> Desk:
+    """Where a session asks for the device: the shortest queue of those for such a device."""
+    shortest = min((front(engine) for engine in engines(device)), key=len)
+    return Desk(shortest, session, wanted, blank)

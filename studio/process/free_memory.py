@@ -1,0 +1,127 @@
+"""How much memory is free, and whether a model fits before it is built."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from time import monotonic
+
+from studio.bench.results import MeasureError
+from studio.process.device import device_of
+
+# A process peaks above the live bytes of its tensors: by up to 1.7 where convolutions re-order
+# their inputs and the allocator fragments, and by the libraries that torch loads on first use.
+OVERHEAD = 1.7
+FIXED_BYTES = 200_000_000
+
+# Where control groups keep their limit and their use: version 2 (no controllers named), version 1.
+GROUPS = {
+    "": (Path("/sys/fs/cgroup"), "memory.max", "memory.current"),
+    "memory": (
+        Path("/sys/fs/cgroup/memory"),
+        "memory.limit_in_bytes",
+        "memory.usage_in_bytes",
+    ),
+}
+
+
+def admit(
+    needed_bytes: int,
+    what: str,
+    nearest: Callable[[float], str] = lambda room: "",
+    device: str = "cpu",
+) -> None:
+    """Let pass what fits the device.
+
+    `needed_bytes` is the predicted peak of live tensors, `what` its name; `nearest` says, given
+    the bytes of live tensors that fit, what to ask for instead; this room knows no design.
+    Raises MeasureError with the memory needed and the memory free.
+    """
+    needed, free = OVERHEAD * needed_bytes + FIXED_BYTES, free_bytes(device)
+    if needed > free:
+        where = "this machine" if device == "cpu" else device
+        refusal = (
+            f"{what} needs about {needed / 1e9:,.1f} GB to be measured, {where} has"
+            f" {free / 1e9:,.1f} GB free"
+        )
+        advice = nearest(tensor_bytes(free))
+        raise MeasureError(f"{refusal}; the nearest that fits is {advice}" if advice else refusal)
+
+
+def tensor_bytes(room_bytes: float) -> float:
+    """What tensors may take at their peak in a process that has so much room."""
+    return (room_bytes - FIXED_BYTES) / OVERHEAD
+
+
+def free_bytes(device: str) -> int:
+    """Memory that a measurement on this device may use. Raises MeasureError where there is none.
+
+    Looked up at most once a second, as that of the machine. The first look at a CUDA device takes
+    about a second, and some memory there for as long as this process lives.
+    """
+    return available_bytes() if device == "cpu" else _device_bytes(device, int(monotonic()))
+
+
+@lru_cache(maxsize=16)
+def _device_bytes(device: str, second: int) -> int:
+    import torch  # here: a CPU's memory is told without it
+
+    known = device_of(device)
+    if known.startswith("cuda"):
+        return torch.cuda.mem_get_info(known)[0]
+    return torch.mps.recommended_max_memory() if known.startswith("mps") else available_bytes()
+
+
+def available_bytes() -> int:
+    """Memory that a new process may use without swapping, within the limits of its container.
+
+    Looked up at most once a second, since every design of every chart of a class asks for it.
+    """
+    return _available_bytes(int(monotonic()))
+
+
+@lru_cache(maxsize=1)
+def _available_bytes(second: int) -> int:
+    meminfo = Path("/proc/meminfo")
+    if meminfo.exists():
+        return max(0, min(_of_machine(meminfo.read_text()), *_of_groups()))
+    if hasattr(os, "sysconf"):
+        # macOS does not count its free pages here; half of all is what it can usually free.
+        pages = os.sysconf("SC_PHYS_PAGES") // 2
+        return pages * os.sysconf("SC_PAGE_SIZE")
+    return sys.maxsize
+
+
+def _of_machine(meminfo: str) -> int:
+    line = next(line for line in meminfo.splitlines() if line.startswith("MemAvailable:"))
+    return int(line.split()[1]) * 1024
+
+
+def _of_groups() -> Iterator[int]:
+    """What is left in each control group with a limit that this process is in."""
+    yield sys.maxsize
+    for line in _text(Path("/proc/self/cgroup")).splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers not in GROUPS:
+            continue
+        root, limit, used = GROUPS[controllers]
+        own = PurePosixPath(path).relative_to("/")
+        for folder in (root / group for group in (own, *own.parents)):
+            allowed, taken = _text(folder / limit), _text(folder / used)
+            if allowed.isdigit() and taken.isdigit():
+                yield int(allowed) - int(taken) + _page_cache(folder)
+
+
+def _page_cache(folder: Path) -> int:
+    lines = (line.split() for line in _text(folder / "memory.stat").splitlines())
+    return next((int(fields[1]) for fields in lines if fields[0] == "inactive_file"), 0)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,291 @@
+"""The measuring process, seen from the process that asks: one for a device, kept for long.
+
+A fresh process costs 2.5 s a point (importing torch), a kept one 0.3 ms, and the medians are the
+same. It is started as a program of its own. So its environment is fixed before torch and the
+allocator read it, and, unlike a child of multiprocessing, it never runs the caller's main script
+(the page, a notebook, a script without a `__main__` guard) a second time. It is also a plain
+subprocess with two pipes, which works within another pool's worker.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import pickle
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future
+from functools import cache
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+from studio.bench.results import MeasureError
+from studio.process.device import device_of, devices
+from studio.process.free_memory import available_bytes
+
+T = TypeVar("T")
+Answer = tuple[bool, Any]  # whether it went well; the result, or else a MeasureError
+
+# Spinning threads turn 8 ms into 496 ms beside one busy neighbour. The allocator would give back
+# and fault in again every large activation (+18 % on ResNet-18 at batch 16), and how often depends
+# on what the process did before; so it keeps them. A compilation likewise starts from nothing, and
+# in this process, so that none outlives it. The profiler does not report on itself.
+ENVIRONMENT = {
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "OMP_NUM_THREADS": "1",
+    "MALLOC_TOP_PAD_": str(256 * 2**20),
+    "MALLOC_MMAP_THRESHOLD_": str(2**30),
+    "MALLOC_TRIM_THRESHOLD_": str(4 * 2**30),
+    "TORCHINDUCTOR_COMPILE_THREADS": "1",
+    "TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1",
+    "KINETO_LOG_LEVEL": "6",
+}
+LIMIT_S = 30.0
+START_LIMIT_S = 120.0
+ATTEMPTS = 2
+NICER = 5
+
+
+class NoWorkerError(MeasureError):
+    """The measuring process does not start, so nothing can be measured."""
+
+
+class LostError(Exception):
+    """The process ended before it answered; `cause` is None where nobody here ended it."""
+
+    def __init__(self, cause: Exception | None) -> None:
+        super().__init__("the measuring process ended before it answered")
+        self.cause = cause
+
+
+class Task(Future[T]):
+    """A call (pickled) on its way through a worker. `cancel` stops it even when it has begun."""
+
+    def __init__(self, worker: Worker, call: bytes, limit_s: float) -> None:
+        super().__init__()
+        self.worker, self.call, self.limit_s = worker, call, limit_s
+        self.interrupted = False
+
+    def cancel(self) -> bool:
+        return super().cancel() or self.worker.interrupt(self)
+
+
+class Child:
+    """One process: it is asked, and it answers or ends. A child that was ended is never reused."""
+
+    def __init__(self, memory_bytes: int) -> None:
+        root = str(Path(__file__).parents[2])
+        path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+        self.cause: Exception | None = None
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "studio.process.worker_main", str(memory_bytes)],
+            env={**os.environ, **ENVIRONMENT, "PYTHONPATH": path},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            process_group=0,  # Ctrl-C is for the caller alone, as long as torch is imported too
+        )
+
+    @property
+    def alive(self) -> bool:
+        return self.cause is None and self.process.poll() is None
+
+    def ask(self, call: bytes, limit_s: float, late: Exception) -> Answer:
+        """The answer to a call, or to none the greeting. Raises LostError, after `limit_s` too."""
+        assert self.process.stdin
+        assert self.process.stdout
+        with self._deadline(limit_s, late):
+            try:
+                self.process.stdin.write(call)
+                self.process.stdin.flush()
+                answer: Answer = pickle.load(self.process.stdout)
+            except (EOFError, OSError, pickle.UnpicklingError):
+                raise LostError(self.cause) from None
+        return answer
+
+    def end(self, cause: Exception) -> None:
+        self.cause = cause
+        self.process.kill()
+
+    def close(self) -> int:
+        """End the process, and say how it ended: its exit code, or minus the signal."""
+        self.process.kill()
+        for pipe in (self.process.stdin, self.process.stdout):
+            with contextlib.suppress(OSError):  # unsent bytes of a call to a dead process
+                pipe.close()  # type: ignore[union-attr]
+        return self.process.wait()
+
+    @contextlib.contextmanager
+    def _deadline(self, limit_s: float, late: Exception) -> Iterator[None]:
+        timer = threading.Timer(limit_s, self.end, (late,))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+
+
+class Worker:
+    """Calls functions in a process of its own, one at a time, in the order in which they came.
+
+    A call that takes too long is ended with its process; a process that dies is replaced and the
+    call is sent once more. `memory_bytes` is what the process may use, by default what is free
+    when it starts.
+    """
+
+    def __init__(self, memory_bytes: int | None = None) -> None:
+        self._memory_bytes = memory_bytes
+        self._tasks: SimpleQueue[Task[Any] | None] = SimpleQueue()
+        self._lock = threading.Lock()  # guards the three below
+        self._child: Child | None = None
+        self._current: Task[Any] | None = None
+        self._stopped = False
+        threading.Thread(target=self._serve, name="measure", daemon=True).start()
+
+    @property
+    def pid(self) -> int | None:
+        """The measuring process, None while there is none."""
+        child = self._child
+        return child.process.pid if child and child.alive else None
+
+    def submit(
+        self, function: Callable[..., T], /, *arguments: Any, limit_s: float = LIMIT_S
+    ) -> Task[T]:
+        """Call a function that the process can import. Its failures come as MeasureError."""
+        task: Task[T] = Task(self, pickle.dumps((function, arguments)), limit_s)
+        with self._lock:
+            if self._stopped:
+                raise NoWorkerError("the measuring process has been stopped")
+            self._tasks.put(task)
+        return task
+
+    def warm(self) -> Task[int]:
+        """Start the process and its import of torch, without waiting for them."""
+        return self.submit(os.getpid)
+
+    def devices(self) -> tuple[str, ...]:
+        """What this machine has to compute on."""
+        return devices()
+
+    def interrupt(self, task: Task[Any]) -> bool:
+        """End the process if it is at work on this task."""
+        with self._lock:
+            if task is not self._current:
+                return False
+            task.interrupted = True
+            if self._child:
+                self._child.end(CancelledError())
+            return True
+
+    def stop(self) -> None:
+        """End the process; calls that wait are cancelled."""
+        with self._lock:
+            self._stopped = True
+            if self._child:
+                self._child.end(CancelledError())
+        self._tasks.put(None)
+
+    def _serve(self) -> None:
+        while task := self._tasks.get():
+            if task.set_running_or_notify_cancel():
+                self._run(task)
+        if self._child:
+            self._child.close()
+
+    def _run(self, task: Task[Any]) -> None:
+        with self._lock:
+            self._current = task
+        try:
+            well, result = self._answer(task)
+        except (MeasureError, CancelledError) as error:
+            well, result = False, error
+        with self._lock:
+            self._current = None
+        if well:
+            task.set_result(result)
+        else:
+            task.set_exception(result)
+
+    def _answer(self, task: Task[Any]) -> Answer:
+        limit = f"{round(task.limit_s, 1):g} s"
+        late = MeasureError(
+            f"no result after {limit}, so the measurement was stopped; allow it longer, or take a"
+            " smaller batch, resolution or width"
+        )
+        starts, calls = ATTEMPTS, ATTEMPTS
+        while calls and starts:
+            try:
+                child = self._ready(task)
+            except LostError as lost:
+                code, starts = self._ended(lost), starts - 1
+                continue
+            try:
+                return child.ask(task.call, task.limit_s, late)
+            except LostError as lost:
+                code, calls = self._ended(lost), calls - 1
+        if not starts:
+            raise NoWorkerError(f"the measuring process ended as it started (exit code {code})")
+        raise MeasureError(
+            f"the measuring process ended twice without a result (exit code {code}); most likely"
+            " memory ran out, and a smaller batch, resolution or width needs less"
+        )
+
+    def _ended(self, lost: LostError) -> int:
+        """The exit code of a process that was lost. Raises the reason, where it was ended here."""
+        assert self._child
+        code = self._child.close()
+        if lost.cause:
+            raise lost.cause from None
+        return code
+
+    def _ready(self, task: Task[Any]) -> Child:
+        if self._child and self._child.alive:
+            return self._child
+        if self._child:
+            self._child.close()
+        with self._lock:
+            if self._stopped or task.interrupted:
+                raise CancelledError
+            try:
+                child = self._child = Child(self._memory_bytes or available_bytes())
+            except OSError as error:
+                raise NoWorkerError(f"the measuring process does not start: {error}") from None
+        late = NoWorkerError(f"the measuring process did not start within {START_LIMIT_S:g} s")
+        child.ask(b"", START_LIMIT_S, late)
+        return child
+
+
+_FIRST = threading.Lock()
+
+
+def worker(device: str = "cpu") -> Worker:
+    """The one worker of this process for a device: two at once would halve each other's figures.
+
+    Raises MeasureError where this machine has no such device.
+    """
+    known = device_of(device)
+    with _FIRST:
+        return _worker(known)
+
+
+def step_back() -> None:
+    """Let measuring go first: for a process that serves people, before it starts other threads.
+
+    On Linux a priority is a thread's, and is handed down: the thread that starts the measuring
+    processes is there already and keeps its own.
+    """
+    _worker("cpu")
+    with contextlib.suppress(OSError, AttributeError):
+        os.nice(NICER)
+
+
+@cache
+def _worker(device: str) -> Worker:
+    made = Worker()
+    atexit.register(made.stop)
+    return made

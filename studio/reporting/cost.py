@@ -1,0 +1,246 @@
+"""The report on what a network costs: arithmetic, memory and time, and what decides them."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+from studio.analysis import units
+from studio.analysis.cost.op_costs import Work, of_operation, operations, work
+from studio.analysis.cost.peak_memory import largest_batch
+from studio.analysis.cost.profiler import Profile
+from studio.analysis.cost.starved_norm import starved_norm, training_told
+from studio.analysis.cost.training_step import Memory
+from studio.bench.idle_latency import idle
+from studio.bench.results import Measurement
+from studio.cli import tables
+from studio.family import BATCH
+from studio.reporting.document import Block, Paragraph, Section, Table, Text, share
+
+ROOMS = (8e9, 16e9, 24e9, 80e9)  # bytes, of the usual accelerators
+MOST_KINDS = 7
+SMALL = 0.01  # of the arithmetic and of the traffic: kinds below it share a row
+ATTENTION = "scaled_dot_product_attention"
+MEANING = {
+    "conv": "convolutions: a dense one costs pixels × input channels × output channels, a depthwise"
+    " one pixels × channels, so resolution and width are the strongest levers, depth the weakest",
+    "linear": "matrix products with weights: they cost tokens (or examples) × width², so width is"
+    " the strongest lever, depth the weakest",
+    ATTENTION: "attention itself, whose cost grows with the square of the sequence length: a"
+    " shorter input is the strongest lever",
+    "recurrent": "recurrent layers: their time grows with the sequence length, and no hardware"
+    " computes the steps in parallel",
+}
+RECURRENT = ("lstm", "gru", "rnn")
+
+
+def economy(found: Profile, measured: Measurement | None) -> Section:
+    """What the design of a profile costs."""
+    blocks = (*_arithmetic(found), *_memory(found), *_latency(measured))
+    return Section("4. Optimisation", blocks)
+
+
+def _arithmetic(found: Profile) -> Iterator[Block]:
+    each = found.macs / found.batch
+    per_example = f" ({units.macs(each)} per example)" if found.batch > 1 else ""
+    yield Paragraph(
+        f"A forward pass at batch {found.batch} takes {found.macs:,} multiply-accumulates (MACs)"
+        f"{per_example}, or {found.flops:,} FLOPs at two per MAC. They are counted on the real"
+        " model, in its convolutions and matrix products."
+    )
+    macs, moved = Counter[str](), Counter[str]()
+    runs: defaultdict[str, int] = defaultdict(int)
+    for body, times in operations(found.root):
+        macs[body.kind] += times * body.macs
+        moved[body.kind] += times * of_operation(body).moved_bytes
+        runs[body.kind] += times
+    whole = work(found.root)
+    yield Table(
+        f"Arithmetic and memory traffic by kind of layer, at batch {found.batch}",
+        ("Kind", "Runs", "MACs", "Share", "Bytes moved", "Share"),
+        (*_kinds(macs, moved, runs, whole), _all_kinds(found, whole)),
+        total=True,
+    )
+    if found.macs:
+        yield Paragraph(f"{_dominant(macs)} {_intensity(whole)}")
+
+
+def _kinds(
+    macs: Counter[str], moved: Counter[str], runs: dict[str, int], whole: Work
+) -> Iterator[tuple[Text, ...]]:
+    """The kinds that count, and all others together."""
+    all_macs = max(whole.flops // 2, 1)
+    large = [
+        kind
+        for kind in sorted(runs, key=lambda kind: (-macs[kind], -moved[kind]))
+        if macs[kind] > SMALL * all_macs or moved[kind] > SMALL * whole.moved_bytes
+    ][:MOST_KINDS]
+    rest = [kind for kind in runs if kind not in large]
+    for name, kinds in [*((kind, [kind]) for kind in large), ("all others", rest)]:
+        if kinds:
+            yield _kind(name, kinds, macs, moved, runs, whole)
+
+
+def _kind(
+    name: str,
+    kinds: list[str],
+    macs: Counter[str],
+    moved: Counter[str],
+    runs: dict[str, int],
+    whole: Work,
+) -> tuple[Text, ...]:
+    macs_here, moved_here = sum(macs[k] for k in kinds), sum(moved[k] for k in kinds)
+    return (
+        name.replace("_", " "),
+        f"{sum(runs[k] for k in kinds):,}",
+        units.macs(macs_here) if macs_here else "",
+        share(macs_here, whole.flops // 2),
+        units.size(moved_here),
+        share(moved_here, whole.moved_bytes),
+    )
+
+
+def _all_kinds(found: Profile, whole: Work) -> tuple[Text, ...]:
+    moved = units.size(whole.moved_bytes)
+    return "total", f"{whole.operations:,}", units.macs(found.macs), "100 %", moved, "100 %"
+
+
+def _dominant(macs: Counter[str]) -> str:
+    """The kind that does most of the arithmetic, and what that means."""
+    groups = Counter[str]()
+    for kind, number in macs.items():
+        groups[_group(kind)] += number
+    (group, most), total = groups.most_common(1)[0], macs.total()
+    attention = groups[ATTENTION]
+    beside = (
+        f" Attention between tokens takes {share(attention, total)}; that part grows with the"
+        " square of the sequence length."
+        if attention and group != ATTENTION
+        else ""
+    )
+    return f"{_of(most, total)} the arithmetic is in {MEANING.get(group, group)}.{beside}"
+
+
+def _of(part: int, whole: int) -> str:
+    return "All" if part == whole else f"{share(part, whole)} of"
+
+
+def _group(kind: str) -> str:
+    low = kind.lower()
+    if "conv" in low:
+        return "recurrent" if any(word in low for word in RECURRENT) else "conv"
+    if low.startswith(RECURRENT):
+        return "recurrent"
+    return "linear" if low in ("linear", "matmul", "bmm", "addmm", "einsum") else kind
+
+
+def _intensity(whole: Work) -> str:
+    ratio = whole.flops / max(whole.moved_bytes, 1)
+    weights = share(whole.weight_bytes, whole.moved_bytes)
+    return (
+        f"Arithmetic intensity is {ratio:.3g} FLOPs per byte; a device whose ratio is higher is"
+        f" limited by memory bandwidth. Weights are {weights} of the traffic; a larger batch reads"
+        " them once for more examples."
+    )
+
+
+def _memory(found: Profile) -> Iterator[Block]:
+    inference = found.memory("inference")
+    if why := starved_norm(found.design, found.batch):
+        yield Table(
+            f"Peak memory at batch {found.batch} in float32",
+            ("Part", "Inference"),
+            tuple(row[:2] for row in _parts(inference, inference)),
+            total=True,
+        )
+        yield Paragraph(f"The design {training_told(found)}: {why}.")
+        return
+    training = found.memory("training")
+    yield Table(
+        f"Peak memory at batch {found.batch} in float32, simulated allocation by allocation",
+        ("Part", "Inference", "Training with Adam"),
+        tuple(_parts(inference, training)),
+        total=True,
+    )
+    yield Paragraph(
+        f"{_largest_part(training, found.batch)} The peak is a maximum over time: gradients appear"
+        " while saved activations are freed. Workspace of kernels and PyTorch itself come on top."
+    )
+    if found.training_bytes() <= max(ROOMS):
+        yield _batches(found)
+
+
+def _parts(inference: Memory, training: Memory) -> Iterator[tuple[Text, ...]]:
+    for name in ("parameters", "buffers", "gradients", "states", "activations", "total"):
+        pair = getattr(inference, name), getattr(training, name)
+        if any(pair):
+            words = {"states": "optimizer states", "total": "in all"}.get(name, name)
+            yield words, *(units.size(size) if size else "" for size in pair)
+
+
+def _largest_part(training: Memory, batch: int) -> str:
+    """What to do about it, by what is largest at this batch."""
+    fixed = training.parameters + training.gradients + training.states
+    part = share(max(fixed, training.activations), training.total)
+    if training.activations > fixed:
+        return (
+            f"Activations are {part} of the peak of a training step at batch {batch}: a smaller"
+            " batch, checkpointing or a lower resolution saves most."
+        )
+    return (
+        f"Weights, gradients and optimizer states are {part} of the peak of a training step at"
+        f" batch {batch}: fewer parameters, or an optimizer with fewer states, save most. Their"
+        " size does not change with the batch; their share falls as it grows."
+    )
+
+
+def _batches(found: Profile) -> Block:
+    head = ("Memory", *map(units.size, ROOMS))
+    row = ("largest batch", *(_batch(found, room) for room in ROOMS))
+    return Table("Largest batch of a training step with Adam that fits", head, (row,))
+
+
+def _batch(found: Profile, room: float) -> str:
+    largest = largest_batch(found.design, room, "training")
+    if not largest:
+        return "none"
+    return f"{largest:,}" + " or more" * (largest == BATCH.le)
+
+
+def _latency(measured: Measurement | None) -> Iterator[Block]:
+    if measured is None:
+        yield Paragraph(
+            "Latency was not measured. MACs rank designs; they do not predict milliseconds."
+        )
+        return
+    what = "training step" if measured.mode == "training" else "forward pass"
+    when = f", at {measured.measured_at}" if measured.measured_at else ""
+    yield Paragraph(
+        f"A {what} at batch {measured.batch} took {units.seconds(measured.median_s)}, the median of"
+        f" {measured.runs:,} runs (IQR {units.seconds(measured.q25_s)} to"
+        f" {units.seconds(measured.q75_s)}){_rate(measured)}"
+    )
+    yield Paragraph(
+        f"Conditions: {', '.join(tables.conditions(measured))}; on {measured.device}; PyTorch"
+        f" {measured.torch_version}{when}."
+    )
+
+
+def _rate(measured: Measurement) -> str:
+    """What the runs amount to. Of a busy machine the first call says nothing, nor does its rate."""
+    if expected := idle(measured):
+        value, band, _ = tables.latency(measured)
+        rate = measured.batch / expected.seconds
+        return (
+            f" under load. An idle machine is expected to take {value} ({band}), the CPU time of a"
+            f" run: {rate:,.1f} examples per second."
+        )
+    alone = (
+        "None of these runs was interrupted."
+        if measured.clean
+        else "This device does not report whether other work interfered."
+    )
+    return (
+        f": {measured.throughput:,.1f} examples per second. {alone} The first call took"
+        f" {units.seconds(measured.first_call_s)}."
+    )

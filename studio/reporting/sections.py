@@ -1,0 +1,245 @@
+"""The report on a design: the task, the choice and its reasons, the cost, what to expect.
+
+Each figure comes from the profile of the design, from a published source that is named, or from a
+measurement whose conditions are given.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from studio import exports
+from studio.advice import modality
+from studio.advice.budget import cost, told
+from studio.advice.ranking import DATA
+from studio.advice.recommend import Choice
+from studio.advice.requirements import Brief
+from studio.analysis import units
+from studio.analysis.cost.profiler import Profile, profile
+from studio.analysis.cost.starved_norm import training_told
+from studio.bench.results import Measurement
+from studio.cli import options, tables
+from studio.family import Design, Preset, Task
+from studio.reporting.cost import economy
+from studio.reporting.document import (
+    Block,
+    Code,
+    Listing,
+    Paragraph,
+    Piece,
+    Points,
+    Report,
+    Section,
+    Table,
+    Text,
+    clause,
+    said,
+    share,
+)
+from studio.reporting.expectations import outlook
+from studio.reporting.structure import counted, structure
+
+TASKS: dict[Task, str] = {
+    "classification": "assign each example a class",
+    "detection": "find the objects in an image, each with a box and a class",
+    "segmentation": "assign each pixel of an image a class",
+    "instance-segmentation": "outline each object in an image separately",
+    "language": "read text, or continue it token by token",
+    "time-series": "read values in time order, and classify or forecast them",
+    "generation": "generate new examples like the training data",
+    "multi-modal": "answer from two kinds of input",
+}
+NAMES: dict[Task, str] = {
+    "detection": "object detection",
+    "segmentation": "semantic segmentation",
+    "instance-segmentation": "instance segmentation",
+    "time-series": "time series",
+    "multi-modal": "multi-modal tasks",
+}
+LIMITS = {
+    "params": "parameters",
+    "macs": "MACs of one example",
+    "inference_bytes": "memory of a forward pass",
+    "training_bytes": "memory of a training step with Adam",
+}
+PAPER = re.compile(r"^Paper:\s*(.+?)(?:\n\n|\Z)", re.DOTALL | re.MULTILINE)
+
+
+def report(
+    design: Design,
+    batch: int = 1,
+    measured: Measurement | None = None,
+    brief: Brief | None = None,
+    choice: Choice | None = None,
+    link: str = "",
+) -> Report:
+    """The report on a design. `measured` is its latency, where it was measured; `brief` and
+    `choice` are what was asked for and how it was met; `link` reopens the design.
+
+    Raises DesignError for a batch that there is not.
+    """
+    found = profile(design, batch)
+    base = choice.preset if choice else design.preset or design.origin or design.base
+    return Report(
+        title=design.titled(base) if choice else design.title,
+        about=_about(found, measured),
+        figures=tuple(_headline(found, measured)),
+        sections=(
+            Section("1. Task analysis", tuple(_task(found, brief))),
+            Section("2. Architecture choice", tuple(_architecture(found, base, choice))),
+            structure(found),
+            economy(found, measured),
+            outlook(found),
+        ),
+        appendix=Section("Appendix", tuple(_appendix(design, link))),
+    )
+
+
+def _about(found: Profile, measured: Measurement | None) -> str:
+    timed = "a training step" if measured and measured.mode == "training" else "a forward pass"
+    latency = f"the latency of {timed} is measured" if measured else "latency is not measured"
+    return (
+        f"Design report: {found.design.family.title}, batch {found.batch}. Parameters and MACs are"
+        f" counted on the real model; memory is predicted; {latency}."
+    )
+
+
+def _headline(found: Profile, measured: Measurement | None) -> Iterator[tuple[str, str]]:
+    yield "Parameters", units.count(found.params)
+    yield "Compute", units.macs(found.macs)
+    yield "Inference memory", units.size(found.inference_bytes)
+    yield "Training memory", training_told(found)
+    yield "Latency", _stated(measured) if measured else "not measured"
+
+
+def _stated(measured: Measurement) -> str:
+    value, band, under_load = tables.latency(measured)
+    return f"{value} ({band}; {under_load})" if under_load else value
+
+
+def _task(found: Profile, brief: Brief | None) -> Iterator[Block]:
+    design = found.design
+    tasks = (brief.task,) if brief else design.family.guide.tasks
+    kinds = [f"{NAMES.get(task, task)} ({TASKS[task]})" for task in tasks]
+    asked = "The task is" if brief else "No task was given. The family is used for"
+    yield Paragraph(f"{asked} {' and '.join(kinds)}.")
+    yield from _dimensions(found)
+    yield from _requirements(found, brief)
+
+
+def _dimensions(found: Profile) -> Iterator[Block]:
+    design = found.design
+    forward = getattr(design.family.model, "forward", None)
+    meaning = (forward.__doc__ if forward else "") or design.family.example.__doc__ or ""
+    known = modality.decided(design, options.SETTINGS)
+    decided: list[Piece] = []
+    for name in known:
+        text = design.knobs[name].told(design.value(name))
+        decided += [", " if decided else "", Code(f"{name}={text}")]
+    set_by = (" Set by the task: ", *decided, ".") if decided else ()
+    first = re.sub(r"\s+", " ", meaning.strip().split("\n\n")[0])
+    yield Paragraph(("The network goes from ", *said(clause(first)), ".", *set_by))
+    shapes = [*_named("input", found.inputs), *_named("output", found.output_shapes)]
+    head = ("Tensor", "Shape")
+    yield Table(f"Dimensions at batch {found.batch}", head, tuple(shapes), frozenset({1}))
+
+
+def _named(name: str, shapes: tuple[tuple[int, ...], ...]) -> Iterator[tuple[str, str]]:
+    for number, shape in enumerate(shapes, 1):
+        yield f"{name} {number}" if len(shapes) > 1 else name, units.shape(shape)
+
+
+def _requirements(found: Profile, brief: Brief | None) -> Iterator[Block]:
+    amount = found.design.family.guide.data
+    enough = f"about {units.round_count(DATA[amount])}" if DATA[amount] else "a few hundred"
+    wants = f"The family needs {enough} examples"
+    have = f"; there are {brief.examples:,}" if brief and brief.examples is not None else ""
+    if not brief or not brief.limits.given:
+        yield Paragraph(f"No cost limit was set. {wants}{have}.")
+        return
+    rows = tuple(_requirement(found, name, limit) for name, limit in brief.limits.given.items())
+    head = ("Limit on", "At most", "This design", "Used")
+    yield Table(f"Requirements, at batch {brief.batch}", head, rows)
+    yield Paragraph(f"{wants}{have}.")
+
+
+def _requirement(found: Profile, name: str, limit: int) -> tuple[Text, ...]:
+    here = cost(found, name)
+    return LIMITS.get(name, name), told(name, limit), told(name, here), share(here, limit)
+
+
+def _architecture(found: Profile, base: Preset, choice: Choice | None) -> Iterator[Block]:
+    family = found.design.family
+    guide = family.guide
+    lesson = " ".join(family.lesson.strip().split("\n\n")[0].split())
+    use = (" Use it when ", *said(clause(guide.use_when)), ".")
+    yield Paragraph((f"The design is based on {family.title}. ", *said(lesson), *use))
+    if paper := PAPER.search(family.lesson):
+        yield Paragraph(f"Paper: {' '.join(paper[1].split())}.")
+    if choice:
+        own = [reason for reason in choice.reasons if not reason.startswith("right when ")]
+        yield Paragraph("Reasons for it:")
+        yield Points(tuple(said(reason) for reason in (*own, *guide.strengths)))
+        yield Paragraph("Reasons against it:")
+        yield Points(tuple(said(doubt) for doubt in (*choice.doubts, *choice.notes)))
+    else:
+        yield Paragraph("Strengths:")
+        yield Points(tuple(map(said, guide.strengths)))
+    yield from _changes(found, base)
+
+
+def _changes(found: Profile, base: Preset) -> Iterator[Block]:
+    """How the design differs from its preset."""
+    design = found.design
+    learned = (
+        "" if found.trainable_params == found.params else f", {found.trainable_params:,} trainable"
+    )
+    stored = f"{units.size(found.parameter_bytes)} in float32"
+    count = f"{found.params:,} parameters{learned}, {stored}"
+    if not design.changes(base):
+        yield Paragraph(
+            f"The design is the unmodified preset {base.name}: {count}. {_published(found, base)}"
+        )
+        return
+    origin = profile(Design(design.family, base.config), found.batch)
+    knobs = design.knobs
+    rows = tuple(
+        ((Code(name),), was, here, knobs[name].help)
+        for name, was, here in design.moved(base.config)
+    )
+    changed = counted(len(rows), "knob", "knobs")
+    yield Table(f"Modifications of {base.name}", ("Knob", "Preset", "Here", "Meaning"), rows, ALL)
+    yield Paragraph(
+        f"The design is {base.name} with {changed} changed. It has {count}:"
+        f" {_ratio(found.params, origin.params)} the {origin.params:,} of {base.name}, with"
+        f" {_ratio(found.macs, origin.macs)} its MACs. {_published(origin, base)}"
+    )
+
+
+ALL = frozenset({1, 2, 3})
+
+
+def _ratio(here: int, before: int) -> str:
+    return f"{here / before:.3g} times" if before else "beside"
+
+
+def _published(found: Profile, preset: Preset) -> str:
+    """The published count of a preset with its source, and whether ours equals it."""
+    if preset.params is None:
+        return f"There is no published count of {preset.name} to compare with ({preset.source})."
+    agrees = (
+        "the count here is the same"
+        if preset.params == found.params
+        else f"the count here is {found.params:,}"
+    )
+    return f"The published count of {preset.name} is {preset.params:,} ({preset.source}); {agrees}."
+
+
+def _appendix(design: Design, link: str) -> Iterator[Block]:
+    reopen = link or f"?{design.query}"
+    yield Paragraph(("Reopen the design in the studio: ", link or Code(reopen)))
+    yield Listing("The design as data (JSON)", "json", design.to_json() + "\n")
+    code = exports.standalone(design, link).text
+    lines = code.count("\n")
+    yield Listing(f"The model as one file that needs only torch ({lines} lines)", "python", code)

@@ -1,0 +1,217 @@
+"""The report on how a network is made: its picture, its layers, what goes round them, choices."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+
+from torch.nn.modules import activation
+
+from studio.analysis import units
+from studio.analysis.cost.connectivity import Attention, Meeting, attentions, meetings
+from studio.analysis.cost.layer_table import OWN, Row, walk
+from studio.analysis.cost.op_costs import bodies
+from studio.analysis.cost.profiler import Profile
+from studio.analysis.graph.layer_graph import graph
+from studio.analysis.trace.tree import Body
+from studio.drawing.graph import Node
+from studio.drawing.layout.layered import layout
+from studio.drawing.render.svg import svg
+from studio.family import Design
+from studio.records import RecordKnob
+from studio.reporting.document import Block, Code, Drawing, Paragraph, Section, Table, Text, share
+
+MOST_ROWS = 32  # of layers: what a page of paper holds
+MOST_BOXES = 8  # that a caption can name
+FEW = 4  # kinds and forms that a sentence can name
+NORM = re.compile(r"(?<!Pre)(?<!Post)Norm(\d+d?)?$|^(batch|layer|group)_norm$")
+RECURRENT = ("LSTM", "GRU", "RNN")
+ACTIVATIONS = tuple(n.lower() for n in activation.__all__ if n != "MultiheadAttention")
+MEETINGS: Mapping[Meeting, tuple[str, str]] = {
+    "residual": ("residual addition", "the input of a block is added to its output"),
+    "skip": ("skip by concatenation", "earlier features are concatenated with later ones"),
+    "branches": ("concatenation of branches", "parallel paths are concatenated"),
+    "gate": ("gate", "one path scales another"),
+}
+WITHOUT = "There are no skip connections: the data flows straight from layer to layer. "
+
+
+def structure(found: Profile) -> Section:
+    """How the network of a profile is made."""
+    blocks = (_picture(found), *_layers(found), *_rows_of_records(found.design))
+    return Section("3. Model structure", (*blocks, *_connections(found.root), *_choices(found)))
+
+
+def _picture(found: Profile) -> Drawing:
+    drawn = graph(found.root)
+    picture = layout(drawn)
+    round_others = any(arrow.skip for arrow in picture.arrows)
+    words = (
+        f"The network at batch {found.batch}, blocks collapsed:"
+        f" {_boxes(drawn.root)}. Edges show tensor shapes"
+        f"{'; blue edges bypass other boxes' if round_others else ''}."
+    )
+    return Drawing(svg(picture, theme="paper"), words)
+
+
+def _boxes(root: Node) -> str:
+    """The boxes of a picture in words, equal neighbours together."""
+    labels = [node.label for node in root.children if node.kind not in ("input", "output")]
+    times = [node.repeat for node in root.children if node.kind not in ("input", "output")]
+    told = []
+    for label, group in groupby(zip(labels, times, strict=True), key=lambda box: box[0]):
+        many = sum(repeat for _, repeat in group)
+        told.append(f"{label} × {many}" if many > 1 else label)
+    if len(told) > MOST_BOXES:
+        return f"{len(labels)} boxes, from {told[0]} to {told[-1]}"
+    return ", ".join(told)
+
+
+def _layers(found: Profile) -> Iterator[Block]:
+    """As deep into the blocks as a page allows."""
+    rows = [row for row in walk(found.root) if not row.body.transparent and _costs(row)]
+    deepest = max(row.level for row in rows)
+    depths = range(deepest, 0, -1)
+    depth = next((d for d in depths if sum(r.level <= d for r in rows) <= MOST_ROWS), 1)
+    shown = [row for row in rows if row.level <= depth]
+    last = ("total", "", "", f"{found.params:,}", units.macs(found.macs), "100 %")
+    yield Paragraph(
+        "The table lists the layers in the order in which they are first called. Identical"
+        " consecutive layers share a row, marked ×n, with the figures of all of them. Indented rows"
+        " are part of the row above and included in its figures."
+    )
+    yield Table(
+        f"Layers, with the MACs of one forward pass at batch {found.batch}",
+        ("Layer", "Kind", "Output", "Parameters", "MACs", "Share"),
+        (*_cells(shown, found.macs), last),
+        words=frozenset({1, 2}),
+        levels=(*(row.level - 1 for row in shown), 0),
+        total=True,
+    )
+
+
+def _costs(row: Row) -> bool:
+    """Own parts of blocks that only keep activations are no layers."""
+    return (row.body.is_module and bool(row.output)) or bool(row.params or row.macs)
+
+
+def _cells(rows: Sequence[Row], macs: int) -> Iterator[tuple[Text, ...]]:
+    """The rows with their names as from inside the row that they lie in."""
+    around: list[str] = []
+    for row in rows:
+        around = around[: row.level - 1]
+        name = row.path.removeprefix("".join(around))
+        yield (
+            *_names(row, name),
+            row.output,
+            f"{row.params:,}".replace("-", "−") if row.params else "",
+            units.macs(row.macs) if row.macs else "",
+            share(row.macs, macs),
+        )
+        around.append(f"{name.partition(' ')[0]}.")
+
+
+def _names(row: Row, name: str) -> tuple[Text, Text]:
+    """What a row is called, and its kind."""
+    if name == OWN:
+        return ("shared weights, counted once" if row.params < 0 else "outside these layers"), ""
+    path, _, times = name.partition(" ")
+    if not row.body.is_module:
+        return f"{row.kind.replace('_', ' ')} {times}".rstrip(), "operation"
+    return (Code(path), f" {times}" if times else ""), row.kind
+
+
+def _rows_of_records(design: Design) -> Iterator[Block]:
+    """The rows of a composition, as they were composed."""
+    knobs = [knob for knob in design.family.knobs.values() if isinstance(knob, RecordKnob)]
+    rows = [
+        ((Code(place),), knob.text((row,)))
+        for knob in knobs
+        for place, row in knob.rows(design.value(knob.name))
+    ]
+    if rows:
+        yield Table(
+            "The composition, stage by stage", ("Place", "Stage"), tuple(rows), frozenset({1})
+        )
+
+
+def _connections(root: Body) -> Iterator[Block]:
+    """Skips, branches and gates, attention and recurrence, in a paragraph."""
+    met, attended = meetings(root), attentions(root)
+    sentences = [
+        _meeting(meeting, met) for meeting in MEETINGS if any(m == meeting for m, _ in met)
+    ]
+    if not any(meeting in ("residual", "skip") for meeting, _ in met):
+        branched = any(meeting == "branches" for meeting, _ in met)
+        sentences.insert(0, "There are no skip connections." if branched else WITHOUT.strip())
+    sentences.append(_attention(attended))
+    kinds = Counter({body.kind: runs for body, runs in bodies(root) if body.kind in RECURRENT})
+    sentences += [
+        f"A recurrent layer ({kind}) carries a state along the sequence." for kind in kinds
+    ]
+    yield Paragraph(" ".join(filter(None, sentences)))
+
+
+def _meeting(meeting: Meeting, met: Mapping[tuple[Meeting, str], int]) -> str:
+    """`16 residual additions (in ResidualUnit): the input of a block joins ...`"""
+    where = {block: runs for (kind, block), runs in met.items() if kind == meeting}
+    name, meaning = MEETINGS[meeting]
+    total = sum(where.values())
+    several = name.replace(" ", "s ", 1) if name[:5] in ("skip ", "conca") else f"{name}s"
+    places = [f"{runs} in {block}" if len(where) > 1 else block for block, runs in where.items()]
+    inside = "" if len(where) > 1 else "in "
+    return f"It has {counted(total, name, several)} ({inside}{', '.join(places)}): {meaning}."
+
+
+def _attention(attended: Mapping[Attention, int]) -> str:
+    if not attended:
+        return "It has no attention."
+    forms = [
+        f"{counted(runs, 'time', 'times')} with {counted(form.heads, 'head', 'heads')} of"
+        f" dimension {form.head_dim}, {form.queries:,} queries and {form.keys:,} keys"
+        for form, runs in attended.items()
+    ]
+    more = f"; and in {len(forms) - FEW} other configurations" if len(forms) > FEW else ""
+    return f"Attention runs {'; '.join(forms[:FEW])}{more}."
+
+
+def _choices(found: Profile) -> Iterator[Block]:
+    """Which normalisation and activation there is, and every choice of a class among several."""
+    modules = Counter[str]()
+    for body, runs in bodies(found.root):
+        modules[body.kind] += runs
+        # The function by which a norm of our own is computed is no other norm.
+        for call in body.calls if NORM.search(body.kind) else ():
+            if NORM.search(call.body.kind):
+                modules[call.body.kind] -= runs
+    norms = {kind: runs for kind, runs in modules.items() if runs > 0 and NORM.search(kind)}
+    active = {kind: n for kind, n in modules.items() if kind.lower().endswith(ACTIVATIONS)}
+    yield Paragraph(
+        f"{_listed('Normalisation', norms)} {_listed('Activations', active)}"
+        " Counts are per forward pass."
+    )
+    design = found.design
+    rows = tuple(
+        ((Code(knob.name),), here.__name__, _others(knob.options, here), knob.help)
+        for knob in design.family.knobs.values()
+        if isinstance(here := design.value(knob.name), type)
+    )
+    if rows:
+        head = ("Choice", "Here", "Alternatives", "Meaning")
+        yield Table("Structural choices of this design", head, rows, frozenset({1, 2, 3}))
+
+
+def _others(options: tuple[type, ...], here: type) -> str:
+    return ", ".join(option.__name__ for option in options if option is not here)
+
+
+def _listed(what: str, kinds: Mapping[str, int]) -> str:
+    ranked = sorted(kinds.items(), key=lambda item: -item[1])
+    named = ", ".join(f"{kind} × {runs:,}" for kind, runs in ranked)
+    return f"{what}: {named or 'none'}."
+
+
+def counted(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"

@@ -1,0 +1,67 @@
+"""Stages that mix tokens otherwise than by attending to one another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from studio.blocks.cross_attention import MemoryReader
+from studio.blocks.mixer import MixerLayer
+from studio.knobs import knob
+from studio.stages.stage import MEMORY, Tokens
+from studio.stages.tokens import TokenStage
+
+
+@dataclass(frozen=True, kw_only=True)
+class MLPMixer(TokenStage):
+    """Mixes tokens and channels by turns with MLPs instead of attention.
+
+    Mixer layers: MLPs across tokens and across channels in turn (Tolstikhin et al. 2021,
+    https://arxiv.org/abs/2105.01601).
+    """
+
+    depth: int = knob(4, "Layers", axis="depth", ge=1, le=48)
+    token_dim: int = knob(
+        256, "Hidden width across the tokens D_S", axis="width", ge=8, le=4096, step=8
+    )
+    expansion: float = knob(
+        4.0, "Hidden width across the channels over the width", ge=0.5, le=8.0, step=0.5
+    )
+
+    def flow(self, x: Tokens) -> Tokens:
+        return x.mixed()
+
+    def build(self, x: Tokens) -> nn.Module:
+        channel_dim = round(self.expansion * x.width)
+        return nn.Sequential(
+            *(MixerLayer(x.count, x.width, self.token_dim, channel_dim) for _ in range(self.depth))
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossAttention(TokenStage):
+    """Lets the tokens read a second input, such as an encoded text."""
+
+    depth: int = knob(2, "Blocks", axis="depth", ge=1, le=48)
+    heads: int = knob(8, "Attention heads; they divide the width", axis="heads", ge=1, le=64)
+    expansion: float = knob(4.0, "MLP width over the width", ge=0.5, le=8.0, step=0.5)
+    memory_len: int = knob(32, "Tokens of the second input", axis="resolution", ge=1, le=4096)
+    memory_dim: int = knob(256, "Features of each", ge=8, le=8192, step=8)
+
+    @property
+    def joins(self) -> tuple[int, ...]:
+        return (MEMORY,)
+
+    @property
+    def memory(self) -> Tokens:
+        return Tokens(self.memory_len, self.memory_dim)
+
+    def flow(self, x: Tokens, memory: Tokens) -> Tokens:
+        if x.width % self.heads:
+            raise ValueError(f"heads={self.heads} must divide the width of the tokens, {x.width}")
+        return x
+
+    def build(self, x: Tokens, memory: Tokens) -> nn.Module:
+        hidden_dim = round(self.expansion * x.width)
+        return MemoryReader(x.width, memory.width, self.depth, self.heads, hidden_dim)

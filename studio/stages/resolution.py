@@ -1,0 +1,89 @@
+"""Stages that change the height and width of a map alone, or take its border off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from torch import nn
+
+from studio.blocks.conv import ConvNormAct
+from studio.knobs import knob
+from studio.stages.convolution import MapStage
+from studio.stages.stage import Map
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool(MapStage):
+    """Shrinks the map by keeping the maximum or the mean of each window.
+
+    One pixel of each window, which is as large as the stride.
+    """
+
+    layer: type[nn.Module] = knob(
+        nn.MaxPool2d, "What is kept of a window", options=(nn.MaxPool2d, nn.AvgPool2d)
+    )
+    stride_height: int = knob(2, "Stride down the height", ge=1, le=8)
+    stride_width: int = knob(2, "Stride along the width", ge=1, le=8)
+
+    def flow(self, x: Map) -> Map:
+        for name, stride, side in (
+            ("stride_height", self.stride_height, x.height),
+            ("stride_width", self.stride_width, x.width),
+        ):
+            if stride > side:
+                raise ValueError(f"{name}={stride} is more than the {side} pixels of {x}")
+        height, width = x.height // self.stride_height, x.width // self.stride_width
+        return replace(x, height=height, width=width)
+
+    def build(self, x: Map) -> nn.Module:
+        return self.layer((self.stride_height, self.stride_width))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upsample(MapStage):
+    """Enlarges the map by repeating or interpolating its pixels."""
+
+    layer: type[nn.Module] = knob(
+        nn.UpsamplingNearest2d,
+        "Repeated, or interpolated",
+        options=(nn.UpsamplingNearest2d, nn.UpsamplingBilinear2d),
+    )
+    scale: int = knob(2, "Pixels that become of one, along each side", ge=2, le=8)
+
+    def flow(self, x: Map) -> Map:
+        return replace(x, height=self.scale * x.height, width=self.scale * x.width)
+
+    def build(self, x: Map) -> nn.Module:
+        return self.layer(scale_factor=self.scale)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValidConv(MapStage):
+    """Convolves without padding, so that the map loses its border."""
+
+    width: int = knob(64, "Channels", axis="width", ge=4, le=4096, step=4)
+    kernel_size: int = knob(2, "Kernel", ge=2, le=11)
+    norm: type[nn.Module] = knob(
+        nn.BatchNorm2d, "After the convolution", options=(nn.BatchNorm2d, nn.Identity)
+    )
+    activation: type[nn.Module] = knob(
+        nn.ReLU, "After the norm", options=(nn.ReLU, nn.GELU, nn.SiLU, nn.Identity)
+    )
+
+    def flow(self, x: Map) -> Map:
+        if self.kernel_size > min(x.height, x.width):
+            raise ValueError(f"kernel_size={self.kernel_size} is more than {x} has pixels")
+        border = self.kernel_size - 1
+        height, width = x.height - border, x.width - border
+        return replace(x, channels=self.width, height=height, width=width)
+
+    def build(self, x: Map) -> nn.Module:
+        return ConvNormAct(
+            x.channels,
+            self.width,
+            self.kernel_size,
+            padding=0,
+            bias=self.norm is nn.Identity,
+            norm=self.norm,
+            activation=self.activation,
+        )
