@@ -19,12 +19,12 @@ from typing import Any
 import studio
 from studio import zoo
 from studio.analysis.graph.layer_graph import graph
-from studio.app.case import Case
-from studio.app.state import FIRST
+from studio.app.session import FIRST
 from studio.exports import standalone
 from studio.family import Design, DesignError, Family
 from studio.knobs import Knob
 from studio.records import RecordKnob, knobs_of
+from studio.workbench.workload import Case
 
 MOST_TURNED = 4  # knobs of a design
 MOST_STAGES = 5

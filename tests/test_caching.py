@@ -12,9 +12,9 @@ from studio.analysis.cost.profiler import (
     trace_bytes,
     training_trace,
 )
-from studio.app import figures
-from studio.app.case import Case
 from studio.caching import bounded, size_bytes
+from studio.workbench import results
+from studio.workbench.workload import Case
 
 
 def test_what_was_used_longest_ago_is_forgotten() -> None:
@@ -45,11 +45,11 @@ def test_a_value_weighs_what_it_refers_to_once() -> None:
 def test_estimates_of_memory_are_near(key: str) -> None:
     design = studio.design(key)
     counted, trained = profile(design), training_trace(design, 1)
-    graph, uses = figures.planned(Case(design))
+    graph, uses = results.planned(Case(design))
     found = {
         "trace": (trace_bytes(counted.root), counted),
         "training": (trace_bytes(trained, TRAINED_CALL_BYTES), (trained, course(design, 1))),
-        "graph": (figures.graph_bytes(graph), (graph, uses)),
+        "graph": (results.graph_bytes(graph), (graph, uses)),
     }
     ratios = {name: estimate / size_bytes(value) for name, (estimate, value) in found.items()}
     assert all(0.4 <= ratio <= 2.5 for ratio in ratios.values()), ratios

@@ -13,11 +13,12 @@ from studio import zoo
 from studio.analysis import quantities
 from studio.analysis.cost.roofline import Device
 from studio.analysis.quantities import PARAMETERS
-from studio.app import composition, devices
-from studio.app.commission import Commission
 from studio.bench.results import Conditions, MeasureError, Measurement
 from studio.quoting import LONGEST, echoed, one_line, quoted
 from studio.records import RecordKnob
+from studio.workbench import devices
+from studio.workbench.compose import composition
+from studio.workbench.page.requirements_form import Commission
 
 HYBRID = zoo.family("hybrid")
 HOSTILE = (

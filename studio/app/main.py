@@ -5,15 +5,15 @@ from __future__ import annotations
 import streamlit as st
 from streamlit import runtime
 
-from studio.app import garbage
 from studio.app.callbacks import finish_callbacks
-from studio.app.precedence import quicken
-from studio.app.state import VIEWS
-from studio.app.views.architect import architect
-from studio.app.views.compare import compare
-from studio.app.views.compose import compose
-from studio.app.views.explore import explore
-from studio.app.views.frame import frame
+from studio.app.pages.architect import architect
+from studio.app.pages.compare import compare
+from studio.app.pages.compose import compose
+from studio.app.pages.explore import explore
+from studio.app.pages.page_frame import frame
+from studio.app.session import VIEWS
+from studio.workbench import gc_policy
+from studio.workbench.priority import quicken
 
 # Three layers, wider and narrower. Streamlit's own icons would be fetched from the network.
 ICON = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16" fill="#d9480f">
@@ -31,7 +31,7 @@ def main() -> None:
     finish_callbacks()
     if runtime.exists():
         quicken()
-        garbage.tend()
+        gc_policy.tend()
     frame(
         of_one=dict(zip(VIEWS[:2], (explore, compose), strict=True)),
         of_several=dict(zip(VIEWS[2:], (architect, compare), strict=True)),

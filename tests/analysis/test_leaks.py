@@ -14,9 +14,9 @@ from torch import nn
 import studio
 from studio.analysis.cost import peak_memory
 from studio.analysis.cost.profiler import forget, profile, training_trace
-from studio.app import figures
-from studio.app.case import Case
 from studio.family import Design
+from studio.workbench import results
+from studio.workbench.workload import Case
 from tests.designs import small
 
 LOOKS: dict[str, Callable[[Design], object]] = {
@@ -24,7 +24,7 @@ LOOKS: dict[str, Callable[[Design], object]] = {
     "training trace": lambda design: training_trace(design, 1),
     "inference simulated": lambda design: peak_memory.peak(design, 1, "inference"),
     "training simulated": lambda design: peak_memory.peak(design, 2, "training"),
-    "torchinfo": lambda design: figures.summary(Case(design)),
+    "torchinfo": lambda design: results.summary(Case(design)),
 }
 
 
@@ -46,16 +46,24 @@ def test_no_model_outlives_what_was_asked_of_it(look: str) -> None:
 
 # Of these there is one for each class, module, device or part of the studio itself.
 FEW = {
-    *("studio.knobs.knobs", "studio.zoo.families", "studio.app.views.compare.presets"),
+    *("studio.knobs.knobs", "studio.zoo.families", "studio.app.pages.compare.presets"),
     *("studio.codegen.source.load", "studio.codegen.source.read", "studio.codegen.slice._modules"),
     *(
         "studio.drawing.viewer.part",
         "studio.drawing.render.glyphs._font",
         "studio.drawing.render.glyphs._pen",
     ),
-    *("studio.process.worker._worker", "studio.bench.store.store", "studio.app.devices._local"),
-    *("studio.app.architect.office", "studio.app.architect.clock", "studio.app.garbage.tend"),
-    *("studio.app.graph._component", "studio.app.page_keys._component"),
+    *(
+        "studio.process.worker._worker",
+        "studio.bench.store.store",
+        "studio.workbench.devices._local",
+    ),
+    *(
+        "studio.workbench.architect_jobs.office",
+        "studio.workbench.architect_jobs.clock",
+        "studio.workbench.gc_policy.tend",
+    ),
+    *("studio.app.diagram.component._component", "studio.app.controls.page_keys._component"),
     "studio.app.callbacks.finish_callbacks",
     "studio.process.dask_backend._remote",
 }

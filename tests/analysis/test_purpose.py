@@ -13,8 +13,9 @@ from studio.analysis.graph.layer_graph import planned, rows
 from studio.analysis.inspect.node_details import inspect
 from studio.analysis.names.purpose import first_sentence, purpose, purpose_of
 from studio.analysis.trace.tree import Body
-from studio.app import composition, menu
+from studio.app.compose import stage_picker
 from studio.family import Family
+from studio.workbench.compose import composition
 from studio.zoo.hybrid import FAMILY
 
 LONGEST = 92  # characters, as a menu shows a line
@@ -40,7 +41,7 @@ def test_the_first_line_of_a_row_says_what_it_does(kind: type) -> None:
     assert re.match(r"[A-Z][a-z]+s\b", said), said
     assert len(said) <= LONGEST, said
     assert said.count(". ") == 0, said
-    assert menu.entry(kind.__name__, kind, False).count(said) == 1
+    assert stage_picker.entry(kind.__name__, kind, False).count(said) == 1
 
 
 def test_no_two_kinds_of_row_say_the_same() -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from studio.app.state import State
+from studio.app.session import State
 
 ROOT = Path(__file__).parents[2]
 MAIN = ROOT / "studio" / "app" / "main.py"
@@ -31,8 +31,8 @@ FLAGS = (
 @pytest.fixture
 def still(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is measured by itself: no measuring process beside the test."""
-    monkeypatch.setattr("studio.app.latency.REST_S", float("inf"))
-    monkeypatch.setattr("studio.app.scaling.begin_calibration", lambda case: None)
+    monkeypatch.setattr("studio.app.header.latency_card.REST_S", float("inf"))
+    monkeypatch.setattr("studio.app.tabs.scaling.begin_calibration", lambda case: None)
 
 
 @pytest.fixture

@@ -36,10 +36,10 @@ NAME = "[n](//e.example) <img src=//e.example/n.png> $x^2$"
 
 def spoil() -> None:
     """Give the family of the first page, its preset, a device and a measurement such names."""
-    from studio.app import devices
-    from studio.app.case import Case
-    from studio.app.ledger import LEDGER
     from studio.bench.results import MeasureError
+    from studio.workbench import devices
+    from studio.workbench.measurements import LEDGER
+    from studio.workbench.workload import Case
     from studio.zoo import families, resnet
 
     if resnet.FAMILY.title == NAME:

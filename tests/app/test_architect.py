@@ -7,18 +7,19 @@ from typing import Any
 
 import pytest
 
-from studio.advice.answer import Documents, Size, answer, documents, sizes
 from studio.advice.published import metrics, published
-from studio.app import commission, figures
-from studio.app import sizes as chart_of_sizes
-from studio.app.architect import Search, Timed, chosen
-from studio.app.case import Case
-from studio.app.commission import Commission
-from studio.app.link import Link
-from studio.app.state import FIRST
-from studio.app.tradeoff import COSTS, scatter
+from studio.app.charts import pareto as chart_of_sizes
+from studio.app.charts.tradeoff import COSTS, scatter
+from studio.app.session import FIRST
 from studio.bench.results import Measurement
 from studio.family import Design, DesignError, Task
+from studio.workbench import results
+from studio.workbench.architect_jobs import Search, Timed, chosen
+from studio.workbench.page import requirements_form
+from studio.workbench.page.link import Link
+from studio.workbench.page.requirements_form import Commission
+from studio.workbench.recommendations import Documents, Size, answer, documents, sizes
+from studio.workbench.workload import Case
 from tests.app.conftest import run, state, visited
 
 ASKED = {"view": "Architect", "ask.task": "time-series", "ask.max-params": "300 k"}
@@ -40,9 +41,9 @@ def at_once(still: None, monkeypatch: pytest.MonkeyPatch) -> None:
     def sizes_of(start: Design, wish: Commission) -> Future[tuple[Size, ...]]:
         return done(sizes(start, wish.brief.limits, wish.brief.batch))
 
-    monkeypatch.setattr("studio.app.views.architect.asked", asked)
-    monkeypatch.setattr("studio.app.tradeoff.map_of", lambda task: done(published(task)))
-    monkeypatch.setattr("studio.app.sizes.sizes_of", sizes_of)
+    monkeypatch.setattr("studio.app.pages.architect.asked", asked)
+    monkeypatch.setattr("studio.app.charts.tradeoff.map_of", lambda task: done(published(task)))
+    monkeypatch.setattr("studio.app.charts.pareto.sizes_of", sizes_of)
 
 
 def test_a_choice_is_opened_and_keeps_the_budget() -> None:
@@ -51,7 +52,7 @@ def test_a_choice_is_opened_and_keeps_the_budget() -> None:
     run(app)
     assert state(app).view == "Explore"
     assert "time-series" in state(app).design.family.guide.tasks
-    assert figures.profiled(state(app).case).params <= 300_000
+    assert results.profiled(state(app).case).params <= 300_000
 
 
 def test_what_is_typed_is_in_the_link_and_asked_at_once() -> None:
@@ -62,7 +63,7 @@ def test_what_is_typed_is_in_the_link_and_asked_at_once() -> None:
     assert FIRST.followed(state(app).link).commission == state(app).commission
     app.button(key="open.1").click()
     run(app)
-    assert figures.profiled(state(app).case).params <= 100_000
+    assert results.profiled(state(app).case).params <= 100_000
 
 
 @pytest.mark.parametrize(
@@ -92,16 +93,20 @@ def test_an_unread_field_is_named_and_nothing_is_lost() -> None:
 
 
 def test_a_task_asks_for_what_concerns_it() -> None:
-    assert "vocab_size" in commission.settings_of("language")
-    assert not {"image_size", "vocab_size"} & commission.settings_of("time-series").keys()
-    assert set(commission.settings_of("detection")) == {"image_size", "in_channels", "num_classes"}
+    assert "vocab_size" in requirements_form.settings_of("language")
+    assert not {"image_size", "vocab_size"} & requirements_form.settings_of("time-series").keys()
+    assert set(requirements_form.settings_of("detection")) == {
+        "image_size",
+        "in_channels",
+        "num_classes",
+    }
 
 
 @pytest.mark.parametrize("task", ["classification", "generation"])
 def test_fields_of_the_other_kind_of_data_are_hidden_and_text_is_asked_for(task: Task) -> None:
     images, text = Commission(task), Commission(task, data="text")
-    assert not {"seq_len", "vocab_size"} & commission.settings_of(task, images.kind).keys()
-    assert not {"image_size", "in_channels"} & commission.settings_of(task, text.kind).keys()
+    assert not {"seq_len", "vocab_size"} & requirements_form.settings_of(task, images.kind).keys()
+    assert not {"image_size", "in_channels"} & requirements_form.settings_of(task, text.kind).keys()
     assert "vocab_size" in text.brief.settings
     assert "image_size" not in text.written("image_size", "64").brief.settings
     assert Commission.taken(Link(text.link)) == text
@@ -131,8 +136,8 @@ class Desk:
 
 def test_choices_are_there_as_families_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     desk = Desk(None)
-    monkeypatch.setattr("studio.app.architect.Desk", lambda front: desk)
-    monkeypatch.setattr("studio.app.architect.office", lambda: None)
+    monkeypatch.setattr("studio.workbench.architect_jobs.Desk", lambda front: desk)
+    monkeypatch.setattr("studio.workbench.architect_jobs.office", lambda: None)
     search = Search(Commission("time-series").brief, "recommended")
     assert (search.count, search.answer().choices) == (0, ())
     for counted in range(1, search.total + 1):
@@ -144,8 +149,8 @@ def test_choices_are_there_as_families_are_counted(monkeypatch: pytest.MonkeyPat
 
 def test_a_search_that_finds_nothing_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     desk = Desk(None)
-    monkeypatch.setattr("studio.app.architect.Desk", lambda front: desk)
-    monkeypatch.setattr("studio.app.architect.office", lambda: None)
+    monkeypatch.setattr("studio.workbench.architect_jobs.Desk", lambda front: desk)
+    monkeypatch.setattr("studio.workbench.architect_jobs.office", lambda: None)
     wish = Commission("time-series").written("max-memory", "2 kB")
     search = Search(wish.brief, "recommended")
     while desk.waiting:
@@ -181,7 +186,7 @@ def test_the_sizes_of_a_choice_are_drawn_with_their_costs() -> None:
         )
         <= 300_000
     )
-    assert figures.profiled(state(app).case) is not None
+    assert results.profiled(state(app).case) is not None
     app.button(key="sizes.1").click()
     run(app)
     assert app.session_state["sizes.of"] is None
@@ -198,8 +203,8 @@ def written(
 def test_the_report_of_a_choice_states_the_task_and_the_limit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("studio.app.report.report_on", written)
-    monkeypatch.setattr("studio.app.architect.asked", asked)
+    monkeypatch.setattr("studio.app.tabs.report_tab.report_on", written)
+    monkeypatch.setattr("studio.workbench.architect_jobs.asked", asked)
     app = visited(ASKED)
     app.button(key="open.1").click()
     run(app)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from studio.app import composition
+from studio.workbench.compose import composition
 from studio.zoo.hybrid import FAMILY
 from tests.app.conftest import pressed
 from tests.app.test_browser import chart_has, figure, has_text, open_tab

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import studio
-from studio.app.composition import is_composed
+from studio.workbench.compose.composition import is_composed
 from tests.app.conftest import pressed
 
 pytestmark = pytest.mark.browser

@@ -11,8 +11,8 @@ from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
 from streamlit.runtime.state.session_state import SessionState
 from streamlit.testing.v1 import AppTest
 
-from studio.app import state as app_state
-from studio.app.state import State
+from studio.app import session as app_state
+from studio.app.session import State
 from tests.app.conftest import run, state, visited
 
 Move = Callable[[AppTest], Any]

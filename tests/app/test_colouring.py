@@ -13,15 +13,15 @@ from streamlit.testing.v1 import AppTest
 import studio
 from studio.analysis.graph.cost_heatmap import QUANTITIES, Scale
 from studio.analysis.graph.design_diff import layers
-from studio.app import colouring, contrast
-from studio.app.case import Case
-from studio.app.layers import rows_of
-from studio.app.lens import HEAT, NO_LENS, Lens
-from studio.app.link import Link
-from studio.app.state import FIRST
-from studio.app.timing import TIMINGS
+from studio.app.diagram import colouring, layer_diff
+from studio.app.diagram.layer_timing import TIMINGS
+from studio.app.session import FIRST
+from studio.app.tabs.layers import rows_of
 from studio.bench.results import LayerTime
 from studio.drawing.decoration import SCALE
+from studio.workbench.page.colour_mode import HEAT, NO_LENS, Lens
+from studio.workbench.page.link import Link
+from studio.workbench.workload import Case
 from tests.app.conftest import graph, run, state, visited
 
 pytestmark = pytest.mark.usefixtures("still")
@@ -68,7 +68,7 @@ def test_a_quantity_colours_the_graph_and_its_column_and_is_in_the_link(name: st
     assert top is not None
     assert top.quantity.write(top.top) in legend(app)
     columns = {"parameters": "Parameters", "macs": "MMACs", "activations": "Saved"}
-    columns |= {"activation_count": "Activations", "memory": contrast.MEMORY}
+    columns |= {"activation_count": "Activations", "memory": layer_diff.MEMORY}
     assert list(shown(app).columns)[:2] == ["Layer", columns[name]]
     app.selectbox(key="heat").set_value("kind")
     run(app)
@@ -87,17 +87,17 @@ def test_the_scale_goes_to_the_most_of_what_is_seen() -> None:
 
 def test_a_cell_has_the_colour_of_the_box() -> None:
     scale = Scale(QUANTITIES["macs"], 100.0)
-    cells = contrast.warm([100.0, 25.0, None, float("nan")], scale, dark=False)
+    cells = layer_diff.warm([100.0, 25.0, None, float("nan")], scale, dark=False)
     assert [SCALE[-1] in cells[0], SCALE[4] in cells[1], cells[2:]] == [True, True, ["", ""]]
-    assert SCALE[0] in contrast.warm([100.0], scale, dark=True)[0]
+    assert SCALE[0] in layer_diff.warm([100.0], scale, dark=True)[0]
 
 
 def test_cells_of_differences_tell_more_from_less() -> None:
-    more, less, same = contrast.tinted([3.0, -3.0, None], dark=False)
+    more, less, same = layer_diff.tinted([3.0, -3.0, None], dark=False)
     assert same == ""
     assert more != less
-    assert contrast.signed("{:,}".format)(-3) == "−3"
-    assert contrast.signed("{:,}".format)(3) == "+3"
+    assert layer_diff.signed("{:,}".format)(-3) == "−3"
+    assert layer_diff.signed("{:,}".format)(3) == "+3"
 
 
 def timings(monkeypatch: pytest.MonkeyPatch, **times: float) -> None:
@@ -192,6 +192,8 @@ def test_a_lens_is_what_its_link_says(heat: str, difference: bool) -> None:
 
 def test_the_columns_of_both_designs_are_as_long_as_each_other() -> None:
     before, now = (Case(studio.design("resnet", preset=f"ResNet-{n}")) for n in (18, 50))
-    found = contrast.columns(layers(rows_of(before), rows_of(now)))
+    found = layer_diff.columns(layers(rows_of(before), rows_of(now)))
     assert len({len(column) for column in found.values()}) == 1
-    assert {*contrast.READ, *contrast.DELTAS, *contrast.BEFORE, "Layer", "Change"} <= set(found)
+    assert {*layer_diff.READ, *layer_diff.DELTAS, *layer_diff.BEFORE, "Layer", "Change"} <= set(
+        found
+    )

@@ -10,17 +10,18 @@ import pytest
 
 import studio
 from studio.analysis.cost.profiler import profile
-from studio.app import comparison, figures
-from studio.app.case import Case
-from studio.app.history import History, Visit, change
-from studio.app.ledger import LEDGER
-from studio.app.parts import APART
-from studio.app.state import FIRST
+from studio.app.charts import compare_table
+from studio.app.controls.history import History, Visit, change
+from studio.app.session import FIRST
 from studio.bench.results import Measurement
 from studio.cli import tables
 from studio.reporting.cost import economy
 from studio.reporting.document import Paragraph
 from studio.reporting.sections import report
+from studio.workbench import results
+from studio.workbench.measurements import LEDGER
+from studio.workbench.page.link_parts import APART
+from studio.workbench.workload import Case
 from tests.app.conftest import run, state, visited
 
 pytestmark = pytest.mark.usefixtures("still")
@@ -42,12 +43,12 @@ def test_a_link_brings_all_pins() -> None:
 
 
 def test_the_table_tells_figures_against_the_first() -> None:
-    text = comparison.table(PINS)
-    params = [figures.profiled(case).params for case in PINS]
+    text = compare_table.table(PINS)
+    params = [results.profiled(case).params for case in PINS]
     assert "+13.9 M (×2.19)" in text
     assert params[1] - params[0] == 13_867_520
-    assert comparison.differing(PINS)["block"] == ["BasicBlock", "Bottleneck"]
-    assert "not published for this variant" in comparison.table(
+    assert compare_table.differing(PINS)["block"] == ["BasicBlock", "Bottleneck"]
+    assert "not published for this variant" in compare_table.table(
         (Case(studio.design("resnet", base_channels=32)),)
     )
 
@@ -62,7 +63,7 @@ def test_a_latency_under_load_is_one_figure_everywhere() -> None:
     case, other = PINS
     LEDGER.write(case, LOADED)
     LEDGER.write(other, replace(LOADED, cpu_s=0.898))
-    said = comparison.table(PINS)
+    said = compare_table.table(PINS)
     for pin in PINS:
         LEDGER.forget(pin)
     value, band, under_load = tables.latency(LOADED)
@@ -87,13 +88,13 @@ def test_a_latency_under_load_is_one_figure_everywhere() -> None:
 
 
 def test_every_curve_of_a_chart_goes_through_its_design() -> None:
-    for axis in comparison.shared_axes(PINS):
+    for axis in compare_table.shared_axes(PINS):
         for panel, (_, read, _) in zip(
-            comparison.panels(PINS, axis), comparison.ROWS, strict=False
+            compare_table.panels(PINS, axis), compare_table.ROWS, strict=False
         ):
             for case, curve in zip(PINS, panel.curves, strict=True):
                 if panel.title == "Parameters":
-                    assert read(figures.profiled(case)) in curve.ys
+                    assert read(results.profiled(case)) in curve.ys
 
 
 def test_designs_are_unpinned_and_visited() -> None:
@@ -119,9 +120,9 @@ def test_a_comparison_starts_with_a_picker_of_designs() -> None:
 
 
 def test_code_of_designs_is_told_as_a_difference() -> None:
-    text = comparison.difference(*PINS)
+    text = compare_table.difference(*PINS)
     assert "+class Bottleneck" in text
-    assert comparison.difference(PINS[0], PINS[0]) == ""
+    assert compare_table.difference(PINS[0], PINS[0]) == ""
 
 
 def test_undo_and_redo_walk_the_designs_of_a_session() -> None:
@@ -173,10 +174,10 @@ def test_a_history_remembers_the_last_designs() -> None:
 
 def test_designs_whose_knobs_differ_are_drawn_over_multiples_of_their_own() -> None:
     cases = [Case(studio.design(name)) for name in ("convnext", "efficientnet")]
-    assert comparison.scale(cases, "depth") == "depth, × that of each design"
-    for panel in comparison.panels(cases, "depth"):
+    assert compare_table.scale(cases, "depth") == "depth, × that of each design"
+    for panel in compare_table.panels(cases, "depth"):
         assert all(1.0 in curve.xs for curve in panel.curves)
-    assert comparison.scale(cases[:1], "depth") == "depth"
+    assert compare_table.scale(cases[:1], "depth") == "depth"
 
 
 def test_a_file_that_is_uploaded_is_pinned_and_says_what_was_inserted() -> None:

@@ -11,10 +11,9 @@ from streamlit.testing.v1 import AppTest
 
 import studio
 from studio.analysis.names.purpose import purpose
-from studio.app import composition, editor, figures, mending, menu, opening
-from studio.app.case import Case
-from studio.app.composition import Draft
-from studio.app.state import FIRST, State
+from studio.app.compose import editor, stage_picker
+from studio.app.controls import navigation
+from studio.app.session import FIRST, State
 from studio.knobs import knob
 from studio.stages.clip import LastFrame
 from studio.stages.convolution import Conv
@@ -24,6 +23,10 @@ from studio.stages.residual import Residual
 from studio.stages.sequence import TemporalConv
 from studio.stages.stem import ConvStem
 from studio.stages.tokens import ToMap, ToTokens, Transformer
+from studio.workbench import results
+from studio.workbench.compose import composition, fixes
+from studio.workbench.compose.composition import Draft
+from studio.workbench.workload import Case
 from studio.zoo.hybrid import FAMILY, HybridConfig
 from tests.app.conftest import graph, run, state, visited
 
@@ -35,7 +38,7 @@ def opened(**link: str) -> AppTest:
 
 
 def opens(app: AppTest, menu: str) -> None:
-    app.session_state[menu] = True
+    app.session_state[stage_picker] = True
     run(app)
 
 
@@ -60,11 +63,11 @@ def test_a_design_of_one_family_is_offered_a_composition_to_start_from() -> None
 
 def test_a_design_of_a_family_that_is_stages_is_opened_as_such() -> None:
     app = opened(family="resnet")
-    params = figures.profiled(state(app).case).params
+    params = results.profiled(state(app).case).params
     app.button(key="as-stages").click()
     run(app)
     assert state(app).design.family.key == "hybrid"
-    assert figures.profiled(state(app).case).params == params
+    assert results.profiled(state(app).case).params == params
 
 
 def test_a_stage_is_added_and_adapters_are_inserted_and_told() -> None:
@@ -122,7 +125,7 @@ def test_the_menu_of_kinds_tells_of_each_what_it_is_and_why_it_does_not_fit() ->
 def test_kinds_stand_in_groups_and_none_is_lost() -> None:
     for place in ("stem", "stages", "head"):
         kinds = composition.kinds(FAMILY, place)
-        grouped = menu.groups(kinds)
+        grouped = stage_picker.groups(kinds)
         assert sorted(name for _, names in grouped for name in names) == sorted(kinds)
         assert len({title for title, _ in grouped}) == len(grouped)
 
@@ -207,9 +210,9 @@ def test_values_that_the_rule_allows_are_offered() -> None:
     draft = composition.fit(FAMILY, rows)
     assert isinstance(draft, Draft)
     assert (draft.place, draft.left) == ("stages.2", 3)
-    labels = [mend.label for mend in mending.mends(FAMILY, draft)]
+    labels = [mend.label for mend in fixes.mends(FAMILY, draft)]
     assert labels == ["heads = 9", "heads = 6", "Remove 2 Transformer"]
-    for mend in mending.mends(FAMILY, draft):
+    for mend in fixes.mends(FAMILY, draft):
         assert not isinstance(composition.fit(FAMILY, mend.rows), Draft)
 
 
@@ -235,7 +238,7 @@ def test_a_row_is_joined_with_itself_only_where_nothing_else_fits() -> None:
     ):
         draft = composition.fit(FAMILY, (ConvStem(), *stages, PooledHead()))
         assert isinstance(draft, Draft)
-        assert [mend.label for mend in mending.mends(FAMILY, draft)] == expected
+        assert [mend.label for mend in fixes.mends(FAMILY, draft)] == expected
 
 
 def test_the_skips_of_a_head_are_chosen_by_what_they_join() -> None:
@@ -274,13 +277,13 @@ def test_a_composition_is_called_by_the_kinds_of_its_stages() -> None:
 def test_a_design_opened_as_stages_is_the_composition_on_the_page() -> None:
     whole = FIRST.chosen("resnet")
     stages = composed(Conv()).design
-    now = opening.opened(whole, lambda design: stages)
+    now = navigation.opened(whole, lambda design: stages)
     assert (now.design, now.previous) == (stages, whole.case)
 
     def refuse(design: studio.Design) -> studio.Design:
         raise studio.DesignError(f"{design.family.key} cannot be opened as stages")
 
-    refused = opening.opened(whole, refuse)
+    refused = navigation.opened(whole, refuse)
     assert (refused.design, refused.refusal) == (
         whole.design,
         "resnet cannot be opened as stages",
@@ -301,7 +304,7 @@ def test_what_does_not_fit_is_marked_at_its_own_row_after_all_that_do() -> None:
                 assert [n for n, one in enumerate(lines) if "does not fit" in one] == [draft.at]
                 assert all("<span>(" in one for one in lines[: draft.at])
                 assert not any("<span>(" in one for one in lines[draft.at :])
-                shown = figures.drafted(FAMILY, draft).root.children
+                shown = results.drafted(FAMILY, draft).root.children
                 placed = [composition.place(draft.rows, n) for n in range(draft.at + 1)]
                 assert [node.id for node in shown if node.id in placed] == placed
                 assert shown[0].kind == "input"

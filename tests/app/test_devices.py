@@ -11,11 +11,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import studio
-from studio.app import devices, expected, ledger, scaling
-from studio.app.case import Case
-from studio.app.latency import conditions
-from studio.app.ledger import LEDGER, Watch
-from studio.app.state import FIRST
+from studio.app.header.latency_card import conditions
+from studio.app.session import FIRST
+from studio.app.tabs import scaling
 from studio.bench import idle_latency, sweep
 from studio.bench.idle_latency import between_runs
 from studio.bench.results import Measurement
@@ -23,6 +21,9 @@ from studio.bench.store import Store
 from studio.knobs import DesignError
 from studio.process import backend, fair_queue, free_memory
 from studio.process.backend import Place
+from studio.workbench import devices, measurements, predicted_latency
+from studio.workbench.measurements import LEDGER, Watch
+from studio.workbench.workload import Case
 from tests.app.conftest import MAIN
 from tests.measure.processes import wait_until
 from tests.measure.simulated import Simulated
@@ -39,7 +40,7 @@ def two(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Simulated:
     monkeypatch.setattr(devices, "_local", made.devices)
     monkeypatch.setattr(fair_queue, "engines", lambda device: (made,))
     monkeypatch.setattr(sweep, "places", lambda device: (Place(device, "2"),))
-    monkeypatch.setattr(ledger, "store", lambda: kept)
+    monkeypatch.setattr(measurements, "store", lambda: kept)
     monkeypatch.setattr(idle_latency, "store", lambda: kept)
     monkeypatch.setattr(free_memory, "free_bytes", lambda device: 10**12)
     return made
@@ -87,7 +88,7 @@ def test_what_is_measured_is_measured_on_its_device(two: Simulated) -> None:
 
 @pytest.mark.parametrize("device", TWO)
 def test_runs_are_compared_with_those_of_their_device(two: Simulated, device: str) -> None:
-    kept, case = ledger.store(), replace(ON_GPU, device=device)
+    kept, case = measurements.store(), replace(ON_GPU, device=device)
     for _ in range(3):
         watch = Watch(tuple(replace(case, design=studio.design("cnn", depth=d)) for d in (4, 5)))
         wait_until(lambda: not watch.look())  # noqa: B023
@@ -101,13 +102,13 @@ def test_runs_are_compared_with_those_of_their_device(two: Simulated, device: st
 
 def test_each_device_is_calibrated_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(expected, "_calibrations", {})
-    monkeypatch.setattr(expected, "desk", lambda device, session: asked.append(device))
+    monkeypatch.setattr(predicted_latency, "_calibrations", {})
+    monkeypatch.setattr(predicted_latency, "desk", lambda device, session: asked.append(device))
     for device in TWO:
-        expected.begin_calibration(replace(ON_GPU, device=device))
-    wait_until(lambda: all(made.done() for made in expected._calibrations.values()))
+        predicted_latency.begin_calibration(replace(ON_GPU, device=device))
+    wait_until(lambda: all(made.done() for made in predicted_latency._calibrations.values()))
     assert asked == list(TWO)
-    assert set(expected._calibrations) == {(device, "float32") for device in TWO}
+    assert set(predicted_latency._calibrations) == {(device, "float32") for device in TWO}
 
 
 @pytest.mark.usefixtures("still")

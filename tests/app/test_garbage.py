@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from studio.app import garbage
+from studio.workbench import gc_policy
 
 
 class Ring:
@@ -27,18 +27,18 @@ def thawed() -> Iterator[None]:
 def test_a_walk_frees_what_was_made_since_the_last_one() -> None:
     ring = weakref.ref(Ring())
     assert ring()
-    garbage.walk(everything=False)
+    gc_policy.walk(everything=False)
     assert ring() is None
 
 
 def test_what_a_walk_left_is_freed_once_the_server_rests() -> None:
     ring = Ring()
     known = weakref.ref(ring)
-    garbage.walk(everything=False)
+    gc_policy.walk(everything=False)
     del ring
-    garbage.walk(everything=False)
+    gc_policy.walk(everything=False)
     assert known()
-    garbage.walk(everything=True)
+    gc_policy.walk(everything=True)
     assert known() is None
 
 
@@ -54,10 +54,10 @@ def test_a_server_that_never_rests_walks_through_everything_as_it_grows(
         if next(naps, None) is None:
             raise InterruptedError
         rings.clear()
-        monkeypatch.setattr(garbage, "GROWN", 0.5)
+        monkeypatch.setattr(gc_policy, "GROWN", 0.5)
 
-    monkeypatch.setattr(garbage, "sleep", nap)
-    monkeypatch.setattr(garbage, "_wait_for_quiet", lambda: None)  # whatever else is drawn
+    monkeypatch.setattr(gc_policy, "sleep", nap)
+    monkeypatch.setattr(gc_policy, "_wait_for_quiet", lambda: None)  # whatever else is drawn
     with pytest.raises(InterruptedError):
-        garbage._tend()
+        gc_policy._tend()
     assert known() is None

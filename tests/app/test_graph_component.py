@@ -7,14 +7,14 @@ from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
-from studio.app.graph import granted, script
+from studio.app.diagram.component import granted, script
 from studio.drawing.graph import Graph, Node
 
 
 def page() -> None:
     import streamlit as st
 
-    from studio.app.graph import layer_graph
+    from studio.app.diagram.component import layer_graph
     from studio.drawing.graph import Edge, Graph, Node
 
     block = Node(id="b", label="Block", children=(Node(id="b.fc", label="Linear <fc>"),))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from studio import zoo
-from studio.app.headline import compared, paper_of
+from studio.app.header.headline import compared, paper_of
 
 
 def test_a_source_is_told_by_a_short_name_that_leads_there() -> None:

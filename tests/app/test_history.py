@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from studio.app import history, opening, sidebar
-from studio.app.history import History, Visit, returned
-from studio.app.state import FIRST, State
+from studio.app.controls import history, navigation, sidebar
+from studio.app.controls.history import History, Visit, returned
+from studio.app.session import FIRST, State
 from tests.app.conftest import run, state, visited
 from tests.app.walks import ACTIONS, begin
 
@@ -81,11 +81,11 @@ def test_a_design_that_is_chosen_ends_the_draft_even_where_it_is_the_last_that_f
     assert now.draft
     for chosen in (
         sidebar.reset(now),
-        opening.design_opened(now, now.design),
-        opening.opened(now, lambda design: design),
+        navigation.design_opened(now, now.design),
+        navigation.opened(now, lambda design: design),
         now.chosen("hybrid"),
     ):
         assert (chosen.draft, chosen.design) == (None, now.design)
-    small = opening.opened(FIRST, begin)
+    small = navigation.opened(FIRST, begin)
     same = replace(small, draft=now.draft)
-    assert opening.opened(same, begin).draft is None
+    assert navigation.opened(same, begin).draft is None

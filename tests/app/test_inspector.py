@@ -11,11 +11,11 @@ from streamlit.testing.v1 import AppTest
 import studio
 from studio import zoo
 from studio.analysis.inspect.node_details import HELD, Inspection
-from studio.app import figures
-from studio.app.case import Case
-from studio.app.inspector import excerpt, said, told
+from studio.app.diagram.node_panel import excerpt, said, told
 from studio.app.markup import is_harmless
 from studio.drawing.graph import Node
+from studio.workbench import results
+from studio.workbench.workload import Case
 from tests.app.conftest import visited
 
 VIT = Case(zoo.family("vit").design("ViT-B/16"))
@@ -34,7 +34,7 @@ def test_the_selected_box_tells_its_cost_with_the_design_put_in(still: None) -> 
 
 
 def test_a_sum_of_parts_is_told_by_their_names() -> None:
-    inspection = figures.inspected(VIT, "")
+    inspection = results.inspected(VIT, "")
     assert inspection
     text = told(inspection, VIT)
     assert "86,567,656" in text
@@ -42,26 +42,26 @@ def test_a_sum_of_parts_is_told_by_their_names() -> None:
 
 
 def test_a_module_of_ones_own_tells_what_it_holds_of_its_arguments() -> None:
-    inspection = figures.inspected(VIT, "blocks.0.attn")
+    inspection = results.inspected(VIT, "blocks.0.attn")
     assert inspection
     assert "<dt>Attributes</dt><dd>num_heads=12, head_dim=64" in told(inspection, VIT)
 
 
 def test_the_whole_tells_what_it_holds_itself() -> None:
-    dit = figures.inspected(Case(zoo.family("dit").design()), "")
+    dit = results.inspected(Case(zoo.family("dit").design()), "")
     assert dit
     assert dit.held == "side=16, patch_size=2, in_channels=4, num_classes=1000"
 
 
 def test_what_costs_nothing_is_said_to_be_free() -> None:
-    inspection = figures.inspected(VIT, "blocks.0.mlp.act")
+    inspection = results.inspected(VIT, "blocks.0.mlp.act")
     assert inspection
     assert "<dt>No</dt><dd>parameters, no MACs</dd>" in told(inspection, VIT)
 
 
 def test_against_a_pinned_design_each_cost_tells_by_how_much_it_moved() -> None:
     small = Case(VIT.design.replace(depth=10))
-    now, before = (figures.inspected(case, "blocks.0") for case in (VIT, small))
+    now, before = (results.inspected(case, "blocks.0") for case in (VIT, small))
     assert now
     assert "+14.2 M vs pinned" in told(now, VIT, before)
     assert "vs pinned" not in told(now, VIT, now)
@@ -73,7 +73,7 @@ def test_a_box_that_another_design_had_is_no_error(still: None) -> None:
 
 
 def test_what_grows_with_the_square_is_said_of_attention_alone() -> None:
-    block, layer = (figures.inspected(VIT, name) for name in ("blocks.0", "blocks.0.mlp.fc1"))
+    block, layer = (results.inspected(VIT, name) for name in ("blocks.0", "blocks.0.mlp.fc1"))
     assert block
     assert layer
     assert "grows with tokens²" in told(block, VIT)
@@ -87,7 +87,7 @@ def test_the_lines_of_a_class_are_those_of_the_file() -> None:
 
 
 def test_text_is_escaped() -> None:
-    inspection = figures.inspected(VIT, "blocks.0")
+    inspection = results.inspected(VIT, "blocks.0")
     assert inspection
     assert "<script>" not in told(replace(inspection, label="<script>"), VIT)
 
@@ -121,8 +121,8 @@ def test_a_percentage_is_of_a_total_that_is_shown(family: str) -> None:
 def inspected(family: str) -> Iterator[tuple[str, Inspection]]:
     """The whole and the outermost boxes of a family's default."""
     case = Case(studio.design(family))
-    for node in ("", *(child.id for child in figures.graph(case).root.children)):
-        if found := figures.inspected(case, node):
+    for node in ("", *(child.id for child in results.graph(case).root.children)):
+        if found := results.inspected(case, node):
             yield node, found
 
 
@@ -132,7 +132,7 @@ def inspected(family: str) -> Iterator[tuple[str, Inspection]]:
 )
 def test_the_mean_and_deviation_that_a_norm_keeps_are_no_temporaries(family, node, saved) -> None:
     case = Case(studio.design(family, preset="ViT-B/16"))
-    inspection = figures.inspected(case, node)
+    inspection = results.inspected(case, node)
     assert inspection
     text = told(inspection, case)
     assert saved in text

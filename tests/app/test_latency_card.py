@@ -7,11 +7,11 @@ from typing import cast
 import pytest
 
 import studio
-from studio.app import idle
-from studio.app.case import Case
-from studio.app.latency import Patience
-from studio.app.ledger import LEDGER, Watch
+from studio.app.header.latency_card import Patience
 from studio.bench.results import MeasureError, Measurement
+from studio.workbench import retries
+from studio.workbench.measurements import LEDGER, Watch
+from studio.workbench.workload import Case
 from tests.app.test_page import figures, opened
 
 
@@ -51,14 +51,14 @@ def test_a_figure_under_load_is_measured_again_when_the_machine_is_quiet(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     load = [9.0]
-    monkeypatch.setattr(idle.os, "getloadavg", lambda: (load[0], 0.0, 0.0))
-    retries = idle.Retries()
-    assert not retries.is_due(0.0)
+    monkeypatch.setattr(retries.os, "getloadavg", lambda: (load[0], 0.0, 0.0))
+    waits = retries.Retries()
+    assert not waits.is_due(0.0)
     load[0] = 0.0
-    assert retries.is_due(100.0)
-    assert not retries.is_due(101.0)  # not at once again
-    tried = [retries.is_due(200.0 + 100 * i) for i in range(10)]
-    assert tried.count(True) == idle.TRIES - 1
+    assert waits.is_due(100.0)
+    assert not waits.is_due(101.0)  # not at once again
+    tried = [waits.is_due(200.0 + 100 * i) for i in range(10)]
+    assert tried.count(True) == retries.TRIES - 1
 
 
 @pytest.mark.usefixtures("still")

@@ -10,20 +10,20 @@ from streamlit.testing.v1 import AppTest
 
 import studio
 from studio.analysis.cost.layer_table import walk
-from studio.app import expected, figures
-from studio.app.case import Case
-from studio.app.layers import clock, total
-from studio.app.ledger import LEDGER, Entry
-from studio.app.timing import TIMINGS, Timings
+from studio.app.diagram.layer_timing import TIMINGS, Timings
+from studio.app.tabs.layers import clock, total
 from studio.bench.calibration import Calibration
 from studio.bench.results import LayerTime, MeasureError
+from studio.workbench import predicted_latency, results
+from studio.workbench.measurements import LEDGER, Entry
+from studio.workbench.workload import Case
 from tests.app.conftest import MAIN
 from tests.measure.processes import wait_until
 
 
 @pytest.mark.parametrize("family", studio.families())
 def test_rows_without_rows_inside_add_up_to_the_model(family: str) -> None:
-    body = figures.trained(Case(studio.design(family)))
+    body = results.trained(Case(studio.design(family)))
     rows = list(walk(body))
     paths = [row.path.partition(" ×")[0] for row in rows]
     blocks = {path.rpartition(".")[0] for path in paths}
@@ -44,7 +44,7 @@ def test_the_total_stands_beneath_the_table() -> None:
     app = AppTest.from_file(str(MAIN), default_timeout=60)
     app.query_params["family"], app.query_params["tab"] = "recurrent", "Layers"
     app.run()
-    body = figures.trained(Case(studio.design("recurrent")))
+    body = results.trained(Case(studio.design("recurrent")))
     assert f"{body.params:,} parameters" in total(body)
     assert any(total(body) in caption.value for caption in app.caption)
 
@@ -77,7 +77,7 @@ def test_where_nothing_measures_there_is_a_sentence(monkeypatch: pytest.MonkeyPa
     def away(*_: str) -> None:
         raise MeasureError("no scheduler answers")
 
-    monkeypatch.setattr("studio.app.timing.desk", away)
+    monkeypatch.setattr("studio.app.diagram.layer_timing.desk", away)
     timings, case = Timings(), Case(studio.design("vit"))
     timings.ask(case, "")
     wait_until(lambda: not timings.waits(case))
@@ -102,18 +102,18 @@ def test_a_calibration_waits_for_nothing_and_one_that_failed_is_tried_again(
     def away(*_: str) -> None:
         raise MeasureError("no scheduler answers")
 
-    monkeypatch.setattr(expected, "desk", away)
-    monkeypatch.setattr(expected, "_calibrations", {})
+    monkeypatch.setattr(predicted_latency, "desk", away)
+    monkeypatch.setattr(predicted_latency, "_calibrations", {})
     case = Case(studio.design("vit"))
-    expected.begin_calibration(case)
-    assert expected._calibrations["cpu", "float32"].exception()
-    assert expected.this_device(case) is None
-    monkeypatch.setattr(expected, "desk", lambda *_: Calibrating())
-    expected.begin_calibration(case)
-    wait_until(lambda: expected.this_device(case) is not None)
-    known = expected._calibrations["cpu", "float32"]
-    expected.begin_calibration(case)
-    assert expected._calibrations["cpu", "float32"] is known
+    predicted_latency.begin_calibration(case)
+    assert predicted_latency._calibrations["cpu", "float32"].exception()
+    assert predicted_latency.this_device(case) is None
+    monkeypatch.setattr(predicted_latency, "desk", lambda *_: Calibrating())
+    predicted_latency.begin_calibration(case)
+    wait_until(lambda: predicted_latency.this_device(case) is not None)
+    known = predicted_latency._calibrations["cpu", "float32"]
+    predicted_latency.begin_calibration(case)
+    assert predicted_latency._calibrations["cpu", "float32"] is known
 
 
 @pytest.mark.usefixtures("still")
@@ -122,10 +122,10 @@ def test_to_forget_an_axis_is_to_forget_the_times_of_its_layers_too(
 ) -> None:
     case, task = Case(studio.design("vit")), Future[dict[str, LayerTime]]()
     monkeypatch.setattr(TIMINGS, "asked", OrderedDict({case: task}))
-    monkeypatch.setattr("studio.app.scaling.forget", lambda cases: None)
+    monkeypatch.setattr("studio.app.tabs.scaling.forget", lambda cases: None)
     monkeypatch.setitem(LEDGER._points, case, Entry(MeasureError("failed"), 0))
     whole: list[str] = []  # in a browser the click runs the chart alone, and not the page's top
-    monkeypatch.setattr("studio.app.state.again", lambda: whole.append("page"))
+    monkeypatch.setattr("studio.app.session.again", lambda: whole.append("page"))
     AppTest.from_file(str(MAIN), default_timeout=60).run().button(key="forget").click().run()
     assert not TIMINGS.waits(case)
     assert "page" in whole

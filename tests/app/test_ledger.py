@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 import studio
-from studio.app import ledger
-from studio.app.case import Case
-from studio.app.ledger import LEDGER, Watch
 from studio.bench import sweep
 from studio.bench.results import Measurement, Samples
 from studio.bench.store import Store
 from studio.process import fair_queue
 from studio.process.backend import Place
+from studio.workbench import measurements
+from studio.workbench.measurements import LEDGER, Watch
+from studio.workbench.workload import Case
 from tests.measure import simulated
 from tests.measure.processes import wait_until
 from tests.measure.simulated import Simulated, answer
@@ -29,9 +29,9 @@ CASES = tuple(Case(studio.design("cnn", depth=depth)) for depth in (2, 3, 4))
 def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Simulated]:
     made, kept = Simulated(), Store(tmp_path)
     monkeypatch.setattr(fair_queue, "engines", lambda device: (made,))
-    for room in (sweep, ledger):
+    for room in (sweep, measurements):
         monkeypatch.setattr(room, "places", lambda device: (Place("Simulated", "2"),))
-    monkeypatch.setattr(ledger, "store", lambda: kept)
+    monkeypatch.setattr(measurements, "store", lambda: kept)
     restart()
     yield made
     made.open.set()
@@ -102,7 +102,7 @@ def test_what_the_store_knows_of_a_busy_machine_is_measured_again(
 def test_what_is_being_measured_when_the_store_is_cleared_is_not_written(engine: Simulated):
     before = Watch(CASES, "sweep", session="a")
     wait_until(lambda: engine.most == 1)
-    ledger.store().clear()
+    measurements.store().clear()
     engine.open.set()
     job = before.job._shared.job
     wait_until(lambda: job.done)
@@ -117,7 +117,7 @@ def test_what_is_being_measured_when_the_store_is_cleared_is_not_written(engine:
 
 def test_who_asks_after_the_store_was_cleared_gets_figures(engine: Simulated):
     before = Watch(CASES, "sweep", session="a")
-    ledger.store().clear()
+    measurements.store().clear()
     after = Watch(CASES, "sweep", session="b")
     engine.open.set()
     assert over(before)
@@ -143,12 +143,12 @@ def test_to_forget_one_axis_leaves_all_else(engine: Simulated):
     for cases in (CASES, other):
         watch = Watch(cases, "sweep")
         wait_until(lambda watch=watch: over(watch))
-    ledger.forget(CASES)
+    measurements.forget(CASES)
     assert {LEDGER[case] for case in CASES} == {None}
     assert all(isinstance(LEDGER[case], Measurement) for case in other)
-    kept, place, conditions = ledger.store(), Place("Simulated", "2"), CASES[0].conditions
+    kept, place, conditions = measurements.store(), Place("Simulated", "2"), CASES[0].conditions
     for cases, there in ((other, True), (CASES, False)):
-        found = kept.find([ledger.subject(case) for case in cases], conditions, [place])
+        found = kept.find([measurements.subject(case) for case in cases], conditions, [place])
         assert bool(found) == there
     for case in other:
         LEDGER.forget(case)

@@ -11,16 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import studio
-from studio.app import composition, figures
-from studio.app.case import Case
-from studio.app.commission import Commission
-from studio.app.lens import Lens
-from studio.app.link import MOST, MOST_SAID, SIZE
-from studio.app.question import Question
-from studio.app.state import FIRST, IGNORED, START, State
+from studio.app.session import FIRST, IGNORED, START, State
 from studio.drawing.graph import Graph
 from studio.family import BATCH
 from studio.quoting import echoed
+from studio.workbench import results
+from studio.workbench.compose import composition
+from studio.workbench.page.colour_mode import Lens
+from studio.workbench.page.link import MOST, MOST_SAID, SIZE
+from studio.workbench.page.memory_options import Question
+from studio.workbench.page.requirements_form import Commission
+from studio.workbench.workload import Case
 from tests.app.walks import ACTIONS
 
 UNSAID = {"previous", "notes", "refusal"}  # what a link does not tell
@@ -71,7 +72,7 @@ def every_box(graph: Graph) -> tuple[str, ...]:
 def test_every_box_of_every_family_can_be_open_in_a_link(family: str) -> None:
     design = studio.design(family)
     state = replace(FIRST.chosen(family), view="Compose")
-    boxes = every_box(figures.graph(Case(design)))
+    boxes = every_box(results.graph(Case(design)))
     for node in (boxes[0], boxes[-1], max(boxes, key=len)):
         comes_back(replace(state, opened=boxes, node=node))
 

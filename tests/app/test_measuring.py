@@ -15,15 +15,17 @@ import studio
 from studio import exports
 from studio.analysis import units
 from studio.analysis.cost.scaling import axes, axis_points, exponent
-from studio.app import figures, growth, ledger, scaling
-from studio.app.case import Case
-from studio.app.charts import Curve, Panel, Unit, figure
-from studio.app.latency import conditions, is_noise, notes
-from studio.app.ledger import LEDGER, Watch, is_quick, obstacle
-from studio.app.state import State
+from studio.app.charts import scaling_text
+from studio.app.charts.scaling_chart import Curve, Panel, Unit, figure
+from studio.app.header.latency_card import conditions, is_noise, notes
+from studio.app.session import State
+from studio.app.tabs import scaling
 from studio.bench.results import Conditions, MeasureError, Measurement
 from studio.bench.store import store
 from studio.bench.timing import time_bound
+from studio.workbench import measurements, results
+from studio.workbench.measurements import LEDGER, Watch, is_quick, obstacle
+from studio.workbench.workload import Case
 from tests.app.conftest import MAIN
 
 MADE = Measurement(
@@ -123,7 +125,7 @@ def test_the_exponents_stand_in_a_sentence_and_one_of_them_in_the_title() -> Non
     swept(shown, [0.001 * case.design.config.depth**0.5 for case in shown])
     panels = scaling.panels(shown[3], shown, knob)
     latency, macs = panels[-1].curves[-1], panels[1].curves[0]
-    told = growth.reading(latency, macs, Unit("depth"), macs.xs[3])
+    told = scaling_text.reading(latency, macs, Unit("depth"), macs.xs[3])
     assert panels[-1].law.endswith("∝ depth<sup><b>0.50</b></sup></span>")
     assert "Latency grows as depth^0.50 (0.50 near this design); MACs as depth^0.9" in told
     assert "more slowly" in told
@@ -139,7 +141,7 @@ def test_under_load_the_exponent_is_that_of_cpu_time_for_all_points_alike() -> N
     panels = scaling.panels(shown[3], shown, knob)
     latency, macs = panels[-1].curves[-1], panels[1].curves[0]
     assert "depth<sup><b>1.00</b></sup><br>in CPU time" in panels[-1].law
-    told = growth.reading(latency, macs, Unit("depth"), macs.xs[3])
+    told = scaling_text.reading(latency, macs, Unit("depth"), macs.xs[3])
     assert "CPU time grows as depth^1.00" in told
     assert "Wall time was unreliable: the machine was busy." in told
 
@@ -192,7 +194,7 @@ def test_counts_alone_are_called_exact() -> None:
     }
     assert "memory is predicted" in scaling.legend(shown, 0)
     counts = drawn[0].curves[1].ys
-    assert counts == tuple(figures.profiled(case).activation_count for case in shown)
+    assert counts == tuple(results.profiled(case).activation_count for case in shown)
 
 
 @pytest.mark.parametrize("count", range(1, 8))
@@ -299,14 +301,16 @@ def test_what_may_be_chance_is_no_change(one: Measurement, other: Measurement, n
 
 
 def test_the_default_unet_is_measured_by_itself() -> None:
-    assert is_quick(figures.profiled(Case(studio.design("unet"))))
+    assert is_quick(results.profiled(Case(studio.design("unet"))))
 
 
 def test_a_sweep_holds_the_case_on_the_page_and_nothing_much_slower(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shown, _ = along_depth()
-    monkeypatch.setattr(ledger, "QUICK_MACS", figures.profiled(shown[2]).macs / ledger.PATIENT)
+    monkeypatch.setattr(
+        measurements, "QUICK_MACS", results.profiled(shown[2]).macs / measurements.PATIENT
+    )
     timed = [case for case in shown if scaling.fits(case, shown[5])]
     assert timed == [*shown[:3], shown[5]]
     monkeypatch.setitem(time_bound.RATES, "cpu", 1.0)
@@ -334,9 +338,9 @@ def test_every_axis_of_a_large_family_is_drawn_without_a_pause(family: str) -> N
 def test_looks_are_rarer_where_many_wait_and_each_costs_more(
     monkeypatch: pytest.MonkeyPatch, waiting: int, look_cost_s: float, seconds: float
 ) -> None:
-    monkeypatch.setattr(ledger, "JOBS", range(waiting))
-    monkeypatch.setattr(ledger.PRECEDENCE, "look_cost_s", look_cost_s)
-    assert ledger.look_s(0.7) == pytest.approx(seconds)
+    monkeypatch.setattr(measurements, "JOBS", range(waiting))
+    monkeypatch.setattr(measurements.PRECEDENCE, "look_cost_s", look_cost_s)
+    assert measurements.look_s(0.7) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from streamlit.testing.v1 import AppTest
 import studio
 from studio.analysis import units
 from studio.analysis.cost.peak_memory import largest_batch, peak
-from studio.app import memory
-from studio.app.case import Case
-from studio.app.memory import Answer, Request, fitting
+from studio.app.tabs import memory
+from studio.app.tabs.memory import Answer, Request, fitting
+from studio.workbench.workload import Case
 from tests.app.conftest import MAIN
 
 CNN = {"family": "cnn", "tab": "Memory"}

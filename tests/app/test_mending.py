@@ -10,8 +10,6 @@ from itertools import islice
 import pytest
 from hypothesis import given, settings
 
-from studio.app import composition, mending
-from studio.app.composition import Draft, Rows
 from studio.knobs import DesignError
 from studio.stages.convolution import Conv
 from studio.stages.head import PooledHead
@@ -21,6 +19,8 @@ from studio.stages.sequence import TemporalConv
 from studio.stages.stage import STEM
 from studio.stages.token_head import MeanTokenHead
 from studio.stages.tokens import Transformer
+from studio.workbench.compose import composition, fixes
+from studio.workbench.compose.composition import Draft, Rows
 from studio.zoo.hybrid import FAMILY
 from tests.zoo.reach import all_rows, tiny
 from tests.zoo.test_hybrid import anything
@@ -52,7 +52,7 @@ def broken(rows: Rows) -> Draft:
 
 def holds(draft: Draft) -> None:
     """There are mends, each is offered once, and after each more rows fit."""
-    offered = mending.mends(FAMILY, draft)
+    offered = fixes.mends(FAMILY, draft)
     assert offered, draft.fault
     assert len({mend.label for mend in offered}) == len({mend.rows for mend in offered})
     assert len({mend.label for mend in offered}) == len(offered)
@@ -94,18 +94,18 @@ def test_a_sequence_before_a_convolution_is_told_in_plain_words_and_mended() -> 
         "Conv needs an image (C, H, W) but gets a sequence of 128 steps × 8 features:"
         " use TemporalConv, or insert ToMap"
     )
-    assert [mend.label for mend in mending.mends(FAMILY, draft)] == [
+    assert [mend.label for mend in fixes.mends(FAMILY, draft)] == [
         "Use TemporalConv",
         "Insert ToMap",
     ]
     draft = broken((SeriesStem(), TemporalConv(), PooledHead()))
-    assert mending.mends(FAMILY, draft)[0].label == "Use MeanTokenHead"
+    assert fixes.mends(FAMILY, draft)[0].label == "Use MeanTokenHead"
 
 
 def test_what_a_sentence_advises_is_offered_first() -> None:
     for draft in drafts():
         verb = re.search(r"(?:use|insert|start from) ([A-Z]\w+)", draft.fault)
-        labels = [mend.label for mend in mending.mends(FAMILY, draft)]
+        labels = [mend.label for mend in fixes.mends(FAMILY, draft)]
         assert verb is None or any(verb[1] in label for label in labels), (draft.fault, labels)
 
 
@@ -113,7 +113,7 @@ def test_a_second_cross_attention_reads_the_same_second_input() -> None:
     rows = composition.rows_of(FAMILY.design("CNN-text cross-attention").config)
     i = next(i for i, row in enumerate(rows) if isinstance(row, CrossAttention))
     new = composition.added(rows, i, CrossAttention)
-    labels = [mend.label for mend in mending.mends(FAMILY, broken(new))]
+    labels = [mend.label for mend in fixes.mends(FAMILY, broken(new))]
     assert labels[0] == "memory_dim = 768"
     assert len(set(labels)) == len(labels)
     assert composition.left(FAMILY, composition.joined(FAMILY, new, i + 1)) == 0
@@ -140,7 +140,7 @@ def test_another_stem_is_mended_by_one_insertion_where_one_serves_all_rows() -> 
             found = composition.fit(FAMILY, composition.became(rows, 0, stem))
             if not isinstance(found, Draft):
                 continue
-            first = mending.mends(FAMILY, found)[0]
+            first = fixes.mends(FAMILY, found)[0]
             if first.label.startswith("Insert") and ", " in first.label:
                 assert composition.left(FAMILY, first.rows) == 0
                 assert len(first.rows) == len(found.rows) + 1
@@ -149,4 +149,4 @@ def test_another_stem_is_mended_by_one_insertion_where_one_serves_all_rows() -> 
     assert served
     draft = broken((SeriesStem(), *default[1:]))
     told = "Insert ToMap, stride = 1 in 0 Residual, 1 Residual, 2 Residual"
-    assert [mend.label for mend in mending.mends(FAMILY, draft)] == [told, "Use TemporalConv"]
+    assert [mend.label for mend in fixes.mends(FAMILY, draft)] == [told, "Use TemporalConv"]

@@ -14,11 +14,12 @@ from streamlit.testing.v1 import AppTest
 
 import studio
 from studio.analysis import units
-from studio.app import headline, sidebar
-from studio.app.case import BATCH, Case
+from studio.app.controls import sidebar
+from studio.app.header import headline
 from studio.app.markup import plain
-from studio.app.state import FIRST, START, TABS
+from studio.app.session import FIRST, START, TABS
 from studio.family import Family
+from studio.workbench.workload import BATCH, Case
 from tests.app.conftest import MAIN, graph
 
 

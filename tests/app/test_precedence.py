@@ -8,15 +8,15 @@ from threading import Event, Thread
 
 import pytest
 
-from studio.app import precedence
-from studio.app.precedence import Precedence
+from studio.workbench import priority
+from studio.workbench.priority import Precedence
 from tests.measure.processes import wait_until
 
 
 @pytest.fixture(autouse=True)
 def nobody_moves_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """There is no page behind these threads."""
-    monkeypatch.setattr(precedence, "_end_if_outdated", lambda: None)
+    monkeypatch.setattr(priority, "_end_if_outdated", lambda: None)
 
 
 class Page:
@@ -75,7 +75,7 @@ def test_a_part_within_a_part_waits_for_nothing():
 def test_figures_that_never_cease_hold_charts_back_for_a_while_only(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr(precedence, "LONGEST_S", 0.3)
+    monkeypatch.setattr(priority, "LONGEST_S", 0.3)
     order = Precedence()
     with order.first():
         charts = Page(order.after)
@@ -87,7 +87,7 @@ def test_a_page_that_is_left_behind_waits_no_longer(monkeypatch: pytest.MonkeyPa
     def outdated() -> None:
         raise InterruptedError
 
-    monkeypatch.setattr(precedence, "_end_if_outdated", outdated)
+    monkeypatch.setattr(priority, "_end_if_outdated", outdated)
     order = Precedence()
     with order.first(), pytest.raises(InterruptedError), order.after():
         pass
@@ -107,7 +107,7 @@ def test_only_a_press_outlasts_that_its_reader_moves_on(monkeypatch: pytest.Monk
     def moved_on() -> None:
         raise InterruptedError
 
-    monkeypatch.setattr(precedence, "_end_if_outdated", moved_on)
+    monkeypatch.setattr(priority, "_end_if_outdated", moved_on)
     order = Precedence()
     drawn = Page(order.first)
     assert drawn.inside.wait(20)
@@ -130,7 +130,7 @@ def test_who_waits_longest_is_next_but_looks_let_others_go_first(
     drawn = Page(order.after)
     assert drawn.inside.wait(20)
     for look in (True, False, False):
-        monkeypatch.setattr(precedence, "is_look", lambda look=look: look)
+        monkeypatch.setattr(priority, "is_look", lambda look=look: look)
         pages.append(Page(order.after))
         in_line(order, len(pages))
     look, first, second = pages
@@ -142,14 +142,14 @@ def test_who_waits_longest_is_next_but_looks_let_others_go_first(
 
 
 def test_a_look_is_passed_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precedence, "LATER_S", 0.0)
-    monkeypatch.setattr(precedence, "is_look", lambda: True)
+    monkeypatch.setattr(priority, "LATER_S", 0.0)
+    monkeypatch.setattr(priority, "is_look", lambda: True)
     order = Precedence()
     drawn = Page(order.after)
     assert drawn.inside.wait(20)
     look = Page(order.after)
     in_line(order, 1)
-    monkeypatch.setattr(precedence, "is_look", lambda: False)
+    monkeypatch.setattr(priority, "is_look", lambda: False)
     late = Page(order.after)
     in_line(order, 2)
     drawn.finish()
@@ -160,13 +160,13 @@ def test_a_look_is_passed_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_who_is_at_work_without_end_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precedence, "LONGEST_WORK_S", 0.1)
+    monkeypatch.setattr(priority, "LONGEST_WORK_S", 0.1)
     order = Precedence()
     stuck = Page(order.after)
     assert stuck.inside.wait(20)
     other = Page(order.after)
     assert other.inside.wait(20)
-    monkeypatch.setattr(precedence, "LONGEST_WORK_S", 100.0)
+    monkeypatch.setattr(priority, "LONGEST_WORK_S", 100.0)
     stuck.finish()  # at last: the other one's turn is its own all the same
     third = Page(order.after)
     assert not third.inside.wait(0.2)

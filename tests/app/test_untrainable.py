@@ -12,14 +12,16 @@ from studio import exports
 from studio.analysis import units
 from studio.analysis.cost.profiler import profile
 from studio.analysis.cost.starved_norm import starved_norm
-from studio.app import comparison, headline, scaling
-from studio.app.case import Case
-from studio.app.headline import FIGURES
-from studio.app.state import FIRST
+from studio.app.charts import compare_table
+from studio.app.header import headline
+from studio.app.header.headline import FIGURES
+from studio.app.session import FIRST
+from studio.app.tabs import scaling
 from studio.cli import tables
 from studio.family import Design
 from studio.reporting.document import Paragraph, Table
 from studio.reporting.sections import report
+from studio.workbench.workload import Case
 
 TRAINING = next(figure for figure in FIGURES if figure.name == "Training memory")
 RECORDS = {
@@ -54,7 +56,7 @@ def test_no_curve_is_drawn_where_nothing_trains(design: Design) -> None:
     drawn = {curve.name: curve.xs for curve in memory.curves}
     assert drawn == {"training": (33.0, 64.0), "inference": (32.0, 33.0, 64.0)}
     able = replace(case, design=design.replace(**{knob.name: 64}))
-    panels = comparison.panels((case, able), "stages.0.width")
+    panels = compare_table.panels((case, able), "stages.0.width")
     assert [bool(curve.xs) for curve in panels[-1].curves] == [False, True]
 
 
@@ -69,7 +71,7 @@ def test_reports_tables_and_pictures_say_so(design: Design) -> None:
     assert not any("Adam" in str((b.caption, b.head)) for b in memory if isinstance(b, Table))
     assert CANNOT in exports.heading(found, "").figures
     for cases in ((Case(design), other), (other, Case(design))):
-        said = comparison.table(cases)
+        said = compare_table.table(cases)
         assert f"<b>–</b><small>{CANNOT}</small>" in said
         assert size not in said
     assert found.to_dict()["training_bytes"] == found.training_bytes()

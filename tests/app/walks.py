@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 
 import studio
 from studio.analysis.cost.scaling import axes
-from studio.app import composition, editor, history, mending, opening, sidebar
-from studio.app.case import CONDITIONS
-from studio.app.commission import LATENCY, LIMITS, SETTINGS, STRATEGY, TASK
-from studio.app.lens import DIFFERENCE, HEAT
-from studio.app.question import MEMORY
-from studio.app.state import TABS, VIEWS, State
+from studio.app.compose import editor
+from studio.app.controls import history, navigation, sidebar
+from studio.app.session import TABS, VIEWS, State
 from studio.knobs import Knob
+from studio.workbench.compose import composition, fixes
+from studio.workbench.page.colour_mode import DIFFERENCE, HEAT
+from studio.workbench.page.memory_options import MEMORY
+from studio.workbench.page.requirements_form import LATENCY, LIMITS, SETTINGS, STRATEGY, TASK
+from studio.workbench.workload import CONDITIONS
 from tests.designs import ends
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
@@ -105,7 +107,7 @@ def compose(now: State, draw: Draw) -> State:
     """
     family = now.design.family
     if not composition.is_composed(family):
-        return opening.opened(now, begin if draw(st.booleans()) else studio.as_stages)
+        return navigation.opened(now, begin if draw(st.booleans()) else studio.as_stages)
     rows, lengths = now.rows, family.knobs["stages"].lengths
     many = len(rows) - 2
     i = draw(st.integers(1, many))
@@ -139,7 +141,7 @@ def begin(_: studio.Design) -> studio.Design:
 
 def mend(now: State, draw: Draw) -> State:
     assert now.draft
-    mends = mending.mends(now.design.family, now.draft)
+    mends = fixes.mends(now.design.family, now.draft)
     if not mends:
         return now
     rows = draw(st.sampled_from(mends)).rows
@@ -162,7 +164,7 @@ def go_back(now: State, draw: Draw) -> State:
             return history.returned(now, history.Visit(now.previous, base))
         case "open":
             family = draw(st.sampled_from(list(studio.families().values())))
-            return opening.design_opened(now, family.design())
+            return navigation.design_opened(now, family.design())
         case _:
             return sidebar.reset(now)
 

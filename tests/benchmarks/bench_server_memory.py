@@ -18,11 +18,11 @@ from pathlib import Path
 import pytest
 
 import studio
-from studio.app import expected, figures, garbage
-from studio.app.case import Case
-from studio.app.graph import laid_out
+from studio.app.diagram.component import laid_out
 from studio.family import Design
 from studio.knobs import DesignError
+from studio.workbench import gc_policy, predicted_latency, results
+from studio.workbench.workload import Case
 
 DESIGNS, LOOK = 5_000, 500  # that are seen, and after how many the process is weighed
 LARGEST_MACS = 1e12  # giants take seconds each and weigh no more
@@ -56,9 +56,9 @@ def designs(chance: random.Random) -> Iterator[Design]:
 
 def look_at(case: Case) -> None:
     """What the page asks for when a design is shown."""
-    laid_out(figures.graph(case), frozenset())
-    figures.exported(case)
-    expected.of(case)
+    laid_out(results.graph(case), frozenset())
+    results.exported(case)
+    predicted_latency.of(case)
 
 
 @pytest.mark.timeout(7200)
@@ -67,12 +67,12 @@ def test_the_server_stops_growing() -> None:
     some = islice(designs(random.Random(0)), DESIGNS)
     for seen, design in enumerate(some, 1):
         case = Case(design)
-        if figures.profiled(case).macs <= LARGEST_MACS:
+        if results.profiled(case).macs <= LARGEST_MACS:
             look_at(case)
         if seen % WALK == 0:
-            garbage.walk(everything=seen % (10 * WALK) == 0)
+            gc_policy.walk(everything=seen % (10 * WALK) == 0)
         if seen % LOOK == 0:
-            garbage.give_back()
+            gc_policy.give_back()
             sizes.append(resident_mb())
             print(f"{seen:,} designs: {sizes[-1]:.0f} MB", flush=True)
     assert sizes[-1] <= BAR * sizes[len(sizes) // 2 - 1]

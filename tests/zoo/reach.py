@@ -17,8 +17,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from studio.app import composition, mending
-from studio.app.composition import Draft, Rows
 from studio.knobs import knobs
 from studio.stages.clip import ConvLSTM, FrameTokens
 from studio.stages.mixing import MLPMixer
@@ -27,6 +25,8 @@ from studio.stages.sequence import Recurrent, TemporalConv
 from studio.stages.stage import Map, Tokens
 from studio.stages.token_head import LastTokenHead
 from studio.stages.tokens import ToMap, Transformer
+from studio.workbench.compose import composition, fixes
+from studio.workbench.compose.composition import Draft, Rows
 from studio.zoo.hybrid import FAMILY
 
 TINY: dict[str, Any] = {"image_size": 16, "image_height": 8, "image_width": 16, "frames": 3}
@@ -53,7 +53,7 @@ def fitted(rows: Rows) -> Any:
         found = composition.fit(FAMILY, rows)
         if not isinstance(found, Draft):
             return found
-        offered = mending.mends(FAMILY, found)
+        offered = fixes.mends(FAMILY, found)
         assert offered, f"{[type(row).__name__ for row in found.rows]}: {found.fault}: no mend"
         assert len({mend.label for mend in offered}) == len(offered), offered
         rows = shrunk(offered[0].rows)

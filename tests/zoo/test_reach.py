@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import studio
-from studio.app import composition
 from studio.knobs import DesignError
+from studio.workbench.compose import composition
 from studio.zoo.hybrid import FAMILY
 from tests.zoo.reach import all_rows, fitted, lost, reached, shrunk
 

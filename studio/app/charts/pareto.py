@@ -1,0 +1,89 @@
+"""The sizes of one family on a chart of their costs: a click opens one in the studio."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from studio.analysis import units
+from studio.app import session
+from studio.app.charts.scaling_chart import EXACT, HERE, PALE
+from studio.app.controls.navigation import design_opened
+from studio.app.markup import plain
+from studio.app.pending import is_there
+from studio.family import Design
+from studio.workbench.architect_jobs import sizes_of
+from studio.workbench.page.requirements_form import Commission
+from studio.workbench.recommendations import Size
+
+HEIGHT = 340
+LEGEND = (
+    "Each dot is a size of this family, counted exactly. Blue: within the budget, and nothing else"
+    " within it has as many parameters for less compute. Pale: within the budget. Hollow: beyond"
+    " it. A click opens the design."
+)
+
+
+def sizes(wish: Commission, design: Design) -> None:
+    found = sizes_of(design, wish)
+    if not is_there(found, "Counting the sizes around this one …"):
+        return
+    if error := found.exception():
+        st.caption(f":orange[The sizes could not be counted: {plain(error)}.]")
+        return
+    drawn = found.result()
+    st.plotly_chart(
+        scatter(drawn, design),
+        key="sizes.chart",
+        on_select=lambda: _open(drawn),
+        selection_mode="points",
+        config={"displayModeBar": False},
+    )
+    st.caption(LEGEND)
+
+
+def _open(drawn: Sequence[Size]) -> None:
+    points = st.session_state["sizes.chart"].selection.points
+    if points:
+        chosen = drawn[points[0]["customdata"][0]]
+        session.put(design_opened(session.current(), chosen.design))
+
+
+def scatter(drawn: Sequence[Size], here: Design) -> dict[str, Any]:
+    """Parameters over compute; the design that the sizes are around is marked."""
+    trace = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [size.macs for size in drawn],
+        "y": [size.params for size in drawn],
+        "marker": {
+            "size": [13 if s.design == here else 9 if s.best else 6 for s in drawn],
+            "color": [HERE if s.design == here else EXACT if s.best else PALE for s in drawn],
+            "symbol": ["circle" if s.fits else "circle-open" for s in drawn],
+            "opacity": 1,
+        },
+        "customdata": [[i] for i in range(len(drawn))],
+        "text": [told(size) for size in drawn],
+        "hovertemplate": "%{text}<extra></extra>",
+    }
+    shared = {"type": "log", "dtick": 1, "tickformat": "~s", "automargin": True, "fixedrange": True}
+    layout = {
+        "height": HEIGHT,
+        "margin": {"l": 4, "r": 12, "t": 8, "b": 4},
+        "showlegend": False,
+        "hovermode": "closest",
+        "clickmode": "event+select",
+        "dragmode": False,
+        "xaxis": shared | {"title": {"text": "MACs"}},
+        "yaxis": shared | {"title": {"text": "Parameters"}},
+    }
+    return {"data": [trace], "layout": layout}
+
+
+def told(size: Size) -> str:
+    return (
+        f"<b>{size.design.titled(size.design.base)}</b><br>{units.count(size.params)} parameters"
+        f" · {units.macs(size.macs)}<br>{units.size(size.inference_bytes)} for inference"
+    )

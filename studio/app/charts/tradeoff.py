@@ -1,0 +1,178 @@
+"""The trade-off map: what was published for the task against what it costs, and what the choices
+and the design on the page cost. They have no accuracy: nobody has trained them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import chain, cycle, repeat
+from typing import Any, NamedTuple
+
+import streamlit as st
+
+from studio import zoo
+from studio.advice.published import Published, metrics
+from studio.advice.recommend import Choice
+from studio.analysis import units
+from studio.analysis.cost.profiler import Profile
+from studio.app.charts.compare_table import COLOURS, named
+from studio.app.charts.scaling_chart import HERE
+from studio.app.markup import plain
+from studio.app.pending import is_there
+from studio.family import Task
+from studio.workbench import results
+from studio.workbench.architect_jobs import map_of
+from studio.workbench.page.requirements_form import Commission
+from studio.workbench.workload import Case
+
+HEIGHT = 380
+HUES = tuple(colour for colour in COLOURS if colour != "#d55e00")  # too near to that of the lines
+FEW = 4  # results of one family whose names are written beside the dots
+Write = Callable[[float], str]
+COSTS = {"Parameters": ("params", units.count), "MACs": ("macs", units.macs)}
+HONEST = (
+    "Dots: published results, each trained by its authors in their own way. Lines: what the choices"
+    " below cost, the first one solid, and the design on the Explore page, dashed; the diamonds at"
+    " their feet tell which is which. What they will reach is not known until they are trained."
+    " Networks of the same kind and cost, at the same size of input, are a guess at it, no more."
+)
+
+
+def tradeoff(wish: Commission, choices: Sequence[Choice], here: Case) -> None:
+    """Closed at first: the choices are what was asked for."""
+    place = st.expander("What was published for this task, and at what cost", key="tradeoff")
+    with place:
+        found = map_of(wish.task)
+        if not is_there(found, "Counting the networks with published results …"):
+            return
+        if error := found.exception():
+            st.caption(f":orange[The published networks could not be counted: {plain(error)}.]")
+        else:
+            st.fragment(_map)(wish.task, found.result(), _drawn(wish.task, choices, here))
+
+
+class Landmark(NamedTuple):
+    """A design whose cost is drawn as a line."""
+
+    title: str
+    cost: Profile
+    dash: str
+
+
+def _drawn(task: Task, choices: Sequence[Choice], here: Case) -> tuple[Landmark, ...]:
+    """The choices, and the design on the page where its family is one for the task."""
+    dashes = chain(["solid"], repeat("dot"))
+    lines = [Landmark(c.title, c.profile, d) for c, d in zip(choices, dashes, strict=False)]
+    if task in here.design.family.guide.tasks and here.design not in [c.design for c in choices]:
+        lines.append(Landmark(f"on the page: {named(here)}", results.profiled(here), "dash"))
+    return tuple(lines)
+
+
+def _map(task: Task, found: tuple[Published, ...], lines: tuple[Landmark, ...]) -> None:
+    if not found:
+        st.caption("The families for this task cite no published results.")
+        return
+    known = metrics(found)
+    left, right = st.columns([3, 2])
+    metric = left.selectbox("Metric", known, key=f"metric.{task}", label_visibility="collapsed")
+    cost = right.segmented_control(
+        "Cost", list(COSTS), default="Parameters", key="cost", label_visibility="collapsed"
+    )
+    of_metric = [one for one in found if one.result.metric == metric]
+    drawn = scatter(of_metric, lines, cost or "Parameters")
+    st.plotly_chart(drawn, key="tradeoff.chart", config={"displayModeBar": False})
+    st.caption(HONEST)
+
+
+def scatter(found: Sequence[Published], lines: Sequence[Landmark], cost: str) -> dict[str, Any]:
+    """The published results of one metric over the cost, and a line at the cost of each landmark
+    with a mark at its foot that says which it is."""
+    name, write = COSTS[cost]
+    families = list(dict.fromkeys(one.family for one in found))
+    traces = [
+        _dots([one for one in found if one.family == family], family, name, write, colour)
+        for family, colour in zip(families, cycle(HUES), strict=False)
+    ]
+    first, lowest = found[0].result, min(one.result.value for one in found)
+    traces.append(_feet(lines, name, write, lowest))
+    layout = {
+        "height": HEIGHT,
+        "margin": {"l": 4, "r": 12, "t": 8, "b": 4},
+        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        "showlegend": len(families) > 1,
+        "xaxis": {
+            "type": "log",
+            "dtick": 1,
+            "tickformat": "~s",
+            "title": {"text": cost},
+            "fixedrange": True,
+        },
+        "yaxis": {
+            "title": {"text": f"{first.metric}, {first.unit}".rstrip(", ")},
+            "automargin": True,
+            "fixedrange": True,
+        },
+        "shapes": [_line(line, name) for line in lines],
+    }
+    return {"data": traces, "layout": layout}
+
+
+def _dots(
+    found: Sequence[Published], family: str, cost: str, write: Write, colour: str
+) -> dict[str, Any]:
+    """The results of one family; where there are few, each with its name."""
+    return {
+        "type": "scatter",
+        "name": zoo.family(family).title,
+        "mode": "markers+text" if len(found) <= FEW else "markers",
+        "x": [getattr(one, cost) for one in found],
+        "y": [one.result.value for one in found],
+        "text": [one.result.preset for one in found],
+        "textposition": "top center",
+        "textfont": {"size": 10},
+        "marker": {"size": 8, "color": colour},
+        "customdata": [
+            [
+                one.result.source,
+                f"{one.result.value:g} {one.result.unit}",
+                write(getattr(one, cost)),
+            ]
+            for one in found
+        ],
+        "hovertemplate": "<b>%{text}</b><br>%{customdata[1]} · %{customdata[2]}"
+        "<br>%{customdata[0]}<extra></extra>",
+        "cliponaxis": False,
+    }
+
+
+def _cost(line: Landmark, name: str) -> int:
+    return line.cost.params if name == "params" else line.cost.macs // line.cost.batch
+
+
+def _line(line: Landmark, name: str) -> dict[str, Any]:
+    x = _cost(line, name)
+    return {
+        "type": "line",
+        "x0": x,
+        "x1": x,
+        "yref": "paper",
+        "y0": 0,
+        "y1": 1,
+        "layer": "below",
+        "line": {"color": HERE, "width": 1 if line.dash == "dot" else 2, "dash": line.dash},
+    }
+
+
+def _feet(lines: Sequence[Landmark], name: str, write: Write, y: float) -> dict[str, Any]:
+    """A mark on each line, which tells whose it is."""
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [_cost(line, name) for line in lines],
+        "y": [y] * len(lines),
+        "text": [line.title for line in lines],
+        "customdata": [write(_cost(line, name)) for line in lines],
+        "marker": {"size": 9, "color": HERE, "symbol": "diamond-open"},
+        "hovertemplate": "<b>%{text}</b><br>%{customdata}<br>not trained by anybody<extra></extra>",
+        "showlegend": False,
+        "cliponaxis": False,
+    }

@@ -1,0 +1,319 @@
+"""The editor of a composition: its rows, one line each, and the open one as a card of controls.
+
+Below `head` is the last row, `stem` the first; what is said of a row is said at its place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from studio.analysis.names.purpose import purpose
+from studio.app import session
+from studio.app.compose.stage_picker import menu
+from studio.app.controls import knob_widgets
+from studio.app.markup import html, plain
+from studio.app.session import State
+from studio.family import Family
+from studio.knobs import Knob
+from studio.records import JOINS, titled
+from studio.stages.stage import Flow, Map
+from studio.workbench import results
+from studio.workbench.compose import composition, fixes
+from studio.workbench.compose.composition import Draft, Rows
+
+STYLE = """<style>
+.st-key-rows .stElementContainer:has(.row) { flex: 0 0 auto; width: auto; }
+.st-key-rows { gap: .1rem; }
+.st-key-fault { background: color-mix(in srgb, #e03c28 8%, var(--background-color, transparent));
+  border-color: light-dark(#c0392b, #ff7b6b); }
+.stColumn:has(.st-key-beside) > .stVerticalBlock { position: sticky; top: 3.6rem; }
+.stMain:has(.st-key-fault) .figure { opacity: .45; }
+@media (max-width: 640px) { .st-key-fault { position: fixed; inset: auto .5rem .5rem; width: auto;
+  z-index: 99; background: light-dark(#fdeeec, #3a1f1f); box-shadow: 0 2px 14px #0006; } }
+.st-key-card { margin: .3rem 0; }
+.st-key-card .stColumn > .stVerticalBlock { gap: .4rem; }
+.st-key-rows button[kind="tertiary"] { min-height: 1.8rem; padding-block: 0; }
+.st-key-rows button[kind="tertiary"] :is(div, span) { min-width: 0; }
+.st-key-rows button[kind="tertiary"] > div, .st-key-rows button[kind="tertiary"] > div > span {
+  width: 100%; justify-content: flex-start; }
+.row { display: grid; grid-template-columns: 8.6rem 3.3rem 3.3rem; gap: .35rem; font-size: .8rem;
+  font-variant-numeric: tabular-nums; text-align: right; line-height: 1.9rem; }
+.row.names { opacity: .7; line-height: 2.4rem; justify-content: end; }
+.row span { padding: 0 .3rem; border-radius: .2rem; white-space: nowrap; }
+.row b { color: light-dark(#c0392b, #ff7b6b); font-weight: 600; }
+@media (max-width: 640px) { .row { grid-template-columns: 6.2rem 2.6rem 2.6rem; gap: .15rem;
+  font-size: .74rem; } }
+</style>"""
+NAMES = '<div class="row names"><span>output shape</span><span>params</span><span>MACs</span></div>'
+INSERTED = " :small[:orange[→ inserted]]"
+FAULT = ":material/error:"
+
+
+def editor(now: State) -> None:
+    """All rows of the composition on the page."""
+    rows, opened = now.rows, composition.index(now.rows, now.place)
+    html(STYLE)
+    with st.container(key="rows", gap="xsmall"):
+        lines = written(now)
+        for i, line in enumerate(lines):
+            if i == opened:
+                card(now, rows, i, line)
+            else:
+                closed(now, rows, i, line)
+
+
+def closed(now: State, rows: Rows, i: int, line: str) -> None:
+    """A row as one line, which opens when it is pressed."""
+    place = composition.place(rows, i)
+    with st.container(horizontal=True, gap="xsmall", wrap=False, vertical_alignment="center"):
+        st.button(
+            summary(rows, i) + (INSERTED if place in now.notes else ""),
+            key=f"row.{place}",
+            type="tertiary",
+            width="stretch",
+            icon=FAULT if is_fault(now, place) else None,
+            on_click=_open,
+            args=(place,),
+        )
+        html(line)
+    if is_fault(now, place):
+        wrong(now)
+
+
+def summary(rows: Rows, i: int) -> str:
+    """`2 Transformer  depth 4 · heads 8`: what it is, what it joins, and what it is scaled by."""
+    row, number = rows[i], composition.place(rows, i).removeprefix("stages.")
+    scaled = [
+        f"{name} {knob.text(getattr(row, name))}"
+        for name, knob in composition.knobs_of(row).items()
+        if knob.axis or name in JOINS
+    ]
+    told = plain(" · ".join(scaled))
+    return f"`{plain(number)}` **{plain(type(row).__name__)}** :small[:gray[{told}]]"
+
+
+def card(now: State, rows: Rows, i: int, line: str) -> None:
+    """The open row: its kind, what can be done with it, its knobs, and what is wrong with it."""
+    place = composition.place(rows, i)
+    row = rows[i]
+    with st.container(border=True, gap="xsmall", key="card"):
+        with st.container(
+            horizontal=True, gap="xsmall", vertical_alignment="center", horizontal_alignment="right"
+        ):
+            st.markdown(f"`{plain(place.removeprefix('stages.'))}`", width="content")
+            kind(now, rows, i)
+            html(line)
+        if is_fault(now, place):
+            wrong(now)
+        if why := now.notes.get(place):
+            st.caption(plain(f"→ {type(row).__name__} was {why}."))
+        st.caption(plain(purpose(type(row))))
+        within = f"{type(row).__name__}."
+        grid = st.columns(2, gap="small")
+        for n, knob in enumerate(composition.knobs_of(row).values()):
+            one = replace(knob, name=f"{place}.{knob.name}")
+            with grid[n % 2]:
+                if knob.name in JOINS:
+                    joins(rows, i, one)
+                else:
+                    knob_widgets.control(now, one, getattr(row, knob.name), within)
+        if place != "head":
+            actions(now, rows, i)
+
+
+def kind(now: State, rows: Rows, i: int) -> None:
+    """The kind of a row, to be chosen among those that may stand there."""
+    place, here = composition.place(rows, i), type(rows[i]).__name__
+    menu(
+        here,
+        composition.kinds(now.design.family, place),
+        now.design.family,
+        partial(_become_of, now.design.family, rows, i),
+        _become,
+        place,
+        bold=True,
+        key=f"kind-{place}-{here}",  # another once it has become another: the menu is closed
+    )
+
+
+def joins(rows: Rows, i: int, knob: Knob) -> None:
+    """Which earlier row is joined, or which several: each by its number and kind."""
+    key, here = f"joins.{knob.name}", getattr(rows[i], knob_widgets.label(knob))
+    if not isinstance(here, tuple):
+        joined(
+            rows[:i],
+            here,
+            key,
+            knob_widgets.label(knob),
+            knob.help,
+            knob_widgets.turns(knob.name, key),
+        )
+        return
+    knob_widgets.lengths(knob, here, f"{key}.length")
+    for n, number in enumerate(here):
+        one = f"{key}.{n}"
+        turns = knob_widgets.turns_entry(knob.name, n, one)
+        joined(rows[:i], number, one, f"skip {n + 1}", "", turns)
+
+
+def joined(before: Rows, here: int, key: str, label: str, help: str, turns: dict[str, Any]) -> None:
+    earlier = {n - 1: other for n, other in enumerate(before)}
+    numbers: list[int] = list(earlier) if here in earlier else [here, *earlier]
+    shown = session.view(key, here, index=numbers.index(here))
+    named = partial(_read, earlier)
+    st.selectbox(plain(label), numbers, format_func=named, help=plain(help), **shown, **turns)
+
+
+def _read(earlier: dict[int, Any], number: int) -> str:
+    if number not in earlier:
+        return f"{number}: no stage before it"
+    return f"{'stem' if number < 0 else number} {type(earlier[number]).__name__}"
+
+
+def actions(now: State, rows: Rows, i: int) -> None:
+    """What can be done with a row as a whole."""
+    place, stages = composition.place(rows, i), range(1, len(rows) - 1)
+    lengths, many = now.design.family.knobs["stages"].lengths, len(rows) - 2
+    full, stage = many + 1 not in lengths, i in stages
+    with st.container(horizontal=True, gap="xsmall", key="actions"):
+        menu(
+            "Add after it",
+            composition.kinds(now.design.family, "stages"),
+            now.design.family,
+            partial(_with, now.design.family, rows, i),
+            _add,
+            place,
+            key=f"add-{place}",
+            disabled=full,
+            width="content",
+        )
+        if stage:
+            st.button(
+                "Duplicate", key="duplicate", disabled=full, on_click=_do, args=("duplicate",)
+            )
+            st.button("↑", key="up", help="Up", disabled=i == 1, on_click=_do, args=("up",))
+            st.button(
+                "↓", key="down", help="Down", disabled=i == many, on_click=_do, args=("down",)
+            )
+            alone = many - 1 not in lengths
+            st.button("Remove", key="remove", disabled=alone, on_click=_do, args=("remove",))
+
+
+def wrong(now: State) -> None:
+    """What does not fit, said where it is."""
+    assert now.draft
+    st.markdown(f":small[:red[{plain(now.draft.fault)}]]")
+
+
+def fault(now: State, draft: Draft) -> None:
+    """Where the composition breaks off, why, and a button for each way to mend it."""
+    with st.container(key="fault", gap="xsmall", border=True):
+        row = titled(draft.place, draft.rows[draft.at])
+        st.markdown(f":red[{FAULT} **{plain(row)} does not fit.**] {plain(draft.fault)}")
+        with st.container(horizontal=True, gap="xsmall", key="mends"):
+            for n, mend in enumerate(fixes.mends(now.design.family, draft)):
+                key = f"mend.{n}"
+                label = plain(mend.label)
+                st.button(label, key=key, type="primary", on_click=_mend, args=(mend.rows,))
+            if draft.place != now.place:
+                st.button("Show the stage", key="goto", on_click=_open, args=(draft.place,))
+        st.caption("The figures above are for your last valid design.")
+
+
+def is_fault(now: State, place: str) -> bool:
+    return now.draft is not None and now.draft.place == place
+
+
+def written(now: State) -> list[str]:
+    """What flows out of each row, and its share of all parameters and MACs, as HTML. Of a draft
+    only what flows, as far as it does."""
+    family = now.design.family
+    legal = composition.prefix(family, now.draft) if now.draft else now.design.config
+    flows = [shape(flow) for flow in composition.outputs(legal)] if legal else []
+    if now.draft:
+        flows = flows[: now.draft.at]
+        gone = [""] * (len(now.rows) - len(flows) - 1)
+        return [line(flow) for flow in flows] + [line("<b>does not fit</b>"), *map(line, gone)]
+    root = results.profiled(now.case).root
+    bodies = {call.name: call.body for call in root.calls}
+    flows.append(f"({', '.join(map(str, root.outputs[0][1:]))})")
+    places = (composition.place(now.rows, i) for i in range(len(now.rows)))
+    found = [bodies.get(place) for place in places]
+    return [
+        line(escape(flow), _share(body.params, root.params), _share(body.macs, root.macs))
+        if body
+        else line(escape(flow))
+        for flow, body in zip(flows, found, strict=True)
+    ]
+
+
+def shape(flow: Flow) -> str:
+    """`(256, 56, 56)` or `(196, 768)`, of a clip with its frames before it."""
+    if not isinstance(flow, Map):
+        return f"({flow.count}, {flow.width})"
+    clip = f"{flow.frames}, " if flow.frames > 1 else ""
+    return f"({clip}{flow.channels}, {flow.height}, {flow.width})"
+
+
+def line(flow: str, params: str = "", macs: str = "") -> str:
+    return f'<div class="row"><span>{flow}</span>{params or "<i></i>"}{macs or "<i></i>"}</div>'
+
+
+def _share(part: float, whole: float) -> str:
+    """A share in percent, over a bar as long as it is."""
+    share = part / whole if whole else 0.0
+    bar = f"color-mix(in srgb, #1f77c4 28%, transparent) {share:.1%}"
+    text = f"{share:.0%}" if share >= 0.01 or not share else "&lt; 1%"
+    return (
+        f'<span style="background: linear-gradient(to right, {bar}, transparent {share:.1%})">'
+        f"{text}</span>"
+    )
+
+
+def _open(place: str) -> None:
+    session.put(replace(session.current(), place=place))
+
+
+def _become(place: str, name: str) -> None:
+    now = session.current()
+    i = composition.index(now.rows, place)
+    chosen = composition.kinds(now.design.family, place)[name]
+    session.put(now.composed(_become_of(now.design.family, now.rows, i, chosen), i))
+
+
+def _add(place: str, name: str) -> None:
+    now = session.current()
+    i = composition.index(now.rows, place)
+    chosen = composition.kinds(now.design.family, "stages")[name]
+    session.put(now.composed(_with(now.design.family, now.rows, i, chosen), i + 1))
+
+
+def _become_of(family: Family, rows: Rows, i: int, kind: type) -> Rows:
+    return composition.joined(family, composition.became(rows, i, kind), i)
+
+
+def _with(family: Family, rows: Rows, i: int, kind: type) -> Rows:
+    return composition.joined(family, composition.added(rows, i, kind), i + 1)
+
+
+def _do(action: str) -> None:
+    now = session.current()
+    i = composition.index(now.rows, now.place)
+    rows, at = {
+        "duplicate": lambda: (composition.duplicated(now.rows, i), i + 1),
+        "up": lambda: (composition.moved(now.rows, i, -1), i - 1),
+        "down": lambda: (composition.moved(now.rows, i, 1), i + 1),
+        "remove": lambda: (composition.removed(now.rows, i), max(i - 1, 1)),
+    }[action]()
+    session.put(now.composed(rows, at))
+
+
+def _mend(rows: Rows) -> None:
+    now = session.current()
+    i = min(composition.index(now.rows, now.place), len(rows) - 1)
+    session.put(now.composed(rows, i))

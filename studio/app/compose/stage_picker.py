@@ -1,0 +1,100 @@
+"""The menu of the kinds that a row may have: in groups, each with its purpose, misfits gray."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from html import escape
+from itertools import groupby
+from typing import Literal
+
+import streamlit as st
+
+from studio.analysis.names.purpose import purpose
+from studio.app.markup import html, plain
+from studio.family import Family
+from studio.workbench.compose import composition
+from studio.workbench.compose.composition import Rows
+
+# Streamlit opens a popover below its button, however little room there is: this one lies over the
+# page. The numbers are the height of the page's header, and a margin.
+STYLE = """<style>
+[data-testid="stPopoverBody"]:has([class*="st-key-kinds-"]) { transform: none !important;
+  inset: 3.6rem 1rem auto auto !important; width: min(66rem, calc(100vw - 2rem)) !important;
+  max-width: none !important; max-height: calc(100vh - 4.6rem) !important; padding: .6rem .8rem; }
+.kinds-group { font-size: .75rem; opacity: .75; line-height: 1.2; font-weight: 600; }
+[class*="st-key-kinds-"] { display: block; columns: 24rem; column-gap: 1.2rem; }
+[class*="st-key-kinds-"] > div { break-inside: avoid; margin-bottom: .35rem; }
+[class*="st-key-kinds-"] button { min-height: 1.45rem; padding: 0 .3rem; width: 100%;
+  justify-content: flex-start; border: 0; background: none; font-size: .85rem; }
+[class*="st-key-kinds-"] button:is(:hover, :focus-visible) {
+  background: color-mix(in srgb, currentColor 9%, transparent); }
+[class*="st-key-kinds-"] button > div { justify-content: flex-start; min-width: 0; width: 100%; }
+[class*="st-key-kinds-"] button p { overflow: hidden; text-overflow: ellipsis;
+  white-space: nowrap; }
+</style>"""
+LEGEND = ":small[:gray[Gray: does not fit here. Choose it anyway, and the page offers mends.]]"
+
+Kinds = Mapping[str, type]
+
+
+def menu(
+    label: str,
+    kinds: Kinds,
+    family: Family,
+    leads_to: Callable[[type], Rows],
+    choose: Callable[..., None],
+    place: str,
+    *,
+    key: str,
+    bold: bool = False,
+    disabled: bool = False,
+    width: int | Literal["stretch", "content"] = "stretch",
+) -> None:
+    """A button that opens the kinds; what is chosen is called `choose(place, name)` with.
+
+    A kind that does not fit can be chosen all the same: the page then offers ways to mend it.
+    """
+    opened = st.popover(
+        f"**{plain(label)}**" if bold else plain(label),
+        key=key,
+        disabled=disabled,
+        width=width,
+        on_change="rerun",
+    )
+    if not opened.open:  # of each kind it is tried whether it fits
+        return
+    with opened:
+        html(STYLE)
+        with st.container(key=f"kinds-{key}", gap=None):
+            for title, names in groups(kinds):
+                with st.container(gap=None):
+                    html(f'<div class="kinds-group">{escape(title)}</div>')
+                    for name in names:
+                        why = composition.misfit(family, leads_to(kinds[name]))
+                        said = filter(None, (purpose(kinds[name]), why))
+                        st.button(
+                            entry(name, kinds[name], bool(why)),
+                            key=f"{key}.{name}",
+                            help="\n\n".join(map(plain, said)),
+                            type="tertiary",
+                            on_click=choose,
+                            args=(place, name),
+                        )
+        st.markdown(LEGEND)
+
+
+def entry(name: str, kind: type, misfit: bool) -> str:
+    """A line of the menu: the name, and what it is for."""
+    said = f":small[:gray[{plain(purpose(kind))}]]"
+    return f":gray[{plain(name)}] {said}" if misfit else f"**{plain(name)}** {said}"
+
+
+def groups(kinds: Kinds) -> list[tuple[str, list[str]]]:
+    """Names of kinds under the title of the file that they stand in, in the order of the files."""
+
+    def title(name: str) -> str:
+        return kinds[name].__module__.rpartition(".")[2].replace("_", " ").capitalize()
+
+    order = {module: i for i, module in enumerate(dict.fromkeys(map(title, kinds)))}
+    names = sorted(kinds, key=lambda name: order[title(name)])
+    return [(module, list(group)) for module, group in groupby(names, title)]

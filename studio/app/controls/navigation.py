@@ -1,0 +1,43 @@
+"""A family's design opened as a composition of its stages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import streamlit as st
+
+import studio
+from studio.app import session
+from studio.app.session import VIEWS, State
+from studio.family import Design, DesignError
+from studio.workbench.page.link_parts import PLACE
+
+
+def opener() -> None:
+    st.button(
+        "Edit stage by stage",
+        key="as-stages",
+        help="The same network in Compose, each stage with its own knobs",
+        on_click=lambda: session.put(opened(session.current(), studio.as_stages)),
+        width="stretch",
+    )
+
+
+def design_opened(now: State, design: Design) -> State:
+    """The first page with another design, from wherever it was chosen."""
+    moved = now.moved(replace(now.case, design=design))
+    return replace(
+        moved, preset=design.base, view=VIEWS[0], opened=(), node="", axis=None, draft=None
+    )
+
+
+def opened(now: State, composed: Callable[[Design], Design]) -> State:
+    """The page with the composition that is made of its design. A refusal leaves all as it is."""
+    try:
+        design = composed(now.design)
+    except DesignError as error:
+        return replace(now, notes={}, refusal=str(error))
+    moved = now.moved(replace(now.case, design=design))
+    moved = replace(moved, view=VIEWS[1], place=PLACE, opened=(), node="", axis=None)
+    return replace(moved, preset=design.base, draft=None)

@@ -1,0 +1,187 @@
+"""The sidebar: what the design is, and every knob of it, grouped by what it scales."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import get_args
+
+import streamlit as st
+
+import studio
+from studio.analysis import units
+from studio.app import session
+from studio.app.controls import knob_widgets
+from studio.app.controls.history import history
+from studio.app.controls.navigation import opener
+from studio.app.markup import plain
+from studio.app.session import VIEWS, State
+from studio.family import BATCH, Family
+from studio.guide import Task
+from studio.knobs import Axis, Knob
+from studio.records import RecordKnob
+from studio.workbench import devices
+from studio.workbench.compose.composition import is_composed
+from studio.workbench.workload import CONDITIONS, DEVICE
+
+COMPOSE = VIEWS[1]
+COMPUTES = "Device; CPU runs use one thread"
+
+
+def sidebar(now: State) -> None:
+    views(now)
+    history(now)
+    pickers(now)
+    if is_composed(now.design.family) and now.view != COMPOSE:
+        st.button("Edit its stages", key="edit", on_click=_go, args=(COMPOSE,), width="stretch")
+    if now.design.family.stages and now.view != COMPOSE:
+        opener()
+    for axis in get_args(Axis):
+        if members := list(scalars(now, axis)):
+            with st.container(gap="xsmall"):
+                st.markdown(f":small[**{plain(axis.upper())}**]")
+                controls(now, members)
+    if rest := list(scalars(now, None)):
+        with st.expander("More", key="more"):
+            controls(now, rest)
+    knob_widgets.number(
+        BATCH, now.case.batch, BATCH.name, (), **knob_widgets.turns(BATCH.name, BATCH.name)
+    )
+    with st.expander("Benchmark settings", key="timed"):
+        conditions(now)
+
+
+def conditions(now: State) -> None:
+    """How it is timed, and on which device where there are several."""
+    for name, knob in CONDITIONS.items():
+        if knob is not BATCH:
+            knob_widgets.switch(knob, getattr(now.case, name), name)
+    if len(there := devices.known()) > 1:
+        shown = Knob(name=DEVICE, default=there[0], help=COMPUTES, options=there)
+        knob_widgets.switch(shown, now.case.device, DEVICE)
+
+
+def views(now: State) -> None:
+    st.segmented_control(
+        "View",
+        VIEWS,
+        **session.view("view", now.view, default=now.view),
+        required=True,
+        label_visibility="collapsed",
+        on_change=_look,
+        width="stretch",
+    )
+
+
+def _look() -> None:
+    if session.is_meant("view"):
+        _go(st.session_state.view)
+
+
+def _go(view: str) -> None:
+    session.put(replace(session.current(), view=view))
+
+
+def scalars(now: State, axis: Axis | None) -> Iterator[Knob]:
+    """The knobs along an axis that hold no records."""
+    for knob in now.design.family.knobs.values():
+        if knob.axis == axis and not isinstance(knob, RecordKnob):
+            yield knob
+
+
+def controls(now: State, knobs: Iterable[Knob]) -> None:
+    for knob in knobs:
+        knob_widgets.control(now, knob, now.design.value(knob.name))
+
+
+def pickers(now: State) -> None:
+    """The family, the preset, and what to do with them."""
+    families, family = grouped(studio.families()), now.design.family
+    st.selectbox(
+        "Family",
+        list(families),
+        format_func=lambda key: searchable(families[key]),
+        **session.view("family", family.key, index=list(families).index(family.key)),
+        on_change=_choose_family,
+    )
+    key = f"{family.key}.preset"
+    presets = [preset.name for preset in family.presets]
+    st.selectbox(
+        "Preset",
+        presets,
+        format_func=lambda name: described(family, name),
+        **session.view(key, now.preset.name, index=presets.index(now.preset.name)),
+        on_change=_choose,
+        args=(family.key, key),
+    )
+    with st.container(horizontal=True, gap="xsmall", wrap=False):
+        buttons(now)
+    if now.pins:
+        several = f"{len(now.pins)} pinned designs" if len(now.pins) > 1 else "the pinned design"
+        st.button(
+            f"Compare with {several}",
+            key="compare",
+            on_click=_go,
+            args=(VIEWS[3],),
+            width="stretch",
+        )
+
+
+def grouped(families: Mapping[str, Family]) -> dict[str, Family]:
+    """By the task that each is mostly used for, and within one by their titles."""
+    tasks = get_args(Task)
+    order = sorted(families.values(), key=lambda f: (tasks.index(f.guide.tasks[0]), f.title))
+    return {family.key: family for family in order}
+
+
+def searchable(family: Family) -> str:
+    """A family's title with its tasks, so that either finds it in a list."""
+    return f"{family.title} · {', '.join(family.guide.tasks)}"
+
+
+def _choose_family() -> None:
+    """What is on the page already is no choice: a browser that is late may tell it as one, and the
+    design would be lost."""
+    now = session.current()
+    if session.is_meant("family") and st.session_state.family != now.design.family.key:
+        session.put(now.chosen(st.session_state.family))
+
+
+def _choose(family: str, key: str) -> None:
+    now = session.current()
+    if session.is_meant(key) and (family, st.session_state[key]) != (
+        now.design.family.key,
+        now.preset.name,
+    ):
+        session.put(now.chosen(family, st.session_state[key]))
+
+
+def buttons(now: State) -> None:
+    """Back to the preset, and what to compare with."""
+    st.button(
+        "Reset to preset",
+        help=f"Undo all changes to {plain(now.preset.name)}",
+        disabled=now.design.config == now.preset.config and now.draft is None,
+        on_click=lambda: session.put(reset(session.current())),
+        width="stretch",
+    )
+    st.button(
+        "Unpin" if now.case in now.pins else "Pin",
+        help="Pin this design to compare later ones with it",
+        on_click=lambda: session.put(pinned(session.current())),
+        width="stretch",
+    )
+
+
+def described(family: Family, name: str) -> str:
+    """A preset's name with its published count."""
+    params = family.preset(name).params
+    return f"{name} · {units.count(params)}" if params else name
+
+
+def reset(now: State) -> State:
+    return now.chosen(now.design.family.key, now.preset.name)
+
+
+def pinned(now: State) -> State:
+    return now.unpin(now.case) if now.case in now.pins else now.pin(now.case)

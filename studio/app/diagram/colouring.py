@@ -1,0 +1,201 @@
+"""The lens over the layers: what they are coloured by, and the pinned design behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from html import escape
+from types import MappingProxyType
+
+import streamlit as st
+
+from studio.analysis.graph.cost_heatmap import (
+    NOTHING,
+    QUANTITIES,
+    TIME,
+    Quantity,
+    Scale,
+    barred,
+    heated,
+    timed,
+)
+from studio.analysis.graph.design_diff import Difference, difference
+from studio.app import session
+from studio.app.charts.compare_table import named
+from studio.app.diagram.layer_diff import WORDS
+from studio.app.diagram.layer_timing import TIMINGS
+from studio.app.markup import plain
+from studio.app.session import State
+from studio.caching import bounded
+from studio.drawing.decoration import HUES, SCALE, SIGNS, Mark, colour
+from studio.drawing.graph import Graph
+from studio.reporting.document import clause
+from studio.workbench import results
+from studio.workbench.page.colour_mode import HEAT, KIND, Lens
+from studio.workbench.workload import Case
+
+TICKS = (0.0, 0.5, 1.0)
+NO_TIMES = "Not timed yet: press <i>Time each layer</i> on the Layers tab."
+STYLE = """<style>
+.st-key-lens { gap: .3rem 1rem; }
+.legend { font-size: .8rem; line-height: 1.35; font-variant-numeric: tabular-nums; }
+.legend .scale { display: grid; grid-template-columns: auto minmax(5rem, 22rem); gap: 0 .6rem;
+  align-items: center; }
+.legend .steps { display: flex; }
+.legend .steps i { flex: 1; height: .7rem; border: solid transparent; border-width: 0; }
+.legend .steps i:first-child { border-radius: .2rem 0 0 .2rem; }
+.legend .steps i:last-child { border-radius: 0 .2rem .2rem 0; }
+.legend .ticks { grid-column: 2; display: flex; justify-content: space-between; opacity: .85; }
+.legend b { font-weight: 600; }
+.legend .more { color: light-dark(#0067a3, #6fc0f0); }
+.legend .less { color: light-dark(#b5480a, #f2a065); }
+.legend .turned { color: light-dark(#8c3d72, #dd9cc6); }
+.legend span { white-space: nowrap; margin-right: .7rem; }
+</style>"""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the graph shows, what its boxes bear, the legend to it as HTML, and what stands for the
+    legend above a picture that is taken away."""
+
+    graph: Graph
+    marks: Mapping[str, Mark]
+    legend: str = ""
+    caption: str = ""
+
+
+def lens(now: State) -> None:
+    """The controls: one for the colours, one for the difference where there is a pinned design."""
+    # One line on any screen, so that the graph stays where it is.
+    with st.container(horizontal=True, vertical_alignment="center", wrap=False, key="lens"):
+        st.selectbox(
+            "Colour by",
+            HEAT.options,
+            **session.view("heat", now.lens.heat, index=HEAT.options.index(now.lens.heat)),
+            format_func=_option,
+            label_visibility="collapsed",
+            width="stretch",
+            on_change=_turn,
+            args=("heat",),
+        )
+        if now.pinned:
+            name = plain(named(now.pinned))
+            st.toggle(
+                "Difference",
+                **session.view("difference", now.lens.difference, value=now.lens.difference),
+                help=f"What grew, shrank, was added or removed against the pinned {name}",
+                on_change=_turn,
+                args=("difference",),
+            )
+
+
+def _option(name: str) -> str:
+    title = QUANTITIES[name].title if name in QUANTITIES else "Kind of layer"
+    return f"Colour by {clause(title)}"
+
+
+def _turn(name: str) -> None:
+    if session.is_meant(name):
+        now = session.current()
+        session.put(replace(now, lens=replace(now.lens, **{name: st.session_state[name]})))
+
+
+def against(now: State) -> Case | None:
+    """The pinned case where the layers are seen against it."""
+    return now.pinned if now.lens.difference else None
+
+
+def seen(now: State) -> Seen:
+    """The graph through the lens of the page."""
+    graph, quantity = results.graph(now.case), now.lens.told
+    plain = Seen(graph, barred(graph))
+    pinned = against(now)
+    if pinned and pinned.design.family is not now.design.family:
+        return replace(plain, legend=_legend(_strangers(pinned, now.case)))
+    if now.lens.heat == KIND and not pinned:
+        return plain
+    if quantity is TIME and not all(map(TIMINGS.known, filter(None, (pinned, now.case)))):
+        return replace(plain, legend=_legend(_untimed(pinned, now.case)))
+    if pinned:
+        found = changed(pinned, now.case, now.lens)
+        legend = _legend(_changes(found, pinned, quantity))
+        caption = f"{clause(quantity.title)} against {named(pinned)}"
+        return Seen(found.graph, found.marks, legend, caption)
+    hot = heated(graph, quantity, now.opened, seconds(now.case, quantity))
+    top = quantity.write(hot.scale.top)
+    caption = f"coloured by {clause(quantity.title)}, from 0 (pale) to {top} (dark)"
+    return Seen(hot.graph, hot.marks, _legend(_steps(hot.scale)), caption)
+
+
+def scale(now: State) -> Scale | None:
+    """The scale that colours the graph, for all that is coloured as it is; None where kinds or
+    changes colour it."""
+    quantity = now.lens.quantity
+    if quantity is None or against(now) or (quantity is TIME and not TIMINGS.known(now.case)):
+        return None
+    graph = results.graph(now.case)
+    return heated(graph, quantity, now.opened, seconds(now.case, quantity)).scale
+
+
+def changed(before: Case, now: Case, lens: Lens) -> Difference:
+    """The difference of two cases of one family."""
+    if lens.told is TIME:
+        both = (seconds(before, TIME), seconds(now, TIME))
+        return difference(results.graph(before), results.graph(now), TIME, both)
+    return _changed(before, now, lens.heat)
+
+
+@bounded(megabytes=32, size=lambda found: results.graph_bytes(found.graph))
+def _changed(before: Case, now: Case, heat: str) -> Difference:
+    return difference(results.graph(before), results.graph(now), Lens(heat).told)
+
+
+def seconds(case: Case, quantity: Quantity) -> Mapping[str, float]:
+    """The measured times of the boxes, where the quantity is the time."""
+    if quantity is not TIME:
+        return NOTHING
+    times = {path: time.total_s for path, time in TIMINGS.known(case).items()}
+    return MappingProxyType(timed(results.planned(case)[1], times))
+
+
+def _legend(inside: str) -> str:
+    return f'{STYLE}<div class="legend">{inside}</div>'
+
+
+def _steps(found: Scale) -> str:
+    """The scale with what its start, its middle and its end stand for."""
+    steps = (i / (len(SCALE) - 1) for i in range(len(SCALE)))
+    pairs = ((colour(heat)[0], colour(heat, dark=True)[0]) for heat in steps)
+    swatches = "".join(f'<i style="background:light-dark({a},{b})"></i>' for a, b in pairs)
+    ticks = "".join(f"<div>{found.quantity.write(found.value(heat))}</div>" for heat in TICKS)
+    return (
+        f'<div class="scale"><b>{escape(found.quantity.title)}</b>'
+        f'<div class="steps">{swatches}</div><div class="ticks">{ticks}</div></div>'
+    )
+
+
+def _changes(found: Difference, pinned: Case, quantity: Quantity) -> str:
+    name = escape(named(pinned))
+    if found.is_empty:
+        return f"No difference from the pinned <b>{name}</b>."
+    kinds = {mark.change for mark in found.marks.values()}
+    signs = "".join(
+        f'<span><b class="{HUES[kind]}">{sign}</b> {WORDS.get(kind, kind)}</span>'
+        for kind, sign in SIGNS.items()
+        if kind in kinds
+    )
+    what = escape(quantity.title)
+    return f"<div>{signs}</div>{what} vs pinned <b>{name}</b>; in a repeated block, of one repeat."
+
+
+def _strangers(pinned: Case, now: Case) -> str:
+    """Why two designs cannot be laid over each other."""
+    families = (escape(case.design.family.title) for case in (pinned, now))
+    return "The layers of {} and {} cannot be aligned; the Layers tab lists both.".format(*families)
+
+
+def _untimed(pinned: Case | None, now: Case) -> str:
+    if pinned and TIMINGS.known(now):
+        return f"<b>{escape(named(pinned))}</b> is not timed yet: open it and time its layers."
+    return NO_TIMES

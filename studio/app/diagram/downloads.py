@@ -1,0 +1,72 @@
+"""The graph to take away: four files of what is shown, made when they are asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from studio.app.markup import html, plain
+from studio.app.session import TABS, State
+from studio.app.tabs.code import address, slug
+from studio.caching import bounded
+from studio.drawing.figure import Heading, Sheet
+from studio.drawing.render.formats import PRINTS
+from studio.exports import heading
+from studio.workbench import results
+
+KINDS = {  # those first that are made at once
+    "svg": ("SVG, for a paper", "image/svg+xml"),
+    "html": ("Interactive HTML", "text/html"),
+    "dot": ("DOT, for Graphviz", "text/vnd.graphviz"),
+    "png": ("PNG, for slides", "image/png"),
+}
+# Streamlit opens a popover below its button, which is at the foot of the page: this one grows
+# upwards from there.
+STYLE = """<style>[data-testid="stPopoverBody"]:has([class*="st-key-files-"]) {
+  transform: none !important; inset: auto 1rem 1rem auto !important;
+  max-height: calc(100vh - 4.6rem) !important; }</style>"""
+
+
+def take_away(sheet: Sheet, title: str, key: str = "takeaway") -> None:
+    """A menu of files of a picture, which are named after the design.
+
+    The files are made when the menu opens, in a run of the menu alone. (Made at a click, as
+    Streamlit can too, a file is gone after two runs of any part of the page: before a slow browser
+    has asked for it, while something is measured.)
+    """
+    st.fragment(_menu)(sheet, slug(title), key)
+
+
+def _menu(sheet: Sheet, name: str, key: str) -> None:
+    menu = st.popover("Export", icon=":material/download:", key=key, on_change="rerun")
+    if not menu.open:
+        return
+    files = menu.container(key=f"files-{key}", gap="xsmall")
+    with files:
+        html(STYLE)
+    for form, (label, mime) in KINDS.items():
+        files.download_button(
+            plain(label),
+            made(form, sheet),
+            key=f"{key}.{form}",
+            file_name=f"{name}.{form}",
+            mime=mime,
+            on_click="ignore",
+            width="stretch",
+        )
+
+
+@bounded(megabytes=32)
+def made(form: str, sheet: Sheet) -> str | bytes:
+    return PRINTS[form](sheet)
+
+
+def headed(now: State, caption: str = "") -> Heading:
+    """What stands above the page's graph, with what its colours say, and a link to the graph alone:
+    not to what was open beside it. A draft has no figures: it is no network yet."""
+    alone = replace(now, tab=TABS[0], axis="", node="")
+    whole = heading(results.profiled(now.case), address(alone), now.title)
+    if not now.draft:
+        return replace(whole, figures=(*whole.figures, caption) if caption else whole.figures)
+    return replace(whole, title=f"{whole.title}, with a stage that does not fit", figures=())

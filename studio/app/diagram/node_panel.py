@@ -1,0 +1,234 @@
+"""What there is to know of the selected box: shapes, costs with their formulas, time, source."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import replace
+from html import escape
+
+import streamlit as st
+
+from studio.analysis import units
+from studio.analysis.cost.attention_cost import Growth
+from studio.analysis.graph.cost_heatmap import percent
+from studio.analysis.inspect.node_details import Cost, Flow, Inspection
+from studio.analysis.inspect.receptive_field import Field
+from studio.analysis.names.dim_names import written
+from studio.analysis.names.purpose import purpose
+from studio.app import session
+from studio.app.diagram.colouring import against
+from studio.app.diagram.layer_diff import signed
+from studio.app.diagram.layer_timing import TIMINGS
+from studio.app.markup import html, plain
+from studio.app.session import State
+from studio.app.tabs.code import address
+from studio.drawing.graph import Node
+from studio.reporting.document import clause
+from studio.workbench import results
+from studio.workbench.compose import composition
+from studio.workbench.workload import Case
+
+HINT = "Click a block to open it; click a layer to see where its cost comes from."
+GONE = "<small>Removed. In the pinned design:</small>"
+STYLE = """<style>
+.st-key-inspector { position: relative; }
+.st-key-unselect { position: absolute; top: .35rem; right: .8rem; width: auto; }
+:has(> .st-key-over) { position: sticky; bottom: 0; z-index: 9; }
+.st-key-over .st-key-inspector { max-height: 36vh; overflow-y: auto; background: SHEET;
+  box-shadow: 0 -.3rem 1rem rgb(0 0 0 / 18%); }
+@media (max-width: 768px) {
+  .stMain .st-key-inspector { position: fixed; inset: auto 0 0 0; z-index: 99; max-height: 46vh;
+    overflow-y: auto; background: SHEET; box-shadow: 0 -.3rem 1rem rgb(0 0 0 / 25%); }
+}
+.inspector { font-size: .8rem; line-height: 1.4; font-variant-numeric: tabular-nums; }
+.inspector h6 { margin: 0 0 .1rem; padding: 0; font-size: .95rem; font-weight: 600; }
+.inspector p { margin: 0 0 .2rem; font-size: .8rem; }
+.inspector h6 small { font-weight: 400; opacity: .75; }
+.inspector dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .2rem .8rem;
+  margin: .3rem 0 0; }
+.inspector dl dt, .inspector dl dd { margin: 0; padding: 0; font-size: .8rem; }
+.inspector dt { opacity: .75; font-weight: 400; }
+.inspector dd { overflow-wrap: anywhere; }
+.inspector dd b { font-weight: 600; }
+.inspector dd div { font-family: 'Source Code Pro', ui-monospace, monospace; font-size: .72rem;
+  opacity: .85; }
+</style>""".replace("SHEET", "var(--st-background-color, light-dark(#fffdf8, #14181f))")
+
+
+def inspector(now: State, node: Node) -> None:
+    """The selected box as HTML, and beneath it the lines of its class on demand; a sheet at the
+    bottom of a narrow screen, where the graph has the page's width."""
+    with st.container(border=True, key="inspector", gap="xsmall"):
+        _about(now, node)
+        st.button("Close", key="unselect", type="tertiary", on_click=_unselect)
+
+
+def _unselect() -> None:
+    session.put(replace(session.current(), node=""))
+
+
+def _about(now: State, node: Node) -> None:
+    found = None if now.draft else results.inspected(now.case, node.id)
+    pinned = None if now.draft else against(now)
+    alike = pinned and pinned.design.family is now.design.family  # else no layer can be aligned
+    before = results.inspected(pinned, node.id) if pinned and alike else None
+    if found:
+        html(f"{STYLE}{told(found, now.case, before)}")
+        if found.source:
+            source(now, found)
+    elif pinned and before:
+        html(f"{STYLE}{GONE}{told(before, pinned)}")
+    else:  # a box of a draft, or of a network that breaks off
+        html(f"{STYLE}<small>{said(node)}</small>")
+
+
+def said(node: Node) -> str:
+    """What a box says of itself, where its cost is not known."""
+    return " · ".join([f"<b>{escape(node.label)}</b>", *map(escape, node.facts)])
+
+
+def told(found: Inspection, case: Case, before: Inspection | None = None) -> str:
+    """The inspection as HTML; of a time that was measured too, and of what it costs more or less
+    than `before`."""
+    lines = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in _lines(found, case, before))
+    times = f" × {found.repeat}" if found.repeat > 1 else ""
+    place = f"<small>{escape(found.id)}</small>" if found.id != found.label else ""
+    head = f"<h6>{escape(found.label)}{times} {place}</h6>"
+    return f'<div class="inspector">{head}<p>{escape(about(found, case))}</p><dl>{lines}</dl></div>'
+
+
+def about(found: Inspection, case: Case) -> str:
+    """What it is for: a row of a composition by its kind, all else by its class or operation."""
+    rows = dict(composition.placed(case.design.config)) if composed(case) else {}
+    return purpose(type(rows[found.id])) if found.id in rows else found.purpose
+
+
+def composed(case: Case) -> bool:
+    return composition.is_composed(case.design.family)
+
+
+def _lines(found: Inspection, case: Case, before: Inspection | None) -> Iterator[tuple[str, str]]:
+    """Names and texts, as HTML."""
+    yield from _made(found)
+    old = {cost.name: cost for cost in before.costs} if before else {}
+    free = []
+    for cost in found.costs:
+        moved = _moved(old[cost.name], cost) if cost.name in old else ""
+        if cost.formula.total or cost.formula.note or moved:
+            yield escape(cost.name), _cost(cost, moved)
+        else:
+            free.append(clause(cost.name))
+    if free:
+        yield "No", escape(", no ".join(free))
+    if time := _time(found, case):
+        yield "Measured", time
+    if found.growth:
+        yield "Attention", _growth(found.growth)
+    seen = (_field(field, many=len(found.fields) > 1) for field in found.fields)
+    yield from (("Receptive field", text) for text in seen if text)
+
+
+def _made(found: Inspection) -> Iterator[tuple[str, str]]:
+    """What it is made as, and what flows in and out."""
+    kind = escape(found.kind) if found.kind != found.label else ""
+    if made := " ".join(filter(None, (kind, escape(found.settings)))):
+        yield "Arguments", made
+    if found.held:
+        yield "Attributes", escape(found.held)
+    for name, flows in (("In", found.inputs), ("Out", found.outputs)):
+        if flows:
+            yield name, _flows(flows)
+
+
+def _flows(flows: tuple[Flow, ...]) -> str:
+    """Equal ones once, with their number."""
+    texts = [written(flow.names or None, flow.shape) for flow in flows]
+    counted = {text: texts.count(text) for text in texts}
+    return ", ".join(f"{n} × {escape(t)}" if n > 1 else escape(t) for t, n in counted.items())
+
+
+def _moved(old: Cost, new: Cost) -> str:
+    """By how much a cost differs from that of the pinned design; empty where it does not."""
+    delta = new.formula.total - old.formula.total
+    return f"{signed(new.write)(delta)} vs pinned" if delta else ""
+
+
+def _cost(cost: Cost, moved: str = "") -> str:
+    """The total and its share of the model, and beneath it how it comes about."""
+    total, times = cost.formula.total, cost.times
+    exact = f"<b>{cost.write(total)}</b>"
+    share = f" · {_share(cost.share)} of the model" if cost.whole and cost.share < 1 else ""
+    again = f", {times:,} times" if times > 1 else ""
+    unit = " B" if cost.write is units.size else ""
+    steps = escape(cost.formula.written()).replace("*", "·") + unit
+    note = f"<br>{escape(cost.formula.note)}" if cost.formula.note else ""
+    other = f" · <b>{escape(moved)}</b>" if moved else ""
+    return f"{exact}{again}{share}{other}<div>{steps}</div>{note}"
+
+
+def _share(part: float) -> str:
+    """A share in percent, as HTML: a small one is `< 0.1 %`."""
+    return escape(percent(part))
+
+
+def _time(found: Inspection, case: Case) -> str:
+    """The time of all the modules that it stands for, where the layers were timed."""
+    times = TIMINGS.known(case)
+    known = [times[path].total_s for path in found.modules if path in times]
+    if not known:
+        return ""
+    whole = times[""].total_s if "" in times else 0.0
+    share = f" · {_share(sum(known) / whole)} of a forward pass" if whole else ""
+    return f"<b>{units.seconds(sum(known))}</b>{share}"
+
+
+def _growth(found: Growth) -> str:
+    """How much of it grows with the square of the tokens, and when that takes over."""
+    share = _share(found.macs / found.whole) if found.whole else ""
+    tokens = (
+        f"{found.queries:,} tokens"
+        if found.queries == found.keys
+        else f"{found.queries:,} queries and {found.keys:,} keys"
+    )
+    meets = f"; half of this block's MACs from {found.meets:,} tokens on" if found.meets else ""
+    part = "" if found.macs == found.whole else f": {share} of these MACs with {tokens}"
+    return f"grows with {found.law}{part}{meets}"
+
+
+def _field(field: Field, many: bool) -> str:
+    """What one value sees of an input."""
+    name = f"input {field.input + 1}" if many else "input"
+    if field.all_by:
+        return f"the whole {name} ({escape(field.all_by)})"
+    if field.size is None:
+        return ""
+    size, grid = (" × ".join(map(str, sides)) for sides in (field.size, field.grid))
+    return f"{size} of the {grid} {name}"
+
+
+def source(now: State, found: Inspection) -> None:
+    """The lines of the class in the exported file, as they are numbered there."""
+    with st.expander("Source", key="source", on_change=session.stay) as shown:
+        if not shown.open:
+            return
+        text = results.exported(now.case, address(now)).text
+        name, first, lines = excerpt(text, found.source)
+        if not name:
+            st.caption("A PyTorch layer; the exported file imports it.")
+            return
+        last = first + len(lines) - 1
+        st.caption(f"`{plain(name)}`, lines {first:d} to {last:d} of the exported file")
+        st.code("\n".join(lines), language="python")
+
+
+def excerpt(text: str, names: tuple[str, ...]) -> tuple[str, int, list[str]]:
+    """The first of these classes that a file defines: its name, its first line and all its lines;
+    an empty name where it defines none."""
+    classes = {n.name: n for n in ast.parse(text).body if isinstance(n, ast.ClassDef)}
+    for name in names:
+        if name in classes:
+            node = classes[name]
+            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+            return name, first, text.splitlines()[first - 1 : node.end_lineno]
+    return "", 0, []

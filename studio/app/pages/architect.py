@@ -1,0 +1,260 @@
+"""The view that goes from a task and a budget to a design: the brief beside the choices for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from html import escape
+from itertools import zip_longest
+from typing import Any, NamedTuple
+
+import streamlit as st
+
+from studio.advice.recommend import Choice
+from studio.advice.task_inputs import FIELDS, default_explained, default_in_words
+from studio.advice.wording import percent
+from studio.analysis import units
+from studio.analysis.cost.profiler import Profile
+from studio.analysis.cost.starved_norm import training_told
+from studio.app import session
+from studio.app.charts.pareto import sizes
+from studio.app.charts.tradeoff import tradeoff
+from studio.app.controls.navigation import design_opened
+from studio.app.markup import html, ours, plain
+from studio.app.session import State
+from studio.family import BATCH, Design, DesignError
+from studio.knobs import Knob
+from studio.workbench.architect_jobs import Search, Timed, asked, retry
+from studio.workbench.page.requirements_form import (
+    DATA,
+    EXAMPLES,
+    LATENCY,
+    LIMITS,
+    MOST,
+    STRATEGY,
+    TASK,
+    Commission,
+    settings_of,
+)
+from studio.workbench.recommendations import Answer
+
+FULL = 3  # choices that are told in full; the others open with a click
+COUNTED = "Sizing candidates … {} of {} families, built on the meta device and counted exactly."
+TIMED = "A few sizes of each family are timed, and the one chosen again: a minute or two."
+LOOK_S = 0.5  # between two looks at a search
+STYLE = """<style>
+.choice { line-height: 1.4; font-variant-numeric: tabular-nums; }
+.choice h5 { margin: 0; padding: 0; font-size: 1.15rem; }
+.choice h5 small { font-weight: 400; opacity: .75; }
+.choice .knobs { font-size: .82rem; opacity: .8; overflow-wrap: anywhere; }
+.choice .costs { display: grid; grid-template-columns: repeat(auto-fit, minmax(8rem, 1fr));
+  gap: .1rem 1rem; margin: .45rem 0; }
+.choice .costs span { font-size: .78rem; opacity: .8; display: block; }
+.choice .costs b { font-weight: 600; }
+.choice .used { height: .4rem; border-radius: .2rem; overflow: hidden;
+  background: color-mix(in srgb, currentColor 14%, transparent); }
+.choice .used i { display: block; height: 100%; background: #4a7fc1; }
+.choice ul { list-style: none; margin: .3rem 0 0; padding: 0; font-size: .88rem; }
+.choice li { padding-left: 1.2rem; text-indent: -1.2rem; margin: .1rem 0; }
+.choice li::before { display: inline-block; width: 1.2rem; text-indent: 0; font-weight: 700; }
+.choice .for::before { content: "+"; color: light-dark(#1b6e42, #6fd19c); }
+.choice .but::before { content: "−"; color: light-dark(#b3400a, #ff9b63); }
+.choice .bent::before { content: "→"; }
+</style>"""
+
+
+class Entry(NamedTuple):
+    """A field: its label, what stands in it while it is empty, and where that comes from."""
+
+    label: str
+    hint: str
+    help: str = ""
+
+
+def architect(now: State) -> None:
+    html(STYLE)
+    st.markdown("### From a task and a budget to a design")
+    left, right = st.columns([4, 7], gap="large")
+    with left:
+        brief(now.commission)
+    with right:
+        answered(now.commission)
+
+
+def brief(wish: Commission) -> None:
+    """The fields: what the network is to do, what it is given, and what it may cost."""
+    _pick(TASK, wish.task, "Task")
+    st.markdown(":small[**THE DATA**]")
+    if len(FIELDS[wish.task]) > 1:
+        _pick(DATA, wish.data, "Kind of data")
+    data = {
+        name: Entry(
+            label,
+            default_in_words(wish.task, name, wish.kind),
+            default_explained(wish.task, name, wish.kind),
+        )
+        for name, label in settings_of(wish.task, wish.kind).items()
+    }
+    _fields(wish, data | {EXAMPLES: Entry("Training examples", "unknown")})
+    st.markdown(":small[**THE BUDGET, AT MOST**]")
+    _fields(wish, {name: Entry(label, f"e.g. {one}") for name, (_, label, one) in LIMITS.items()})
+    latency = Entry("Latency on this machine", "e.g. 20 ms")
+    _fields(wish, {LATENCY: latency, BATCH.name: Entry("Batch", "1")})
+    _pick(STRATEGY, wish.strategy, "Strategy")
+
+
+def _fields(wish: Commission, fields: Mapping[str, Entry]) -> None:
+    """Two in a row, on a narrow page too."""
+    names = list(fields)
+    for pair in zip_longest(names[::2], names[1::2]):
+        for column, name in zip(st.columns(2, gap="small", wrap=False), pair, strict=True):
+            if name:
+                with column:
+                    _field(wish, name, fields[name])
+
+
+def _pick(knob: Knob, value: str, label: str) -> None:
+    key = f"ask.{knob.name}"
+    shown = session.view(key, value, index=knob.options.index(value))
+    rules: dict[str, Any] = {
+        "help": plain(knob.help),
+        "on_change": _choose,
+        "args": (knob.name, key),
+    }
+    st.selectbox(plain(label), knob.options, format_func=_words, **shown, **rules)
+
+
+def _words(option: str) -> str:
+    return option.capitalize().replace("-", " ")
+
+
+def _choose(name: str, key: str) -> None:
+    if session.is_meant(key):
+        now = session.current()
+        wish = replace(now.commission, **{name: st.session_state[key]})
+        session.put(replace(now, commission=wish))
+
+
+def _field(wish: Commission, name: str, entry: Entry) -> None:
+    key = f"ask.{name}"
+    shown = session.view(key, wish.text(name), value=wish.text(name))
+    rules: dict[str, Any] = {"max_chars": MOST, "on_change": _write, "args": (name, key)}
+    text = plain(entry.help) if entry.help else None
+    st.text_input(plain(entry.label), placeholder=entry.hint, help=text, **rules, **shown)
+
+
+def _write(name: str, key: str) -> None:
+    if session.is_meant(key):
+        now = session.current()
+        session.put(replace(now, commission=now.commission.written(name, st.session_state[key])))
+
+
+def answered(wish: Commission) -> None:
+    """The choices as they are found; until the last is there it looks again by itself."""
+    try:
+        search = asked(wish)
+    except DesignError as refusal:
+        _warning(f"{refusal}")
+        return
+    if error := search.error:
+        retry()
+        _warning(f"The sizes could not be counted: {error}")
+        return
+    seen = search.count  # before the answer, which may know more
+    found = search.answer()
+    if not search.is_over:
+        st.fragment(run_every=LOOK_S)(_progress)(search, seen)
+    if found.refusal:
+        _warning(found.refusal)
+        if nearest := found.nearest:
+            st.button("Open the nearest design", on_click=_open, args=(nearest,))
+    elif found.choices:
+        _choices(found, wish, search.is_over)
+
+
+def _progress(search: Search | Timed, seen: int) -> None:
+    if search.count != seen or search.is_over:
+        session.again()  # the whole page, with what has been found
+    words = COUNTED.format(seen, search.total) if search.total > 1 else TIMED
+    st.progress(seen / search.total, plain(words))
+
+
+def _warning(sentence: str) -> None:
+    end = "" if sentence.endswith("?") else "."
+    sentence = sentence[0].upper() + sentence[1:] + end
+    st.warning(plain(sentence), icon=":material/block:")
+
+
+def _choices(found: Answer, wish: Commission, is_over: bool) -> None:
+    if is_over:
+        html(f'<div class="choice">{escape(found.why)}</div>')
+        tradeoff(wish, found.choices, session.current().case)
+    for rank, choice in enumerate(found.choices, 1):
+        if rank <= FULL:
+            with st.container(border=True):
+                told(choice, rank, wish)
+        else:
+            with st.expander(plain(f"{rank} · {choice.title} · {_costs_in_short(choice)}")):
+                told(choice, rank, wish)
+
+
+def told(choice: Choice, rank: int, wish: Commission) -> None:
+    """One choice: what it is, what it costs, what speaks for and against it, and the way to it."""
+    html(f'<div class="choice">{"".join(_parts(choice, rank, wish))}</div>')
+    if choice.cost:
+        st.caption(f"What it costs: {ours(choice.cost)}")
+    with st.container(horizontal=True, gap="small"):
+        st.button(
+            "Open this design",
+            key=f"open.{rank}",
+            type="primary" if rank == 1 else "secondary",
+            on_click=_open,
+            args=(choice.design,),
+        )
+        more = st.session_state.get("sizes.of") == choice.design
+        st.button(
+            "Fewer sizes" if more else "Other sizes of this family",
+            key=f"sizes.{rank}",
+            on_click=_ask_sizes,
+            args=(None if more else choice.design,),
+        )
+    if more:
+        sizes(wish, choice.design)
+
+
+def _open(design: Design) -> None:
+    session.put(design_opened(session.current(), design))
+
+
+def _ask_sizes(design: Design | None) -> None:
+    st.session_state["sizes.of"] = design
+    session.stay()
+
+
+def _parts(choice: Choice, rank: int, wish: Commission) -> Iterator[str]:
+    family = choice.design.family.title
+    yield f"<h5>{rank} · {escape(choice.title)} <small>{escape(family)}</small></h5>"
+    if choice.knobs:
+        yield f'<div class="knobs">{escape(choice.knobs)}</div>'
+    cells = (f"<div><span>{name}</span><b>{value}</b></div>" for name, value in _costs(choice))
+    yield f'<div class="costs">{"".join(cells)}</div>'
+    if choice.share:
+        share = f"{percent(choice.share)} of the binding limit"
+        yield f'<div class="used" title="{share}"><i style="width:{choice.share:.1%}"></i></div>'
+    words = (("for", choice.reasons), ("but", choice.doubts), ("bent", choice.notes))
+    lines = (f'<li class="{kind}">{escape(line)}</li>' for kind, said in words for line in said)
+    yield f"<ul>{''.join(lines)}</ul>"
+
+
+def _costs(choice: Choice) -> Iterator[tuple[str, str]]:
+    found: Profile = choice.profile
+    yield "Input", " and ".join(units.shape(shape[1:]) for shape in found.inputs if shape[1:])
+    yield "Parameters", units.count(found.params)
+    yield "One example", units.macs(found.macs // found.batch)
+    yield f"Inference, batch {found.batch}", units.size(found.inference_bytes)
+    yield f"Training, batch {found.batch}", training_told(found)
+
+
+def _costs_in_short(choice: Choice) -> str:
+    found = choice.profile
+    return f"{units.count(found.params)} · {units.macs(found.macs // found.batch)}"

@@ -1,0 +1,89 @@
+"""The view in which a network is composed of stages: its rows beside its layer graph."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from studio import zoo
+from studio.app import session
+from studio.app.compose.editor import NAMES, editor, fault
+from studio.app.controls.navigation import opened, opener
+from studio.app.markup import html, plain
+from studio.app.pages.page_frame import Rest, picture
+from studio.app.session import State
+from studio.family import Design, Family
+from studio.workbench import results
+from studio.workbench.compose import composition
+
+
+def compose(now: State) -> Rest:
+    left, right = st.columns([6, 5])
+    family = now.design.family
+    with right, st.container(key="beside", gap="small"):
+        if now.draft:
+            fault(now, now.draft)
+        shown = results.drafted(family, now.draft) if now.draft else results.graph(now.case)
+        lit = now.place if composition.is_composed(family) else ""
+        sight = now.draft.place if now.draft else lit
+        beneath = picture(now, shown, _look, lit=lit, sight=sight)
+
+    def rest() -> None:
+        rows(now, left)
+        beneath()
+
+    return rest
+
+
+def rows(now: State, place: DeltaGenerator) -> None:
+    """The stages of a composition, or where one may begin."""
+    family = now.design.family
+    with place:
+        if not composition.is_composed(family):
+            beginnings(now)
+            return
+        with st.container(horizontal=True, gap="xsmall", wrap=False, key="names"):
+            start(family, "secondary")
+            html(NAMES)
+        editor(now)
+
+
+def beginnings(now: State) -> None:
+    """Where a composition may begin, for a design that is none."""
+    title = plain(now.title)
+    if now.design.family.stages:
+        st.info(f"{title} is built of stages. Open it here to edit them one by one.")
+        opener()
+    else:
+        st.info(f"{title} cannot be edited stage by stage. Start a network of your own instead.")
+    for family in zoo.families().values():
+        if composition.is_composed(family):
+            start(family, "primary")
+
+
+def start(family: Family, kind: Literal["primary", "secondary"]) -> None:
+    st.button(
+        "Start from scratch",
+        key=f"start.{family.key}",
+        type=kind,
+        help="A stem, one stage and a head: the smallest network of stages",
+        on_click=_start,
+        args=(family,),
+    )
+
+
+def _start(family: Family) -> None:
+    session.put(opened(session.current(), lambda _: Design(family, composition.smallest(family))))
+
+
+def _look(blocks: tuple[str, ...], node: str) -> None:
+    """What is looked at in the graph is the row that is open."""
+    now = session.current()
+    new = [node] if node != now.node else list(set(blocks) ^ set(now.opened))
+    new = new if len(new) == 1 else []  # a level opens many at once
+    named = [".".join(name.split(".")[: 2 if name.startswith("stages.") else 1]) for name in new]
+    place = next(filter(None, named), now.place)
+    session.put(replace(now, opened=blocks, node=node, place=place))

@@ -1,0 +1,59 @@
+"""The main view: the layer graph beside what there is to know about the design."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from studio.app import session
+from studio.app.diagram.colouring import lens, seen
+from studio.app.pages.page_frame import Rest, picture
+from studio.app.session import TABS, State
+from studio.app.tabs.code import listing
+from studio.app.tabs.layers import layers
+from studio.app.tabs.lesson import lesson
+from studio.app.tabs.memory import memory
+from studio.app.tabs.report_tab import report
+from studio.app.tabs.scaling import scaling
+
+VIEWS = dict(zip(TABS, (scaling, layers, memory, listing, report, lesson), strict=True))
+
+
+def explore(now: State) -> Rest:
+    with st.container(key="beside"):
+        left, right = st.columns([5, 6])
+    aside = right.container()  # kept where nothing is selected, so that the tabs stay the same
+    with left:
+        lens(now)
+        shown = seen(now)
+        beneath = picture(
+            now,
+            shown.graph,
+            marks=shown.marks,
+            legend=shown.legend,
+            caption=shown.caption,
+            beside=aside,
+        )
+
+    def rest() -> None:
+        beneath()
+        tabs(now, right)
+
+    return rest
+
+
+def tabs(now: State, place: DeltaGenerator) -> None:
+    """Only the open one is computed."""
+    shown = session.view("tab", now.tab, default=now.tab)
+    all_of_them = place.tabs(TABS, on_change=_turn, **shown)
+    for tab, view in zip(all_of_them, VIEWS.values(), strict=True):
+        with tab:
+            if tab.open:
+                view(now)
+
+
+def _turn() -> None:
+    if session.is_meant("tab"):
+        session.put(replace(session.current(), tab=st.session_state.tab))

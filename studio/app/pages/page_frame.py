@@ -1,0 +1,184 @@
+"""What all views share: figures on top, the sidebar, and room for what the view itself shows.
+
+Elements appear as they are made, and a hand on a slider wants the figures first and the layer graph
+next: the sidebar and all else come after them in the script.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from time import monotonic
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from studio.analysis.graph.cost_heatmap import barred
+from studio.app import session
+from studio.app.controls.history import history
+from studio.app.controls.page_keys import page_keys
+from studio.app.controls.sidebar import sidebar, views
+from studio.app.diagram.component import laid_out, layer_graph
+from studio.app.diagram.downloads import headed, take_away
+from studio.app.diagram.graph_table import boxes
+from studio.app.diagram.node_panel import HINT, inspector
+from studio.app.header.headline import headline, title
+from studio.app.header.latency_card import latency
+from studio.app.markup import html, plain
+from studio.app.session import IGNORED, State
+from studio.app.tabs.code import address
+from studio.drawing.decoration import Mark
+from studio.drawing.figure import Sheet
+from studio.drawing.graph import Graph
+from studio.workbench import results
+from studio.workbench.priority import PRECEDENCE, pause
+
+NAME = "Neural architecture studio"
+PURPOSE = (
+    "Choose a network, move its sliders, and see the real PyTorch model rebuilt, drawn, counted,"
+    " timed and exported."
+)
+STYLE = """<style>
+.st-key-masthead { margin-bottom: -.9rem; }
+.st-key-masthead h1 { display: inline; margin: 0; padding: 0; font-size: .95rem; font-weight: 700; }
+.st-key-masthead p { display: inline; margin: 0 0 0 .6rem; font-size: .85rem; opacity: .8; }
+.stSidebar input { text-overflow: ellipsis; }
+/* Families with their tasks are wider than the sidebar: their list may be so too. */
+body:has(.stSidebar input[aria-expanded="true"]) [data-testid="stSelectboxVirtualDropdown"] {
+  min-width: min(30rem, calc(100vw - 3rem)); }
+/* What the inspector's sheet may cover. */
+@media (max-width: 768px) { .stMain { --covered: 46vh; } }
+</style>"""
+TALL = "clamp(24rem, calc(100vh - 19.7rem), 46rem)"  # so that the graph ends where the window does
+UNUSED = "constants, or heads that only training uses"
+FIGURES_S, GRAPH_S = 0.025, 0.05  # the way to the browser, and a frame
+
+Rest = Callable[[], None]  # draws what a view shows beside its layer graph
+OfOne = Callable[[State], Rest]  # draws the layer graph of the page's design
+
+
+def frame(of_one: Mapping[str, OfOne], of_several: Mapping[str, Callable[[State], None]]) -> None:
+    """The page with its open view: one of a single design, beneath that design's figures, or one
+    of several designs, which has the page to itself."""
+    with PRECEDENCE.first():
+        now = session.arrived()
+        masthead(now)
+    if now.view in of_one:
+        _of_one(now, of_one[now.view])
+    else:
+        with st.sidebar:
+            views(now)
+            history(now)
+        warning(now)
+        with PRECEDENCE.after():
+            of_several[now.view](now)
+    session.sent()
+
+
+def masthead(now: State) -> None:
+    """What this page is, and a link to it as it stands."""
+    with st.container(
+        horizontal=True, vertical_alignment="center", wrap=False, gap="small", key="masthead"
+    ):
+        html(f"{STYLE}<h1>{NAME}</h1><p>{PURPOSE}</p>")
+        page_keys(address(now))
+
+
+def _of_one(now: State, view: OfOne) -> None:
+    with PRECEDENCE.first():
+        title(now)
+        exact, measured = st.columns([4, 1], gap="xsmall")
+        with exact:
+            headline(now)
+        warning(now)
+    is_new = st.session_state.get("painted", now.case) != now.case
+    with let_paint(FIGURES_S * is_new), PRECEDENCE.after():
+        laid_out(results.graph(now.case), frozenset(now.opened))
+    with let_paint(GRAPH_S * is_new), PRECEDENCE.after():
+        rest = view(now)
+    st.session_state.painted = now.case
+    with PRECEDENCE.after():
+        with measured:
+            latency(now)
+        with st.sidebar:
+            sidebar(now)
+        rest()
+
+
+def warning(now: State) -> None:
+    """What was refused or left out, in places that are kept, so that nothing else moves."""
+    refusal, note = st.empty(), st.empty()
+    if now.refusal:
+        refusal.warning(plain(now.refusal), icon=":material/block:")
+    if ignored := now.notes.get(IGNORED):
+        note.caption(plain(ignored))
+
+
+@contextmanager
+def let_paint(seconds: float) -> Iterator[None]:
+    """Hold the rest back until this long after the start. A browser that receives the sidebar and
+    the charts together with figures and graph paints all of them at once, 100 ms later."""
+    end = monotonic() + seconds
+    yield
+    pause(end - monotonic())
+
+
+def look(opened: tuple[str, ...], node: str) -> None:
+    """A block was opened or closed, or a node was selected."""
+    session.put(replace(session.current(), opened=opened, node=node))
+
+
+def unused(now: State, graph: Graph) -> int:
+    """How many parameters no box of the graph has."""
+    whole = results.profiled(now.case).params
+    return max(0, whole - sum(child.figures.params for child in graph.root.children))
+
+
+def picture(
+    now: State,
+    graph: Graph,
+    on_change: Callable[[tuple[str, ...], str], None] = look,
+    *,
+    lit: str = "",
+    sight: str = "",
+    marks: Mapping[str, Mark] | None = None,
+    legend: str = "",
+    caption: str = "",
+    beside: DeltaGenerator | None = None,
+) -> Rest:
+    """The layer graph; the rest is its legend (HTML; a `caption` above what is exported), all boxes
+    as a table, and what there is to know about the node that is selected: `beside` the graph, else
+    over its foot. Without `marks` a bar on each box tells its share of the parameters."""
+    borne = barred(graph) if marks is None else marks
+    node = layer_graph(
+        graph,
+        key=f"graph.{now.design.family.key}",
+        opened=now.opened,
+        selected=now.node,
+        on_change=on_change,
+        lit=lit,
+        sight=sight,
+        marks=borne,
+        height=TALL,
+    )
+    near = beside or st.container(key="over")
+    beneath = st.container()
+
+    def rest() -> None:
+        opened = frozenset(now.opened)
+        sheet = Sheet(graph=graph, heading=headed(now, caption), opened=opened, marks=borne)
+        with beneath:
+            with st.container(
+                horizontal=True, vertical_alignment="center", wrap=False, gap="small"
+            ):
+                html(legend or f"<small>{HINT}</small>")
+                take_away(sheet, now.title)
+            if not now.draft and (apart := unused(now, graph)):
+                st.caption(f"{apart:,} parameters have no box: {UNUSED}.")
+            boxes(graph, opened)
+        if node is not None:
+            with near:
+                inspector(now, node)
+
+    return rest

@@ -1,0 +1,90 @@
+"""The Code tab: the design as one file to take home, with what the last change did to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import urlencode, urlsplit
+
+import streamlit as st
+
+from studio.app.markup import html, plain
+from studio.app.session import State
+from studio.codegen.diff import changed_lines
+from studio.workbench import results
+
+LISTING = ".st-key-listing code"
+# Every line as high as the unit `lh` of the whole listing says, so that stripes fall on lines.
+LINES = f"""{LISTING} {{ display: block; width: max-content; min-width: 100%; }}
+{LISTING}, {LISTING} span {{ line-height: 1.3rem !important; vertical-align: top; }}"""
+NAME = 100  # characters of a file's name
+MARK = "color-mix(in srgb, #e8590c 20%, transparent)"
+STRIPE = f"linear-gradient({MARK}, {MARK})"
+
+
+def listing(now: State) -> None:
+    link = address(now)
+    text = results.exported(now.case, link).text
+    before = text
+    if now.previous and comparable(now):
+        before = results.exported(now.previous, link).text
+    changed = changed_lines(before, text)
+    words, button = st.columns([3, 2], vertical_alignment="center")
+    words.caption(plain(told(changed, len(text.splitlines()))))
+    button.download_button(
+        "Download script",
+        text,
+        file_name=f"{slug(now.title)}.py",
+        mime="text/x-python",
+        on_click="ignore",
+        type="primary",
+        icon=":material/download:",
+        width="stretch",
+    )
+    with st.container(key="listing"):
+        html(marks(changed))
+        st.code(text, language="python", line_numbers=True, height=520)
+
+
+def comparable(now: State) -> bool:
+    return now.previous is not None and now.previous.design.family is now.design.family
+
+
+def address(now: State) -> str:
+    """The link that opens this page again."""
+    return addressed(now.link)
+
+
+def addressed(link: Mapping[str, str]) -> str:
+    """The page with these parameters."""
+    page = urlsplit(st.context.url or "")
+    return page._replace(query=urlencode(link, safe="/,"), fragment="").geturl()
+
+
+def told(changed: tuple[int, ...], length: int) -> str:
+    if not changed:
+        return f"{length} lines, torch only. Running it verifies its own parameter count and MACs."
+    return f"The last change rewrote {len(changed)} of {length} lines: {spans(changed)}."
+
+
+def spans(numbers: tuple[int, ...], shown: int = 6) -> str:
+    """Line numbers as ranges: (1, 2, 3, 7) -> "1-3, 7"."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][-1] == number - 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    text = [f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs]
+    return ", ".join(text[:shown]) + (" …" if len(text) > shown else "")
+
+
+def marks(changed: tuple[int, ...]) -> str:
+    """A style that paints lines of the listing beneath it: the text stays whole, to be copied."""
+    stripes = ", ".join(f"{STRIPE} no-repeat 0 {n - 1}lh / 100% 1lh" for n in changed)
+    return f"<style>{LINES} {LISTING} {{ background: {stripes or 'none'}; }}</style>"
+
+
+def slug(title: str) -> str:
+    """A file's name, no longer than file systems take."""
+    return re.sub(r"[^a-z0-9]+", "_", title.lower())[:NAME].strip("_")

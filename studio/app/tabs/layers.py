@@ -1,0 +1,212 @@
+"""The Layers tab: our own table of layers, and torchinfo's beside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from studio.analysis import units
+from studio.analysis.cost.causal_attention import causal_note
+from studio.analysis.cost.layer_table import OWN, Row, walk
+from studio.analysis.cost.roofline import Device, bound
+from studio.analysis.graph import design_diff
+from studio.analysis.graph.cost_heatmap import Scale
+from studio.analysis.trace.tree import Body
+from studio.app import session
+from studio.app.diagram import layer_diff
+from studio.app.diagram.colouring import against, scale
+from studio.app.diagram.layer_timing import TIMINGS, Times, button
+from studio.app.markup import plain
+from studio.app.session import State
+from studio.caching import bounded
+from studio.workbench import results
+from studio.workbench.predicted_latency import this_device
+from studio.workbench.priority import PRECEDENCE
+from studio.workbench.workload import Case
+
+COLUMNS = {
+    "Layer": st.column_config.TextColumn(width=124, help="Path in the model"),
+    "Kind": st.column_config.TextColumn(width=112, help="Class or operation"),
+    "Output": st.column_config.TextColumn(width=102, help="Output shape"),
+    "Parameters": st.column_config.NumberColumn(width=80),
+    "MMACs": st.column_config.NumberColumn(
+        width=62, help="Millions of multiply-accumulates in one forward pass"
+    ),
+    "Activations": st.column_config.NumberColumn(
+        width=76,
+        help="Activation count: elements written by convolutions and matrix products, as RegNet,"
+        " timm and fvcore count them",
+    ),
+    "Saved": st.column_config.NumberColumn(
+        width=63, help="Activations saved for the backward pass"
+    ),
+    "Time": st.column_config.NumberColumn(width=63, help="Measured, including the layers inside"),
+    "Limited by": st.column_config.TextColumn(
+        width=76,
+        help="Where most of its time should go on this device, by its roofline: compute, memory"
+        " bandwidth, or the overhead of launching operations",
+    ),
+}
+WRITTEN = {
+    "Parameters": "{:,}".format,
+    "MMACs": "{:,.1f}".format,
+    "Activations": "{:,}".format,
+    "Saved": units.size,
+    "Time": units.seconds,
+    layer_diff.MEMORY: units.size,
+}
+COLUMNS |= {
+    layer_diff.CHANGE: st.column_config.TextColumn(
+        width=84, help="Against the pinned design; modified: some figures grew and others shrank"
+    ),
+    layer_diff.MEMORY: st.column_config.NumberColumn(
+        width=70,
+        help="What the layer holds in training with Adam: 16 bytes a parameter (weight, gradient,"
+        " two moments) and its saved activations. The peak of the whole step is on the card.",
+    ),
+    **{
+        name: st.column_config.NumberColumn(width=106 if "Parameters" in name else 76)
+        for name in layer_diff.DELTAS
+    },
+}
+HOT = {
+    "parameters": "Parameters",
+    "macs": "MMACs",
+    "activations": "Saved",
+    "activation_count": "Activations",
+    "memory": layer_diff.MEMORY,
+    "time": "Time",
+}
+LOOK_S = 0.4  # between two looks at times that are measured
+READING = (
+    "Leaf rows sum to the total. ×n: n identical layers. (own): what a block adds outside its"
+    " sub-layers; negative where weights are shared and counted once."
+)
+
+
+def layers(now: State) -> None:
+    waits = TIMINGS.waits(now.case)
+    st.fragment(run_every=LOOK_S if waits else None)(_rows)(now, waits)
+    with st.expander(
+        "The same model by torchinfo", key="torchinfo", on_change=session.stay
+    ) as other:
+        if other.open:
+            with st.spinner(
+                "Running torchinfo on the meta device; a recurrent model takes seconds"
+            ):
+                text = results.summary(now.case)
+            st.code(text, language=None, height=360)
+
+
+@PRECEDENCE.after()
+def _rows(now: State, waited: bool) -> None:
+    if TIMINGS.waits(now.case) != waited:
+        session.again()  # so that the page begins or ceases to look by itself
+    pinned = against(now)
+    rows = both(pinned, now.case) if pinned else one(now)
+    st.dataframe(
+        rows, hide_index=True, height=340, column_config=COLUMNS, key="layers", placeholder=""
+    )
+    button(now.case)
+    clocked = clock(now.case)
+    times = f"{plain(clocked)}  \n" if clocked else ""
+    body = results.trained(now.case)
+    causal = plain(causal_note(body))
+    st.caption(f"**{plain(total(body))}**  \n{times}{READING} {causal}")
+
+
+def one(now: State) -> Any:
+    """The layers of the page's case; the column by which the graph is coloured comes first, and is
+    coloured by the same scale."""
+    counted, measured, found = table(now.case), timed(now.case), scale(now)
+    known = counted | measured
+    name = HOT.get(now.lens.heat, "") if found else ""
+    values = costs(now, found) if found else []
+    asked = {name: known.get(name, values)} if found else {}
+    times = {"Time": measured["Time"]} if "Time" in measured else {}
+    # What was asked for first; what a layer waits for, a word that says no more than figures, last.
+    columns = {"Layer": counted["Layer"]} | asked | times | counted | measured
+    styles = layer_diff.warm(values, found, layer_diff.is_dark()) if found else []
+    return layer_diff.written(columns, WRITTEN, {name: styles} if found else {})
+
+
+def costs(now: State, by: Scale) -> list[float | None]:
+    """What each row costs of the quantity of a scale."""
+    times, read = TIMINGS.known(now.case), by.quantity.read
+    if read is None:
+        return [seconds(row, times) for row in rows_of(now.case)]
+    return [read(row.figures) for row in rows_of(now.case)]
+
+
+def both(before: Case, now: Case) -> Any:
+    """The layers of two designs in one table, with what moved."""
+    alike = before.design.family is now.design.family
+    columns = layer_diff.columns(design_diff.layers(rows_of(before), rows_of(now), alike))
+    dark = layer_diff.is_dark()
+    styles = {name: layer_diff.tinted(columns[name], dark) for name in layer_diff.DELTAS}
+    return layer_diff.written(columns, layer_diff.WRITTEN, styles)
+
+
+@bounded(megabytes=16)
+def rows_of(case: Case) -> tuple[Row, ...]:
+    return tuple(walk(results.trained(case)))
+
+
+@bounded(megabytes=16)
+def table(case: Case) -> dict[str, list[Any]]:
+    """The counted columns by their names."""
+    rows = rows_of(case)
+    return {
+        "Layer": [row.path for row in rows],
+        "Kind": [row.kind for row in rows],
+        "Output": [row.output.replace(" × ", "×") for row in rows],
+        "Parameters": [row.params for row in rows],
+        "MMACs": [row.macs / 1e6 for row in rows],
+        "Saved": [row.saved_bytes for row in rows],
+        "Activations": [row.activation_count for row in rows],
+    }
+
+
+def timed(case: Case) -> dict[str, list[Any]]:
+    """The measured columns, where there are any: seconds, and what a layer waits for."""
+    found: dict[str, list[Any]] = {}
+    if times := TIMINGS.known(case):
+        found["Time"] = [seconds(row, times) for row in rows_of(case)]
+    if device := this_device(case):
+        found["Limited by"] = bounds(case, device)
+    return found
+
+
+@bounded(megabytes=4)
+def bounds(case: Case, device: Device) -> list[str]:
+    """What each row waits for; every row asks its whole subtree, so it is worked out once."""
+    return [bound(device, row.body) or "" for row in rows_of(case)]
+
+
+def clock(case: Case) -> str:
+    """How the times were come by, and what they add up to; empty where there are none."""
+    whole = TIMINGS.known(case).get("")
+    if whole is None:
+        return ""
+    kinds = [case.dtype, case.layout if case.layout != "contiguous" else "", case.threads]
+    kinds += ["under load"] if whole.clean is False else []
+    return (
+        f"Time: {units.seconds(whole.total_s)} per forward pass, {', '.join(filter(None, kinds))},"
+        " measured separately from the latency above; shares are the profiler's."
+    )
+
+
+def seconds(row: Row, times: Times) -> float | None:
+    """Of all the modules that a row stands for; None for what is no module."""
+    known = [times[path] for path in row.modules if path in times]
+    if not known:
+        return None
+    return sum(time.own_s if row.path.endswith(OWN) else time.total_s for time in known)
+
+
+def total(body: Body) -> str:
+    """What the rows add up to."""
+    written = f"{body.activation_count:,} activations"
+    saved = f"{units.size(body.saved_bytes)} saved"
+    return f"Total: {body.params:,} parameters · {body.macs / 1e6:,.1f} MMACs · {written} · {saved}"

@@ -1,0 +1,61 @@
+"""The Lesson tab: the family's own text, and what a specialist would say about it."""
+
+from __future__ import annotations
+
+import re
+
+import streamlit as st
+
+import studio
+from studio.app import session
+from studio.app.markup import ours, plain
+from studio.app.session import State
+from studio.family import Family, Guide
+
+DATASET = {"small": "little data", "medium": "a medium-sized dataset", "large": "a large dataset"}
+DISPLAYED = re.compile(r"\$\$(.+?)\$\$", re.DOTALL)  # Markdown wants the signs on their own lines
+
+
+def lesson(now: State) -> None:
+    family = now.design.family
+    st.markdown(ours(DISPLAYED.sub(r"$$\n\1\n$$", family.lesson)))
+    st.markdown(ours(advice(family.guide)))
+    if family.guide.results:
+        st.table(results(family))
+    related(family)
+
+
+def advice(guide: Guide) -> str:
+    strengths = "\n".join(f"- {strength}" for strength in guide.strengths)
+    return (
+        f"For {', '.join(guide.tasks)}; needs {DATASET[guide.data]}.\n\n"
+        f"**Use it when** {guide.use_when}.\n\n**Avoid it when** {guide.avoid_when}.\n\n"
+        f"**Strengths**\n\n{strengths}\n\n**What it costs:** {guide.cost}."
+    )
+
+
+def results(family: Family) -> dict[str, list[str]]:
+    """Published results, each with its source."""
+    found = family.guide.results
+    return {
+        "Preset": [result.preset for result in found],
+        "Metric": [result.metric for result in found],
+        "Published": [f"{result.value:g} {result.unit}" for result in found],
+        "Source": [result.source for result in found],
+    }
+
+
+def related(family: Family) -> None:
+    """Buttons to the families that a reader of this one should see next (those there are)."""
+    known = studio.families()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown("**Related**")
+        for key in family.guide.related:
+            if key in known:
+                st.button(
+                    plain(known[key].title), key=f"related.{key}", on_click=_open, args=(key,)
+                )
+
+
+def _open(family: str) -> None:
+    session.put(session.current().chosen(family))

@@ -1,0 +1,357 @@
+"""The Memory tab: what is alive at the peak, part by part, and the largest batch that fits.
+
+The neighbours' peaks take a tenth of a second, of large detectors a second. They are worked out in
+a thread of its own, one for the whole server; a page waits a moment for it, shows the peak of its
+own design, which is known, and looks again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from typing import Any
+
+import streamlit as st
+
+from studio.analysis import units
+from studio.analysis.cost.peak_memory import largest_batch, over_batches, peak
+from studio.analysis.cost.scaling import axes, axis_points, position
+from studio.analysis.cost.starved_norm import starved_norm
+from studio.analysis.cost.training_step import Memory, Optimizer
+from studio.app import session
+from studio.app.charts.scaling_chart import EXACT, HERE, MEASURED, PALE
+from studio.app.markup import ours, plain
+from studio.app.session import State
+from studio.app.tabs.scaling import label
+from studio.family import BATCH
+from studio.knobs import Mode
+from studio.process.free_memory import FIXED_BYTES, OVERHEAD, available_bytes, tensor_bytes
+from studio.workbench.priority import PRECEDENCE
+from studio.workbench.workload import Case
+
+WAIT_S = 0.25  # a blink; what takes longer is shown when it comes
+LOOK_S = 0.5  # between two looks at a simulation
+BARS = 7  # powers of two around the batch on the page
+HEIGHT = 320
+ROOM_WIDTH = 330  # of its label and its field, in pixels
+LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "normal"}
+GB = 1e9
+NAMES = {"training": "Training", "inference": "Inference"}
+OPTIMIZERS = {"adam": "Adam", "momentum": "SGD, momentum", "sgd": "SGD"}
+SAND = "#b08d4f"
+# What the memory of a process was, as a multiple of its tensors: measured on a CPU, 8 models.
+PROCESS = {"training": "1.2–1.7×", "inference": "up to 1.2×"}
+PARTS: dict[str, tuple[str, Callable[[Memory], int]]] = {
+    "Parameters": (EXACT, lambda found: found.parameters + found.buffers),
+    "Gradients": (PALE, lambda found: found.gradients),
+    "Optimizer states": (SAND, lambda found: found.states),
+    "Activations": (MEASURED, lambda found: found.activations),
+}
+MEANING = (
+    "What is alive at the peak, in float32: **parameters** with the buffers of norms; the"
+    " **gradients** that exist by then; **optimizer states** (Adam keeps two values per parameter,"
+    " momentum one); and **activations**: inputs, outputs, tensors saved for backward, temporaries."
+    " The peak is a maximum over time: gradients appear while saved tensors are freed. The loss is"
+    " the mean of the squared outputs; attention dropout holds the full score matrix, as on a CPU."
+    " Left out: kernel workspace and allocator fragmentation, and on a GPU the CUDA context"
+    " (0.3–0.5 GB)."
+)
+SIMULATED = "Simulated on meta tensors; every allocation and release is tracked."
+WAITING = "Simulated on meta tensors; the other bars follow …"
+POOL = ThreadPoolExecutor(1, "simulation")
+
+
+@dataclass(frozen=True)
+class Request:
+    """The designs on the chart with their batches, and the room that the last one asks about."""
+
+    shown: tuple[Case, ...]
+    here: Case
+    mode: Mode
+    optimizer: Optimizer
+    room_bytes: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The peak of each design, and the largest batch of the page's own with the peak there: the one
+    whose tensors fit, and the one that fits with the margin that a measurement is given."""
+
+    peaks: tuple[Memory, ...]
+    largest: int
+    there: Memory
+    with_margin: int
+
+
+def memory(now: State) -> None:
+    room = controls(now)
+    asked = now.question
+    if asked.mode == "training" and (why := starved_norm(now.design, now.case.batch)):
+        st.warning(plain(f"{why}."))
+        return
+    request = Request(shown(now), now.case, asked.mode, asked.optimizer, room * GB)
+    found = simulation(request)
+    wait([found], WAIT_S)
+    waits = not found.done()
+    st.fragment(run_every=LOOK_S if waits else None)(_told)(now, request, found, waits)
+
+
+@PRECEDENCE.after()
+def _told(now: State, request: Request, found: Future[Answer], waits: bool) -> None:
+    """The sentence and the chart; while the others are simulated, the design on the page alone."""
+    if waits and found.done():
+        session.again()  # the whole page, so that it stops looking
+    if found.done():
+        answer = found.result()
+        peaks, source = dict(zip(request.shown, answer.peaks, strict=True)), SIMULATED
+        st.markdown(ours(fitting(request, answer)))
+    else:
+        here, source = request.here, WAITING
+        peaks = {here: peak(here.design, here.batch, request.mode, request.optimizer)}
+        st.markdown(f"**Looking for the largest batch** in {units.size(request.room_bytes)} …")
+    figure = chart(request, peaks, _title(now))
+    st.plotly_chart(figure, key="memory-chart", config={"displayModeBar": False})
+    st.caption(f"**{plain(source)}** {MEANING}")
+
+
+def controls(now: State) -> float:
+    """What is asked, control by control. Returns the room in GB."""
+    asked = now.question
+    over = ("batch", "resolution") if "resolution" in axes(now.design) else ("batch",)
+    training = asked.mode == "training"
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        _choice("Mode", "mode", tuple(NAMES), asked.mode, NAMES)
+        _choice("Optimiser", "optimizer", tuple(OPTIMIZERS), asked.optimizer, OPTIMIZERS, training)
+        _choice("Along which axis", "over", over, _over(now), {})
+        _room(asked.room or _free())
+    return asked.room or _free()
+
+
+def _room(room: float) -> None:
+    shown = session.view("memory.room", room, value=room)
+    with st.container(horizontal=True, vertical_alignment="center", width=ROOM_WIDTH, wrap=False):
+        st.markdown("Memory available (GB)", width="content")
+        st.number_input(
+            "Memory available (GB)",
+            min_value=0.0,
+            max_value=1e6,
+            step=1.0,
+            format="%.1f",
+            label_visibility="collapsed",
+            width=140,
+            **shown,
+            **_turns("room", "memory.room"),
+        )
+
+
+def _choice(
+    label: str,
+    name: str,
+    options: tuple[str, ...],
+    value: str,
+    names: dict[str, str],
+    enabled: bool = True,
+) -> None:
+    key = f"memory.{name}"
+    st.segmented_control(
+        plain(label),
+        options,
+        format_func=lambda option: plain(names.get(option, option.capitalize())),
+        required=True,
+        disabled=not enabled,
+        label_visibility="collapsed",
+        width="content",
+        **session.view(key, value, default=value),
+        **_turns(name, key),
+    )
+
+
+def _turns(name: str, key: str) -> dict[str, Any]:
+    return {"on_change": _turn, "args": (name, key)}
+
+
+def _turn(name: str, key: str) -> None:
+    if not session.is_meant(key):
+        return
+    now = session.current()
+    session.put(replace(now, question=replace(now.question, **{name: st.session_state[key]})))
+
+
+def _free() -> float:
+    """What this machine has free, in GB, as the session first saw it: it changes all the time."""
+    free: float = st.session_state.setdefault("free", round(available_bytes() / GB, 1))
+    return max(0.1, free)
+
+
+def _over(now: State) -> str:
+    return now.question.over if "resolution" in axes(now.design) else "batch"
+
+
+def _title(now: State) -> str:
+    return "batch" if _over(now) == "batch" else label(axes(now.design)["resolution"], now.design)
+
+
+def shown(now: State) -> tuple[Case, ...]:
+    """The cases on the chart, in rising order, the one on the page among them."""
+    if _over(now) == "resolution":
+        neighbours = axis_points(now.design, "resolution")
+        return tuple(replace(now.case, design=design) for design in neighbours)
+    here, last = now.case.batch, round(math.log2(BATCH.le or 1))
+    first = min(max(0, round(math.log2(here)) - BARS // 2), last - BARS + 1)
+    batches = {here} | {2**k for k in range(first, first + BARS)}
+    return tuple(replace(now.case, batch=batch) for batch in sorted(batches))
+
+
+def simulation(request: Request) -> Future[Answer]:
+    """The session's simulation: one at a time, and one that has not begun is given up for the next
+    one. What has been simulated is remembered, whoever asked."""
+    held: tuple[Request, Future[Answer]] | None = st.session_state.get("simulation")
+    if held and held[0] == request:
+        return held[1]
+    if held:
+        held[1].cancel()
+    found = POOL.submit(simulated, request)
+    st.session_state.simulation = request, found
+    return found
+
+
+def simulated(request: Request) -> Answer:
+    """The peaks, all batches of one design together."""
+    mode, optimizer, design = request.mode, request.optimizer, request.here.design
+    if all(case.design == design for case in request.shown):
+        batches = tuple(case.batch for case in request.shown)
+        peaks = over_batches(design, batches, mode, optimizer)
+    else:
+        peaks = tuple(peak(c.design, c.batch, mode, optimizer) for c in request.shown)
+    largest = largest_batch(design, request.room_bytes, mode, optimizer)
+    there = over_batches(design, (max(largest, 1),), mode, optimizer)[0]
+    spared = tensor_bytes(request.room_bytes)
+    return Answer(peaks, largest, there, largest_batch(design, spared, mode, optimizer))
+
+
+def fitting(request: Request, answer: Answer) -> str:
+    """The largest batch that fits, in one sentence for its tensors and one for the process."""
+    room, need = units.size(request.room_bytes), units.size(answer.there.total)
+    step = "training" if request.mode == "training" else "inference"
+    by = f" with {OPTIMIZERS[request.optimizer]}" if request.mode == "training" else ""
+    at = resolution(request.here)
+    if not answer.largest:
+        return f"**Nothing fits in {room}**{at}: {step}{by} at batch 1 needs {need} already."
+    return (
+        f"**The largest batch whose tensors fit in {room} is {_least(answer.largest)}**{at}:"
+        f" {step}{by} peaks at {need} there. {process(request.mode, answer.with_margin)}"
+    )
+
+
+def process(mode: Mode, largest: int) -> str:
+    """What else is taken, and the largest batch that fits with a margin for it."""
+    fits = f"batch {_least(largest)} fits" if largest else "nothing fits"
+    return (
+        f"A CPU process needs {PROCESS[mode]} its tensors, plus its libraries. Allowing"
+        f" {OVERHEAD:g}× and {units.size(FIXED_BYTES)}, **{fits}**."
+    )
+
+
+def _least(batch: int) -> str:
+    return f"{'at least ' if batch == BATCH.le else ''}{batch:,}"  # nobody looked further
+
+
+def resolution(case: Case) -> str:
+    """What resolution a figure is for: ` (image_size=32)`; empty where there is none."""
+    knob = axes(case.design).get("resolution")
+    return f" ({knob.name}={knob.text(case.design.value(knob.name))})" if knob else ""
+
+
+def chart(request: Request, peaks: Mapping[Case, Memory], axis: str) -> dict[str, Any]:
+    """A bar for each case, its parts stacked and the total above; the case on the page in colour,
+    the room a dashed line where the bars come near it."""
+    places = {case: str(_place(case, axis)) for case in request.shown}
+    bars = {places[case]: found for case, found in peaks.items()}
+    top = 1.15 * max(found.total for found in bars.values())
+    line = {"color": HERE, "width": 1.5, "dash": "dash"}
+    room = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "line": line}
+    room |= {"y0": request.room_bytes, "y1": request.room_bytes}
+    words = {"text": f"{units.size(request.room_bytes)} room", "textposition": "start"}
+    near = request.room_bytes < top
+    ticks = [_tick(place, case == request.here) for case, place in places.items()]
+    return {
+        "data": [*_parts(bars, axis), _totals(bars)],
+        "layout": {
+            "height": HEIGHT,
+            "margin": {"l": 4, "r": 12, "t": 34, "b": 4},
+            "barmode": "stack",
+            "bargap": 0.3,
+            "legend": LEGEND,
+            "xaxis": {
+                "type": "category",
+                "title": {"text": axis, "standoff": 2},
+                "range": [-0.5, len(places) - 0.5],
+                "categoryarray": list(places.values()),
+                "categoryorder": "array",
+                "tickvals": list(places.values()),
+                "ticktext": ticks,
+                "fixedrange": True,
+                "automargin": True,
+            },
+            "yaxis": _scale(top),
+            "shapes": [room | {"label": words | {"font": {"color": HERE}}}] if near else [],
+        },
+    }
+
+
+def _place(case: Case, axis: str) -> int:
+    if axis == BATCH.name:
+        return case.batch
+    knob = axes(case.design)["resolution"]
+    return round(position(knob, case.design.value(knob.name)))
+
+
+def _tick(place: str, here: bool) -> str:
+    return f'<b style="color:{HERE}">{place}</b>' if here else place
+
+
+def _parts(bars: Mapping[str, Memory], axis: str) -> Iterator[dict[str, Any]]:
+    for name, (colour, share) in PARTS.items():
+        sizes = [share(found) for found in bars.values()]
+        if any(sizes):
+            yield {
+                "type": "bar",
+                "name": name,
+                "x": list(bars),
+                "y": sizes,
+                "marker": {"color": colour, "line": {"width": 0}},
+                "customdata": [units.size(size) for size in sizes],
+                "hovertemplate": f"{axis} = %{{x}}<br>{name} %{{customdata}}<extra></extra>",
+            }
+
+
+def _totals(bars: Mapping[str, Memory]) -> dict[str, Any]:
+    totals = [found.total for found in bars.values()]
+    return {
+        "type": "scatter",
+        "mode": "text",
+        "x": list(bars),
+        "y": totals,
+        "text": [units.size(total) for total in totals],
+        "textposition": "top center",
+        "hoverinfo": "skip",
+        "showlegend": False,
+        "cliponaxis": False,
+    }
+
+
+def _scale(top: float) -> dict[str, Any]:
+    """From nothing to a little above the highest bar, in four to eight round steps."""
+    step = 10.0 ** math.floor(math.log10(top / 4))
+    step *= next(factor for factor in (10, 5, 2.5, 2, 1) if factor * step <= top / 4)
+    values = [step * k for k in range(math.floor(top / step) + 1)]
+    return {
+        "range": [0, top],
+        "tickvals": values,
+        "ticktext": [units.size(value) if value else "0" for value in values],
+        "fixedrange": True,
+        "automargin": True,
+        "zeroline": False,
+    }

@@ -1,0 +1,351 @@
+"""The Scaling tab: how the figures grow along an axis: exact, predicted and measured."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from studio.analysis import units
+from studio.analysis.cost.roofline import BANDWIDTH, COMPUTE, OVERHEAD, Device
+from studio.analysis.cost.scaling import axes, axis_points, points_afforded, position
+from studio.analysis.cost.starved_norm import can_train
+from studio.app import session
+from studio.app.charts import scaling_text
+from studio.app.charts.scaling_chart import MEASURED, PALE, Curve, Panel, Unit, chart
+from studio.app.controls.session_sweep import sweeping
+from studio.app.diagram.layer_timing import TIMINGS
+from studio.app.header.latency_card import TITLES, age, short
+from studio.app.markup import plain
+from studio.app.session import State
+from studio.bench.idle_latency import between_runs
+from studio.bench.results import Measurement, steady_s
+from studio.bench.store import store
+from studio.family import Design
+from studio.knobs import DesignError, Knob
+from studio.records import value_of
+from studio.workbench import results
+from studio.workbench.measurements import LEDGER, Watch, forget, is_timely, look_s, obstacle
+from studio.workbench.predicted_latency import begin_calibration, expected
+from studio.workbench.priority import PRECEDENCE
+from studio.workbench.workload import Case
+
+LOOK_S = 0.7  # between two looks at a sweep, at the least
+SWEEP_S = 6.0  # spent timing, beside building
+HEIGHT = 490
+WIDE = 60  # characters of axes that fit side by side
+DEVICE = [f"{figure.name}, {figure.unit}" for figure in (COMPUTE, BANDWIDTH, OVERHEAD)]
+ASK = "press “Measure this axis”"
+TOTALS = {"depths": "total blocks", "widths": "total channels"}
+
+
+def scaling(now: State) -> None:
+    begin_calibration(now.case)
+    watch = sweeping().under_way()
+    with st.container(horizontal=True, horizontal_alignment="distribute"):
+        chooser(now)
+        other = other_device()
+    st.fragment(run_every=look_s(LOOK_S) if watch else None)(_panels)(now, watch, other)
+
+
+def other_device() -> Device | None:
+    """The limits of a device that one does not have, typed in; None where there are none."""
+    with st.popover("Another device"):
+        st.caption("Data-sheet figures. Good for ranking designs, not for predicting latency.")
+        typed = [st.text_input(plain(label), key=f"device.{label}") for label in DEVICE]
+        if not any(typed):
+            return None
+        if not all(typed[:2]):  # the third may be nothing
+            st.caption("Enter both compute and bandwidth.")
+            return None
+        try:
+            return Device.read(*(text or "0" for text in typed))
+        except DesignError as refusal:
+            st.caption(f":orange[{plain(refusal)}]")
+            return None
+
+
+def axis_of(now: State) -> str:
+    """The axis on show: the one chosen, or else the first."""
+    known = axes(now.design)
+    return now.axis if now.axis and now.axis in known else next(iter(known))
+
+
+def chooser(now: State) -> None:
+    """Side by side where there are few, else a list."""
+    names = {axis: called(now.design, axis) for axis in axes(now.design)}
+    key, axis = f"{now.design.family.key}.axis", axis_of(now)
+    rules: dict[str, Any] = {"label_visibility": "collapsed", "on_change": _choose, "args": (key,)}
+    if sum(map(len, names.values())) + 4 * len(names) <= WIDE:
+        shown = session.view(key, axis, default=axis)
+        st.segmented_control(
+            "Along which axis",
+            list(names),
+            format_func=lambda axis: plain(names[axis]),
+            required=True,
+            **shown,
+            **rules,
+        )
+    else:
+        shown = session.view(key, axis, index=list(names).index(axis))
+        st.selectbox(
+            "Along which axis",
+            list(names),
+            format_func=names.__getitem__,
+            width=280,
+            **shown,
+            **rules,
+        )
+
+
+def called(design: Design, axis: str) -> str:
+    """An axis in words: `Width`, or of one of several records `2 Transformer · depth`."""
+    place, _, knob = axis.rpartition(".")
+    if not place:
+        return axis.capitalize()
+    return f"{place.rpartition('.')[2]} {type(value_of(design.config, place)).__name__} · {knob}"
+
+
+def _choose(key: str) -> None:
+    if session.is_meant(key):
+        session.put(replace(session.current(), axis=st.session_state[key]))
+
+
+def cases(now: State) -> tuple[Case, ...]:
+    count = points_afforded(results.profiled(now.case).root)
+    neighbours = axis_points(now.design, axis_of(now), count)
+    return tuple(replace(now.case, design=design) for design in neighbours)
+
+
+@PRECEDENCE.after()
+def _panels(now: State, watch: Watch | None, other: Device | None) -> None:
+    """The chart, and the sweep beneath it; while a sweep runs, points appear at every look."""
+    if sweeping().under_way() is not watch:
+        session.again()  # the whole page, so that it begins or ceases to look by itself
+    axis = axis_of(now)
+    knob = axes(now.design)[axis]
+    shown = cases(now)
+    able = tuple(case for case in shown if fits(case, now.case))
+    why = "" if able else obstacle(now.case)
+    hint = "measuring …" if watch else ASK if able else "cannot be measured here"
+    here = _at(now.case, knob)
+    unit = unit_of(shown, knob)
+    all_of_them = panels(now.case, shown, knob, hint, other)
+    drawn = chart(all_of_them, label(knob, now.design), here, HEIGHT, unit)
+    st.plotly_chart(drawn, key="chart", config={"displayModeBar": False})
+    *lines, times = all_of_them[-1].curves
+    told = scaling_text.reading(times, all_of_them[1].curves[0], unit, here)
+    controls(
+        called(now.design, axis), shown, able, watch, told, tuple(line.name for line in lines), why
+    )
+
+
+def label(knob: Knob, design: Design) -> str:
+    """A knob as an axis is called by it."""
+    if "." in knob.name:
+        return called(design, knob.name)
+    return (
+        TOTALS.get(knob.name, f"total {knob.name}")
+        if isinstance(knob.default, tuple)
+        else knob.name
+    )
+
+
+def unit_of(shown: tuple[Case, ...], knob: Knob) -> Unit:
+    """What the laws along a knob are told in."""
+    word = label(knob, shown[0].design)
+    xs = tuple(_at(case, knob) for case in shown)
+    return scaling_text.unit(shown, xs, f"({word})" if " " in word else word)
+
+
+def _at(case: Case, knob: Knob) -> float:
+    return position(knob, case.design.value(knob.name))
+
+
+def panels(
+    here: Case,
+    shown: tuple[Case, ...],
+    knob: Knob,
+    hint: str = "",
+    other: Device | None = None,
+) -> tuple[Panel, ...]:
+    """Parameters, compute, activations, memory, and the latency: expected, and measured so far."""
+    xs = tuple(_at(case, knob) for case in shown)
+    found = [results.profiled(case) for case in shown]
+    trained = [(x, p.training_bytes()) for x, p in zip(xs, found, strict=True) if can_train(p)]
+    training = tuple(x for x, _ in trained), tuple(float(size) for _, size in trained)
+    inference = tuple(float(p.inference_bytes) for p in found)
+    memory = (
+        Curve("training", *training, kind="predicted"),
+        Curve("inference", xs, inference, PALE, kind="predicted"),
+    )
+    macs = Curve("", xs, tuple(float(p.macs) for p in found))
+    counts = (
+        Curve("parameters", xs, tuple(float(p.params) for p in found)),
+        Curve("activations", xs, tuple(float(p.activation_count) for p in found), PALE),
+    )
+    times = measured(shown, knob)
+    latency = Panel(
+        TITLES[here.mode],
+        units.seconds,
+        (*expected(shown, xs, here, other), times),
+        law=scaling_text.law(times, macs, unit_of(shown, knob), _at(here, knob)),
+        few="sweep not measured yet" if times.xs else hint,
+        empty=hint,
+    )
+    return (
+        Panel("Parameters, activation count", units.count, counts),
+        Panel("MACs", units.macs, (macs,)),
+        Panel("Memory", units.size, memory),
+        latency,
+    )
+
+
+def measured(shown: tuple[Case, ...], knob: Knob) -> Curve:
+    points = [(case, p) for case in shown if isinstance(p := LEDGER[case], Measurement)]
+    apart = measured_apart(shown)
+    bars = [bar(p, case.device) for case, p in points]
+    fitted = [p for case, p in points if case not in apart]
+    loaded = frozenset(_at(case, knob) for case, p in points if p.clean is False)
+    steady = steady_s([p for _, p in points]) if any(p.clean is False for p in fitted) else ()
+    return Curve(
+        "latency",
+        tuple(_at(case, knob) for case, _ in points),
+        tuple(p.median_s for _, p in points),
+        MEASURED,
+        "measured",
+        low=tuple(low for low, _ in bars),
+        high=tuple(high for _, high in bars),
+        apart=frozenset(_at(case, knob) for case, _ in points if case in apart),
+        loaded=loaded,
+        steady=steady,
+        bars=bars_of(points[0][1], shown[0].device) if points else "",
+    )
+
+
+def bar(point: Measurement, device: str) -> tuple[float, float]:
+    """The error bar: where another run on this machine would most likely end, and no less than the
+    middle half of this one."""
+    apart = 1 + (between_runs(point, device) or 0.0)
+    return min(point.q25_s, point.median_s / apart), max(point.q75_s, point.median_s * apart)
+
+
+def bars_of(point: Measurement, device: str) -> str:
+    """What the ends of such bars are, in words that a pair of times follows."""
+    return "IQR" if between_runs(point, device) is None else "another run likely"
+
+
+def measured_apart(shown: tuple[Case, ...]) -> frozenset[Case]:
+    """Those whose figures are not of the finished sweep that measured most of them (of several such
+    the latest): single looks, other hours', what a cancelled sweep left behind."""
+    points = {case: LEDGER.sweep(case) for case in shown if isinstance(LEDGER[case], Measurement)}
+    counts = Counter(filter(None, points.values()))
+    best = max(counts, key=lambda sweep: (counts[sweep], sweep), default=None)
+    return frozenset(case for case, sweep in points.items() if sweep != best)
+
+
+def controls(
+    axis: str,
+    shown: tuple[Case, ...],
+    able: tuple[Case, ...],
+    watch: Watch | None,
+    told: str = "",
+    lines: tuple[str, ...] = (),
+    why: str = "",
+) -> None:
+    """Start a sweep (or `why` there can be none), or see how far it is and stop it; and what the
+    marks mean."""
+    if why and not watch:
+        st.caption(f":orange[This axis cannot be measured: {plain(why)}.]")
+    words, button = st.columns([3, 2], vertical_alignment="center")
+    if watch:
+        words.progress(watch.job.progress, plain(f"{watch.title} · {pace(watch)}"))
+        button.button("Cancel", key="cancel", on_click=watch.job.cancel, width="stretch")
+        return
+    left_out = len(shown) - len(able) if able else 0
+    if told:
+        words.caption(plain(told))
+    words.caption(plain(legend(shown, left_out, lines)))
+    for trouble in (sweeping().trouble, store().trouble):
+        if trouble:
+            words.caption(f":orange[{plain(trouble[0].upper() + trouble[1:])}.]")
+    if able:
+        starter(axis, able, button)
+    measured = tuple(case for case in shown if LEDGER[case] is not None)
+    if measured and button.button(
+        "Forget this axis",
+        key="forget",
+        help=f"Deletes the measured latency of these {len(measured)} designs, and no other",
+        type="tertiary",
+        on_click=_forget,
+        args=(measured,),
+        width="stretch",
+    ):
+        session.again()  # the whole page: the figure at its top is forgotten too
+
+
+def starter(axis: str, able: tuple[Case, ...], place: DeltaGenerator) -> None:
+    place.button(
+        "Measure this axis",
+        key="sweep-start",
+        help=f"Times {len(able)} designs, interleaved, in a separate process",
+        type="primary",
+        on_click=_start,
+        args=(able, f"Measuring {len(able)} designs along {axis}"),
+        width="stretch",
+    )
+
+
+def pace(watch: Watch) -> str:
+    """How far a sweep is, how long it will take, and who comes before it."""
+    job = watch.job
+    left = "" if job.eta_s is None else f" · {max(1, math.ceil(job.eta_s))} s left"
+    line = f" · {job.position} ahead in the queue" if job.position else ""
+    return f"{job.progress:.0%}{left}{line}"
+
+
+def fits(case: Case, here: Case) -> bool:
+    """Whether a sweep times it: where it can be, the case on the page always."""
+    return (case == here or is_timely(results.profiled(case))) and not obstacle(case)
+
+
+def legend(shown: tuple[Case, ...], left_out: int, lines: tuple[str, ...] = ()) -> str:
+    """What the marks mean, and the dashed `lines` by what they are expected."""
+    points = [p for c in shown if isinstance(p := LEDGER[c], Measurement)]
+    oldest = min(points, key=lambda point: point.measured_at, default=None)
+    where = f" on {short(oldest.device)}" if oldest else ""
+    threads = f", {shown[0].threads}" if shown[0].threads else ""
+    old = f", the oldest {when}" if oldest and (when := age(oldest)) else ""
+    apart = between_runs(oldest, shown[0].device) if oldest else None
+    bars = "interquartile range" if apart is None else f"±{apart:.0%} between runs"
+    loaded = any(point.clean is False for point in points)
+    kinds = ["measured separately"] * bool(measured_apart(shown)) + ["under load"] * loaded
+    sentences = [
+        "Parameters, MACs and the activation count (elements that convolutions and matrix products"
+        " write) are exact, memory is predicted.",
+        f"Latency is measured{where}{threads}{old}." if points else "",
+        f"Bars: {bars}." if points else "",
+        f"Hollow: {' or '.join(kinds)} (not used in the fit)." if kinds else "",
+        f"Dashed: {'. Pale: '.join(lines)}." if lines else "",
+        f"A sweep leaves out the {left_out} largest of these designs." if left_out else "",
+    ]
+    return " ".join(filter(None, sentences))
+
+
+def _forget(cases: tuple[Case, ...]) -> None:
+    session.stay()
+    with PRECEDENCE.after(pressed=True):
+        forget(cases)
+    for case in cases:
+        TIMINGS.asked.pop(case, None)
+
+
+def _start(able: tuple[Case, ...], title: str) -> None:
+    session.stay()
+    mine, name = sweeping(), session.session()
+    with PRECEDENCE.after(pressed=True):
+        mine.trouble, mine.watch = "", Watch(able, title, SWEEP_S, name)

@@ -1,0 +1,206 @@
+"""Ways to mend a composition that does not fit: those after which more of its rows fit than before.
+
+Each is tried before it is offered. What the sentence of the fault advises comes first, in its
+words: *use* another kind, *insert* one, *start from* another stem.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain, islice
+from typing import Any
+
+from studio.family import Family
+from studio.knobs import DesignError, Knob
+from studio.records import JOINS
+from studio.workbench.compose import composition
+from studio.workbench.compose.composition import Draft, Rows, added, called, kinds
+
+EACH = 2  # mends of one kind that are offered
+MOST = 4  # beside doing without the row
+TRIED = 48  # at most, of one kind: a try takes a fraction of a millisecond
+BRIDGES = ("ToMap", "ToTokens", "LastFrame", "FrameTokens")  # to another kind of tensor
+ADVICE = re.compile(r"(use|insert|start from) (\w+)(?: (and|or) ([A-Z]\w+))?")
+ASSIGNED = re.compile(r"(\w+)=")
+
+
+@dataclass(frozen=True)
+class Mend:
+    """A way to mend a draft, and the rows that it leads to."""
+
+    label: str
+    rows: Rows
+
+
+def mends(family: Family, draft: Draft) -> tuple[Mend, ...]:
+    """A few of them, each once, the most local first; the last are to do without the row, or
+    without the one before it. There is always one: where no other is found, another kind of row."""
+    helping = partial(_helping, family, draft)
+    found = [
+        *(mend for way in _advised(family, draft) for mend in islice(helping(way), 1)),
+        *islice(helping(_values(draft)), EACH),
+        *islice(helping(_skips(draft)), EACH),
+        *islice(helping(_choices(draft)), EACH),
+    ]
+    if not found:
+        ways = (*_kinds(family, draft, "Use"), *_kinds(family, draft, "Start from"))
+        found = [*islice(helping(ways), EACH)]
+    found = [*islice(helping(_agreements(draft)), 1), *found][:MOST]
+    if all(composition.left(family, mend.rows) for mend in found):
+        found = [*islice(_whole(family, draft), 1), *found]
+    found += helping(_removals(family, draft))
+    return tuple({mend.rows: mend for mend in reversed(found)}.values())[::-1]
+
+
+def _helping(family: Family, draft: Draft, ways: Iterable[Mend]) -> Iterator[Mend]:
+    """Those of the first ones after which more rows fit."""
+    for mend in islice(ways, TRIED):
+        without = len(mend.rows) < len(draft.rows) and draft.rows[draft.at] not in mend.rows
+        if composition.left(family, mend.rows) < draft.left - without:
+            yield mend
+
+
+def _whole(family: Family, draft: Draft) -> Iterator[Mend]:
+    """One row inserted that leads to another kind of tensor, and values of the rows after it, so
+    that all of them fit: where each row that is left would else be mended by itself."""
+    for kind in BRIDGES:
+        for mend in islice(_inserted(family, draft, [kind]), 1):
+            rows, told = mend.rows, dict[str, list[str]]()
+            while isinstance(found := composition.tried(family, rows), Draft):
+                steps = (
+                    one for one in _values(found) if composition.left(family, one.rows) < found.left
+                )
+                step = next(islice(steps, 1), None)
+                if step is None:
+                    break
+                told.setdefault(step.label, []).append(called(draft.rows, found.at - 1))
+                rows = step.rows
+            else:
+                changes = [f"{label} in {', '.join(names)}" for label, names in told.items()]
+                yield Mend(", ".join((mend.label, *changes)), rows)
+
+
+def _agreements(draft: Draft) -> Iterator[Mend]:
+    """The second input as other rows read it."""
+    own = composition.knobs_of(draft.rows[draft.at])
+    for changes in composition.agreements(draft.rows, draft.at):
+        text = ", ".join(f"{name} = {own[name].text(value)}" for name, value in changes.items())
+        yield from _turned(draft, draft.at, changes, text)
+
+
+def _advised(family: Family, draft: Draft) -> Iterator[Iterator[Mend]]:
+    """What the sentence advises, each piece of advice by itself."""
+    for verb, first, link, second in ADVICE.findall(draft.fault):
+        verb = verb.capitalize()
+        both = [first, second] if second else [first]
+        if verb == "Insert" and link == "and":
+            yield _inserted(family, draft, both)
+        for name in both:
+            one = [name]
+            yield (
+                _inserted(family, draft, one)
+                if verb == "Insert"
+                else _kinds(family, draft, verb, one)
+            )
+
+
+def _kinds(family: Family, draft: Draft, verb: str, names: Collection[str] = ()) -> Iterator[Mend]:
+    """Another kind in the place of the row, or of the stem; of these names, or any."""
+    at = 0 if verb == "Start from" else draft.at
+    for name, kind in kinds(family, composition.place(draft.rows, at)).items():
+        if not names or name in names:
+            yield Mend(f"{verb} {name}", composition.became(draft.rows, at, kind))
+
+
+def _inserted(family: Family, draft: Draft, names: list[str]) -> Iterator[Mend]:
+    """New stages right before the row, or else before an earlier one, the nearest first."""
+    known = kinds(family, "stages")
+    lengths = family.knobs["stages"].lengths
+    if len(draft.rows) - 2 + len(names) not in lengths or not set(names) <= known.keys():
+        return
+    for at in reversed(range(1, draft.at + 1)):
+        rows = draft.rows
+        for name in reversed(names):
+            rows = added(rows, at - 1, known[name])
+        before = f" before {called(draft.rows, at)}" if at < draft.at else ""
+        yield Mend(f"Insert {' and '.join(names)}{before}", rows)
+
+
+def _values(draft: Draft) -> Iterator[Mend]:
+    """Values of the knobs that the sentence names, or, where it names none, of all its numbers."""
+    own = composition.knobs_of(draft.rows[draft.at])
+    named = [name for name in dict.fromkeys(ASSIGNED.findall(draft.fault)) if name in own]
+    numbers = [name for name, knob in own.items() if knob.kind is int and not knob.options]
+    for name in named or ([] if ADVICE.search(draft.fault) else numbers):
+        for value in islice(_near(draft, own[name]), TRIED // 2):
+            text = f"{name} = {own[name].text(value)}"
+            yield from _turned(draft, draft.at, {name: value}, text)
+
+
+def _near(draft: Draft, knob: Knob) -> Iterator[Any]:
+    """Values to try in the place of the one that the row has: of a number those close by, those
+    that the sentence tells, and then halves."""
+    here = getattr(draft.rows[draft.at], knob.name)
+    if knob.name == composition.SOURCE:
+        yield from composition.earlier(draft.at)
+        return
+    if isinstance(here, bool) or knob.options or not isinstance(here, int):
+        yield from knob.near(here)
+        return
+    told = [int(number.replace(",", "")) for number in re.findall(r"\d[\d,]*", draft.fault)]
+    halves = (here >> n for n in range(1, here.bit_length()))
+    values = (knob.clamp(value) for value in chain(islice(knob.near(here), 16), told, halves))
+    yield from (value for value in dict.fromkeys(values) if value != here)
+
+
+def _skips(draft: Draft) -> Iterator[Mend]:
+    """Without one of the rows that it joins, or with another in its place."""
+    row = draft.rows[draft.at]
+    for name in JOINS:
+        held = getattr(row, name, None)
+        if isinstance(held, tuple):
+            shorter = (held[:n] + held[n + 1 :] for n in range(len(held)) if len(held) > 1)
+            others = (
+                (*held[:n], number, *held[n + 1 :])
+                for number in composition.earlier(draft.at)
+                for n in range(len(held))
+            )
+            for value in chain(shorter, others):
+                text = f"{name} = {','.join(map(str, value))}"
+                yield from _turned(draft, draft.at, {name: value}, text)
+
+
+def _choices(draft: Draft) -> Iterator[Mend]:
+    """Choices that an earlier row made otherwise: flags first, which change what flows."""
+    choices = [
+        (i, knob)
+        for i in reversed(range(draft.at))
+        for knob in composition.knobs_of(draft.rows[i]).values()
+        if knob.options or knob.kind is bool
+    ]
+    for i, knob in sorted(choices, key=lambda choice: choice[1].kind is not bool):
+        for value in knob.near(getattr(draft.rows[i], knob.name)):
+            text = f"{called(draft.rows, i)}: {knob.name} = {knob.text(value)}"
+            yield from _turned(draft, i, {knob.name: value}, text)
+
+
+def _removals(family: Family, draft: Draft) -> Iterator[Mend]:
+    if len(draft.rows) - 3 in family.knobs["stages"].lengths:
+        for i in (draft.at, draft.at - 1):
+            if 0 < i < len(draft.rows) - 1:
+                rows = composition.removed(draft.rows, i)
+                yield Mend(f"Remove {called(draft.rows, i)}", rows)
+
+
+def _turned(draft: Draft, i: int, changes: dict[str, Any], text: str) -> Iterator[Mend]:
+    """Row `i` with other values, where its own rules allow them."""
+    known = composition.knobs_of(draft.rows[i])
+    try:
+        read = {name: known[name].read(value) for name, value in changes.items()}
+        row = replace(draft.rows[i], **read)
+    except (ValueError, DesignError):
+        return
+    yield Mend(text, (*draft.rows[:i], row, *draft.rows[i + 1 :]))

@@ -1,0 +1,45 @@
+"""Through which lens the layers are seen, as a part of the state of the page and of its link."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from studio.analysis.graph.cost_heatmap import FIRST, QUANTITIES, Quantity
+from studio.knobs import Knob
+from studio.workbench.page.link import Link
+
+KIND = "kind"  # the colours tell what kind of box each is
+HEAT = Knob(
+    name="heat", default=KIND, help="What boxes are coloured by", options=(KIND, *QUANTITIES)
+)
+DIFFERENCE = Knob(name="difference", default=False, help="Whether the pinned design is seen too")
+
+
+@dataclass(frozen=True)
+class Lens:
+    """What the layers are coloured by, and whether they are seen against the pinned ones."""
+
+    heat: str = KIND
+    difference: bool = False
+
+    @property
+    def quantity(self) -> Quantity | None:
+        return QUANTITIES.get(self.heat)
+
+    @property
+    def told(self) -> Quantity:
+        """The quantity in which bars and differences are told."""
+        return self.quantity or FIRST
+
+    @property
+    def link(self) -> dict[str, str]:
+        values = ((HEAT, self.heat), (DIFFERENCE, self.difference))
+        return {knob.name: knob.text(value) for knob, value in values if value != knob.default}
+
+    @classmethod
+    def taken(cls, link: Link) -> Lens:
+        """The lens that a link names, taken out of it."""
+        return cls(link.take(HEAT), link.take(DIFFERENCE))
+
+
+NO_LENS = Lens()  # of a first visit

@@ -1,0 +1,42 @@
+"""What the Memory tab is asked, as a part of the state of the page and of its link."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from studio.analysis.cost.training_step import Optimizer
+from studio.knobs import Knob, Mode
+from studio.workbench.page.link import Link
+
+MEMORY = {
+    "mode": Knob(name="memory.mode", default="training", help="", options=get_args(Mode)),
+    "optimizer": Knob(
+        name="memory.optimizer", default="adam", help="", options=get_args(Optimizer)
+    ),
+    "over": Knob(name="memory.over", default="batch", help="", options=("batch", "resolution")),
+    "room": Knob(name="memory.room", default=0.0, help="Gigabytes", ge=0, le=1e6),
+}
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the Memory tab is asked; `room` in GB, 0 for what this machine has free."""
+
+    mode: Mode = "training"
+    optimizer: Optimizer = "adam"
+    over: Literal["batch", "resolution"] = "batch"
+    room: float = 0.0
+
+    @property
+    def link(self) -> dict[str, str]:
+        values = ((knob, getattr(self, name)) for name, knob in MEMORY.items())
+        return {knob.name: knob.text(value) for knob, value in values if value != knob.default}
+
+    @classmethod
+    def taken(cls, link: Link) -> Question:
+        """The question that a link asks, taken out of it."""
+        return cls(**{name: link.take(knob) for name, knob in MEMORY.items()})
+
+
+NO_QUESTION = Question()  # of a first visit

@@ -1,0 +1,147 @@
+"""What the architect is asked, as a part of the state of the page and of its link."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+from studio.advice.budget import Limits
+from studio.advice.requirements import Brief
+from studio.advice.sizing.scaling_search import STRATEGIES, Strategy
+from studio.advice.task_inputs import FIELDS, USUAL
+from studio.analysis import quantities
+from studio.analysis.quantities import COUNT, MACS, MEMORY, PARAMETERS
+from studio.family import BATCH, Task
+from studio.knobs import DesignError, Knob
+from studio.workbench.page.link import Link
+
+TASK = Knob(
+    name="task",
+    default="classification",
+    help="What the network is to do",
+    options=get_args(Task),
+)
+STRATEGY = Knob(
+    name="strategy",
+    default=STRATEGIES[0],
+    help="Recommended: published presets and usual sizes, which need not use all of the budget. The"
+    " others use all of it: all axes in proportion, one axis alone, or depth, width and resolution"
+    " together with the coefficients of EfficientNet",
+    options=STRATEGIES,
+)
+DATA = Knob(
+    name="data",
+    default="images",
+    help="What is classified or generated",
+    options=("images", "text"),
+)
+# What is typed, by its name in the link: the field of `Limits`, its label, an example.
+LIMITS = {
+    "max-params": ("params", "Parameters", "5 M"),
+    "max-macs": ("macs", "MACs of one example", "4 G"),
+    "max-memory": ("inference_bytes", "Memory, inference", "100 MB"),
+    "max-training-memory": ("training_bytes", "Memory, training with Adam", "8 GB"),
+}
+LATENCY = "max-latency"
+SETTINGS = {
+    "image_size": "Image size",
+    "in_channels": "Channels",
+    "num_classes": "Classes",
+    "seq_len": "Sequence length",
+    "max_seq_len": "Longest sequence",
+    "vocab_size": "Vocabulary",
+    "input_size": "Variables at each step",
+}
+EXAMPLES = "examples"
+AMOUNTS = {
+    "max-params": PARAMETERS,
+    "max-macs": MACS,
+    "max-memory": MEMORY,
+    "max-training-memory": MEMORY,
+    EXAMPLES: COUNT,
+}
+MOST = 40  # characters of what is typed: an amount and its unit
+
+
+@dataclass(frozen=True)
+class Commission:
+    """A task and a budget, as typed: `typed` holds texts by the names of the link."""
+
+    task: Task = "classification"
+    strategy: Strategy = "recommended"
+    typed: tuple[tuple[str, str], ...] = ()
+    data: Literal["images", "text"] = "images"  # where the task may have either
+
+    def text(self, name: str) -> str:
+        return dict(self.typed).get(name, "")
+
+    def written(self, name: str, text: str) -> Commission:
+        """With this text under a name; an empty one leaves it open."""
+        typed = dict(self.typed) | {name: text.strip()}
+        return replace(self, typed=tuple((k, v) for k, v in sorted(typed.items()) if v))
+
+    @property
+    def kind(self) -> int:
+        """The place of the kind of data among those that the task may have."""
+        return DATA.options.index(self.data) if len(FIELDS[self.task]) > 1 else 0
+
+    @property
+    def brief(self) -> Brief:
+        """What is asked. Raises DesignError, which names the field that cannot be read."""
+        read = {name: _amount(name, text) for name, text in self.typed if name != LATENCY}
+        limits = {field: read[name] for name, (field, *_) in LIMITS.items() if name in read}
+        fields = settings_of(self.task, self.kind)
+        settings = {name: read[name] for name in fields if name in read}
+        if self.kind:  # nothing else says that it is not the task's first kind of data
+            settings = {**USUAL[self.task][self.kind], **settings}
+        return Brief(
+            task=self.task,
+            limits=Limits(**limits),
+            settings=settings,
+            examples=read.get(EXAMPLES),
+            batch=BATCH.read(read.get(BATCH.name, BATCH.default)),
+        )
+
+    @property
+    def latency_s(self) -> float | None:
+        """What a forward pass may take, None where that is open. Raises DesignError."""
+        text = self.text(LATENCY)
+        try:
+            return quantities.duration(text) if text else None
+        except ValueError as error:
+            raise DesignError(f"Latency: {error}", knob=LATENCY, value=text) from None
+
+    @property
+    def link(self) -> dict[str, str]:
+        values = {TASK.name: self.task, STRATEGY.name: self.strategy, DATA.name: self.data}
+        defaults = {knob.name: knob.default for knob in (TASK, STRATEGY, DATA)}
+        changed = {name: value for name, value in values.items() if value != defaults[name]}
+        return {f"ask.{name}": text for name, text in (changed | dict(self.typed)).items()}
+
+    @classmethod
+    def taken(cls, link: Link) -> Commission:
+        """The commission that a link holds, taken out of it."""
+        task, strategy, data = (
+            link.take(replace(knob, name=f"ask.{knob.name}")) for knob in (TASK, STRATEGY, DATA)
+        )
+        found = cls(task, strategy, data=data)
+        for name in (*LIMITS, LATENCY, *SETTINGS, EXAMPLES, BATCH.name):
+            found = found.written(name, link.text(f"ask.{name}", MOST))
+        return found
+
+
+NO_COMMISSION = Commission()
+
+
+def settings_of(task: Task, kind: int = 0) -> Mapping[str, str]:
+    """The knobs that this task with this kind of data decides, with their labels."""
+    return {name: SETTINGS[name] for name in FIELDS[task][kind]}
+
+
+def _amount(name: str, text: str) -> int:
+    try:
+        return AMOUNTS[name].read(text) if name in AMOUNTS else quantities.whole(text)
+    except ValueError as error:
+        label = LIMITS[name][1] if name in LIMITS else SETTINGS.get(name, name)
+        raise DesignError(f"{label}: {error}", knob=name, value=text) from None

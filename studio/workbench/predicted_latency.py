@@ -1,0 +1,126 @@
+"""What the latency of designs that were not measured is expected to be, and what their layers wait
+for: by designs of the family that were measured, and before there are enough by the device's
+limits alone, which only tell the order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
+from threading import Lock
+
+from studio.analysis.cost import roofline
+from studio.analysis.cost.latency_model import Predictor, fit
+from studio.analysis.cost.op_costs import Work, work
+from studio.analysis.cost.roofline import Device
+from studio.app.charts.scaling_chart import MEASURED, PALE, Curve
+from studio.bench.calibration import Calibration, calibrate
+from studio.bench.results import Conditions, Measurement
+from studio.process.fair_queue import desk
+from studio.workbench import results
+from studio.workbench.measurements import LEDGER
+from studio.workbench.workload import Case
+
+ANCHORS = 24  # the latest; older figures are of other hours
+WIDEST = 3.0  # a band that reaches farther says nothing
+
+_first = Lock()
+_POOL = ThreadPoolExecutor(1, "calibration")
+_calibrations: dict[tuple[str, str], Future[Calibration]] = {}  # by device and dtype
+
+
+def begin_calibration(case: Case) -> None:
+    """Have the case's device calibrated for its dtype, once a process, and again where that has
+    failed; takes two seconds of the measuring process, and none of the page's, which must not wait
+    for a cluster that is away."""
+    with _first:
+        known = _calibrations.get((case.device, case.dtype))
+        if known is None or _has_failed(known):
+            made = _POOL.submit(_calibrated, case.device, case.dtype)
+            _calibrations[case.device, case.dtype] = made
+
+
+def _calibrated(device: str, dtype: str) -> Calibration:
+    conditions = Conditions(device=device, dtype=dtype)
+    return desk(device, "calibration").submit(calibrate, conditions).result()
+
+
+def _has_failed(found: Future[Calibration]) -> bool:
+    return found.done() and found.exception() is not None
+
+
+def this_device(case: Case) -> Device | None:
+    """The limits of the case's device for its dtype; None as long as they are not known."""
+    found = _calibrations.get((case.device, case.dtype))
+    if found is None or not found.done() or _has_failed(found):
+        return None
+    rates = found.result()
+    return Device(
+        flops_per_s=rates.flops_per_s,
+        bytes_per_s=rates.bytes_per_s,
+        seconds_per_op=rates.seconds_per_op,
+    )
+
+
+def expected(
+    shown: Sequence[Case], xs: tuple[float, ...], here: Case, other: Device | None = None
+) -> Iterator[Curve]:
+    """The curves of expected latency: of this machine, and where its figures were typed in of
+    another device."""
+    predictor = learned(here)
+    device = this_device(here)
+    if predictor:
+        yield foretold(predictor, shown, xs)
+    elif device and here.mode == "inference":
+        yield limited(device, shown, xs, "roofline bound, good for ranking only", MEASURED)
+    if other:
+        yield limited(
+            other, shown, xs, "roofline bound of the other device, good for ranking only", PALE
+        )
+
+
+def learned(here: Case) -> Predictor | None:
+    """What measured designs of the family, under the same conditions, say of the others."""
+    anchors = list(LEDGER.alike(here).items())[-ANCHORS:]
+    return _fit(tuple(of(case) for case, _ in anchors), tuple(undisturbed_s(p) for _, p in anchors))
+
+
+@lru_cache(maxsize=256)
+def _fit(works: tuple[Work, ...], seconds: tuple[float, ...]) -> Predictor | None:
+    """Of several looks at the same figures, the first pays."""
+    return fit(works, seconds)
+
+
+def undisturbed_s(point: Measurement) -> float:
+    """CPU time where it can be told: a busy machine stretches wall times."""
+    return point.median_s if point.cpu_s is None else point.cpu_s
+
+
+@lru_cache(maxsize=512)
+def of(case: Case) -> Work:
+    return work(results.profiled(case).root)
+
+
+def foretold(predictor: Predictor, shown: Sequence[Case], xs: tuple[float, ...]) -> Curve:
+    found = [predictor(of(case)) for case in shown]
+    narrow = predictor.factor <= WIDEST
+    n = predictor.anchors
+    share = f"{n / (n + 1):.0%}".replace("%", " %")
+    return Curve(
+        f"predicted idle latency, fitted to {n} measured designs"
+        + (f"; the band should contain about {share} of new measurements" if narrow else ""),
+        xs,
+        tuple(point.seconds for point in found),
+        MEASURED,
+        "expected",
+        low=tuple(point.low for point in found) if narrow else (),
+        high=tuple(point.high for point in found) if narrow else (),
+    )
+
+
+def limited(
+    device: Device, shown: Sequence[Case], xs: tuple[float, ...], name: str, colour: str
+) -> Curve:
+    found = (roofline.seconds(device, results.profiled(case).root) for case in shown)
+    return Curve(name, xs, tuple(found), colour, "expected")

@@ -1,0 +1,125 @@
+"""What the views read, computed once for each design and batch.
+
+Everything here is a pure function of immutable values, so all sessions share the results, and
+nothing is copied (`st.cache_data` would pickle a whole layer tree at every run).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torchinfo
+from torchinfo.torchinfo import clear_cached_forward_pass
+
+from studio.analysis.cost.profiler import Profile, profile, training_trace
+from studio.analysis.graph import layer_graph as drawn
+from studio.analysis.inspect.node_details import Inspection, inspect
+from studio.analysis.trace.meta_model import blueprint, sample
+from studio.analysis.trace.tree import Body
+from studio.caching import bounded
+from studio.codegen.script import Script
+from studio.drawing.graph import Edge, Graph, Node
+from studio.exports import standalone
+from studio.family import Design, Family
+from studio.records import titled
+from studio.workbench.compose.composition import Draft, prefix
+from studio.workbench.workload import Case
+
+ITEM_BYTES = 2300  # of a graph for each box and edge
+
+
+def profiled(case: Case) -> Profile:
+    """The profile, its training trace included."""
+    found = profile(case.design, case.batch)
+    training_trace(case.design, case.batch)
+    return found
+
+
+def graph_bytes(graph: Graph) -> float:
+    """The memory of a graph and of what its boxes stand for, within a factor of 2.5."""
+    return ITEM_BYTES * (len(graph.edges) + sum(1 for _ in graph.root.walk()))
+
+
+def graph(case: Case) -> Graph:
+    return planned(case)[0]
+
+
+@bounded(megabytes=64, size=lambda found: graph_bytes(found[0]))
+def planned(case: Case) -> tuple[Graph, Mapping[str, drawn.Use]]:
+    """The graph, and what each of its boxes stands for."""
+    return drawn.planned(profiled(case).root, drawn.rows(case.design.config), trained(case))
+
+
+@bounded(megabytes=8)
+def drafted(family: Family, draft: Draft) -> Graph:
+    """The rows that fit, and the first that does not where they would lead to it."""
+    legal = prefix(family, draft)
+    label, facts = titled(draft.place, draft.rows[draft.at]), (draft.fault,)
+    fault = Node(id=draft.place, label=label, detail="does not fit", kind="fault", facts=facts)
+    if legal is None:
+        return Graph(Node(id="", label=family.key, children=(fault,)), ())
+    whole = drawn.graph(profile(Design(family, legal)).root, drawn.rows(legal))
+    return _broken(whole, fault, draft)
+
+
+def _broken(graph: Graph, fault: Node, draft: Draft) -> Graph:
+    """The graph with a fault in the place of its head, or of the stage after a stem alone: what
+    flows there is told with what the row takes."""
+    ended = {"head"} if draft.at > 1 else {"head", "stages"}
+    beyond = {
+        node.id
+        for child in graph.root.children
+        if child.kind == "output" or child.id.partition(".")[0] in ended
+        for node in child.walk()
+    }
+    kept = tuple(child for child in graph.root.children if child.id not in beyond)
+    edges = dict.fromkeys(
+        replace(edge, target=fault.id, label=_taking(edge, draft.rows[draft.at].wants), at=())
+        if edge.target in beyond
+        else edge
+        for edge in graph.edges
+        if edge.source not in beyond
+    )
+    return Graph(replace(graph.root, children=(*kept, fault)), tuple(edges))
+
+
+def _taking(edge: Edge, wanted: str) -> str:
+    """What a box hands to a row that takes something else."""
+    return f"{edge.between(edge.source, edge.target)} → takes {wanted}"
+
+
+@bounded(megabytes=8)
+def inspected(case: Case, node: str) -> Inspection | None:
+    """All there is to know of a box of the graph; "" is the whole. None where there is none."""
+    graph, uses = planned(case)
+    return inspect(node, graph, uses, profiled(case))
+
+
+def trained(case: Case) -> Body:
+    """The tree of layers in training mode, which knows what each saves for the backward pass."""
+    profiled(case)
+    return training_trace(case.design, case.batch)
+
+
+@bounded(megabytes=8)
+def summary(case: Case) -> str:
+    """What torchinfo says of the same model, on meta as well."""
+    inputs = sample(case.design, case.batch)
+    statistics = torchinfo.summary(
+        blueprint(case.design),
+        input_data=inputs,
+        device="meta",
+        verbose=0,
+        depth=4,
+        col_names=("output_size", "num_params", "mult_adds"),
+    )
+    told = str(statistics)
+    clear_cached_forward_pass()  # it holds the last model of every class
+    return told
+
+
+@bounded(megabytes=16)
+def exported(case: Case, link: str = "") -> Script:
+    """The standalone script; its promises are for batch 1."""
+    return standalone(case.design, link)

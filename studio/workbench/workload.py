@@ -1,0 +1,67 @@
+"""A case: a design and how it is used, the value that all figures of the page are figures of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from studio.bench.results import CHOICES, Conditions
+from studio.family import BATCH, Design, Preset
+from studio.knobs import Knob, Mode
+from studio.workbench import devices
+from studio.workbench.page.link import Link
+
+HELP = {
+    "mode": "A forward pass, or a training step: forward, backward, and an update with SGD",
+    "dtype": "Of weights and activations; the memory figures stay those of float32",
+    "layout": "Memory layout of images: contiguous (NCHW) or channels_last (NHWC)",
+    "compiled": "Run through torch.compile; its compile time is shown separately",
+}
+CONDITIONS = {BATCH.name: BATCH} | {
+    name: Knob(
+        name=name,
+        default=choices[0],
+        help=HELP[name],
+        options=() if isinstance(choices[0], bool) else choices,
+    )
+    for name, choices in CHOICES.items()
+}
+DEVICE = "device"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A design, the batch that it is given, and how it is timed: what all figures of the page are
+    figures of. The names are those of `Conditions`."""
+
+    design: Design
+    batch: int = 1
+    mode: Mode = "inference"
+    dtype: str = "float32"
+    layout: str = "contiguous"
+    compiled: bool = False
+    device: str = devices.FIRST
+
+    @property
+    def conditions(self) -> Conditions:
+        return Conditions(**{name: getattr(self, name) for name in (*CONDITIONS, DEVICE)})
+
+    @property
+    def threads(self) -> str:
+        """How many compute it, in words; empty of a device that has none."""
+        return "1 thread" if self.device == devices.FIRST else ""
+
+    def to_query(self, base: Preset | None = None) -> dict[str, str]:
+        """The parameters that name this case, told from a preset (by default the nearest one)."""
+        values = ((knob, getattr(self, knob.name)) for knob in CONDITIONS.values())
+        named = {knob.name: knob.text(value) for knob, value in values if value != knob.default}
+        named |= {DEVICE: self.device} if self.device != devices.default() else {}
+        return self.design.to_query(base) | named
+
+    @classmethod
+    def read(cls, link: Link, family: str) -> tuple[Case, Preset]:
+        """The case that a link asks for, or the nearest one, and the preset it is told from; of
+        this family where it names none."""
+        used = {knob.name: link.take(knob) for knob in CONDITIONS.values()}
+        device = link.chosen(DEVICE, devices.read, devices.default())
+        design, preset = link.design(family)
+        return cls(design, **used, device=device), preset
