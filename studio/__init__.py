@@ -15,8 +15,9 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from studio.bench.results import Conditions, MeasureError, Measurement, NoMemoryError
+from studio.bench.results import Conditions, Measurement
 from studio.knobs import DesignError, Mode
+from studio.process.errors import MeasureError, NoMemoryError
 from studio.quoting import quoted
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from studio.analysis.cost.profiler import Profile, profile, training_trace
 from studio.analysis.cost.starved_norm import can_train, starved_norm, training_told
 from studio.analysis.graph.cost_heatmap import barred
 from studio.analysis.graph.layer_graph import graph, rows
-from studio.bench.results import Conditions, MeasureError, Subject, unsuited
+from studio.bench.results import Conditions, Subject, unsuited
 from studio.bench.timing.time_bound import shortest_s
 from studio.codegen.script import Script, script
 from studio.drawing.figure import Heading, Sheet
@@ -29,6 +29,7 @@ from studio.drawing.render.formats import PRINTS
 from studio.family import Design, DesignError
 from studio.knobs import Mode
 from studio.process.backend import scheduler
+from studio.process.errors import MeasureError
 from studio.process.free_memory import admit
 from studio.quoting import quoted
 

@@ -20,10 +20,11 @@ import studio
 from studio import cli, exports
 from studio.analysis import units
 from studio.bench import sweep
-from studio.bench.results import Conditions, NoMemoryError
+from studio.bench.results import Conditions
 from studio.bench.timing import time_bound
 from studio.drawing.render.formats import PRINTS
 from studio.process import free_memory
+from studio.process.errors import NoMemoryError
 from tests.designs import small
 
 

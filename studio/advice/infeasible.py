@@ -11,8 +11,9 @@ from itertools import combinations
 
 from studio.advice.budget import cost, told
 from studio.advice.modality import SAID_BY, Start, places, start
+from studio.advice.questions import Strategy
 from studio.advice.requirements import Brief
-from studio.advice.sizing.scaling_search import Strategy, least
+from studio.advice.sizing.scaling_search import least
 from studio.analysis.cost.profiler import Profile, profile
 from studio.family import Design, Family, Preset
 from studio.knobs import DesignError

@@ -16,18 +16,20 @@ from typing import Any
 
 from studio import exports
 from studio.advice.budget import Limits
+from studio.advice.questions import Strategy
 from studio.advice.recommend import Choice, choose, resized
 from studio.advice.requirements import Brief
 from studio.advice.sizing.memory_limit import fitted
-from studio.advice.sizing.scaling_search import Share, Strategy, least, scaled, sized
+from studio.advice.sizing.scaling_search import Share, least, scaled, sized
 from studio.analysis import units
 from studio.analysis.cost.latency_model import Expected, fit
 from studio.analysis.cost.op_costs import work
 from studio.analysis.cost.profiler import Profile, profile
-from studio.bench.results import Conditions, MeasureError, Measurement, Subject, steady_s
+from studio.bench.results import Conditions, Measurement, Subject, steady_s
 from studio.bench.sweep import Point, Points, sweep
 from studio.family import Design
 from studio.knobs import DesignError
+from studio.process.errors import MeasureError
 
 Stopwatch = Callable[[Sequence[Design]], Points]
 Predict = Callable[[Profile], Expected]

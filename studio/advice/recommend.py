@@ -17,17 +17,17 @@ from studio.advice.budget import told
 from studio.advice.evidence import cited, short
 from studio.advice.infeasible import OF, refusal
 from studio.advice.modality import Start, same_images, start, steep, untried
+from studio.advice.questions import Strategy
 from studio.advice.ranking import DATA, HALF, fit, hunger, rank
 from studio.advice.requirements import Brief
 from studio.advice.sizing.memory_limit import fitted, paid, share
 from studio.advice.sizing.proportional import ENOUGH
 from studio.advice.sizing.proportions import scaled_knobs
-from studio.advice.sizing.scaling_search import WELL, Search, Strategy, distorted
-from studio.advice.wording import headline, knobs_of, percent, symbolic
+from studio.advice.sizing.scaling_search import WELL, Search, distorted
+from studio.advice.wording import clause, headline, knobs_of, percent, symbolic
 from studio.analysis import units
 from studio.analysis.cost.profiler import Profile, many_models, profile
 from studio.family import Design, Family, Preset, Task
-from studio.reporting.document import clause
 
 AS_PUBLISHED = 0.6  # of a limit: a preset that uses as much is better than a size nobody trained
 FARTHER = 0.5  # octaves that a size made from another preset than the nearest must fit better

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import get_args
 
 from studio.advice.budget import Limits
+from studio.advice.questions import TASKS
 from studio.family import BATCH, Task
 from studio.knobs import DesignError
 from studio.quoting import echoed
-
-TASKS = get_args(Task)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -45,3 +45,9 @@ def symbolic(law: str) -> str:
 def percent(share: float) -> str:
     """A share of a limit; what is small is not nothing."""
     return f"{share:.0%}" if share >= 0.01 else "under 1%"
+
+
+def clause(text: str) -> str:
+    """A sentence as a part of another one; an abbreviation at its start keeps its capitals."""
+    text = text.rstrip(".")
+    return text[:1].lower() + text[1:] if text[1:2].islower() or text[:2] == "A " else text

@@ -14,8 +14,8 @@ from time import perf_counter
 import torch
 
 from studio.bench.results import Conditions
-from studio.bench.timing.timing_loop import device_name, forget
-from studio.process.device import device_of
+from studio.bench.timing.timing_loop import forget
+from studio.process.device import device_name, device_of
 
 SIZES = (256, 512, 1024, 2048, 4096, 8192)  # of square products, until one takes too long
 LONGEST_S = 0.15  # expected of one product

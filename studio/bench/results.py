@@ -17,7 +17,8 @@ from types import MappingProxyType
 from typing import Any, get_args, get_type_hints
 
 from studio.knobs import Mode
-from studio.quoting import echoed, named, one_line
+from studio.process.errors import MeasureError
+from studio.quoting import echoed, named
 from studio.strict_json import parse
 
 CHOICES: Mapping[str, tuple[object, ...]] = MappingProxyType(
@@ -36,17 +37,6 @@ RUNS_FOR_P95 = 60  # below, the 95th percentile is one of the three slowest runs
 
 
 Floats = tuple[float, ...]
-
-
-class MeasureError(RuntimeError):
-    """A measurement that could not be made; the message is one sentence for who asked."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(one_line(message))
-
-
-class NoMemoryError(MeasureError):
-    """Memory ran out in the measuring process, although what was predicted had fitted."""
 
 
 @dataclass(frozen=True)

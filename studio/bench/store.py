@@ -25,8 +25,9 @@ from pathlib import Path
 from threading import Lock
 from typing import TypeVar
 
-from studio.bench.results import Conditions, MeasureError, Measurement, Subject, utc
+from studio.bench.results import Conditions, Measurement, Subject, utc
 from studio.process.backend import Place, here
+from studio.process.errors import MeasureError
 
 T = TypeVar("T")
 Figures = Mapping[Subject, Measurement]

@@ -18,10 +18,11 @@ from time import monotonic
 from typing import Any
 
 from studio.bench.progress import Pace
-from studio.bench.results import Conditions, MeasureError, Measurement, Samples, Subject
+from studio.bench.results import Conditions, Measurement, Samples, Subject
 from studio.bench.store import Store
 from studio.bench.timing.timing_loop import HELD_BYTES, HELD_MODELS, MIN_CYCLES, measure_round
 from studio.process.backend import Caller, places
+from studio.process.errors import MeasureError
 from studio.process.fair_queue import Ticket, Wanted, desk
 from studio.process.worker import NoWorkerError
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from studio.bench.results import MeasureError
 from studio.cli import options
 from studio.cli.cache import cache
 from studio.cli.commands import export, families, measure, profile, report
@@ -19,6 +18,7 @@ from studio.cli.recommendation import architect
 from studio.cli.server import serve
 from studio.cli.sweeps import sweep
 from studio.knobs import DesignError
+from studio.process.errors import MeasureError
 
 DISTRIBUTION = "neural-architecture-studio"
 INTERRUPTED = 128 + 2  # 128 and a signal, as shells report

@@ -14,8 +14,9 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from studio.advice.questions import LIMITS, SETTINGS, STRATEGIES, TASKS
 from studio.analysis import quantities
-from studio.analysis.quantities import COUNT, MACS, MEMORY, PARAMETERS, Quantity
+from studio.analysis.quantities import COUNT, Quantity
 from studio.bench.results import CHOICES
 from studio.cli.parser import Parser, option
 from studio.knobs import DesignError, Knob
@@ -28,26 +29,6 @@ T = TypeVar("T")
 MOST_POINTS = 256
 DAY_S = 86_400
 FAMILY = "a key of `studio families`, a design file (FILE.json), or - to read one from stdin"
-TASKS = (
-    *("classification", "detection", "segmentation", "instance-segmentation"),
-    *("language", "time-series", "generation", "multi-modal"),
-)
-SETTINGS = {
-    "image_size": "input height and width in pixels",
-    "in_channels": "input channels",
-    "num_classes": "number of classes",
-    "seq_len": "sequence length",
-    "max_seq_len": "longest sequence that positions are learned for",
-    "vocab_size": "vocabulary size",
-    "input_size": "variables at each time step",
-}
-STRATEGIES = ("recommended", "proportions", "width", "depth", "resolution", "compound")
-LIMITS = {
-    "params": (PARAMETERS, "most parameters"),
-    "macs": (MACS, "most multiply-accumulates (MACs) of one example"),
-    "memory": (MEMORY, "most memory of a forward pass"),
-    "training-memory": (MEMORY, "most memory of a training step with Adam"),
-}
 FORMS = {
     "script": (".py",),
     "svg": (".svg",),
@@ -182,9 +163,9 @@ def briefs() -> Iterator[Parser]:
     """A task, what it decides, its limits, and how they are met; the names are those of `Brief`,
     which is read when it is used, since torch takes its time."""
     yield option("--task", required=True, metavar="TASK", help=f"one of {', '.join(TASKS)}")
-    for name, (quantity, what) in LIMITS.items():
-        text = f"{what}, such as {quantity.example}"
-        yield option(f"--max-{name}", type=amount(quantity), metavar="N", help=text)
+    for name, limit in LIMITS.items():
+        text = f"most {limit.name}, such as {limit.quantity.example}"
+        yield option(f"--max-{name}", type=amount(limit.quantity), metavar="N", help=text)
     yield option(
         "--max-latency-ms",
         type=milliseconds,
@@ -192,8 +173,8 @@ def briefs() -> Iterator[Parser]:
         help="longest forward pass at this batch, such as 20 or 0.5s; predicted, then measured",
     )
     yield option("--device", default="cpu", help="device to measure on: cpu (default), cuda, mps")
-    for name, what in SETTINGS.items():
-        yield option(f"--{name.replace('_', '-')}", type=whole, metavar="N", help=what)
+    for name, setting in SETTINGS.items():
+        yield option(f"--{name.replace('_', '-')}", type=whole, metavar="N", help=setting.help)
     yield option(
         "--examples", type=amount(COUNT), metavar="N", help="training examples, such as 50k"
     )

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from studio.advice.questions import SETTINGS
 from studio.bench.results import Conditions
-from studio.cli import options, tables
+from studio.cli import tables
 from studio.cli.output import as_json, say
 
 if TYPE_CHECKING:
     from studio.advice.latency_limit import Timing
+    from studio.advice.questions import Strategy
     from studio.advice.recommend import Choice
     from studio.advice.requirements import Brief
-    from studio.advice.sizing.scaling_search import Strategy
 
 BAR = "{n_fmt} of {total_fmt} families: {desc} |{bar:20}|"
 
@@ -37,7 +38,7 @@ def architect(arguments: argparse.Namespace) -> str:
             inference_bytes=arguments.max_memory,
             training_bytes=arguments.max_training_memory,
         ),
-        settings={n: v for n in options.SETTINGS if (v := getattr(arguments, n)) is not None},
+        settings={n: v for n in SETTINGS if (v := getattr(arguments, n)) is not None},
         examples=arguments.examples,
         batch=arguments.batch,
     )

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 import studio
-from studio.bench.results import Conditions, MeasureError, Measurement, NoMemoryError, Subject
+from studio.bench.results import Conditions, Measurement, Subject
 from studio.cli import options, tables
 from studio.cli.inputs import conditions_of, design_of
 from studio.cli.output import CutShort, as_json, say
 from studio.knobs import Knob
+from studio.process.errors import MeasureError, NoMemoryError
 
 if TYPE_CHECKING:
     from studio.analysis.cost.profiler import Profile

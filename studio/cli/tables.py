@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from csv import writer
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from studio.analysis import units
-from studio.bench.idle_latency import idle
 from studio.bench.results import LayerTime, Measurement
 from studio.knobs import Knob
+from studio.reporting.latency_text import conditions, iqr, latency
 
 if TYPE_CHECKING:
     from studio.analysis.cost.profiler import Profile
@@ -20,15 +20,6 @@ if TYPE_CHECKING:
     Timed = tuple[Profile, Measurement | None]
 
 LOADED = " *"
-
-
-class Latency(NamedTuple):
-    """A latency as everybody states it: the figure, how sure it is, and where the machine was busy
-    what it took then. The figure is that of an idle machine: after `≈` where it is expected."""
-
-    value: str
-    band: str
-    under_load: str
 
 
 COUNTED = (
@@ -129,15 +120,6 @@ def choices(
     )
 
 
-def latency(found: Measurement, device: str = "cpu") -> Latency:
-    """The one wording of a measured latency: on the page, in a comparison, a report, the shell."""
-    expected, seen = idle(found, device), units.seconds(found.median_s)
-    if expected is None:
-        return Latency(seen, f"IQR {_iqr(found)}", "")
-    band = f"{units.seconds(expected.low)} to {units.seconds(expected.high)} when idle"
-    return Latency(f"≈ {units.seconds(expected.seconds)}", band, f"{seen} under load")
-
-
 def measurement(design: Design, found: Measurement) -> str:
     steady = {True: ", none interrupted", False: ", machine busy", None: ""}[found.clean]
     value, band, under_load = latency(found)
@@ -147,7 +129,7 @@ def measurement(design: Design, found: Measurement) -> str:
     return _headline(design, found.batch) + _aligned(
         (
             *(stated if under_load else [("latency", median)]),
-            ("IQR", _iqr(found)),
+            ("IQR", iqr(found)),
             *compiled,
             ("first call", units.seconds(found.first_call_s)),
             ("throughput", f"{found.throughput:,.1f} examples/s"),
@@ -233,28 +215,12 @@ def _point(knobs: Sequence[Knob], found: Profile, time: Measurement | None) -> S
         units.size(found.inference_bytes),
         _training_size(found),
         units.seconds(time.median_s) + LOADED * (time.clean is False) if time else "-",
-        _iqr(time) if time else "-",
+        iqr(time) if time else "-",
     )
 
 
 def _headline(design: Design, batch: int) -> str:
     return f"{design.full_title}, batch {batch}\n"
-
-
-def conditions(found: Measurement) -> Iterator[str]:
-    """Under which a latency was measured, in words."""
-    yield "training step" if found.mode == "training" else "inference"
-    yield found.dtype
-    if found.layout != "contiguous":
-        yield found.layout
-    if found.compiled:
-        yield "compiled"
-    yield f"{found.threads} thread" + "s" * (found.threads > 1)
-
-
-def _iqr(found: Measurement) -> str:
-    """The interquartile range of the runs."""
-    return f"{units.seconds(found.q25_s)} to {units.seconds(found.q75_s)}"
 
 
 def _aligned(rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> str:

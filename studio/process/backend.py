@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from studio.process import device as local
-from studio.process.device import device_of
+from studio.process.device import device_name, device_of
 from studio.process.worker import LIMIT_S, worker
 
 T = TypeVar("T")
@@ -96,7 +96,5 @@ def places(device: str) -> tuple[Place, ...]:
 def here(device: str) -> Place:
     """This machine, as its measurements name it."""
     import torch
-
-    from studio.bench.timing.timing_loop import device_name
 
     return Place(device_name(device), torch.__version__)

@@ -23,8 +23,8 @@ from socket import gethostname
 from threading import Event, Lock, Thread
 from typing import Any, TypeVar
 
-from studio.bench.results import MeasureError, Samples
 from studio.process.backend import SCHEDULER, Place, here
+from studio.process.errors import MeasureError
 from studio.process.worker import LIMIT_S, NoWorkerError, worker
 from studio.quoting import cut, echoed
 
@@ -271,7 +271,7 @@ def labelled(result: T) -> T:
         return result
     named = (
         replace(part, device=f"{part.device} on {gethostname()}")
-        if isinstance(part, Samples)
+        if hasattr(part, "device")
         else part
         for part in result
     )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from studio.bench.results import MeasureError
+import platform
+from pathlib import Path
+
+from studio.process.errors import MeasureError
 from studio.quoting import echoed
 
 
@@ -27,3 +30,16 @@ def device_of(name: object) -> str:
 def _named(asked: str) -> str:
     """`CUDA device` for a kind of device, `device cuda:3` for one by its number or another name."""
     return f"{asked.upper()} device" if asked in ("cuda", "mps") else f"device {echoed(asked)}"
+
+
+def device_name(device: str) -> str:
+    """The device as people know it, such as `AMD EPYC` or `NVIDIA H200`."""
+    import torch
+
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    processor = next(named, platform.processor() or platform.machine())
+    return processor if device == "cpu" else f"{processor} ({device})"

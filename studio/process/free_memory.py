@@ -9,8 +9,8 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from time import monotonic
 
-from studio.bench.results import MeasureError
 from studio.process.device import device_of
+from studio.process.errors import MeasureError
 
 # A process peaks above the live bytes of its tensors: by up to 1.7 where convolutions re-order
 # their inputs and the allocator fragments, and by the libraries that torch loads on first use.

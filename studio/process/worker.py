@@ -23,8 +23,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from studio.bench.results import MeasureError
 from studio.process.device import device_of, devices
+from studio.process.errors import MeasureError
 from studio.process.free_memory import available_bytes
 
 T = TypeVar("T")

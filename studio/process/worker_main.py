@@ -20,8 +20,8 @@ from typing import Any, BinaryIO
 
 import torch
 
-from studio.bench.results import MeasureError, NoMemoryError
-from studio.bench.timing.timing_loop import forget
+from studio.process.errors import MeasureError, NoMemoryError
+from studio.process.release import release
 
 Call = tuple[Callable[..., Any], tuple[Any, ...]]
 Answer = tuple[bool, Any]  # whether it went well; the result, or else a MeasureError
@@ -64,7 +64,7 @@ def next_call(calls: SimpleQueue[Call]) -> Call:
     try:
         return calls.get(timeout=IDLE_S)
     except Empty:
-        forget()
+        release()
         return calls.get()
 
 
@@ -89,7 +89,7 @@ def answer(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Answer:
         return False, error
     except (Exception, SystemExit) as error:
         refusal = refused(error)
-    forget()  # only now: the traceback held the model that failed
+    release()  # only now: the traceback held the model that failed
     return False, refusal
 
 

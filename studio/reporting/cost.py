@@ -13,8 +13,8 @@ from studio.analysis.cost.starved_norm import starved_norm, training_told
 from studio.analysis.cost.training_step import Memory
 from studio.bench.idle_latency import idle
 from studio.bench.results import Measurement
-from studio.cli import tables
 from studio.family import BATCH
+from studio.reporting import latency_text
 from studio.reporting.document import Block, Paragraph, Section, Table, Text, share
 
 ROOMS = (8e9, 16e9, 24e9, 80e9)  # bytes, of the usual accelerators
@@ -221,7 +221,7 @@ def _latency(measured: Measurement | None) -> Iterator[Block]:
         f" {units.seconds(measured.q75_s)}){_rate(measured)}"
     )
     yield Paragraph(
-        f"Conditions: {', '.join(tables.conditions(measured))}; on {measured.device}; PyTorch"
+        f"Conditions: {', '.join(latency_text.conditions(measured))}; on {measured.device}; PyTorch"
         f" {measured.torch_version}{when}."
     )
 
@@ -229,7 +229,7 @@ def _latency(measured: Measurement | None) -> Iterator[Block]:
 def _rate(measured: Measurement) -> str:
     """What the runs amount to. Of a busy machine the first call says nothing, nor does its rate."""
     if expected := idle(measured):
-        value, band, _ = tables.latency(measured)
+        value, band, _ = latency_text.latency(measured)
         rate = measured.batch / expected.seconds
         return (
             f" under load. An idle machine is expected to take {value} ({band}), the CPU time of a"

@@ -128,12 +128,6 @@ def _said(text: str) -> Iterator[Piece]:
         yield text[end:]
 
 
-def clause(text: str) -> str:
-    """A sentence as a part of another one; an abbreviation at its start keeps its capitals."""
-    text = text.rstrip(".")
-    return text[:1].lower() + text[1:] if text[1:2].islower() or text[:2] == "A " else text
-
-
 def share(part: float, whole: float) -> str:
     """A part in per cent, empty where there is none."""
     if not (part and whole):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from studio import zoo
+from studio.advice.wording import clause
 from studio.analysis import units
 from studio.analysis.cost.profiler import Profile, profile
 from studio.analysis.cost.scaling import (
@@ -21,7 +22,7 @@ from studio.analysis.cost.scaling import (
 from studio.drawing.render.chart import Plot, chart
 from studio.family import Design, Result
 from studio.knobs import Knob
-from studio.reporting.document import Block, Drawing, Paragraph, Section, Table, Text, clause, said
+from studio.reporting.document import Block, Drawing, Paragraph, Section, Table, Text, said
 
 MOST_RESULTS = 8
 MOST_AXES = 4

@@ -12,15 +12,17 @@ from collections.abc import Iterator
 from studio import exports
 from studio.advice import modality
 from studio.advice.budget import cost, told
+from studio.advice.questions import LIMITS, SETTINGS
 from studio.advice.ranking import DATA
 from studio.advice.recommend import Choice
 from studio.advice.requirements import Brief
+from studio.advice.wording import clause
 from studio.analysis import units
 from studio.analysis.cost.profiler import Profile, profile
 from studio.analysis.cost.starved_norm import training_told
 from studio.bench.results import Measurement
-from studio.cli import options, tables
 from studio.family import Design, Preset, Task
+from studio.reporting import latency_text
 from studio.reporting.cost import economy
 from studio.reporting.document import (
     Block,
@@ -33,14 +35,13 @@ from studio.reporting.document import (
     Section,
     Table,
     Text,
-    clause,
     said,
     share,
 )
 from studio.reporting.expectations import outlook
 from studio.reporting.structure import counted, structure
 
-TASKS: dict[Task, str] = {
+TASK_TEXTS: dict[Task, str] = {
     "classification": "assign each example a class",
     "detection": "find the objects in an image, each with a box and a class",
     "segmentation": "assign each pixel of an image a class",
@@ -57,12 +58,7 @@ NAMES: dict[Task, str] = {
     "time-series": "time series",
     "multi-modal": "multi-modal tasks",
 }
-LIMITS = {
-    "params": "parameters",
-    "macs": "MACs of one example",
-    "inference_bytes": "memory of a forward pass",
-    "training_bytes": "memory of a training step with Adam",
-}
+LIMIT_NAMES = {limit.field: limit.name for limit in LIMITS.values()}
 PAPER = re.compile(r"^Paper:\s*(.+?)(?:\n\n|\Z)", re.DOTALL | re.MULTILINE)
 
 
@@ -114,14 +110,14 @@ def _headline(found: Profile, measured: Measurement | None) -> Iterator[tuple[st
 
 
 def _stated(measured: Measurement) -> str:
-    value, band, under_load = tables.latency(measured)
+    value, band, under_load = latency_text.latency(measured)
     return f"{value} ({band}; {under_load})" if under_load else value
 
 
 def _task(found: Profile, brief: Brief | None) -> Iterator[Block]:
     design = found.design
     tasks = (brief.task,) if brief else design.family.guide.tasks
-    kinds = [f"{NAMES.get(task, task)} ({TASKS[task]})" for task in tasks]
+    kinds = [f"{NAMES.get(task, task)} ({TASK_TEXTS[task]})" for task in tasks]
     asked = "The task is" if brief else "No task was given. The family is used for"
     yield Paragraph(f"{asked} {' and '.join(kinds)}.")
     yield from _dimensions(found)
@@ -132,7 +128,7 @@ def _dimensions(found: Profile) -> Iterator[Block]:
     design = found.design
     forward = getattr(design.family.model, "forward", None)
     meaning = (forward.__doc__ if forward else "") or design.family.example.__doc__ or ""
-    known = modality.decided(design, options.SETTINGS)
+    known = modality.decided(design, SETTINGS)
     decided: list[Piece] = []
     for name in known:
         text = design.knobs[name].told(design.value(name))
@@ -166,7 +162,7 @@ def _requirements(found: Profile, brief: Brief | None) -> Iterator[Block]:
 
 def _requirement(found: Profile, name: str, limit: int) -> tuple[Text, ...]:
     here = cost(found, name)
-    return LIMITS.get(name, name), told(name, limit), told(name, here), share(here, limit)
+    return LIMIT_NAMES.get(name, name), told(name, limit), told(name, here), share(here, limit)
 
 
 def _architecture(found: Profile, base: Preset, choice: Choice | None) -> Iterator[Block]:

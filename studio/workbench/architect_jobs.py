@@ -11,9 +11,9 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import cache, lru_cache
 
 from studio.advice.published import Published, published
+from studio.advice.questions import Strategy
 from studio.advice.recommend import Choice, of_family, suited
 from studio.advice.requirements import Brief
-from studio.advice.sizing.scaling_search import Strategy
 from studio.bench.results import Measurement
 from studio.family import Design, DesignError, Task
 from studio.process.fair_queue import Desk, Front

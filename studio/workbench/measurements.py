@@ -18,11 +18,12 @@ from streamlit import runtime
 from studio import exports
 from studio.analysis.cost.peak_memory import peak
 from studio.analysis.cost.profiler import Profile
-from studio.bench.results import MeasureError, Measurement, Subject
+from studio.bench.results import Measurement, Subject
 from studio.bench.shared_jobs import Jobs
 from studio.bench.store import store
 from studio.bench.sweep import Point
 from studio.process.backend import places
+from studio.process.errors import MeasureError
 from studio.workbench import results
 from studio.workbench.priority import PRECEDENCE
 from studio.workbench.workload import Case

@@ -9,11 +9,11 @@ from typing import NamedTuple
 from studio.advice.budget import Limits
 from studio.advice.infeasible import UnmetError
 from studio.advice.latency_limit import chosen, stopwatch
+from studio.advice.questions import Strategy
 from studio.advice.ranking import why_first
 from studio.advice.recommend import Choice, best_first, of_family, suited
 from studio.advice.requirements import Brief
 from studio.advice.sizing.pareto import candidates
-from studio.advice.sizing.scaling_search import Strategy
 from studio.bench.results import Conditions, Measurement
 from studio.family import Design
 from studio.knobs import DesignError

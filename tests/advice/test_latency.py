@@ -12,9 +12,10 @@ from studio.advice.latency_limit import ANCHORS, TRIES, chosen, fastened
 from studio.advice.requirements import Brief
 from studio.analysis.cost.op_costs import work
 from studio.analysis.cost.profiler import Profile, profile
-from studio.bench.results import MeasureError, Measurement
+from studio.bench.results import Measurement
 from studio.bench.sweep import Points
 from studio.family import Design, DesignError
+from studio.process.errors import MeasureError
 
 BRIEF = Brief(task="classification", settings={"image_size": 64})
 START = studio.design("vit", "ViT-Ti/16", image_size=64)

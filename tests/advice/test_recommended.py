@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 import studio
 from studio.advice.budget import Limits
+from studio.advice.questions import TASKS
 from studio.advice.recommend import Choice, of_family, suited
-from studio.advice.requirements import TASKS, Brief
+from studio.advice.requirements import Brief
 from studio.advice.sizing.memory_limit import paid
 from studio.advice.sizing.proportions import WITHIN, head_dims, rounded_width, scaled_knobs, spread
 from studio.family import Design, Family, Task

@@ -14,8 +14,9 @@ import pytest
 
 import studio
 from studio.advice.budget import Limits, told
+from studio.advice.questions import TASKS
 from studio.advice.recommend import Choice, choose
-from studio.advice.requirements import TASKS, Brief
+from studio.advice.requirements import Brief
 from studio.advice.sizing.memory_limit import paid
 from studio.family import Task
 from studio.reporting.markdown import markdown

@@ -9,8 +9,9 @@ import pytest
 import studio
 from studio.advice.budget import Limits
 from studio.advice.evidence import MEASURES, cited, evidence, short, written
+from studio.advice.questions import TASKS
 from studio.advice.recommend import Choice, of_family
-from studio.advice.requirements import TASKS, Brief
+from studio.advice.requirements import Brief
 from studio.advice.task_inputs import FIELDS, USUAL, default_explained
 from studio.advice.wording import headline, percent, symbolic
 from studio.family import Family, Task

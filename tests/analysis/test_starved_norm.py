@@ -8,9 +8,10 @@ import pytest
 
 import studio
 from studio.analysis.cost.starved_norm import starved_norm
-from studio.bench.results import Conditions, MeasureError
+from studio.bench.results import Conditions
 from studio.exports import misfit
 from studio.family import Design, Family
+from studio.process.errors import MeasureError
 from tests.commit_sample import commit_sample
 from tests.designs import options, small
 

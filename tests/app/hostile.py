@@ -36,7 +36,7 @@ NAME = "[n](//e.example) <img src=//e.example/n.png> $x^2$"
 
 def spoil() -> None:
     """Give the family of the first page, its preset, a device and a measurement such names."""
-    from studio.bench.results import MeasureError
+    from studio.process.errors import MeasureError
     from studio.workbench import devices
     from studio.workbench.measurements import LEDGER
     from studio.workbench.workload import Case

@@ -15,6 +15,7 @@ from studio.app.controls.history import History, Visit, change
 from studio.app.session import FIRST
 from studio.bench.results import Measurement
 from studio.cli import tables
+from studio.reporting import latency_text
 from studio.reporting.cost import economy
 from studio.reporting.document import Paragraph
 from studio.reporting.sections import report
@@ -66,7 +67,7 @@ def test_a_latency_under_load_is_one_figure_everywhere() -> None:
     said = compare_table.table(PINS)
     for pin in PINS:
         LEDGER.forget(pin)
-    value, band, under_load = tables.latency(LOADED)
+    value, band, under_load = latency_text.latency(LOADED)
     assert (value, under_load) == ("≈ 449 ms", "712 ms under load")
     assert f"<b>{value}</b><small>{band}; {under_load}</small>" in said
     assert "+449 ms (×2)" in said

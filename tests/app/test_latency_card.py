@@ -8,7 +8,8 @@ import pytest
 
 import studio
 from studio.app.header.latency_card import Patience
-from studio.bench.results import MeasureError, Measurement
+from studio.bench.results import Measurement
+from studio.process.errors import MeasureError
 from studio.workbench import retries
 from studio.workbench.measurements import LEDGER, Watch
 from studio.workbench.workload import Case

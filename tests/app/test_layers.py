@@ -13,7 +13,8 @@ from studio.analysis.cost.layer_table import walk
 from studio.app.diagram.layer_timing import TIMINGS, Timings
 from studio.app.tabs.layers import clock, total
 from studio.bench.calibration import Calibration
-from studio.bench.results import LayerTime, MeasureError
+from studio.bench.results import LayerTime
+from studio.process.errors import MeasureError
 from studio.workbench import predicted_latency, results
 from studio.workbench.measurements import LEDGER, Entry
 from studio.workbench.workload import Case

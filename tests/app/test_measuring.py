@@ -20,9 +20,10 @@ from studio.app.charts.scaling_chart import Curve, Panel, Unit, figure
 from studio.app.header.latency_card import conditions, is_noise, notes
 from studio.app.session import State
 from studio.app.tabs import scaling
-from studio.bench.results import Conditions, MeasureError, Measurement
+from studio.bench.results import Conditions, Measurement
 from studio.bench.store import store
 from studio.bench.timing import time_bound
+from studio.process.errors import MeasureError
 from studio.workbench import measurements, results
 from studio.workbench.measurements import LEDGER, Watch, is_quick, obstacle
 from studio.workbench.workload import Case

@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 import studio
+from studio.advice.questions import SETTINGS
 from studio.analysis.cost.scaling import axes
 from studio.app.compose import editor
 from studio.app.controls import history, navigation, sidebar
@@ -17,7 +18,7 @@ from studio.knobs import Knob
 from studio.workbench.compose import composition, fixes
 from studio.workbench.page.colour_mode import DIFFERENCE, HEAT
 from studio.workbench.page.memory_options import MEMORY
-from studio.workbench.page.requirements_form import LATENCY, LIMITS, SETTINGS, STRATEGY, TASK
+from studio.workbench.page.requirements_form import LATENCY, LIMIT_FIELDS, STRATEGY, TASK
 from studio.workbench.workload import CONDITIONS
 from tests.designs import ends
 
@@ -88,7 +89,7 @@ def ask(now: State, draw: Draw) -> State:
         name = draw(st.sampled_from(list(MEMORY)))
         asked = draw(values(MEMORY[name]))
         return replace(now, question=replace(now.question, **{name: asked}))
-    name = draw(st.sampled_from(("task", "strategy", *LIMITS, LATENCY, *SETTINGS, "batch")))
+    name = draw(st.sampled_from(("task", "strategy", *LIMIT_FIELDS, LATENCY, *SETTINGS, "batch")))
     if name in ("task", "strategy"):
         chosen = draw(st.sampled_from((TASK if name == "task" else STRATEGY).options))
         return replace(now, commission=replace(now.commission, **{name: chosen}))

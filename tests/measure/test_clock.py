@@ -9,8 +9,9 @@ import torch
 
 import studio
 from studio import exports
-from studio.bench.results import Conditions, MeasureError, Measurement, Subject
+from studio.bench.results import Conditions, Measurement, Subject
 from studio.bench.sweep import measure
+from studio.process.errors import MeasureError
 from studio.process.worker import Worker
 from tests.designs import small
 from tests.measure.subjects import layers, script

@@ -18,9 +18,10 @@ from threading import Thread
 
 import pytest
 
-from studio.bench.results import Conditions, MeasureError, Measurement
+from studio.bench.results import Conditions, Measurement
 from studio.bench.sweep import Job, measure
 from studio.process.backend import Engine, devices, engine, engines, here, places
+from studio.process.errors import MeasureError
 from studio.process.fair_queue import Desk
 from studio.process.worker import NoWorkerError, worker
 from tests.measure.processes import gone, wait_until

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from studio.bench import shared_jobs
-from studio.bench.results import Conditions, MeasureError, Measurement
+from studio.bench.results import Conditions, Measurement
 from studio.bench.shared_jobs import Jobs, Owners
 from studio.bench.sweep import Job
 from studio.process import fair_queue as fronts
+from studio.process.errors import MeasureError
 from studio.process.fair_queue import LEAD, Desk, Front
 from studio.process.worker import Worker
 from tests.measure.processes import wait_until

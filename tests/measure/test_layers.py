@@ -7,8 +7,9 @@ import torch
 
 import studio
 from studio import exports
-from studio.bench.results import Conditions, LayerTime, MeasureError
+from studio.bench.results import Conditions, LayerTime
 from studio.bench.timing.layer_times import _whole, layer_times
+from studio.process.errors import MeasureError
 from studio.process.worker import Worker
 from tests.designs import small
 from tests.measure.subjects import layers, script

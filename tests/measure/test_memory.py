@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from studio import exports
-from studio.bench.results import MeasureError
+from studio.process.errors import MeasureError
 from studio.process.free_memory import admit, available_bytes
 
 MEMORY = sys.modules[admit.__module__]  # the face has a function at the name `studio.bench`

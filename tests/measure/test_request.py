@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from studio.bench.results import Conditions, MeasureError, Measurement, Samples
+from studio.bench.results import Conditions, Measurement, Samples
+from studio.process.errors import MeasureError
 
 CPU = Conditions()
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from studio.bench import sweep
-from studio.bench.results import Conditions, MeasureError, Measurement
+from studio.bench.results import Conditions, Measurement
 from studio.bench.store import NAME, Contents, Store, folder, store
 from studio.bench.sweep import ANCHOR, Job
 from studio.process.backend import Place, here
+from studio.process.errors import MeasureError
 from studio.process.worker import Worker
 from tests.measure.processes import wait_until
 from tests.measure.simulated import Simulated, StopsAfter, subject

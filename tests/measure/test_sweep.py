@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from studio.bench.results import Conditions, MeasureError, Measurement, NoMemoryError, Subject
+from studio.bench.results import Conditions, Measurement, Subject
 from studio.bench.sweep import Job, _joined, measure, sweep
 from studio.bench.timing.timing_loop import measure_round
+from studio.process.errors import MeasureError, NoMemoryError
 from studio.process.worker import Worker
 from tests.measure.processes import gone, wait_until
 from tests.measure.simulated import answer

@@ -14,8 +14,8 @@ from queue import SimpleQueue
 import pytest
 import torch
 
-from studio.bench.results import MeasureError
 from studio.process import device, worker_main
+from studio.process.errors import MeasureError
 from studio.process.worker import ENVIRONMENT, NICER, Worker, worker
 from tests.measure.processes import gone, wait_until
 

@@ -6,8 +6,9 @@ Memory for training is the figure of the profile, the peak of a step, like every
 from __future__ import annotations
 
 from studio.advice.budget import Limits, cost
+from studio.advice.questions import Strategy
 from studio.advice.sizing.proportional import recommended
-from studio.advice.sizing.scaling_search import Search, Share, Sized, Strategy, nothing, sized
+from studio.advice.sizing.scaling_search import Search, Share, Sized, nothing, sized
 from studio.analysis.cost.profiler import Profile
 from studio.family import Design
 

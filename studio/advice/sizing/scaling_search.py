@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from studio.advice.budget import Limits
 from studio.analysis.cost.profiler import Profile, profile
@@ -22,8 +22,6 @@ from studio.knobs import Axis, DesignError, Knob
 
 Share = Callable[[Profile], float]  # of a limit that is not counted, such as a predicted latency
 Way = Literal["proportions", "width", "depth", "resolution", "compound"]  # to use all of a budget
-Strategy = Literal["recommended", "proportions", "width", "depth", "resolution", "compound"]
-STRATEGIES = get_args(Strategy)
 
 AXES: tuple[Axis, ...] = ("width", "depth")  # that a budget may go to
 WELL = 0.97  # of a limit: a budget that is used to this share is used well

@@ -15,7 +15,7 @@ from studio.app.header.headline import change
 from studio.app.session import State
 from studio.bench.idle_latency import idle
 from studio.bench.results import Measurement
-from studio.cli import tables
+from studio.reporting import latency_text
 from studio.workbench import results
 from studio.workbench.measurements import LEDGER
 from studio.workbench.workload import Case
@@ -107,7 +107,7 @@ def _latency(case: Case, first: Case) -> str:
     point, base = LEDGER[case], LEDGER[first]
     if not isinstance(point, Measurement):
         return _cell("–", str(point) if point else "not measured yet")
-    value, band, under_load = tables.latency(point, case.device)
+    value, band, under_load = latency_text.latency(point, case.device)
     below = "; ".join(filter(None, (band, under_load)))
     if case == first or not isinstance(base, Measurement):
         return _cell(value, below)

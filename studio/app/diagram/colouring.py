@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 import streamlit as st
 
+from studio.advice.wording import clause
 from studio.analysis.graph.cost_heatmap import (
     NOTHING,
     QUANTITIES,
@@ -29,7 +30,6 @@ from studio.app.session import State
 from studio.caching import bounded
 from studio.drawing.decoration import HUES, SCALE, SIGNS, Mark, colour
 from studio.drawing.graph import Graph
-from studio.reporting.document import clause
 from studio.workbench import results
 from studio.workbench.page.colour_mode import HEAT, KIND, Lens
 from studio.workbench.workload import Case

@@ -9,6 +9,7 @@ from html import escape
 
 import streamlit as st
 
+from studio.advice.wording import clause
 from studio.analysis import units
 from studio.analysis.cost.attention_cost import Growth
 from studio.analysis.graph.cost_heatmap import percent
@@ -24,7 +25,6 @@ from studio.app.markup import html, plain
 from studio.app.session import State
 from studio.app.tabs.code import address
 from studio.drawing.graph import Node
-from studio.reporting.document import clause
 from studio.workbench import results
 from studio.workbench.compose import composition
 from studio.workbench.workload import Case

@@ -21,7 +21,7 @@ from studio.app.session import State
 from studio.bench.idle_latency import between_runs
 from studio.bench.results import Measurement
 from studio.bench.sweep import Point
-from studio.cli import tables
+from studio.reporting import latency_text
 from studio.workbench import results
 from studio.workbench.measurements import LEDGER, Watch, is_quick, look_s, obstacle
 from studio.workbench.predicted_latency import begin_calibration
@@ -127,7 +127,7 @@ def _card(now: State, patience: Patience, waits: bool) -> None:
     value, words = "…" if waits else "—", iter([""])
     match point:
         case Measurement():
-            value, band, seen = tables.latency(point, now.case.device)
+            value, band, seen = latency_text.latency(point, now.case.device)
             words = chain([line(band if seen else spread(point, now.case.device))], notes(now))
         case None:
             words = iter(

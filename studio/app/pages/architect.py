@@ -29,7 +29,7 @@ from studio.workbench.page.requirements_form import (
     DATA,
     EXAMPLES,
     LATENCY,
-    LIMITS,
+    LIMIT_FIELDS,
     MOST,
     STRATEGY,
     TASK,
@@ -97,7 +97,11 @@ def brief(wish: Commission) -> None:
     }
     _fields(wish, data | {EXAMPLES: Entry("Training examples", "unknown")})
     st.markdown(":small[**THE BUDGET, AT MOST**]")
-    _fields(wish, {name: Entry(label, f"e.g. {one}") for name, (_, label, one) in LIMITS.items()})
+    budget = {
+        name: Entry(limit.label, f"e.g. {limit.quantity.example}")
+        for name, limit in LIMIT_FIELDS.items()
+    }
+    _fields(wish, budget)
     latency = Entry("Latency on this machine", "e.g. 20 ms")
     _fields(wish, {LATENCY: latency, BATCH.name: Entry("Batch", "1")})
     _pick(STRATEGY, wish.strategy, "Strategy")

@@ -10,8 +10,9 @@ from typing import Any
 from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
-from studio.bench.results import Conditions, MeasureError
+from studio.bench.results import Conditions
 from studio.bench.timing.time_bound import CALLS
+from studio.process.errors import MeasureError
 
 
 @contextlib.contextmanager

@@ -22,10 +22,11 @@ from torch import nn
 from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile
 
-from studio.bench.results import Conditions, LayerTime, MeasureError, Measurement, Samples, Subject
+from studio.bench.results import Conditions, LayerTime, Measurement, Samples, Subject
 from studio.bench.timing.prepared_model import Call, build, grad_mode, synchronizer
 from studio.bench.timing.timing_loop import give_back, set_up
 from studio.process.backend import Caller
+from studio.process.errors import MeasureError
 from studio.process.fair_queue import desk
 
 # torch.profiler.record_function costs 20 µs a range under the profiler, this one 7.

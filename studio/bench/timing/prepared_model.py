@@ -16,8 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from studio.bench.results import IMAGE_DIMENSIONS, Conditions, MeasureError, Subject, unsuited
+from studio.bench.results import IMAGE_DIMENSIONS, Conditions, Subject, unsuited
 from studio.bench.timing.time_bound import SLOW_S
+from studio.process.errors import MeasureError
 
 BLOCK_S = 1e-3  # timer and synchronisation are far below 1 % of it
 WARM_UP_S = 0.1  # in which an accelerator chooses its kernels for these shapes

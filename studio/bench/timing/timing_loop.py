@@ -11,21 +11,21 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
-import platform
 import random
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from time import perf_counter, process_time
 
 import torch
 
-from studio.bench.results import Conditions, MeasureError, Samples, Subject
+from studio.bench.results import Conditions, Samples, Subject
 from studio.bench.timing.float16_guard import refused_early
 from studio.bench.timing.prepared_model import Specimen, grad_mode, prepare, synchronizer
 from studio.bench.timing.time_bound import SLOW_S
-from studio.process.device import device_of
+from studio.process.device import device_name, device_of
+from studio.process.errors import MeasureError
+from studio.process.release import on_release
 
 MIN_CYCLES, SLOW_CYCLES = 3, 2
 HELD_BYTES = 10**9  # weights of all the models that are kept ready
@@ -63,6 +63,7 @@ def measure_round(
     )
 
 
+@on_release
 def forget() -> None:
     """Let go of every model that is kept ready, and give their memory back to the system."""
     for specimen in _held.values():
@@ -71,17 +72,6 @@ def forget() -> None:
     if "torch._dynamo" in sys.modules:  # torch.compile has been used, and holds what it compiled
         torch.compiler.reset()
     give_back()
-
-
-def device_name(device: str) -> str:
-    """The device as people know it, such as `AMD EPYC` or `NVIDIA H200`."""
-    if device.startswith("cuda"):
-        return torch.cuda.get_device_name(device)
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    processor = next(named, platform.processor() or platform.machine())
-    return processor if device == "cpu" else f"{processor} ({device})"
 
 
 def set_up(conditions: Conditions) -> None:

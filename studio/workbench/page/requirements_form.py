@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Literal
 
 from studio.advice.budget import Limits
+from studio.advice.questions import LIMITS, SETTINGS, STRATEGIES, TASKS, Strategy
 from studio.advice.requirements import Brief
-from studio.advice.sizing.scaling_search import STRATEGIES, Strategy
 from studio.advice.task_inputs import FIELDS, USUAL
 from studio.analysis import quantities
-from studio.analysis.quantities import COUNT, MACS, MEMORY, PARAMETERS
+from studio.analysis.quantities import COUNT
 from studio.family import BATCH, Task
 from studio.knobs import DesignError, Knob
 from studio.workbench.page.link import Link
@@ -20,7 +20,7 @@ TASK = Knob(
     name="task",
     default="classification",
     help="What the network is to do",
-    options=get_args(Task),
+    options=TASKS,
 )
 STRATEGY = Knob(
     name="strategy",
@@ -36,31 +36,10 @@ DATA = Knob(
     help="What is classified or generated",
     options=("images", "text"),
 )
-# What is typed, by its name in the link: the field of `Limits`, its label, an example.
-LIMITS = {
-    "max-params": ("params", "Parameters", "5 M"),
-    "max-macs": ("macs", "MACs of one example", "4 G"),
-    "max-memory": ("inference_bytes", "Memory, inference", "100 MB"),
-    "max-training-memory": ("training_bytes", "Memory, training with Adam", "8 GB"),
-}
+LIMIT_FIELDS = {f"max-{name}": limit for name, limit in LIMITS.items()}  # by name in the link
 LATENCY = "max-latency"
-SETTINGS = {
-    "image_size": "Image size",
-    "in_channels": "Channels",
-    "num_classes": "Classes",
-    "seq_len": "Sequence length",
-    "max_seq_len": "Longest sequence",
-    "vocab_size": "Vocabulary",
-    "input_size": "Variables at each step",
-}
 EXAMPLES = "examples"
-AMOUNTS = {
-    "max-params": PARAMETERS,
-    "max-macs": MACS,
-    "max-memory": MEMORY,
-    "max-training-memory": MEMORY,
-    EXAMPLES: COUNT,
-}
+AMOUNTS = {name: limit.quantity for name, limit in LIMIT_FIELDS.items()} | {EXAMPLES: COUNT}
 MOST = 40  # characters of what is typed: an amount and its unit
 
 
@@ -90,7 +69,7 @@ class Commission:
     def brief(self) -> Brief:
         """What is asked. Raises DesignError, which names the field that cannot be read."""
         read = {name: _amount(name, text) for name, text in self.typed if name != LATENCY}
-        limits = {field: read[name] for name, (field, *_) in LIMITS.items() if name in read}
+        limits = {limit.field: read[name] for name, limit in LIMIT_FIELDS.items() if name in read}
         fields = settings_of(self.task, self.kind)
         settings = {name: read[name] for name in fields if name in read}
         if self.kind:  # nothing else says that it is not the task's first kind of data
@@ -126,7 +105,7 @@ class Commission:
             link.take(replace(knob, name=f"ask.{knob.name}")) for knob in (TASK, STRATEGY, DATA)
         )
         found = cls(task, strategy, data=data)
-        for name in (*LIMITS, LATENCY, *SETTINGS, EXAMPLES, BATCH.name):
+        for name in (*LIMIT_FIELDS, LATENCY, *SETTINGS, EXAMPLES, BATCH.name):
             found = found.written(name, link.text(f"ask.{name}", MOST))
         return found
 
@@ -136,12 +115,13 @@ NO_COMMISSION = Commission()
 
 def settings_of(task: Task, kind: int = 0) -> Mapping[str, str]:
     """The knobs that this task with this kind of data decides, with their labels."""
-    return {name: SETTINGS[name] for name in FIELDS[task][kind]}
+    return {name: SETTINGS[name].label for name in FIELDS[task][kind]}
 
 
 def _amount(name: str, text: str) -> int:
     try:
         return AMOUNTS[name].read(text) if name in AMOUNTS else quantities.whole(text)
     except ValueError as error:
-        label = LIMITS[name][1] if name in LIMITS else SETTINGS.get(name, name)
+        known = LIMIT_FIELDS.get(name) or SETTINGS.get(name)
+        label = known.label if known else name
         raise DesignError(f"{label}: {error}", knob=name, value=text) from None

@@ -1,0 +1,54 @@
+"""What a person may ask of the architect: tasks, strategies, settings and limits, without torch.
+
+The command line, the page's form, its link and the report read these names here.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, get_args
+
+from studio.analysis.quantities import MACS, MEMORY, PARAMETERS, Quantity
+from studio.guide import Task
+
+TASKS: tuple[Task, ...] = get_args(Task)
+Strategy = Literal["recommended", "proportions", "width", "depth", "resolution", "compound"]
+STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
+
+
+class Setting(NamedTuple):
+    """A knob that the data decide: its label in a form, and what it is."""
+
+    label: str
+    help: str
+
+
+class Limit(NamedTuple):
+    """A cost that may be limited: the field of `Limits`, its label in a form, what it is a limit of
+    in a sentence, and how an amount of it is read."""
+
+    field: str
+    label: str
+    name: str
+    quantity: Quantity
+
+
+SETTINGS = {
+    "image_size": Setting("Image size", "input height and width in pixels"),
+    "in_channels": Setting("Channels", "input channels"),
+    "num_classes": Setting("Classes", "number of classes"),
+    "seq_len": Setting("Sequence length", "sequence length"),
+    "max_seq_len": Setting("Longest sequence", "longest sequence that positions are learned for"),
+    "vocab_size": Setting("Vocabulary", "vocabulary size"),
+    "input_size": Setting("Variables at each step", "variables at each time step"),
+}
+LIMITS = {
+    "params": Limit("params", "Parameters", "parameters", PARAMETERS),
+    "macs": Limit("macs", "MACs of one example", "MACs of one example", MACS),
+    "memory": Limit("inference_bytes", "Memory, inference", "memory of a forward pass", MEMORY),
+    "training-memory": Limit(
+        "training_bytes",
+        "Memory, training with Adam",
+        "memory of a training step with Adam",
+        MEMORY,
+    ),
+}

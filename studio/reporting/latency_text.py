@@ -1,0 +1,44 @@
+"""How a measured latency is stated: on the page, in a comparison, in a report and in the shell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from studio.analysis import units
+from studio.bench.idle_latency import idle
+from studio.bench.results import Measurement
+
+
+class Latency(NamedTuple):
+    """A latency as everybody states it: the figure, how sure it is, and where the machine was busy
+    what it took then. The figure is that of an idle machine: after `≈` where it is expected."""
+
+    value: str
+    band: str
+    under_load: str
+
+
+def latency(found: Measurement, device: str = "cpu") -> Latency:
+    """The figure of a measurement with its spread."""
+    expected, seen = idle(found, device), units.seconds(found.median_s)
+    if expected is None:
+        return Latency(seen, f"IQR {iqr(found)}", "")
+    band = f"{units.seconds(expected.low)} to {units.seconds(expected.high)} when idle"
+    return Latency(f"≈ {units.seconds(expected.seconds)}", band, f"{seen} under load")
+
+
+def conditions(found: Measurement) -> Iterator[str]:
+    """Under which a latency was measured, in words."""
+    yield "training step" if found.mode == "training" else "inference"
+    yield found.dtype
+    if found.layout != "contiguous":
+        yield found.layout
+    if found.compiled:
+        yield "compiled"
+    yield f"{found.threads} thread" + "s" * (found.threads > 1)
+
+
+def iqr(found: Measurement) -> str:
+    """The interquartile range of the runs."""
+    return f"{units.seconds(found.q25_s)} to {units.seconds(found.q75_s)}"
