@@ -11,9 +11,10 @@ from studio.app.pages.compare import compare
 from studio.app.pages.compose import compose
 from studio.app.pages.explore import explore
 from studio.app.pages.page_frame import frame
+from studio.app.runs import RUNS
 from studio.app.session import VIEWS
 from studio.workbench import gc_policy
-from studio.workbench.priority import quicken
+from studio.workbench.priority import PRECEDENCE, quicken
 
 # Three layers, wider and narrower. Streamlit's own icons would be fetched from the network.
 ICON = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16" fill="#d9480f">
@@ -29,6 +30,7 @@ def main() -> None:
         layout="wide",
     )
     finish_callbacks()
+    PRECEDENCE.runs = RUNS
     if runtime.exists():
         quicken()
         gc_policy.tend()

@@ -18,6 +18,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from studio import zoo
 from studio.analysis.cost.scaling import axes
+from studio.app.runs import RUNS
 from studio.family import Design, DesignError, Preset, Turn
 from studio.knobs import Axis, Knob
 from studio.workbench import devices
@@ -29,7 +30,6 @@ from studio.workbench.page.link import Link
 from studio.workbench.page.link_parts import MOST_PINS, PLACE
 from studio.workbench.page.memory_options import NO_QUESTION, Question
 from studio.workbench.page.requirements_form import NO_COMMISSION, Commission
-from studio.workbench.priority import is_look
 from studio.workbench.workload import CONDITIONS, DEVICE, Case
 
 VIEWS = ("Explore", "Compose", "Architect", "Compare")
@@ -350,7 +350,7 @@ def is_meant(key: str) -> bool:
     what it told is forgotten, so that the control's own run finds it moved.
     """
     drawn: dict[str, object] = st.session_state.get("drawn", {}) | st.session_state.drawing
-    if is_look():
+    if RUNS.is_fragment():
         if key in drawn:
             st.session_state[key] = drawn[key]
             st.session_state.setdefault("unsent", set()).add(key)  # set, so without a default

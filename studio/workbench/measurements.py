@@ -13,8 +13,6 @@ from itertools import count
 from threading import Lock
 from typing import NamedTuple
 
-from streamlit import runtime
-
 from studio import exports
 from studio.analysis.cost.peak_memory import peak
 from studio.analysis.cost.profiler import Profile
@@ -130,7 +128,7 @@ class Watch:
             cases[0].conditions,
             budget_s=budget_s,
             session=session,
-            present=partial(is_open, session),
+            present=partial(PRECEDENCE.runs.is_connected, session),
             store=store(),
             fresh=is_swept(cases),
             limit_s=limit_s or max(exports.allowed_s(c.design, c.conditions) for c in cases),
@@ -161,11 +159,6 @@ def look_s(shortest: float) -> float:
     and the looks of a class must leave the server time for its sliders, however slow it is."""
     each_s = max(QUEUED_S, LOOKS * PRECEDENCE.look_cost_s / BUSY_SHARE)
     return max(shortest, each_s * len(JOBS))
-
-
-def is_open(session: str) -> bool:
-    """Whether the session's browser is connected; a name that is no session's always counts."""
-    return not (session and runtime.exists()) or runtime.get_instance().is_active_session(session)
 
 
 def is_swept(cases: tuple[Case, ...]) -> bool:

@@ -5,16 +5,13 @@ limits alone, which only tell the order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from threading import Lock
 
-from studio.analysis.cost import roofline
 from studio.analysis.cost.latency_model import Predictor, fit
 from studio.analysis.cost.op_costs import Work, work
 from studio.analysis.cost.roofline import Device
-from studio.app.charts.scaling_chart import MEASURED, PALE, Curve
 from studio.bench.calibration import Calibration, calibrate
 from studio.bench.results import Conditions, Measurement
 from studio.process.fair_queue import desk
@@ -23,7 +20,6 @@ from studio.workbench.measurements import LEDGER
 from studio.workbench.workload import Case
 
 ANCHORS = 24  # the latest; older figures are of other hours
-WIDEST = 3.0  # a band that reaches farther says nothing
 
 _first = Lock()
 _POOL = ThreadPoolExecutor(1, "calibration")
@@ -63,23 +59,6 @@ def this_device(case: Case) -> Device | None:
     )
 
 
-def expected(
-    shown: Sequence[Case], xs: tuple[float, ...], here: Case, other: Device | None = None
-) -> Iterator[Curve]:
-    """The curves of expected latency: of this machine, and where its figures were typed in of
-    another device."""
-    predictor = learned(here)
-    device = this_device(here)
-    if predictor:
-        yield foretold(predictor, shown, xs)
-    elif device and here.mode == "inference":
-        yield limited(device, shown, xs, "roofline bound, good for ranking only", MEASURED)
-    if other:
-        yield limited(
-            other, shown, xs, "roofline bound of the other device, good for ranking only", PALE
-        )
-
-
 def learned(here: Case) -> Predictor | None:
     """What measured designs of the family, under the same conditions, say of the others."""
     anchors = list(LEDGER.alike(here).items())[-ANCHORS:]
@@ -100,27 +79,3 @@ def undisturbed_s(point: Measurement) -> float:
 @lru_cache(maxsize=512)
 def of(case: Case) -> Work:
     return work(results.profiled(case).root)
-
-
-def foretold(predictor: Predictor, shown: Sequence[Case], xs: tuple[float, ...]) -> Curve:
-    found = [predictor(of(case)) for case in shown]
-    narrow = predictor.factor <= WIDEST
-    n = predictor.anchors
-    share = f"{n / (n + 1):.0%}".replace("%", " %")
-    return Curve(
-        f"predicted idle latency, fitted to {n} measured designs"
-        + (f"; the band should contain about {share} of new measurements" if narrow else ""),
-        xs,
-        tuple(point.seconds for point in found),
-        MEASURED,
-        "expected",
-        low=tuple(point.low for point in found) if narrow else (),
-        high=tuple(point.high for point in found) if narrow else (),
-    )
-
-
-def limited(
-    device: Device, shown: Sequence[Case], xs: tuple[float, ...], name: str, colour: str
-) -> Curve:
-    found = (roofline.seconds(device, results.profiled(case).root) for case in shown)
-    return Curve(name, xs, tuple(found), colour, "expected")

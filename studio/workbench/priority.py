@@ -19,13 +19,11 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import count
 from threading import Condition
-from time import monotonic, sleep
+from time import monotonic
 from typing import NamedTuple
 
-import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
+from studio.workbench.page_runs import PageRuns
 
-STEP_S = 0.005  # of a pause
 LOOK_S = 0.05  # between two looks at whether the reader of a page that waits has moved on
 SWITCH_S = 0.001
 LONGEST_S = 1.0  # that the urgent, who may never cease, go before one who waits
@@ -46,7 +44,8 @@ class Place(NamedTuple):
 class Precedence:
     """First come those who are urgent, all at once; after them the others, one at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, runs: PageRuns) -> None:
+        self.runs = runs
         self._changed = Condition()  # guards those below
         self._numbers = count()
         self._urgent = 0
@@ -84,7 +83,7 @@ class Precedence:
         if _within.get():
             yield
             return
-        looks = is_look()
+        looks = self.runs.is_fragment()
         place = self._wait(looks, pressed)
         token, began = _within.set(True), monotonic()
         try:
@@ -108,7 +107,7 @@ class Precedence:
         try:
             while not self._takes(place, came):
                 if not pressed:
-                    _end_if_outdated()
+                    self.runs.stop_if_outdated()
         finally:
             with self._changed:
                 self._line.remove(place)
@@ -128,29 +127,10 @@ class Precedence:
             return taken
 
 
-def is_look() -> bool:
-    """Whether this is a run of a part of the page only."""
-    context = get_script_run_ctx(suppress_warning=True)
-    return bool(context and context.fragment_ids_this_run)
-
-
-PRECEDENCE = Precedence()
+PRECEDENCE = Precedence(PageRuns())
 
 
 def quicken() -> None:
     """From now on, threads of this process hand over sooner than after Python's 5 ms: figures that
     are on their way meet one at work each time they come back from the network."""
     sys.setswitchinterval(SWITCH_S)
-
-
-def pause(seconds: float) -> None:
-    """Wait, unless the reader moves on."""
-    end = monotonic() + seconds
-    while (left := end - monotonic()) > 0:
-        sleep(min(left, STEP_S))
-        _end_if_outdated()
-
-
-def _end_if_outdated() -> None:
-    """Streamlit ends a run whose reader has moved on when it reads the session's state."""
-    st.session_state.get("painted")

@@ -108,7 +108,7 @@ def test_a_control_whose_value_was_set_has_no_default_too(monkeypatch: pytest.Mo
     """Streamlit warns in the log of a control with both."""
     held = Session({"drawn": {"vit.depth": 6}, "drawing": {}, "vit.depth": 9})
     monkeypatch.setattr(app_state.st, "session_state", held)
-    monkeypatch.setattr(app_state, "is_look", lambda: True)
+    monkeypatch.setattr(app_state.RUNS, "is_fragment", lambda: True)
     assert not app_state.is_meant("vit.depth")
     assert held["vit.depth"] == 6
     assert app_state.view("vit.depth", 6, value=6) == {"key": "vit.depth"}

@@ -9,14 +9,23 @@ from threading import Event, Thread
 import pytest
 
 from studio.workbench import priority
+from studio.workbench.page_runs import PageRuns
 from studio.workbench.priority import Precedence
 from tests.measure.processes import wait_until
 
 
-@pytest.fixture(autouse=True)
-def nobody_moves_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """There is no page behind these threads."""
-    monkeypatch.setattr(priority, "_end_if_outdated", lambda: None)
+class Runs(PageRuns):
+    """Runs that are of a fragment or not, and whose readers have moved on or not."""
+
+    def __init__(self, *, fragment: bool = False, outdated: bool = False) -> None:
+        self.fragment, self.outdated = fragment, outdated
+
+    def is_fragment(self) -> bool:
+        return self.fragment
+
+    def stop_if_outdated(self) -> None:
+        if self.outdated:
+            raise InterruptedError
 
 
 class Page:
@@ -38,7 +47,7 @@ class Page:
 
 
 def test_charts_wait_for_figures_and_figures_for_nobody():
-    order = Precedence()
+    order = Precedence(PageRuns())
     figures = [Page(order.first) for _ in range(2)]
     assert all(page.inside.wait(20) for page in figures)
     charts = Page(order.after)
@@ -54,7 +63,7 @@ def test_charts_wait_for_figures_and_figures_for_nobody():
 
 
 def test_charts_are_drawn_one_page_at_a_time():
-    order = Precedence()
+    order = Precedence(PageRuns())
     pages = [Page(order.after) for _ in range(3)]
     for left in (3, 2, 1):
         wait_until(lambda: any(page.inside.is_set() for page in pages))
@@ -65,7 +74,7 @@ def test_charts_are_drawn_one_page_at_a_time():
 
 
 def test_a_part_within_a_part_waits_for_nothing():
-    order = Precedence()
+    order = Precedence(PageRuns())
     with order.after(), order.after():
         pass
     with order.after():
@@ -76,19 +85,15 @@ def test_figures_that_never_cease_hold_charts_back_for_a_while_only(
     monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setattr(priority, "LONGEST_S", 0.3)
-    order = Precedence()
+    order = Precedence(PageRuns())
     with order.first():
         charts = Page(order.after)
         assert charts.inside.wait(20)
         charts.finish()
 
 
-def test_a_page_that_is_left_behind_waits_no_longer(monkeypatch: pytest.MonkeyPatch):
-    def outdated() -> None:
-        raise InterruptedError
-
-    monkeypatch.setattr(priority, "_end_if_outdated", outdated)
-    order = Precedence()
+def test_a_page_that_is_left_behind_waits_no_longer():
+    order = Precedence(Runs(outdated=True))
     with order.first(), pytest.raises(InterruptedError), order.after():
         pass
     with order.after():
@@ -96,19 +101,15 @@ def test_a_page_that_is_left_behind_waits_no_longer(monkeypatch: pytest.MonkeyPa
 
 
 def test_it_rests_once_the_last_has_left():
-    order = Precedence()
+    order = Precedence(PageRuns())
     with order.first(), order.after():
         assert order.rested_s == 0
     left = order.rested_s
     assert 0 <= left < order.rested_s
 
 
-def test_only_a_press_outlasts_that_its_reader_moves_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    def moved_on() -> None:
-        raise InterruptedError
-
-    monkeypatch.setattr(priority, "_end_if_outdated", moved_on)
-    order = Precedence()
+def test_only_a_press_outlasts_that_its_reader_moves_on() -> None:
+    order = Precedence(Runs(outdated=True))
     drawn = Page(order.first)
     assert drawn.inside.wait(20)
     pressed = Page(lambda: order.after(pressed=True))
@@ -123,14 +124,13 @@ def in_line(order: Precedence, count: int) -> None:
     wait_until(lambda: len(order._line) == count)
 
 
-def test_who_waits_longest_is_next_but_looks_let_others_go_first(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    order, pages = Precedence(), []
+def test_who_waits_longest_is_next_but_looks_let_others_go_first() -> None:
+    runs, pages = Runs(), []
+    order = Precedence(runs)
     drawn = Page(order.after)
     assert drawn.inside.wait(20)
     for look in (True, False, False):
-        monkeypatch.setattr(priority, "is_look", lambda look=look: look)
+        runs.fragment = look
         pages.append(Page(order.after))
         in_line(order, len(pages))
     look, first, second = pages
@@ -143,13 +143,13 @@ def test_who_waits_longest_is_next_but_looks_let_others_go_first(
 
 def test_a_look_is_passed_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(priority, "LATER_S", 0.0)
-    monkeypatch.setattr(priority, "is_look", lambda: True)
-    order = Precedence()
+    runs = Runs(fragment=True)
+    order = Precedence(runs)
     drawn = Page(order.after)
     assert drawn.inside.wait(20)
     look = Page(order.after)
     in_line(order, 1)
-    monkeypatch.setattr(priority, "is_look", lambda: False)
+    runs.fragment = False
     late = Page(order.after)
     in_line(order, 2)
     drawn.finish()
@@ -161,7 +161,7 @@ def test_a_look_is_passed_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_who_is_at_work_without_end_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(priority, "LONGEST_WORK_S", 0.1)
-    order = Precedence()
+    order = Precedence(PageRuns())
     stuck = Page(order.after)
     assert stuck.inside.wait(20)
     other = Page(order.after)

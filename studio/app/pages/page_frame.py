@@ -26,13 +26,14 @@ from studio.app.diagram.node_panel import HINT, inspector
 from studio.app.header.headline import headline, title
 from studio.app.header.latency_card import latency
 from studio.app.markup import html, plain
+from studio.app.runs import pause
 from studio.app.session import IGNORED, State
 from studio.app.tabs.code import address
 from studio.drawing.decoration import Mark
 from studio.drawing.figure import Sheet
 from studio.drawing.graph import Graph
 from studio.workbench import results
-from studio.workbench.priority import PRECEDENCE, pause
+from studio.workbench.priority import PRECEDENCE
 
 NAME = "Neural architecture studio"
 PURPOSE = (

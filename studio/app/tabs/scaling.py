@@ -16,6 +16,7 @@ from studio.analysis.cost.scaling import axes, axis_points, points_afforded, pos
 from studio.analysis.cost.starved_norm import can_train
 from studio.app import session
 from studio.app.charts import scaling_text
+from studio.app.charts.predicted_curves import expected
 from studio.app.charts.scaling_chart import MEASURED, PALE, Curve, Panel, Unit, chart
 from studio.app.controls.session_sweep import sweeping
 from studio.app.diagram.layer_timing import TIMINGS
@@ -30,7 +31,7 @@ from studio.knobs import DesignError, Knob
 from studio.records import value_of
 from studio.workbench import results
 from studio.workbench.measurements import LEDGER, Watch, forget, is_timely, look_s, obstacle
-from studio.workbench.predicted_latency import begin_calibration, expected
+from studio.workbench.predicted_latency import begin_calibration
 from studio.workbench.priority import PRECEDENCE
 from studio.workbench.workload import Case
 

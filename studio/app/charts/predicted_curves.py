@@ -1,0 +1,56 @@
+"""The curves of predicted latency: fitted to measured designs, or the roofline of a device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from studio.analysis.cost import roofline
+from studio.analysis.cost.latency_model import Predictor
+from studio.analysis.cost.roofline import Device
+from studio.app.charts.scaling_chart import MEASURED, PALE, Curve
+from studio.workbench import results
+from studio.workbench.predicted_latency import learned, of, this_device
+from studio.workbench.workload import Case
+
+WIDEST = 3.0  # a band that reaches farther says nothing
+
+
+def expected(
+    shown: Sequence[Case], xs: tuple[float, ...], here: Case, other: Device | None = None
+) -> Iterator[Curve]:
+    """The curves of expected latency: of this machine, and where its figures were typed in of
+    another device."""
+    predictor = learned(here)
+    device = this_device(here)
+    if predictor:
+        yield foretold(predictor, shown, xs)
+    elif device and here.mode == "inference":
+        yield limited(device, shown, xs, "roofline bound, good for ranking only", MEASURED)
+    if other:
+        yield limited(
+            other, shown, xs, "roofline bound of the other device, good for ranking only", PALE
+        )
+
+
+def foretold(predictor: Predictor, shown: Sequence[Case], xs: tuple[float, ...]) -> Curve:
+    found = [predictor(of(case)) for case in shown]
+    narrow = predictor.factor <= WIDEST
+    n = predictor.anchors
+    share = f"{n / (n + 1):.0%}".replace("%", " %")
+    return Curve(
+        f"predicted idle latency, fitted to {n} measured designs"
+        + (f"; the band should contain about {share} of new measurements" if narrow else ""),
+        xs,
+        tuple(point.seconds for point in found),
+        MEASURED,
+        "expected",
+        low=tuple(point.low for point in found) if narrow else (),
+        high=tuple(point.high for point in found) if narrow else (),
+    )
+
+
+def limited(
+    device: Device, shown: Sequence[Case], xs: tuple[float, ...], name: str, colour: str
+) -> Curve:
+    found = (roofline.seconds(device, results.profiled(case).root) for case in shown)
+    return Curve(name, xs, tuple(found), colour, "expected")
