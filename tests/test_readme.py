@@ -64,9 +64,8 @@ def test_the_rooms_are_those_of_the_studio_in_the_order_of_their_contract() -> N
     layers = contracts["tool"]["importlinter"]["contracts"][0]["layers"]
     order = [room for layer in layers for room in re.findall(r"\w+", layer) if room in rooms]
     listed = re.findall(r"^  (\w+)(?:/|\.py) ", TEXT, re.MULTILINE)
-    parts = {"arguments", "options", "tables"}  # of the command
-    assert {*listed, *parts} == rooms
-    assert listed == [room for room in order if room not in parts]
+    assert {*listed} == rooms
+    assert listed == order
 
 
 def test_its_architecture_passes_every_test_without_another_edit(tmp_path: Path) -> None:
