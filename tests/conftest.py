@@ -11,6 +11,7 @@ import torch
 from hypothesis import settings
 
 from studio.bench.store import store
+from studio.process.worker import Worker
 
 torch.set_num_threads(1)  # two workers with two threads each would fight over two cores
 
@@ -28,3 +29,11 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         store.cache_clear()
         yield folder
     store.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Worker]:
+    """A worker process with 2 GB to itself; what a test breaks is replaced for the next."""
+    worker = Worker(memory_bytes=2 * 10**9)
+    yield worker
+    worker.stop()

@@ -34,7 +34,11 @@ Ask = Callable[[Sequence[int], float], tuple[Samples, ...]]  # points, seconds -
 FIRST_LOOK_S = 0.05  # or three calls
 LONGEST_ROUND_S = 3.0  # a round of slow models; others wait for it
 WANTED_S = 0.5  # between two looks at whether anybody still wants a job
-ANCHOR = Subject(Path(__file__).with_name("anchor.py").read_text("utf-8"), "Config", "Model")
+ANCHOR = Subject(
+    (Path(__file__).with_name("timing") / "reference_model.py").read_text("utf-8"),
+    "Config",
+    "Model",
+)
 ANCHOR_BYTES = 2**24  # more than it weighs
 
 

@@ -25,8 +25,8 @@ from studio.workbench import devices, measurements, predicted_latency
 from studio.workbench.measurements import LEDGER, Watch
 from studio.workbench.workload import Case
 from tests.app.conftest import MAIN
-from tests.measure.processes import wait_until
-from tests.measure.simulated import Simulated
+from tests.bench.simulated import Simulated
+from tests.process.processes import wait_until
 
 TWO = ("cpu", "cuda:0")
 ON_GPU = Case(studio.design("cnn"), device="cuda:0")

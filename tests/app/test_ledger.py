@@ -18,9 +18,9 @@ from studio.process.backend import Place
 from studio.workbench import measurements
 from studio.workbench.measurements import LEDGER, Watch
 from studio.workbench.workload import Case
-from tests.measure import simulated
-from tests.measure.processes import wait_until
-from tests.measure.simulated import Simulated, answer
+from tests.bench import simulated
+from tests.bench.simulated import Simulated, answer
+from tests.process.processes import wait_until
 
 CASES = tuple(Case(studio.design("cnn", depth=depth)) for depth in (2, 3, 4))
 

@@ -16,7 +16,7 @@ import studio
 from studio.analysis import units
 from studio.analysis.cost.peak_memory import peak
 from studio.family import Design
-from tests.analysis.test_memory import allocated
+from tests.analysis.cost.test_peak_memory import allocated
 
 RESNET, VIT = studio.design("resnet", "ResNet-50"), studio.design("vit", "ViT-B/16")
 UNET, GPT2 = studio.design("unet"), studio.design("gpt", "GPT-2 small")

@@ -1,0 +1,175 @@
+"""Whose turn it is on a server with many readers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from threading import Event, Thread
+
+import pytest
+
+from studio.workbench import priority
+from studio.workbench.page_runs import PageRuns
+from studio.workbench.priority import Precedence
+from tests.process.processes import wait_until
+
+
+class Runs(PageRuns):
+    """Runs that are of a fragment or not, and whose readers have moved on or not."""
+
+    def __init__(self, *, fragment: bool = False, outdated: bool = False) -> None:
+        self.fragment, self.outdated = fragment, outdated
+
+    def is_fragment(self) -> bool:
+        return self.fragment
+
+    def stop_if_outdated(self) -> None:
+        if self.outdated:
+            raise InterruptedError
+
+
+class Page:
+    """A thread that is in one part of the page until it is told to go on."""
+
+    def __init__(self, part: Callable[[], AbstractContextManager[None]]) -> None:
+        self.inside, self.go_on = Event(), Event()
+        self._thread = Thread(target=self._draw, args=(part,), daemon=True)
+        self._thread.start()
+
+    def _draw(self, part: Callable[[], AbstractContextManager[None]]) -> None:
+        with part():
+            self.inside.set()
+            self.go_on.wait(20)
+
+    def finish(self) -> None:
+        self.go_on.set()
+        self._thread.join(20)
+
+
+def test_charts_wait_for_figures_and_figures_for_nobody():
+    order = Precedence(PageRuns())
+    figures = [Page(order.first) for _ in range(2)]
+    assert all(page.inside.wait(20) for page in figures)
+    charts = Page(order.after)
+    assert not charts.inside.wait(0.2)
+    figures[0].finish()
+    assert not charts.inside.wait(0.2)
+    figures[1].finish()
+    assert charts.inside.wait(20)
+    late = Page(order.first)
+    assert late.inside.wait(20)
+    for page in (late, charts):
+        page.finish()
+
+
+def test_charts_are_drawn_one_page_at_a_time():
+    order = Precedence(PageRuns())
+    pages = [Page(order.after) for _ in range(3)]
+    for left in (3, 2, 1):
+        wait_until(lambda: any(page.inside.is_set() for page in pages))
+        (drawn,) = [page for page in pages if page.inside.is_set()]
+        assert len(pages) == left
+        pages.remove(drawn)
+        drawn.finish()
+
+
+def test_a_part_within_a_part_waits_for_nothing():
+    order = Precedence(PageRuns())
+    with order.after(), order.after():
+        pass
+    with order.after():
+        pass
+
+
+def test_figures_that_never_cease_hold_charts_back_for_a_while_only(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(priority, "LONGEST_S", 0.3)
+    order = Precedence(PageRuns())
+    with order.first():
+        charts = Page(order.after)
+        assert charts.inside.wait(20)
+        charts.finish()
+
+
+def test_a_page_that_is_left_behind_waits_no_longer():
+    order = Precedence(Runs(outdated=True))
+    with order.first(), pytest.raises(InterruptedError), order.after():
+        pass
+    with order.after():
+        pass
+
+
+def test_it_rests_once_the_last_has_left():
+    order = Precedence(PageRuns())
+    with order.first(), order.after():
+        assert order.rested_s == 0
+    left = order.rested_s
+    assert 0 <= left < order.rested_s
+
+
+def test_only_a_press_outlasts_that_its_reader_moves_on() -> None:
+    order = Precedence(Runs(outdated=True))
+    drawn = Page(order.first)
+    assert drawn.inside.wait(20)
+    pressed = Page(lambda: order.after(pressed=True))
+    with pytest.raises(InterruptedError), order.after():
+        pass
+    drawn.finish()
+    assert pressed.inside.wait(20)
+    pressed.finish()
+
+
+def in_line(order: Precedence, count: int) -> None:
+    wait_until(lambda: len(order._line) == count)
+
+
+def test_who_waits_longest_is_next_but_looks_let_others_go_first() -> None:
+    runs, pages = Runs(), []
+    order = Precedence(runs)
+    drawn = Page(order.after)
+    assert drawn.inside.wait(20)
+    for look in (True, False, False):
+        runs.fragment = look
+        pages.append(Page(order.after))
+        in_line(order, len(pages))
+    look, first, second = pages
+    drawn.finish()
+    for page, others in ((first, (second, look)), (second, (look,)), (look, ())):
+        assert page.inside.wait(20)
+        assert not any(other.inside.is_set() for other in others)
+        page.finish()
+
+
+def test_a_look_is_passed_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(priority, "LATER_S", 0.0)
+    runs = Runs(fragment=True)
+    order = Precedence(runs)
+    drawn = Page(order.after)
+    assert drawn.inside.wait(20)
+    look = Page(order.after)
+    in_line(order, 1)
+    runs.fragment = False
+    late = Page(order.after)
+    in_line(order, 2)
+    drawn.finish()
+    assert look.inside.wait(20)
+    assert not late.inside.is_set()
+    for page in (look, late):
+        page.finish()
+
+
+def test_who_is_at_work_without_end_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(priority, "LONGEST_WORK_S", 0.1)
+    order = Precedence(PageRuns())
+    stuck = Page(order.after)
+    assert stuck.inside.wait(20)
+    other = Page(order.after)
+    assert other.inside.wait(20)
+    monkeypatch.setattr(priority, "LONGEST_WORK_S", 100.0)
+    stuck.finish()  # at last: the other one's turn is its own all the same
+    third = Page(order.after)
+    assert not third.inside.wait(0.2)
+    other.finish()
+    assert third.inside.wait(20)
+    third.finish()
