@@ -1,4 +1,4 @@
-"""A file of the zoo or of the blocks as text: what it imports, what it defines, and where.
+"""A file of the zoo, the stages or the blocks as text: what it imports, what it defines, and where.
 
 Export takes definitions out of these files by name, so they keep a few rules, which `check_module`
 reports: every import at the top level; from the studio only `from studio.x import Name`, never a
@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 
-ROOMS = ("studio.zoo.", "studio.blocks.")  # the modules whose definitions are followed
+ROOMS = ("studio.zoo.", "studio.stages.", "studio.blocks.")  # the modules whose definitions are followed
 FOREIGN = frozenset(sys.stdlib_module_names) | {"torch"}
 
 
@@ -61,7 +61,7 @@ class Source:
 
 @cache
 def load(module: str) -> Source:
-    """The source of a module of the zoo or the blocks. Raises ValueError if it breaks a rule."""
+    """The source of a module of these rooms. Raises ValueError if it breaks a rule."""
     if broken := check_module(module):
         raise ValueError(f"{module} cannot be exported: {'; '.join(broken)}")
     body = parse(module).body
