@@ -22,10 +22,10 @@ from studio.analysis.graph.layer_graph import graph, rows
 from studio.bench.results import Conditions, Subject, unsuited
 from studio.bench.timing.time_bound import shortest_s
 from studio.codegen.script import Script, script
-from studio.drawing.figure import Heading, Sheet
+from studio.drawing.figure import Figure, Heading
 from studio.drawing.graph import Graph
 from studio.drawing.levels import levels
-from studio.drawing.render.formats import PRINTS
+from studio.drawing.render.formats import FORMATS
 from studio.family import Design, DesignError
 from studio.knobs import Mode
 from studio.process.backend import scheduler
@@ -51,11 +51,11 @@ def export(design: Design, form: str = "script", link: str = "", level: int = 0)
             value=form,
             nearest=known,
         )
-    if form in PRINTS:
-        return PRINTS[form](sheet(design, level, link or command(design, form, level)))
+    if form in FORMATS:
+        return FORMATS[form](figure(design, level, link or command(design, form, level)))
     if level:
         raise DesignError(
-            f"level applies only to pictures ({', '.join(PRINTS)}); {form} is not one",
+            f"level applies only to pictures ({', '.join(FORMATS)}); {form} is not one",
             knob="level",
             value=level,
             nearest=(0,),
@@ -63,7 +63,7 @@ def export(design: Design, form: str = "script", link: str = "", level: int = 0)
     return TEXTS[form](design, link)
 
 
-def sheet(design: Design, level: int, link: str) -> Sheet:
+def figure(design: Design, level: int, link: str) -> Figure:
     """The picture of a design at batch 1, unfolded to a level. Raises DesignError for one that it
     has not."""
     drawn = _graph(design)
@@ -79,7 +79,7 @@ def sheet(design: Design, level: int, link: str) -> Sheet:
             nearest=(nearest,),
         )
     head = heading(profile(design), link)
-    return Sheet(graph=drawn, heading=head, opened=opened[level], marks=barred(drawn))
+    return Figure(graph=drawn, heading=head, opened=opened[level], marks=barred(drawn))
 
 
 def heading(found: Profile, link: str, title: str = "") -> Heading:

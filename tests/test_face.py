@@ -22,7 +22,7 @@ from studio.analysis import units
 from studio.bench import sweep
 from studio.bench.results import Conditions
 from studio.bench.timing import time_bound
-from studio.drawing.render.formats import PRINTS
+from studio.drawing.render.formats import FORMATS
 from studio.process import free_memory
 from studio.process.errors import NoMemoryError
 from tests.designs import small
@@ -280,7 +280,7 @@ def test_one_form_is_bytes(design: studio.Design) -> None:
     assert drawn.startswith(b"\x89PNG\r\n")
 
 
-@pytest.mark.parametrize("form", PRINTS)
+@pytest.mark.parametrize("form", FORMATS)
 def test_a_picture_says_what_it_is_and_what_opens_it_again(
     design: studio.Design, form: str
 ) -> None:
@@ -288,12 +288,12 @@ def test_a_picture_says_what_it_is_and_what_opens_it_again(
     assert again.startswith("studio export vit --set")  # it names no preset
     named = studio.design("vit", "ViT-S/16", depth=2)
     assert exports.command(named, form, 1).startswith("studio export vit --preset ViT-S/16 --set")
-    sheet = exports.sheet(design, 1, again)
-    assert sheet.heading.title == design.full_title
+    figure = exports.sheet(design, 1, again)
+    assert figure.heading.title == design.full_title
     found = studio.profile(design)
-    assert sheet.heading.figures[0] == f"{units.count(found.params)} parameters"
-    assert sheet.heading.figures[1] == units.macs(found.macs)
-    assert studio.export(design, form, level=1) == PRINTS[form](sheet)
+    assert figure.heading.figures[0] == f"{units.count(found.params)} parameters"
+    assert figure.heading.figures[1] == units.macs(found.macs)
+    assert studio.export(design, form, level=1) == FORMATS[form](figure)
     link = "https://example.org/?family=vit"
     if form != "png":
         assert link in studio.export(design, form, link=link)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-Change = Literal["grew", "shrank", "appeared", "vanished", "turned", "stayed"]
+Change = Literal["grew", "shrank", "added", "removed", "modified", "unchanged"]
 
 # From cool to hot by lightness alone, as ColorBrewer's YlGnBu, so that any colour vision and a
 # black and white print keep the order. On a dark page it runs the other way: hot is always what
 # stands out most from the page.
-SCALE = (
+HEAT_SCALE = (
     "#f7fcd9",
     "#e3f4bd",
     "#bfe6b5",
@@ -23,26 +23,26 @@ SCALE = (
     "#283f97",
     "#152260",
 )
-DARKER = 6  # the first of them on which a text is white
+FIRST_DARK = 6  # the first of them on which a text is white
 BLACK, WHITE = "#10182a", "#ffffff"
 LETTERS = "abcdefghi"  # the names of the colours
-STROKE = 1.6
+SYMBOL_STROKE = 1.6
 
 # The hues of a change, of Okabe and Ito: more is blue, less is vermilion, in any colour vision. Its
 # sign tells it without any hue.
-HUES: dict[Change, str] = {
+CHANGE_HUES: dict[Change, str] = {
     "grew": "more",
-    "appeared": "more",
+    "added": "more",
     "shrank": "less",
-    "vanished": "less",
-    "turned": "turned",
+    "removed": "less",
+    "modified": "modified",
 }
-SIGNS: dict[Change, str] = {
+CHANGE_SIGNS: dict[Change, str] = {
     "grew": "▲",
     "shrank": "▼",
-    "appeared": "+",
-    "vanished": "−",
-    "turned": "≠",
+    "added": "+",
+    "removed": "−",
+    "modified": "≠",
 }
 
 
@@ -58,38 +58,38 @@ class Mark:
     note: str = ""
 
 
-PLAIN = Mark()
+NO_MARK = Mark()
 NO_MARKS: Mapping[str, Mark] = MappingProxyType({})  # by the ids of nodes
 
 
-def step(heat: float) -> int:
+def heat_step(heat: float) -> int:
     """Which colour of the scale a heat from 0 to 1 has; what lies beyond has the last one."""
-    return min(max(round(heat * (len(SCALE) - 1)), 0), len(SCALE) - 1)
+    return min(max(round(heat * (len(HEAT_SCALE) - 1)), 0), len(HEAT_SCALE) - 1)
 
 
-def colour(heat: float, dark: bool = False) -> tuple[str, str]:
+def heat_colours(heat: float, dark: bool = False) -> tuple[str, str]:
     """The colour of a heat, and that of a text on it, on a light or a dark page."""
-    at = step(heat)
-    at = len(SCALE) - 1 - at if dark else at
-    return SCALE[at], WHITE if at >= DARKER else BLACK
+    at = heat_step(heat)
+    at = len(HEAT_SCALE) - 1 - at if dark else at
+    return HEAT_SCALE[at], WHITE if at >= FIRST_DARK else BLACK
 
 
-def named(heat: float) -> tuple[str, str]:
+def heat_names(heat: float) -> tuple[str, str]:
     """The names of the two colours, which each theme has its own of."""
-    letter = LETTERS[step(heat)]
+    letter = LETTERS[heat_step(heat)]
     return f"heat-{letter}", f"heat-{letter}-ink"
 
 
-def palette(dark: bool = False) -> dict[str, str]:
+def heat_palette(dark: bool = False) -> dict[str, str]:
     """The colours of the whole scale by their names."""
     found: dict[str, str] = {}
-    for i in range(len(SCALE)):
-        heat = i / (len(SCALE) - 1)
-        found |= dict(zip(named(heat), colour(heat, dark), strict=True))
+    for i in range(len(HEAT_SCALE)):
+        heat = i / (len(HEAT_SCALE) - 1)
+        found |= dict(zip(heat_names(heat), heat_colours(heat, dark), strict=True))
     return found
 
 
-def bar(x: float, y: float, w: float, share: float, fill: str) -> Iterator[str]:
+def share_bar(x: float, y: float, w: float, share: float, fill: str) -> Iterator[str]:
     """A bar of width `w` with its upper left corner at (x, y), filled as far as the share goes. A
     share too small to see is a dot."""
     place = f'x="{x:g}" y="{y:g}" height="3.5" rx="1.75" fill="{fill}"'
@@ -98,7 +98,7 @@ def bar(x: float, y: float, w: float, share: float, fill: str) -> Iterator[str]:
         yield f'<rect class="share" {place} width="{max(3.5, min(share, 1) * w):.4g}"/>'
 
 
-def symbol(change: Change, x: float, y: float, colour: str) -> str:
+def change_symbol(change: Change, x: float, y: float, colour: str) -> str:
     """The sign of a change around (x, y), drawn, so that it looks the same in any font."""
     if change in ("grew", "shrank"):
         up = 1 if change == "grew" else -1
@@ -107,11 +107,11 @@ def symbol(change: Change, x: float, y: float, colour: str) -> str:
             f'fill="{colour}"/>'
         )
     lines = {
-        "appeared": f"M{x - 4:g} {y:g}h8M{x:g} {y - 4:g}v8",
-        "vanished": f"M{x - 4:g} {y:g}h8",
-        "turned": f"M{x - 4:g} {y - 1.8:g}h8m-8 3.6h8M{x + 2.2:g} {y - 4.6:g}l-4.4 9.2",
+        "added": f"M{x - 4:g} {y:g}h8M{x:g} {y - 4:g}v8",
+        "removed": f"M{x - 4:g} {y:g}h8",
+        "modified": f"M{x - 4:g} {y - 1.8:g}h8m-8 3.6h8M{x + 2.2:g} {y - 4.6:g}l-4.4 9.2",
     }
     return (
         f'<path class="change" d="{lines[change]}" fill="none" stroke="{colour}" '
-        f'stroke-width="{STROKE}" stroke-linecap="round"/>'
+        f'stroke-width="{SYMBOL_STROKE}" stroke-linecap="round"/>'
     )

@@ -29,7 +29,7 @@ class Heading:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sheet:
+class Figure:
     """A graph with the blocks named in `opened` open, what its boxes bear, and its heading."""
 
     graph: Graph

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-NAMES = re.compile(r"\([^()]*\) = (?=\()")
+DIM_NAMES = re.compile(r"\([^()]*\) = (?=\()")
 Kind = Literal["input", "output", "module", "operation", "parameter", "fault"]
 
 
@@ -56,15 +56,20 @@ class Node:
     id: str
     label: str
     detail: str = ""
-    own: str = ""
+    name: str = ""
     kind: Kind = "module"
     repeat: int = 1
     facts: tuple[str, ...] = ()
     figures: Figures = Figures()
     children: tuple[Node, ...] = ()
 
+    @property
+    def is_symbol(self) -> bool:
+        """True for an operation of one or two characters, such as +, drawn as a round symbol."""
+        return self.kind == "operation" and len(self.label) <= 2 and not self.detail
+
     def walk(self) -> Iterator[Node]:
-        """This node and all below it, in the order of the data flow."""
+        """This node and all its descendants, in the order of the data flow."""
         yield self
         for child in self.children:
             yield from child.walk()
@@ -82,18 +87,18 @@ class Edge:
     source: str
     target: str
     label: str = ""
-    again: bool = False
+    feedback: bool = False
     at: tuple[tuple[str, str], ...] = ()
 
-    def between(self, source: str, target: str) -> str:
+    def label_between(self, source: str, target: str) -> str:
         """What flows, seen from a box around its source (or itself) to one around its target."""
         there = dict(self.at)
         left, entered = there.get(source, ""), there.get(target, "")
         if not (left and entered):
             return left or entered or self.label
-        if plain(left) == plain(entered):
-            return max(left, entered, key=lambda text: text != plain(text))
-        return f"{left} → {plain(entered)}"
+        if without_dim_names(left) == without_dim_names(entered):
+            return max(left, entered, key=lambda text: text != without_dim_names(text))
+        return f"{left} → {without_dim_names(entered)}"
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,6 @@ class Graph:
     edges: tuple[Edge, ...]
 
 
-def plain(label: str) -> str:
+def without_dim_names(label: str) -> str:
     """A label without the names of axes: the numbers alone."""
-    return NAMES.sub("", label)
+    return DIM_NAMES.sub("", label)

@@ -7,13 +7,13 @@ from typing import Literal
 
 from studio.drawing.graph import Graph, Node
 
-Left = Literal["nothing", "long", "more"]
+StillClosed = Literal["nothing", "long", "more"]
 
-LONG = 12  # operations that are read one by one; with more the block's name says it better
-MOST = 600  # boxes at once: nobody reads more, and the page would take too long
+LONG_BLOCK = 12  # operations that are read one by one; with more the block's name says it better
+MAX_BOXES = 600  # boxes at once: nobody reads more, and the page would take too long
 
 
-def levels(graph: Graph, most: int = MOST) -> tuple[frozenset[str], ...]:
+def levels(graph: Graph, most: int = MAX_BOXES) -> tuple[frozenset[str], ...]:
     """The blocks that are open at level 0 (none), level 1 (the outermost), and so on.
 
     There are as many levels as show at most `most` boxes each, and level 0 in any case: where the
@@ -33,11 +33,13 @@ def levels(graph: Graph, most: int = MOST) -> tuple[frozenset[str], ...]:
 
 
 def _opens(node: Node) -> bool:
-    long = len(node.children) > LONG and not any(child.kind == "module" for child in node.children)
+    long = len(node.children) > LONG_BLOCK and not any(
+        child.kind == "module" for child in node.children
+    )
     return bool(node.children) and not long
 
 
-def left_closed(graph: Graph, opened: frozenset[str]) -> Left:
+def still_closed(graph: Graph, opened: frozenset[str]) -> StillClosed:
     """What is left closed: nothing, long computations alone, or more than could be shown."""
     blocks = [node for node in _reached(graph.root, opened) if node.id not in opened]
     return "more" if any(map(_opens, blocks)) else "long" if blocks else "nothing"

@@ -8,59 +8,59 @@ from html import escape
 from typing import NamedTuple
 
 from studio.drawing.graph import Figures, Graph, Node
-from studio.drawing.visible import flow, joined
+from studio.drawing.visible import join_labels, visible_graph
 
-HEADS = ("Box", "Inputs from", "Output", "Parameters", "MACs", "Saved for backward (bytes)")
+HEADERS = ("Box", "Inputs from", "Output", "Parameters", "MACs", "Saved for backward (bytes)")
 NOTE = "Figures cover all repeats of a box, within one repeat of the block around it."
 
 
-class Row(NamedTuple):
+class NodeRow(NamedTuple):
     """A box: what it is called, how deep it stands, the boxes that feed it (the next repeat of its
     block included), the shape that it hands on, and what all its repeats cost."""
 
     id: str
     name: str
     depth: int
-    fed_by: tuple[str, ...]
-    hands_on: str
+    inputs: tuple[str, ...]
+    output: str
     figures: Figures
 
     def cells(self, name: str, indent: float) -> str:
         """The row's cells as HTML, under HEADS: `name` is HTML, `indent` is in rem for a level."""
         figures = (self.figures.params, self.figures.macs, self.figures.saved_bytes)
-        texts = (", ".join(self.fed_by), self.hands_on, *(f"{n:,}" if n else "–" for n in figures))
+        texts = (", ".join(self.inputs), self.output, *(f"{n:,}" if n else "–" for n in figures))
         first = f'<th scope="row" style="padding-left:{indent * self.depth:g}rem">{name}</th>'
         return first + "".join(f"<td>{escape(text)}</td>" for text in texts)
 
 
-def heads() -> str:
+def header_cells() -> str:
     """What stands above the columns, as HTML."""
-    return "".join(f'<th scope="col">{head}</th>' for head in HEADS)
+    return "".join(f'<th scope="col">{head}</th>' for head in HEADERS)
 
 
-def table(graph: Graph, opened: frozenset[str] = frozenset()) -> tuple[Row, ...]:
+def node_rows(graph: Graph, opened: frozenset[str] = frozenset()) -> tuple[NodeRow, ...]:
     """A row for each box that is seen with the blocks named in `opened` open, in the order of the
     data flow. Boxes of one name are numbered."""
-    seen = flow(graph, opened)
+    seen = visible_graph(graph, opened)
     nodes = [node for node in graph.root.walk() if node.id in seen.paths]
-    names = numbered(nodes)
+    names = unique_names(nodes)
     fed: dict[str, list[str]] = {}
     for edge in seen.edges:
         fed.setdefault(edge.target, []).append(names[edge.source])
     return tuple(
-        Row(
+        NodeRow(
             id=node.id,
             name=names[node.id] + (f" × {node.repeat}" if node.repeat > 1 else ""),
             depth=len(seen.paths[node.id]) - 1,
-            fed_by=tuple(fed.get(node.id, ())),
-            hands_on=joined(seen.handed.get(node.id, ())),
+            inputs=tuple(fed.get(node.id, ())),
+            output=join_labels(seen.outputs.get(node.id, ())),
             figures=node.figures,
         )
         for node in nodes
     )
 
 
-def numbered(nodes: Sequence[Node]) -> dict[str, str]:
+def unique_names(nodes: Sequence[Node]) -> dict[str, str]:
     """The names of nodes by their ids, with numbers where several have one name."""
     total, number = Counter(node.label for node in nodes), Counter[str]()
     names = {}

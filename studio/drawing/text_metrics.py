@@ -21,17 +21,17 @@ WIDTHS = {
     1.00: "mM%W@…∈",
 }
 WIDTH = {char: width for width, chars in WIDTHS.items() for char in chars}
-OTHER = 0.8
+OTHER_WIDTH = 0.8
 
 
 @lru_cache(maxsize=4096)
 def text_width(text: str, size: float) -> float:
     """The width in pixels of `text` set at `size` pixels, a little too large rather than small."""
-    return size * sum(WIDTH.get(char, OTHER if char < "\u2e80" else 1.0) for char in text)
+    return size * sum(WIDTH.get(char, OTHER_WIDTH if char < "\u2e80" else 1.0) for char in text)
 
 
 @lru_cache(maxsize=4096)
-def shortened(text: str, size: float, limit: float) -> str:
+def truncate(text: str, size: float, limit: float) -> str:
     """`text`, cut with an ellipsis where it would be wider than `limit` pixels."""
     if text_width(text, size) <= limit:
         return text

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from studio.drawing.graph import Edge, Graph, Node, plain
+from studio.drawing.graph import Edge, Graph, Node, without_dim_names
 
 Path = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Flow:
+class VisibleGraph:
     """The visible part of a graph: each visible node's path from the top, the edges there, and what
     a node hands on: a label for each box in it that makes some of that."""
 
     paths: dict[str, Path]
     edges: tuple[Edge, ...]
-    handed: dict[str, tuple[str, ...]]
+    outputs: dict[str, tuple[str, ...]]
 
 
-def flow(graph: Graph, opened: frozenset[str]) -> Flow:
+def visible_graph(graph: Graph, opened: frozenset[str]) -> VisibleGraph:
     """Lift every edge to the nearest visible nodes, and merge those that fall together.
 
     An edge whose ends fall into one box, or into a box and a block around it, is not seen. A merged
@@ -39,27 +39,27 @@ def flow(graph: Graph, opened: frozenset[str]) -> Flow:
     for edge in graph.edges:
         source, target = seen_as[edge.source], seen_as[edge.target]
         if source and target and not _nested(paths[source], paths[target]):
-            label = edge.between(source, target)
+            label = edge.label_between(source, target)
             labels.setdefault((source, target), {})[label] = None
-            if not edge.again:
+            if not edge.feedback:
                 onward.add((source, target))
             makers.setdefault(source, {}).setdefault(edge.source, label)
     edges = tuple(
-        Edge(*ends, joined(tuple(texts)), again=ends not in onward)
+        Edge(*ends, join_labels(tuple(texts)), feedback=ends not in onward)
         for ends, texts in labels.items()
     )
     handed = {source: tuple(made.values()) for source, made in makers.items()}
-    return Flow(paths, edges, handed)
+    return VisibleGraph(paths, edges, handed)
 
 
-def joined(labels: Iterable[str], most: int = 2) -> str:
+def join_labels(labels: Iterable[str], most: int = 2) -> str:
     """Several labels as one short text: at most so many of them, and how many more there are.
 
     Labels that name the axes of one shape differently, `(B, N, D) = (1, 197, 768)`, are one.
     """
     texts: dict[str, str] = {}
     for label in filter(None, labels):
-        texts.setdefault(plain(label), label)
+        texts.setdefault(without_dim_names(label), label)
     more = f" + {len(texts) - most} more" if len(texts) > most else ""
     return " · ".join(tuple(texts.values())[:most]) + more
 

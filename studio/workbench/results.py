@@ -86,7 +86,7 @@ def _broken(graph: Graph, fault: Node, draft: Draft) -> Graph:
 
 def _taking(edge: Edge, wanted: str) -> str:
     """What a box hands to a row that takes something else."""
-    return f"{edge.between(edge.source, edge.target)} → takes {wanted}"
+    return f"{edge.label_between(edge.source, edge.target)} → takes {wanted}"
 
 
 @bounded(megabytes=8)

@@ -49,7 +49,7 @@ FEW = {
     *("studio.knobs.knobs", "studio.zoo.families", "studio.app.pages.compare.presets"),
     *("studio.codegen.source.load", "studio.codegen.source.read", "studio.codegen.slice._modules"),
     *(
-        "studio.drawing.viewer.part",
+        "studio.drawing.viewer.viewer_file",
         "studio.drawing.render.glyphs._font",
         "studio.drawing.render.glyphs._pen",
     ),

@@ -8,24 +8,24 @@ from xml.etree import ElementTree
 import pytest
 
 from studio.drawing.decoration import (
-    HUES,
-    SCALE,
-    SIGNS,
+    CHANGE_HUES,
+    CHANGE_SIGNS,
+    HEAT_SCALE,
     Change,
     Mark,
-    bar,
-    colour,
-    named,
-    palette,
-    step,
+    heat_colours,
+    heat_names,
+    heat_palette,
+    heat_step,
+    share_bar,
 )
 from studio.drawing.layout.layered import layout
 from studio.drawing.render.svg import PAPER, Theme, svg
-from studio.drawing.viewer import style
+from studio.drawing.viewer import viewer_style
 from tests.drawing.examples import EXAMPLES
 from tests.drawing.render.test_svg import SVG, groups
 
-CHANGES: list[Change] = list(HUES)
+CHANGES: list[Change] = list(CHANGE_HUES)
 
 
 def luminance(text: str) -> float:
@@ -47,39 +47,39 @@ def vit(name: str, mark: Mark, theme: Theme = "page") -> ElementTree.Element:
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_text_can_be_read_on_every_colour_of_heat(dark: bool) -> None:
     for i in range(101):
-        assert contrast(*colour(i / 100, dark)) >= 4.5
+        assert contrast(*heat_colours(i / 100, dark)) >= 4.5
 
 
 def test_hotter_is_always_further_from_the_page() -> None:
-    steps = [i / (len(SCALE) - 1) for i in range(len(SCALE))]
-    light = [luminance(colour(heat)[0]) for heat in steps]
-    dark = [luminance(colour(heat, dark=True)[0]) for heat in steps]
+    steps = [i / (len(HEAT_SCALE) - 1) for i in range(len(HEAT_SCALE))]
+    light = [luminance(heat_colours(heat)[0]) for heat in steps]
+    dark = [luminance(heat_colours(heat, dark=True)[0]) for heat in steps]
     assert all(a > b for a, b in pairwise(light))
     assert all(a < b for a, b in pairwise(dark))
 
 
 def test_heat_beyond_the_scale_has_its_last_colour() -> None:
-    assert [step(heat) for heat in (-1.0, 0.0, 0.5, 1.0, 7.0)] == [0, 0, 4, 8, 8]
+    assert [heat_step(heat) for heat in (-1.0, 0.0, 0.5, 1.0, 7.0)] == [0, 0, 4, 8, 8]
 
 
 def test_the_page_knows_every_colour_that_marks_have() -> None:
-    css = style()
-    hues = {*HUES.values(), "bar", "more-fill", "less-fill"}
-    assert all(f"--g-{name}:" in css for name in (*palette(), *hues))
-    assert {*palette(), *hues} <= set(PAPER)
+    css = viewer_style()
+    hues = {*CHANGE_HUES.values(), "bar", "more-fill", "less-fill"}
+    assert all(f"--g-{name}:" in css for name in (*heat_palette(), *hues))
+    assert {*heat_palette(), *hues} <= set(PAPER)
 
 
 def test_a_hot_box_has_the_colour_of_its_heat() -> None:
     face = vit("head", Mark(heat=1.0), "paper").find(f"{SVG}rect[@class='face']")
     assert face is not None
-    assert face.attrib["fill"] == SCALE[-1]
+    assert face.attrib["fill"] == HEAT_SCALE[-1]
     texts = [text.attrib["fill"] for text in vit("head", Mark(heat=1.0)).iter(f"{SVG}text")]
-    assert all(named(1.0)[1] in fill for fill in texts)
+    assert all(heat_names(1.0)[1] in fill for fill in texts)
 
 
 @pytest.mark.parametrize("share", [0.0, 1e-6, 0.25, 1.0])
 def test_a_bar_is_as_long_as_the_share(share: float) -> None:
-    whole, *part = [ElementTree.fromstring(rect) for rect in bar(0, 0, 100, share, "#000000")]
+    whole, *part = [ElementTree.fromstring(rect) for rect in share_bar(0, 0, 100, share, "#000000")]
     assert float(whole.attrib["width"]) == 100
     lengths = [float(rect.attrib["width"]) for rect in part]
     assert lengths == ([] if not share else [max(3.5, 100 * share)])
@@ -112,17 +112,17 @@ def test_each_change_has_a_sign_of_its_own(change: Change) -> None:
     }
     assert all(sign is not None for sign in signs.values())
     forms = {kind: sign.attrib["d"] for kind, sign in signs.items() if sign is not None}
-    assert len(set(forms.values())) == len(CHANGES) == len(SIGNS)
+    assert len(set(forms.values())) == len(CHANGES) == len(CHANGE_SIGNS)
     assert change in vit("head", Mark(change=change)).attrib["class"].split()
 
 
 def test_what_stayed_has_no_sign_and_what_vanished_is_dashed_with_its_lines() -> None:
-    assert vit("head", Mark(change="stayed")).find(f"{SVG}path[@class='change']") is None
-    face = vit("head", Mark(change="vanished")).find(f"{SVG}rect[@class='face']")
+    assert vit("head", Mark(change="unchanged")).find(f"{SVG}path[@class='change']") is None
+    face = vit("head", Mark(change="removed")).find(f"{SVG}rect[@class='face']")
     assert face is not None
     assert "stroke-dasharray" in face.attrib
     picture = layout(EXAMPLES["vit"]())
-    root = ElementTree.fromstring(svg(picture, marks={"head": Mark(change="vanished")}))
+    root = ElementTree.fromstring(svg(picture, marks={"head": Mark(change="removed")}))
     wires = {g.attrib["data-source"]: g for g in root.iter(f"{SVG}g") if "data-source" in g.attrib}
     dashed = {name for name, g in wires.items() if "stroke-dasharray" in next(iter(g)).attrib}
     assert dashed == {

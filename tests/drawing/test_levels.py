@@ -7,7 +7,7 @@ from hypothesis import given, settings
 
 from studio.drawing.graph import Graph, Node
 from studio.drawing.layout.layered import layout
-from studio.drawing.levels import left_closed, levels
+from studio.drawing.levels import levels, still_closed
 from tests.drawing.examples import EXAMPLES, blocks
 from tests.drawing.graphs import graphs
 
@@ -18,7 +18,7 @@ def test_the_last_level_opens_everything(name: str) -> None:
     steps = levels(graph)
     assert steps[0] == frozenset()
     assert steps[-1] == blocks(graph) - {""}
-    assert left_closed(graph, steps[-1]) == "nothing"
+    assert still_closed(graph, steps[-1]) == "nothing"
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -39,7 +39,7 @@ def test_no_level_shows_more_than_the_most() -> None:
     assert len(levels(graph, most=11)) == 2
     bounded = levels(graph, most=10)
     assert bounded == (frozenset(),)
-    assert left_closed(graph, bounded[-1]) == "more"
+    assert still_closed(graph, bounded[-1]) == "more"
 
 
 def test_a_long_computation_without_layers_stays_closed() -> None:
@@ -50,4 +50,4 @@ def test_a_long_computation_without_layers_stays_closed() -> None:
         Node(id="", label="", children=(long, Node(id="net", label="Net", children=layers))), ()
     )
     assert levels(graph) == (frozenset(), frozenset({"net"}))
-    assert left_closed(graph, levels(graph)[-1]) == "long"
+    assert still_closed(graph, levels(graph)[-1]) == "long"

@@ -12,7 +12,6 @@ from studio.analysis import units
 from studio.analysis.graph.layer_graph import Use, modules, walked
 from studio.drawing.decoration import Mark
 from studio.drawing.graph import Figures, Graph, Node
-from studio.drawing.layout.layered import sign
 
 PER_PARAMETER = 16  # bytes in training by Adam in float32: value, gradient, and two moments
 NOTHING: Mapping[str, float] = MappingProxyType({})
@@ -156,7 +155,7 @@ def _closed(block: Node, opened: Container[str]) -> Iterator[Node]:
 
 def _told(node: Node, details: Mapping[str, str]) -> Node:
     """With the details in place of its own; a round sign and a tensor have no room for one."""
-    detail = node.detail if sign(node) or node.kind == "parameter" else details.get(node.id, "")
+    detail = node.detail if node.is_symbol or node.kind == "parameter" else details.get(node.id, "")
     detail = node.detail if node.kind in ("input", "output", "fault") else detail
     return replace(
         node, detail=detail, children=tuple(_told(child, details) for child in node.children)

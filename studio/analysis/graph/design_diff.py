@@ -25,7 +25,6 @@ from studio.analysis.graph.cost_heatmap import (
 from studio.analysis.graph.layer_graph import walked
 from studio.drawing.decoration import Change, Mark
 from studio.drawing.graph import Figures, Graph, Node
-from studio.drawing.layout.layered import sign
 
 NOISE = 0.1  # measured times that are so near to each other are the same
 ENDS = ("input", "output", "fault")
@@ -43,7 +42,7 @@ class Difference:
 
     @property
     def is_empty(self) -> bool:
-        return all(mark.change == "stayed" for mark in self.marks.values())
+        return all(mark.change == "unchanged" for mark in self.marks.values())
 
 
 def difference(
@@ -60,7 +59,7 @@ def difference(
     both = _Both(old, new, quantity)
     root = both.merged(now.root)
     changes = both.changes(root)
-    gone = {name for name, change in changes.items() if change == "vanished"}
+    gone = {name for name, change in changes.items() if change == "removed"}
     named = {node.id for node in root.walk()}
     ghosts = (
         edge if edge.source in gone else replace(edge, label="", at=())
@@ -118,7 +117,7 @@ class _Both:
         """How each box changed; a block in which something did, at least turned."""
         found: dict[str, Change] = {}
         for node in reversed(list(root.walk())):
-            inside = any(found[child.id] != "stayed" for child in node.children)
+            inside = any(found[child.id] != "unchanged" for child in node.children)
             found[node.id] = self._change(node.id, inside)
         del found[root.id]
         return found
@@ -126,14 +125,14 @@ class _Both:
     def _change(self, name: str, inside: bool) -> Change:
         old, new = self.before.nodes.get(name), self.now.nodes.get(name)
         if old is None:
-            return "appeared"
+            return "added"
         if new is None:
-            return "vanished"
+            return "removed"
         moved = self._moved(name)
         if moved:
             return "grew" if moved > 0 else "shrank"
         same = _told_of(old) == _told_of(new) and not inside
-        return "stayed" if same else "turned"
+        return "unchanged" if same else "modified"
 
     def _moved(self, name: str) -> float:
         """By how much a box of both costs more; 0 where it is not known of both."""
@@ -150,13 +149,13 @@ class _Both:
         if not node.id:
             return replace(node, children=children)
         change = changes[node.id]
-        detail = node.detail if sign(node) else self._detail(node, change)
+        detail = node.detail if node.is_symbol else self._detail(node, change)
         return replace(node, label=self._label(node), detail=detail, children=children)
 
     def _label(self, node: Node) -> str:
         """Its name, and the former one or the former number of repeats where that is another."""
         old = self.before.nodes.get(node.id)
-        if old is None or (old.label, old.repeat) == (node.label, node.repeat) or sign(node):
+        if old is None or (old.label, old.repeat) == (node.label, node.repeat) or node.is_symbol:
             return node.label
         if old.label != node.label:
             return f"{old.label} → {node.label}"
@@ -170,9 +169,9 @@ class _Both:
             return f"{old.detail} → {node.detail}" if old and turned else node.detail
         was, is_ = self.before.costs.get(node.id, 0.0), self.now.costs.get(node.id, 0.0)
         match change:
-            case "appeared":
+            case "added":
                 return _signed(is_, self.quantity) if is_ else "new"
-            case "vanished":
+            case "removed":
                 return _signed(-was, self.quantity) if was else "gone"
             case "grew" | "shrank":
                 return f"{self.quantity.write(is_)} ({_signed(is_ - was, self.quantity)})"
@@ -185,8 +184,8 @@ class _Both:
         old, new = self.before.nodes.get(name), self.now.nodes.get(name)
         was, is_ = self.before.costs.get(name, 0.0), self.now.costs.get(name, 0.0)
         said = f"{change}: {_signed(is_ - was, self.quantity)}" if was != is_ else change
-        said = "as in the pinned design" if change == "stayed" else said
-        if old and new and change != "stayed":
+        said = "as in the pinned design" if change == "unchanged" else said
+        if old and new and change != "unchanged":
             said = "; ".join((said, *_facts(old, new)))
         return f"{said}; {percent(share)} of {self.quantity.whole}" if share else said
 
@@ -239,14 +238,14 @@ class Layer:
     def change(self) -> Change:
         """Of one in which some figures grew and others shrank: that it turned."""
         if self.before is None:
-            return "appeared"
+            return "added"
         if self.now is None:
-            return "vanished"
+            return "removed"
         delta = self.delta
         moved = [by for by in (delta.params, delta.macs, delta.saved_bytes) if by]
         if not moved:
-            return "stayed"
-        return "grew" if min(moved) > 0 else "shrank" if max(moved) < 0 else "turned"
+            return "unchanged"
+        return "grew" if min(moved) > 0 else "shrank" if max(moved) < 0 else "modified"
 
     @property
     def delta(self) -> Figures:

@@ -291,7 +291,7 @@ class Plan:
         """Feed a repeated block that begins with a constant from its own end: so are all but the
         first of its repeats. `mark` is where its edges begin."""
         self.edges[mark:] = [
-            replace(edge, source=end, again=True) if edge.source == AGAIN else edge
+            replace(edge, source=end, feedback=True) if edge.source == AGAIN else edge
             for edge in self.edges[mark:]
         ]
 

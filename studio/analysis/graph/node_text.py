@@ -88,7 +88,7 @@ def call_node(
         id=name,
         label=row or _label(call),
         detail=" · ".join(filter(None, (*told, _detail(body, repeat)))),
-        own=told.name,
+        name=told.name,
         kind="module" if body.is_module else "operation",
         repeat=repeat,
         facts=tuple(_facts(call, repeat, axes)),

@@ -12,7 +12,7 @@ from plotly.graph_objects import Figure
 
 from studio.analysis.cost.scaling import FLAT, exponent
 from studio.caching import bounded
-from studio.drawing.render.chart import short, ticks
+from studio.drawing.render.chart import compact, ticks
 
 HERE = "#e8590c"  # the design on the page; like the others, clear on the light and the dark theme
 EXACT, PALE, MEASURED = "#4a7fc1", "#7d93b2", "#2f9d80"
@@ -162,7 +162,7 @@ def _axes(
         "anchor": f"x{number + 1}",
         "range": [math.log10(low), math.log10(high)],
         "tickvals": values,
-        "ticktext": [short(panel.write(value)) for value in values],
+        "ticktext": [compact(panel.write(value)) for value in values],
     }
     return {f"xaxis{number + 1}": shared | x, f"yaxis{number + 1}": shared | y}
 

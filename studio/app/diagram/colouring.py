@@ -23,12 +23,11 @@ from studio.analysis.graph.cost_heatmap import (
 from studio.analysis.graph.design_diff import Difference, difference
 from studio.app import session
 from studio.app.charts.compare_table import named
-from studio.app.diagram.layer_diff import WORDS
 from studio.app.diagram.layer_timing import TIMINGS
 from studio.app.markup import plain
 from studio.app.session import State
 from studio.caching import bounded
-from studio.drawing.decoration import HUES, SCALE, SIGNS, Mark, colour
+from studio.drawing.decoration import CHANGE_HUES, CHANGE_SIGNS, HEAT_SCALE, Mark, heat_colours
 from studio.drawing.graph import Graph
 from studio.workbench import results
 from studio.workbench.page.colour_mode import HEAT, KIND, Lens
@@ -49,7 +48,7 @@ STYLE = """<style>
 .legend b { font-weight: 600; }
 .legend .more { color: light-dark(#0067a3, #6fc0f0); }
 .legend .less { color: light-dark(#b5480a, #f2a065); }
-.legend .turned { color: light-dark(#8c3d72, #dd9cc6); }
+.legend .modified { color: light-dark(#8c3d72, #dd9cc6); }
 .legend span { white-space: nowrap; margin-right: .7rem; }
 </style>"""
 
@@ -165,8 +164,8 @@ def _legend(inside: str) -> str:
 
 def _steps(found: Scale) -> str:
     """The scale with what its start, its middle and its end stand for."""
-    steps = (i / (len(SCALE) - 1) for i in range(len(SCALE)))
-    pairs = ((colour(heat)[0], colour(heat, dark=True)[0]) for heat in steps)
+    steps = (i / (len(HEAT_SCALE) - 1) for i in range(len(HEAT_SCALE)))
+    pairs = ((heat_colours(heat)[0], heat_colours(heat, dark=True)[0]) for heat in steps)
     swatches = "".join(f'<i style="background:light-dark({a},{b})"></i>' for a, b in pairs)
     ticks = "".join(f"<div>{found.quantity.write(found.value(heat))}</div>" for heat in TICKS)
     return (
@@ -181,8 +180,8 @@ def _changes(found: Difference, pinned: Case, quantity: Quantity) -> str:
         return f"No difference from the pinned <b>{name}</b>."
     kinds = {mark.change for mark in found.marks.values()}
     signs = "".join(
-        f'<span><b class="{HUES[kind]}">{sign}</b> {WORDS.get(kind, kind)}</span>'
-        for kind, sign in SIGNS.items()
+        f'<span><b class="{CHANGE_HUES[kind]}">{sign}</b> {kind}</span>'
+        for kind, sign in CHANGE_SIGNS.items()
         if kind in kinds
     )
     what = escape(quantity.title)

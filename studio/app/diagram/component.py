@@ -17,11 +17,11 @@ from studio.caching import bounded
 from studio.drawing.decoration import NO_MARKS, Mark
 from studio.drawing.graph import Graph, Node
 from studio.drawing.layout.layered import layout
-from studio.drawing.levels import Left, left_closed, levels
+from studio.drawing.levels import StillClosed, levels, still_closed
 from studio.drawing.render.svg import svg
-from studio.drawing.viewer import script, style
+from studio.drawing.viewer import viewer_script, viewer_style
 
-CLOSED: dict[Left, str] = {
+CLOSED: dict[StillClosed, str] = {
     "nothing": "",
     "long": "Long computations without layers stay closed; click one to open it.",
     "more": "Too many boxes to open all at once; click a block to open it.",
@@ -63,7 +63,7 @@ def layer_graph(
         "sight": sight,
         "levels": len(steps) - 1,
         "level": steps.index(unfolded) if unfolded in steps else -1,
-        "more": CLOSED[left_closed(graph, steps[-1])],
+        "more": CLOSED[still_closed(graph, steps[-1])],
         "name": graph.root.label or "network",
         "height": height,
     }
@@ -96,6 +96,6 @@ def _component() -> Any:
     return st.components.v2.component(
         "layer_graph",
         html='<div class="graph"></div>',
-        css=style(),
-        js=script(),
+        css=viewer_style(),
+        js=viewer_script(),
     )

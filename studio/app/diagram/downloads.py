@@ -10,8 +10,8 @@ from studio.app.markup import html, plain
 from studio.app.session import TABS, State
 from studio.app.tabs.code import address, slug
 from studio.caching import bounded
-from studio.drawing.figure import Heading, Sheet
-from studio.drawing.render.formats import PRINTS
+from studio.drawing.figure import Figure, Heading
+from studio.drawing.render.formats import FORMATS
 from studio.exports import heading
 from studio.workbench import results
 
@@ -28,17 +28,17 @@ STYLE = """<style>[data-testid="stPopoverBody"]:has([class*="st-key-files-"]) {
   max-height: calc(100vh - 4.6rem) !important; }</style>"""
 
 
-def take_away(sheet: Sheet, title: str, key: str = "takeaway") -> None:
+def take_away(figure: Figure, title: str, key: str = "takeaway") -> None:
     """A menu of files of a picture, which are named after the design.
 
     The files are made when the menu opens, in a run of the menu alone. (Made at a click, as
     Streamlit can too, a file is gone after two runs of any part of the page: before a slow browser
     has asked for it, while something is measured.)
     """
-    st.fragment(_menu)(sheet, slug(title), key)
+    st.fragment(_menu)(figure, slug(title), key)
 
 
-def _menu(sheet: Sheet, name: str, key: str) -> None:
+def _menu(figure: Figure, name: str, key: str) -> None:
     menu = st.popover("Export", icon=":material/download:", key=key, on_change="rerun")
     if not menu.open:
         return
@@ -48,7 +48,7 @@ def _menu(sheet: Sheet, name: str, key: str) -> None:
     for form, (label, mime) in KINDS.items():
         files.download_button(
             plain(label),
-            made(form, sheet),
+            made(form, figure),
             key=f"{key}.{form}",
             file_name=f"{name}.{form}",
             mime=mime,
@@ -58,8 +58,8 @@ def _menu(sheet: Sheet, name: str, key: str) -> None:
 
 
 @bounded(megabytes=32)
-def made(form: str, sheet: Sheet) -> str | bytes:
-    return PRINTS[form](sheet)
+def made(form: str, figure: Figure) -> str | bytes:
+    return FORMATS[form](figure)
 
 
 def headed(now: State, caption: str = "") -> Heading:

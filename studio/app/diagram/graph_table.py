@@ -9,7 +9,7 @@ import streamlit as st
 from studio.app.markup import html
 from studio.caching import bounded
 from studio.drawing.graph import Graph
-from studio.drawing.node_table import NOTE, heads, table
+from studio.drawing.node_table import NOTE, header_cells, node_rows
 
 INDENT_REM = 0.8
 STYLE = """<style>
@@ -38,8 +38,10 @@ def _boxes(graph: Graph, opened: frozenset[str]) -> None:
 
 @bounded(megabytes=8)
 def written(graph: Graph, opened: frozenset[str]) -> str:
-    rows = (f"<tr>{row.cells(escape(row.name), INDENT_REM)}</tr>" for row in table(graph, opened))
+    rows = (
+        f"<tr>{row.cells(escape(row.name), INDENT_REM)}</tr>" for row in node_rows(graph, opened)
+    )
     return (
-        f'{STYLE}<div class="boxes"><table><thead><tr>{heads()}</tr></thead>'
+        f'{STYLE}<div class="boxes"><table><thead><tr>{header_cells()}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )

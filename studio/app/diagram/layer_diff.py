@@ -11,7 +11,7 @@ import streamlit as st
 from studio.analysis import units
 from studio.analysis.graph.cost_heatmap import Scale
 from studio.analysis.graph.design_diff import Layer
-from studio.drawing.decoration import HUES, SIGNS, colour
+from studio.drawing.decoration import CHANGE_HUES, CHANGE_SIGNS, heat_colours
 from studio.drawing.graph import Figures
 
 # The hues of the graph's changes, mixed into the page as there: (background, text) by theme.
@@ -29,7 +29,6 @@ READ: dict[str, Callable[[Figures], float]] = {
 DELTAS = {f"Δ {name}": read for name, read in READ.items()}
 BEFORE = {f"{name} before": read for name, read in READ.items()}
 CHANGE = "Change"
-WORDS = {"turned": "modified"}
 MEMORY = "Training"  # the column that is there when layers are coloured by it
 
 
@@ -62,8 +61,7 @@ def _read(read: Callable[[Figures], float], found: Iterable[Figures | None]) -> 
 
 def change(layer: Layer) -> str:
     """In a word behind its sign; empty where nothing did."""
-    word = WORDS.get(layer.change, layer.change)
-    return f"{SIGNS[layer.change]} {word}" if layer.change in SIGNS else ""
+    return f"{CHANGE_SIGNS[layer.change]} {layer.change}" if layer.change in CHANGE_SIGNS else ""
 
 
 def signed(write: Callable[[float], str]) -> Callable[[float], str]:
@@ -98,7 +96,7 @@ def written(
 def tinted(values: Iterable[float | None], dark: bool) -> list[str]:
     """The styles of a column of differences: a hue for more, another for less."""
     return [
-        _style(*TINTS[HUES["grew" if value > 0 else "shrank"], dark]) if value else ""
+        _style(*TINTS[CHANGE_HUES["grew" if value > 0 else "shrank"], dark]) if value else ""
         for value in (None if value != value else value for value in values)  # NaN where empty
     ]
 
@@ -106,7 +104,7 @@ def tinted(values: Iterable[float | None], dark: bool) -> list[str]:
 def warm(values: Iterable[float | None], scale: Scale, dark: bool) -> list[str]:
     """The styles of a column: the colours that the boxes of the graph have by the same scale."""
     return [
-        "" if value is None or value != value else _style(*colour(scale.heat(value), dark))
+        "" if value is None or value != value else _style(*heat_colours(scale.heat(value), dark))
         for value in values
     ]
 

@@ -23,7 +23,7 @@ from studio.app.session import VIEWS, State
 from studio.app.tabs.code import addressed
 from studio.app.tabs.scaling import pace
 from studio.bench.results import Measurement
-from studio.drawing.figure import Sheet
+from studio.drawing.figure import Figure
 from studio.exports import heading
 from studio.family import DesignError
 from studio.workbench import results
@@ -237,8 +237,8 @@ def picture(case: Case, i: int) -> None:
     )
     link = addressed(case.to_query() | ({"open": ",".join(opened)} if opened else {}))
     head = heading(results.profiled(case), link)
-    sheet = Sheet(graph=graph, heading=head, opened=frozenset(opened), marks=barred(graph))
-    take_away(sheet, named(case), key=f"takeaway.{i}")
+    figure = Figure(graph=graph, heading=head, opened=frozenset(opened), marks=barred(graph))
+    take_away(figure, named(case), key=f"takeaway.{i}")
 
 
 def code(cases: Sequence[Case]) -> None:

@@ -30,7 +30,7 @@ from studio.app.runs import pause
 from studio.app.session import IGNORED, State
 from studio.app.tabs.code import address
 from studio.drawing.decoration import Mark
-from studio.drawing.figure import Sheet
+from studio.drawing.figure import Figure
 from studio.drawing.graph import Graph
 from studio.workbench import results
 from studio.workbench.priority import PRECEDENCE
@@ -168,13 +168,13 @@ def picture(
 
     def rest() -> None:
         opened = frozenset(now.opened)
-        sheet = Sheet(graph=graph, heading=headed(now, caption), opened=opened, marks=borne)
+        figure = Figure(graph=graph, heading=headed(now, caption), opened=opened, marks=borne)
         with beneath:
             with st.container(
                 horizontal=True, vertical_alignment="center", wrap=False, gap="small"
             ):
                 html(legend or f"<small>{HINT}</small>")
-                take_away(sheet, now.title)
+                take_away(figure, now.title)
             if not now.draft and (apart := unused(now, graph)):
                 st.caption(f"{apart:,} parameters have no box: {UNUSED}.")
             boxes(graph, opened)

@@ -13,17 +13,17 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import NamedTuple
 
-from studio.drawing.graph import Edge, Graph, Node, plain
+from studio.drawing.graph import Edge, Graph, Node, without_dim_names
 from studio.drawing.layout.block_graph import Key, Passage, Scheme, Sketch
 from studio.drawing.layout.block_layout import Content, Level, Point, Size, arranged
 from studio.drawing.layout.u_shape import bent, horseshoe
-from studio.drawing.text_metrics import shortened, text_width
-from studio.drawing.visible import Flow, Path, flow, joined
+from studio.drawing.text_metrics import text_width, truncate
+from studio.drawing.visible import Path, VisibleGraph, join_labels, visible_graph
 
-TITLE, DETAIL, SIGN, LABEL = 13.0, 11.0, 16.0, 10.5  # font sizes in pixels
-WIDEST = 240.0  # of a name, in pixels
-WIDE = 280.0  # of the line below it
-LONGEST = 280.0  # of a label, unless it is one shape alone
+TITLE, DETAIL, SYMBOL, LABEL = 13.0, 11.0, 16.0, 10.5  # font sizes in pixels
+MAX_TITLE_WIDTH = 240.0  # of a name, in pixels
+MAX_DETAIL_WIDTH = 280.0  # of the line below it
+MAX_LABEL_WIDTH = 280.0  # of a label, unless it is one shape alone
 CARDS = 6.0  # how far the cards of a repeated block look out behind it
 MARGIN = 16.0
 
@@ -55,7 +55,7 @@ class Arrow:
     points: tuple[Point, ...]
     label: str = ""
     skip: bool = False
-    again: bool = False
+    feedback: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,12 +80,12 @@ class Picture:
 
 def layout(graph: Graph, opened: frozenset[str] = frozenset()) -> Picture:
     """Lay a graph out with the blocks named in `opened` open. Names of other nodes do nothing."""
-    seen = flow(graph, opened)
+    seen = visible_graph(graph, opened)
     legs = [tuple(_legs(seen, edge)) for edge in seen.edges]
     passages: dict[str, dict[Passage, None]] = {}
     for block, passage in chain.from_iterable(legs):
         passages.setdefault(block, {})[passage] = None
-    written = {node: _legible(texts) for node, texts in seen.handed.items()}
+    written = {node: _legible(texts) for node, texts in seen.outputs.items()}
     labels = {node: text for node, text in written.items() if text}
     plan = _planned(graph.root, _Sheet(graph.root, seen, passages, labels))
     boxes = tuple(_boxes(plan, MARGIN, MARGIN, 0))
@@ -98,12 +98,12 @@ def layout(graph: Graph, opened: frozenset[str] = frozenset()) -> Picture:
     )
 
 
-def size(node: Node) -> Size:
+def node_size(node: Node) -> Size:
     """How large a closed box is, so that its texts fit."""
-    label = shortened(node.label, TITLE, WIDEST)
-    if sign(node):
+    label = truncate(node.label, TITLE, MAX_TITLE_WIDTH)
+    if node.is_symbol:
         return Size(26.0, 26.0)
-    width = max(text_width(label, TITLE), text_width(detail(node), DETAIL))
+    width = max(text_width(label, TITLE), text_width(detail_text(node), DETAIL))
     height = (42.0 if node.detail else 30.0) if node.kind != "operation" else 26.0
     if node.kind == "operation":
         return Size(width + 26, 40.0 if node.detail else 26.0)
@@ -112,26 +112,23 @@ def size(node: Node) -> Size:
     return Size(max(width + 28, 72.0), height)
 
 
-def detail(node: Node) -> str:
+def detail_text(node: Node) -> str:
     """The line below a box's name; where it is too long, axes lose their names first."""
-    fits = text_width(node.detail, DETAIL) <= WIDE
-    return node.detail if fits else shortened(plain(node.detail), DETAIL, WIDE)
+    fits = text_width(node.detail, DETAIL) <= MAX_DETAIL_WIDTH
+    return (
+        node.detail if fits else truncate(without_dim_names(node.detail), DETAIL, MAX_DETAIL_WIDTH)
+    )
 
 
-def sign(node: Node) -> bool:
-    """Whether a node is drawn as a round sign: an operation of one or two characters."""
-    return node.kind == "operation" and len(node.label) <= 2 and not node.detail
-
-
-def title(node: Node) -> str:
+def title_text(node: Node) -> str:
     """The name of a box, and how often it repeats."""
-    name = shortened(node.label, TITLE, WIDEST)
+    name = truncate(node.label, TITLE, MAX_TITLE_WIDTH)
     return f"{name} × {node.repeat}" if node.repeat > 1 else name
 
 
-def heading(node: Node) -> str:
+def frame_title(node: Node) -> str:
     """What stands on the frame of an open block."""
-    return " · ".join(filter(None, (title(node), node.own)))
+    return " · ".join(filter(None, (title_text(node), node.name)))
 
 
 Leg = tuple[str, Passage]  # a piece of an edge: through which block, and how
@@ -139,7 +136,7 @@ Leg = tuple[str, Passage]  # a piece of an edge: through which block, and how
 
 class _Sheet(NamedTuple):
     root: Node
-    seen: Flow
+    seen: VisibleGraph
     passages: dict[str, dict[Passage, None]]
     labels: dict[str, str]
 
@@ -154,7 +151,7 @@ class _Plan:
     inner: dict[str, _Plan] = field(default_factory=dict)
 
 
-def _legs(seen: Flow, edge: Edge) -> Iterator[Leg]:
+def _legs(seen: VisibleGraph, edge: Edge) -> Iterator[Leg]:
     """An edge block by block: out of the blocks around its source, over, in to its target."""
     a, b = seen.paths[edge.source], seen.paths[edge.target]
     fork = next(i for i, (p, q) in enumerate(zip(a, b, strict=False)) if p != q)
@@ -169,9 +166,9 @@ def _legs(seen: Flow, edge: Edge) -> Iterator[Leg]:
 def _legible(labels: tuple[str, ...]) -> str:
     """What a box hands on, in as many words as there is room for: axes lose their names before the
     second tensor is left out, and numbers are never cut."""
-    plainly = tuple(map(plain, labels))
-    texts = (joined(labels), joined(plainly), joined(plainly, most=1))
-    return next((text for text in texts if text_width(text, LABEL) <= LONGEST), texts[-1])
+    plainly = tuple(map(without_dim_names, labels))
+    texts = (join_labels(labels), join_labels(plainly), join_labels(plainly, most=1))
+    return next((text for text in texts if text_width(text, LABEL) <= MAX_LABEL_WIDTH), texts[-1])
 
 
 def _planned(
@@ -205,7 +202,7 @@ def _planned(
             if child.id in sheet.labels
         },
         ends=frozenset(child.id for child in children if child.kind == "output"),
-        heading=0.0 if top else text_width(heading(block), TITLE) + 40,
+        heading=0.0 if top else text_width(frame_title(block), TITLE) + 40,
         rising=rising,
     )
     level = bent(shoe, content) if shoe else arranged(sketch, content)
@@ -218,7 +215,7 @@ def _is_open(block: Node, paths: dict[str, Path]) -> bool:
 
 def _sizes(children: tuple[Node, ...], inner: dict[str, _Plan]) -> dict[str, Size]:
     """Closed modules of one level are equally wide: a column of them reads as one."""
-    closed = {child.id: size(child) for child in children if child.id not in inner}
+    closed = {child.id: node_size(child) for child in children if child.id not in inner}
     even = max(
         (closed[c.id].w for c in children if c.kind == "module" and c.id in closed), default=0
     )
@@ -244,7 +241,7 @@ def _boxes(plan: _Plan, x: float, y: float, depth: int) -> Iterator[Box]:
 
 
 def _arrows(
-    seen: Flow, legs: list[tuple[Leg, ...]], plan: _Plan, boxes: tuple[Box, ...]
+    seen: VisibleGraph, legs: list[tuple[Leg, ...]], plan: _Plan, boxes: tuple[Box, ...]
 ) -> Iterator[Arrow]:
     """Each edge as one line, from the pieces that run through one block each."""
     plans, origins = {"": plan}, {"": (MARGIN, MARGIN)}
@@ -262,7 +259,7 @@ def _arrows(
             left, top = origins[block]
             points += [(left + x, top + y) for x, y in channel.points]
             skip |= channel.skip
-        yield Arrow(edge.source, edge.target, _corners(points), edge.label, skip, edge.again)
+        yield Arrow(edge.source, edge.target, _corners(points), edge.label, skip, edge.feedback)
 
 
 def _corners(points: list[Point]) -> tuple[Point, ...]:

@@ -65,7 +65,7 @@ def _plot(plot: Plot) -> Iterator[str]:
     for value in ticks(up.low, up.high, most=5):
         y = up(value)
         yield f'<path d="M{LEFT:g} {y:g}H{WIDTH - RIGHT:g}" stroke="{PAPER["input"]}"/>'
-        yield _text(LEFT - 6, y + 3.5, short(plot.write(value)), "end")
+        yield _text(LEFT - 6, y + 3.5, compact(plot.write(value)), "end")
     yield from _below(plot, across)
     points = [(across(x), up(y)) for x, y in zip(plot.xs, plot.ys, strict=True)]
     path = "L".join(f"{x:g} {y:g}" for x, y in points)
@@ -125,7 +125,7 @@ def ticks(low: float, high: float, most: int) -> list[float]:
     return inside
 
 
-def short(text: str) -> str:
+def compact(text: str) -> str:
     """`20.0 GMACs` as `20 G`."""
     number, _, unit = text.removesuffix("MACs").partition(" ")
     return f"{float(number):g} {unit}".rstrip()

@@ -6,11 +6,18 @@ from collections.abc import Mapping
 
 import graphviz
 
-from studio.drawing.decoration import HUES, NO_MARKS, PLAIN, SIGNS, Mark, colour
+from studio.drawing.decoration import (
+    CHANGE_HUES,
+    CHANGE_SIGNS,
+    NO_MARK,
+    NO_MARKS,
+    Mark,
+    heat_colours,
+)
 from studio.drawing.figure import Heading
 from studio.drawing.graph import Graph, Node
 from studio.drawing.render.svg import PAPER
-from studio.drawing.visible import flow
+from studio.drawing.visible import visible_graph
 
 SHAPES = {
     "input": {"shape": "box", "style": "rounded,filled", "fillcolor": "#eceff2"},
@@ -31,8 +38,8 @@ def dot(
 ) -> str:
     """The visible graph as DOT text, with a cluster for each open block, below its heading. Of
     `marks` it has the heat and the change; a share only as a tooltip."""
-    seen = flow(graph, opened)
-    sheet = graphviz.Digraph(
+    seen = visible_graph(graph, opened)
+    drawn = graphviz.Digraph(
         graph.root.label or "model",
         graph_attr={"rankdir": "TB", "fontname": "Helvetica", "compound": "true"},
         node_attr={"fontname": "Helvetica", "fontsize": "12"},
@@ -41,41 +48,41 @@ def dot(
     # Graphviz has no edges to clusters: an edge to an open block's frame goes to its first child.
     ends: dict[str, str] = {}
     for node in graph.root.children:
-        _add(sheet, node, frozenset(seen.paths), marks, ends)
+        _add(drawn, node, frozenset(seen.paths), marks, ends)
     for edge in seen.edges:
-        text = f"next repeat: {edge.label}" if edge.again else edge.label
-        style = "dashed" if edge.again else "solid"
+        text = f"next repeat: {edge.label}" if edge.feedback else edge.label
+        style = "dashed" if edge.feedback else "solid"
         source, target = ends[edge.source], ends[edge.target]
-        sheet.edge(source, target, label=graphviz.escape(text), style=style)
+        drawn.edge(source, target, label=graphviz.escape(text), style=style)
     if heading:  # last, since clusters take over what is said of the graph before them
         lines = map(graphviz.escape, heading.lines)
-        sheet.attr(label=r"\n".join((*lines, " ")), labelloc="t", fontsize="16")
-    return str(sheet.source)
+        drawn.attr(label=r"\n".join((*lines, " ")), labelloc="t", fontsize="16")
+    return str(drawn.source)
 
 
 def _add(
-    sheet: graphviz.Digraph,
+    drawn: graphviz.Digraph,
     node: Node,
     seen: frozenset[str],
     marks: Mapping[str, Mark],
     ends: dict[str, str],
 ) -> str:
     """Write a node, or the cluster that it is while open; returns where its edges are tied."""
-    mark = marks.get(node.id, PLAIN)
+    mark = marks.get(node.id, NO_MARK)
     name = node.label + (f" × {node.repeat}" if node.repeat > 1 else "")
-    name = f"{SIGNS[mark.change]} {name}" if mark.change in SIGNS else name
+    name = f"{CHANGE_SIGNS[mark.change]} {name}" if mark.change in CHANGE_SIGNS else name
     if not any(child.id in seen for child in node.children):
         text = graphviz.escape(name + (f"\n{node.detail}" if node.detail else ""))
         ends[node.id] = _quoted(node.id)
-        sheet.node(
+        drawn.node(
             ends[node.id],
             text.replace("\n", r"\n"),
             **SHAPES[node.kind] | _ground(mark) | _border(mark),
         )
         return ends[node.id]
-    with sheet.subgraph(name=f"cluster_{_quoted(node.id)}") as cluster:
+    with drawn.subgraph(name=f"cluster_{_quoted(node.id)}") as cluster:
         # On a dark ground its edges would not be seen: a heat has only the frame.
-        heat = {} if mark.heat is None else {"color": colour(mark.heat)[0], "penwidth": "4"}
+        heat = {} if mark.heat is None else {"color": heat_colours(mark.heat)[0], "penwidth": "4"}
         cluster.attr(label=graphviz.escape(name), **FRAME | heat | _border(mark))
         first = [_add(cluster, child, seen, marks, ends) for child in node.children]
     ends[node.id] = first[0]
@@ -86,16 +93,16 @@ def _ground(mark: Mark) -> dict[str, str]:
     """The colours of a box that has a heat."""
     if mark.heat is None:
         return {}
-    fill, ink = colour(mark.heat)
+    fill, ink = heat_colours(mark.heat)
     return {"fillcolor": fill, "fontcolor": ink}
 
 
 def _border(mark: Mark) -> dict[str, str]:
     """The line around a box or a cluster that has changed, and what it says to who looks closer."""
     note = {"tooltip": graphviz.escape(mark.note)} if mark.note else {}
-    if mark.change not in HUES:
+    if mark.change not in CHANGE_HUES:
         return note
-    return note | {"color": PAPER[HUES[mark.change]], "penwidth": "2"}
+    return note | {"color": PAPER[CHANGE_HUES[mark.change]], "penwidth": "2"}
 
 
 def _quoted(name: str) -> str:

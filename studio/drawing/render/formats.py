@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from studio.drawing.figure import Sheet
+from studio.drawing.figure import Figure
 from studio.drawing.render.dot import dot
-from studio.drawing.render.html import handout
+from studio.drawing.render.html import html
 from studio.drawing.render.png import png
-from studio.drawing.render.print_svg import paper
+from studio.drawing.render.print_svg import print_svg
 
 
-def _svg(sheet: Sheet) -> str:
-    return paper(sheet) + "\n"
+def _svg(figure: Figure) -> str:
+    return print_svg(figure) + "\n"
 
 
-def _png(sheet: Sheet) -> bytes:
-    return png(paper(sheet))
+def _png(figure: Figure) -> bytes:
+    return png(print_svg(figure))
 
 
-def _dot(sheet: Sheet) -> str:
-    return dot(sheet.graph, sheet.opened, sheet.heading, sheet.marks)
+def _dot(figure: Figure) -> str:
+    return dot(figure.graph, figure.opened, figure.heading, figure.marks)
 
 
-PRINTS: Mapping[str, Callable[[Sheet], str | bytes]] = MappingProxyType(
-    {"svg": _svg, "png": _png, "dot": _dot, "html": handout}
+FORMATS: Mapping[str, Callable[[Figure], str | bytes]] = MappingProxyType(
+    {"svg": _svg, "png": _png, "dot": _dot, "html": html}
 )

@@ -18,12 +18,12 @@ import uharfbuzz
 
 Attributes = dict[str, str]
 
-FACE = "Source Sans 3"
+FONT = "Source Sans 3"
 EM = 1000  # units of the face in one font size
 PLAIN = "400"
 # What a picture on paper does without: nothing in it is pressed or folded, and no text is left.
-IDLE = frozenset({"tabindex", "aria-expanded", "aria-pressed", "data-to"})
-IDLE |= {"font-family", "font-size", "font-weight", "text-anchor"}
+UNUSED_ATTRIBUTES = frozenset({"tabindex", "aria-expanded", "aria-pressed", "data-to"})
+UNUSED_ATTRIBUTES |= {"font-family", "font-size", "font-weight", "text-anchor"}
 SHIFTS = {"middle": 0.5, "end": 1.0}
 
 
@@ -35,7 +35,7 @@ class Glyph(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
-def shaped(text: str, weight: str = PLAIN) -> tuple[tuple[Glyph, ...], int]:
+def shape(text: str, weight: str = PLAIN) -> tuple[tuple[Glyph, ...], int]:
     """The glyphs of a line of text, and how wide it is, in units of the face."""
     if not text:
         return (), 0
@@ -50,20 +50,20 @@ def shaped(text: str, weight: str = PLAIN) -> tuple[tuple[Glyph, ...], int]:
     return tuple(glyphs), x
 
 
-def width(text: str, size: float, weight: str = PLAIN) -> float:
+def advance_width(text: str, size: float, weight: str = PLAIN) -> float:
     """How wide a line of text is, set at `size` pixels."""
-    return shaped(text, weight)[1] * size / EM
+    return shape(text, weight)[1] * size / EM
 
 
 @lru_cache(maxsize=2048)
-def outline(number: int, weight: str = PLAIN) -> str:
+def glyph_path(number: int, weight: str = PLAIN) -> str:
     """A glyph as the data of an SVG path, in units of the face, y downwards; empty for a space."""
     path: list[str] = []
     _font(weight).draw_glyph(number, _pen(), path)
     return "".join(path)
 
 
-def outlined(svg: str) -> str:
+def outline_text(svg: str) -> str:
     """An SVG element with each text in it as outlines. Its name for those who cannot see it stays:
     that of the node it stands on, or else its own."""
     tracer, parser = _Tracer(), ParserCreate()
@@ -77,7 +77,7 @@ def outlined(svg: str) -> str:
 
 @cache
 def _font(weight: str) -> Any:
-    font = uharfbuzz.Font(uharfbuzz.Face(uharfbuzz.Blob.from_file_path(str(fontpkg.path(FACE)))))
+    font = uharfbuzz.Font(uharfbuzz.Face(uharfbuzz.Blob.from_file_path(str(fontpkg.path(FONT)))))
     font.set_variations({"wght": float(weight)})
     return font
 
@@ -157,14 +157,14 @@ class _Tracer:
             self._close(name)
 
     def _set(self, attributes: Attributes, text: str, style: _Style) -> None:
-        glyphs, wide = shaped(text, style.weight)
+        glyphs, wide = shape(text, style.weight)
         scale = style.size / EM
         x = float(attributes["x"]) - wide * scale * SHIFTS.get(style.anchor, 0.0)
         place = f"translate({round(x, 2):g} {float(attributes['y']):g}) scale({scale:g})"
         look = {"transform": place} | ({"fill": attributes["fill"]} if "fill" in attributes else {})
         self._open("g", look | ({} if style.named else {"role": "img", "aria-label": text}))
         for number, at in glyphs:
-            if outline(number, style.weight):
+            if glyph_path(number, style.weight):
                 self.used[style.weight, number] = None
                 use = {"xlink:href": f"#{_name(style.weight, number)}"}
                 self._open("use", use | ({"x": f"{at}"} if at else {}))
@@ -193,7 +193,7 @@ class _Tracer:
         """The element, and in its beginning each outline that it uses."""
         start, *rest = self.out
         paths = (
-            f'<path id="{_name(weight, number)}" d="{outline(number, weight)}"/>'
+            f'<path id="{_name(weight, number)}" d="{glyph_path(number, weight)}"/>'
             for weight, number in sorted(self.used)
         )
         return f"{start}><defs>{''.join(paths)}</defs>{''.join(rest[1:])}"
@@ -201,7 +201,7 @@ class _Tracer:
 
 def _still(attributes: Attributes) -> Attributes:
     """The attributes of what is only looked at."""
-    kept = {name: value for name, value in attributes.items() if name not in IDLE}
+    kept = {name: value for name, value in attributes.items() if name not in UNUSED_ATTRIBUTES}
     return kept | ({"role": "img"} if kept.get("role") == "button" else {})
 
 

@@ -8,16 +8,16 @@ from html import escape
 from string import Template
 from typing import NamedTuple
 
-from studio.drawing.figure import Heading, Sheet
+from studio.drawing.figure import Figure, Heading
 from studio.drawing.graph import Graph, Node
 from studio.drawing.layout.layered import layout
-from studio.drawing.levels import Left, left_closed, levels
-from studio.drawing.node_table import NOTE, Row, heads, table
+from studio.drawing.levels import StillClosed, levels, still_closed
+from studio.drawing.node_table import NOTE, NodeRow, header_cells, node_rows
 from studio.drawing.render.svg import svg
-from studio.drawing.viewer import part, script, style
+from studio.drawing.viewer import viewer_file, viewer_script, viewer_style
 
 INDENT_REM = 0.9
-CLOSED: dict[Left, str] = {
+CLOSED: dict[StillClosed, str] = {
     "nothing": "",
     "long": "Long computations without layers stay closed in this file.",
     "more": "Deeper blocks are not in this file: too many boxes.",
@@ -31,19 +31,19 @@ class Folding(NamedTuple):
     level: int
 
 
-def handout(sheet: Sheet) -> str:
-    """The sheet as a file that asks for nothing from outside: the graph as it is shown and at each
+def html(figure: Figure) -> str:
+    """The figure as a file that asks for nothing from outside: the graph as it is shown and at each
     level of unfolding, with what each box says, and the same as a table."""
-    graph, heading = sheet.graph, sheet.heading
-    foldings, first = _foldings(graph, sheet.opened)
+    graph, heading = figure.graph, figure.heading
+    foldings, first = _foldings(graph, figure.opened)
     pictures = [layout(graph, folding.opened) for folding in foldings]
-    drawn = [svg(picture, marks=sheet.marks) for picture in pictures]
+    drawn = [svg(picture, marks=figure.marks) for picture in pictures]
     rows = [_rows(graph, folding.opened) for folding in foldings]
     nodes = {box.node.id: box.node for picture in pictures for box in picture.boxes}
     data = {
         "name": graph.root.label or "network",
         "first": first,
-        "more": CLOSED[left_closed(graph, foldings[-1].opened)],
+        "more": CLOSED[still_closed(graph, foldings[-1].opened)],
         "pictures": [
             {"open": sorted(opened), "level": level}
             | ({} if i == first else {"svg": drawn[i], "rows": rows[i]})
@@ -51,17 +51,17 @@ def handout(sheet: Sheet) -> str:
         ],
         "nodes": {name: _told(node) for name, node in nodes.items()},
     }
-    return Template(part("handout.html")).substitute(
+    return Template(viewer_file("standalone.html")).substitute(
         title=escape(heading.title),
         figures=escape(" · ".join(heading.figures)),
         link=_link(heading),
         svg=drawn[first],
-        heads=heads(),
+        heads=header_cells(),
         rows=rows[first],
         note=NOTE,
         data=_inert(json.dumps(data, ensure_ascii=False, separators=(",", ":"))),
-        style=style() + part("handout.css"),
-        script=script() + part("handout.js"),
+        style=viewer_style() + viewer_file("standalone.css"),
+        script=viewer_script() + viewer_file("standalone.js"),
     )
 
 
@@ -89,10 +89,10 @@ def _told(node: Node) -> list[str]:
 
 def _rows(graph: Graph, opened: frozenset[str]) -> str:
     """A row for each box of a picture, in the order of the data flow."""
-    return "\n".join(map(_row, table(graph, opened)))
+    return "\n".join(map(_row, node_rows(graph, opened)))
 
 
-def _row(row: Row) -> str:
+def _row(row: NodeRow) -> str:
     name = f'<button type="button">{escape(row.name)}</button>'
     return f'<tr data-id="{escape(row.id)}">{row.cells(name, INDENT_REM)}</tr>'
 

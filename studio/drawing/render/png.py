@@ -10,7 +10,7 @@ import zlib
 import resvg_py
 
 SCALE = 2.0  # pixels of the file for one of the picture: sharp on paper and on today's screens
-MOST_PIXELS = 32_000_000  # drawn in a few seconds, in 128 MB, and opened by every viewer
+MAX_PIXELS = 32_000_000  # drawn in a few seconds, in 128 MB, and opened by every viewer
 SIZE = re.compile(r' (?:width|height)="([\d.]+)"')
 INCH_M = 0.0254
 HEADER = 8 + 25  # bytes of a PNG's signature and of its first chunk, after which others follow
@@ -23,7 +23,7 @@ def png(svg: str, scale: float = SCALE) -> bytes:
     large picture is drawn at the scale at which it has `MOST_PIXELS`.
     """
     wide, high = map(float, SIZE.findall(svg, 0, 500)[:2])
-    k = min(scale, math.sqrt(MOST_PIXELS / (wide * high)))
+    k = min(scale, math.sqrt(MAX_PIXELS / (wide * high)))
     drawn = resvg_py.svg_to_bytes(
         svg_string=svg, width=round(wide * k), skip_system_fonts=True, background="white"
     )

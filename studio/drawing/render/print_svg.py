@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from html import escape
 from typing import NamedTuple
 
-from studio.drawing.figure import Heading, Sheet
+from studio.drawing.figure import Figure, Heading
 from studio.drawing.layout.layered import MARGIN, layout
-from studio.drawing.render.glyphs import outlined, width
+from studio.drawing.render.glyphs import advance_width, outline_text
 from studio.drawing.render.svg import PAPER, svg
 
 LEADING = 1.4  # from line to line, in font sizes
-NARROWEST = 480.0  # of a heading in pixels: a network that is one column is narrower
-MOST_LINES = 4  # of one text
-GROUND = '<rect width="100%" height="100%" fill="#ffffff"/>'
-PIECE = re.compile(r".+?(?:[\s&?/,|]+|$)")  # a line may end after each
+MIN_HEADING_WIDTH = 480.0  # of a heading in pixels: a network that is one column is narrower
+MAX_LINES = 4  # of one text
+BACKGROUND = '<rect width="100%" height="100%" fill="#ffffff"/>'
+BREAKABLE = re.compile(r".+?(?:[\s&?/,|]+|$)")  # a line may end after each
 
 
 class Line(NamedTuple):
@@ -28,23 +28,23 @@ class Line(NamedTuple):
     colour: str
 
 
-def paper(sheet: Sheet) -> str:
-    """The sheet as one SVG element that needs nothing from outside, no font either.
+def print_svg(figure: Figure) -> str:
+    """The figure as one SVG element that needs nothing from outside, no font either.
 
     Its pixels are CSS's: 96 to the inch.
     """
-    picture, heading = layout(sheet.graph, sheet.opened), sheet.heading
-    drawn = svg(picture, theme="paper", marks=sheet.marks).replace(GROUND, "")
+    picture, heading = layout(figure.graph, figure.opened), figure.heading
+    drawn = svg(picture, theme="paper", marks=figure.marks).replace(BACKGROUND, "")
     inside = drawn[drawn.index(">") + 1 : drawn.rindex("</svg>")]
-    wide = max(picture.width, NARROWEST + 2 * MARGIN)
+    wide = max(picture.width, MIN_HEADING_WIDTH + 2 * MARGIN)
     lines = tuple(_lines(heading, wide - 2 * MARGIN))
     top = MARGIN + round(sum(line.size * LEADING for line in lines), 1)
     high = top + picture.height
-    return outlined(
+    return outline_text(
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
         f'width="{wide:g}" height="{high:g}" viewBox="0 0 {wide:g} {high:g}" '
         f'fill="{PAPER["ink"]}"><title>{escape(heading.title)}</title>'
-        f"<desc>{escape(', '.join(heading.lines[1:]))}</desc>{GROUND}"
+        f"<desc>{escape(', '.join(heading.lines[1:]))}</desc>{BACKGROUND}"
         f"{''.join(_written(lines, heading.address, wide / 2))}"
         f'<g transform="translate({(wide - picture.width) / 2:g} {top:g})">{inside}</g></svg>'
     )
@@ -58,21 +58,21 @@ def _lines(heading: Heading, limit: float) -> Iterator[Line]:
         (heading.link, 10.5, "400", "muted"),
     )
     for text, size, weight, colour in looks:
-        for part in broken(text, size, weight, limit):
+        for part in wrap_line(text, size, weight, limit):
             yield Line(part, size, weight, colour)
 
 
-def broken(text: str, size: float, weight: str, limit: float) -> list[str]:
+def wrap_line(text: str, size: float, weight: str, limit: float) -> list[str]:
     """A text in lines of at most `limit` pixels, as far as it has places to break it; where there
     would be too many lines, the last one ends in an ellipsis."""
     lines = [""]
-    for piece in PIECE.findall(text):
-        if lines[-1] and width(lines[-1] + piece.rstrip(), size, weight) > limit:
+    for piece in BREAKABLE.findall(text):
+        if lines[-1] and advance_width(lines[-1] + piece.rstrip(), size, weight) > limit:
             lines.append("")
         lines[-1] += piece
     lines = [line.strip(" ·") for line in lines if text]
-    if len(lines) > MOST_LINES:
-        return [*lines[: MOST_LINES - 1], lines[MOST_LINES - 1].rstrip("&?/,|") + " …"]
+    if len(lines) > MAX_LINES:
+        return [*lines[: MAX_LINES - 1], lines[MAX_LINES - 1].rstrip("&?/,|") + " …"]
     return lines
 
 

@@ -6,24 +6,32 @@ from collections.abc import Callable, Iterator, Mapping
 from html import escape
 from typing import Literal, NamedTuple
 
-from studio.drawing.decoration import HUES, NO_MARKS, PLAIN, Mark, bar, named, palette, symbol
+from studio.drawing.decoration import (
+    CHANGE_HUES,
+    NO_MARK,
+    NO_MARKS,
+    Mark,
+    change_symbol,
+    heat_names,
+    heat_palette,
+    share_bar,
+)
 from studio.drawing.graph import Node
 from studio.drawing.layout.block_layout import Point
 from studio.drawing.layout.layered import (
     DETAIL,
     LABEL,
-    SIGN,
+    SYMBOL,
     TITLE,
     Arrow,
     Box,
     Label,
     Picture,
-    detail,
-    heading,
-    sign,
-    title,
+    detail_text,
+    frame_title,
+    title_text,
 )
-from studio.drawing.node_table import numbered
+from studio.drawing.node_table import unique_names
 from studio.drawing.text_metrics import text_width
 
 Theme = Literal["page", "paper"]
@@ -53,8 +61,8 @@ PAPER = {
     "more-fill": "#d3e7f5",
     "less": "#b5480a",
     "less-fill": "#fbe2d0",
-    "turned": "#8c3d72",
-} | palette()
+    "modified": "#8c3d72",
+} | heat_palette()
 FONT = "'Source Sans 3','Source Sans Pro',Inter,Helvetica,Arial,sans-serif"
 BEND = 8.0  # the radius of a corner
 TITLE_Y = 18.0
@@ -86,7 +94,9 @@ def svg(
             f'viewBox="0 0 {width} {height}" font-family="{FONT}" fill="{paint("ink")}">',
             "" if theme == "page" else '<rect width="100%" height="100%" fill="#ffffff"/>',
             *(
-                _node(box, paint, (selected, lit), near[box.node.id], marks.get(box.node.id, PLAIN))
+                _node(
+                    box, paint, (selected, lit), near[box.node.id], marks.get(box.node.id, NO_MARK)
+                )
                 for box in picture.boxes
             ),
             '<g class="edges" stroke-width="1.3" pointer-events="none" aria-hidden="true">',
@@ -111,7 +121,7 @@ class _Near(NamedTuple):
 
 
 def _near(picture: Picture) -> dict[str, _Near]:
-    names = numbered([box.node for box in picture.boxes])
+    names = unique_names([box.node for box in picture.boxes])
     found = {name: _Near([], []) for name in names}
     for arrow in picture.arrows:
         found[arrow.source].targets.append(arrow.target)
@@ -164,7 +174,7 @@ def _shape(box: Box, paint: Paint, selected: bool, mark: Mark) -> Iterator[str]:
         yield (
             f'<rect x="{box.x + shift:g}" y="{box.y + box.cards - shift:g}" width="{w:g}" {look}/>'
         )
-    dashed = box.node.kind in ("parameter", "fault") or mark.change == "vanished"
+    dashed = box.node.kind in ("parameter", "fault") or mark.change == "removed"
     dash = ' stroke-dasharray="4 3"' if dashed else ""
     yield (
         f'<rect class="face" x="{box.x:g}" y="{box.y + box.cards:g}" width="{w:g}" {look} '
@@ -184,15 +194,15 @@ def _colours(box: Box, mark: Mark) -> tuple[str, str]:
     of one colour would melt into one. Beside changes, what stayed is plain."""
     kind = box.node.kind if box.node.kind != "output" else "input"
     line = "frame-line" if box.open else f"{kind}-line"
-    if mark.change in HUES:
+    if mark.change in CHANGE_HUES:
         plain = "frame" if box.open else "operation"
-        hue, quiet = HUES[mark.change], box.open or mark.change in ("vanished", "turned")
+        hue, quiet = CHANGE_HUES[mark.change], box.open or mark.change in ("removed", "modified")
         return plain if quiet else f"{hue}-fill", hue
     if box.open:
         return "frame", line
     if mark.change:
         return "operation", "frame-line"
-    return named(mark.heat) if mark.heat is not None else (kind, line)
+    return heat_names(mark.heat) if mark.heat is not None else (kind, line)
 
 
 def _texts(box: Box, paint: Paint, mark: Mark) -> Iterator[str]:
@@ -200,30 +210,32 @@ def _texts(box: Box, paint: Paint, mark: Mark) -> Iterator[str]:
     node, top = box.node, box.y + box.cards
     if box.open:
         yield _chevron(box.x + 14, top + TITLE_Y - 4.5, True, paint("muted"))
-        yield _text(box.x + 25, top + TITLE_Y, heading(node), TITLE, "600", anchor="start")
+        yield _text(box.x + 25, top + TITLE_Y, frame_title(node), TITLE, "600", anchor="start")
         return
     w, middle = box.w - box.cards, top + (box.h - box.cards) / 2
     centre = box.x + w / 2
     ink = _ink(paint, mark)
-    if sign(node):
-        yield _text(centre, middle + SIGN * 0.36, node.label, SIGN, "500", fill=ink)
+    if node.is_symbol:
+        yield _text(centre, middle + SYMBOL * 0.36, node.label, SYMBOL, "500", fill=ink)
         return
     if node.children:
         yield _chevron(box.x + 13, middle, False, ink or paint("muted"))
         centre += 5
     name = middle + TITLE * 0.36 - (7.5 if node.detail else 0) - _lifted(box, mark)
     size = TITLE if node.kind != "operation" else TITLE - 1
-    yield _text(centre, name, title(node), size, "600" if node.children else "500", fill=ink)
+    yield _text(centre, name, title_text(node), size, "600" if node.children else "500", fill=ink)
     if node.detail:
-        yield _text(centre, name + 15.5, detail(node), DETAIL, "400", fill=ink or paint("muted"))
+        yield _text(
+            centre, name + 15.5, detail_text(node), DETAIL, "400", fill=ink or paint("muted")
+        )
 
 
 def _ink(paint: Paint, mark: Mark) -> str:
     """The colour of the texts on a marked box; empty where they have the usual ones."""
     if mark.heat is not None:
-        return paint(named(mark.heat)[1])
-    if mark.change in HUES:
-        return paint("muted" if mark.change == "vanished" else "ink")
+        return paint(heat_names(mark.heat)[1])
+    if mark.change in CHANGE_HUES:
+        return paint("muted" if mark.change == "removed" else "ink")
     return ""
 
 
@@ -236,19 +248,19 @@ def _marked(box: Box, paint: Paint, mark: Mark) -> Iterator[str]:
     """The bar of a share and the sign of a change: at a closed box's edges, in an open one behind
     its title, where no line runs."""
     node, top = box.node, box.y + box.cards
-    if sign(node):
+    if node.is_symbol:
         return
-    w, h, wide = box.w - box.cards, box.h - box.cards, text_width(heading(node), TITLE)
+    w, h, wide = box.w - box.cards, box.h - box.cards, text_width(frame_title(node), TITLE)
     if mark.share is not None:
-        fill = paint(named(mark.heat)[1] if mark.heat is not None and not box.open else "bar")
+        fill = paint(heat_names(mark.heat)[1] if mark.heat is not None and not box.open else "bar")
         inset = max(9.0, _radius(box) * 0.8)
         if box.open:
-            yield from bar(box.x + 25, top + TITLE_Y + 4.5, wide, mark.share, fill)
+            yield from share_bar(box.x + 25, top + TITLE_Y + 4.5, wide, mark.share, fill)
         else:
-            yield from bar(box.x + inset, top + h - 6, w - 2 * inset, mark.share, fill)
-    if mark.change in HUES:
+            yield from share_bar(box.x + inset, top + h - 6, w - 2 * inset, mark.share, fill)
+    if mark.change in CHANGE_HUES:
         x, y = (box.x + 33 + wide, TITLE_Y - 4.5) if box.open else (box.x + w - 10, h / 2)
-        yield symbol(mark.change, x, top + y, paint(HUES[mark.change]))
+        yield change_symbol(mark.change, x, top + y, paint(CHANGE_HUES[mark.change]))
 
 
 def _text(
@@ -272,12 +284,12 @@ def _chevron(x: float, y: float, down: bool, colour: str) -> str:
 def _wires(picture: Picture, paint: Paint, marks: Mapping[str, Mark]) -> Iterator[str]:
     """The lines that set out from one box as one path, so that their common part is drawn once."""
     faults = {box.node.id for box in picture.boxes if box.node.kind == "fault"}
-    gone = {name for name, mark in marks.items() if mark.change == "vanished"}
+    gone = {name for name, mark in marks.items() if mark.change == "removed"}
     wires: dict[tuple[str, bool, str], list[Arrow]] = {}
     for arrow in picture.arrows:
         kind = "skip" if arrow.skip else "fault-line" if arrow.target in faults else "line"
         kind = "less" if gone & {arrow.source, arrow.target} else kind
-        wires.setdefault((kind, arrow.again, arrow.source), []).append(arrow)
+        wires.setdefault((kind, arrow.feedback, arrow.source), []).append(arrow)
     for (kind, again, source), wire in sorted(wires.items(), key=lambda item: item[0][0] != "skip"):
         colour, dash = paint(kind), ' stroke-dasharray="5 4"' if kind == "less" or again else ""
         told = "<title>to the next repeat</title>" if again else ""

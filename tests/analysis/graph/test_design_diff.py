@@ -35,7 +35,7 @@ def told(before: Design, now: Design, quantity: str = "parameters") -> Differenc
 
 def changes(found: Difference) -> dict[str, Change]:
     """Of the boxes that did not stay."""
-    return {n: m.change for n, m in found.marks.items() if m.change and m.change != "stayed"}
+    return {n: m.change for n, m in found.marks.items() if m.change and m.change != "unchanged"}
 
 
 def box(found: Difference, name: str) -> Node:
@@ -73,7 +73,7 @@ def test_one_that_is_left_of_many_says_so() -> None:
 def test_other_heads_turn_the_attention_and_all_around_it() -> None:
     found = told(VIT, design("vit", "ViT-B/16", num_heads=6))
     around = ["blocks.0", "blocks.0.attn", "blocks.0.attn.scaled_dot_product_attention"]
-    assert changes(found) == dict.fromkeys(around, "turned")
+    assert changes(found) == dict.fromkeys(around, "modified")
     assert "197" in found.marks[around[-1]].note
     saved = changes(told(VIT, design("vit", "ViT-B/16", num_heads=6), "activations"))
     assert saved == dict.fromkeys(around, "shrank")
@@ -89,8 +89,8 @@ def test_only_the_third_stage_of_a_resnet_50_grows_to_that_of_a_resnet_101() -> 
 
 def test_what_appeared_there_vanishes_back() -> None:
     there, back = told(RESNETS[18], RESNETS[50]), told(RESNETS[50], RESNETS[18])
-    new = {name for name, change in changes(there).items() if change == "appeared"}
-    gone = {name for name, change in changes(back).items() if change == "vanished"}
+    new = {name for name, change in changes(there).items() if change == "added"}
+    gone = {name for name, change in changes(back).items() if change == "removed"}
     assert new == gone
     assert "stages.0.0.residual.conv3" in new
     grew = Counter(changes(there).values())
@@ -105,7 +105,7 @@ def test_ghosts_stand_where_they_were_with_their_edges() -> None:
     before = {(e.source, e.target) for e in drawn(RESNETS[50]).edges}
     after = {(e.source, e.target) for e in drawn(RESNETS[18]).edges}
     merged = [(e.source, e.target) for e in found.graph.edges]
-    gone = {name for name, change in changes(found).items() if change == "vanished"}
+    gone = {name for name, change in changes(found).items() if change == "removed"}
     assert after <= set(merged) <= before | after
     assert {edge for edge in before if gone & set(edge)} <= set(merged)
     assert len(merged) == len(set(merged))
@@ -131,7 +131,7 @@ def test_another_class_is_named_with_the_one_before() -> None:
 def test_another_input_turns_what_costs_the_same() -> None:
     found = told(VIT, design("vit", "ViT-B/16", image_size=384))
     assert changes(found)["pos_embed"] == "grew"
-    assert changes(found)["blocks.0"] == "turned"
+    assert changes(found)["blocks.0"] == "modified"
     was, now = ("(B, C, H, W) = (1, 3, 224, 224)", "(B, C, H, W) = (1, 3, 384, 384)")
     assert box(found, "input").detail == f"{was} → {now}"
     assert changes(told(VIT, design("vit", "ViT-B/16", image_size=384), "macs"))["blocks.0"] == (
@@ -158,12 +158,12 @@ def test_rows_of_the_table_tell_what_moved() -> None:
     assert block.delta.params == -6 * 7_087_872
     assert block.before is not None
     assert block.before.params == 12 * 7_087_872
-    assert found["head"].change == "stayed"
+    assert found["head"].change == "unchanged"
 
 
 def test_deltas_of_the_outermost_rows_add_up_to_that_of_the_models() -> None:
     found = layers(table(RESNETS[18]), table(RESNETS[50]))
-    assert {"appeared", "grew", "stayed"} <= {layer.change for layer in found}
+    assert {"added", "grew", "unchanged"} <= {layer.change for layer in found}
     outermost = [layer.delta for layer in found if layer.row.level == 1]
     params = RESNETS[50].base.params - RESNETS[18].base.params
     assert sum(delta.params for delta in outermost) == params
@@ -173,7 +173,7 @@ def test_deltas_of_the_outermost_rows_add_up_to_that_of_the_models() -> None:
 
 def test_layers_of_other_families_are_all_others() -> None:
     found = layers(table(VIT), table(RESNETS[18]), alike=False)
-    assert {layer.change for layer in found} == {"appeared", "vanished"}
+    assert {layer.change for layer in found} == {"added", "removed"}
     assert len(found) == len(table(VIT)) + len(table(RESNETS[18]))
 
 

@@ -10,8 +10,8 @@ from studio import zoo
 from studio.analysis.cost.profiler import profile
 from studio.analysis.graph.layer_graph import graph, rows
 from studio.analysis.trace.tracer import trace
-from studio.drawing.graph import Node, plain
-from studio.drawing.layout.layered import detail as drawn_detail
+from studio.drawing.graph import Node, without_dim_names
+from studio.drawing.layout.layered import detail_text as drawn_detail
 from studio.family import Family
 from tests.designs import small
 
@@ -71,5 +71,5 @@ def test_no_two_modules_side_by_side_say_the_same_of_different_things(family: Fa
                     costs = tuple(fact for fact in node.facts if fact.startswith("out: "))
                     costs += tuple(fact for fact in node.facts if " parameters" in fact)
                     text = (node.label, drawn_detail(node))
-                    seen.setdefault(text, set()).add(tuple(map(plain, costs)))
+                    seen.setdefault(text, set()).add(tuple(map(without_dim_names, costs)))
             assert {text: n for text, n in seen.items() if len(n) > 1} == {}, design.title

@@ -21,7 +21,7 @@ from studio.analysis.cost.profiler import profile
 from studio.analysis.graph.layer_graph import Use, planned, rows
 from studio.analysis.trace.pytree import tensors_in
 from studio.drawing.graph import Graph, Node
-from studio.drawing.visible import flow
+from studio.drawing.visible import visible_graph
 from studio.family import Design, Family
 from tests.designs import small
 
@@ -179,5 +179,5 @@ def test_folded_edges_are_those_of_what_is_inside(family: Family) -> None:
     graph = planned(profile(family.design()).root, rows(family.design().config))[0]
     inside = {node.id: top.id for top in graph.root.children for node in top.walk()}
     lifted = {(inside[edge.source], inside[edge.target]) for edge in graph.edges}
-    drawn = {(edge.source, edge.target) for edge in flow(graph, frozenset()).edges}
+    drawn = {(edge.source, edge.target) for edge in visible_graph(graph, frozenset()).edges}
     assert drawn == {(a, b) for a, b in lifted if a != b}

@@ -80,20 +80,20 @@ def test_operations_have_a_sign_or_a_word_of_the_field() -> None:
 
 
 def test_edges_carry_the_shapes_that_are_used() -> None:
-    labels = {(e.source, e.target): e.between(e.source, e.target) for e in vit().edges}
+    labels = {(e.source, e.target): e.label_between(e.source, e.target) for e in vit().edges}
     assert labels["input", "patch_embed.proj"] == "(B, C, H, W) = (1, 3, 224, 224)"
     assert labels["head", "output"] == "(B, num_classes) = (1, 1000)"
 
 
 def test_an_edge_that_takes_a_part_says_of_what() -> None:
-    labels = {(e.source, e.target): e.between(e.source, e.target) for e in vit().edges}
+    labels = {(e.source, e.target): e.label_between(e.source, e.target) for e in vit().edges}
     assert labels["norm", "head"] == "(B, T, D) = (1, 197, 768) → (1, 768)"
     # All of it, in another shape; from outside the block, what the block gives.
     assert labels["patch_embed.proj", "cat"] == (
         "(B, D, H/P, W/P) = (1, 768, 14, 14) → (1, 196, 768)"
     )
     (edge,) = (e for e in vit().edges if e.source == "patch_embed.proj")
-    assert edge.between("patch_embed", "cat") == "(B, N, D) = (1, 196, 768)"
+    assert edge.label_between("patch_embed", "cat") == "(B, N, D) = (1, 196, 768)"
 
 
 def test_what_joins_the_flow_says_its_shape() -> None:

@@ -12,8 +12,8 @@ from studio import zoo
 from studio.analysis.cost.profiler import profile
 from studio.analysis.graph.layer_graph import planned, rows
 from studio.analysis.names.shape_comments import value
-from studio.drawing.graph import Graph, Node, plain
-from studio.drawing.visible import flow
+from studio.drawing.graph import Graph, Node, without_dim_names
+from studio.drawing.visible import visible_graph
 from studio.family import Design, Family
 from tests.designs import small
 
@@ -74,8 +74,8 @@ def test_a_map_that_keeps_its_size_keeps_its_letters() -> None:
         ("deeplab", "backbone.stages.3.1.relu", "head.aspp.views.0.conv"),
     ):
         labels = {(e.source, e.target): e for e in drawn(zoo.family(family).design()).edges}
-        before = labels[left, taken].between(left, taken)
-        after = next(e.between(taken, e.target) for e in labels.values() if e.source == taken)
+        before = labels[left, taken].label_between(left, taken)
+        after = next(e.label_between(taken, e.target) for e in labels.values() if e.source == taken)
         sides = [NAMED.findall(text)[0][0].split(", ")[2:] for text in (before, after)]
         assert sides[0] == sides[1], (family, before, after)
 
@@ -104,20 +104,22 @@ def test_an_arrow_says_what_leaves_its_box_and_not_what_the_next_makes_of_it(
             node.id: [fact for fact in node.facts if fact.startswith(("in: ", "out: "))]
             for node in children(graph.root, opened)
         }
-        for edge in (edge for edge in flow(graph, opened).edges if not edge.again):
-            left, *taken = (part.split(" · ") for part in plain(edge.label).split(" → "))
+        for edge in (edge for edge in visible_graph(graph, opened).edges if not edge.feedback):
+            left, *taken = (
+                part.split(" · ") for part in without_dim_names(edge.label).split(" → ")
+            )
             outs = "".join(fact for fact in facts[edge.source] if fact.startswith("out"))
             if outs and " more" not in edge.label:
-                assert all(shape in plain(outs) for shape in left), edge
+                assert all(shape in without_dim_names(outs) for shape in left), edge
             ins = "".join(fact for fact in facts[edge.target] if fact.startswith("in"))
             if ins and taken and len(left) == 1:
-                assert all(shape in plain(ins) for shape in taken[-1]), edge
+                assert all(shape in without_dim_names(ins) for shape in taken[-1]), edge
 
 
 def test_the_flatten_of_a_stage_of_tokens_is_drawn_within_it() -> None:
     labels = {
-        (edge.source, edge.target): plain(edge.label)
-        for edge in flow(drawn(zoo.family("hybrid").design()), frozenset()).edges
+        (edge.source, edge.target): without_dim_names(edge.label)
+        for edge in visible_graph(drawn(zoo.family("hybrid").design()), frozenset()).edges
     }
     assert labels["stages.2", "stages.3"] == "(1, 256, 14, 14)"
     assert labels["stages.3", "stages.4"] == "(1, 197, 256)"

@@ -24,7 +24,9 @@ def labels(family: str, preset: str = "", **knobs: object) -> dict[tuple[str, st
     design = kind.design(preset or kind.presets[0].name, **knobs)
     picture, _ = planned(profile(design).root, rows(design.config))
     return {
-        (edge.source, edge.target): edge.between(edge.source, edge.target) for edge in picture.edges
+        (e.source, e.target): e.label_between(e.source, e.target)
+        for e in picture.edges
+        for edge in picture.edges
     }
 
 

@@ -18,7 +18,7 @@ from studio.app.diagram.layer_timing import TIMINGS
 from studio.app.session import FIRST
 from studio.app.tabs.layers import rows_of
 from studio.bench.results import LayerTime
-from studio.drawing.decoration import SCALE
+from studio.drawing.decoration import HEAT_SCALE
 from studio.workbench.page.colour_mode import HEAT, NO_LENS, Lens
 from studio.workbench.page.link import Link
 from studio.workbench.workload import Case
@@ -88,8 +88,12 @@ def test_the_scale_goes_to_the_most_of_what_is_seen() -> None:
 def test_a_cell_has_the_colour_of_the_box() -> None:
     scale = Scale(QUANTITIES["macs"], 100.0)
     cells = layer_diff.warm([100.0, 25.0, None, float("nan")], scale, dark=False)
-    assert [SCALE[-1] in cells[0], SCALE[4] in cells[1], cells[2:]] == [True, True, ["", ""]]
-    assert SCALE[0] in layer_diff.warm([100.0], scale, dark=True)[0]
+    assert [HEAT_SCALE[-1] in cells[0], HEAT_SCALE[4] in cells[1], cells[2:]] == [
+        True,
+        True,
+        ["", ""],
+    ]
+    assert HEAT_SCALE[0] in layer_diff.warm([100.0], scale, dark=True)[0]
 
 
 def test_cells_of_differences_tell_more_from_less() -> None:
@@ -154,7 +158,7 @@ def test_another_family_is_told_in_one_sentence_and_in_the_table() -> None:
     app = visited(PIN | {"family": "resnet", "difference": "true", "tab": "Layers"})
     assert "cannot be aligned" in legend(app)
     assert 'class="change"' not in drawing(app)
-    assert {"+ appeared", "− vanished"} == set(shown(app)["Change"])
+    assert {"+ added", "− removed"} == set(shown(app)["Change"])
 
 
 def test_the_switch_goes_with_the_pin() -> None:

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from PIL import Image
 
-from studio.drawing.figure import Heading, Sheet
+from studio.drawing.figure import Figure, Heading
 from studio.drawing.graph import Graph, Node
 from studio.drawing.layout.layered import layout
-from studio.drawing.render.glyphs import outlined, shaped, width
-from studio.drawing.render.png import MOST_PIXELS, png
-from studio.drawing.render.print_svg import MOST_LINES, broken, paper
+from studio.drawing.render.glyphs import advance_width, outline_text, shape
+from studio.drawing.render.png import MAX_PIXELS, png
+from studio.drawing.render.print_svg import MAX_LINES, print_svg, wrap_line
 from studio.drawing.render.svg import svg
 from studio.drawing.text_metrics import text_width
 from tests.drawing.examples import EXAMPLES, blocks
@@ -32,8 +32,8 @@ HEADING = Heading(
 OURS = "× → · − … ² √ ± – — ’ “ ” µ Δ σ"  # that the studio writes beside letters
 
 
-def sheet(name: str, **changes: object) -> Sheet:
-    return replace(Sheet(graph=EXAMPLES[name](), heading=HEADING), **changes)
+def sheet(name: str, **changes: object) -> Figure:
+    return replace(Figure(graph=EXAMPLES[name](), heading=HEADING), **changes)
 
 
 def text_svg(text: str, **attributes: str) -> str:
@@ -45,7 +45,7 @@ def text_svg(text: str, **attributes: str) -> str:
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_every_text_is_outlines_that_the_file_holds(name: str) -> None:
     graph = EXAMPLES[name]()
-    root = ElementTree.fromstring(paper(sheet(name, opened=blocks(graph))))
+    root = ElementTree.fromstring(print_svg(sheet(name, opened=blocks(graph))))
     assert not list(root.iter(f"{SVG}text"))
     held = {path.attrib["id"] for path in root.iter(f"{SVG}path") if "id" in path.attrib}
     used = {use.attrib[HREF] for use in root.iter(f"{SVG}use")}
@@ -57,7 +57,7 @@ def test_every_text_is_outlines_that_the_file_holds(name: str) -> None:
 @given(graphs())
 def test_nodes_keep_their_names_and_nothing_is_pressed(drawn: tuple[Graph, frozenset[str]]) -> None:
     graph, opened = drawn
-    root = ElementTree.fromstring(paper(Sheet(graph=graph, heading=HEADING, opened=opened)))
+    root = ElementTree.fromstring(print_svg(Figure(graph=graph, heading=HEADING, opened=opened)))
     live = ElementTree.fromstring(svg(layout(graph, opened)))
     named = [
         {g.attrib["data-id"]: g for g in one.iter(f"{SVG}g") if "data-id" in g.attrib}
@@ -72,18 +72,18 @@ def test_nodes_keep_their_names_and_nothing_is_pressed(drawn: tuple[Graph, froze
 
 
 def test_the_heading_says_what_it_is_and_links() -> None:
-    root = ElementTree.fromstring(paper(sheet("vit")))
+    root = ElementTree.fromstring(print_svg(sheet("vit")))
     assert root.findtext(f"{SVG}title") == HEADING.title
     assert "17.6 GMACs" in (root.findtext(f"{SVG}desc") or "")
     assert [a.attrib[HREF] for a in root.iter(f"{SVG}a")] == [HEADING.link]
     said = [g.attrib["aria-label"] for g in root.findall(f"{SVG}g") if "aria-label" in g.attrib]
     assert said[:2] == [HEADING.title, "86.6 M parameters · 17.6 GMACs"]
     command = Heading(title="ViT", link="studio export vit")
-    assert "<a " not in paper(sheet("vit", heading=command))
+    assert "<a " not in print_svg(sheet("vit", heading=command))
 
 
 def test_the_graph_lies_below_the_heading_on_white() -> None:
-    root = ElementTree.fromstring(paper(sheet("resnet")))
+    root = ElementTree.fromstring(print_svg(sheet("resnet")))
     ground = root.find(f"{SVG}rect")
     assert ground is not None
     assert (ground.attrib["fill"], ground.attrib["width"]) == ("#ffffff", "100%")
@@ -100,44 +100,46 @@ def test_the_graph_lies_below_the_heading_on_white() -> None:
 
 def test_lines_of_a_heading_are_no_wider_than_asked() -> None:
     link = "https://example.org/?" + "&".join(f"knob_{i}={i}" for i in range(40))
-    lines = broken(link, 10.5, "400", 300)
-    assert len(lines) == MOST_LINES
+    lines = wrap_line(link, 10.5, "400", 300)
+    assert len(lines) == MAX_LINES
     assert lines[-1].endswith(" …")
-    assert all(width(line, 10.5) <= 320 for line in lines)
+    assert all(advance_width(line, 10.5) <= 320 for line in lines)
     assert "".join(lines[:-1]) == link[: sum(map(len, lines[:-1]))]
-    assert broken("86.6 M parameters · 17.6 GMACs", 12, "400", 110) == [
+    assert wrap_line("86.6 M parameters · 17.6 GMACs", 12, "400", 110) == [
         "86.6 M parameters",
         "17.6 GMACs",
     ]
-    assert broken("", 12, "400", 100) == []
+    assert wrap_line("", 12, "400", 100) == []
 
 
 def test_texts_stand_where_they_stood() -> None:
-    wide = width("Linear", 13, "600")
+    wide = advance_width("Linear", 13, "600")
     for anchor, x in (("start", 50), ("middle", 50 - wide / 2), ("end", 50 - wide)):
-        drawn = outlined(text_svg("Linear", font_size="13", font_weight="600", text_anchor=anchor))
+        drawn = outline_text(
+            text_svg("Linear", font_size="13", font_weight="600", text_anchor=anchor)
+        )
         found = re.search(r"translate\(([\d.]+) 20\) scale\(0\.013\)", drawn)
         assert found
         assert float(found[1]) == pytest.approx(x, abs=0.01)
 
 
 def test_letters_are_kerned_and_fit_where_the_layout_gives_them_room() -> None:
-    assert width("AV", 10) < width("A", 10) + width("V", 10)
-    assert width("Linear", 13, "600") > width("Linear", 13, "400")
+    assert advance_width("AV", 10) < advance_width("A", 10) + advance_width("V", 10)
+    assert advance_width("Linear", 13, "600") > advance_width("Linear", 13, "400")
     for text in ("EncoderBlock × 12", "1 × 197 × 768 → 1 × 768", "softmax attention", OURS):
-        assert width(text, 13, "600") <= text_width(text, 13)
+        assert advance_width(text, 13, "600") <= text_width(text, 13)
 
 
 def test_the_face_has_what_the_studio_writes_and_the_rest_falls_back() -> None:
-    assert 0 not in [glyph.number for glyph in shaped(OURS)[0]]
-    assert shaped("Ｌ＋") == shaped("L+")
-    assert shaped("漢")[0][0].number == 0  # an empty box stands for it
-    drawn = ElementTree.fromstring(outlined(text_svg("漢字")))
+    assert 0 not in [glyph.number for glyph in shape(OURS)[0]]
+    assert shape("Ｌ＋") == shape("L+")
+    assert shape("漢")[0][0].number == 0  # an empty box stands for it
+    drawn = ElementTree.fromstring(outline_text(text_svg("漢字")))
     assert any(g.attrib.get("aria-label") == "漢字" for g in drawn.iter(f"{SVG}g"))
 
 
 def test_pixels_are_as_many_as_the_file_says() -> None:
-    drawn = paper(sheet("vit"))
+    drawn = print_svg(sheet("vit"))
     root = ElementTree.fromstring(drawn)
     size = [float(root.attrib[side]) for side in ("width", "height")]
     for scale in (1.0, 2.0):
@@ -152,9 +154,9 @@ def test_pixels_are_as_many_as_the_file_says() -> None:
 def test_a_picture_of_a_hundred_metres_is_drawn_smaller() -> None:
     huge = '<svg xmlns="http://www.w3.org/2000/svg" width="1000" height="400000"></svg>'
     picture = Image.open(io.BytesIO(png(huge)))
-    assert picture.width * picture.height <= MOST_PIXELS * 1.05
+    assert picture.width * picture.height <= MAX_PIXELS * 1.05
 
 
 def test_a_graph_without_edges_or_a_name_is_drawn_too() -> None:
     alone = Graph(Node(id="", label="", children=(Node(id="a", label=""),)), ())
-    assert paper(Sheet(graph=alone, heading=Heading(title="")))
+    assert print_svg(Figure(graph=alone, heading=Heading(title="")))

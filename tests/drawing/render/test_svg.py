@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given, settings
 
-from studio.drawing.decoration import SIGNS, Mark, colour
+from studio.drawing.decoration import CHANGE_SIGNS, Mark, heat_colours
 from studio.drawing.figure import Heading
 from studio.drawing.graph import Graph, Node
 from studio.drawing.layout.layered import layout
@@ -120,8 +120,8 @@ def test_dot_has_the_heat_and_the_change_of_each_box() -> None:
     marks = {"a": Mark(heat=1.0), "b": Mark(change="grew", note="twice as much")}
     text = dot(Graph(Node(id="", label="", children=(a, b)), ()), marks=marks)
     first, second = (next(line for line in text.splitlines() if f"\t{x} [" in line) for x in "ab")
-    assert f'fillcolor="{colour(1.0)[0]}"' in first
-    assert f"{SIGNS['grew']} b" in second
+    assert f'fillcolor="{heat_colours(1.0)[0]}"' in first
+    assert f"{CHANGE_SIGNS['grew']} b" in second
     assert "twice as much" in second
 
 
