@@ -23,6 +23,7 @@ from studio.knobs import DesignError, Knob, knobs
 from studio.quoting import echoed, quoted
 from studio.records import as_asked, expanded, knob_at, value_of, with_values
 from studio.refusals import named, read_settings, refusal
+from studio.renames import VERSION
 from studio.spelling import closest_first, offered, resembling
 
 __all__ = [
@@ -317,9 +318,11 @@ class Design:
         }
 
     def to_json(self) -> str:
-        """A design file. Its preset is the one that was named, so that it is called alike again."""
+        """A design file: {version, family, preset, config}. Its preset is the one that was named,
+        so that the design keeps its title."""
         named = self.preset or self.origin
-        return json.dumps(self.to_dict() | {"preset": named.name if named else None}, indent=2)
+        preset = {"preset": named.name if named else None}
+        return json.dumps({"version": VERSION, **self.to_dict(), **preset}, indent=2)
 
     def to_query(self, base: Preset | None = None) -> dict[str, str]:
         """The parameters of a link: the family, a preset (by default the nearest one), and what

@@ -343,9 +343,9 @@ def test_classes_are_names_in_json_and_links() -> None:
 
 
 def test_a_stage_that_does_not_fit_is_told_though_a_row_was_put_before_it() -> None:
-    stages = [{"kind": "Conv", "width": 64, "stride": 4}, {"kind": "Transformer", "heads": 6}]
-    for more in ([], [{"kind": "Conv"}]):  # what is number 2 is missing, or has no heads
-        with pytest.raises(DesignError, match=r"^stages.1: heads=6 must divide the width"):
+    stages = [{"kind": "Conv", "width": 64, "stride": 4}, {"kind": "Transformer", "num_heads": 6}]
+    for more in ([], [{"kind": "Conv"}]):  # what is number 2 is missing, or has no num_heads
+        with pytest.raises(DesignError, match=r"^stages.1: num_heads=6 must divide the width"):
             family("hybrid").design(stages=[*stages, *more])
 
 

@@ -46,7 +46,7 @@ def values(knob: Knob) -> st.SearchStrategy[Any]:
 def record(kind: type) -> st.SearchStrategy[str]:
     """A record as a text, with some small numbers in it that may break its rules."""
     start = kind()
-    names = [n for n in ("kernel_size", "stride", "heads", "width") if hasattr(start, n)]
+    names = [n for n in ("kernel_size", "stride", "num_heads", "width") if hasattr(start, n)]
     numbers = st.dictionaries(st.sampled_from(names), st.integers(1, 40)) if names else st.just({})
     return numbers.map(
         lambda found: f"{kind.__name__}({', '.join(f'{n}={v}' for n, v in found.items())})"
@@ -77,8 +77,8 @@ def refused(design: Design, settings: dict[str, Any]) -> DesignError | None:
 @example(("bert", "BERT-base", {"max_seq_len": 448, "embed_dim": 64}))
 @example(("hybrid", "CRNN", {"stages.0.stride": 2}))
 @example(("hybrid", "CRNN", {"stages.0.stride": 4, "stem.image_height": 9}))
-@example(("hybrid", "CoAtNet-1", {"stages.3.heads": 7, "stages.2.heads": 5}))
-@example(("hybrid", "CoAtNet-1", {"stages.3.heads": 71, "stages.3.width": 216}))
+@example(("hybrid", "CoAtNet-1", {"stages.3.num_heads": 7, "stages.2.num_heads": 5}))
+@example(("hybrid", "CoAtNet-1", {"stages.3.num_heads": 71, "stages.3.width": 216}))
 @example(("hybrid", "Residual stages + transformer", {"stem": "ConvStem(kernel_size=2)"}))
 @example(
     (
@@ -124,7 +124,7 @@ def test_a_refusal_writes_what_it_suggests() -> None:
         assert all(f"{name}={written(value)}" in str(error) for name, value in way.items())
 
 
-@pytest.mark.parametrize("name", ["stages.9.width", "stages.1.heads", "foo", "stages.x", ""])
+@pytest.mark.parametrize("name", ["stages.9.width", "stages.1.num_heads", "foo", "stages.x", ""])
 def test_a_name_that_no_knob_has_is_answered_with_names(name: str) -> None:
     error = refused(family("hybrid").design(), {name: 3})
     assert error
@@ -138,7 +138,7 @@ def test_a_name_that_no_knob_has_is_answered_with_names(name: str) -> None:
     [
         ("hybrid", "image_size", "stem.image_size"),
         ("recurrent", "hidden_dim", "hidden_size"),
-        ("yolo", "depth_multiple", "depth"),
+        ("yolo", "depth_multiple", "depth_mult"),
         ("vit", "mlp_din", "mlp_dim"),
         ("hybrid", "stage", "stages"),
     ],
@@ -201,7 +201,7 @@ def test_a_size_that_is_too_large_or_small_is_offered_the_limit_of_its_width(eac
 
 def test_knobs_are_applied_together_in_any_order() -> None:
     hybrid = family("hybrid")
-    together = {"stages.3.heads": 72, "stages.3.width": 216, "head.hidden_size": 64}
+    together = {"stages.3.num_heads": 72, "stages.3.width": 216, "head.hidden_dim": 64}
     for names in (list(together), list(reversed(together))):
         design = hybrid.design("CoAtNet-1", **{name: together[name] for name in names})
         assert {name: design.value(name) for name in together} == together

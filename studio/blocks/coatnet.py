@@ -29,7 +29,7 @@ def pooled_shortcut(in_channels: int, out_channels: int, stride: int) -> nn.Modu
 
 
 class PreNormMBConvBlock(nn.Module):
-    """Proj(Pool(x)) + MBConv(Norm(x)) (appendix A.1); inside, `expansion` times the channels given.
+    """Proj(Pool(x)) + MBConv(Norm(x)) (appendix A.1), with `expand_ratio` times C' channels inside.
 
     (B, C, H, W) -> (B, C', H/stride, W/stride).
     """
@@ -38,12 +38,12 @@ class PreNormMBConvBlock(nn.Module):
         self,
         in_channels: int,
         out_channels: int,
-        expansion: int,
+        expand_ratio: int,
         stride: int,
         activation: type[nn.Module],
     ) -> None:
         super().__init__()
-        E, norm = expansion * out_channels, nn.BatchNorm2d
+        E, norm = expand_ratio * out_channels, nn.BatchNorm2d
         squeezed = max(1, out_channels // 4)
         self.shortcut = pooled_shortcut(in_channels, out_channels, stride)
         self.norm = norm(in_channels)

@@ -44,7 +44,7 @@ class InceptionModule(nn.Module):
         self,
         in_channels: int,
         widths: Sequence[int],
-        branch_kernel: int,
+        branch_kernel_size: int,
         bias: bool,
         norm: type[nn.Module],
     ) -> None:
@@ -58,7 +58,7 @@ class InceptionModule(nn.Module):
         )
         self.branch3 = nn.Sequential(
             InceptionConv(in_channels, reduce5, 1, bias, norm),
-            InceptionConv(reduce5, w5, branch_kernel, bias, norm),
+            InceptionConv(reduce5, w5, branch_kernel_size, bias, norm),
         )
         self.branch4 = nn.Sequential(
             nn.MaxPool2d(3, stride=1, padding=1),

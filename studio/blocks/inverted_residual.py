@@ -51,13 +51,13 @@ class InvertedResidual(nn.Module):
 class MBConvBlock(InvertedResidual):
     """An inverted residual that squeezes and excites, to a quarter of the channels it is given.
 
-    (B, C, H, W) -> (B, C', H/stride, W/stride), through `expansion` times C.
+    (B, C, H, W) -> (B, C', H/stride, W/stride), through `expand_ratio` times C.
     """
 
     def __init__(
         self,
         in_channels: int,
-        expansion: int,
+        expand_ratio: int,
         out_channels: int,
         kernel_size: int,
         stride: int,
@@ -65,7 +65,7 @@ class MBConvBlock(InvertedResidual):
         norm: type[nn.Module],
         activation: type[nn.Module],
     ) -> None:
-        hidden, squeezed = expansion * in_channels, max(1, in_channels // 4)
+        hidden, squeezed = expand_ratio * in_channels, max(1, in_channels // 4)
         super().__init__(
             in_channels,
             hidden,

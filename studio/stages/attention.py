@@ -22,22 +22,22 @@ class RelativeTransformer(MapStage):
 
     depth: int = knob(2, "Blocks", axis="depth", ge=1, le=64)
     width: int = knob(384, "Channels", axis="width", ge=8, le=4096, step=8)
-    heads: int = knob(12, "Attention heads; they divide the width", axis="heads", ge=1, le=128)
-    expansion: float = knob(
+    num_heads: int = knob(12, "Attention heads; they divide the width", axis="heads", ge=1, le=128)
+    mlp_ratio: float = knob(
         4.0, "MLP width over the width", ge=0.5, le=8.0, step=0.5, of="width", size="mlp_dim"
     )
     stride: int = knob(2, "Stride of the mean over pixels before the first block", ge=1, le=4)
 
     def __post_init__(self) -> None:
-        if self.width % self.heads:
-            raise ValueError(f"heads={self.heads} must divide width={self.width}")
+        if self.width % self.num_heads:
+            raise ValueError(f"num_heads={self.num_heads} must divide width={self.width}")
 
     def flow(self, x: Map) -> Map:
         return shrunk(x, self.width, self.stride)
 
     def build(self, x: Map) -> nn.Module:
-        y, hidden = self.flow(x), round(self.expansion * self.width)
-        out = (self.width, self.heads, hidden, y.height, y.width)
+        y, hidden = self.flow(x), round(self.mlp_ratio * self.width)
+        out = (self.width, self.num_heads, hidden, y.height, y.width)
         return nn.Sequential(
             RelativeBlock(x.channels, *out, self.stride),
             *(RelativeBlock(self.width, *out) for _ in range(self.depth - 1)),
@@ -55,14 +55,16 @@ class WindowTransformer(MapStage):
     """
 
     depth: int = knob(2, "Blocks: windows and grids by turns", axis="depth", ge=1, le=64)
-    heads: int = knob(8, "Attention heads; they divide the channels", axis="heads", ge=1, le=128)
+    num_heads: int = knob(
+        8, "Attention heads; they divide the channels", axis="heads", ge=1, le=128
+    )
     window_size: int = knob(7, "Side of a window; it divides that of the map", ge=2, le=32)
-    expansion: float = knob(4.0, "MLP width over the width", ge=0.5, le=8.0, step=0.5)
+    mlp_ratio: float = knob(4.0, "MLP width over the width", ge=0.5, le=8.0, step=0.5)
 
     def flow(self, x: Map) -> Map:
-        if x.channels % self.heads:
+        if x.channels % self.num_heads:
             raise ValueError(
-                f"heads={self.heads} must divide the channels of the map, {x.channels}"
+                f"num_heads={self.num_heads} must divide the channels of the map, {x.channels}"
             )
         if x.height % self.window_size or x.width % self.window_size:
             raise ValueError(
@@ -72,10 +74,10 @@ class WindowTransformer(MapStage):
         return x
 
     def build(self, x: Map) -> nn.Module:
-        hidden, kinds = round(self.expansion * x.channels), (WindowBlock, GridBlock)
+        hidden, kinds = round(self.mlp_ratio * x.channels), (WindowBlock, GridBlock)
         return nn.Sequential(
             *(
-                kinds[i % 2](x.channels, self.heads, hidden, self.window_size)
+                kinds[i % 2](x.channels, self.num_heads, hidden, self.window_size)
                 for i in range(self.depth)
             )
         )

@@ -54,7 +54,7 @@ class HiddenLayerHead(Head):
 
     takes = Map
 
-    hidden_size: int = knob(768, "Features of the hidden layer", ge=8, le=8192, step=8)
+    hidden_dim: int = knob(768, "Features of the hidden layer", ge=8, le=8192, step=8)
     num_classes: int = knob(1000, "Classes", ge=1, le=100_000)
 
     def build(self, x: Map) -> nn.Module:
@@ -62,9 +62,9 @@ class HiddenLayerHead(Head):
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(1),
             LayerNorm(x.channels),
-            nn.Linear(x.channels, self.hidden_size),
+            nn.Linear(x.channels, self.hidden_dim),
             nn.Tanh(),
-            nn.Linear(self.hidden_size, self.num_classes),
+            nn.Linear(self.hidden_dim, self.num_classes),
         )
 
 

@@ -25,7 +25,7 @@ class MLPMixer(TokenStage):
     token_dim: int = knob(
         256, "Hidden width across the tokens D_S", axis="width", ge=8, le=4096, step=8
     )
-    expansion: float = knob(
+    mlp_ratio: float = knob(
         4.0, "Hidden width across the channels over the width", ge=0.5, le=8.0, step=0.5
     )
 
@@ -33,7 +33,7 @@ class MLPMixer(TokenStage):
         return x.mixed()
 
     def build(self, x: Tokens) -> nn.Module:
-        channel_dim = round(self.expansion * x.width)
+        channel_dim = round(self.mlp_ratio * x.width)
         return nn.Sequential(
             *(MixerLayer(x.count, x.width, self.token_dim, channel_dim) for _ in range(self.depth))
         )
@@ -44,8 +44,8 @@ class CrossAttention(TokenStage):
     """Lets the tokens read a second input, such as an encoded text."""
 
     depth: int = knob(2, "Blocks", axis="depth", ge=1, le=48)
-    heads: int = knob(8, "Attention heads; they divide the width", axis="heads", ge=1, le=64)
-    expansion: float = knob(4.0, "MLP width over the width", ge=0.5, le=8.0, step=0.5)
+    num_heads: int = knob(8, "Attention heads; they divide the width", axis="heads", ge=1, le=64)
+    mlp_ratio: float = knob(4.0, "MLP width over the width", ge=0.5, le=8.0, step=0.5)
     memory_len: int = knob(32, "Tokens of the second input", axis="resolution", ge=1, le=4096)
     memory_dim: int = knob(256, "Features of each", ge=8, le=8192, step=8)
 
@@ -58,10 +58,12 @@ class CrossAttention(TokenStage):
         return Tokens(self.memory_len, self.memory_dim)
 
     def flow(self, x: Tokens, memory: Tokens) -> Tokens:
-        if x.width % self.heads:
-            raise ValueError(f"heads={self.heads} must divide the width of the tokens, {x.width}")
+        if x.width % self.num_heads:
+            raise ValueError(
+                f"num_heads={self.num_heads} must divide the width of the tokens, {x.width}"
+            )
         return x
 
     def build(self, x: Tokens, memory: Tokens) -> nn.Module:
-        hidden_dim = round(self.expansion * x.width)
-        return MemoryReader(x.width, memory.width, self.depth, self.heads, hidden_dim)
+        hidden_dim = round(self.mlp_ratio * x.width)
+        return MemoryReader(x.width, memory.width, self.depth, self.num_heads, hidden_dim)

@@ -105,7 +105,7 @@ class MBConv(MapStage):
 
     depth: int = knob(2, "Blocks", axis="depth", ge=1, le=64)
     width: int = knob(64, "Channels between the blocks", axis="width", ge=4, le=4096, step=4)
-    expansion: int = knob(6, "Channels inside over those that flow in", ge=1, le=10)
+    expand_ratio: int = knob(6, "Channels inside over those that flow in", ge=1, le=10)
     kernel_size: int = knob(3, "Kernel of the depthwise convolution", options=(3, 5, 7))
     stride: int = knob(2, "Stride of the first block", ge=1, le=4)
     norm: type[nn.Module] = knob(
@@ -126,7 +126,7 @@ class MBConv(MapStage):
             *(
                 MBConvBlock(
                     widths[i],
-                    self.expansion,
+                    self.expand_ratio,
                     self.width,
                     self.kernel_size,
                     self.stride if i == 0 else 1,
@@ -148,7 +148,7 @@ class PreNormMBConv(MapStage):
 
     depth: int = knob(2, "Blocks", axis="depth", ge=1, le=64)
     width: int = knob(96, "Channels between the blocks", axis="width", ge=8, le=4096, step=8)
-    expansion: int = knob(4, "Channels inside over the width", ge=1, le=10)
+    expand_ratio: int = knob(4, "Channels inside over the width", ge=1, le=10)
     stride: int = knob(2, "Stride of the first block", ge=1, le=4)
     activation: type[nn.Module] = knob(
         nn.GELU, "Inside", options=(nn.GELU, nn.SiLU, nn.ReLU, nn.Hardswish)
@@ -158,7 +158,7 @@ class PreNormMBConv(MapStage):
         return shrunk(x, self.width, self.stride)
 
     def build(self, x: Map) -> nn.Module:
-        E, activation = self.expansion, self.activation
+        E, activation = self.expand_ratio, self.activation
         return nn.Sequential(
             PreNormMBConvBlock(x.channels, self.width, E, self.stride, activation),
             *(
@@ -177,7 +177,7 @@ class ConvNeXtBlocks(MapStage):
 
     depth: int = knob(3, "Blocks", axis="depth", ge=1, le=64)
     width: int = knob(96, "Channels", axis="width", ge=8, le=4096, step=8)
-    expansion: float = knob(
+    mlp_ratio: float = knob(
         4.0, "Channels inside over the width", ge=0.5, le=8.0, step=0.5, of="width", size="mlp_dim"
     )
     kernel_size: int = knob(7, "Kernel of the depthwise convolution", options=(3, 5, 7, 9, 11))
@@ -203,7 +203,7 @@ class ConvNeXtBlocks(MapStage):
                 ConvNeXtBlock(
                     self.width,
                     self.kernel_size,
-                    self.expansion,
+                    self.mlp_ratio,
                     self.layer_scale,
                     nn.Identity(),
                     self.activation,

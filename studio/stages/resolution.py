@@ -48,13 +48,13 @@ class Upsample(MapStage):
         "Repeated, or interpolated",
         options=(nn.UpsamplingNearest2d, nn.UpsamplingBilinear2d),
     )
-    scale: int = knob(2, "Pixels that become of one, along each side", ge=2, le=8)
+    scale_factor: int = knob(2, "Pixels that become of one, along each side", ge=2, le=8)
 
     def flow(self, x: Map) -> Map:
-        return replace(x, height=self.scale * x.height, width=self.scale * x.width)
+        return replace(x, height=self.scale_factor * x.height, width=self.scale_factor * x.width)
 
     def build(self, x: Map) -> nn.Module:
-        return self.layer(scale_factor=self.scale)
+        return self.layer(scale_factor=self.scale_factor)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,19 +22,19 @@ class Recurrent(TokenStage):
 
     cell: type[nn.LSTM | nn.GRU] = knob(nn.LSTM, "The recurrence", options=(nn.LSTM, nn.GRU))
     depth: int = knob(1, "Stacked layers", axis="depth", ge=1, le=8)
-    width: int = knob(256, "State of one direction", axis="width", ge=4, le=2048, step=4)
+    hidden_size: int = knob(256, "State of one direction", axis="width", ge=4, le=2048, step=4)
     bidirectional: bool = knob(True, "A second network reads from the end")
 
     def flow(self, x: Tokens) -> Tokens:
         directions = 2 if self.bidirectional else 1
         future = x.future or self.bidirectional
-        return replace(x, width=directions * self.width, past=True, future=future)
+        return replace(x, width=directions * self.hidden_size, past=True, future=future)
 
     def build(self, x: Tokens) -> nn.Module:
         return Steps(
             self.cell(
                 x.width,
-                self.width,
+                self.hidden_size,
                 num_layers=self.depth,
                 batch_first=True,
                 bidirectional=self.bidirectional,
@@ -133,10 +133,10 @@ class Project(TokenStage):
     (B, N, D) to (B, N, D').
     """
 
-    width: int = knob(256, "Features of a token", axis="width", ge=4, le=8192, step=4)
+    embed_dim: int = knob(256, "Features of a token", axis="width", ge=4, le=8192, step=4)
 
     def flow(self, x: Tokens) -> Tokens:
-        return replace(x, width=self.width)
+        return replace(x, width=self.embed_dim)
 
     def build(self, x: Tokens) -> nn.Module:
-        return nn.Linear(x.width, self.width)
+        return nn.Linear(x.width, self.embed_dim)

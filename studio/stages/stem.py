@@ -191,14 +191,14 @@ class TokenStem(Stem):
 
     vocab_size: int = knob(30_522, "Different tokens", ge=2, le=262_144)
     seq_len: int = knob(128, "Tokens of a text", axis="resolution", ge=1, le=4096)
-    width: int = knob(256, "Features of a token", axis="width", ge=8, le=4096, step=8)
+    embed_dim: int = knob(256, "Features of a token", axis="width", ge=8, le=4096, step=8)
 
     def example(self, batch: int) -> Tensor:
         return torch.randint(self.vocab_size, (batch, self.seq_len))
 
     def start(self) -> Flow:
-        return Tokens(self.seq_len, self.width)
+        return Tokens(self.seq_len, self.embed_dim)
 
     def module(self) -> nn.Module:
-        embedding = nn.Embedding(self.vocab_size, self.width)
-        return nn.Sequential(embedding, LearnedPosition(self.seq_len, self.width))
+        embedding = nn.Embedding(self.vocab_size, self.embed_dim)
+        return nn.Sequential(embedding, LearnedPosition(self.seq_len, self.embed_dim))

@@ -49,16 +49,18 @@ class AttentionPoolHead(Head):
     takes = Tokens
 
     num_classes: int = knob(1000, "Classes", ge=1, le=100_000)
-    heads: int = knob(4, "Attention heads; they divide the width", axis="heads", ge=1, le=64)
-    expansion: float = knob(4.0, "MLP width over the width", ge=0.5, le=8.0, step=0.5)
+    num_heads: int = knob(4, "Attention heads; they divide the width", axis="heads", ge=1, le=64)
+    mlp_ratio: float = knob(4.0, "MLP width over the width", ge=0.5, le=8.0, step=0.5)
 
     def flow(self, x: Flow, *joined: Flow) -> Flow:
-        if isinstance(x, Tokens) and x.width % self.heads:
-            raise ValueError(f"heads={self.heads} must divide the width of the tokens, {x.width}")
+        if isinstance(x, Tokens) and x.width % self.num_heads:
+            raise ValueError(
+                f"num_heads={self.num_heads} must divide the width of the tokens, {x.width}"
+            )
         return x
 
     def build(self, x: Tokens) -> nn.Module:
-        pool = AttentionPool(x.width, self.heads, round(self.expansion * x.width))
+        pool = AttentionPool(x.width, self.num_heads, round(self.mlp_ratio * x.width))
         return nn.Sequential(pool, nn.Linear(x.width, self.num_classes))
 
 

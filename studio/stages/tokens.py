@@ -30,16 +30,18 @@ class Transformer(TokenStage):
     """
 
     depth: int = knob(4, "Blocks", axis="depth", ge=1, le=48)
-    heads: int = knob(8, "Attention heads; they divide the width", axis="heads", ge=1, le=64)
-    expansion: float = knob(4.0, "MLP width over the width", ge=0.5, le=8.0, step=0.5)
+    num_heads: int = knob(8, "Attention heads; they divide the width", axis="heads", ge=1, le=64)
+    mlp_ratio: float = knob(4.0, "MLP width over the width", ge=0.5, le=8.0, step=0.5)
     norm: type[nn.Module] = knob(LayerNorm, "Normalisation", options=(LayerNorm, RMSNorm))
     activation: type[nn.Module] = knob(
         nn.GELU, "Activation of the MLP", options=(nn.GELU, nn.ReLU, nn.SiLU)
     )
 
     def flow(self, x: Tokens) -> Tokens:
-        if x.width % self.heads:
-            raise ValueError(f"heads={self.heads} must divide the width of the tokens, {x.width}")
+        if x.width % self.num_heads:
+            raise ValueError(
+                f"num_heads={self.num_heads} must divide the width of the tokens, {x.width}"
+            )
         return x.mixed()
 
     def build(self, x: Tokens) -> nn.Module:
@@ -47,8 +49,8 @@ class Transformer(TokenStage):
             *(
                 EncoderBlock(
                     x.width,
-                    self.heads,
-                    round(self.expansion * x.width),
+                    self.num_heads,
+                    round(self.mlp_ratio * x.width),
                     norm=self.norm,
                     activation=self.activation,
                     dropout=0.0,

@@ -11,14 +11,15 @@ from itertools import chain
 from types import MappingProxyType
 
 from studio.family import Design, DesignError, Family
-from studio.quoting import quoted
+from studio.quoting import echoed, quoted
 from studio.records import RecordKnob
 from studio.refusals import read_settings
+from studio.renames import VERSION, updated_settings
 from studio.spelling import closest, closest_first, offered
 from studio.strict_json import parse
 
 DESIGN = 'a design file holds {"family": ..., "config": {...}}'
-KEYS = ("family", "preset", "config")  # of a design file
+KEYS = ("family", "preset", "config", "version")  # of a design file
 FOREIGN = {"model_type", "architectures", "transformers_version", "_class_name"}
 TIMM = {"architecture", "pretrained_cfg"}  # keys of a config.json that timm writes
 ALIKE = {  # the model types of transformers and the classes of diffusers that go by another name
@@ -81,7 +82,8 @@ def design_from_query(query: Mapping[str, str]) -> Design:
     """The design that a link's parameters name. Raises DesignError."""
     settings = dict(query)
     chosen = family(settings.pop("family", next(iter(families()))))
-    return chosen.design(settings.pop("preset", None), **settings)
+    start = chosen.design(settings.pop("preset", None))
+    return start.replace(**updated_settings(chosen.key, start.config, settings))
 
 
 @dataclass(frozen=True)
@@ -116,9 +118,22 @@ def read_design(text: str | bytes) -> Read:
         raise DesignError(f"{DESIGN}; {' and '.join(missing)} missing")
     if not isinstance(data["config"], dict):
         raise DesignError(f"{DESIGN}; config is {_kind(data['config'])}")
-    preset = data.get("preset")
+    preset, settings = data.get("preset"), data["config"]
     start = family(str(data["family"])).design(str(preset) if preset else None)
-    return changed(start, data["config"])
+    if _version(data) < VERSION:
+        settings = updated_settings(start.family.key, start.config, settings)
+    return changed(start, settings)
+
+
+def _version(data: Mapping[str, object]) -> int:
+    """The version of the names in a design file: the first, where it has none."""
+    version = data.get("version", 1)
+    if isinstance(version, bool) or not isinstance(version, int) or not 1 <= version <= VERSION:
+        raise DesignError(
+            f"this design file has version {echoed(version)}; the versions that can be read are 1"
+            f" to {VERSION}"
+        )
+    return version
 
 
 def changed(start: Design, settings: Mapping[str, object]) -> Read:

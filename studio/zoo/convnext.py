@@ -138,7 +138,7 @@ def stages(config: ConvNeXtConfig) -> dict[str, Any]:
             ConvNeXtBlocks(
                 depth=depth,
                 width=config.base_channels * 2**i,
-                expansion=config.mlp_ratio,
+                mlp_ratio=config.mlp_ratio,
                 kernel_size=config.kernel_size,
                 stride=1 if i == 0 else 2,
                 layer_scale=config.layer_scale,

@@ -192,7 +192,7 @@ def stages(config: EfficientNetConfig) -> dict[str, Any]:
         MBConv(
             depth=config.repeats(n),
             width=config.channels(c),
-            expansion=t,
+            expand_ratio=t,
             kernel_size=k,
             stride=s,
             **layers,

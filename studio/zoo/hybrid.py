@@ -248,7 +248,7 @@ R50_VIT = HybridConfig(
         StandardisedResidual(depth=9, width=256),
         Conv(width=768, kernel_size=1, norm=nn.Identity, activation=nn.Identity),
         ToTokens(class_token=True),
-        Transformer(depth=12, heads=12),
+        Transformer(depth=12, num_heads=12),
     ),
 )
 
@@ -261,10 +261,10 @@ def coatnet(stem: int, width: int, depths: tuple[int, int, int, int]) -> HybridC
         stages=(
             PreNormMBConv(depth=c1, width=width),
             PreNormMBConv(depth=c2, width=2 * width),
-            RelativeTransformer(depth=t1, width=4 * width, heads=width // 8),
-            RelativeTransformer(depth=t2, width=8 * width, heads=width // 4),
+            RelativeTransformer(depth=t1, width=4 * width, num_heads=width // 8),
+            RelativeTransformer(depth=t2, width=8 * width, num_heads=width // 4),
         ),
-        head=HiddenLayerHead(hidden_size=8 * width),
+        head=HiddenLayerHead(hidden_dim=8 * width),
     )
 
 
@@ -281,7 +281,7 @@ CRNN = HybridConfig(
         *(plain(256, depth=2), Pool(stride_width=1)),
         *(Conv(width=512, depth=2), Pool(stride_width=1)),
         *(ValidConv(width=512, norm=nn.Identity), Columns()),
-        *(Recurrent(width=256), Project(width=256), Recurrent(width=256)),
+        *(Recurrent(hidden_size=256), Project(embed_dim=256), Recurrent(hidden_size=256)),
     ),
     head=EachTokenHead(num_classes=37),
 )

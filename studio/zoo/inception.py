@@ -84,10 +84,10 @@ class GoogLeNetConfig:
         64, "Channels c of the stem; Table 1 scales with it", axis="width", ge=8, le=128, step=8
     )
     image_size: int = knob(224, "Input height and width", axis="resolution", ge=48, le=512, step=8)
-    branch_kernel: int = knob(
+    branch_kernel_size: int = knob(
         3, "Kernel of the third branch: 5 in the paper, 3 in torchvision", options=(3, 5)
     )
-    pool_kernel: int = knob(
+    pool_kernel_size: int = knob(
         2, "Kernel of the last max-pooling: 3 in the paper, 2 in torchvision", options=(2, 3)
     )
     norm: type[nn.Module] = knob(
@@ -114,14 +114,14 @@ class InceptionStage(nn.Sequential):
         self,
         in_channels: int,
         rows: Sequence[Sequence[int]],
-        branch_kernel: int,
+        branch_kernel_size: int,
         bias: bool,
         norm: type[nn.Module],
     ) -> None:
         super().__init__()
         self.out_channels = in_channels
         for widths in rows:
-            module = InceptionModule(self.out_channels, widths, branch_kernel, bias, norm)
+            module = InceptionModule(self.out_channels, widths, branch_kernel_size, bias, norm)
             self.append(module)
             self.out_channels = module.out_channels
 
@@ -177,7 +177,7 @@ class GoogLeNet(nn.Module):
 
         def stage(in_channels: int, *names: str) -> InceptionStage:
             rows = [[width * c // 64 for width in INCEPTION_WIDTHS[name]] for name in names]
-            return InceptionStage(in_channels, rows, config.branch_kernel, *conv)
+            return InceptionStage(in_channels, rows, config.branch_kernel_size, *conv)
 
         middle = [("4b", "4c", "4d")[min(i, 2)] for i in range(config.depth - 2)]
         self.stem = GoogLeNetStem(config.in_channels, c, *conv, config.response_norm)
@@ -186,7 +186,7 @@ class GoogLeNet(nn.Module):
         self.stage4a = stage(self.stage3.out_channels, "4a")
         self.stage4b = stage(self.stage4a.out_channels, *middle)
         self.stage4e = stage(self.stage4b.out_channels, "4e")
-        self.pool4 = nn.MaxPool2d(config.pool_kernel, stride=2, ceil_mode=True)
+        self.pool4 = nn.MaxPool2d(config.pool_kernel_size, stride=2, ceil_mode=True)
         self.stage5 = stage(self.stage4e.out_channels, "5a", "5b")
         watched = (self.stage4a, self.stage4b) if config.aux_logits else ()
         self.aux = nn.ModuleList(
@@ -223,8 +223,8 @@ def example(config: GoogLeNetConfig, batch: int) -> tuple[Tensor, ...]:
 
 TORCHVISION = GoogLeNetConfig()
 ORIGINAL = GoogLeNetConfig(
-    branch_kernel=5,
-    pool_kernel=3,
+    branch_kernel_size=5,
+    pool_kernel_size=3,
     norm=nn.Identity,
     response_norm=ResponseNorm,
     bias=True,

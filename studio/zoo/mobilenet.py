@@ -92,9 +92,9 @@ class Version(nn.Sequential):
                 self.append(self.block(line, channels, line.s if i == 0 else 1))
                 self.channels = channels
 
-    def conv(self, channels: int, out_channels: int, kernel: int, stride: int) -> nn.Module:
+    def conv(self, channels: int, out_channels: int, kernel_size: int, stride: int) -> nn.Module:
         make = partial(ConvNormAct, norm=self.norm, activation=self.activation)
-        return make(channels, out_channels, kernel, stride=stride)
+        return make(channels, out_channels, kernel_size, stride=stride)
 
     def classifier(self, num_classes: int, dropout: float) -> nn.Module:
         """From the means of the channels (B, channels) to logits (B, num_classes)."""

@@ -99,7 +99,7 @@ class VGGConfig:
         4096, "Width of the hidden layers of ThreeLayerHead", axis="width", ge=64, le=8192, step=64
     )
     image_size: int = knob(224, "Input height and width", axis="resolution", ge=32, le=512, step=32)
-    third_kernel: int = knob(
+    third_kernel_size: int = knob(
         3, "Kernel of a stage's third convolution: 1 in configuration C", options=(1, 3)
     )
     norm: type[nn.Module] = knob(
@@ -141,7 +141,7 @@ class VGG(nn.Module):
         widths = [config.base_channels * min(2**i, 8) for i in range(len(config.depths))]
         self.features = nn.Sequential()
         for i, (c, d) in enumerate(pairwise([config.in_channels, *widths])):
-            kernels = [config.third_kernel if k == 2 else 3 for k in range(config.depths[i])]
+            kernels = [config.third_kernel_size if k == 2 else 3 for k in range(config.depths[i])]
             self.features.append(VGGStage(c, d, kernels, config.norm))
         self.classifier = config.head(
             widths[-1], config.hidden_dim, config.dropout, config.num_classes
@@ -169,9 +169,11 @@ def example(config: VGGConfig, batch: int) -> tuple[Tensor, ...]:
     return (torch.randn(batch, config.in_channels, config.image_size, config.image_size),)
 
 
-def table_1(*depths: int, norm: type[nn.Module] = nn.Identity, third_kernel: int = 3) -> VGGConfig:
+def table_1(
+    *depths: int, norm: type[nn.Module] = nn.Identity, third_kernel_size: int = 3
+) -> VGGConfig:
     """A column of Table 1, for images of 224 × 224."""
-    return VGGConfig(depths=depths, norm=norm, third_kernel=third_kernel)
+    return VGGConfig(depths=depths, norm=norm, third_kernel_size=third_kernel_size)
 
 
 def cifar(*depths: int) -> VGGConfig:
@@ -202,7 +204,7 @@ PRESETS = (
     Preset("VGG-13-BN", table_1(2, 2, 2, 2, 2, norm=nn.BatchNorm2d), 133_053_736, TORCHVISION + "vgg13_bn"),  # noqa: E501
     Preset("VGG-16-BN", table_1(2, 2, 3, 3, 3, norm=nn.BatchNorm2d), 138_365_992, TORCHVISION + "vgg16_bn"),  # noqa: E501
     Preset("VGG-19-BN", table_1(2, 2, 4, 4, 4, norm=nn.BatchNorm2d), 143_678_248, TORCHVISION + "vgg19_bn"),  # noqa: E501
-    Preset("VGG-16 (C)", table_1(2, 2, 3, 3, 3, third_kernel=1), 133_638_952, TABLE_2),
+    Preset("VGG-16 (C)", table_1(2, 2, 3, 3, 3, third_kernel_size=1), 133_638_952, TABLE_2),
     Preset("VGG-11-BN (CIFAR-10)", cifar(1, 1, 2, 2, 2), 9_231_114, KUANGLIU),
     Preset("VGG-13-BN (CIFAR-10)", cifar(2, 2, 2, 2, 2), 9_416_010, KUANGLIU),
     Preset("VGG-16-BN (CIFAR-10)", cifar(2, 2, 3, 3, 3), 14_728_266, KUANGLIU),

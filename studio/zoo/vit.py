@@ -147,8 +147,8 @@ def stages(config: ViTConfig) -> dict[str, Any]:
             ToTokens(class_token=True),
             Transformer(
                 depth=config.depth,
-                heads=config.num_heads,
-                expansion=config.mlp_ratio,
+                num_heads=config.num_heads,
+                mlp_ratio=config.mlp_ratio,
                 norm=config.norm,
                 activation=config.activation,
             ),

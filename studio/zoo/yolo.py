@@ -1,30 +1,28 @@
 r"""YOLO finds every object in one look: no proposals, no second stage, one convolutional pass.
 
 A *backbone* halves the image five times. A *neck* carries what the deep maps know down to the fine
-ones, and where things lie back up again, so that each of three maps, of stride 8, 16 and 32, has
-both. A *head* then says for every pixel of every map: which classes are here, and how far is it
-from this point to the four sides of the box? An image of 640 × 640 gives
-$80^2 + 40^2 + 20^2 = 8400$ such points, and as many candidates.
+maps, and where things lie back up, so that each of three maps, of stride 8, 16 and 32, has both. A
+*head* predicts at every pixel of every map the classes that are present and the distances from this
+point to the four sides of the box. A 640 × 640 image gives $80^2 + 40^2 + 20^2 = 8400$ candidates.
 
-**Anchor-free, decoupled.** Earlier versions corrected the sizes of prepared *anchor* boxes.
-YOLOv8 measures from the point itself, and has one branch for boxes and one for classes: where
-something is and what it is want different features. There is no score for "object" either.
+**Anchor-free, decoupled.** Earlier versions corrected the sizes of predefined *anchor* boxes.
+YOLOv8 measures from the point itself, with one branch for boxes and one for classes, because where
+an object is and what it is need different features. There is no objectness score either.
 
-**A distance is a distribution.** A side that is hidden or blurred has no one true distance. So
-the head gives each side $R$ logits, one for each of $0 \dots R - 1$ strides, and the distance is
-the mean of their softmax, $d = \sum_{i} i \cdot p_i$ (Li et al. 2020, equation 4). That sum is a
-convolution whose weights $0 \dots R - 1$ are fixed: the sixteen parameters that are counted and
-never trained.
+**A distance is a distribution.** A side that is hidden or blurred has no one true distance. So the
+head predicts $R$ logits a side, one for each of $0 \dots R - 1$ strides, and the distance is the
+mean of their softmax, $d = \sum_{i} i \cdot p_i$ (Li et al. 2020, equation 4): a convolution with
+fixed weights $0 \dots R - 1$, the sixteen parameters that are counted but never trained.
 
-**C2f, the block.** Half of the channels pass by; the other half go through bottlenecks in a row,
-and *every* one's result is concatenated. So the gradient has a short way to each of them.
+**C2f, the block.** Half of the channels bypass it; the other half go through a chain of bottlenecks
+whose outputs are *all* concatenated. So the gradient has a short path to each of them.
 
-**What to watch.** One multiple scales the depth of every block, one the width of every layer, from
-n to x. The largest widths are capped: the last stage holds most weights. Small objects need
-resolution, and compute grows with its square. The published FLOPs are those of the fused network.
+**What to watch.** `depth_mult` scales the depth of every block and `width_mult` the width of every
+layer, from n to x. The largest widths are capped: the last stage holds most weights. Small objects
+need resolution, and compute grows with its square. Published FLOPs are those of the fused network.
 
-The model returns the raw maps, $4R + K$ channels each; in training a loss, no part of this file,
-assigns points to objects on them. `decode` makes boxes in pixels, `postprocess` also suppresses.
+The model returns the raw maps, $4R + K$ channels each. In training, a loss (not in this file)
+assigns points to objects. `decode` makes boxes in pixels; `postprocess` also suppresses duplicates.
 
 Shapes: B batch, C channels, C' channels after a layer, c hidden channels of a block, H W image,
 H' W' a map of stride 2 to 32, K num_classes, R reg_max, A points of all maps.
@@ -58,13 +56,13 @@ STRIDES = (8, 16, 32)
 class YOLOConfig:
     """Hyper-parameters of YOLOv8; the defaults are the n model."""
 
-    depth: float = knob(
-        0.33, "Multiple of the 3, 6, 6 and 3 bottlenecks", axis="depth", ge=0.33, le=2.0, step=0.01
+    depth_mult: float = knob(
+        0.33, "Multiplier of the 3, 6, 6, 3 bottlenecks", axis="depth", ge=0.33, le=2.0, step=0.01
     )
-    width: float = knob(
-        0.25, "Multiple of 64 to 1024 channels", axis="width", ge=0.125, le=1.5, step=0.125
+    width_mult: float = knob(
+        0.25, "Multiplier of 64 to 1024 channels", axis="width", ge=0.125, le=1.5, step=0.125
     )
-    max_channels: int = knob(1024, "Cap on the channels at width 1", ge=256, le=1024, step=256)
+    max_channels: int = knob(1024, "Most channels at width_mult 1", ge=256, le=1024, step=256)
     image_size: int = knob(
         640, "Input height and width", axis="resolution", ge=64, le=1280, step=32, multiple=32
     )
@@ -74,12 +72,12 @@ class YOLOConfig:
     num_classes: int = knob(80, "Classes K", ge=1, le=1000)
 
     def channels(self, standard: int) -> int:
-        """The width of a layer that has `standard` channels at width 1: a multiple of 8."""
-        return math.ceil(min(standard, self.max_channels) * self.width / 8) * 8
+        """Channels of a layer with `standard` channels at `width_mult` 1: a multiple of 8."""
+        return math.ceil(min(standard, self.max_channels) * self.width_mult / 8) * 8
 
     def repeats(self, standard: int) -> int:
-        """The bottlenecks of a block that has `standard` of them at depth 1."""
-        return max(round(standard * self.depth), 1)
+        """Bottlenecks of a block with `standard` of them at `depth_mult` 1."""
+        return max(round(standard * self.depth_mult), 1)
 
 
 class YOLOBatchNorm(nn.BatchNorm2d):
@@ -96,19 +94,17 @@ class YOLOConv(ConvNormAct):
         self,
         in_channels: int,
         out_channels: int,
-        kernel: int,
-        act: type[nn.Module],
+        kernel_size: int,
+        activation: type[nn.Module],
         stride: int = 1,
     ) -> None:
         super().__init__(
             in_channels,
             out_channels,
-            kernel,
+            kernel_size,
             stride=stride,
-            padding=kernel // 2,
-            bias=False,
             norm=YOLOBatchNorm,
-            activation=act,
+            activation=activation,
         )
 
 
@@ -133,13 +129,19 @@ class C2f(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, depth: int, shortcut: bool, act: type[nn.Module]
+        self,
+        in_channels: int,
+        out_channels: int,
+        depth: int,
+        shortcut: bool,
+        activation: type[nn.Module],
     ) -> None:
         super().__init__()
         c = out_channels // 2
-        self.conv1 = YOLOConv(in_channels, 2 * c, 1, act)
-        self.conv2 = YOLOConv((2 + depth) * c, out_channels, 1, act)
-        self.bottlenecks = nn.ModuleList(C2fBottleneck(c, shortcut, act) for _ in range(depth))
+        self.conv1 = YOLOConv(in_channels, 2 * c, 1, activation)
+        self.conv2 = YOLOConv((2 + depth) * c, out_channels, 1, activation)
+        bottlenecks = (C2fBottleneck(c, shortcut, activation) for _ in range(depth))
+        self.bottlenecks = nn.ModuleList(bottlenecks)
 
     def forward(self, x: Tensor) -> Tensor:
         parts = list(self.conv1(x).chunk(2, dim=1))  # 2 × (B, c, H, W)
@@ -186,16 +188,16 @@ class CSPDarknet(nn.Module):
     """The backbone: a stem and four stages, of which the last three are kept (P3, P4, P5)."""
 
     def __init__(
-        self, in_channels: int, widths: Sequence[int], depths: Sequence[int], act: type[nn.Module]
+        self, in_channels: int, widths: list[int], depths: list[int], activation: type[nn.Module]
     ) -> None:
         super().__init__()
         w1, w2, w3, w4, w5 = widths
-        self.stem = YOLOConv(in_channels, w1, 3, act, stride=2)
-        self.stage2 = DarknetStage(w1, w2, depths[0], act)
-        self.stage3 = DarknetStage(w2, w3, depths[1], act)
-        self.stage4 = DarknetStage(w3, w4, depths[2], act)
-        self.stage5 = DarknetStage(w4, w5, depths[3], act)
-        self.sppf = SPPF(w5, act)
+        self.stem = YOLOConv(in_channels, w1, 3, activation, stride=2)
+        self.stage2 = DarknetStage(w1, w2, depths[0], activation)
+        self.stage3 = DarknetStage(w2, w3, depths[1], activation)
+        self.stage4 = DarknetStage(w3, w4, depths[2], activation)
+        self.stage5 = DarknetStage(w4, w5, depths[3], activation)
+        self.sppf = SPPF(w5, activation)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x = self.stage2(self.stem(images))  # (B, C', H/4, W/4)
@@ -206,10 +208,7 @@ class CSPDarknet(nn.Module):
 
 
 class PathAggregation(nn.Module):
-    """The neck: what the deep maps know goes down to P3, and then up again to P5.
-
-    Maps of stride 8, 16 and 32 to maps of the same shapes.
-    """
+    """The neck: deep features go down to P3, then fine ones up to P5; maps keep their shapes."""
 
     def __init__(self, widths: Sequence[int], depth: int, activation: type[nn.Module]) -> None:
         super().__init__()
@@ -271,16 +270,17 @@ class DetectHead(nn.Module):
     """
 
     def __init__(
-        self, widths: Sequence[int], num_classes: int, reg_max: int, act: type[nn.Module]
+        self, widths: Sequence[int], num_classes: int, reg_max: int, activation: type[nn.Module]
     ) -> None:
         super().__init__()
         sides, width = 4 * reg_max, widths[0]
         box_width, class_width = max(16, width // 4, sides), max(width, min(num_classes, 100))
         # About five objects in an image of 640 × 640, spread over the classes.
         rare = [math.log(5 / num_classes / (640 / stride) ** 2) for stride in STRIDES]
-        self.boxes = nn.ModuleList(DetectBranch(w, box_width, sides, 1.0, act) for w in widths)
+        boxes = (DetectBranch(w, box_width, sides, 1.0, activation) for w in widths)
+        self.boxes = nn.ModuleList(boxes)
         self.classes = nn.ModuleList(
-            DetectBranch(w, class_width, num_classes, bias, act)
+            DetectBranch(w, class_width, num_classes, bias, activation)
             for w, bias in zip(widths, rare, strict=True)
         )
         self.dfl = DFL(reg_max)
@@ -298,13 +298,13 @@ class YOLO(nn.Module):
 
     def __init__(self, config: YOLOConfig) -> None:
         super().__init__()
-        act, K = config.activation, config.num_classes
+        activation, K = config.activation, config.num_classes
         widths = [config.channels(standard) for standard in (64, 128, 256, 512, 1024)]
         depths = [config.repeats(standard) for standard in (3, 6, 6, 3)]
         self.split = [4 * config.reg_max, K]
-        self.backbone = CSPDarknet(config.in_channels, widths, depths, act)
-        self.neck = PathAggregation(widths[2:], config.repeats(3), act)
-        self.head = DetectHead(widths[2:], K, config.reg_max, act)
+        self.backbone = CSPDarknet(config.in_channels, widths, depths, activation)
+        self.neck = PathAggregation(widths[2:], config.repeats(3), activation)
+        self.head = DetectHead(widths[2:], K, config.reg_max, activation)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Images (B, C, H, W) to three maps (B, 4·R + K, H/s, W/s), of strides s = 8, 16 and 32."""
@@ -356,13 +356,12 @@ def example(config: YOLOConfig, batch: int) -> tuple[Tensor, ...]:
     return (torch.randn(batch, config.in_channels, config.image_size, config.image_size),)
 
 
-def scaled(depth: float, width: float, max_channels: int) -> YOLOConfig:
+def scaled(depth_mult: float, width_mult: float, max_channels: int) -> YOLOConfig:
     """A row of `scales` in yolov8.yaml."""
-    return YOLOConfig(depth=depth, width=width, max_channels=max_channels)
+    return YOLOConfig(depth_mult=depth_mult, width_mult=width_mult, max_channels=max_channels)
 
 
 YAML = "https://github.com/ultralytics/ultralytics, yolov8.yaml"
-
 PRESETS = (
     Preset("YOLOv8n", scaled(0.33, 0.25, 1024), 3_157_200, YAML),
     Preset("YOLOv8s", scaled(0.33, 0.50, 1024), 11_166_560, YAML),
@@ -370,7 +369,6 @@ PRESETS = (
     Preset("YOLOv8l", scaled(1.00, 1.00, 512), 43_691_520, YAML),
     Preset("YOLOv8x", scaled(1.00, 1.25, 512), 68_229_648, YAML),
 )
-
 AP = {"YOLOv8n": 37.3, "YOLOv8s": 44.9, "YOLOv8m": 50.2, "YOLOv8l": 52.9, "YOLOv8x": 53.9}
 DOCS = "https://docs.ultralytics.com/models/yolov8, detection on COCO val2017 at 640"
 

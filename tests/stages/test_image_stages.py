@@ -58,7 +58,7 @@ MAPS = (Map(16, 12, 12), Map(16, 9, 7), Map(24, 12, 8, frames=3))
 def variants(kind: Any) -> Iterator[Any]:
     """A narrow row of two blocks, at each stride, and with each of its options."""
     known = knobs(kind)
-    light = {"depth": 2, "width": 32, "heads": 4, "window_size": 4, "hidden_size": 16}
+    light = {"depth": 2, "width": 32, "num_heads": 4, "window_size": 4, "hidden_dim": 16}
     row = kind(**{name: value for name, value in light.items() if name in known})
     yield row
     for name, knob in known.items():
@@ -91,7 +91,7 @@ def test_a_stage_gives_what_it_says(kind: type[MapStage]) -> None:
     [
         (Conv(stride=4), "stride=4 is more than the map has: 3 × 5 pixels"),
         (ConvNeXtBlocks(stride=4), "stride=4 is more than the map has: 3 × 5 pixels"),
-        (WindowTransformer(heads=5), "heads=5 must divide the channels of the map, 24"),
+        (WindowTransformer(num_heads=5), "num_heads=5 must divide the channels of the map, 24"),
         (WindowTransformer(), "window_size=7 must divide the sides of the map, 3 × 5"),
     ],
 )

@@ -31,7 +31,8 @@ from studio.zoo.hybrid import FAMILY
 
 TINY: dict[str, Any] = {"image_size": 16, "image_height": 8, "image_width": 16, "frames": 3}
 TINY |= {"seq_len": 12, "vocab_size": 20, "memory_len": 5, "memory_dim": 8, "num_classes": 3}
-TINY |= {"width": 32, "depth": 1, "heads": 2, "window_size": 2, "hidden_size": 8, "token_dim": 8}
+TINY |= {"width": 32, "embed_dim": 32, "hidden_size": 32, "depth": 1, "num_heads": 2}
+TINY |= {"window_size": 2, "hidden_dim": 8, "token_dim": 8}
 SMOOTH = (nn.ReLU, nn.ReLU6, nn.Hardswish, nn.Hardsigmoid)  # flat where a gradient is zero
 SEE_ALL = {Recurrent, Transformer, MLPMixer}
 MOST = 8  # mends one after another, before a composition fits

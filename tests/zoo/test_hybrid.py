@@ -178,7 +178,7 @@ def test_crnn_is_the_sum_of_its_table() -> None:
 
 def test_a_row_between_kinds_is_put_in_and_joins_follow_their_stages() -> None:
     design = FAMILY.design(
-        stages="Conv(stride=4) Transformer(heads=4) MLPMixer(depth=1) Add(source=1)"
+        stages="Conv(stride=4) Transformer(num_heads=4) MLPMixer(depth=1) Add(source=1)"
     )
     kinds = [type(row).__name__ for row in design.config.stages]
     assert kinds == ["Conv", "ToTokens", "Transformer", "MLPMixer", "Add"]
@@ -205,7 +205,12 @@ SHRINKING = "Pool(stride_width=8) Pool(stride_width=8)"
         ),
         ("Conv() Add(source=4)", MAP, "stages.1: source=4 is no stage before it", (0, -1)),
         ("Conv(width=8) Pool() Concatenate()", MAP, "stages.2: source=-1 is a map", (1,)),
-        ("Conv(stride=4) Transformer(heads=7)", TOKENS, "stages.1: heads=7 must divide", (8, 4)),
+        (
+            "Conv(stride=4) Transformer(num_heads=7)",
+            TOKENS,
+            "stages.1: num_heads=7 must divide",
+            (8, 4),
+        ),
         (f"{SHRINKING} Pool()", MAP, "stages.2: stride_width=2 is", (1,)),
         ("Conv() LastFrame()", MAP, r"stages.1: LastFrame needs a clip", None),
         (
@@ -309,7 +314,9 @@ def test_only_what_was_made_of_a_preset_is_said_to_be() -> None:
 
 
 def test_a_map_too_large_to_hold_is_refused() -> None:
-    assert "Upsample makes a map" in str(refused(stages="Upsample(scale=8) Upsample(scale=8)"))
+    assert "Upsample makes a map" in str(
+        refused(stages="Upsample(scale_factor=8) Upsample(scale_factor=8)")
+    )
 
 
 def test_the_default_is_a_config_by_itself() -> None:

@@ -6,7 +6,7 @@ parameter, the others are honoured.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
 from typing import Any
@@ -17,12 +17,14 @@ from studio.family import Design, DesignError, Family, Preset
 from studio.knobs import Knob
 from studio.quoting import echoed
 from studio.records import RecordKnob
+from studio.renames import updated_path, updated_settings
 from studio.spelling import closest
 from studio.workbench.compose import composition
 
 MOST = 256  # parameters that are read
 SIZE = 2**17  # characters of all of them: eight pinned compositions take half of that
 MOST_SAID = 3  # sentences, and names of parameters
+AXIS = "axis"  # the parameter that holds a kind of axis, or the path of a knob
 TRIES = 8  # rules of a design that one link may break
 
 
@@ -121,8 +123,12 @@ class Link:
         family: Family = self.chosen("family", zoo.family, default)
         preset: Preset = self.chosen("preset", family.preset, family.presets[0].name)
         start = Design(family, preset.config, preset)
+        self.left = dict(_updated(family.key, preset.config, self.left))
         asked = {name: self.left.pop(name) for name in list(self.left) if _is_knob(family, name)}
-        return self._landed(start, asked), preset
+        found = self._landed(start, asked)
+        if "." in (path := self.left.get(AXIS, "")):
+            self.left[AXIS] = updated_path(family.key, found.config, path)
+        return found, preset
 
     def _landed(self, start: Design, asked: Mapping[str, object]) -> Design:
         """The design with these settings, each refusal answered by what it suggests first."""
@@ -149,6 +155,12 @@ class Link:
             name: echoed(knob.text(found.value(name))) for name, knob in sorted(known.items())
         }
         return found
+
+
+def _updated(family: str, config: Any, parameters: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The parameters of a link, by the names that knobs have now."""
+    for name, value in updated_settings(family, config, parameters).items():
+        yield name, str(value)
 
 
 def _blamed(wanted: dict[str, object], error: DesignError) -> set[str]:

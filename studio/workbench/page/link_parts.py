@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from studio.family import Design, DesignError
 from studio.quoting import echoed
+from studio.renames import updated_records
 from studio.workbench.compose import composition
 from studio.workbench.compose.composition import Rows
 from studio.workbench.page.link import TRIES, Link
@@ -55,7 +56,7 @@ def _pinned(link: Link, text: str, family: str) -> Case | None:
 def draft(link: Link, design: Design) -> Rows:
     """The rows that a link writes, whether or not they fit; what cannot be read of them is as the
     refusal suggests. None where nothing can."""
-    text, family = link.text("draft"), design.family
+    text, family = str(updated_records(link.text("draft"))), design.family
     if not text or not composition.is_composed(family):
         return ()
     within: dict[str, object] = {}

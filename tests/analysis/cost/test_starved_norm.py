@@ -16,7 +16,7 @@ from tests.commit_sample import commit_sample
 from tests.designs import options, small
 
 FAMILIES = list(studio.families().values())
-STARVED = small(studio.families()["inception"]).replace(pool_kernel=3)
+STARVED = small(studio.families()["inception"]).replace(pool_kernel_size=3)
 
 
 def trains(design: Design, batch: int) -> bool:

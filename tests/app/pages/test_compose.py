@@ -206,12 +206,12 @@ def test_a_draft_is_kept_while_the_batch_changes_and_goes_with_another_design() 
 
 
 def test_values_that_the_rule_allows_are_offered() -> None:
-    rows = (ConvStem(), Conv(width=36), ToTokens(), Transformer(heads=8), ToMap(), PooledHead())
+    rows = (ConvStem(), Conv(width=36), ToTokens(), Transformer(num_heads=8), ToMap(), PooledHead())
     draft = composition.fit(FAMILY, rows)
     assert isinstance(draft, Draft)
     assert (draft.place, draft.left) == ("stages.2", 3)
     labels = [mend.label for mend in fixes.mends(FAMILY, draft)]
-    assert labels == ["heads = 9", "heads = 6", "Remove 2 Transformer"]
+    assert labels == ["num_heads = 9", "num_heads = 6", "Remove 2 Transformer"]
     for mend in fixes.mends(FAMILY, draft):
         assert not isinstance(composition.fit(FAMILY, mend.rows), Draft)
 

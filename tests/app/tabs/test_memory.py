@@ -151,7 +151,7 @@ def test_a_step_that_cannot_be_trained_is_refused_with_what_works() -> None:
     app = AppTest.from_file(str(MAIN), default_timeout=120)
     for name, value in {"family": "inception", "tab": "Memory"}.items():
         app.query_params[name] = value
-    app.query_params["image_size"], app.query_params["pool_kernel"] = "48", "3"
+    app.query_params["image_size"], app.query_params["pool_kernel_size"] = "48", "3"
     app.run()
     assert not app.exception
     (refused,) = [element.value for element in app.warning]
