@@ -19,6 +19,7 @@ from studio.bench.results import Conditions, Measurement
 from studio.knobs import DesignError, Mode
 from studio.process.errors import MeasureError, NoMemoryError
 from studio.quoting import quoted
+from studio.version import __version__
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -33,6 +34,7 @@ __all__ = [
     "MeasureError",
     "Measurement",
     "Profile",
+    "__version__",
     "as_stages",
     "build",
     "design",

@@ -13,8 +13,8 @@ PROJECT = Path(__file__).parents[1]
 STUDIO = PROJECT / "studio"
 SOURCES = sorted([*STUDIO.rglob("*.py"), *(PROJECT / "tests").rglob("*.py")])
 TOP = {
-    *("README.md", "LICENSE", "pyproject.toml", ".gitignore"),
-    *("studio", "tests", "assets", ".streamlit", ".ci"),
+    *("README.md", "LICENSE", "pyproject.toml", "studio", "tests", "assets"),
+    *(".gitignore", ".editorconfig", ".pre-commit-config.yaml", ".streamlit", ".ci", ".github"),
 }
 CHECKS = {
     "lint": ("ruff", "check", "."),

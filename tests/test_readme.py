@@ -15,6 +15,7 @@ import pytest
 
 import studio
 from studio import cli
+from tests import architecture
 
 PROJECT = Path(__file__).parents[1]
 README = PROJECT / "README.md"
@@ -59,13 +60,31 @@ def test_pictures_and_files_are_there() -> None:
 
 
 def test_the_rooms_are_those_of_the_studio_in_the_order_of_their_contract() -> None:
-    rooms = {path.stem for path in (PROJECT / "studio").iterdir() if not path.name.startswith("_")}
+    room = re.compile(r"[a-z]\w*(\.py)?")
+    rooms = {path.stem for path in (PROJECT / "studio").iterdir() if room.fullmatch(path.name)}
     contracts = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))
     layers = contracts["tool"]["importlinter"]["contracts"][0]["layers"]
     order = [room for layer in layers for room in re.findall(r"\w+", layer) if room in rooms]
     listed = re.findall(r"^  (\w+)(?:/|\.py) ", TEXT, re.MULTILINE)
     assert {*listed} == rooms
     assert listed == order
+
+
+def test_the_architecture_picture_is_that_of_the_contracts() -> None:
+    drawn = architecture.picture((PROJECT / "pyproject.toml").read_text("utf-8"))
+    assert architecture.PICTURE.read_text("utf-8") == drawn, "run python -m tests.architecture"
+
+
+def test_the_workflow_runs_both_commands_on_every_python_of_the_project() -> None:
+    workflow = (PROJECT / ".github" / "workflows" / "tests.yml").read_text("utf-8")
+    sought = re.findall(r"grep --max-count=1 '(.+?)' README.md", workflow)
+    commands = re.findall(r"^python3 .+$", TEXT, re.MULTILINE)
+    assert [next(filter(re.compile(p).search, commands)) for p in sought] == commands[:2]
+    assert re.findall(r'"(3\.\d+)"', workflow) == ["3.11", "3.12", "3.13"]
+
+
+def test_no_line_is_longer_than_an_editor_shows() -> None:
+    assert [line for line in TEXT.splitlines() if len(line) > 120] == []
 
 
 def test_its_architecture_passes_every_test_without_another_edit(tmp_path: Path) -> None:
@@ -79,7 +98,7 @@ def test_its_architecture_passes_every_test_without_another_edit(tmp_path: Path)
     path.write_text(family, "utf-8")
     for check in (["check"], ["format", "--check"]):
         run([sys.executable, "-m", "ruff", *check, str(path)], tmp_path)
-    tests = ["tests/test_zoo.py", "tests/zoo", "tests/export", "-p", "no:cacheprovider"]
+    tests = ["tests/test_zoo.py", "tests/zoo", "tests/codegen", "-p", "no:cacheprovider"]
     printed = run([sys.executable, "-m", "pytest", "-k", "[mlp] or mlp-", *tests], tmp_path)
     passed = re.search(r"(\d+) passed", printed)
     assert passed

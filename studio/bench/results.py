@@ -20,6 +20,7 @@ from studio.knobs import Mode
 from studio.process.errors import MeasureError
 from studio.quoting import echoed, named
 from studio.strict_json import parse
+from studio.version import __version__
 
 CHOICES: Mapping[str, tuple[object, ...]] = MappingProxyType(
     {
@@ -37,6 +38,9 @@ RUNS_FOR_P95 = 60  # below, the 95th percentile is one of the three slowest runs
 
 
 Floats = tuple[float, ...]
+TEXTS = (  # of a measurement
+    *("device", "dtype", "torch_version", "mode", "layout", "measured_at", "studio_version"),
+)
 
 
 @dataclass(frozen=True)
@@ -147,6 +151,7 @@ class Samples:
             compiled=conditions.compiled,
             compile_s=self.compile_s,
             measured_at=utc(time.time()),
+            studio_version=__version__,
         )
 
     def _believed(self, conditions: Conditions) -> tuple[Floats, Floats, bool | None]:
@@ -176,7 +181,7 @@ class Measurement:
     `clean`: the figures are of runs that nothing interrupted; False where the machine was too busy
     for enough of them, None where it cannot be told (accelerators, several threads). `p95_s` needs
     60 runs. `measured_at` is a time in UTC as ISO 8601 writes it, by the clock of the process that
-    asked; empty in what an older studio has written.
+    asked; it is empty, as is `studio_version`, in what an older studio has written.
     """
 
     median_s: float
@@ -197,10 +202,11 @@ class Measurement:
     compiled: bool = False
     compile_s: float | None = None
     measured_at: str = ""
+    studio_version: str = ""
 
     def __post_init__(self) -> None:
         """What another machine calls itself, or a file does, stands in reports and on the page."""
-        for name in ("device", "dtype", "torch_version", "mode", "layout", "measured_at"):
+        for name in TEXTS:
             object.__setattr__(self, name, named(str(getattr(self, name))))
 
     @property

@@ -13,6 +13,7 @@ import json
 import logging
 import math
 import os
+import re
 import sqlite3
 import statistics
 import sys
@@ -38,6 +39,7 @@ PAGES = 8_192  # of 4 kB: a bound for the file, whatever is written
 BUSY_S = 2.0  # how long another process that writes is waited for
 HISTORY = 30  # sweeps
 FEWEST = 3
+DOCSTRING = re.compile(r'\Ar?""".*?"""\n+', re.DOTALL)
 
 LAYOUT = """
 CREATE TABLE IF NOT EXISTS figures (
@@ -266,9 +268,13 @@ def _rows(figures: Figures, conditions: Conditions) -> list[tuple[str, int, str]
 
 
 def key_of(subject: Subject, conditions: Conditions, place: Place) -> str:
-    """The text, the conditions and the place as one hash. The usual name of the example is left
-    out, as in the keys of before it was a field: figures that were kept then are still found."""
-    what = asdict(subject)
+    """The text, the conditions and the place as one hash.
+
+    The docstring at the top of the text is left out: it names versions and a link, and has no part
+    in what is timed. So is the usual name of the example, as in the keys of before it was a field:
+    figures that were kept then are still found.
+    """
+    what = asdict(subject) | {"source": DOCSTRING.sub("", subject.source, count=1)}
     if subject.example == Subject.example:
         del what["example"]
     parts = (what, asdict(conditions), place)

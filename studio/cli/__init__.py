@@ -7,7 +7,6 @@ exit code 2. Torch is imported only once there is something to compute.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 
 from studio.cli import options
 from studio.cli.cache import cache
@@ -19,8 +18,8 @@ from studio.cli.server import serve
 from studio.cli.sweeps import sweep
 from studio.knobs import DesignError
 from studio.process.errors import MeasureError
+from studio.version import __version__
 
-DISTRIBUTION = "neural-architecture-studio"
 INTERRUPTED = 128 + 2  # 128 and a signal, as shells report
 
 
@@ -49,7 +48,7 @@ def parser() -> Parser:
         allow_abbrev=False,
         parents=[*options.servers()],
     )
-    whole.add_argument("--version", action="version", version=f"studio {_version()}")
+    whole.add_argument("--version", action="version", version=f"studio {__version__}")
     whole.set_defaults(run=serve)
     commands = whole.add_subparsers(metavar="COMMAND", title="commands")
     for run, parents in {
@@ -75,10 +74,3 @@ def parser() -> Parser:
         )
         command.set_defaults(run=run, parser=command)
     return whole
-
-
-def _version() -> str:
-    try:
-        return version(DISTRIBUTION)
-    except PackageNotFoundError:  # run from a folder, without being installed
-        return "(not installed)"

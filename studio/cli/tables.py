@@ -29,7 +29,7 @@ COUNTED = (
 TIMED = (
     *("median_s", "q25_s", "q75_s", "p95_s", "throughput", "runs", "first_call_s", "compile_s"),
     *("cpu_s", "clean", "mode", "dtype", "layout", "compiled", "threads", "device"),
-    *("torch_version", "measured_at"),
+    *("torch_version", "measured_at", "studio_version"),
 )
 
 

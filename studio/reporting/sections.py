@@ -40,6 +40,7 @@ from studio.reporting.document import (
 )
 from studio.reporting.expectations import outlook
 from studio.reporting.structure import counted, structure
+from studio.version import __version__
 
 TASK_TEXTS: dict[Task, str] = {
     "classification": "assign each example a class",
@@ -235,6 +236,7 @@ def _published(found: Profile, preset: Preset) -> str:
 def _appendix(design: Design, link: str) -> Iterator[Block]:
     reopen = link or f"?{design.query}"
     yield Paragraph(("Reopen the design in the studio: ", link or Code(reopen)))
+    yield Paragraph(f"Written by the neural architecture studio {__version__}.")
     yield Listing("The design as data (JSON)", "json", design.to_json() + "\n")
     code = exports.standalone(design, link).text
     lines = code.count("\n")

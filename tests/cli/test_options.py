@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import re
 import sys
-import tomllib
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -163,8 +161,7 @@ def test_any_command_line_is_a_result_or_one_sentence(
 
 
 def test_the_version_is_that_of_the_project(capsys: pytest.CaptureFixture[str]) -> None:
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
     with pytest.raises(SystemExit) as ended:
         cli.main(["--version"])
     assert ended.value.code == 0
-    assert capsys.readouterr().out == f"studio {project['project']['version']}\n"
+    assert capsys.readouterr().out == f"studio {studio.__version__}\n"
