@@ -47,11 +47,6 @@ __all__ = [
     "report",
 ]
 
-# Two rooms share their names with functions below. A room takes its name in this module when it is
-# first imported, so that has to be now, before the functions take it.
-import_module("studio.codegen")
-import_module("studio.bench")
-
 # Torch takes a second to import. `studio --help` does not wait for it: the rooms that need it are
 # imported where they are used.
 TYPES = {

@@ -22,9 +22,9 @@ from typing import Any, TypeVar
 
 from studio.knobs import WORKS, DesignError, Knob, knobs
 from studio.nearest import candidates
-from studio.notation import KIND, parsed
 from studio.quoting import echoed, quoted
 from studio.ratios import size_of, sizes, with_ratios
+from studio.serialization.notation import KIND, parsed
 from studio.spelling import by_likeness, closest, offered
 
 T = TypeVar("T")

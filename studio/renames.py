@@ -13,8 +13,8 @@ from types import MappingProxyType
 from typing import Any
 
 from studio.knobs import DesignError, Knob
-from studio.notation import KIND, parsed
 from studio.records import RecordKnob, knobs_of
+from studio.serialization.notation import KIND, parsed
 
 VERSION = 2  # of the names in a design file
 

@@ -19,7 +19,7 @@ from typing import Any, get_args, get_type_hints
 from studio.knobs import Mode
 from studio.process.errors import MeasureError
 from studio.quoting import echoed, named
-from studio.strict_json import parse
+from studio.serialization.strict_json import parse
 from studio.version import __version__
 
 CHOICES: Mapping[str, tuple[object, ...]] = MappingProxyType(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from studio.cli import options
-from studio.cli.cache import cache
+from studio.cli.cached_measurements import cache
 from studio.cli.commands import export, families, measure, profile, report
 from studio.cli.output import REFUSED, CutShort, put, say, say_warnings
 from studio.cli.parser import Parser, option
@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     say_warnings()
     try:
-        arguments = parser().read(argv)
+        arguments = command_line().read(argv)
         return put(arguments.run(arguments))
     except (DesignError, MeasureError) as refusal:
         say(str(refusal))
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def parser() -> Parser:
+def command_line() -> Parser:
     """The whole command line."""
     whole = Parser(
         prog="studio",

@@ -12,7 +12,7 @@ from studio.bench.results import Conditions
 from studio.cli.output import say
 from studio.knobs import DesignError
 from studio.quoting import path_echoed
-from studio.strict_json import LARGEST
+from studio.serialization.strict_json import LARGEST
 
 if TYPE_CHECKING:
     from studio.family import Design

@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 
-ROOMS = ("studio.zoo.", "studio.stages.", "studio.blocks.")  # the modules whose definitions are followed
+ROOMS = ("studio.zoo.", "studio.stages.", "studio.blocks.")  # whose definitions are followed
 FOREIGN = frozenset(sys.stdlib_module_names) | {"torch"}
 
 

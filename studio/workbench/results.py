@@ -17,11 +17,11 @@ from studio.analysis.graph import layer_graph as drawn
 from studio.analysis.inspect.node_details import Inspection, inspect
 from studio.analysis.trace.meta_model import blueprint, sample
 from studio.analysis.trace.tree import Body
-from studio.caching import bounded
 from studio.codegen.script import Script
 from studio.drawing.graph import Edge, Graph, Node
 from studio.exports import standalone
 from studio.family import Design, Family
+from studio.process.caching import bounded
 from studio.records import titled
 from studio.workbench.compose.composition import Draft, prefix
 from studio.workbench.workload import Case

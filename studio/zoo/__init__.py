@@ -15,8 +15,8 @@ from studio.quoting import echoed, quoted
 from studio.records import RecordKnob
 from studio.refusals import read_settings
 from studio.renames import VERSION, updated_settings
+from studio.serialization.strict_json import parse
 from studio.spelling import closest, closest_first, offered
-from studio.strict_json import parse
 
 DESIGN = 'a design file holds {"family": ..., "config": {...}}'
 KEYS = ("family", "preset", "config", "version")  # of a design file

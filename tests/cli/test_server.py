@@ -130,7 +130,7 @@ def test_what_is_no_path(capsys: pytest.CaptureFixture[str], served: list[str], 
 
 
 def test_every_option_that_is_written_about_is_one() -> None:
-    whole = cli.parser()
+    whole = cli.command_line()
     commands = next(action.choices for action in whole._actions if isinstance(action.choices, dict))
     known = {
         name

@@ -19,9 +19,9 @@ from studio.analysis.trace.priority_lock import Turns
 from studio.analysis.trace.tracer import trace
 from studio.analysis.trace.training_trace import rehearse
 from studio.analysis.trace.tree import Body, Shape
-from studio.caching import lru
 from studio.family import BATCH, Design
 from studio.knobs import Mode
+from studio.process.caching import lru
 
 T = TypeVar("T")
 

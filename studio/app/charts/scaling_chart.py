@@ -11,8 +11,8 @@ from typing import Any, Literal, NamedTuple
 from plotly.graph_objects import Figure
 
 from studio.analysis.cost.scaling import FLAT, exponent
-from studio.caching import bounded
 from studio.drawing.render.chart import compact, ticks
+from studio.process.caching import bounded
 
 HERE = "#e8590c"  # the design on the page; like the others, clear on the light and the dark theme
 EXACT, PALE, MEASURED = "#4a7fc1", "#7d93b2", "#2f9d80"

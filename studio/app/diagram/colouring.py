@@ -26,9 +26,9 @@ from studio.app.charts.compare_table import named
 from studio.app.diagram.layer_timing import TIMINGS
 from studio.app.markup import plain
 from studio.app.session import State
-from studio.caching import bounded
 from studio.drawing.decoration import CHANGE_HUES, CHANGE_SIGNS, HEAT_SCALE, Mark, heat_colours
 from studio.drawing.graph import Graph
+from studio.process.caching import bounded
 from studio.workbench import results
 from studio.workbench.page.colour_mode import HEAT, KIND, Lens
 from studio.workbench.workload import Case

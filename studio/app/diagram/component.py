@@ -13,13 +13,13 @@ from typing import Any
 
 import streamlit as st
 
-from studio.caching import bounded
 from studio.drawing.decoration import NO_MARKS, Mark
 from studio.drawing.graph import Graph, Node
 from studio.drawing.layout.layered import layout
 from studio.drawing.levels import StillClosed, levels, still_closed
 from studio.drawing.render.svg import svg
 from studio.drawing.viewer import viewer_script, viewer_style
+from studio.process.caching import bounded
 
 CLOSED: dict[StillClosed, str] = {
     "nothing": "",

@@ -9,10 +9,10 @@ import streamlit as st
 from studio.app.markup import html, plain
 from studio.app.session import TABS, State
 from studio.app.tabs.code import address, slug
-from studio.caching import bounded
 from studio.drawing.figure import Figure, Heading
 from studio.drawing.render.formats import FORMATS
 from studio.exports import heading
+from studio.process.caching import bounded
 from studio.workbench import results
 
 KINDS = {  # those first that are made at once

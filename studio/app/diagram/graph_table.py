@@ -7,9 +7,9 @@ from html import escape
 import streamlit as st
 
 from studio.app.markup import html
-from studio.caching import bounded
 from studio.drawing.graph import Graph
 from studio.drawing.node_table import NOTE, header_cells, node_rows
+from studio.process.caching import bounded
 
 INDENT_REM = 0.8
 STYLE = """<style>

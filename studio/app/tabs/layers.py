@@ -19,7 +19,7 @@ from studio.app.diagram.colouring import against, scale
 from studio.app.diagram.layer_timing import TIMINGS, Times, button
 from studio.app.markup import plain
 from studio.app.session import State
-from studio.caching import bounded
+from studio.process.caching import bounded
 from studio.workbench import results
 from studio.workbench.predicted_latency import this_device
 from studio.workbench.priority import PRECEDENCE

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from studio import zoo
 from studio.knobs import DesignError
-from studio.strict_json import DEEPEST, LARGEST, parse
+from studio.serialization.strict_json import DEEPEST, LARGEST, parse
 
 plain = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 values = st.recursive(

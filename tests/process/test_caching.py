@@ -12,7 +12,7 @@ from studio.analysis.cost.profiler import (
     trace_bytes,
     training_trace,
 )
-from studio.caching import bounded, size_bytes
+from studio.process.caching import bounded, size_bytes
 from studio.workbench import results
 from studio.workbench.workload import Case
 

@@ -1,0 +1,1 @@
+"""Values as text: the notation of records, and JSON from outside, read strictly."""
