@@ -204,7 +204,6 @@ TESTED_IN = {
         "reporting/expectations",
         "reporting/html",
         "reporting/markdown",
-        "reporting/mathml",
         "reporting/structure",
     ),
     "test_face.py": (

@@ -16,7 +16,6 @@ import os
 import re
 import sqlite3
 import statistics
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -25,6 +24,8 @@ from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import TypeVar
+
+from platformdirs import user_cache_path
 
 from studio.bench.results import Conditions, Measurement, Subject, utc
 from studio.process.backend import Place, here
@@ -286,15 +287,10 @@ def place_of(figure: Measurement) -> Place:
 
 
 def folder() -> Path:
-    """STUDIO_CACHE, or where this system keeps what programs can do without."""
+    """STUDIO_CACHE, or where this system keeps the caches of programs."""
     if chosen := os.environ.get("STUDIO_CACHE"):
         return Path(chosen)
-    roots = {
-        "darwin": Path.home() / "Library" / "Caches",
-        "win32": Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"),
-    }
-    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return roots.get(sys.platform, default) / "neural-architecture-studio"
+    return user_cache_path("neural-architecture-studio", appauthor=False, opinion=False)
 
 
 @cache

@@ -7,6 +7,11 @@ allocator read it, and, unlike a child of multiprocessing, it never runs the cal
 subprocess with two pipes, which works within another pool's worker.
 """
 
+# Why not pebble's ProcessPool (5.2, tried): it has time limits and cancels a running call, but its
+# workers are children of multiprocessing. They run the caller's main script again, take the
+# environment of the caller, cannot be started within a daemonic worker of another pool, and finish
+# a call whose caller was killed.
+
 from __future__ import annotations
 
 import atexit

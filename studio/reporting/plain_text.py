@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from studio.reporting.document import Math, said
-from studio.reporting.mathml import LETTERS, SIGNS
 
+LETTERS = {"alpha": "α", "beta": "β", "gamma": "γ", "phi": "φ", "epsilon": "ε"}
+SIGNS = {"cdot": "·", "times": "×", "le": "≤", "approx": "≈", "propto": "∝"}
 UPRIGHT = re.compile(r"\\(?:text|mathrm|operatorname)\{([^{}]*)\}")
 FRACTION = re.compile(r"\\frac\{([^{}]*)\}\{([^{}]*)\}")
 SPACE = re.compile(r"\\[,; ]")

@@ -209,6 +209,25 @@ def test_the_folder_is_the_users_cache(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert folder().name == "neural-architecture-studio"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the place that Linux has for caches")
+def test_measurements_of_before_are_still_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.delenv("STUDIO_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert folder() == tmp_path / "neural-architecture-studio"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert folder() == tmp_path / ".cache" / "neural-architecture-studio"
+
+
+def test_a_new_docstring_costs_no_measurement(tmp_path: Path):
+    before, after = (
+        replace(A, source=f'r"""Version {number}, link."""\n\nimport torch\n') for number in (1, 2)
+    )
+    Store(tmp_path).keep({before: MADE}, CPU)
+    assert Store(tmp_path).find([after], CPU, [HERE]) == (MADE,)
+    assert Store(tmp_path).find([replace(A, source="import math\n")], CPU, [HERE]) is None
+
+
 def test_no_test_writes_into_the_users_cache(cache: Path):
     assert store().path.parent == cache
 
