@@ -66,7 +66,7 @@ class Code:
 class Family:
     """One architecture: its config, its model, an example input, its presets and its guide.
 
-    `adapted` is given the settings of a config that breaks a rule, and sets right what it can. A
+    `adapt` repairs the settings of a config that breaks a rule, as far as it can. A
     family whose members are made of stages has `stages`: the settings of the hybrid that is one of
     them, with the same parameters in the same order of computation. `code` says what a member is
     written with, where that is less than what serves them all.
@@ -78,7 +78,7 @@ class Family:
     example: Callable[[Any, int], tuple[Tensor, ...]]
     presets: tuple[Preset, ...]
     guide: Guide
-    adapted: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict  # settings that may not fit
+    adapt: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict
     stages: Callable[[Any], Mapping[str, Any]] | None = None
     code: Callable[[Any], Code] | None = None
 
@@ -152,7 +152,7 @@ class Family:
         except ValueError:
             asked = as_asked(config, values)
             whole = {name: getattr(asked, name) for name in self.knobs}
-            found = self.adapted(whole)
+            found = self.adapt(whole)
             if found == whole:
                 raise
             return self.config(**found)

@@ -29,7 +29,6 @@ from studio.spelling import by_likeness, closest, offered
 
 T = TypeVar("T")
 NOTHING: Mapping[str, Any] = MappingProxyType({})
-JOINS = ("source", "skips")  # knobs of a row that hold the number of another, or several
 
 
 @dataclass(frozen=True, kw_only=True)

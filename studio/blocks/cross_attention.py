@@ -10,7 +10,7 @@ from studio.blocks.norm import LayerNorm
 
 
 class CrossAttentionBlock(nn.Module):
-    """The tokens ask the memory, then each thinks for itself; both add to the residual stream.
+    """Pre-norm cross-attention to the memory, then an MLP, each with a residual.
 
     (B, N, D) and the memory (B, M, D) -> (B, N, D).
     """
@@ -27,8 +27,8 @@ class CrossAttentionBlock(nn.Module):
         return x + self.mlp(self.norm2(x))  # (B, N, D)
 
 
-class MemoryReader(nn.Module):
-    """The memory is brought to the width of the tokens, then read by one block after the other.
+class CrossAttentionStack(nn.Module):
+    """Projects the memory to the width of the tokens; each block then reads it.
 
     (B, N, D) and the memory (B, M, D') -> (B, N, D).
     """
@@ -45,5 +45,5 @@ class MemoryReader(nn.Module):
     def forward(self, x: Tensor, memory: Tensor) -> Tensor:
         memory = self.project(memory)  # (B, M, D)
         for block in self.blocks:
-            x = block(x, memory)
+            x = block(x, memory)  # (B, N, D)
         return x

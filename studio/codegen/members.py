@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import ast
 import sys
+from abc import ABC
 from dataclasses import is_dataclass
 from functools import lru_cache
+from typing import Generic
 
 from studio.codegen.source import ROOMS
 
@@ -50,7 +52,9 @@ def with_members(text: str, module: str, name: str, read: frozenset[str]) -> str
 
 
 def _is_ours(kind: type) -> bool:
-    return all(base is object or base.__module__.startswith(ROOMS) for base in kind.__mro__)
+    return all(
+        base in (object, ABC, Generic) or base.__module__.startswith(ROOMS) for base in kind.__mro__
+    )
 
 
 def _member(part: ast.stmt, is_record: bool) -> str | None:

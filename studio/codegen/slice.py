@@ -24,7 +24,7 @@ from studio.codegen.members import mentions, with_members
 from studio.codegen.source import ROOMS, Import, Source, load
 from studio.family import Design
 from studio.knobs import knobs
-from studio.records import JOINS
+from studio.stages.stage import JOINS
 
 LINE_LENGTH = 100
 

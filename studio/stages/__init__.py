@@ -1,1 +1,1 @@
-"""The rows that a composition is made of: stems, stages, adapters and heads."""
+"""The parts of a composition: stems, stages, adapters and heads."""

@@ -1,4 +1,4 @@
-"""Rows put in by rule, which lead from one kind of tensor to the other where two rows need one."""
+"""Adapters: stages inserted by rule where a map flows into a stage for tokens, or the reverse."""
 
 from __future__ import annotations
 
@@ -6,35 +6,37 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from studio.records import JOINS
 from studio.stages.counterpart import adapters
-from studio.stages.stage import STEM, Row
-from studio.stages.validate import joined, memory_of, passed, placed, sources
+from studio.stages.stage import JOINS, STEM, AnyStage
+from studio.stages.validate import initial_flows, joined_inputs, memory_of, naming_place, output_of
 
 
-def adapted(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings with a row that leads from one kind of tensor to the other wherever two rows
-    need one. Raises ValueError, by the numbers that the stages had."""
-    rows = (*settings["stages"], settings["head"])
-    flows = sources(settings["stem"], memory_of(rows))
-    numbers = {number: number for number in flows}  # where each stage comes to stand
-    made: list[Row] = []
+def with_adapters(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a composition, with an adapter wherever the kind of tensor has to change.
+
+    Raises ValueError, which names stages by the numbers that they had.
+    """
+    stages = (*settings["stages"], settings["head"])
+    flows = initial_flows(settings["stem"], memory_of(stages))
+    numbers = {number: number for number in flows}  # from the old number of a stage to the new one
+    adapted: list[AnyStage] = []
     x = flows[STEM]
-    for i, row in enumerate(rows):
-        with placed(i, rows):
-            for step in (*adapters(x, rows[i:]), row):
-                x = passed(step, x, flows)
-                made.append(renumbered(step, numbers))
-        flows[i], numbers[i] = x, len(made) - 1
-    return {**settings, "stages": tuple(made[:-1]), "head": made[-1]}
+    for i, stage in enumerate(stages):
+        with naming_place(i, stages):
+            for step in (*adapters(x, stages[i:]), stage):
+                x = output_of(step, x, flows)
+                adapted.append(renumber(step, numbers))
+        flows[i], numbers[i] = x, len(adapted) - 1
+    return {**settings, "stages": tuple(adapted[:-1]), "head": adapted[-1]}
 
 
-def renumbered(row: Row, numbers: Mapping[int, int]) -> Row:
-    """The row where the stages have these new numbers. Raises ValueError where one has none."""
-    moved = dict(zip(row.joins, joined(row, numbers), strict=True))
-    held = {name: getattr(row, name) for name in JOINS if hasattr(row, name)}
+def renumber(stage: AnyStage, numbers: Mapping[int, int]) -> AnyStage:
+    """The stage, with new numbers for the stages that it joins. Raises ValueError for one that is
+    not there."""
+    moved = dict(zip(stage.joins, joined_inputs(stage, numbers), strict=True))
+    held = {name: getattr(stage, name) for name in JOINS if hasattr(stage, name)}
     changes = {
         name: tuple(moved[n] for n in value) if isinstance(value, tuple) else moved[value]
         for name, value in held.items()
     }
-    return replace(row, **changes) if changes else row  # type: ignore[type-var]
+    return replace(stage, **changes) if changes else stage  # type: ignore[type-var]

@@ -1,4 +1,4 @@
-"""Stages for clips, whose frames are maps in a row: what runs through them, and what ends them."""
+"""Stages for clips: recurrence over the frames, and what reduces a clip to a map or to tokens."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 from studio.blocks.conv_lstm import ConvLSTMLayer
 from studio.knobs import knob
-from studio.stages.stage import Flow, Map, Row, Tokens
+from studio.stages.stage import Flow, Map, Stage, Tokens
 
 
-class ClipStage(Row):
-    """A stage that takes the frames of a clip together."""
+class ClipStage(Stage[Map]):
+    """A stage that reads all frames of a clip together."""
 
     takes = Map
     reads = "clip"
@@ -22,14 +22,15 @@ class ClipStage(Row):
 class ConvLSTM(ClipStage):
     """Follows a clip over time with an LSTM of convolutions; gives a map for each frame.
 
-    LSTMs with convolutions in the place of matrices; a map of each frame (Shi et al. 2015).
+    (B·T, C, H, W) to (B·T, width, H, W).
 
-    https://arxiv.org/abs/1506.04214, equation 3.
+    LSTMs with convolutions in place of matrix products (Shi et al. 2015, equation 3,
+    https://arxiv.org/abs/1506.04214).
     """
 
     depth: int = knob(1, "Stacked layers", axis="depth", ge=1, le=8)
     width: int = knob(64, "Channels of the state", axis="width", ge=4, le=1024, step=4)
-    kernel_size: int = knob(3, "Kernel", ge=1, le=11)
+    kernel_size: int = knob(3, "Kernel size", ge=1, le=11)
 
     def __post_init__(self) -> None:
         if self.kernel_size % 2 == 0:
@@ -51,12 +52,15 @@ class ConvLSTM(ClipStage):
 
 @dataclass(frozen=True, kw_only=True)
 class LastFrame(ClipStage):
-    """Keeps the map of the last frame, which after ConvLSTM depends on all frames."""
+    """Keeps the map of the last frame, which after ConvLSTM depends on all frames.
+
+    (B·T, C, H, W) to (B, C, H, W).
+    """
 
     def flow(self, x: Map) -> Map:
         return replace(x, frames=1, past=False)
 
-    def lacks(self, x: Flow) -> str:
+    def missing_context(self, x: Flow) -> str:
         if isinstance(x, Map) and x.past:
             return ""
         return (
@@ -65,11 +69,11 @@ class LastFrame(ClipStage):
         )
 
     def build(self, x: Map) -> nn.Module:
-        return KeepLast(x.frames)
+        return SelectLastFrame(x.frames)
 
 
-class KeepLast(nn.Module):
-    """The map of the last frame alone. (B·T, C, H, W) -> (B, C, H, W)."""
+class SelectLastFrame(nn.Module):
+    """The map of the last frame. (B·T, C, H, W) -> (B, C, H, W)."""
 
     def __init__(self, frames: int) -> None:
         super().__init__()
@@ -90,10 +94,10 @@ class FrameTokens(ClipStage):
         return Tokens(x.frames, x.channels, past=x.past)
 
     def build(self, x: Map) -> nn.Module:
-        return PoolFrames(x.frames)
+        return FramePool(x.frames)
 
 
-class PoolFrames(nn.Module):
+class FramePool(nn.Module):
     """The mean over the pixels of each frame. (B·T, C, H, W) -> (B, T, C)."""
 
     def __init__(self, frames: int) -> None:

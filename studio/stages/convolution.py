@@ -1,4 +1,4 @@
-"""Stages of convolutions, from map to map."""
+"""Stages of convolutions."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from studio.blocks.inception import InceptionModule
 from studio.blocks.norm import GroupNorm, SlowBatchNorm
 from studio.blocks.squeeze_excite import SqueezeExcite
 from studio.knobs import knob
-from studio.stages.stage import Map, Row, shrunk
+from studio.stages.stage import Map, Stage, downsample
 
 
-class MapStage(Row):
+class MapStage(Stage[Map]):
     """A stage from map to map."""
 
     takes = Map
@@ -23,20 +23,23 @@ class MapStage(Row):
 
 @dataclass(frozen=True, kw_only=True)
 class Conv(MapStage):
-    """Finds local patterns with plain convolutions, each with its norm and activation."""
+    """Finds local patterns with plain convolutions, each with its norm and activation.
+
+    (B, C, H, W) to (B, width, H/stride, W/stride).
+    """
 
     depth: int = knob(1, "Convolutions", axis="depth", ge=1, le=32)
-    width: int = knob(64, "Channels", axis="width", ge=4, le=8192, step=4)
-    kernel_size: int = knob(3, "Kernel", ge=1, le=11)
-    stride: int = knob(1, "Stride of the first", ge=1, le=4)
+    width: int = knob(64, "Output channels", axis="width", ge=4, le=8192, step=4)
+    kernel_size: int = knob(3, "Kernel size", ge=1, le=11)
+    stride: int = knob(1, "Stride of the first convolution", ge=1, le=4)
     norm: type[nn.Module] = knob(
         nn.BatchNorm2d,
-        "After each convolution; without one, each has a bias",
+        "Norm after each convolution; with Identity the convolutions have biases",
         options=(nn.BatchNorm2d, SlowBatchNorm, GroupNorm, nn.Identity),
     )
     activation: type[nn.Module] = knob(
         nn.ReLU,
-        "After the norm",
+        "Activation",
         options=(nn.ReLU, nn.GELU, nn.SiLU, nn.ReLU6, nn.Hardswish, nn.Identity),
     )
 
@@ -45,7 +48,7 @@ class Conv(MapStage):
             raise ValueError(f"kernel_size={self.kernel_size} must be odd")
 
     def flow(self, x: Map) -> Map:
-        return shrunk(x, self.width, self.stride)
+        return downsample(x, self.width, self.stride)
 
     def build(self, x: Map) -> nn.Module:
         return ConvChain(
@@ -64,22 +67,25 @@ class Conv(MapStage):
 class DepthwiseSeparable(MapStage):
     """Finds local patterns at a fraction of the cost of plain convolutions, as MobileNet does.
 
-    Depthwise convolutions, a pointwise one after each (Howard et al. 2017, section 3.1).
+    Pairs of a depthwise and a pointwise convolution (Howard et al. 2017, section 3.1).
+    (B, C, H, W) to (B, width, H/stride, W/stride).
     """
 
     depth: int = knob(1, "Pairs of convolutions", axis="depth", ge=1, le=32)
-    width: int = knob(128, "Channels", axis="width", ge=4, le=4096, step=4)
-    kernel_size: int = knob(3, "Kernel of the depthwise ones", options=(3, 5, 7, 9, 11))
-    stride: int = knob(1, "Stride of the first", ge=1, le=4)
+    width: int = knob(128, "Output channels", axis="width", ge=4, le=4096, step=4)
+    kernel_size: int = knob(
+        3, "Kernel size of the depthwise convolutions", options=(3, 5, 7, 9, 11)
+    )
+    stride: int = knob(1, "Stride of the first convolution", ge=1, le=4)
     norm: type[nn.Module] = knob(
-        nn.BatchNorm2d, "After each convolution", options=(nn.BatchNorm2d, GroupNorm)
+        nn.BatchNorm2d, "Norm after each convolution", options=(nn.BatchNorm2d, GroupNorm)
     )
     activation: type[nn.Module] = knob(
-        nn.ReLU6, "After the norm", options=(nn.ReLU6, nn.ReLU, nn.GELU, nn.SiLU)
+        nn.ReLU6, "Activation", options=(nn.ReLU6, nn.ReLU, nn.GELU, nn.SiLU)
     )
 
     def flow(self, x: Map) -> Map:
-        return shrunk(x, self.width, self.stride)
+        return downsample(x, self.width, self.stride)
 
     def build(self, x: Map) -> nn.Module:
         conv = partial(ConvNormAct, norm=self.norm, activation=self.activation)
@@ -98,23 +104,29 @@ class DepthwiseSeparable(MapStage):
 class Inception(MapStage):
     """Looks at several scales at once, in parallel branches with different kernels.
 
-    Inception modules (Szegedy et al. 2015, Figure 2b), their branches in the proportions of 3a.
-
-    A max-pooling takes the stride before the first one.
+    Inception modules (Szegedy et al. 2015, Figure 2b) with the branch proportions of module 3a.
+    A max pooling before the first one has the stride.
+    (B, C, H, W) to (B, width, H/stride, W/stride).
     """
 
     depth: int = knob(2, "Modules", axis="depth", ge=1, le=16)
     width: int = knob(
-        256, "Channels of all branches", axis="width", ge=32, le=2048, step=16, multiple=16
+        256,
+        "Output channels of all branches together",
+        axis="width",
+        ge=32,
+        le=2048,
+        step=16,
+        multiple=16,
     )
-    kernel_size: int = knob(5, "Kernel of the branch that sees farthest", options=(3, 5, 7))
-    stride: int = knob(2, "Stride of the max-pooling; 1 leaves it out", ge=1, le=4)
+    kernel_size: int = knob(5, "Kernel size of the widest branch", options=(3, 5, 7))
+    stride: int = knob(2, "Stride of the max pooling; 1 omits it", ge=1, le=4)
     norm: type[nn.Module] = knob(
-        nn.BatchNorm2d, "After each convolution", options=(nn.BatchNorm2d, GroupNorm)
+        nn.BatchNorm2d, "Norm after each convolution", options=(nn.BatchNorm2d, GroupNorm)
     )
 
     def flow(self, x: Map) -> Map:
-        return shrunk(x, self.width, self.stride)
+        return downsample(x, self.width, self.stride)
 
     def build(self, x: Map) -> nn.Module:
         sixteenth = self.width // 16
@@ -130,12 +142,12 @@ class Inception(MapStage):
 
 @dataclass(frozen=True, kw_only=True)
 class SqueezeExcitation(MapStage):
-    """Weights each channel by what the whole map holds.
+    """Weights each channel by the content of the whole map.
 
-    Squeeze and excitation (Hu et al. 2018).
+    Squeeze and excitation (Hu et al. 2018). (B, C, H, W) to (B, C, H, W).
     """
 
-    reduction: int = knob(16, "Channels over the squeezed ones", ge=1, le=64)
+    reduction: int = knob(16, "Reduction ratio: channels over squeezed channels", ge=1, le=64)
 
     def flow(self, x: Map) -> Map:
         return x

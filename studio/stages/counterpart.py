@@ -1,4 +1,4 @@
-"""What could be in the place of a row that does not take what flows there, or before it."""
+"""What to suggest for a stage that does not take its input: another stage, or one before it."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from studio.stages.residual import (
 )
 from studio.stages.resolution import ValidConv
 from studio.stages.sequence import Columns, Recurrent, TemporalConv
-from studio.stages.stage import Flow, Map, Row, Tokens, is_taken
+from studio.stages.stage import AnyStage, Flow, Map, Tokens, accepts
 from studio.stages.token_head import EachTokenHead, MeanTokenHead
 from studio.stages.tokens import ToMap, ToTokens, Transformer
 
-CONVOLUTIONS: tuple[type[Row], ...] = (
+CONVOLUTIONS: tuple[type[AnyStage], ...] = (
     *(Conv, ValidConv, Residual, StandardisedResidual, ConvNeXtBlocks),
     *(MBConv, PreNormMBConv, DepthwiseSeparable, Inception),
 )
-COUNTERPARTS: Mapping[type[Row], tuple[type[Row], ...]] = MappingProxyType(
+COUNTERPARTS: Mapping[type[AnyStage], tuple[type[AnyStage], ...]] = MappingProxyType(
     {
         **dict.fromkeys(CONVOLUTIONS, (TemporalConv,)),
         **dict.fromkeys((RelativeTransformer, WindowTransformer), (Transformer, MLPMixer)),
@@ -41,20 +41,20 @@ COUNTERPARTS: Mapping[type[Row], tuple[type[Row], ...]] = MappingProxyType(
 )
 
 
-def adapters(x: Flow, rows: Sequence[Row]) -> tuple[Row, ...]:
-    """What makes of x the kind of tensor that the first of these rows takes, where one thing alone
-    can be meant; with a token for the class where the last of them reads one."""
-    if isinstance(x, rows[0].takes):
+def adapters(x: Flow, stages: Sequence[AnyStage]) -> tuple[AnyStage, ...]:
+    """What turns x into the kind of tensor that the first of these stages takes, if only one
+    adapter can be meant. It adds a class token if the head, the last of them, reads one."""
+    if isinstance(x, stages[0].takes):
         return ()
     if isinstance(x, Tokens):
         return (ToMap(),) if x.grid else ()
-    read = isinstance(rows[-1], ClassTokenHead) and all(row.takes is not Map for row in rows)
+    read = isinstance(stages[-1], ClassTokenHead) and all(s.takes is not Map for s in stages)
     return (ToTokens(class_token=read),) if x.frames == 1 else (FrameTokens(),)
 
 
-def bridges(x: Flow, row: Row) -> Iterator[Row]:
-    """Rows between which and this one x could pass."""
-    yield from (step for step in adapters(x, (row,)) if is_taken(x, step))
+def bridges(x: Flow, stage: AnyStage) -> Iterator[AnyStage]:
+    """Stages that may turn x into an input of this one."""
+    yield from (step for step in adapters(x, (stage,)) if accepts(step, x))
     if isinstance(x, Tokens):
         yield ToMap()
     elif x.frames > 1:

@@ -1,4 +1,4 @@
-"""Heads: the last row, which answers."""
+"""Heads: the last part of a composition, which computes its output."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from torch import Tensor, nn
 
 from studio.blocks.norm import LayerNorm, RMSNorm
 from studio.knobs import knob
-from studio.stages.stage import Flow, Map, Row, Tokens
+from studio.stages.stage import Flow, In, Joined, Map, Stage, Tokens
 
 
-class Head(Row):
-    """The last row. What it answers flows nowhere."""
+class Head(Stage[In, *Joined]):
+    """The last part. Nothing reads the shape that it gives, so `flow` returns that of its input."""
 
     reads = "image"
 
-    def flow(self, x: Flow, *joined: Flow) -> Flow:
+    def flow(self, x: In, *joined: *Joined) -> Flow:
         return x
 
 
 @dataclass(frozen=True, kw_only=True)
-class PooledHead(Head):
+class PooledHead(Head[Map]):
     """Classifies an image from the mean over all its pixels.
 
-    The mean over all pixels, and a linear layer. (B, C, H, W) to logits (B, K).
+    Global average pooling and a linear layer. (B, C, H, W) to logits (B, K).
     """
 
     takes = Map
 
-    num_classes: int = knob(1000, "Classes", ge=1, le=100_000)
+    num_classes: int = knob(1000, "Classes K", ge=1, le=100_000)
     norm: type[nn.Module] = knob(
-        nn.Identity, "Of the mean, as ConvNeXt has it, or none", options=(nn.Identity, LayerNorm)
+        nn.Identity, "Norm after pooling (ConvNeXt), or none", options=(nn.Identity, LayerNorm)
     )
 
     def build(self, x: Map) -> nn.Module:
@@ -44,18 +44,17 @@ class PooledHead(Head):
 
 
 @dataclass(frozen=True, kw_only=True)
-class HiddenLayerHead(Head):
+class HiddenLayerHead(Head[Map]):
     """Classifies an image from the mean over all pixels, through a hidden layer (CoAtNet).
 
-    The mean over all pixels, a norm, a hidden layer with tanh, and a linear layer (CoAtNet).
-
+    Global average pooling, a norm, a hidden layer with tanh, and a linear layer.
     (B, C, H, W) to logits (B, K).
     """
 
     takes = Map
 
     hidden_dim: int = knob(768, "Features of the hidden layer", ge=8, le=8192, step=8)
-    num_classes: int = knob(1000, "Classes", ge=1, le=100_000)
+    num_classes: int = knob(1000, "Classes K", ge=1, le=100_000)
 
     def build(self, x: Map) -> nn.Module:
         return nn.Sequential(
@@ -69,7 +68,7 @@ class HiddenLayerHead(Head):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassTokenHead(Head):
+class ClassTokenHead(Head[Tokens]):
     """Classifies from the class token, which has attended to the others, as in ViT and BERT.
 
     A norm, and a linear layer on the first token. (B, N, D) to logits (B, K).
@@ -77,10 +76,12 @@ class ClassTokenHead(Head):
 
     takes = Tokens
 
-    num_classes: int = knob(1000, "Classes", ge=1, le=100_000)
-    norm: type[nn.Module] = knob(LayerNorm, "Before it", options=(LayerNorm, RMSNorm))
+    num_classes: int = knob(1000, "Classes K", ge=1, le=100_000)
+    norm: type[nn.Module] = knob(
+        LayerNorm, "Norm before the linear layer", options=(LayerNorm, RMSNorm)
+    )
 
-    def lacks(self, x: Flow) -> str:
+    def missing_context(self, x: Flow) -> str:
         if not isinstance(x, Tokens) or (x.class_token and x.future):
             return ""
         if not x.class_token:
@@ -94,11 +95,11 @@ class ClassTokenHead(Head):
         )
 
     def build(self, x: Tokens) -> nn.Module:
-        return nn.Sequential(self.norm(x.width), First(), nn.Linear(x.width, self.num_classes))
+        return nn.Sequential(self.norm(x.width), FirstToken(), nn.Linear(x.width, self.num_classes))
 
 
-class First(nn.Module):
-    """The first token alone. (B, N, D) -> (B, D)."""
+class FirstToken(nn.Module):
+    """The first token. (B, N, D) -> (B, D)."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x[:, 0]  # (B, D)

@@ -1,4 +1,4 @@
-"""Skip connections: what flows in is joined with what an earlier stage gave."""
+"""Skip connections: a stage's input, joined with the output of an earlier stage."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from studio.knobs import knob
-from studio.stages.stage import STEM, Flow, Map, Row
+from studio.stages.stage import STEM, Flow, Map, Stage
 
 
 @dataclass(frozen=True, kw_only=True)
-class Join(Row):
-    """What flows in, joined with the output of the stage of this number."""
+class Join(Stage[Flow, Flow]):
+    """Joins its input with the output of an earlier stage."""
 
     takes = Flow
 
@@ -24,8 +24,8 @@ class Join(Row):
         return (self.source,)
 
 
-def informed(x: Flow, other: Flow) -> Flow:
-    """x, whose frames or tokens depend on all that those of either depend on."""
+def with_context_of(x: Flow, other: Flow) -> Flow:
+    """x, whose frames or tokens now depend on all that those of `other` depend on."""
     past = x.past or other.past
     if isinstance(x, Map) or isinstance(other, Map):
         return replace(x, past=past)
@@ -39,14 +39,14 @@ class Add(Join):
     def flow(self, x: Flow, other: Flow) -> Flow:
         if x != other:
             raise ValueError(f"source={self.source} is {other}, to which {x} cannot be added")
-        return informed(x, other)
+        return with_context_of(x, other)
 
     def build(self, x: Flow, other: Flow) -> nn.Module:
         return Sum()
 
 
 class Sum(nn.Module):
-    """x + skip, of equal shapes."""
+    """x + skip, for tensors of one shape."""
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         return x + skip
@@ -54,22 +54,26 @@ class Sum(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class Concatenate(Join):
-    """Appends the channels of an earlier stage: a skip connection, as in U-Net and DenseNet."""
+    """Appends the channels of an earlier stage: a skip connection, as in U-Net and DenseNet.
+
+    Maps (B, C, H, W) and (B, C', H, W) to (B, C + C', H, W); tokens likewise in their last
+    dimension.
+    """
 
     def flow(self, x: Flow, other: Flow) -> Flow:
         if isinstance(x, Map) and isinstance(other, Map):
             if replace(x, channels=other.channels) == other:
-                return informed(replace(x, channels=x.channels + other.channels), other)
+                return with_context_of(replace(x, channels=x.channels + other.channels), other)
         elif not isinstance(x, Map) and not isinstance(other, Map) and x.count == other.count:
-            return informed(replace(x, width=x.width + other.width), other)
+            return with_context_of(replace(x, width=x.width + other.width), other)
         raise ValueError(f"source={self.source} is {other}, which does not fit beside {x}")
 
     def build(self, x: Flow, other: Flow) -> nn.Module:
-        return SideBySide(dim=1 if isinstance(x, Map) else 2)
+        return Concat(dim=1 if isinstance(x, Map) else 2)
 
 
-class SideBySide(nn.Module):
-    """Both in one, along the axis of their channels."""
+class Concat(nn.Module):
+    """x and the skip, concatenated in one dimension."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()

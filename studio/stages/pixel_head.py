@@ -1,4 +1,4 @@
-"""Heads that answer at every pixel of the input: segmentation."""
+"""Heads that predict at every pixel of the input: segmentation."""
 
 from __future__ import annotations
 
@@ -17,17 +17,15 @@ from studio.stages.stage import INPUT, STEM, Flow, Map, place_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class PixelHead(Head):
+class PixelHead(Head[Map, Map]):
     """Labels every pixel: a 1 × 1 convolution, interpolated to the size of the input.
-
-    A 1 × 1 convolution to the classes, interpolated to the size of the input.
 
     (B, C, H, W) to logits (B, K, H', W').
     """
 
     takes = Map
 
-    num_classes: int = knob(21, "Classes", ge=1, le=10_000)
+    num_classes: int = knob(21, "Classes K", ge=1, le=10_000)
 
     @property
     def joins(self) -> tuple[int, ...]:
@@ -38,7 +36,7 @@ class PixelHead(Head):
 
 
 class PixelClassifier(nn.Module):
-    """Classes of each pixel, at the size of the image.
+    """Logits of each pixel, at the size of the image.
 
     (B, C, H, W) and the image (B, 3, H', W') -> (B, K, H', W').
     """
@@ -49,41 +47,40 @@ class PixelClassifier(nn.Module):
 
     def forward(self, x: Tensor, image: Tensor) -> Tensor:
         x = self.conv(x)  # (B, K, H, W)
-        return resized(x, image)  # (B, K, H', W')
+        return resize_like(x, image)  # (B, K, H', W')
 
 
-def resized(x: Tensor, like: Tensor) -> Tensor:
-    """A map (B, C, H, W), interpolated to the height and width of another."""
+def resize_like(x: Tensor, like: Tensor) -> Tensor:
+    """The map (B, C, H, W), interpolated bilinearly to the height and width of another."""
     return F.interpolate(x, size=like.shape[-2:], mode="bilinear", align_corners=False)
 
 
 @dataclass(frozen=True, kw_only=True)
-class DecoderHead(Head):
-    """Labels every pixel by a U-Net's way up, which joins earlier stages step by step.
+class DecoderHead(Head[Map, Map, *tuple[Map, ...]]):
+    """Labels every pixel with a U-Net decoder, which joins earlier stages one by one.
 
-    The way up of a U-Net: at each skip resized, joined and convolved (Ronneberger et al. 2015).
-
-    Then a 1 × 1 convolution, and the size of the input.
+    At each skip the map is resized, concatenated and convolved (Ronneberger et al. 2015); a 1 × 1
+    convolution and a resize to the input follow. (B, C, H, W) to logits (B, K, H', W').
     """
 
     takes = Map
 
     skips: tuple[int, ...] = knob(
         (STEM,),
-        "Stages joined on the way up, the last first; -1 is the stem",
+        "Numbers of the stages to join, deepest first; -1 is the stem",
         ge=-1,
         le=31,
         lengths=(1, 2, 3, 4, 5, 6),
     )
-    depth: int = knob(2, "Convolutions at each skip", axis="depth", ge=1, le=8)
-    num_classes: int = knob(21, "Classes", ge=1, le=10_000)
+    depth: int = knob(2, "Convolutions after each skip", axis="depth", ge=1, le=8)
+    num_classes: int = knob(21, "Classes K", ge=1, le=10_000)
 
     @property
     def joins(self) -> tuple[int, ...]:
         return (INPUT, *self.skips)
 
-    def flow(self, x: Flow, *joined: Flow) -> Flow:
-        for number, skip in zip(self.skips, joined[1:], strict=True):
+    def flow(self, x: Map, image: Map, *skips: Flow) -> Flow:
+        for number, skip in zip(self.skips, skips, strict=True):
             if not isinstance(skip, Map) or skip.frames > 1:
                 given = f"{place_of(number)} gives {skip}"
                 raise ValueError(f"skips={number}: {given}, and the decoder joins one map")
@@ -91,12 +88,12 @@ class DecoderHead(Head):
 
     def build(self, x: Map, image: Map, *skips: Map) -> nn.Module:
         widths = (x.channels, *(skip.channels for skip in skips))
-        steps = (UpStep(below, skip, self.depth) for below, skip in pairwise(widths))
+        steps = (UpBlock(below, skip, self.depth) for below, skip in pairwise(widths))
         return Decoder(steps, PixelClassifier(widths[-1], self.num_classes))
 
 
-class UpStep(nn.Module):
-    """Up to the size of the skip, joined with it, and convolved to its channels.
+class UpBlock(nn.Module):
+    """Resizes x to the skip, concatenates both, and convolves to the skip's channels.
 
     (B, C, H, W) and the skip (B, C', H', W') -> (B, C', H', W').
     """
@@ -112,12 +109,12 @@ class UpStep(nn.Module):
         )
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        x = torch.cat((resized(x, skip), skip), dim=1)  # (B, C + C', H', W')
+        x = torch.cat((resize_like(x, skip), skip), dim=1)  # (B, C + C', H', W')
         return self.convs(x)  # (B, C', H', W')
 
 
 class Decoder(nn.Module):
-    """One step up for each skip, and the classes of each pixel of the image."""
+    """One block for each skip, then the logits of each pixel of the image."""
 
     def __init__(self, steps: Iterable[nn.Module], classifier: nn.Module) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Stages of blocks with a shortcut, from map to map."""
+"""Stages of residual blocks."""
 
 from __future__ import annotations
 
@@ -21,23 +21,24 @@ from studio.blocks.residual import (
 from studio.blocks.weight_standardisation import StandardisedUnit
 from studio.knobs import knob
 from studio.stages.convolution import MapStage
-from studio.stages.stage import Map, shrunk
+from studio.stages.stage import Map, downsample
 
 
 @dataclass(frozen=True, kw_only=True)
 class Residual(MapStage):
     """Stacks residual units, which train at great depth because each adds to a shortcut.
 
-    Residual units (He et al. 2016): of two 3 × 3 convolutions, or bottlenecks.
+    Residual units of two 3 × 3 convolutions, or bottlenecks (He et al. 2016).
+    (B, C, H, W) to (B, width, H/stride, W/stride); with bottlenecks to 4·width channels.
     """
 
     block: type[ResidualFunction] = knob(
-        Bottleneck, "What is added to the shortcut", options=(BasicBlock, Bottleneck)
+        Bottleneck, "Residual function", options=(BasicBlock, Bottleneck)
     )
     depth: int = knob(3, "Units", axis="depth", ge=1, le=200)
     width: int = knob(
         64,
-        "Channels within; a bottleneck ends four times as wide",
+        "Channels of the 3 × 3 convolutions; a bottleneck outputs four times as many",
         axis="width",
         ge=4,
         le=2048,
@@ -46,15 +47,15 @@ class Residual(MapStage):
     stride: int = knob(2, "Stride of the first unit", ge=1, le=4)
     shortcut: type[nn.Module] = knob(
         ResidualUnit,
-        "Around each: projected where the shape changes, padded there, or none",
+        "Shortcut where the shape changes: projected, zero-padded; or no shortcut",
         options=(ResidualUnit, PaddedResidualUnit, PlainUnit),
     )
     norm: type[nn.Module] = knob(
-        nn.BatchNorm2d, "After each convolution", options=(nn.BatchNorm2d, GroupNorm)
+        nn.BatchNorm2d, "Norm after each convolution", options=(nn.BatchNorm2d, GroupNorm)
     )
 
     def flow(self, x: Map) -> Map:
-        return shrunk(x, self.block.expansion * self.width, self.stride)
+        return downsample(x, self.block.expansion * self.width, self.stride)
 
     def build(self, x: Map) -> nn.Module:
         channels = self.block.expansion * self.width
@@ -69,22 +70,28 @@ class Residual(MapStage):
 
 @dataclass(frozen=True, kw_only=True)
 class StandardisedResidual(MapStage):
-    """Stacks bottlenecks of standardised convolutions, as the hybrid ViT does first.
+    """Stacks bottlenecks with weight standardisation, as the ResNet of the hybrid ViT does.
 
-    Bottlenecks of standardised convolutions, as before the hybrid ViT (BiT, section 3.2).
+    Bottlenecks as in BiT (Kolesnikov et al. 2020, section 3.2).
+    (B, C, H, W) to (B, 4·width, H/stride, W/stride).
     """
 
     depth: int = knob(3, "Units", axis="depth", ge=1, le=64)
     width: int = knob(
-        64, "Channels within; a unit ends four times as wide", axis="width", ge=4, le=2048, step=4
+        64,
+        "Channels of the 3 × 3 convolutions; a unit outputs four times as many",
+        axis="width",
+        ge=4,
+        le=2048,
+        step=4,
     )
     stride: int = knob(2, "Stride of the first unit", ge=1, le=4)
     norm: type[nn.Module] = knob(
-        GroupNorm, "After each convolution", options=(GroupNorm, nn.BatchNorm2d)
+        GroupNorm, "Norm after each convolution", options=(GroupNorm, nn.BatchNorm2d)
     )
 
     def flow(self, x: Map) -> Map:
-        return shrunk(x, 4 * self.width, self.stride)
+        return downsample(x, 4 * self.width, self.stride)
 
     def build(self, x: Map) -> nn.Module:
         return nn.Sequential(
@@ -100,25 +107,26 @@ class StandardisedResidual(MapStage):
 class MBConv(MapStage):
     """Stacks EfficientNet's inverted residuals: accurate for few parameters and MACs.
 
-    Inverted residuals that squeeze and excite, as EfficientNet has them (Tan & Le 2019).
+    Inverted residuals with squeeze and excitation (Tan & Le 2019).
+    (B, C, H, W) to (B, width, H/stride, W/stride).
     """
 
     depth: int = knob(2, "Blocks", axis="depth", ge=1, le=64)
-    width: int = knob(64, "Channels between the blocks", axis="width", ge=4, le=4096, step=4)
-    expand_ratio: int = knob(6, "Channels inside over those that flow in", ge=1, le=10)
-    kernel_size: int = knob(3, "Kernel of the depthwise convolution", options=(3, 5, 7))
+    width: int = knob(64, "Output channels of each block", axis="width", ge=4, le=4096, step=4)
+    expand_ratio: int = knob(6, "Expansion: hidden channels over input channels", ge=1, le=10)
+    kernel_size: int = knob(3, "Kernel size of the depthwise convolutions", options=(3, 5, 7))
     stride: int = knob(2, "Stride of the first block", ge=1, le=4)
     norm: type[nn.Module] = knob(
         nn.BatchNorm2d,
-        "After each convolution",
+        "Norm after each convolution",
         options=(nn.BatchNorm2d, SlowBatchNorm, GroupNorm),
     )
     activation: type[nn.Module] = knob(
-        nn.SiLU, "Inside", options=(nn.SiLU, nn.ReLU6, nn.Hardswish, nn.GELU)
+        nn.SiLU, "Activation", options=(nn.SiLU, nn.ReLU6, nn.Hardswish, nn.GELU)
     )
 
     def flow(self, x: Map) -> Map:
-        return shrunk(x, self.width, self.stride)
+        return downsample(x, self.width, self.stride)
 
     def build(self, x: Map) -> nn.Module:
         widths = (x.channels, *[self.width] * self.depth)
@@ -143,19 +151,20 @@ class MBConv(MapStage):
 class PreNormMBConv(MapStage):
     """Stacks CoAtNet's inverted residuals, which normalise first.
 
-    Inverted residuals that normalise first, as CoAtNet has them (Dai et al. 2021).
+    Pre-norm inverted residuals (Dai et al. 2021).
+    (B, C, H, W) to (B, width, H/stride, W/stride).
     """
 
     depth: int = knob(2, "Blocks", axis="depth", ge=1, le=64)
-    width: int = knob(96, "Channels between the blocks", axis="width", ge=8, le=4096, step=8)
-    expand_ratio: int = knob(4, "Channels inside over the width", ge=1, le=10)
+    width: int = knob(96, "Output channels of each block", axis="width", ge=8, le=4096, step=8)
+    expand_ratio: int = knob(4, "Expansion: hidden channels over output channels", ge=1, le=10)
     stride: int = knob(2, "Stride of the first block", ge=1, le=4)
     activation: type[nn.Module] = knob(
-        nn.GELU, "Inside", options=(nn.GELU, nn.SiLU, nn.ReLU, nn.Hardswish)
+        nn.GELU, "Activation", options=(nn.GELU, nn.SiLU, nn.ReLU, nn.Hardswish)
     )
 
     def flow(self, x: Map) -> Map:
-        return shrunk(x, self.width, self.stride)
+        return downsample(x, self.width, self.stride)
 
     def build(self, x: Map) -> nn.Module:
         E, activation = self.expand_ratio, self.activation
@@ -172,25 +181,34 @@ class PreNormMBConv(MapStage):
 class ConvNeXtBlocks(MapStage):
     """Stacks ConvNeXt blocks: a large depthwise kernel, then an MLP on each pixel.
 
-    ConvNeXt blocks (Liu et al. 2022); where the shape changes, a step down before them.
+    ConvNeXt blocks (Liu et al. 2022), after a downsampling layer where the shape changes.
+    (B, C, H, W) to (B, width, H/stride, W/stride).
     """
 
     depth: int = knob(3, "Blocks", axis="depth", ge=1, le=64)
-    width: int = knob(96, "Channels", axis="width", ge=8, le=4096, step=8)
+    width: int = knob(96, "Output channels", axis="width", ge=8, le=4096, step=8)
     mlp_ratio: float = knob(
-        4.0, "Channels inside over the width", ge=0.5, le=8.0, step=0.5, of="width", size="mlp_dim"
+        4.0,
+        "Hidden width of the MLP over the width",
+        ge=0.5,
+        le=8.0,
+        step=0.5,
+        of="width",
+        size="mlp_dim",
     )
-    kernel_size: int = knob(7, "Kernel of the depthwise convolution", options=(3, 5, 7, 9, 11))
-    stride: int = knob(2, "Kernel and stride of the step down", ge=1, le=4)
+    kernel_size: int = knob(
+        7, "Kernel size of the depthwise convolutions", options=(3, 5, 7, 9, 11)
+    )
+    stride: int = knob(2, "Kernel size and stride of the downsampling layer", ge=1, le=4)
     layer_scale: float = knob(
-        1e-6, "What γ begins at; 1 is a plain residual", options=(1e-6, 1e-4, 0.1, 1.0)
+        1e-6, "Initial LayerScale γ; 1 gives a plain residual", options=(1e-6, 1e-4, 0.1, 1.0)
     )
     activation: type[nn.Module] = knob(
         nn.GELU, "Activation of the MLP", options=(nn.GELU, nn.ReLU, nn.SiLU)
     )
 
     def flow(self, x: Map) -> Map:
-        shrunk(x, self.width, self.stride)
+        downsample(x, self.width, self.stride)
         height, width = x.height // self.stride, x.width // self.stride
         return replace(x, channels=self.width, height=height, width=width)
 

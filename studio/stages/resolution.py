@@ -1,4 +1,4 @@
-"""Stages that change the height and width of a map alone, or take its border off."""
+"""Stages that change the height and width of a map."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ from studio.stages.stage import Map
 class Pool(MapStage):
     """Shrinks the map by keeping the maximum or the mean of each window.
 
-    One pixel of each window, which is as large as the stride.
+    Each window becomes one pixel; it is as large as the stride.
+    (B, C, H, W) to (B, C, H/stride_height, W/stride_width).
     """
 
     layer: type[nn.Module] = knob(
-        nn.MaxPool2d, "What is kept of a window", options=(nn.MaxPool2d, nn.AvgPool2d)
+        nn.MaxPool2d, "Pooling layer", options=(nn.MaxPool2d, nn.AvgPool2d)
     )
-    stride_height: int = knob(2, "Stride down the height", ge=1, le=8)
-    stride_width: int = knob(2, "Stride along the width", ge=1, le=8)
+    stride_height: int = knob(2, "Stride in the height", ge=1, le=8)
+    stride_width: int = knob(2, "Stride in the width", ge=1, le=8)
 
     def flow(self, x: Map) -> Map:
-        for name, stride, side in (
-            ("stride_height", self.stride_height, x.height),
-            ("stride_width", self.stride_width, x.width),
+        for dim, stride, side in (
+            ("height", self.stride_height, x.height),
+            ("width", self.stride_width, x.width),
         ):
             if stride > side:
-                raise ValueError(f"{name}={stride} is more than the {side} pixels of {x}")
+                raise ValueError(f"stride_{dim}={stride} exceeds the {dim} of {x}")
         height, width = x.height // self.stride_height, x.width // self.stride_width
         return replace(x, height=height, width=width)
 
@@ -41,14 +42,17 @@ class Pool(MapStage):
 
 @dataclass(frozen=True, kw_only=True)
 class Upsample(MapStage):
-    """Enlarges the map by repeating or interpolating its pixels."""
+    """Enlarges the map by repeating or interpolating its pixels.
+
+    (B, C, H, W) to (B, C, scale_factor·H, scale_factor·W).
+    """
 
     layer: type[nn.Module] = knob(
         nn.UpsamplingNearest2d,
-        "Repeated, or interpolated",
+        "Nearest-neighbour or bilinear interpolation",
         options=(nn.UpsamplingNearest2d, nn.UpsamplingBilinear2d),
     )
-    scale_factor: int = knob(2, "Pixels that become of one, along each side", ge=2, le=8)
+    scale_factor: int = knob(2, "Upsampling factor", ge=2, le=8)
 
     def flow(self, x: Map) -> Map:
         return replace(x, height=self.scale_factor * x.height, width=self.scale_factor * x.width)
@@ -59,20 +63,23 @@ class Upsample(MapStage):
 
 @dataclass(frozen=True, kw_only=True)
 class ValidConv(MapStage):
-    """Convolves without padding, so that the map loses its border."""
+    """Convolves without padding, so that the map loses its border.
 
-    width: int = knob(64, "Channels", axis="width", ge=4, le=4096, step=4)
-    kernel_size: int = knob(2, "Kernel", ge=2, le=11)
+    (B, C, H, W) to (B, width, H - k + 1, W - k + 1) with kernel size k.
+    """
+
+    width: int = knob(64, "Output channels", axis="width", ge=4, le=4096, step=4)
+    kernel_size: int = knob(2, "Kernel size", ge=2, le=11)
     norm: type[nn.Module] = knob(
-        nn.BatchNorm2d, "After the convolution", options=(nn.BatchNorm2d, nn.Identity)
+        nn.BatchNorm2d, "Norm after the convolution, or none", options=(nn.BatchNorm2d, nn.Identity)
     )
     activation: type[nn.Module] = knob(
-        nn.ReLU, "After the norm", options=(nn.ReLU, nn.GELU, nn.SiLU, nn.Identity)
+        nn.ReLU, "Activation", options=(nn.ReLU, nn.GELU, nn.SiLU, nn.Identity)
     )
 
     def flow(self, x: Map) -> Map:
         if self.kernel_size > min(x.height, x.width):
-            raise ValueError(f"kernel_size={self.kernel_size} is more than {x} has pixels")
+            raise ValueError(f"kernel_size={self.kernel_size} exceeds the height or width of {x}")
         border = self.kernel_size - 1
         height, width = x.height - border, x.width - border
         return replace(x, channels=self.width, height=height, width=width)

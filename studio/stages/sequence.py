@@ -1,4 +1,4 @@
-"""Stages that read tokens as steps in time, and what makes steps of a map."""
+"""Stages that read tokens as time steps, and the one that turns a map into steps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from studio.blocks.position import LearnedPosition
 from studio.blocks.temporal_block import TemporalBlock
 from studio.knobs import knob
-from studio.stages.stage import Map, Row, Tokens
+from studio.stages.stage import Map, Stage, Tokens
 from studio.stages.tokens import TokenStage
 
 
@@ -17,13 +17,16 @@ from studio.stages.tokens import TokenStage
 class Recurrent(TokenStage):
     """Reads the steps one after another and gives its state at each (LSTM or GRU).
 
-    Recurrent layers; each step gives its state, in both directions the two side by side.
+    Recurrent layers. (B, T, D) to (B, T, S), where S is `hidden_size`, or twice that if
+    bidirectional: both states, concatenated.
     """
 
-    cell: type[nn.LSTM | nn.GRU] = knob(nn.LSTM, "The recurrence", options=(nn.LSTM, nn.GRU))
+    cell: type[nn.LSTM | nn.GRU] = knob(nn.LSTM, "Recurrent layer", options=(nn.LSTM, nn.GRU))
     depth: int = knob(1, "Stacked layers", axis="depth", ge=1, le=8)
-    hidden_size: int = knob(256, "State of one direction", axis="width", ge=4, le=2048, step=4)
-    bidirectional: bool = knob(True, "A second network reads from the end")
+    hidden_size: int = knob(
+        256, "Size of the state of one direction", axis="width", ge=4, le=2048, step=4
+    )
+    bidirectional: bool = knob(True, "Also read from the end")
 
     def flow(self, x: Tokens) -> Tokens:
         directions = 2 if self.bidirectional else 1
@@ -31,7 +34,7 @@ class Recurrent(TokenStage):
         return replace(x, width=directions * self.hidden_size, past=True, future=future)
 
     def build(self, x: Tokens) -> nn.Module:
-        return Steps(
+        return RNNOutput(
             self.cell(
                 x.width,
                 self.hidden_size,
@@ -42,10 +45,10 @@ class Recurrent(TokenStage):
         )
 
 
-class Steps(nn.Module):
-    """What a recurrent layer gives at every step, without its last state. (B, T, D) -> (B, T, S).
+class RNNOutput(nn.Module):
+    """The outputs of a recurrent layer at every step, without its last state.
 
-    S is the state of one direction, or of both side by side.
+    (B, T, D) -> (B, T, S); S is the state of one direction, or of both, concatenated.
     """
 
     def __init__(self, rnn: nn.RNNBase) -> None:
@@ -61,14 +64,13 @@ class Steps(nn.Module):
 class TemporalConv(TokenStage):
     """Looks back in time with causal convolutions of growing dilation, as a TCN does.
 
-    Blocks of causal convolutions, each of twice the dilation (Bai et al. 2018).
-
-    A step sees 1 + 2 (k - 1) (2ⁿ - 1) steps back with n blocks of kernels of k.
+    Blocks of causal convolutions whose dilation doubles (Bai et al. 2018). (B, T, D) to
+    (B, T, width). With n blocks of kernel size k a step sees 1 + 2 (k - 1) (2ⁿ - 1) steps.
     """
 
     depth: int = knob(4, "Blocks", axis="depth", ge=1, le=12)
     width: int = knob(64, "Channels", axis="width", ge=4, le=2048, step=4)
-    kernel_size: int = knob(3, "Taps of a kernel", ge=2, le=16)
+    kernel_size: int = knob(3, "Kernel size", ge=2, le=16)
 
     def flow(self, x: Tokens) -> Tokens:
         return replace(x, width=self.width, past=True)
@@ -79,23 +81,22 @@ class TemporalConv(TokenStage):
             TemporalBlock(widths[i], widths[i + 1], self.kernel_size, dilation=2**i, dropout=0.0)
             for i in range(self.depth)
         )
-        return nn.Sequential(Swap(), *blocks, Swap())
+        return nn.Sequential(Transpose(), *blocks, Transpose())
 
 
-class Swap(nn.Module):
-    """Channels before steps, as convolutions want them, and back. (B, T, D) -> (B, D, T)."""
+class Transpose(nn.Module):
+    """Swaps steps and channels: nn.Conv1d has channels first. (B, T, D) -> (B, D, T)."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x.transpose(1, 2)  # (B, D, T)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Columns(Row):
+class Columns(Stage[Map]):
     """Turns the columns of a map into steps, from left to right: to read a line of text.
 
-    (B, C, H, W) to (B, W, C·H).
-
-    The map-to-sequence of Shi et al. 2015, https://arxiv.org/abs/1507.05717.
+    (B, C, H, W) to (B, W, C·H): the map-to-sequence layer of Shi et al. 2015,
+    https://arxiv.org/abs/1507.05717.
     """
 
     takes = Map
@@ -105,10 +106,10 @@ class Columns(Row):
         return Tokens(x.width, x.channels * x.height)
 
     def build(self, x: Map) -> nn.Module:
-        return ColumnsFirst()
+        return MapToSequence()
 
 
-class ColumnsFirst(nn.Module):
+class MapToSequence(nn.Module):
     """Each column becomes a step. (B, C, H, W) -> (B, W, C·H)."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -117,7 +118,10 @@ class ColumnsFirst(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class Position(TokenStage):
-    """Adds a learned vector for each place, so that attention can tell the steps apart."""
+    """Adds a learned position embedding, so that attention can tell the steps apart.
+
+    (B, N, D) to (B, N, D).
+    """
 
     def flow(self, x: Tokens) -> Tokens:
         return x
@@ -130,10 +134,10 @@ class Position(TokenStage):
 class Project(TokenStage):
     """Maps each token to another width with a linear layer.
 
-    (B, N, D) to (B, N, D').
+    (B, N, D) to (B, N, embed_dim).
     """
 
-    embed_dim: int = knob(256, "Features of a token", axis="width", ge=4, le=8192, step=4)
+    embed_dim: int = knob(256, "Features of a token D", axis="width", ge=4, le=8192, step=4)
 
     def flow(self, x: Tokens) -> Tokens:
         return replace(x, width=self.embed_dim)

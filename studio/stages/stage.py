@@ -1,29 +1,34 @@
-"""What flows from row to row of a composition, and what a row is.
+"""What flows between the stages of a composition, and what a stage is.
 
-A row is a frozen record of its own hyper-parameters. It tells from the shape that flows in what
-flows out, without building anything, and it builds the module that does it. Shapes are those of
-one example; a map of a clip has its frames in the batch, so that rows for images serve for it. A
-knob that holds the number of a stage is called `source`, or `skips` where it holds several.
+A stage is a frozen record of its own hyper-parameters. From the shape of its input it infers the
+shape of its output without building anything (`flow`), and it builds the module (`build`). Shapes
+are those of one example. The frames of a clip lie in the batch, so that stages for images run on
+each frame. A knob that holds the number of an earlier stage is called `source`; one that holds
+several, `skips`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType, UnionType
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Generic, Literal, TypeVar, TypeVarTuple
 
 from torch import nn
 
-STEM = -1  # What a row may join beside the output of a stage, by its number: that of the stem.
-MEMORY = -2  # The second input.
-INPUT = -3  # The first input, as it was before the stem.
+JOINS = ("source", "skips")  # knobs of a stage that hold the number of an earlier one, or several
+STEM = -1  # What a stage can join besides the output of an earlier stage: the stem's output,
+MEMORY = -2  # the second input,
+INPUT = -3  # the first input, before the stem.
 
 
 @dataclass(frozen=True)
 class Map:
-    """A map of features (B·T, C, H, W), of T frames. With `past` a frame depends on earlier ones,
-    which is no part of its shape."""
+    """A feature map (B·T, C, H, W) of T frames.
+
+    `past`: whether a frame depends on earlier frames. It is not part of the shape.
+    """
 
     channels: int
     height: int
@@ -33,7 +38,7 @@ class Map:
 
     @property
     def values(self) -> int:
-        """Of one example."""
+        """The number of values in one example."""
         return self.channels * self.height * self.width * self.frames
 
     def __str__(self) -> str:
@@ -43,10 +48,11 @@ class Map:
 
 @dataclass(frozen=True)
 class Tokens:
-    """Tokens or steps (B, N, D).
+    """Tokens or time steps (B, N, D).
 
-    The rest is no part of their shape: the H × W of the map whose pixels they are, whether the
-    first is a class token, and whether a token depends on those before it and on those after it.
+    Not part of the shape: `grid`, the H × W of the map whose pixels the tokens are; `class_token`,
+    whether the first one is a class token; `past` and `future`, whether a token depends on earlier
+    and on later ones.
     """
 
     count: int
@@ -58,79 +64,92 @@ class Tokens:
 
     @property
     def values(self) -> int:
-        """Of one example."""
+        """The number of values in one example."""
         return self.count * self.width
 
     def __str__(self) -> str:
         name = "tokens" if self.grid or self.class_token else "steps"
         return f"a sequence of {self.count:,} {name} × {self.width:,} features"
 
-    def mixed(self) -> Tokens:
-        """After a layer in which every token sees every other."""
+    def with_context(self) -> Tokens:
+        """The tokens after a layer in which each depends on all others."""
         return replace(self, past=True, future=True)
 
 
 Flow = Map | Tokens
-AXES: Mapping[type[Flow], str] = MappingProxyType({Map: "(B, C, H, W)", Tokens: "(B, N, D)"})
+DIMS: Mapping[type[Flow], str] = MappingProxyType({Map: "(B, C, H, W)", Tokens: "(B, N, D)"})
+In = TypeVar("In", bound=Flow, contravariant=True)
+Joined = TypeVarTuple("Joined")
 
 
-class Row:
-    """A stem, a stage or a head. What it is for is the first line of its docstring."""
+class Stage(ABC, Generic[In, *Joined]):
+    """A stage or a head. `In` is its input; `Joined` are further inputs, from earlier stages.
 
-    # What must flow in; of a map whether an image, a clip of several frames, or each frame alone.
+    The first line of a subclass's docstring says what the stage is for.
+    """
+
+    # The kind of input; and of maps, whether an image, a whole clip, or each frame by itself.
     takes: ClassVar[type[Map] | type[Tokens] | UnionType]
     reads: ClassVar[Literal["image", "clip", "each"]] = "each"
 
+    @abstractmethod
+    def flow(self, x: In, *joined: *Joined) -> Flow:
+        """The shape of the output, from those of the input and of what is joined.
+
+        Raises ValueError that names the knob that does not fit.
+        """
+
+    @abstractmethod
+    def build(self, x: In, *joined: *Joined) -> nn.Module:
+        """The module for inputs of these shapes. Its `forward` takes as many tensors."""
+
     @property
-    def wants(self) -> str:
-        """The shape of what must flow in, by the names of its axes."""
-        return " or ".join(axes for kind, axes in AXES.items() if issubclass(kind, self.takes))
+    def input_dims(self) -> str:
+        """The dimensions of the input, by name: `(B, C, H, W)`."""
+        return " or ".join(dims for kind, dims in DIMS.items() if issubclass(kind, self.takes))
 
     @property
     def joins(self) -> tuple[int, ...]:
-        """The numbers of the stages whose outputs it reads beside what flows in."""
+        """The numbers of the earlier outputs that it reads besides its input."""
         return ()
 
     @property
     def memory(self) -> Tokens | None:
-        """The second input that it reads, if it reads one: then it joins MEMORY."""
+        """The second input of the network, for a stage that joins MEMORY."""
         return None
 
-    def lacks(self, x: Flow) -> str:
-        """Why it could not learn from x, although the shapes fit; empty where it can."""
+    def missing_context(self, x: Flow) -> str:
+        """Why it cannot learn from x although the shapes fit; empty if it can."""
         return ""
 
-    # What flows out, given what flows in and what is joined. Raises ValueError, which names the
-    # setting that does not fit.
-    flow: Callable[..., Flow]
-    # The module for them.
-    build: Callable[..., nn.Module]
+
+AnyStage = Stage[Any, *tuple[Any, ...]]
 
 
-def is_taken(x: Flow, row: Row) -> bool:
-    """Whether x is the kind of tensor that the row takes."""
-    if not isinstance(x, row.takes):
+def accepts(stage: AnyStage, x: Flow) -> bool:
+    """Whether x is the kind of input that the stage takes."""
+    if not isinstance(x, stage.takes):
         return False
-    if not isinstance(x, Map) or row.reads == "each":
+    if not isinstance(x, Map) or stage.reads == "each":
         return True
-    return (x.frames > 1) == (row.reads == "clip")
+    return (x.frames > 1) == (stage.reads == "clip")
 
 
-def needs(row: Row) -> str:
-    """What the row takes, in words, with the names of its axes."""
-    if issubclass(Map, row.takes):
-        return "a clip (T, C, H, W)" if row.reads == "clip" else "an image (C, H, W)"
+def input_text(stage: AnyStage) -> str:
+    """The input that the stage takes, in words, with its dimensions by name."""
+    if issubclass(Map, stage.takes):
+        return "a clip (T, C, H, W)" if stage.reads == "clip" else "an image (C, H, W)"
     return "a sequence (N, D)"
 
 
 def place_of(number: int) -> str:
-    """The place of the stem or of a stage, as a refusal names it."""
+    """The path of the stem or of a stage in the config: `stages.2`."""
     return "stem" if number == STEM else f"stages.{number}"
 
 
-def shrunk(x: Map, channels: int, stride: int) -> Map:
-    """After padded convolutions of which one has this stride. Raises ValueError."""
+def downsample(x: Map, channels: int, stride: int) -> Map:
+    """The map after padded convolutions, one of which has this stride. Raises ValueError."""
     if stride > min(x.height, x.width):
-        raise ValueError(f"stride={stride} is more than the map has: {x.height} × {x.width} pixels")
+        raise ValueError(f"stride={stride} exceeds the {x.height} × {x.width} pixels of the map")
     height, width = -(-x.height // stride), -(-x.width // stride)
     return replace(x, channels=channels, height=height, width=width)

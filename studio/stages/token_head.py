@@ -1,4 +1,4 @@
-"""Heads that answer from tokens other than a class token."""
+"""Heads for tokens that need no class token."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from studio.stages.stage import Flow, Tokens
 
 
 @dataclass(frozen=True, kw_only=True)
-class MeanTokenHead(Head):
+class MeanTokenHead(Head[Tokens]):
     """Classifies a sequence from the mean over all its tokens.
 
     A norm, the mean over all tokens, and a linear layer. (B, N, D) to logits (B, K).
@@ -24,13 +24,13 @@ class MeanTokenHead(Head):
 
     takes = Tokens
 
-    num_classes: int = knob(1000, "Classes", ge=1, le=100_000)
+    num_classes: int = knob(1000, "Classes K", ge=1, le=100_000)
 
     def build(self, x: Tokens) -> nn.Module:
-        return nn.Sequential(LayerNorm(x.width), Mean(), nn.Linear(x.width, self.num_classes))
+        return nn.Sequential(LayerNorm(x.width), MeanPool(), nn.Linear(x.width, self.num_classes))
 
 
-class Mean(nn.Module):
+class MeanPool(nn.Module):
     """The mean over the tokens. (B, N, D) -> (B, D)."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -38,22 +38,22 @@ class Mean(nn.Module):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AttentionPoolHead(Head):
-    """Classifies a sequence from what a learned query reads of all its tokens.
+class AttentionPoolHead(Head[Tokens]):
+    """Classifies a sequence with a learned query that attends to all its tokens.
 
-    A learned query that attends to all tokens, and a linear layer. (B, N, D) to logits (B, K).
+    Attention pooling and a linear layer. (B, N, D) to logits (B, K).
 
     Multi-head attention pooling (Lee et al. 2019, section 3.2; Zhai et al. 2022, section 3.2).
     """
 
     takes = Tokens
 
-    num_classes: int = knob(1000, "Classes", ge=1, le=100_000)
-    num_heads: int = knob(4, "Attention heads; they divide the width", axis="heads", ge=1, le=64)
-    mlp_ratio: float = knob(4.0, "MLP width over the width", ge=0.5, le=8.0, step=0.5)
+    num_classes: int = knob(1000, "Classes K", ge=1, le=100_000)
+    num_heads: int = knob(4, "Attention heads h; must divide the width", axis="heads", ge=1, le=64)
+    mlp_ratio: float = knob(4.0, "Hidden width of the MLP over the width", ge=0.5, le=8.0, step=0.5)
 
-    def flow(self, x: Flow, *joined: Flow) -> Flow:
-        if isinstance(x, Tokens) and x.width % self.num_heads:
+    def flow(self, x: Tokens) -> Flow:
+        if x.width % self.num_heads:
             raise ValueError(
                 f"num_heads={self.num_heads} must divide the width of the tokens, {x.width}"
             )
@@ -65,9 +65,9 @@ class AttentionPoolHead(Head):
 
 
 class AttentionPool(nn.Module):
-    """One learned query reads all tokens, then an MLP adds to what it read.
+    """One learned query attends to all tokens; an MLP with a residual follows.
 
-    (B, N, D) -> (B, D), as the MAP head of https://github.com/google-research/big_vision has it.
+    (B, N, D) -> (B, D), as in the MAP head of https://github.com/google-research/big_vision.
     """
 
     def __init__(self, embed_dim: int, num_heads: int, hidden_dim: int) -> None:
@@ -86,19 +86,19 @@ class AttentionPool(nn.Module):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LastTokenHead(Head):
+class LastTokenHead(Head[Tokens]):
     """Classifies or forecasts from the last step, which has seen those before it.
 
     A linear layer on the last step. (B, N, D) to logits (B, K).
 
-    For one direction: a second that reads from the end has seen a single step there.
+    Not for a bidirectional recurrence: at the last step its backward direction has read one step.
     """
 
     takes = Tokens
 
-    num_classes: int = knob(1000, "Classes, or values to forecast", ge=1, le=100_000)
+    num_classes: int = knob(1000, "Outputs K: classes, or values to forecast", ge=1, le=100_000)
 
-    def lacks(self, x: Flow) -> str:
+    def missing_context(self, x: Flow) -> str:
         if not isinstance(x, Tokens) or x.past or x.count == 1:
             return ""
         return (
@@ -107,28 +107,28 @@ class LastTokenHead(Head):
         )
 
     def build(self, x: Tokens) -> nn.Module:
-        return nn.Sequential(Last(), nn.Linear(x.width, self.num_classes))
+        return nn.Sequential(LastToken(), nn.Linear(x.width, self.num_classes))
 
 
-class Last(nn.Module):
-    """The last token alone. (B, N, D) -> (B, D)."""
+class LastToken(nn.Module):
+    """The last token. (B, N, D) -> (B, D)."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x[:, -1]  # (B, D)
 
 
 @dataclass(frozen=True, kw_only=True)
-class EachTokenHead(Head):
+class EachTokenHead(Head[Tokens]):
     """Predicts at every step: a tag for each word, or what CTC decodes.
 
     A linear layer on every token. (B, N, D) to logits (B, N, K).
 
-    A tag of each word, or what CTC reads, where one class is the blank (Graves et al. 2006).
+    For CTC one of the classes is the blank (Graves et al. 2006).
     """
 
     takes = Tokens
 
-    num_classes: int = knob(1000, "Classes", ge=1, le=100_000)
+    num_classes: int = knob(1000, "Classes K", ge=1, le=100_000)
 
     def build(self, x: Tokens) -> nn.Module:
         return nn.Linear(x.width, self.num_classes)

@@ -1,4 +1,4 @@
-"""Stages that mix tokens, from tokens to tokens, and what leads to them from maps and back."""
+"""Stages from tokens to tokens, and those that turn maps into tokens and back."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from studio.blocks.encoder import EncoderBlock
 from studio.blocks.norm import LayerNorm, RMSNorm
 from studio.blocks.position import LearnedPosition
 from studio.knobs import knob
-from studio.stages.stage import Flow, Map, Row, Tokens
+from studio.stages.stage import Flow, Map, Stage, Tokens
 
 
-class TokenStage(Row):
+class TokenStage(Stage[Tokens]):
     """A stage from tokens to tokens."""
 
     takes = Tokens
@@ -24,15 +24,13 @@ class TokenStage(Row):
 class Transformer(TokenStage):
     """Lets every token attend to every other, in pre-norm encoder blocks.
 
-    Pre-norm encoder blocks (Dosovitskiy et al. 2021, eq. 2-3).
-
-    The width is that of the tokens that flow in.
+    Pre-norm encoder blocks (Dosovitskiy et al. 2021, eq. 2-3). (B, N, D) to (B, N, D).
     """
 
     depth: int = knob(4, "Blocks", axis="depth", ge=1, le=48)
-    num_heads: int = knob(8, "Attention heads; they divide the width", axis="heads", ge=1, le=64)
-    mlp_ratio: float = knob(4.0, "MLP width over the width", ge=0.5, le=8.0, step=0.5)
-    norm: type[nn.Module] = knob(LayerNorm, "Normalisation", options=(LayerNorm, RMSNorm))
+    num_heads: int = knob(8, "Attention heads h; must divide the width", axis="heads", ge=1, le=64)
+    mlp_ratio: float = knob(4.0, "Hidden width of the MLP over the width", ge=0.5, le=8.0, step=0.5)
+    norm: type[nn.Module] = knob(LayerNorm, "Norm", options=(LayerNorm, RMSNorm))
     activation: type[nn.Module] = knob(
         nn.GELU, "Activation of the MLP", options=(nn.GELU, nn.ReLU, nn.SiLU)
     )
@@ -42,7 +40,7 @@ class Transformer(TokenStage):
             raise ValueError(
                 f"num_heads={self.num_heads} must divide the width of the tokens, {x.width}"
             )
-        return x.mixed()
+        return x.with_context()
 
     def build(self, x: Tokens) -> nn.Module:
         return nn.Sequential(
@@ -61,17 +59,17 @@ class Transformer(TokenStage):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ToTokens(Row):
+class ToTokens(Stage[Map]):
     """Turns each pixel of a map into a token, so that attention can read it.
 
-    (B, C, H, W) to (B, H·W, C), one more for a class.
+    (B, C, H, W) to (B, N, C), with N = H·W, or H·W + 1 with a class token.
     """
 
     takes = Map
     reads = "image"
 
-    class_token: bool = knob(False, "A learned token before the others, for a head to read")
-    position: bool = knob(True, "Add a learned vector for each place")
+    class_token: bool = knob(False, "Prepend a learned class token, which a head can read")
+    position: bool = knob(True, "Add a learned position embedding")
 
     def flow(self, x: Map) -> Tokens:
         count = x.height * x.width
@@ -97,7 +95,7 @@ class Flatten(nn.Module):
 
 
 class ClassToken(nn.Module):
-    """Put a learned token before the others (Dosovitskiy et al. 2021, eq. 1)."""
+    """Prepends a learned token (Dosovitskiy et al. 2021, eq. 1). (B, N, D) -> (B, N + 1, D)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -112,8 +110,8 @@ class ClassToken(nn.Module):
 class PrependClassToken(TokenStage):
     """Puts a learned token before the others, for ClassTokenHead to read.
 
-    It depends on none of them until attention, or a recurrence from the end, lets it see them.
-    (B, N, D) to (B, N + 1, D).
+    (B, N, D) to (B, N + 1, D). It carries nothing about the other tokens until attention, or a
+    recurrence from the end, mixes them in.
     """
 
     def flow(self, x: Tokens) -> Tokens:
@@ -125,20 +123,20 @@ class PrependClassToken(TokenStage):
 
 @dataclass(frozen=True, kw_only=True)
 class ToMap(TokenStage):
-    """Turns tokens back into a map; steps that were no pixels become one of height 1.
+    """Turns tokens back into a map. Steps of a sequence become a map of height 1.
 
     (B, H·W, C) to (B, C, H, W).
     """
 
     @property
-    def wants(self) -> str:
+    def input_dims(self) -> str:
         return "(B, H·W, C)"
 
     def flow(self, x: Tokens) -> Map:
         return Map(x.width, *(x.grid or (1, x.count)))
 
-    def lacks(self, x: Flow) -> str:
-        token = "ToMap takes tokens that are the pixels of a map, and a class token is none"
+    def missing_context(self, x: Flow) -> str:
+        token = "ToMap needs tokens that are the pixels of a map, and a class token is not one"
         return token if isinstance(x, Tokens) and x.class_token else ""
 
     def build(self, x: Tokens) -> nn.Module:
@@ -146,7 +144,7 @@ class ToMap(TokenStage):
 
 
 class Unflatten(nn.Module):
-    """The tokens become the pixels of a map. (B, H·W, C) -> (B, C, H, W)."""
+    """Each token becomes a pixel. (B, H·W, C) -> (B, C, H, W)."""
 
     def __init__(self, height: int, width: int) -> None:
         super().__init__()

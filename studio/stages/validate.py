@@ -1,4 +1,4 @@
-"""Whether rows fit: what flows from each to the next, and what each finds to join."""
+"""Whether the stages of a composition fit: the shapes between them, and what each one joins."""
 
 from __future__ import annotations
 
@@ -8,15 +8,25 @@ from dataclasses import replace
 from typing import Any
 
 from studio.stages.counterpart import COUNTERPARTS, adapters, bridges
-from studio.stages.stage import INPUT, MEMORY, STEM, Flow, Map, Row, Tokens, is_taken, needs
+from studio.stages.stage import (
+    INPUT,
+    MEMORY,
+    STEM,
+    AnyStage,
+    Flow,
+    Map,
+    Tokens,
+    accepts,
+    input_text,
+)
 from studio.stages.stem import Stem
 
-MOST_VALUES = 2**28  # of one example between two rows: a gigabyte
+MOST_VALUES = 2**28  # of one example between two stages: a gigabyte in float32
 
 
-def memory_of(rows: Sequence[Row]) -> Tokens | None:
-    """The second input, if any row reads one. Raises ValueError where two do not read the same."""
-    asked = {f"stages.{i}": row.memory for i, row in enumerate(rows) if row.memory}
+def memory_of(stages: Sequence[AnyStage]) -> Tokens | None:
+    """The second input, if a stage reads one. Raises ValueError if two stages disagree on it."""
+    asked = {f"stages.{i}": stage.memory for i, stage in enumerate(stages) if stage.memory}
     first, memory = next(iter(asked.items()), ("", None))
     for place, other in asked.items():
         if memory and other != memory:
@@ -28,79 +38,79 @@ def memory_of(rows: Sequence[Row]) -> Tokens | None:
     return memory
 
 
-def sources(stem: Stem, memory: Tokens | None) -> dict[int, Flow]:
-    """What a row may join before any stage has run."""
-    there = {INPUT: stem.given(), MEMORY: memory, STEM: stem.start()}
-    return {number: flow for number, flow in there.items() if flow}
+def initial_flows(stem: Stem, memory: Tokens | None) -> dict[int, Flow]:
+    """The shapes that a stage can join before any stage has run, by number."""
+    flows = {INPUT: stem.input_flow(), MEMORY: memory, STEM: stem.flow()}
+    return {number: flow for number, flow in flows.items() if flow}
 
 
-def passed(row: Row, x: Flow, flows: Mapping[int, Flow]) -> Flow:
-    """What comes out of a row. Raises ValueError where it does not fit, with what would."""
-    if is_taken(x, row):
-        return _passed(row, x, flows)
-    wrong = f"{type(row).__name__} needs {needs(row)} but gets {x}"
-    if ways := ", or ".join(_ways(row, x, flows)):
+def output_of(stage: AnyStage, x: Flow, flows: Mapping[int, Flow]) -> Flow:
+    """The shape of a stage's output. Raises ValueError, with suggestions, if x does not fit."""
+    if accepts(stage, x):
+        return _output(stage, x, flows)
+    wrong = f"{type(stage).__name__} needs {input_text(stage)} but gets {x}"
+    if ways := ", or ".join(_suggestions(stage, x, flows)):
         raise ValueError(f"{wrong}: {ways}")
     raise ValueError(wrong)
 
 
-def _passed(row: Row, x: Flow, flows: Mapping[int, Flow]) -> Flow:
-    if why := row.lacks(x):
+def _output(stage: AnyStage, x: Flow, flows: Mapping[int, Flow]) -> Flow:
+    if why := stage.missing_context(x):
         raise ValueError(why)
-    after = row.flow(x, *joined(row, flows))
+    after = stage.flow(x, *joined_inputs(stage, flows))
     if after.values > MOST_VALUES:
-        name = type(row).__name__
+        name = type(stage).__name__
         raise ValueError(f"{name} makes {after}, of more than {MOST_VALUES:,} values")
     return after
 
 
-def _ways(row: Row, x: Flow, flows: Mapping[int, Flow]) -> Iterator[str]:
-    """What could stand in the place of a row that does not take x, and what before it."""
-    others = [kind() for kind in COUNTERPARTS.get(type(row), ())]
+def _suggestions(stage: AnyStage, x: Flow, flows: Mapping[int, Flow]) -> Iterator[str]:
+    """Another stage in place of one that does not take x, and a stage to insert before it."""
+    others = [kind() for kind in COUNTERPARTS.get(type(stage), ())]
     for other in (other for other in others if _fits((*adapters(x, (other,)), other), x, flows)):
         yield f"use {type(other).__name__}"
         break
-    for step in (step for step in bridges(x, row) if _fits((step, row), x, flows)):
+    for step in (step for step in bridges(x, stage) if _fits((step, stage), x, flows)):
         yield f"insert {type(step).__name__}"
         break
-    if row.reads == "clip" and isinstance(x, Map) and _is_image(flows.get(INPUT)):
-        yield from () if row.lacks(replace(x, frames=2)) else ("start from ClipStem",)
+    if stage.reads == "clip" and isinstance(x, Map) and _is_image(flows.get(INPUT)):
+        yield from () if stage.missing_context(replace(x, frames=2)) else ("start from ClipStem",)
 
 
 def _is_image(x: Flow | None) -> bool:
     return isinstance(x, Map) and x.frames == 1
 
 
-def _fits(rows: Sequence[Row], x: Flow, flows: Mapping[int, Flow]) -> bool:
+def _fits(stages: Sequence[AnyStage], x: Flow, flows: Mapping[int, Flow]) -> bool:
     with suppress(ValueError):
-        for row in rows:
-            if not is_taken(x, row):
+        for stage in stages:
+            if not accepts(stage, x):
                 return False
-            x = _passed(row, x, flows)
+            x = _output(stage, x, flows)
         return True
     return False
 
 
-def joined(row: Row, numbered: Mapping[int, Any]) -> Iterator[Any]:
-    """What a row reads beside what flows in. Raises ValueError where it is not there yet."""
-    for number in row.joins:
+def joined_inputs(stage: AnyStage, numbered: Mapping[int, Any]) -> Iterator[Any]:
+    """What a stage reads besides its input. Raises ValueError if it does not exist yet."""
+    for number in stage.joins:
         if number == INPUT and isinstance(numbered.get(INPUT), Tokens | None):
-            name = type(row).__name__
+            name = type(stage).__name__
             raise ValueError(
-                f"{name} answers at each pixel of the image that flows into the network, and a"
-                " sequence flows into it: use EachTokenHead"
+                f"{name} predicts at each pixel of the network's input, and the input is a"
+                " sequence: use EachTokenHead"
             )
         if number not in numbered:
-            knob = "source" if len(row.joins) == 1 else "skips"
+            knob = "source" if len(stage.joins) == 1 else "skips"
             raise ValueError(f"{knob}={number} is no stage before it, the last is {max(numbered)}")
         yield numbered[number]
 
 
 @contextmanager
-def placed(i: int, rows: Sequence[Row]) -> Iterator[None]:
-    """A ValueError within tells which of the rows, of which the last is the head, broke a rule."""
+def naming_place(i: int, stages: Sequence[AnyStage]) -> Iterator[None]:
+    """Prefixes a ValueError with the place of stage i; the last of the stages is the head."""
     try:
         yield
     except ValueError as broken:
-        place = f"stages.{i}" if i < len(rows) - 1 else "head"
+        place = f"stages.{i}" if i < len(stages) - 1 else "head"
         raise ValueError(f"{place}: {broken}") from None

@@ -75,7 +75,7 @@ def _broken(graph: Graph, fault: Node, draft: Draft) -> Graph:
     }
     kept = tuple(child for child in graph.root.children if child.id not in beyond)
     edges = dict.fromkeys(
-        replace(edge, target=fault.id, label=_taking(edge, draft.rows[draft.at].wants), at=())
+        replace(edge, target=fault.id, label=_taking(edge, draft.rows[draft.at].input_dims), at=())
         if edge.target in beyond
         else edge
         for edge in graph.edges

@@ -1,27 +1,27 @@
 r"""A network composed of stages: convolutions, recurrence and attention in any order that fits.
 
-Papers describe networks by their stages: so many blocks of one kind, so wide, at such a resolution.
-Here each stage is a row, and any row may follow any other whose shapes fit.
+Papers describe networks by their stages: a number of blocks of one kind, at one width and one
+resolution. Here any stage may follow any other whose shapes fit.
 
-Reasons to mix kinds:
+Reasons to mix kinds of stages:
 
 - **Early convolutions, late attention.** A convolution looks at a neighbourhood, and its cost grows
   with the pixels, $HW$. Attention looks everywhere, and its cost grows with their square, $(HW)^2$.
-  So a hybrid shrinks the map with convolutions first and attends when it is small (CoAtNet, the
+  So a hybrid first shrinks the map with convolutions, then attends on the small map (CoAtNet, the
   hybrid ViT).
-- **Convolutions, then recurrence.** Columns of a map, or frames of a clip, are steps in time for an
-  LSTM (CRNN, ConvLSTM).
+- **Convolutions, then recurrence.** The columns of a map, or the frames of a clip, are the time
+  steps of an LSTM (CRNN, ConvLSTM).
 - **Two inputs.** Cross-attention lets a map or a text read another text.
 
-**Rows that lead from one kind of tensor to another** stand in the list like all others: `ToTokens`
-makes tokens of a map's pixels, `ToMap` makes them a map again, `Columns` makes steps of its columns
-and `FrameTokens` of a clip's frames.
+**Adapters** change the kind of tensor and are stages like all others: `ToTokens` turns the pixels
+of a map into tokens, `ToMap` turns them back, `Columns` turns the columns of a map into steps, and
+`FrameTokens` the frames of a clip.
 
-**What to watch.** Whether a step down in resolution comes before attention: at a stride of 8 an
-image of 224 pixels has 784 tokens, at a stride of 16 it has 196, and attention costs a sixteenth. A
-skip connection (`Add`, `Concatenate`) keeps its map alive: it costs memory, hardly any compute.
+**What to watch.** Downsample before attention: at a stride of 8 a 224-pixel image has 784 tokens,
+at a stride of 16 it has 196, and attention costs a sixteenth. A skip connection (`Add`,
+`Concatenate`) keeps its map in memory and costs hardly any compute.
 
-Shapes: B batch, T frames, C channels, H W map, N tokens, D their width, K classes.
+Shapes: B batch, T frames, C channels, H W map, N tokens, D features of a token, K classes.
 
 Stages are numbered from 0; the stem is -1.
 
@@ -43,11 +43,11 @@ from torch import Tensor, nn
 from studio.blocks.residual import BasicBlock
 from studio.family import Code, Family, Guide, Preset, results
 from studio.records import records
-from studio.stages.adapter import adapted
+from studio.stages.adapter import with_adapters
 from studio.stages.attention import RelativeTransformer, WindowTransformer
 from studio.stages.clip import ConvLSTM, FrameTokens, LastFrame
 from studio.stages.convolution import Conv, DepthwiseSeparable, Inception, SqueezeExcitation
-from studio.stages.head import ClassTokenHead, Head, HiddenLayerHead, PooledHead
+from studio.stages.head import ClassTokenHead, HiddenLayerHead, PooledHead
 from studio.stages.input import ClipStem, ImageStem, SeriesStem
 from studio.stages.join import Add, Concatenate
 from studio.stages.mixing import CrossAttention, MLPMixer
@@ -61,7 +61,7 @@ from studio.stages.residual import (
 )
 from studio.stages.resolution import Pool, Upsample, ValidConv
 from studio.stages.sequence import Columns, Position, Project, Recurrent, TemporalConv
-from studio.stages.stage import INPUT, MEMORY, STEM, Flow, Row, Tokens
+from studio.stages.stage import INPUT, MEMORY, STEM, AnyStage, Flow, Tokens
 from studio.stages.stem import (
     ConvPoolStem,
     ConvStem,
@@ -73,24 +73,24 @@ from studio.stages.stem import (
 )
 from studio.stages.token_head import AttentionPoolHead, EachTokenHead, LastTokenHead, MeanTokenHead
 from studio.stages.tokens import PrependClassToken, ToMap, ToTokens, Transformer
-from studio.stages.validate import memory_of, passed, placed, sources
+from studio.stages.validate import initial_flows, memory_of, naming_place, output_of
 
 STAGES = range(1, 33)  # how many there may be
 
 
 @dataclass(frozen=True, kw_only=True)
 class Composition:
-    """What the network is composed of, from the input to the answer."""
+    """A network as a stem, stages and a head."""
 
     stem: Stem = records(
         ConvStem(),
-        "What becomes of the input first",
+        "The first part, which reads the input",
         options=(
             *(ConvStem, ConvPoolStem, PatchStem, PreNormStem, StandardisedConvStem),
             *(ImageStem, ClipStem, TokenStem, SeriesStem),
         ),
     )
-    stages: tuple[Row, ...] = records(
+    stages: tuple[AnyStage, ...] = records(
         (
             Residual(block=BasicBlock, depth=2),
             Residual(block=BasicBlock, depth=2, width=128),
@@ -98,7 +98,7 @@ class Composition:
             ToTokens(class_token=True),
             Transformer(),
         ),
-        "The stages, in order",
+        "Stages, in order",
         options=(
             *(Conv, ValidConv, Residual, StandardisedResidual, ConvNeXtBlocks),
             *(MBConv, PreNormMBConv, DepthwiseSeparable, Inception, SqueezeExcitation),
@@ -109,9 +109,9 @@ class Composition:
         ),
         lengths=STAGES,
     )
-    head: Head = records(
+    head: AnyStage = records(
         ClassTokenHead(),
-        "The answer",
+        "The last part, which computes the output",
         options=(
             *(PooledHead, HiddenLayerHead, MeanTokenHead, AttentionPoolHead),
             *(LastTokenHead, EachTokenHead, ClassTokenHead, PixelHead, DecoderHead),
@@ -119,19 +119,19 @@ class Composition:
     )
 
     @property
-    def rows(self) -> tuple[Row, ...]:
-        """All that comes after the stem."""
+    def after_stem(self) -> tuple[AnyStage, ...]:
+        """The stages and the head."""
         return (*self.stages, self.head)
 
     @property
     def memory(self) -> Tokens | None:
         """The second input, if any stage reads one."""
-        return next((row.memory for row in self.rows if row.memory), None)
+        return next((stage.memory for stage in self.after_stem if stage.memory), None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class HybridConfig(Composition):
-    """A composition whose rows fit."""
+    """A composition whose stages fit."""
 
     def __post_init__(self) -> None:
         self.flows()
@@ -142,32 +142,32 @@ class HybridConfig(Composition):
             )
 
     def flows(self) -> dict[int, Flow]:
-        """What comes out of each stage, by its number; what there is before them has numbers too.
+        """The shape of each stage's output by its number; INPUT, MEMORY and STEM are below 0.
 
-        Raises ValueError where two rows do not fit.
+        Raises ValueError if two stages do not fit.
         """
-        flows = sources(self.stem, memory_of(self.rows))
-        for i, row in enumerate(self.rows):
-            with placed(i, self.rows):
-                flows[i] = passed(row, flows[i - 1], flows)
+        flows = initial_flows(self.stem, memory_of(self.after_stem))
+        for i, stage in enumerate(self.after_stem):
+            with naming_place(i, self.after_stem):
+                flows[i] = output_of(stage, flows[i - 1], flows)
         return flows
 
 
 class Hybrid(nn.Module):
-    """The stem, the stages and the head, one after the other."""
+    """The stem, the stages and the head, in sequence."""
 
     def __init__(self, config: Composition) -> None:
         super().__init__()
-        self.stem = config.stem.module()
+        self.stem = config.stem.build()
         self.stages = nn.ModuleList()
-        x = config.stem.start()  # the shape that flows from row to row
+        x = config.stem.flow()  # the shape between two stages
         for stage in config.stages:
             self.stages.append(stage.build(x))
             x = stage.flow(x)
         self.head = config.head.build(x)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The input to the answer. B' is the batch, with the frames of a clip in it."""
+        """The input to the output. B' is the batch, times the frames of a clip."""
         x = self.stem(x)  # (B', ...)
         for stage in self.stages:
             x = stage(x)  # (B', ...)
@@ -175,68 +175,68 @@ class Hybrid(nn.Module):
 
 
 class JoinedHybrid(nn.Module):
-    """Rows one after the other; a row is also given what it joins: an earlier output, or the input.
+    """Stages in sequence, some of which also join an earlier output or the input.
 
-    Stages are numbered from 0. The stem and the input have numbers too, below it.
+    Outputs are kept by the numbers of their stages, from 0; the stem and the inputs are below 0.
     """
 
     inputs: tuple[int, ...] = (INPUT,)
 
     def __init__(self, config: Composition) -> None:
         super().__init__()
-        flows, rows = self.begin(config), config.rows
+        flows = self.initial_flows(config)
         built = []
-        for i, row in enumerate(rows):
-            joined = [flows[number] for number in row.joins]
-            built.append(row.build(flows[i - 1], *joined))
-            flows[i] = row.flow(flows[i - 1], *joined)
-        self.stem = config.stem.module()
+        for i, stage in enumerate(config.after_stem):
+            joined = [flows[number] for number in stage.joins]
+            built.append(stage.build(flows[i - 1], *joined))
+            flows[i] = stage.flow(flows[i - 1], *joined)
+        self.stem = config.stem.build()
         self.stages = nn.ModuleList(built[:-1])
         self.head = built[-1]
-        self.joins = [row.joins for row in rows]
-        self.kept = {number for joins in self.joins for number in joins}
+        self.joins = [stage.joins for stage in config.after_stem]
+        self.joined = {number for joins in self.joins for number in joins}
 
-    def begin(self, config: Composition) -> dict[int, Flow | None]:
-        """The shapes that are there before the first stage, by their numbers."""
-        return {INPUT: config.stem.given(), STEM: config.stem.start()}
+    def initial_flows(self, config: Composition) -> dict[int, Flow | None]:
+        """The shapes before the first stage, by number."""
+        return {INPUT: config.stem.input_flow(), STEM: config.stem.flow()}
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """All inputs to the answer. B' is the batch, with the frames of a clip in it."""
+        """The inputs to the output. B' is the batch, times the frames of a clip."""
         outputs = dict(zip(self.inputs, inputs, strict=True))
         x = self.stem(inputs[0])  # (B', ...)
-        for i, row in enumerate((*self.stages, self.head)):
-            if i - 1 in self.kept:
+        for i, stage in enumerate((*self.stages, self.head)):
+            if i - 1 in self.joined:
                 outputs[i - 1] = x
-            x = row(x, *(outputs[number] for number in self.joins[i]))  # (B', ...)
+            x = stage(x, *(outputs[number] for number in self.joins[i]))  # (B', ...)
         return x
 
 
 class TwoInputHybrid(JoinedHybrid):
-    """A hybrid with a second input, tokens (B, M, D'), which some of its rows read."""
+    """A hybrid with a second input, tokens (B, M, D'), which some of its stages read."""
 
     inputs = (INPUT, MEMORY)
 
-    def begin(self, config: Composition) -> dict[int, Flow | None]:
-        return {**super().begin(config), MEMORY: config.memory}
+    def initial_flows(self, config: Composition) -> dict[int, Flow | None]:
+        return {**super().initial_flows(config), MEMORY: config.memory}
 
 
 def example(config: Composition, batch: int) -> tuple[Tensor, ...]:
-    """One batch for the stem."""
+    """One batch for the stem, such as images (B, C, H, W)."""
     return (config.stem.example(batch),)
 
 
 def example_of_two(config: Composition, batch: int) -> tuple[Tensor, ...]:
-    """One batch for the stem, and one of the tokens that are the second input."""
+    """One batch for the stem, and one for the second input (B, M, D')."""
     assert config.memory
     second = torch.randn(batch, config.memory.count, config.memory.width)
     return config.stem.example(batch), second
 
 
 def code(config: Composition) -> Code:
-    """What runs a composition: where no row joins another, a chain."""
+    """The classes that a composition needs: a plain chain if no stage joins another."""
     if config.memory:
         return Code(Composition, TwoInputHybrid, example_of_two)
-    joins = any(row.joins for row in config.rows)
+    joins = any(stage.joins for stage in config.after_stem)
     return Code(Composition, JoinedHybrid if joins else Hybrid, example)
 
 
@@ -269,7 +269,7 @@ def coatnet(stem: int, width: int, depths: tuple[int, int, int, int]) -> HybridC
 
 
 def plain(width: int, depth: int = 1) -> Conv:
-    """Convolutions without a norm."""
+    """Convolutions without norms."""
     return Conv(width=width, depth=depth, norm=nn.Identity)
 
 
@@ -346,7 +346,7 @@ FAMILY = Family(
     example=lambda config, batch: code(config).example(config, batch),
     code=code,
     presets=PRESETS,
-    adapted=adapted,
+    adapt=with_adapters,
     guide=Guide(
         tasks=("classification", "segmentation", "multi-modal"),
         data="medium",

@@ -89,8 +89,8 @@ def test_a_stage_gives_what_it_says(kind: type[MapStage]) -> None:
 @pytest.mark.parametrize(
     ("row", "rule"),
     [
-        (Conv(stride=4), "stride=4 is more than the map has: 3 × 5 pixels"),
-        (ConvNeXtBlocks(stride=4), "stride=4 is more than the map has: 3 × 5 pixels"),
+        (Conv(stride=4), "stride=4 exceeds the 3 × 5 pixels of the map"),
+        (ConvNeXtBlocks(stride=4), "stride=4 exceeds the 3 × 5 pixels of the map"),
         (WindowTransformer(num_heads=5), "num_heads=5 must divide the channels of the map, 24"),
         (WindowTransformer(), "window_size=7 must divide the sides of the map, 3 × 5"),
     ],
@@ -114,10 +114,10 @@ def test_a_padded_shortcut_to_fewer_channels_adds_those_in_the_middle() -> None:
 def test_a_stem_gives_what_it_says(kind: type[SquareImageStem], side: int) -> None:
     for row in variants(kind):
         stem = replace(row, image_size=side)
-        y = stem.start()
+        y = stem.flow()
         assert isinstance(y, Map)
         with checked(*ROOMS), torch.no_grad():
-            out = stem.module().eval()(stem.example(2))
+            out = stem.build().eval()(stem.example(2))
         assert out.shape == (2, y.channels, y.height, y.width), stem
 
 

@@ -74,7 +74,7 @@ def reached(config: Any) -> list[Tensor]:
     found = torch.autograd.grad((output * torch.randn_like(output)).sum(), inputs)
     second = [config.memory] if config.memory else []
     return [
-        positions(x, kind) for x, kind in zip(found, (config.stem.start(), *second), strict=True)
+        positions(x, kind) for x, kind in zip(found, (config.stem.flow(), *second), strict=True)
     ]
 
 

@@ -20,8 +20,8 @@ from studio.app.markup import html, plain
 from studio.app.session import State
 from studio.family import Family
 from studio.knobs import Knob
-from studio.records import JOINS, titled
-from studio.stages.stage import Flow, Map
+from studio.records import titled
+from studio.stages.stage import JOINS, Flow, Map
 from studio.workbench import results
 from studio.workbench.compose import composition, fixes
 from studio.workbench.compose.composition import Draft, Rows

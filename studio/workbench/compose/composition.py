@@ -16,8 +16,8 @@ from typing import Any
 from studio.family import Family
 from studio.knobs import DesignError, Knob, knobs
 from studio.quoting import echoed, quoted
-from studio.records import JOINS, RecordKnob, titled
-from studio.stages.stage import STEM, Flow, Row
+from studio.records import RecordKnob, titled
+from studio.stages.stage import JOINS, STEM, AnyStage, Flow
 
 Rows = tuple[Any, ...]  # a row of any kind, whose knobs are its own
 PLACED = re.compile(r"(stem|head|stages\.\d+): (.+)")
@@ -131,7 +131,7 @@ def tried(family: Family, rows: Rows) -> Any:
     """The same, but a Draft has the rows as they are."""
     wanted: Mapping[str, Any] = settings(rows)
     rule = f"{place(rows, 1)}: a composition has no room for {len(rows) - 2} stages"
-    for step in (dict, family.adapted):
+    for step in (dict, family.adapt):
         try:
             wanted = step(wanted)  # the second may refuse, by the numbers that the stages have
             if _has_room(family, len(wanted["stages"])):
@@ -190,7 +190,7 @@ def prefix(family: Family, draft: Draft) -> Any:
 
 
 def _headed(family: Family, rows: Rows) -> Any:
-    for step in (dict, family.adapted):
+    for step in (dict, family.adapt):
         for kind in family.knobs["head"].options:
             with suppress(ValueError):
                 return family.config(**step(settings((*rows, kind()))))
@@ -224,7 +224,7 @@ def _are_alike(row: Any, other: Any) -> bool:
 # What a person does to the rows.
 
 
-def rearranged(rows: Rows, order: Sequence[int | Row]) -> Rows:
+def rearranged(rows: Rows, order: Sequence[int | AnyStage]) -> Rows:
     """The rows in another order, each named by its number, with new ones among them. A row that
     reads an earlier stage goes on to read the same one, or the one before it where it is gone."""
     at = {old: new for new, old in enumerate(order) if isinstance(old, int)}

@@ -15,7 +15,7 @@ from typing import Any
 
 from studio.family import Family
 from studio.knobs import DesignError, Knob
-from studio.records import JOINS
+from studio.stages.stage import JOINS
 from studio.workbench.compose import composition
 from studio.workbench.compose.composition import Draft, Rows, added, called, kinds
 
