@@ -1,4 +1,4 @@
-"""What is drawn on a box beyond itself: its share of the whole, its heat, or how it has changed."""
+"""Decorations of a box: a bar for its share of the cost, a heat colour, a sign of its change."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import Literal
 
 Change = Literal["grew", "shrank", "added", "removed", "modified", "unchanged"]
 
-# From cool to hot by lightness alone, as ColorBrewer's YlGnBu, so that any colour vision and a
-# black and white print keep the order. On a dark page it runs the other way: hot is always what
-# stands out most from the page.
+# ColorBrewer's YlGnBu, light to dark: its order by lightness survives colour blindness and
+# black-and-white print. Reversed on a dark page, so that hot always has the highest contrast.
 HEAT_SCALE = (
     "#f7fcd9",
     "#e3f4bd",
@@ -23,13 +22,13 @@ HEAT_SCALE = (
     "#283f97",
     "#152260",
 )
-FIRST_DARK = 6  # the first of them on which a text is white
+FIRST_DARK = 6  # index of the first colour that needs white text
 BLACK, WHITE = "#10182a", "#ffffff"
-LETTERS = "abcdefghi"  # the names of the colours
+LETTERS = "abcdefghi"  # one a colour: CSS variables --g-heat-a to --g-heat-i
 SYMBOL_STROKE = 1.6
 
-# The hues of a change, of Okabe and Ito: more is blue, less is vermilion, in any colour vision. Its
-# sign tells it without any hue.
+# Okabe and Ito's blue (more) and vermilion (less), distinct in any colour vision. The sign repeats
+# the information without colour.
 CHANGE_HUES: dict[Change, str] = {
     "grew": "more",
     "added": "more",
@@ -48,9 +47,11 @@ CHANGE_SIGNS: dict[Change, str] = {
 
 @dataclass(frozen=True)
 class Mark:
-    """What one box bears: a bar as long as its `share` (0 to 1) of its lower edge, the colour of
-    its `heat` (0 to 1), the sign and the hue of a `change`. None of each is none at all. `note`
-    says the same to who looks closer, or cannot see."""
+    """Decorations of one box; None means not drawn.
+
+    `share`: 0 to 1, length of a bar along the lower edge. `heat`: 0 to 1, colour of the box.
+    `change`: its sign and hue. `note`: the same in words, for the tooltip and screen readers.
+    """
 
     share: float | None = None
     heat: float | None = None
@@ -59,29 +60,29 @@ class Mark:
 
 
 NO_MARK = Mark()
-NO_MARKS: Mapping[str, Mark] = MappingProxyType({})  # by the ids of nodes
+NO_MARKS: Mapping[str, Mark] = MappingProxyType({})  # node id -> Mark
 
 
 def heat_step(heat: float) -> int:
-    """Which colour of the scale a heat from 0 to 1 has; what lies beyond has the last one."""
+    """The index of a heat (0 to 1) in HEAT_SCALE; values outside are clamped."""
     return min(max(round(heat * (len(HEAT_SCALE) - 1)), 0), len(HEAT_SCALE) - 1)
 
 
 def heat_colours(heat: float, dark: bool = False) -> tuple[str, str]:
-    """The colour of a heat, and that of a text on it, on a light or a dark page."""
+    """The fill and the text colour for a heat, on a light or a dark page."""
     at = heat_step(heat)
     at = len(HEAT_SCALE) - 1 - at if dark else at
     return HEAT_SCALE[at], WHITE if at >= FIRST_DARK else BLACK
 
 
 def heat_names(heat: float) -> tuple[str, str]:
-    """The names of the two colours, which each theme has its own of."""
+    """The names of the fill and the text colour of a heat; each theme defines them."""
     letter = LETTERS[heat_step(heat)]
     return f"heat-{letter}", f"heat-{letter}-ink"
 
 
 def heat_palette(dark: bool = False) -> dict[str, str]:
-    """The colours of the whole scale by their names."""
+    """All colours of the scale by name."""
     found: dict[str, str] = {}
     for i in range(len(HEAT_SCALE)):
         heat = i / (len(HEAT_SCALE) - 1)
@@ -90,8 +91,8 @@ def heat_palette(dark: bool = False) -> dict[str, str]:
 
 
 def share_bar(x: float, y: float, w: float, share: float, fill: str) -> Iterator[str]:
-    """A bar of width `w` with its upper left corner at (x, y), filled as far as the share goes. A
-    share too small to see is a dot."""
+    """A bar of width `w` with its upper left corner at (x, y), filled to `share`. A share too small
+    to see becomes a dot."""
     place = f'x="{x:g}" y="{y:g}" height="3.5" rx="1.75" fill="{fill}"'
     yield f'<rect class="whole" {place} width="{w:g}" opacity="0.16"/>'
     if share > 0:
@@ -99,7 +100,7 @@ def share_bar(x: float, y: float, w: float, share: float, fill: str) -> Iterator
 
 
 def change_symbol(change: Change, x: float, y: float, colour: str) -> str:
-    """The sign of a change around (x, y), drawn, so that it looks the same in any font."""
+    """The sign of a change, centred at (x, y), as a path: a text would depend on the font."""
     if change in ("grew", "shrank"):
         up = 1 if change == "grew" else -1
         return (

@@ -1,4 +1,4 @@
-"""What is taken away: a graph as far as it is unfolded, under a heading that says what it is."""
+"""A figure to export: a graph with its open blocks and decorations, under a heading."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from studio.drawing.graph import Graph
 
 @dataclass(frozen=True, kw_only=True)
 class Heading:
-    """The title of a picture, its figures as they are read, and what opens it again: a link to the
-    page, or a command."""
+    """The heading of an exported figure.
+
+    `figures`: costs as text, such as `86.6 M parameters`. `link`: a URL of the page or a shell
+    command that opens the design again.
+    """
 
     title: str
     figures: tuple[str, ...] = ()
@@ -24,13 +27,13 @@ class Heading:
 
     @property
     def address(self) -> str:
-        """The link where it is one, empty for a command."""
+        """The link if it is a URL, else empty."""
         return self.link if self.link.startswith(("http://", "https://")) else ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """A graph with the blocks named in `opened` open, what its boxes bear, and its heading."""
+    """A graph, its heading, the ids of its open blocks, and the marks of its nodes by id."""
 
     graph: Graph
     heading: Heading

@@ -1,4 +1,4 @@
-"""A graph to draw: a tree of nodes (blocks hold children) and edges between them, as values."""
+"""The graph to draw, as frozen values: a tree of nodes (blocks have children) and the edges."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ Kind = Literal["input", "output", "module", "operation", "parameter", "fault"]
 
 @dataclass(frozen=True)
 class Figures:
-    """What a box costs: parameters that no box before it has, multiply-accumulates of a forward
-    pass, the activations in bytes that are kept for the backward pass, and the activation count:
-    elements that convolutions and matrix products write."""
+    """The cost of one box.
+
+    `params`: parameters, shared ones counted at their first use only. `macs`: multiply-accumulates
+    of a forward pass. `saved_bytes`: tensors saved for the backward pass. `activation_count`:
+    elements written by convolutions and matrix products.
+    """
 
     params: int = 0
     macs: int = 0
@@ -44,13 +47,13 @@ class Figures:
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    """One box. `id` is its path (`blocks.0.attn`); a node with children is a block that opens, and
-    then has its `own` name among its like on its frame.
+    """One box. A node with children is a block, which can be drawn open or closed.
 
-    `repeat` equal neighbours are drawn as one block marked `× repeat`: its children are those of
-    one of them. `facts` are short lines for the reader who looks closer (shapes, parameters, MACs).
-    `figures` are those of all repeats together, within one of the block around it. A `fault` is
-    where a network breaks off.
+    `id`: path of the module, such as `blocks.0.attn`. `name`: what tells a block from others of the
+    same class, shown on the frame of an open block. `repeat`: the number of consecutive identical
+    blocks that are drawn as one, marked `× repeat`; `children` are those of one repeat. `facts`:
+    lines of the tooltip (shapes, parameters, MACs). `figures`: the cost of all repeats, within one
+    repeat of the parent. A node of kind `fault` is where an invalid network stops.
     """
 
     id: str
@@ -77,11 +80,11 @@ class Node:
 
 @dataclass(frozen=True)
 class Edge:
-    """Data that flows from one node to another; both ends may lie anywhere in the tree. What flows
-    back is for the next repeat of the block around both, `again`.
+    """A tensor that flows from one node to another, anywhere in the tree.
 
-    `label` is what flows. Where it has another shape on its way (a flatten is no box), `at` says
-    what leaves and enters each box at its ends: the ends themselves, and the blocks around each.
+    `feedback`: the tensor goes to the next repeat of the block around both nodes. `label`: its
+    shape. An operation that is not drawn, such as flatten, can change the shape on the way; `at`
+    then holds pairs (node id, shape) for both ends and for the blocks around each.
     """
 
     source: str
@@ -91,9 +94,9 @@ class Edge:
     at: tuple[tuple[str, str], ...] = ()
 
     def label_between(self, source: str, target: str) -> str:
-        """What flows, seen from a box around its source (or itself) to one around its target."""
-        there = dict(self.at)
-        left, entered = there.get(source, ""), there.get(target, "")
+        """The shapes between two boxes: the ends of the edge, or blocks around them."""
+        shapes = dict(self.at)
+        left, entered = shapes.get(source, ""), shapes.get(target, "")
         if not (left and entered):
             return left or entered or self.label
         if without_dim_names(left) == without_dim_names(entered):
@@ -103,12 +106,12 @@ class Edge:
 
 @dataclass(frozen=True)
 class Graph:
-    """The whole picture. The root itself is not drawn, only what is in it."""
+    """A whole graph. The root is not drawn, only its descendants."""
 
     root: Node
     edges: tuple[Edge, ...]
 
 
 def without_dim_names(label: str) -> str:
-    """A label without the names of axes: the numbers alone."""
+    """A shape label without names of dimensions: `(B, N, D) = (1, 197, 768)` as `(1, 197, 768)`."""
     return DIM_NAMES.sub("", label)

@@ -1,4 +1,4 @@
-"""How far a graph is unfolded: level 0 shows its outermost boxes, each level opens one more."""
+"""Expansion levels: level 0 shows the outermost boxes, each further level opens one more layer."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from typing import Literal
 
 from studio.drawing.graph import Graph, Node
 
-StillClosed = Literal["nothing", "long", "more"]
+StillClosed = Literal["nothing", "long blocks", "other blocks"]
 
-LONG_BLOCK = 12  # operations that are read one by one; with more the block's name says it better
-MAX_BOXES = 600  # boxes at once: nobody reads more, and the page would take too long
+LONG_BLOCK = 12  # operations: a longer block without layers is clearer closed
+MAX_BOXES = 600  # boxes in one picture: more are unreadable and slow down the page
 
 
 def levels(graph: Graph, most: int = MAX_BOXES) -> tuple[frozenset[str], ...]:
-    """The blocks that are open at level 0 (none), level 1 (the outermost), and so on.
+    """The ids of the open blocks at level 0 (none), level 1 (the outermost blocks), and so on.
 
-    There are as many levels as show at most `most` boxes each, and level 0 in any case: where the
-    last one leaves blocks closed, one level more would show too many. Long computations without a
-    layer in them (region pooling, the choice of detections) stay closed.
+    Stops before the first level with more than `most` boxes; level 0 is always included. Long
+    blocks without layers (RoI pooling, non-maximum suppression) stay closed at every level.
     """
     found: list[frozenset[str]] = [frozenset()]
     blocks = [node for node in graph.root.children if _opens(node)]
@@ -40,15 +39,15 @@ def _opens(node: Node) -> bool:
 
 
 def still_closed(graph: Graph, opened: frozenset[str]) -> StillClosed:
-    """What is left closed: nothing, long computations alone, or more than could be shown."""
-    blocks = [node for node in _reached(graph.root, opened) if node.id not in opened]
-    return "more" if any(map(_opens, blocks)) else "long" if blocks else "nothing"
+    """Which blocks are still closed: none, only long blocks without layers, or others as well."""
+    blocks = [node for node in _visible_blocks(graph.root, opened) if node.id not in opened]
+    return "other blocks" if any(map(_opens, blocks)) else "long blocks" if blocks else "nothing"
 
 
-def _reached(block: Node, opened: frozenset[str]) -> Iterator[Node]:
-    """The blocks that are seen, open or closed."""
+def _visible_blocks(block: Node, opened: frozenset[str]) -> Iterator[Node]:
+    """The visible blocks, open or closed."""
     for node in block.children:
         if node.children:
             yield node
         if node.id in opened:
-            yield from _reached(node, opened)
+            yield from _visible_blocks(node, opened)

@@ -1,4 +1,4 @@
-"""The visible graph as rows, for those who do not see the picture: what it says, in its order."""
+"""The visible graph as a table for screen readers: one row a box, in the order of the data flow."""
 
 from __future__ import annotations
 
@@ -15,8 +15,12 @@ NOTE = "Figures cover all repeats of a box, within one repeat of the block aroun
 
 
 class NodeRow(NamedTuple):
-    """A box: what it is called, how deep it stands, the boxes that feed it (the next repeat of its
-    block included), the shape that it hands on, and what all its repeats cost."""
+    """One box.
+
+    `depth`: number of open blocks around it. `inputs`: names of the boxes that feed it, including
+    feedback from the previous repeat. `output`: shapes that it outputs. `figures`: the cost of all
+    its repeats.
+    """
 
     id: str
     name: str
@@ -26,7 +30,7 @@ class NodeRow(NamedTuple):
     figures: Figures
 
     def cells(self, name: str, indent: float) -> str:
-        """The row's cells as HTML, under HEADS: `name` is HTML, `indent` is in rem for a level."""
+        """The cells as HTML, in the order of HEADERS. `name` is HTML; `indent` is rem per level."""
         figures = (self.figures.params, self.figures.macs, self.figures.saved_bytes)
         texts = (", ".join(self.inputs), self.output, *(f"{n:,}" if n else "–" for n in figures))
         first = f'<th scope="row" style="padding-left:{indent * self.depth:g}rem">{name}</th>'
@@ -34,13 +38,13 @@ class NodeRow(NamedTuple):
 
 
 def header_cells() -> str:
-    """What stands above the columns, as HTML."""
+    """The header cells as HTML."""
     return "".join(f'<th scope="col">{head}</th>' for head in HEADERS)
 
 
 def node_rows(graph: Graph, opened: frozenset[str] = frozenset()) -> tuple[NodeRow, ...]:
-    """A row for each box that is seen with the blocks named in `opened` open, in the order of the
-    data flow. Boxes of one name are numbered."""
+    """One row for each visible box when the blocks in `opened` are open, in the order of the data
+    flow. Boxes with the same label are numbered."""
     seen = visible_graph(graph, opened)
     nodes = [node for node in graph.root.walk() if node.id in seen.paths]
     names = unique_names(nodes)
@@ -61,7 +65,7 @@ def node_rows(graph: Graph, opened: frozenset[str] = frozenset()) -> tuple[NodeR
 
 
 def unique_names(nodes: Sequence[Node]) -> dict[str, str]:
-    """The names of nodes by their ids, with numbers where several have one name."""
+    """The labels of nodes by id; labels that occur more than once get a number."""
     total, number = Counter(node.label for node in nodes), Counter[str]()
     names = {}
     for node in nodes:

@@ -1,7 +1,7 @@
-"""How wide a text will be, without asking a browser.
+"""Text widths without a browser.
 
-The advance widths are those of DejaVu Sans, the widest of the usual sans-serif faces, so that a
-text which fits here fits everywhere.
+Uses the advance widths of DejaVu Sans, the widest of the common sans-serif fonts: a text that fits
+here fits in the others.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ OTHER_WIDTH = 0.8
 
 @lru_cache(maxsize=4096)
 def text_width(text: str, size: float) -> float:
-    """The width in pixels of `text` set at `size` pixels, a little too large rather than small."""
+    """An upper estimate of the width of `text` in pixels at font size `size` (pixels)."""
     return size * sum(WIDTH.get(char, OTHER_WIDTH if char < "\u2e80" else 1.0) for char in text)
 
 
 @lru_cache(maxsize=4096)
 def truncate(text: str, size: float, limit: float) -> str:
-    """`text`, cut with an ellipsis where it would be wider than `limit` pixels."""
+    """Cut `text` and add an ellipsis if it is wider than `limit` pixels."""
     if text_width(text, size) <= limit:
         return text
     keep = len(text)

@@ -1,4 +1,4 @@
-"""What flows between the boxes that can be seen, when only some blocks are open."""
+"""The visible part of a graph when only some of its blocks are open."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ Path = tuple[str, ...]
 
 @dataclass(frozen=True)
 class VisibleGraph:
-    """The visible part of a graph: each visible node's path from the top, the edges there, and what
-    a node hands on: a label for each box in it that makes some of that."""
+    """The visible part of a graph.
+
+    `paths`: the ids from the outermost block down to each visible node. `edges`: edges between
+    visible nodes. `outputs`: the shapes that leave a visible node, one for each node inside it that
+    produces an output.
+    """
 
     paths: dict[str, Path]
     edges: tuple[Edge, ...]
@@ -21,10 +25,10 @@ class VisibleGraph:
 
 
 def visible_graph(graph: Graph, opened: frozenset[str]) -> VisibleGraph:
-    """Lift every edge to the nearest visible nodes, and merge those that fall together.
+    """Lift every edge to the innermost visible nodes around its ends, and merge parallel edges.
 
-    An edge whose ends fall into one box, or into a box and a block around it, is not seen. A merged
-    edge carries the labels of all its parts. Raises KeyError for an edge that names no node.
+    An edge inside one box, or between a box and a block around it, is dropped. A merged edge joins
+    the labels of its parts. Raises KeyError if an edge names a node that does not exist.
     """
     paths: dict[str, Path] = {}
     seen_as: dict[str, str] = {graph.root.id: ""}
@@ -35,27 +39,27 @@ def visible_graph(graph: Graph, opened: frozenset[str]) -> VisibleGraph:
             seen_as |= {below.id: node.id for below in node.walk()}
     labels: dict[tuple[str, str], dict[str, None]] = {}
     makers: dict[str, dict[str, str]] = {}
-    onward: set[tuple[str, str]] = set()  # what is for more than a next repeat
+    forward: set[tuple[str, str]] = set()  # edges that are not only feedback
     for edge in graph.edges:
         source, target = seen_as[edge.source], seen_as[edge.target]
         if source and target and not _nested(paths[source], paths[target]):
             label = edge.label_between(source, target)
             labels.setdefault((source, target), {})[label] = None
             if not edge.feedback:
-                onward.add((source, target))
+                forward.add((source, target))
             makers.setdefault(source, {}).setdefault(edge.source, label)
     edges = tuple(
-        Edge(*ends, join_labels(tuple(texts)), feedback=ends not in onward)
+        Edge(*ends, join_labels(tuple(texts)), feedback=ends not in forward)
         for ends, texts in labels.items()
     )
-    handed = {source: tuple(made.values()) for source, made in makers.items()}
-    return VisibleGraph(paths, edges, handed)
+    outputs = {source: tuple(shapes.values()) for source, shapes in makers.items()}
+    return VisibleGraph(paths, edges, outputs)
 
 
 def join_labels(labels: Iterable[str], most: int = 2) -> str:
-    """Several labels as one short text: at most so many of them, and how many more there are.
+    """Join at most `most` labels into one text, followed by the number of those left out.
 
-    Labels that name the axes of one shape differently, `(B, N, D) = (1, 197, 768)`, are one.
+    Labels that differ only in names of dimensions, `(B, N, D) = (1, 197, 768)`, count as one.
     """
     texts: dict[str, str] = {}
     for label in filter(None, labels):

@@ -39,7 +39,7 @@ def test_no_level_shows_more_than_the_most() -> None:
     assert len(levels(graph, most=11)) == 2
     bounded = levels(graph, most=10)
     assert bounded == (frozenset(),)
-    assert still_closed(graph, bounded[-1]) == "more"
+    assert still_closed(graph, bounded[-1]) == "other blocks"
 
 
 def test_a_long_computation_without_layers_stays_closed() -> None:
@@ -50,4 +50,4 @@ def test_a_long_computation_without_layers_stays_closed() -> None:
         Node(id="", label="", children=(long, Node(id="net", label="Net", children=layers))), ()
     )
     assert levels(graph) == (frozenset(), frozenset({"net"}))
-    assert still_closed(graph, levels(graph)[-1]) == "long"
+    assert still_closed(graph, levels(graph)[-1]) == "long blocks"

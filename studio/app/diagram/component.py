@@ -23,8 +23,8 @@ from studio.process.caching import bounded
 
 CLOSED: dict[StillClosed, str] = {
     "nothing": "",
-    "long": "Long computations without layers stay closed; click one to open it.",
-    "more": "Too many boxes to open all at once; click a block to open it.",
+    "long blocks": "Long blocks without layers stay closed; click one to open it.",
+    "other blocks": "Too many boxes to open all at once; click a block to open it.",
 }
 
 

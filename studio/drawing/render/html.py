@@ -19,8 +19,8 @@ from studio.drawing.viewer import viewer_file, viewer_script, viewer_style
 INDENT_REM = 0.9
 CLOSED: dict[StillClosed, str] = {
     "nothing": "",
-    "long": "Long computations without layers stay closed in this file.",
-    "more": "Deeper blocks are not in this file: too many boxes.",
+    "long blocks": "Long blocks without layers stay closed in this file.",
+    "other blocks": "Deeper levels are not in this file: they have too many boxes.",
 }
 
 

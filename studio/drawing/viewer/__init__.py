@@ -1,4 +1,4 @@
-"""The files with which a browser shows a graph: on the page, and in a file that was taken away."""
+"""JavaScript, CSS and HTML of the interactive graph viewer, on the page and in exported files."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from pathlib import Path
 
 from studio.drawing.decoration import heat_palette
 
-# Each uses what those before it declare.
+# In this order: each file uses declarations of the files before it.
 SCRIPT_FILES = ("patch.js", "motion.js", "walk.js", "hand.js", "graph.js")
 
 
 def viewer_script() -> str:
-    """The view's code as the text of one module, which exports the class View."""
+    """The viewer as the source of one JavaScript module that exports the class View."""
     return "\n".join(map(viewer_file, SCRIPT_FILES))
 
 
 def viewer_style() -> str:
-    """The view's looks, with the colours of heat on a light and on a dark page."""
+    """The viewer's CSS, with the heat colours of the light and the dark theme."""
     light, dark = heat_palette(), heat_palette(dark=True)
     colours = (f"--g-{name}: light-dark({light[name]}, {dark[name]});" for name in light)
     return f"{viewer_file('graph.css')}.graph {{ {' '.join(colours)} }}"
@@ -25,5 +25,5 @@ def viewer_style() -> str:
 
 @cache
 def viewer_file(name: str) -> str:
-    """The text of one of the files beside this one, such as `graph.js`."""
+    """The text of a file in this folder, such as `graph.js`. Raises OSError if it is missing."""
     return Path(__file__).with_name(name).read_text(encoding="utf-8")
