@@ -1,1 +1,2 @@
-"""What a picture of a network is made of, and how it is laid out and drawn. Knows no torch."""
+"""The graph of a network as a picture: the values to draw (`graph`, `decoration`, `figure`), their
+layout, the renderers and the interactive viewer. Does not import torch."""

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from itertools import combinations, pairwise
 
 from studio.drawing.graph import Graph
-from studio.drawing.layout.layered import LABEL, Box, Picture
+from studio.drawing.layout.box_text import LABEL
+from studio.drawing.layout.layered import Box, Picture
 from studio.drawing.text_metrics import text_width
 
 NEAR = 0.11  # places are rounded to a tenth of a pixel

@@ -1,4 +1,4 @@
-"""A graph in the DOT language, for those who go on in Graphviz."""
+"""A graph in the DOT language of Graphviz."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def dot(
     heading: Heading | None = None,
     marks: Mapping[str, Mark] = NO_MARKS,
 ) -> str:
-    """The visible graph as DOT text, with a cluster for each open block, below its heading. Of
-    `marks` it has the heat and the change; a share only as a tooltip."""
+    """The visible graph as DOT text, with a cluster for each open block. Heat and change of `marks`
+    are drawn; a share is only in the tooltip."""
     seen = visible_graph(graph, opened)
     drawn = graphviz.Digraph(
         graph.root.label or "model",
@@ -45,7 +45,7 @@ def dot(
         node_attr={"fontname": "Helvetica", "fontsize": "12"},
         edge_attr={"fontname": "Helvetica", "fontsize": "10"},
     )
-    # Graphviz has no edges to clusters: an edge to an open block's frame goes to its first child.
+    # Graphviz cannot draw edges to clusters: they go to the first child of the open block.
     ends: dict[str, str] = {}
     for node in graph.root.children:
         _add(drawn, node, frozenset(seen.paths), marks, ends)
@@ -54,7 +54,7 @@ def dot(
         style = "dashed" if edge.feedback else "solid"
         source, target = ends[edge.source], ends[edge.target]
         drawn.edge(source, target, label=graphviz.escape(text), style=style)
-    if heading:  # last, since clusters take over what is said of the graph before them
+    if heading:  # last: clusters inherit graph attributes set before them
         lines = map(graphviz.escape, heading.lines)
         drawn.attr(label=r"\n".join((*lines, " ")), labelloc="t", fontsize="16")
     return str(drawn.source)
@@ -67,44 +67,44 @@ def _add(
     marks: Mapping[str, Mark],
     ends: dict[str, str],
 ) -> str:
-    """Write a node, or the cluster that it is while open; returns where its edges are tied."""
+    """Add a node, or a cluster if it is open. Returns the id that its edges connect to."""
     mark = marks.get(node.id, NO_MARK)
     name = node.label + (f" × {node.repeat}" if node.repeat > 1 else "")
     name = f"{CHANGE_SIGNS[mark.change]} {name}" if mark.change in CHANGE_SIGNS else name
     if not any(child.id in seen for child in node.children):
         text = graphviz.escape(name + (f"\n{node.detail}" if node.detail else ""))
-        ends[node.id] = _quoted(node.id)
+        ends[node.id] = _dot_id(node.id)
         drawn.node(
             ends[node.id],
             text.replace("\n", r"\n"),
-            **SHAPES[node.kind] | _ground(mark) | _border(mark),
+            **SHAPES[node.kind] | _heat_style(mark) | _change_style(mark),
         )
         return ends[node.id]
-    with drawn.subgraph(name=f"cluster_{_quoted(node.id)}") as cluster:
-        # On a dark ground its edges would not be seen: a heat has only the frame.
+    with drawn.subgraph(name=f"cluster_{_dot_id(node.id)}") as cluster:
+        # Only the frame shows the heat: edges would be invisible on a dark background.
         heat = {} if mark.heat is None else {"color": heat_colours(mark.heat)[0], "penwidth": "4"}
-        cluster.attr(label=graphviz.escape(name), **FRAME | heat | _border(mark))
+        cluster.attr(label=graphviz.escape(name), **FRAME | heat | _change_style(mark))
         first = [_add(cluster, child, seen, marks, ends) for child in node.children]
     ends[node.id] = first[0]
     return first[0]
 
 
-def _ground(mark: Mark) -> dict[str, str]:
-    """The colours of a box that has a heat."""
+def _heat_style(mark: Mark) -> dict[str, str]:
+    """The colours of a box with a heat."""
     if mark.heat is None:
         return {}
     fill, ink = heat_colours(mark.heat)
     return {"fillcolor": fill, "fontcolor": ink}
 
 
-def _border(mark: Mark) -> dict[str, str]:
-    """The line around a box or a cluster that has changed, and what it says to who looks closer."""
+def _change_style(mark: Mark) -> dict[str, str]:
+    """The border of a changed box or cluster, and the tooltip."""
     note = {"tooltip": graphviz.escape(mark.note)} if mark.note else {}
     if mark.change not in CHANGE_HUES:
         return note
     return note | {"color": PAPER[CHANGE_HUES[mark.change]], "penwidth": "2"}
 
 
-def _quoted(name: str) -> str:
-    """A node's name without the colon, which DOT reads as a port."""
+def _dot_id(name: str) -> str:
+    """A node id without colons, which DOT reads as ports."""
     return name.replace(":", "_")

@@ -1,4 +1,4 @@
-"""The forms in which a picture is taken away."""
+"""The export formats of a figure, by file extension."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Texts as outlines, so that a picture looks the same wherever it is opened, with or without fonts.
+"""Texts as outlines, so that a picture looks the same everywhere, without fonts.
 
-Each text is shaped with its kerning by HarfBuzz and set in Source Sans 3, the face of the page. An
-outline is written once and used wherever its letter stands.
+HarfBuzz shapes each text, with kerning, in Source Sans 3, the font of the page. Each glyph is
+defined once and referenced by `<use>`.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ import uharfbuzz
 Attributes = dict[str, str]
 
 FONT = "Source Sans 3"
-EM = 1000  # units of the face in one font size
+EM = 1000  # font units per em
 PLAIN = "400"
-# What a picture on paper does without: nothing in it is pressed or folded, and no text is left.
+# Attributes that print does not need: there is no interaction, and no text is left.
 UNUSED_ATTRIBUTES = frozenset({"tabindex", "aria-expanded", "aria-pressed", "data-to"})
 UNUSED_ATTRIBUTES |= {"font-family", "font-size", "font-weight", "text-anchor"}
 SHIFTS = {"middle": 0.5, "end": 1.0}
 
 
 class Glyph(NamedTuple):
-    """A glyph of the face by its number, and where it stands in units of the face."""
+    """A glyph id of the font, and its x in font units."""
 
     number: int
     x: int
@@ -36,11 +36,11 @@ class Glyph(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def shape(text: str, weight: str = PLAIN) -> tuple[tuple[Glyph, ...], int]:
-    """The glyphs of a line of text, and how wide it is, in units of the face."""
+    """The glyphs of a line of text, and its advance width, in font units."""
     if not text:
         return (), 0
     buffer = uharfbuzz.Buffer()
-    buffer.add_str(_known(text))
+    buffer.add_str(_decompose_missing(text))
     buffer.guess_segment_properties()
     uharfbuzz.shape(_font(weight), buffer)
     glyphs, x = [], 0
@@ -51,28 +51,28 @@ def shape(text: str, weight: str = PLAIN) -> tuple[tuple[Glyph, ...], int]:
 
 
 def advance_width(text: str, size: float, weight: str = PLAIN) -> float:
-    """How wide a line of text is, set at `size` pixels."""
+    """The advance width of a line of text in pixels at font size `size` (pixels)."""
     return shape(text, weight)[1] * size / EM
 
 
 @lru_cache(maxsize=2048)
 def glyph_path(number: int, weight: str = PLAIN) -> str:
-    """A glyph as the data of an SVG path, in units of the face, y downwards; empty for a space."""
+    """The `d` attribute of a glyph's SVG path, in font units, y downwards; empty for a space."""
     path: list[str] = []
     _font(weight).draw_glyph(number, _pen(), path)
     return "".join(path)
 
 
 def outline_text(svg: str) -> str:
-    """An SVG element with each text in it as outlines. Its name for those who cannot see it stays:
-    that of the node it stands on, or else its own."""
-    tracer, parser = _Tracer(), ParserCreate()
+    """Replace each text of an SVG element by outlines. Its accessible name stays: that of the node
+    around it, else the text itself."""
+    outliner, parser = _TextOutliner(), ParserCreate()
     parser.buffer_text = True
-    parser.StartElementHandler = tracer.start
-    parser.CharacterDataHandler = tracer.characters
-    parser.EndElementHandler = tracer.end
+    parser.StartElementHandler = outliner.start
+    parser.CharacterDataHandler = outliner.characters
+    parser.EndElementHandler = outliner.end
     parser.Parse(svg, True)
-    return tracer.written()
+    return outliner.svg()
 
 
 @cache
@@ -82,24 +82,24 @@ def _font(weight: str) -> Any:
     return font
 
 
-def _known(text: str) -> str:
-    """Letters that the face lacks, by those that they are made of, as far as it has these."""
+def _decompose_missing(text: str) -> str:
+    """Decompose characters that the font lacks (NFKD)."""
     has = _font(PLAIN).get_nominal_glyph
     return "".join(c if has(ord(c)) else unicodedata.normalize("NFKD", c) for c in text)
 
 
 @cache
 def _pen() -> Any:
-    """Writes the pieces of an outline; the face has quadratic curves only."""
+    """Appends path commands for the contours of a glyph. The font has quadratic curves only."""
     pen = uharfbuzz.DrawFuncs()
-    pen.set_move_to_func(_stroke("M"))
-    pen.set_line_to_func(_stroke("L"))
-    pen.set_quadratic_to_func(_stroke("Q"))
+    pen.set_move_to_func(_path_command("M"))
+    pen.set_line_to_func(_path_command("L"))
+    pen.set_quadratic_to_func(_path_command("Q"))
     pen.set_close_path_func(lambda path: path.append("z"))
     return pen
 
 
-def _stroke(command: str) -> Callable[..., None]:
+def _path_command(command: str) -> Callable[..., None]:
     def draw(*given: Any) -> None:
         *ends, path = given
         signed = (-end if i % 2 else end for i, end in enumerate(ends))
@@ -109,7 +109,7 @@ def _stroke(command: str) -> Callable[..., None]:
 
 
 class _Style(NamedTuple):
-    """What a text takes from the elements around it."""
+    """Attributes that a text inherits. `named`: an ancestor has an accessible name."""
 
     size: float = 16.0
     weight: str = PLAIN
@@ -125,22 +125,22 @@ class _Style(NamedTuple):
         )
 
 
-class _Tracer:
-    """Copies an SVG element piece by piece and puts outlines in the place of its texts."""
+class _TextOutliner:
+    """Copies an SVG element from expat events, replacing its texts by outlines."""
 
     def __init__(self) -> None:
         self.out: list[str] = []
         self.styles = [_Style()]
         self.used: dict[tuple[str, int], None] = {}
         self.text: tuple[Attributes, list[str]] | None = None
-        self.unclosed = False  # whether the last piece is a tag that may turn out to be empty
+        self.unclosed = False  # True if the last piece is a start tag without its ">"
 
     def start(self, name: str, attributes: Attributes) -> None:
         self.styles.append(self.styles[-1].within(attributes))
         if name == "text":
             self.text = attributes, []
         elif self.text is None:
-            self._open(name, _still(attributes))
+            self._open(name, _static_attributes(attributes))
 
     def characters(self, content: str) -> None:
         if self.text is None:
@@ -166,14 +166,14 @@ class _Tracer:
         for number, at in glyphs:
             if glyph_path(number, style.weight):
                 self.used[style.weight, number] = None
-                use = {"xlink:href": f"#{_name(style.weight, number)}"}
+                use = {"xlink:href": f"#{_glyph_id(style.weight, number)}"}
                 self._open("use", use | ({"x": f"{at}"} if at else {}))
                 self._close("use")
         self._close("g")
 
     def _open(self, name: str, attributes: Attributes) -> None:
-        written = "".join(f' {key}="{escape(value)}"' for key, value in attributes.items())
-        self._put(f"<{name}{written}")
+        attributes_text = "".join(f' {key}="{escape(value)}"' for key, value in attributes.items())
+        self._put(f"<{name}{attributes_text}")
         self.unclosed = True
 
     def _close(self, name: str) -> None:
@@ -189,22 +189,22 @@ class _Tracer:
             self.unclosed = False
         self.out.append(piece)
 
-    def written(self) -> str:
-        """The element, and in its beginning each outline that it uses."""
+    def svg(self) -> str:
+        """The element, with definitions of all glyphs that it uses first."""
         start, *rest = self.out
         paths = (
-            f'<path id="{_name(weight, number)}" d="{glyph_path(number, weight)}"/>'
+            f'<path id="{_glyph_id(weight, number)}" d="{glyph_path(number, weight)}"/>'
             for weight, number in sorted(self.used)
         )
         return f"{start}><defs>{''.join(paths)}</defs>{''.join(rest[1:])}"
 
 
-def _still(attributes: Attributes) -> Attributes:
-    """The attributes of what is only looked at."""
+def _static_attributes(attributes: Attributes) -> Attributes:
+    """The attributes without those of interaction."""
     kept = {name: value for name, value in attributes.items() if name not in UNUSED_ATTRIBUTES}
     return kept | ({"role": "img"} if kept.get("role") == "button" else {})
 
 
-def _name(weight: str, number: int) -> str:
-    """As short as can be: a large picture has tens of thousands of letters."""
+def _glyph_id(weight: str, number: int) -> str:
+    """The XML id of a glyph; short, since a large picture has tens of thousands of them."""
     return f"{'abcdefghi'[int(weight) // 100 - 1]}{number}"

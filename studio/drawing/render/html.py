@@ -1,4 +1,4 @@
-"""A graph as one HTML file: to open without a network, to look into, and to print."""
+"""A graph as one interactive HTML file that works offline and can be printed."""
 
 from __future__ import annotations
 
@@ -24,55 +24,55 @@ CLOSED: dict[StillClosed, str] = {
 }
 
 
-class Folding(NamedTuple):
-    """A picture in the file: its open blocks, and which level that is; -1 for none."""
+class Expansion(NamedTuple):
+    """One picture of the file: its open blocks, and its expansion level or -1."""
 
     opened: frozenset[str]
     level: int
 
 
 def html(figure: Figure) -> str:
-    """The figure as a file that asks for nothing from outside: the graph as it is shown and at each
-    level of unfolding, with what each box says, and the same as a table."""
+    """The figure as a self-contained HTML file: the graph as exported and at each expansion level,
+    with a table of its nodes for each."""
     graph, heading = figure.graph, figure.heading
-    foldings, first = _foldings(graph, figure.opened)
-    pictures = [layout(graph, folding.opened) for folding in foldings]
-    drawn = [svg(picture, marks=figure.marks) for picture in pictures]
-    rows = [_rows(graph, folding.opened) for folding in foldings]
+    expansions, first = _expansions(graph, figure.opened)
+    pictures = [layout(graph, expansion.opened) for expansion in expansions]
+    svgs = [svg(picture, marks=figure.marks) for picture in pictures]
+    rows = [_rows(graph, expansion.opened) for expansion in expansions]
     nodes = {box.node.id: box.node for picture in pictures for box in picture.boxes}
     data = {
         "name": graph.root.label or "network",
         "first": first,
-        "more": CLOSED[still_closed(graph, foldings[-1].opened)],
+        "more": CLOSED[still_closed(graph, expansions[-1].opened)],
         "pictures": [
             {"open": sorted(opened), "level": level}
-            | ({} if i == first else {"svg": drawn[i], "rows": rows[i]})
-            for i, (opened, level) in enumerate(foldings)
+            | ({} if i == first else {"svg": svgs[i], "rows": rows[i]})
+            for i, (opened, level) in enumerate(expansions)
         ],
-        "nodes": {name: _told(node) for name, node in nodes.items()},
+        "nodes": {name: _tooltip_lines(node) for name, node in nodes.items()},
     }
     return Template(viewer_file("standalone.html")).substitute(
         title=escape(heading.title),
         figures=escape(" · ".join(heading.figures)),
         link=_link(heading),
-        svg=drawn[first],
+        svg=svgs[first],
         heads=header_cells(),
         rows=rows[first],
         note=NOTE,
-        data=_inert(json.dumps(data, ensure_ascii=False, separators=(",", ":"))),
+        data=_script_safe(json.dumps(data, ensure_ascii=False, separators=(",", ":"))),
         style=viewer_style() + viewer_file("standalone.css"),
         script=viewer_script() + viewer_file("standalone.js"),
     )
 
 
-def _foldings(graph: Graph, opened: frozenset[str]) -> tuple[Sequence[Folding], int]:
-    """What the reader may look at, and which of it is shown first."""
+def _expansions(graph: Graph, opened: frozenset[str]) -> tuple[Sequence[Expansion], int]:
+    """The pictures of the file, and the index of the one that is shown first."""
     seen = frozenset(box.node.id for box in layout(graph, opened).boxes if box.open)
-    known = [Folding(found, level) for level, found in enumerate(levels(graph))]
-    for folding in known:
-        if folding.opened == seen:
-            return known, folding.level
-    return [Folding(seen, -1), *known], 0
+    known = [Expansion(found, level) for level, found in enumerate(levels(graph))]
+    for expansion in known:
+        if expansion.opened == seen:
+            return known, expansion.level
+    return [Expansion(seen, -1), *known], 0
 
 
 def _link(heading: Heading) -> str:
@@ -82,13 +82,13 @@ def _link(heading: Heading) -> str:
     return f"<code>{text}</code>" if text else ""
 
 
-def _told(node: Node) -> list[str]:
+def _tooltip_lines(node: Node) -> list[str]:
     times = f" × {node.repeat}" if node.repeat > 1 else ""
     return [node.label + times, node.detail, *node.facts]
 
 
 def _rows(graph: Graph, opened: frozenset[str]) -> str:
-    """A row for each box of a picture, in the order of the data flow."""
+    """The table rows of a picture as HTML."""
     return "\n".join(map(_row, node_rows(graph, opened)))
 
 
@@ -97,6 +97,6 @@ def _row(row: NodeRow) -> str:
     return f'<tr data-id="{escape(row.id)}">{row.cells(name, INDENT_REM)}</tr>'
 
 
-def _inert(text: str) -> str:
-    """JSON that ends no script element and begins no comment."""
+def _script_safe(text: str) -> str:
+    """JSON that neither closes a script element nor opens an HTML comment."""
     return text.replace("</", r"<\/").replace("<!--", r"\u003c!--")

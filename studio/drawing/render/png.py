@@ -1,4 +1,4 @@
-"""A picture in pixels: PNG, from the SVG for a paper."""
+"""PNG, rendered from the print SVG."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import zlib
 
 import resvg_py
 
-SCALE = 2.0  # pixels of the file for one of the picture: sharp on paper and on today's screens
-MAX_PIXELS = 32_000_000  # drawn in a few seconds, in 128 MB, and opened by every viewer
+SCALE = 2.0  # pixels per CSS pixel: sharp in print and on high-density screens
+MAX_PIXELS = 32_000_000  # takes a few seconds and 128 MB
 SIZE = re.compile(r' (?:width|height)="([\d.]+)"')
 INCH_M = 0.0254
-HEADER = 8 + 25  # bytes of a PNG's signature and of its first chunk, after which others follow
+HEADER = 8 + 25  # bytes of the PNG signature and the IHDR chunk
 
 
 def png(svg: str, scale: float = SCALE) -> bytes:
-    """An SVG element whose root has `width` and `height` as PNG, `scale` pixels for one of its own.
+    """Render an SVG text, whose root has `width` and `height`, at `scale` pixels per CSS pixel.
 
-    The file says how large it is in print, so that a document sets it as large as the SVG. A very
-    large picture is drawn at the scale at which it has `MOST_PIXELS`.
+    The file states its resolution, so that documents show it at the size of the SVG. The scale is
+    reduced for pictures of more than MAX_PIXELS.
     """
     wide, high = map(float, SIZE.findall(svg, 0, 500)[:2])
     k = min(scale, math.sqrt(MAX_PIXELS / (wide * high)))
@@ -33,7 +33,7 @@ def png(svg: str, scale: float = SCALE) -> bytes:
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:
-    """A chunk of a PNG file: its length, kind, content and checksum (PNG specification, 5.3)."""
+    """A PNG chunk: length, type, data and CRC (PNG specification, section 5.3)."""
     return (
         struct.pack(">I", len(content))
         + kind

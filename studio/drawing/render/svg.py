@@ -1,4 +1,4 @@
-"""A picture as SVG: the only renderer, for the page, for files and for tests."""
+"""A picture as SVG, for the page, for files and for tests."""
 
 from __future__ import annotations
 
@@ -17,27 +17,24 @@ from studio.drawing.decoration import (
     share_bar,
 )
 from studio.drawing.graph import Node
-from studio.drawing.layout.block_layout import Point
-from studio.drawing.layout.layered import (
+from studio.drawing.layout.box_text import (
     DETAIL,
     LABEL,
     SYMBOL,
     TITLE,
-    Arrow,
-    Box,
-    Label,
-    Picture,
     detail_text,
     frame_title,
     title_text,
 )
+from studio.drawing.layout.geometry import Point
+from studio.drawing.layout.layered import Arrow, Box, Label, Picture
 from studio.drawing.node_table import unique_names
 from studio.drawing.text_metrics import text_width
 
 Theme = Literal["page", "paper"]
 
-# The hues are those of Okabe and Ito, which people with any colour vision tell apart; a kind is
-# told by its shape as well: rounded box, pill, circle, dashed box.
+# Okabe and Ito's hues, distinct in any colour vision. The shape (rounded box, pill, circle, dashed
+# box) shows the kind as well.
 PAPER = {
     "ink": "#1f2933",
     "muted": "#5b6773",
@@ -64,9 +61,9 @@ PAPER = {
     "modified": "#8c3d72",
 } | heat_palette()
 FONT = "'Source Sans 3','Source Sans Pro',Inter,Helvetica,Arial,sans-serif"
-BEND = 8.0  # the radius of a corner
-TITLE_Y = 18.0
-TIP = 6.5  # the length of an arrow's head
+CORNER_RADIUS = 8.0  # of a line
+TITLE_Y = 18.0  # base line of the title of an open block, below its upper edge
+ARROW_HEAD = 6.5  # length in pixels
 
 Paint = Callable[[str], str]
 
@@ -79,14 +76,14 @@ def svg(
     theme: Theme = "page",
     marks: Mapping[str, Mark] = NO_MARKS,
 ) -> str:
-    """The picture as one SVG element, without anything from outside.
+    """The picture as one self-contained SVG element.
 
-    On the "page" each colour is a CSS variable `--g-<name>` with its paper value to fall back on,
-    and the nodes of ids `selected` and `lit` are marked; on "paper" colours are literal on white.
-    `marks` are what boxes bear beyond themselves, by their ids.
+    `theme`: "page" makes each colour a CSS variable `--g-<name>` with its paper value as fallback;
+    "paper" uses literal colours on white. `selected` and `lit`: ids of nodes to highlight.
+    `marks`: decorations by node id.
     """
     paint = _variable if theme == "page" else PAPER.__getitem__
-    near = _near(picture)
+    near = _neighbours(picture)
     width, height = f"{picture.width:g}", f"{picture.height:g}"
     return "".join(
         (
@@ -100,7 +97,7 @@ def svg(
                 for box in picture.boxes
             ),
             '<g class="edges" stroke-width="1.3" pointer-events="none" aria-hidden="true">',
-            *_wires(picture, paint, marks),
+            *_edges(picture, paint, marks),
             f'</g><g class="labels" font-size="{LABEL}" fill="{paint("muted")}" '
             'pointer-events="none" aria-hidden="true">',
             *(_label(label) for label in picture.labels),
@@ -113,25 +110,25 @@ def _variable(name: str) -> str:
     return f"var(--g-{name},{PAPER[name]})"
 
 
-class _Near(NamedTuple):
-    """The names of the boxes that feed a box, and the ids of those that it feeds."""
+class _Neighbours(NamedTuple):
+    """The names of the boxes that feed a box, and the ids of the boxes that it feeds."""
 
     sources: list[str]
     targets: list[str]
 
 
-def _near(picture: Picture) -> dict[str, _Near]:
+def _neighbours(picture: Picture) -> dict[str, _Neighbours]:
     names = unique_names([box.node for box in picture.boxes])
-    found = {name: _Near([], []) for name in names}
+    found = {name: _Neighbours([], []) for name in names}
     for arrow in picture.arrows:
         found[arrow.source].targets.append(arrow.target)
         found[arrow.target].sources.append(names[arrow.source])
     return found
 
 
-def _node(box: Box, paint: Paint, marked: tuple[str, str], near: _Near, mark: Mark) -> str:
-    """A box with its texts; the group's name, role and title are for those who cannot see it, and
-    `data-to` names the boxes that it feeds, for those who walk from one to the next by keys."""
+def _node(box: Box, paint: Paint, marked: tuple[str, str], near: _Neighbours, mark: Mark) -> str:
+    """A box with its texts as a group. Name, role and title are for screen readers; `data-to` lists
+    the ids of the boxes that it feeds, for keyboard navigation."""
     node = box.node
     selected, pressed = node.id in marked, str(node.id == marked[0]).lower()
     to = f' data-to="{escape(" ".join(near.targets))}"' if near.targets else ""
@@ -141,29 +138,29 @@ def _node(box: Box, paint: Paint, marked: tuple[str, str], near: _Near, mark: Ma
     parts = (
         _shape(box, paint, selected, mark),
         _texts(box, paint, mark),
-        _marked(box, paint, mark),
+        _decorations(box, paint, mark),
     )
     return (
         f'<g class="{kind}{" selected" * selected}" data-id="{escape(node.id)}"{to} '
-        f'tabindex="0" role="button" aria-label="{escape(_spoken(node, near, mark))}" '
+        f'tabindex="0" role="button" aria-label="{escape(_aria_label(node, near, mark))}" '
         f'aria-pressed="{pressed}"{expanded}>'
-        f"<title>{escape(_facts(node, mark))}</title>{''.join(map(''.join, parts))}</g>"
+        f"<title>{escape(_tooltip(node, mark))}</title>{''.join(map(''.join, parts))}</g>"
     )
 
 
-def _spoken(node: Node, near: _Near, mark: Mark) -> str:
+def _aria_label(node: Node, near: _Neighbours, mark: Mark) -> str:
     times = f"{node.repeat} times" if node.repeat > 1 else ""
     fed = f"fed by {' and '.join(near.sources)}" if near.sources else ""
     return ", ".join(filter(None, (node.label, node.detail, times, fed, *node.facts, mark.note)))
 
 
-def _facts(node: Node, mark: Mark) -> str:
+def _tooltip(node: Node, mark: Mark) -> str:
     times = f" × {node.repeat}" if node.repeat > 1 else ""
     return "\n".join(filter(None, (node.label + times, node.detail, *node.facts, mark.note)))
 
 
 def _shape(box: Box, paint: Paint, selected: bool, mark: Mark) -> Iterator[str]:
-    """The rectangle, and behind it the cards of a repeated block."""
+    """The rectangle, and the cards behind a repeated block."""
     fill, line = _colours(box, mark)
     w, h = box.w - box.cards, box.h - box.cards
     look = (
@@ -190,8 +187,8 @@ def _radius(box: Box) -> float:
 
 
 def _colours(box: Box, mark: Mark) -> tuple[str, str]:
-    """The names of a box's colour and of its border's, which on a heat is that of its texts: cards
-    of one colour would melt into one. Beside changes, what stayed is plain."""
+    """The names of the fill and the border colour. On a heat the border has the text colour: cards
+    of one colour would merge. In a difference, unchanged boxes are plain."""
     kind = box.node.kind if box.node.kind != "output" else "input"
     line = "frame-line" if box.open else f"{kind}-line"
     if mark.change in CHANGE_HUES:
@@ -206,7 +203,7 @@ def _colours(box: Box, mark: Mark) -> tuple[str, str]:
 
 
 def _texts(box: Box, paint: Paint, mark: Mark) -> Iterator[str]:
-    """What stands on a box: its name, below it a detail, and a chevron on a block."""
+    """The texts of a box: title and detail, and the chevron of a block."""
     node, top = box.node, box.y + box.cards
     if box.open:
         yield _chevron(box.x + 14, top + TITLE_Y - 4.5, True, paint("muted"))
@@ -214,14 +211,14 @@ def _texts(box: Box, paint: Paint, mark: Mark) -> Iterator[str]:
         return
     w, middle = box.w - box.cards, top + (box.h - box.cards) / 2
     centre = box.x + w / 2
-    ink = _ink(paint, mark)
+    ink = _text_colour(paint, mark)
     if node.is_symbol:
         yield _text(centre, middle + SYMBOL * 0.36, node.label, SYMBOL, "500", fill=ink)
         return
     if node.children:
         yield _chevron(box.x + 13, middle, False, ink or paint("muted"))
         centre += 5
-    name = middle + TITLE * 0.36 - (7.5 if node.detail else 0) - _lifted(box, mark)
+    name = middle + TITLE * 0.36 - (7.5 if node.detail else 0) - _text_lift(box, mark)
     size = TITLE if node.kind != "operation" else TITLE - 1
     yield _text(centre, name, title_text(node), size, "600" if node.children else "500", fill=ink)
     if node.detail:
@@ -230,8 +227,8 @@ def _texts(box: Box, paint: Paint, mark: Mark) -> Iterator[str]:
         )
 
 
-def _ink(paint: Paint, mark: Mark) -> str:
-    """The colour of the texts on a marked box; empty where they have the usual ones."""
+def _text_colour(paint: Paint, mark: Mark) -> str:
+    """The text colour of a decorated box; empty for the default."""
     if mark.heat is not None:
         return paint(heat_names(mark.heat)[1])
     if mark.change in CHANGE_HUES:
@@ -239,14 +236,14 @@ def _ink(paint: Paint, mark: Mark) -> str:
     return ""
 
 
-def _lifted(box: Box, mark: Mark) -> float:
-    """How far the texts give way to a bar below them."""
+def _text_lift(box: Box, mark: Mark) -> float:
+    """How far the texts move up to make room for a bar."""
     return 2.0 if mark.share is not None and not box.open else 0.0
 
 
-def _marked(box: Box, paint: Paint, mark: Mark) -> Iterator[str]:
-    """The bar of a share and the sign of a change: at a closed box's edges, in an open one behind
-    its title, where no line runs."""
+def _decorations(box: Box, paint: Paint, mark: Mark) -> Iterator[str]:
+    """The bar of a share and the sign of a change: at the edges of a closed box, beside the title
+    of an open one, where no line runs."""
     node, top = box.node, box.y + box.cards
     if node.is_symbol:
         return
@@ -281,8 +278,8 @@ def _chevron(x: float, y: float, down: bool, colour: str) -> str:
     )
 
 
-def _wires(picture: Picture, paint: Paint, marks: Mapping[str, Mark]) -> Iterator[str]:
-    """The lines that set out from one box as one path, so that their common part is drawn once."""
+def _edges(picture: Picture, paint: Paint, marks: Mapping[str, Mark]) -> Iterator[str]:
+    """The arrows from one box as one path, so that their common part is drawn once."""
     faults = {box.node.id for box in picture.boxes if box.node.kind == "fault"}
     gone = {name for name, mark in marks.items() if mark.change == "removed"}
     wires: dict[tuple[str, bool, str], list[Arrow]] = {}
@@ -290,33 +287,35 @@ def _wires(picture: Picture, paint: Paint, marks: Mapping[str, Mark]) -> Iterato
         kind = "skip" if arrow.skip else "fault-line" if arrow.target in faults else "line"
         kind = "less" if gone & {arrow.source, arrow.target} else kind
         wires.setdefault((kind, arrow.feedback, arrow.source), []).append(arrow)
-    for (kind, again, source), wire in sorted(wires.items(), key=lambda item: item[0][0] != "skip"):
-        colour, dash = paint(kind), ' stroke-dasharray="5 4"' if kind == "less" or again else ""
-        told = "<title>to the next repeat</title>" if again else ""
+    for (kind, feedback, source), wire in sorted(
+        wires.items(), key=lambda item: item[0][0] != "skip"
+    ):
+        colour, dash = paint(kind), ' stroke-dasharray="5 4"' if kind == "less" or feedback else ""
+        tooltip = "<title>to the next repeat</title>" if feedback else ""
         yield (
-            f'<g data-source="{escape(source)}">{told}<path d="{"".join(map(_rounded, wire))}" '
-            f'fill="none" stroke="{colour}"{dash}/><path d="{"".join(map(_tip, wire))}" '
+            f'<g data-source="{escape(source)}">{tooltip}'
+            f'<path d="{"".join(map(_rounded_line, wire))}" fill="none" stroke="{colour}"{dash}/><path d="{"".join(map(_arrow_head, wire))}" '
             f'fill="{colour}"/></g>'
         )
 
 
-def _tip(arrow: Arrow) -> str:
-    """The head of an arrow, whose last piece runs along one axis."""
+def _arrow_head(arrow: Arrow) -> str:
+    """The head of an arrow, whose last piece is horizontal or vertical."""
     (x0, y0), (x, y) = arrow.points[-2:]
     if abs(x - x0) < abs(y - y0):
-        back = TIP if y < y0 else -TIP
+        back = ARROW_HEAD if y < y0 else -ARROW_HEAD
         return f"M{x:g} {y:g}l-3 {back:g}h6z"
-    back = TIP if x < x0 else -TIP
+    back = ARROW_HEAD if x < x0 else -ARROW_HEAD
     return f"M{x:g} {y:g}l{back:g}-3v6z"
 
 
-def _rounded(arrow: Arrow) -> str:
-    """A line through the corners, each bent as far as the pieces beside it are long enough."""
+def _rounded_line(arrow: Arrow) -> str:
+    """The line through the corners, rounded as far as the adjacent pieces allow."""
     points = arrow.points
     path = [f"M{points[0][0]:g} {points[0][1]:g}"]
     for before, (x, y), after in zip(points, points[1:], points[2:], strict=False):
-        bend = min(BEND, _length(before, (x, y)) / 2, _length((x, y), after) / 2)
-        a, b = _towards((x, y), before, bend), _towards((x, y), after, bend)
+        bend = min(CORNER_RADIUS, _length(before, (x, y)) / 2, _length((x, y), after) / 2)
+        a, b = _point_towards((x, y), before, bend), _point_towards((x, y), after, bend)
         path.append(f"L{a[0]:g} {a[1]:g}Q{x:g} {y:g} {b[0]:g} {b[1]:g}")
     path.append(f"L{points[-1][0]:g} {points[-1][1]:g}")
     return "".join(path)
@@ -326,9 +325,9 @@ def _length(a: Point, b: Point) -> float:
     return abs(a[0] - b[0]) + abs(a[1] - b[1])
 
 
-def _towards(a: Point, b: Point, far: float) -> Point:
-    """`far` pixels from `a` on the way to `b`; the way runs along one axis."""
-    share = far / (_length(a, b) or 1.0)
+def _point_towards(a: Point, b: Point, distance: float) -> Point:
+    """The point `distance` pixels from `a` towards `b`, along one axis."""
+    share = distance / (_length(a, b) or 1.0)
     return round(a[0] + (b[0] - a[0]) * share, 2), round(a[1] + (b[1] - a[1]) * share, 2)
 
 

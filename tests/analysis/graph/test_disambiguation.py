@@ -11,7 +11,7 @@ from studio.analysis.cost.profiler import profile
 from studio.analysis.graph.layer_graph import graph, rows
 from studio.analysis.trace.tracer import trace
 from studio.drawing.graph import Node, without_dim_names
-from studio.drawing.layout.layered import detail_text as drawn_detail
+from studio.drawing.layout.box_text import detail_text as drawn_detail
 from studio.family import Family
 from tests.designs import small
 

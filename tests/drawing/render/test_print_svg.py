@@ -16,7 +16,7 @@ from studio.drawing.graph import Graph, Node
 from studio.drawing.layout.layered import layout
 from studio.drawing.render.glyphs import advance_width, outline_text, shape
 from studio.drawing.render.png import MAX_PIXELS, png
-from studio.drawing.render.print_svg import MAX_LINES, print_svg, wrap_line
+from studio.drawing.render.print_svg import MAX_LINES, print_svg, wrap
 from studio.drawing.render.svg import svg
 from studio.drawing.text_metrics import text_width
 from tests.drawing.examples import EXAMPLES, blocks
@@ -100,16 +100,16 @@ def test_the_graph_lies_below_the_heading_on_white() -> None:
 
 def test_lines_of_a_heading_are_no_wider_than_asked() -> None:
     link = "https://example.org/?" + "&".join(f"knob_{i}={i}" for i in range(40))
-    lines = wrap_line(link, 10.5, "400", 300)
+    lines = wrap(link, 10.5, "400", 300)
     assert len(lines) == MAX_LINES
     assert lines[-1].endswith(" …")
     assert all(advance_width(line, 10.5) <= 320 for line in lines)
     assert "".join(lines[:-1]) == link[: sum(map(len, lines[:-1]))]
-    assert wrap_line("86.6 M parameters · 17.6 GMACs", 12, "400", 110) == [
+    assert wrap("86.6 M parameters · 17.6 GMACs", 12, "400", 110) == [
         "86.6 M parameters",
         "17.6 GMACs",
     ]
-    assert wrap_line("", 12, "400", 100) == []
+    assert wrap("", 12, "400", 100) == []
 
 
 def test_texts_stand_where_they_stood() -> None:
