@@ -172,13 +172,12 @@ TESTED_IN = {
     ),
     "codegen/test_slice.py": ("codegen/members",),
     "drawing/layout/test_layered.py": (
-        "drawing/layout/block_graph",
         "drawing/layout/block_layout",
-        "drawing/layout/ordering",
-        "drawing/layout/placement",
-        "drawing/layout/ranking",
+        "drawing/layout/box_text",
+        "drawing/layout/geometry",
         "drawing/layout/u_shape",
     ),
+    "drawing/layout/test_ranking.py": ("drawing/layout/block_graph",),
     "drawing/render/test_print_svg.py": (
         "drawing/render/glyphs",
         "drawing/render/png",

@@ -294,8 +294,8 @@ def _edges(picture: Picture, paint: Paint, marks: Mapping[str, Mark]) -> Iterato
         tooltip = "<title>to the next repeat</title>" if feedback else ""
         yield (
             f'<g data-source="{escape(source)}">{tooltip}'
-            f'<path d="{"".join(map(_rounded_line, wire))}" fill="none" stroke="{colour}"{dash}/><path d="{"".join(map(_arrow_head, wire))}" '
-            f'fill="{colour}"/></g>'
+            f'<path d="{"".join(map(_rounded_line, wire))}" fill="none" stroke="{colour}"{dash}/>'
+            f'<path d="{"".join(map(_arrow_head, wire))}" fill="{colour}"/></g>'
         )
 
 
