@@ -118,13 +118,13 @@ def build(design: Design, device: str = "cpu") -> nn.Module:
     _require(design)
     import torch
 
-    from studio.analysis.trace.meta_model import blueprint
-    from studio.process.device import device_of, devices
+    from studio.analysis.trace.meta_model import build_on_meta
+    from studio.process.device import devices, resolve_device
 
     if str(device) == "meta":
-        return blueprint(design)
+        return build_on_meta(design)
     try:
-        place = torch.device(device_of(device))
+        place = torch.device(resolve_device(device))
     except MeasureError as missing:
         raise DesignError(
             str(missing), knob="device", value=device, nearest=(*devices(), "meta")
@@ -178,11 +178,11 @@ def measure(
     from studio import exports
     from studio.bench.sweep import measure
     from studio.family import BATCH
-    from studio.process.backend import device_named
+    from studio.process.backend import canonical_device
 
     conditions = Conditions(
         batch=BATCH.read(batch),
-        device=device_named(device),
+        device=canonical_device(device),
         mode=mode,
         dtype=dtype,
         layout=layout,
@@ -192,10 +192,10 @@ def measure(
     subject = exports.subject(design, conditions, limit_s)
     try:
         return measure(
-            subject, conditions, limit_s=limit_s or exports.allowed_s(design, conditions)
+            subject, conditions, limit_s=limit_s or exports.default_limit_s(design, conditions)
         )
     except NoMemoryError as ran_out:
-        raise exports.exhausted(design, conditions, ran_out) from None
+        raise exports.out_of_memory_error(design, conditions, ran_out) from None
 
 
 def export(design: Design, form: str = "script", *, link: str = "", level: int = 0) -> str | bytes:

@@ -14,13 +14,13 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from studio.analysis import units
-from studio.analysis.cost.peak_memory import largest_batch, peak
+from studio.analysis.cost.peak_memory import largest_batch, peak_memory
 from studio.analysis.cost.profiler import Profile, profile, training_trace
-from studio.analysis.cost.starved_norm import can_train, starved_norm, training_told
-from studio.analysis.graph.cost_heatmap import barred
-from studio.analysis.graph.layer_graph import graph, rows
-from studio.bench.results import Conditions, Subject, unsuited
-from studio.bench.timing.time_bound import shortest_s
+from studio.analysis.cost.starved_norm import batch_too_small, can_train, training_memory_text
+from studio.analysis.graph.cost_heatmap import share_bars
+from studio.analysis.graph.layer_graph import build_graph, stage_titles
+from studio.bench.results import Conditions, Subject, layout_problem
+from studio.bench.timing.time_bound import min_duration_s
 from studio.codegen.script import Script, script
 from studio.drawing.figure import Figure, Heading
 from studio.drawing.graph import Graph
@@ -28,9 +28,9 @@ from studio.drawing.levels import levels
 from studio.drawing.render.formats import FORMATS
 from studio.family import Design, DesignError
 from studio.knobs import Mode
-from studio.process.backend import scheduler
+from studio.process.backend import scheduler_address
 from studio.process.errors import MeasureError
-from studio.process.free_memory import admit
+from studio.process.free_memory import require_free_memory
 from studio.quoting import quoted
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ def export(design: Design, form: str = "script", link: str = "", level: int = 0)
             nearest=known,
         )
     if form in FORMATS:
-        return FORMATS[form](figure(design, level, link or command(design, form, level)))
+        return FORMATS[form](figure(design, level, link or export_command(design, form, level)))
     if level:
         raise DesignError(
             f"level applies only to pictures ({', '.join(FORMATS)}); {form} is not one",
@@ -78,11 +78,11 @@ def figure(design: Design, level: int, link: str) -> Figure:
             value=level,
             nearest=(nearest,),
         )
-    head = heading(profile(design), link)
-    return Figure(graph=drawn, heading=head, opened=opened[level], marks=barred(drawn))
+    head = figure_heading(profile(design), link)
+    return Figure(graph=drawn, heading=head, opened=opened[level], marks=share_bars(drawn))
 
 
-def heading(found: Profile, link: str, title: str = "") -> Heading:
+def figure_heading(found: Profile, link: str, title: str = "") -> Heading:
     """What stands above a picture; `link`, or a command, opens the design again. `title` is the
     design's, where it is called otherwise than by its preset."""
     design = found.design
@@ -91,16 +91,16 @@ def heading(found: Profile, link: str, title: str = "") -> Heading:
         figures=(
             f"{units.count(found.params)} parameters",
             units.macs(found.macs),
-            f"training memory {training_told(found)} (Adam)"
+            f"training memory {training_memory_text(found)} (Adam)"
             if can_train(found)
-            else training_told(found),
+            else training_memory_text(found),
             f"batch {found.batch}",
         ),
         link=link,
     )
 
 
-def command(design: Design, form: str, level: int) -> str:
+def export_command(design: Design, form: str, level: int) -> str:
     """What a shell is told to write the design in a form: from the preset that its title names."""
     named = design.preset or design.origin
     settings = design.to_query(named or design.family.presets[0])
@@ -111,7 +111,7 @@ def command(design: Design, form: str, level: int) -> str:
     return shlex.join((*words, "--form", form, *(("--level", f"{level}") if level else ())))
 
 
-def standalone(design: Design, link: str = "") -> Script:
+def standalone_script(design: Design, link: str = "") -> Script:
     """The design as one file that needs torch alone and asserts the figures of its profile."""
     figures = profile(design)
     return script(
@@ -119,8 +119,8 @@ def standalone(design: Design, link: str = "") -> Script:
         params=figures.params,
         macs=figures.macs,
         output_shapes=figures.output_shapes,
-        row_shapes={
-            call.name: call.body.outputs[0] for call in figures.root.calls if call.body.outputs
+        stage_shapes={
+            call.name: call.trace.outputs[0] for call in figures.root.calls if call.trace.outputs
         },
         link=link,
     )
@@ -130,17 +130,17 @@ def subject(
     design: Design, conditions: Conditions = CONDITIONS, limit_s: float | None = None
 ) -> Subject:
     """What is measured of a design. Raises MeasureError where it cannot be, as `obstacle` says."""
-    if why := obstacle(design, conditions, limit_s):
+    if why := measuring_problem(design, conditions, limit_s):
         raise MeasureError(why)
-    return measurable(standalone(design))
+    return subject_of_script(standalone_script(design))
 
 
-def measurable(code: Script) -> Subject:
+def subject_of_script(code: Script) -> Subject:
     """What is measured is the text that the reader takes home."""
     return Subject(code.text, code.config, code.model, code.example)
 
 
-def obstacle(
+def measuring_problem(
     design: Design, conditions: Conditions = CONDITIONS, limit_s: float | None = None
 ) -> str:
     """Why it cannot be measured, in one sentence: its inputs cannot have the layout, the device's
@@ -148,61 +148,61 @@ def obstacle(
     conditions); each with the nearest that works. Empty where it can be measured.
     Takes milliseconds, of a giant up to a second; a training step (by Adam, which needs most) is
     simulated first, which takes 0.1 to 6 s, once."""
-    if why := misfit(design, conditions):
+    if why := condition_problem(design, conditions):
         return why
-    crowded = refusal(
+    crowded = memory_problem(
         _needed(design, conditions.batch, conditions.mode),
-        named(design, conditions),
+        workload_title(design, conditions),
         conditions.device,
         lambda room: _nearest(design, conditions, room),
     )
-    return crowded or lateness(design, conditions, limit_s)
+    return crowded or time_problem(design, conditions, limit_s)
 
 
-def named(design: Design, conditions: Conditions) -> str:
+def workload_title(design: Design, conditions: Conditions) -> str:
     """What is measured, in the words of a refusal."""
     step = "a training step of " if conditions.mode == "training" else ""
     return f"{step}{design.title} at batch={conditions.batch}"
 
 
-def misfit(design: Design, conditions: Conditions) -> str:
+def condition_problem(design: Design, conditions: Conditions) -> str:
     """Why the design cannot run under these conditions at all, in one sentence; empty where it can:
     its inputs cannot have the layout, or a batch is too small to train on."""
-    if conditions.mode == "training" and (why := starved_norm(design, conditions.batch)):
+    if conditions.mode == "training" and (why := batch_too_small(design, conditions.batch)):
         return why
-    return unsuited(profile(design, conditions.batch).inputs, conditions.layout)
+    return layout_problem(profile(design, conditions.batch).inputs, conditions.layout)
 
 
-def lateness(design: Design, conditions: Conditions, limit_s: float | None = None) -> str:
+def time_problem(design: Design, conditions: Conditions, limit_s: float | None = None) -> str:
     """Why measuring it cannot end within the limit, in one sentence with a limit that suffices;
     empty where it can. Takes milliseconds, of a giant up to a second."""
     limit, shortest = limit_s or conditions.limit_s, duration_s(design, conditions)
     if shortest <= limit:
         return ""
     return (
-        f"{named(design, conditions)} is too slow to time within limit_s={limit:g} on"
+        f"{workload_title(design, conditions)} is too slow to time within limit_s={limit:g} on"
         f" {conditions.device}: about {float(f'{shortest:.2g}'):,.0f} s or more;"
-        f" limit_s={ample_s(shortest):g} works"
+        f" limit_s={round_limit_s(shortest):g} works"
     )
 
 
 def duration_s(design: Design, conditions: Conditions) -> float:
     """About the least that measuring it takes, in seconds; 0 where that is unknown."""
-    return shortest_s(profile(design, conditions.batch).macs, conditions)
+    return min_duration_s(profile(design, conditions.batch).macs, conditions)
 
 
-def allowed_s(design: Design, conditions: Conditions) -> float:
+def default_limit_s(design: Design, conditions: Conditions) -> float:
     """What it may take where nobody has set a limit: a busy machine is given twice the time."""
     return max(conditions.limit_s, 2 * duration_s(design, conditions))
 
 
-def ample_s(shortest: float) -> float:
+def round_limit_s(shortest: float) -> float:
     """A round limit, in seconds, for what takes at least so long: 100 for 38 s."""
     power = 10.0 ** math.floor(math.log10(2 * shortest))
     return power * next(step for step in (1, 2, 3, 5, 10) if step * power >= 2 * shortest)
 
 
-def refusal(
+def memory_problem(
     needed_bytes: int,
     what: str,
     device: str = "cpu",
@@ -210,16 +210,16 @@ def refusal(
 ) -> str:
     """What `admit` says of that which does not fit; empty where it fits. What a cluster's workers
     have free is not known here: there, the measuring process runs out of memory and says so."""
-    if scheduler():
+    if scheduler_address():
         return ""
     try:
-        admit(needed_bytes, what, nearest, device)
+        require_free_memory(needed_bytes, what, nearest, device)
     except MeasureError as refused:
         return str(refused)
     return ""
 
 
-def exhausted(design: Design, conditions: Conditions, said: MeasureError) -> MeasureError:
+def out_of_memory_error(design: Design, conditions: Conditions, said: MeasureError) -> MeasureError:
     """What to say of memory that ran out against the prediction: with what needs half as much."""
     half = _needed(design, conditions.batch, conditions.mode) / 2
     nearest = _nearest(design, conditions, half)
@@ -274,15 +274,15 @@ def _largest(cases: Sequence[T], fits: Callable[[T], bool]) -> T | None:
 
 def _needed(design: Design, batch: int, mode: Mode) -> int:
     """The peak in bytes."""
-    return peak(design, batch, mode).total
+    return peak_memory(design, batch, mode).total
 
 
 def _script(design: Design, link: str) -> str:
-    return standalone(design, link).text
+    return standalone_script(design, link).text
 
 
 def _graph(design: Design) -> Graph:
-    return graph(profile(design).root, rows(design.config), training_trace(design, 1))
+    return build_graph(profile(design).root, stage_titles(design.config), training_trace(design, 1))
 
 
 def _json(design: Design, link: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from studio import zoo
 from studio.analysis.cost.profiler import profile, training_trace
-from studio.analysis.graph.layer_graph import graph, rows
+from studio.analysis.graph.layer_graph import build_graph, stage_titles
 from studio.drawing.graph import Node
 from studio.drawing.layout.layered import layout
 from studio.drawing.render.svg import svg
@@ -46,7 +46,9 @@ def designs(key: str, every: bool) -> Iterator[Design]:
 
 
 def drawn(design: Design, level: int) -> str:
-    found = graph(profile(design).root, rows(design.config), training_trace(design, 1))
+    found = build_graph(
+        profile(design).root, stage_titles(design.config), training_trace(design, 1)
+    )
     return svg(layout(found, frozenset(opened(found.root, level))), theme="paper")
 
 

@@ -18,9 +18,9 @@ from typing import Any
 
 import studio
 from studio import zoo
-from studio.analysis.graph.layer_graph import graph
+from studio.analysis.graph.layer_graph import build_graph
 from studio.app.session import FIRST
-from studio.exports import standalone
+from studio.exports import standalone_script
 from studio.family import Design, DesignError, Family
 from studio.knobs import Knob
 from studio.records import RecordKnob, knobs_of
@@ -99,8 +99,8 @@ def followed(design: Design) -> None:
     assert found.macs >= 0
     assert found.output_shapes
     assert found.inference_bytes > 0
-    assert graph(found.root).root.children
-    script = standalone(design)
+    assert build_graph(found.root).root.children
+    script = standalone_script(design)
     compile(script.text, "script.py", "exec")
     assert studio.design_from_json(design.to_json()) == design
     assert zoo.design_from_query(design.to_query()) == design

@@ -39,7 +39,7 @@ def test_every_name_of_the_face_is_there() -> None:
 
 
 def test_rooms_are_attributes_and_functions_keep_their_names() -> None:
-    code = "import studio.bench.sweep, studio.codegen.slice; studio.bench.sweep.Job;"
+    code = "import studio.bench.sweep, studio.codegen.slice; studio.bench.sweep.SweepJob;"
     code += "studio.codegen.slice.slice_design; assert callable(studio.measure)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
@@ -123,7 +123,7 @@ def test_what_does_not_fit_is_told_the_nearest_that_does(
 
 
 def obstacle_of(design: studio.Design, batch: int, **knobs: int) -> str:
-    return exports.obstacle(design.replace(**knobs), Conditions(batch=batch))
+    return exports.measuring_problem(design.replace(**knobs), Conditions(batch=batch))
 
 
 @pytest.mark.parametrize(
@@ -139,19 +139,19 @@ def test_what_cannot_end_in_time_is_told_a_limit_that_suffices(
 ) -> None:
     monkeypatch.setattr(free_memory, "available_bytes", lambda: 10**12)
     design, asked = studio.design(family, preset), Conditions(**conditions)
-    said = exports.lateness(design, asked)
+    said = exports.time_problem(design, asked)
     assert "is too slow to time within limit_s=30 on cpu: about " in said
-    assert said == exports.obstacle(design, asked)
+    assert said == exports.measuring_problem(design, asked)
     with pytest.raises(studio.MeasureError, match="limit_s=30"):
         studio.measure(design, **conditions)
     (works,) = re.findall(r"limit_s=(\d+) works$", said)
-    assert not exports.obstacle(design, asked, float(works))
-    assert not exports.lateness(design, replace(asked, device="cuda:0"))
+    assert not exports.measuring_problem(design, asked, float(works))
+    assert not exports.time_problem(design, replace(asked, device="cuda:0"))
 
 
 def test_every_default_preset_can_be_timed_as_it_stands() -> None:
     designs = {key: family.design() for key, family in studio.families().items()}
-    late = [key for key, design in designs.items() if exports.lateness(design, Conditions())]
+    late = [key for key, design in designs.items() if exports.time_problem(design, Conditions())]
     assert late == []
 
 
@@ -160,12 +160,12 @@ def test_a_training_step_is_admitted_by_its_own_peak(monkeypatch: pytest.MonkeyP
     design = studio.design("vit", "ViT-Ti/16")
     monkeypatch.setitem(time_bound.RATES, "cpu", 1e18)
     step = Conditions(batch=64, mode="training")
-    assert not exports.obstacle(design, Conditions(batch=64))
-    said = exports.obstacle(design, step)
+    assert not exports.measuring_problem(design, Conditions(batch=64))
+    said = exports.measuring_problem(design, step)
     assert said.startswith("a training step of ViT-Ti/16 at batch=64 needs about")
     (fits,) = re.findall(r"the nearest that fits is batch=(\d+)", said)
-    assert not exports.obstacle(design, replace(step, batch=int(fits)))
-    assert exports.obstacle(design, replace(step, batch=int(fits) + 1))
+    assert not exports.measuring_problem(design, replace(step, batch=int(fits)))
+    assert exports.measuring_problem(design, replace(step, batch=int(fits) + 1))
 
 
 def test_memory_that_runs_out_names_what_needs_half(
@@ -277,12 +277,14 @@ def test_one_form_is_bytes(design: studio.Design) -> None:
 def test_a_picture_says_what_it_is_and_what_opens_it_again(
     design: studio.Design, form: str
 ) -> None:
-    again = exports.command(design, form, 1)
+    again = exports.export_command(design, form, 1)
     assert again.startswith("studio export vit --set")  # it names no preset
     named = studio.design("vit", "ViT-S/16", depth=2)
-    assert exports.command(named, form, 1).startswith("studio export vit --preset ViT-S/16 --set")
+    assert exports.export_command(named, form, 1).startswith(
+        "studio export vit --preset ViT-S/16 --set"
+    )
     figure = exports.sheet(design, 1, again)
-    assert figure.heading.title == design.full_title
+    assert figure.figure_heading.title == design.full_title
     found = studio.profile(design)
     assert figure.heading.figures[0] == f"{units.count(found.params)} parameters"
     assert figure.heading.figures[1] == units.macs(found.macs)
@@ -294,7 +296,7 @@ def test_a_picture_says_what_it_is_and_what_opens_it_again(
 
 def test_the_command_of_a_picture_draws_it(capsys: pytest.CaptureFixture[str]) -> None:
     design = studio.as_stages(studio.design("resnet"))
-    assert cli.main(shlex.split(exports.command(design, "dot", 1))[1:]) == 0
+    assert cli.main(shlex.split(exports.export_command(design, "dot", 1))[1:]) == 0
     assert capsys.readouterr().out == studio.export(design, "dot", level=1)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from studio import zoo
 from studio.analysis import quantities
-from studio.analysis.cost.roofline import Device
+from studio.analysis.cost.roofline import DeviceLimits
 from studio.analysis.quantities import PARAMETERS
 from studio.bench.results import Conditions, Measurement
 from studio.process.errors import MeasureError
@@ -60,7 +60,7 @@ DOORS: dict[str, Callable[[str], object]] = {
     "duration": quantities.duration,
     "budget": lambda text: Commission(typed=(("max-params", text),)).brief,
     "latency": lambda text: Commission(typed=(("max-latency", text),)).latency_s,
-    "data sheet": lambda text: Device.read(text, text, text),
+    "data sheet": lambda text: DeviceLimits.read(text, text, text),
     "condition": lambda text: Conditions(dtype=text).checked(),
     "JSON": zoo.design_from_json,
     "JSON family": lambda text: zoo.design_from_json(json.dumps({"family": text, "config": {}})),

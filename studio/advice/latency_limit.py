@@ -22,17 +22,17 @@ from studio.advice.requirements import Brief
 from studio.advice.sizing.memory_limit import fitted
 from studio.advice.sizing.scaling_search import Share, least, scaled, sized
 from studio.analysis import units
-from studio.analysis.cost.latency_model import Expected, fit
-from studio.analysis.cost.op_costs import work
+from studio.analysis.cost.latency_model import PredictedLatency, fit
+from studio.analysis.cost.op_costs import total_cost
 from studio.analysis.cost.profiler import Profile, profile
-from studio.bench.results import Conditions, Measurement, Subject, steady_s
+from studio.bench.results import Conditions, Measurement, Subject, comparable_seconds
 from studio.bench.sweep import Point, Points, sweep
 from studio.family import Design
 from studio.knobs import DesignError
 from studio.process.errors import MeasureError
 
 Stopwatch = Callable[[Sequence[Design]], Points]
-Predict = Callable[[Profile], Expected]
+Predict = Callable[[Profile], PredictedLatency]
 
 # Of the width and the depth of a design that should take about the limit: they span what the search
 # may come to, and cost little to measure.
@@ -50,13 +50,13 @@ class Timing:
     disturbed, else CPU time. `tries` is how many designs were measured until one met the limit."""
 
     limit_s: float
-    expected: Expected
+    expected: PredictedLatency
     measured: Measurement
     tries: int
 
     @property
     def seconds(self) -> float:
-        return steady_s([self.measured])[0]
+        return comparable_seconds([self.measured])[0]
 
     @property
     def told(self) -> str:
@@ -162,11 +162,13 @@ def predictor(start: Design, brief: Brief, limit_s: float, time: Stopwatch) -> P
     )
     points = zip(designs, time(designs), strict=True)
     seen = [(design, point) for design, point in points if isinstance(point, Measurement)]
-    works = [work(profile(design, brief.batch).root) for design, _ in seen]
-    fitted = fit(works, steady_s([point for _, point in seen]) if seen else ())
+    works = [total_cost(profile(design, brief.batch).root) for design, _ in seen]
+    fitted = fit(works, comparable_seconds([point for _, point in seen]) if seen else ())
     if fitted:
-        return lambda cost: fitted(work(cost.root))
-    return lambda cost: Expected(cost.macs / compute, 0.0, math.inf)  # too few sizes for a fit
+        return lambda cost: fitted(total_cost(cost.root))
+    return lambda cost: PredictedLatency(
+        cost.macs / compute, 0.0, math.inf
+    )  # too few sizes for a fit
 
 
 def _first(start: Design, brief: Brief, time: Stopwatch) -> tuple[Design, float]:
@@ -175,7 +177,7 @@ def _first(start: Design, brief: Brief, time: Stopwatch) -> tuple[Design, float]
     for _ in range(TRIES):
         (point,) = time((design,))
         if isinstance(point, Measurement):
-            return design, steady_s([point])[0]
+            return design, comparable_seconds([point])[0]
         macs = profile(design).macs // SHRINK
         smaller = sized(design, Limits(macs=max(1, macs)), brief.batch)
         design = smaller.design if smaller else least(design)
@@ -196,7 +198,7 @@ def _measured(design: Design, time: Stopwatch) -> Measurement:
 def _too_slow(start: Design, brief: Brief, limit_s: float, time: Stopwatch) -> DesignError:
     """The smallest of the family within reach, and what it takes."""
     smallest = least(start)
-    seconds = steady_s([_measured(smallest, time)])[0]
+    seconds = comparable_seconds([_measured(smallest, time)])[0]
     needed = (
         f"the design that comes nearest is {start.family.key} ({smallest.title}), and it takes"
         f" {units.seconds(seconds)}"

@@ -18,7 +18,7 @@ from studio.advice.sizing.scaling_search import nothing
 from studio.advice.task_inputs import usual
 from studio.analysis.cost.op_costs import operations
 from studio.analysis.cost.profiler import Profile, profile
-from studio.analysis.trace.meta_model import sample
+from studio.analysis.trace.meta_model import example_on_meta
 from studio.family import Design, Family, Preset, Task
 from studio.knobs import DesignError
 
@@ -64,7 +64,7 @@ def reads(design: Design) -> frozenset[Kind]:
 
 
 def _inputs(design: Design) -> Iterator[tuple[bool, tuple[int, ...]]]:
-    for tensor in sample(design, 1):
+    for tensor in example_on_meta(design, 1):
         yield tensor.is_floating_point(), tuple(tensor.shape)
 
 
@@ -195,7 +195,7 @@ def _images(design: Design) -> set[tuple[int, int]]:
     if read or reads(design):
         return {(shape[1], shape[-1]) for shape in read}
     channels = {design.value(name) for name in places(design, "in_channels")}
-    made = {shape for call in profile(design).root.calls for shape in call.body.outputs}
+    made = {shape for call in profile(design).root.calls for shape in call.trace.outputs}
     images = {shape for shape in made if len(shape) == 4 and shape[1] in channels}
     return {(shape[1], shape[-1]) for shape in images}
 

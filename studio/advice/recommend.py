@@ -26,7 +26,7 @@ from studio.advice.sizing.proportions import scaled_knobs
 from studio.advice.sizing.scaling_search import WELL, Search, distorted
 from studio.advice.wording import clause, headline, knobs_of, percent, symbolic
 from studio.analysis import units
-from studio.analysis.cost.profiler import Profile, many_models, profile
+from studio.analysis.cost.profiler import Profile, freeze_gc, profile
 from studio.family import Design, Family, Preset, Task
 
 AS_PUBLISHED = 0.6  # of a limit: a preset that uses as much is better than a size nobody trained
@@ -108,7 +108,7 @@ def best_first(found: Sequence[Choice], brief: Brief, strategy: Strategy) -> tup
     """Those of the choices that can read the data, best first. Raises DesignError for none."""
     if not found:
         families = suited(brief.task)
-        with many_models():
+        with freeze_gc():
             starts = [one for family in families if (one := nearest_preset(family, brief))]
             raise refusal(families, starts, brief, strategy)
     fitting = [choice for choice in found if not choice.start.misfits]
@@ -118,7 +118,7 @@ def best_first(found: Sequence[Choice], brief: Brief, strategy: Strategy) -> tup
 def of_family(family: Family, brief: Brief, strategy: Strategy) -> Choice | None:
     """What a family has for a brief; None where it has nothing that does the task, reads the data
     and is within the limits."""
-    with many_models():
+    with freeze_gc():
         starts = _starts(family, brief)
         if not starts:
             return None

@@ -14,13 +14,13 @@ from time import perf_counter
 import torch
 
 from studio.bench.results import Conditions
-from studio.bench.timing.timing_loop import forget
-from studio.process.device import device_name, device_of
+from studio.bench.timing.timing_loop import drop_models
+from studio.process.device import device_name, resolve_device
 
 SIZES = (256, 512, 1024, 2048, 4096, 8192)  # of square products, until one takes too long
-LONGEST_S = 0.15  # expected of one product
-SPELL_S = 0.3  # for the samples of each figure
-SAMPLES = 3  # at least
+MAX_PRODUCT_S = 0.15  # expected of one product
+SAMPLING_S = 0.3  # for the samples of each figure
+MIN_SAMPLES = 3  # at least
 BUFFER_BYTES = 256 * 2**20  # copied; processors cache less
 CHAIN = 200  # tiny additions in a sample, each of which needs the one before
 
@@ -45,11 +45,11 @@ def calibrate(conditions: Conditions) -> Calibration:
     Lets go of the models that are kept ready, whose memory it needs. Raises MeasureError where
     this machine has no such device.
     """
-    place = torch.device(device_of(conditions.device))
+    place = torch.device(resolve_device(conditions.device))
     dtype = getattr(torch, conditions.dtype)
     torch.set_num_threads(conditions.threads)
     wait = (lambda: None) if place.type == "cpu" else partial(torch.accelerator.synchronize, place)
-    forget()
+    drop_models()
     with torch.inference_mode():
         found = Calibration(
             flops_per_s=max(_product_rates(place, dtype, wait)),
@@ -59,7 +59,7 @@ def calibrate(conditions: Conditions) -> Calibration:
             dtype=conditions.dtype,
             threads=conditions.threads,
         )
-    forget()
+    drop_models()
     return found
 
 
@@ -71,7 +71,7 @@ def _product_rates(
         left, right = (torch.randn(size, size, device=place, dtype=dtype) for _ in range(2))
         taken_s = _median_s(partial(torch.mm, left, right), wait)
         yield 2 * size**3 / taken_s
-        if 8 * taken_s > LONGEST_S:
+        if 8 * taken_s > MAX_PRODUCT_S:
             return
 
 
@@ -97,8 +97,8 @@ def _median_s(call: Callable[[], object], wait: Callable[[], None]) -> float:
     call()
     wait()
     taken: list[float] = []
-    end = perf_counter() + SPELL_S
-    while len(taken) < SAMPLES or perf_counter() < end:
+    end = perf_counter() + SAMPLING_S
+    while len(taken) < MIN_SAMPLES or perf_counter() < end:
         start = perf_counter()
         call()
         wait()

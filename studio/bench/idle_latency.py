@@ -12,7 +12,7 @@ from studio.bench.store import Store, store
 BAND = 0.2  # either way, at the least: CPU times of runs beside busy neighbours lie so far apart
 
 
-class Idle(NamedTuple):
+class IdleLatency(NamedTuple):
     """The expected latency in seconds, and its band."""
 
     seconds: float
@@ -20,22 +20,22 @@ class Idle(NamedTuple):
     high: float
 
 
-def idle(point: object, device: str = "cpu") -> Idle | None:
+def idle_latency(point: object, device: str = "cpu") -> IdleLatency | None:
     """What one that was measured under load would take on an idle machine: its CPU time, which
     others hardly stretch; None for any other figure."""
     if not isinstance(point, Measurement) or point.clean is not False or point.cpu_s is None:
         return None
-    apart = 1 + max(BAND, between_runs(point, device) or 0.0)
-    return Idle(point.cpu_s, point.cpu_s / apart, point.cpu_s * apart)
+    apart = 1 + max(BAND, run_to_run_deviation(point, device) or 0.0)
+    return IdleLatency(point.cpu_s, point.cpu_s / apart, point.cpu_s * apart)
 
 
-def between_runs(point: Measurement, device: str) -> float | None:
+def run_to_run_deviation(point: Measurement, device: str) -> float | None:
     """How far two runs on this device usually lie apart (relative standard deviation), by what the
     anchor took in the sweeps so far; None where there were too few."""
-    return _between_runs(store(), device, point.device, int(monotonic()))
+    return _run_to_run_deviation(store(), device, point.device, int(monotonic()))
 
 
 @lru_cache(maxsize=16)
-def _between_runs(known: Store, device: str, machine: str, second: int) -> float | None:
+def _run_to_run_deviation(known: Store, device: str, machine: str, second: int) -> float | None:
     """At most once a second from the disk: every bar of every look asks."""
-    return known.between_runs(device, machine)
+    return known.run_to_run_deviation(device, machine)

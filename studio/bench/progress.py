@@ -8,17 +8,17 @@ from itertools import pairwise
 from time import monotonic
 from typing import NamedTuple
 
-LATEST = 3  # looks; neighbours take alike, and the very first waits for a process to start
+RECENT_BUILDS = 3  # looks; neighbours take alike, and the very first waits for a process to start
 
 
-class Progress(NamedTuple):
+class ProgressEstimate(NamedTuple):
     """The share of its time that has passed, from 0 to 1, and when (by the clock) it will end."""
 
     share: float
     end_s: float
 
 
-class Pace:
+class Progress:
     """The pace of a sweep of `count` designs: a first look at each, which builds it, and then
     rounds of timing, which take `budget_s` seconds if nobody else has a turn meanwhile.
 
@@ -30,22 +30,22 @@ class Pace:
         self._times = [clock()]  # of the start and after each look
         self._share = 0.0
 
-    def looked(self) -> Progress:
+    def record_build(self) -> ProgressEstimate:
         """After one more first look."""
         self._times.append(self._clock())
-        latest = self._times[-LATEST - 1 :]
+        latest = self._times[-RECENT_BUILDS - 1 :]
         look_s = statistics.median(b - a for a, b in pairwise(latest))
         ahead = self._count - len(self._times) + 1
-        return self._told(ahead * look_s + self._budget_s)
+        return self._estimate(ahead * look_s + self._budget_s)
 
-    def timed(self, share: float) -> Progress:
+    def record_round(self, share: float) -> ProgressEstimate:
         """After a round, with this share of the timing done."""
         taken_s = self._clock() - self._times[-1]
-        return self._told(taken_s * (1 - share) / share if share else self._budget_s)
+        return self._estimate(taken_s * (1 - share) / share if share else self._budget_s)
 
-    def _told(self, left_s: float) -> Progress:
+    def _estimate(self, left_s: float) -> ProgressEstimate:
         now = self._clock()
         passed_s = now - self._times[0]
         known = passed_s + left_s
         self._share = max(self._share, passed_s / known if known else 1.0)
-        return Progress(self._share, now + left_s)
+        return ProgressEstimate(self._share, now + left_s)

@@ -92,7 +92,7 @@ class Conditions:
         return COMPILE_LIMIT_S if self.compiled else LIMIT_S
 
 
-def unsuited(inputs: Sequence[Sequence[int]], layout: str) -> str:
+def layout_problem(inputs: Sequence[Sequence[int]], layout: str) -> str:
     """Why inputs of these shapes cannot have the layout, in one sentence; empty where they can."""
     if layout != "channels_last" or any(len(shape) == IMAGE_DIMENSIONS for shape in inputs):
         return ""
@@ -130,7 +130,7 @@ class Samples:
 
     def measurement(self, conditions: Conditions) -> Measurement:
         """Their median and middle half, measured as of now."""
-        walls, cpus, clean = self._believed(conditions)
+        walls, cpus, clean = self._undisturbed(conditions)
         twentieths = statistics.quantiles(walls, n=20, method="inclusive")
         return Measurement(
             median_s=statistics.median(walls),
@@ -150,11 +150,11 @@ class Samples:
             layout=conditions.layout,
             compiled=conditions.compiled,
             compile_s=self.compile_s,
-            measured_at=utc(time.time()),
+            measured_at=utc_text(time.time()),
             studio_version=__version__,
         )
 
-    def _believed(self, conditions: Conditions) -> tuple[Floats, Floats, bool | None]:
+    def _undisturbed(self, conditions: Conditions) -> tuple[Floats, Floats, bool | None]:
         """Wall and CPU times of the runs that nobody interrupted, and whether there were enough.
 
         One thread that is never made to wait spends its wall time computing. Elsewhere CPU time
@@ -238,7 +238,7 @@ class Measurement:
         return found
 
 
-def steady_s(points: Sequence[Measurement]) -> tuple[float, ...]:
+def comparable_seconds(points: Sequence[Measurement]) -> tuple[float, ...]:
     """Times of several designs that compare, in seconds: their medians where no run was disturbed,
     and else CPU times, of all of them alike (medians where those cannot be told)."""
     times = tuple(point.cpu_s for point in points if point.cpu_s is not None)
@@ -264,7 +264,7 @@ class LayerTime:
         return _rounded(asdict(self))
 
 
-def utc(seconds: float) -> str:
+def utc_text(seconds: float) -> str:
     """A time since 1970 in ISO 8601: `2026-11-23T18:27:00+00:00`."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 

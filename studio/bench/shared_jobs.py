@@ -11,14 +11,14 @@ from time import monotonic
 from typing import Any
 
 from studio.bench.results import Conditions, Subject
-from studio.bench.sweep import Job, Points
+from studio.bench.sweep import Points, SweepJob
 
 Present = Callable[[], bool]
-Wish = tuple[tuple[Subject, ...], Conditions, float]  # subjects, conditions, seconds of timing
+JobKey = tuple[tuple[Subject, ...], Conditions, float]  # subjects, conditions, seconds of timing
 AWAY_S = 10.0
 
 
-class Owners:
+class JobOwners:
     """Who wants a job, by number: it ends when nobody does, and then nobody joins it any more.
 
     An owner that is not `present` any more is no owner after a while: a connection may come back.
@@ -44,16 +44,16 @@ class Owners:
         """Nothing but this: it may run in the middle of anything, whatever locks are held there."""
         self._present.pop(number, None)
 
-    def remain(self) -> int:
+    def count_present(self) -> int:
         """How many there are, after a look at who is still present."""
         for number, present in tuple(self._present.items()):
             if present():
                 self._seen[number] = monotonic()
             elif monotonic() - self._seen[number] > AWAY_S:
                 self.leave(number)
-        return 0 if self.over() else len(self)
+        return 0 if self.close_if_empty() else len(self)
 
-    def over(self) -> bool:
+    def close_if_empty(self) -> bool:
         """Whether nobody is left."""
         with self._lock:
             self._over = self._over or not self._present
@@ -61,20 +61,20 @@ class Owners:
 
 
 @dataclass(frozen=True, eq=False)
-class Shared:
+class SharedJob:
     """A job under way and who wants it."""
 
-    job: Job
-    owners: Owners
+    job: SweepJob
+    owners: JobOwners
 
 
-class Share:
+class JobHandle:
     """One owner's part in a job, which it looks like. To cancel it, or to drop it, is to let go.
 
     A job that nobody owns any more stops within a second.
     """
 
-    def __init__(self, shared: Shared, number: int) -> None:
+    def __init__(self, shared: SharedJob, number: int) -> None:
         self._shared, self._number = shared, number
         self._last: tuple[float, Points] | None = None  # what it saw last, once it has let go
         weakref.finalize(self, shared.owners.leave, number).atexit = False
@@ -113,17 +113,17 @@ class Share:
         job, owners = self._shared.job, self._shared.owners
         self._last = (job.progress, job.snapshot())
         owners.leave(self._number)
-        if owners.over():
+        if owners.close_if_empty():
             job.cancel()
 
 
-class Jobs:
+class SharedJobs:
     """The jobs under way, by what was asked."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._numbers = count()
-        self._running: dict[Wish, Shared] = {}
+        self._running: dict[JobKey, SharedJob] = {}
 
     def __len__(self) -> int:
         """How many parts in jobs under way are held."""
@@ -137,20 +137,20 @@ class Jobs:
         budget_s: float,
         present: Present = lambda: True,
         **rules: Any,
-    ) -> Share:
+    ) -> JobHandle:
         """A part in the job for this wish, which is begun where there is none.
 
         `present` tells whether who asks is still there. `rules` are those of `Job`; rounds count as
         those of the session that was first.
         """
-        wish: Wish = (tuple(subjects), conditions, budget_s)
+        wish: JobKey = (tuple(subjects), conditions, budget_s)
         number = next(self._numbers)
         with self._lock:
             self._running = {w: s for w, s in self._running.items() if s.owners and not s.job.done}
             shared = self._running.get(wish)
             if shared is None or not shared.owners.join(number, present):
-                owners = Owners()
+                owners = JobOwners()
                 owners.join(number, present)
-                job = Job(*wish[:2], budget_s=budget_s, wanted=owners.remain, **rules)
-                shared = self._running[wish] = Shared(job, owners)
-        return Share(shared, number)
+                job = SweepJob(*wish[:2], budget_s=budget_s, wanted=owners.count_present, **rules)
+                shared = self._running[wish] = SharedJob(job, owners)
+        return JobHandle(shared, number)

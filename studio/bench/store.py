@@ -27,8 +27,8 @@ from typing import TypeVar
 
 from platformdirs import user_cache_path
 
-from studio.bench.results import Conditions, Measurement, Subject, utc
-from studio.process.backend import Place, here
+from studio.bench.results import Conditions, Measurement, Subject, utc_text
+from studio.process.backend import Platform, local_platform
 from studio.process.errors import MeasureError
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ ROWS = 20_000  # 10 to 20 MB
 PAGES = 8_192  # of 4 kB: a bound for the file, whatever is written
 BUSY_S = 2.0  # how long another process that writes is waited for
 HISTORY = 30  # sweeps
-FEWEST = 3
+MIN_SWEEPS = 3
 DOCSTRING = re.compile(r'\Ar?""".*?"""\n+', re.DOTALL)
 
 LAYOUT = """
@@ -54,29 +54,29 @@ CREATE TABLE IF NOT EXISTS anchors (
     sweep INTEGER, machine TEXT, device TEXT, key TEXT, median_s REAL
 );
 """
-KEEP = "INSERT OR REPLACE INTO figures VALUES (?, ?, ?)"
-SET_ASIDE = "INSERT OR REPLACE INTO pieces VALUES (?, ?, ?)"
-PIECE = "SELECT sweep, figure FROM pieces WHERE key = ?"
-FORGET = "DELETE FROM {} WHERE key = ?"
+SAVE = "INSERT OR REPLACE INTO figures VALUES (?, ?, ?)"
+SAVE_PARTIAL = "INSERT OR REPLACE INTO pieces VALUES (?, ?, ?)"
+FIND_PARTIAL = "SELECT sweep, figure FROM pieces WHERE key = ?"
+DELETE = "DELETE FROM {} WHERE key = ?"
 FIND = "SELECT sweep, figure FROM figures WHERE key = ?"
 TRIM = "DELETE FROM {0} WHERE sweep < (SELECT sweep FROM {0} ORDER BY sweep DESC LIMIT 1 OFFSET ?)"
-NOTE = "INSERT INTO anchors VALUES (?, ?, ?, ?, ?)"
+SAVE_REFERENCE = "INSERT INTO anchors VALUES (?, ?, ?, ?, ?)"
 COUNT = """SELECT (SELECT COUNT(*) FROM figures) + (SELECT COUNT(*) FROM pieces),
     (SELECT COUNT(*) FROM anchors)"""
 CLEAR = "DELETE FROM figures; DELETE FROM pieces; DELETE FROM anchors;"
-NOTES = (
+FIND_REFERENCES = (
     "SELECT key, median_s FROM anchors WHERE machine = ? AND device = ? ORDER BY sweep DESC LIMIT ?"
 )
 
 
 @dataclass(frozen=True)
-class Contents:
+class StoreContents:
     """What a store holds: measurements, times of the anchor (one a sweep, for the error bars), and
     the bytes of its files on disk; 0 bytes where it is in memory only."""
 
     path: Path
     measurements: int
-    anchors: int
+    reference_times: int
     bytes: int
 
 
@@ -86,108 +86,114 @@ class Store:
     def __init__(self, folder: Path, rows: int = ROWS) -> None:
         self.path, self._rows = folder / NAME, rows
         self._lock = Lock()
-        self.cleared = 0  # times: a sweep that began before the last one is not filed
-        self.trouble = ""  # why it goes on in memory, in one sentence; empty where it does not
+        self.clear_count = 0  # times: a sweep that began before the last one is not filed
+        self.fallback_reason = (
+            ""  # why it goes on in memory, in one sentence; empty where it does not
+        )
         try:
-            self._disk = _opened(self.path)
+            self._disk = _open(self.path)
         except (OSError, sqlite3.Error) as error:
-            self._disk = self._fallen_back(error)
+            self._disk = self._fall_back(error)
 
     def find(
-        self, subjects: Sequence[Subject], conditions: Conditions, places: Sequence[Place]
+        self, subjects: Sequence[Subject], conditions: Conditions, places: Sequence[Platform]
     ) -> tuple[Measurement, ...] | None:
         """The figures of all subjects, of the latest sweep that timed all of them in one place:
         only then they compare."""
         for place in places:
-            found = [self._figures(key_of(s, conditions, place)) for s in subjects]
+            found = [self._figures(store_key(s, conditions, place)) for s in subjects]
             common = set.intersection(*map(set, found)) if found else set()
             if common:
                 latest = max(common)
                 return tuple(figures[latest] for figures in found)
         return None
 
-    def keep(self, figures: Figures, conditions: Conditions) -> None:
+    def save_sweep(self, figures: Figures, conditions: Conditions) -> None:
         """File the figures of one sweep, which has just ended."""
         rows = _rows(figures, conditions)
 
         def write(disk: sqlite3.Connection) -> None:
-            disk.executemany(KEEP, rows)
-            disk.executemany(FORGET.format("pieces"), [(key,) for key, *_ in rows])
+            disk.executemany(SAVE, rows)
+            disk.executemany(DELETE.format("pieces"), [(key,) for key, *_ in rows])
             disk.execute(TRIM.format("figures"), (self._rows - 1,))
 
         self._do(write)
 
-    def set_aside(self, figures: Figures, conditions: Conditions) -> None:
+    def save_partial(self, figures: Figures, conditions: Conditions) -> None:
         """File what a sweep under way has so far, in case it ends early: the latest of each."""
         rows = _rows(figures, conditions)
 
         def write(disk: sqlite3.Connection) -> None:
-            disk.executemany(SET_ASIDE, rows)
+            disk.executemany(SAVE_PARTIAL, rows)
             disk.execute(TRIM.format("pieces"), (self._rows - 1,))
 
         self._do(write)
 
-    def pieces(
-        self, subjects: Sequence[Subject], conditions: Conditions, places: Sequence[Place]
+    def find_partial(
+        self, subjects: Sequence[Subject], conditions: Conditions, places: Sequence[Platform]
     ) -> tuple[Measurement | None, ...]:
         """What sweeps that ended early have left of each subject, of the first place that has any;
         for none of them comparable with another."""
         for place in places:
-            found = [self._figures(key_of(s, conditions, place), PIECE) for s in subjects]
+            found = [self._figures(store_key(s, conditions, place), FIND_PARTIAL) for s in subjects]
             if any(found):
                 return tuple(next(iter(figures.values()), None) for figures in found)
         return (None,) * len(subjects)
 
-    def forget(
-        self, subjects: Sequence[Subject], conditions: Conditions, places: Sequence[Place]
+    def delete(
+        self, subjects: Sequence[Subject], conditions: Conditions, places: Sequence[Platform]
     ) -> None:
         """Every figure of these subjects under these conditions."""
-        keys = [(key_of(s, conditions, place),) for s in subjects for place in places]
+        keys = [(store_key(s, conditions, place),) for s in subjects for place in places]
 
         def write(disk: sqlite3.Connection) -> None:
             for table in ("figures", "pieces"):
-                disk.executemany(FORGET.format(table), keys)
+                disk.executemany(DELETE.format(table), keys)
 
         self._do(write)
 
-    def note(self, anchor: Measurement, subject: Subject, conditions: Conditions) -> None:
+    def save_reference_time(
+        self, anchor: Measurement, subject: Subject, conditions: Conditions
+    ) -> None:
         """File the time of the anchor in one sweep."""
-        key = key_of(subject, conditions, place_of(anchor))
+        key = store_key(subject, conditions, platform_of(anchor))
         row = (time.time_ns(), anchor.device, conditions.device, key, anchor.median_s)
 
         def write(disk: sqlite3.Connection) -> None:
-            disk.execute(NOTE, row)
+            disk.execute(SAVE_REFERENCE, row)
             disk.execute(TRIM.format("anchors"), (self._rows - 1,))
 
         self._do(write)
 
-    def between_runs(self, device: str = "cpu", machine: str | None = None) -> float | None:
+    def run_to_run_deviation(self, device: str = "cpu", machine: str | None = None) -> float | None:
         """Relative standard deviation of the anchor between the last sweeps, at most 30.
 
         It is the error bar of an absolute time on this machine (or the one so named), which the
         spread within one run is not. Sweeps under other conditions are compared with their own
         mean. None below three.
         """
-        machine = machine or here(device).machine
-        rows = self._do(lambda disk: disk.execute(NOTES, (machine, device, HISTORY)).fetchall())
+        machine = machine or local_platform(device).machine
+        rows = self._do(
+            lambda disk: disk.execute(FIND_REFERENCES, (machine, device, HISTORY)).fetchall()
+        )
         times: dict[str, list[float]] = {}
         for key, median_s in rows:
             times.setdefault(key, []).append(math.log(median_s))
         freedom = len(rows) - len(times)
-        if freedom < FEWEST - 1:
+        if freedom < MIN_SWEEPS - 1:
             return None
         squares = sum(statistics.pvariance(logs) * len(logs) for logs in times.values())
         return math.sqrt(squares / freedom)
 
-    def contents(self) -> Contents:
+    def contents(self) -> StoreContents:
         """How much there is, and where."""
         ((measurements, anchors),) = self._do(lambda disk: disk.execute(COUNT).fetchall())
-        files = () if self.trouble else self.path.parent.glob(f"{self.path.name}*")
-        return Contents(self.path, measurements, anchors, sum(f.stat().st_size for f in files))
+        files = () if self.fallback_reason else self.path.parent.glob(f"{self.path.name}*")
+        return StoreContents(self.path, measurements, anchors, sum(f.stat().st_size for f in files))
 
     def clear(self) -> None:
         """Forget everything, on disk too; where that fails, `trouble` says why."""
-        self.cleared += 1
+        self.clear_count += 1
         self._do(lambda disk: disk.executescript(CLEAR))
         self._do(lambda disk: disk.execute("VACUUM"))
 
@@ -199,7 +205,7 @@ class Store:
             with suppress(MeasureError):  # of another version, or damaged
                 made = Measurement.from_json(figure)
                 found[sweep] = (
-                    made if made.measured_at else replace(made, measured_at=utc(sweep / 1e9))
+                    made if made.measured_at else replace(made, measured_at=utc_text(sweep / 1e9))
                 )
         return found
 
@@ -209,19 +215,19 @@ class Store:
                 with self._disk:
                     return work(self._disk)
             except (OSError, sqlite3.Error) as error:
-                self._disk = self._fallen_back(error, self._disk)
+                self._disk = self._fall_back(error, self._disk)
                 with self._disk:
                     return work(self._disk)
 
-    def _fallen_back(
+    def _fall_back(
         self, error: Exception, disk: sqlite3.Connection | None = None
     ) -> sqlite3.Connection:
         """From now on in memory, with what the disk can still tell."""
-        self.trouble = (
+        self.fallback_reason = (
             f"measurements are kept until the studio ends and not on disk, since {self.path}"
             f" cannot be used: {getattr(error, 'strerror', None) or error}"
         )
-        logging.getLogger(__name__).warning(self.trouble)
+        logging.getLogger(__name__).warning(self.fallback_reason)
         memory = sqlite3.connect(":memory:", check_same_thread=False)
         if disk:
             with suppress(sqlite3.Error):
@@ -231,20 +237,20 @@ class Store:
         return memory
 
 
-def _opened(path: Path) -> sqlite3.Connection:
+def _open(path: Path) -> sqlite3.Connection:
     """The database, a new one in place of a damaged one. Raises OSError, sqlite3.Error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        return _connected(path)
+        return _connect(path)
     except sqlite3.OperationalError:  # full, read-only, locked: the file itself may be sound
         raise
     except sqlite3.DatabaseError:
         for file in path.parent.glob(f"{path.name}*"):
             file.unlink()
-        return _connected(path)
+        return _connect(path)
 
 
-def _connected(path: Path) -> sqlite3.Connection:
+def _connect(path: Path) -> sqlite3.Connection:
     disk = sqlite3.connect(path, timeout=BUSY_S, check_same_thread=False)
     try:
         disk.execute("PRAGMA journal_mode = WAL")
@@ -263,12 +269,12 @@ def _connected(path: Path) -> sqlite3.Connection:
 def _rows(figures: Figures, conditions: Conditions) -> list[tuple[str, int, str]]:
     sweep = time.time_ns()
     return [
-        (key_of(subject, conditions, place_of(figure)), sweep, figure.to_json())
+        (store_key(subject, conditions, platform_of(figure)), sweep, figure.to_json())
         for subject, figure in figures.items()
     ]
 
 
-def key_of(subject: Subject, conditions: Conditions, place: Place) -> str:
+def store_key(subject: Subject, conditions: Conditions, place: Platform) -> str:
     """The text, the conditions and the place as one hash.
 
     The docstring at the top of the text is left out: it names versions and a link, and has no part
@@ -282,11 +288,11 @@ def key_of(subject: Subject, conditions: Conditions, place: Place) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def place_of(figure: Measurement) -> Place:
-    return Place(figure.device, figure.torch_version)
+def platform_of(figure: Measurement) -> Platform:
+    return Platform(figure.device, figure.torch_version)
 
 
-def folder() -> Path:
+def cache_folder() -> Path:
     """STUDIO_CACHE, or where this system keeps the caches of programs."""
     if chosen := os.environ.get("STUDIO_CACHE"):
         return Path(chosen)
@@ -296,4 +302,4 @@ def folder() -> Path:
 @cache
 def store() -> Store:
     """The one store of this process."""
-    return Store(folder())
+    return Store(cache_folder())

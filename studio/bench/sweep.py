@@ -17,38 +17,45 @@ from threading import Thread
 from time import monotonic
 from typing import Any
 
-from studio.bench.progress import Pace
+from studio.bench.progress import Progress
 from studio.bench.results import Conditions, Measurement, Samples, Subject
 from studio.bench.store import Store
-from studio.bench.timing.timing_loop import HELD_BYTES, HELD_MODELS, MIN_CYCLES, measure_round
-from studio.process.backend import Caller, places
+from studio.bench.timing.timing_loop import (
+    MAX_READY_BYTES,
+    MAX_READY_MODELS,
+    MIN_CYCLES,
+    measure_round,
+)
+from studio.process.backend import CallExecutor, platforms
 from studio.process.errors import MeasureError
-from studio.process.fair_queue import Ticket, Wanted, desk
+from studio.process.fair_queue import Demand, QueuedCall, queue_client
 from studio.process.worker import NoWorkerError
 
 Point = Measurement | MeasureError | None  # None until it has a figure
 Points = tuple[Point, ...]
 Submit = Callable[..., Future[tuple[Samples, ...]]]
-Ask = Callable[[Sequence[int], float], tuple[Samples, ...]]  # points, seconds -> their samples
+MeasureGroup = Callable[
+    [Sequence[int], float], tuple[Samples, ...]
+]  # points, seconds -> their samples
 
-FIRST_LOOK_S = 0.05  # or three calls
-LONGEST_ROUND_S = 3.0  # a round of slow models; others wait for it
-WANTED_S = 0.5  # between two looks at whether anybody still wants a job
-ANCHOR = Subject(
+FIRST_ROUND_S = 0.05  # or three calls
+MAX_ROUND_S = 3.0  # a round of slow models; others wait for it
+DEMAND_CHECK_S = 0.5  # between two looks at whether anybody still wants a job
+REFERENCE = Subject(
     (Path(__file__).with_name("timing") / "reference_model.py").read_text("utf-8"),
     "Config",
     "Model",
 )
-ANCHOR_BYTES = 2**24  # more than it weighs
+REFERENCE_BYTES = 2**24  # more than it weighs
 
 
 @dataclass(frozen=True)
-class Stage:
+class SweepState:
     """How far a sweep is, from 0 to 1, the figures so far, and when it will end at its pace."""
 
     progress: float
     points: Points
-    anchor: Measurement | None = None
+    reference: Measurement | None = None
     end_s: float | None = None
 
 
@@ -58,11 +65,11 @@ def measure(
     *,
     budget_s: float = 1.0,
     limit_s: float | None = None,
-    on: Caller | None = None,
+    on: CallExecutor | None = None,
 ) -> Measurement:
     """The latency of one subject, timed for `budget_s` seconds. Raises MeasureError."""
-    submit = (on or desk(conditions.device)).submit
-    (samples,) = _asking(submit, (subject,), conditions, limit_s)((0,), budget_s)
+    submit = (on or queue_client(conditions.device)).submit
+    (samples,) = _group_measurer(submit, (subject,), conditions, limit_s)((0,), budget_s)
     return samples.measurement(conditions)
 
 
@@ -73,7 +80,7 @@ def sweep(
     budget_s: float = 7.0,
     round_s: float = 0.5,
     limit_s: float | None = None,
-    on: Caller | None = None,
+    on: CallExecutor | None = None,
 ) -> Iterator[Points]:
     """The figures of all subjects so far, after every round of about `round_s` seconds.
 
@@ -81,13 +88,13 @@ def sweep(
     subject that cannot be measured is a MeasureError in its place. Closing the iterator ends the
     sweep. Raises MeasureError where there is no measuring process at all.
     """
-    submit = (on or desk(conditions.device)).submit
-    ask = _asking(submit, subjects, conditions, limit_s)
-    for stage in _rounds(len(subjects), conditions, budget_s, round_s, ask):
+    submit = (on or queue_client(conditions.device)).submit
+    ask = _group_measurer(submit, subjects, conditions, limit_s)
+    for stage in _sweep_states(len(subjects), conditions, budget_s, round_s, ask):
         yield stage.points
 
 
-class Job:
+class SweepJob:
     """A sweep that runs by itself; a page looks in whenever it likes, and never waits.
 
     A sweep of several designs times the anchor among them. With a `store`, figures of an earlier
@@ -105,25 +112,25 @@ class Job:
         budget_s: float = 7.0,
         round_s: float = 0.5,
         limit_s: float | None = None,
-        on: Caller | None = None,
+        on: CallExecutor | None = None,
         session: str = "",
         store: Store | None = None,
         fresh: bool = False,
-        wanted: Wanted = lambda: 1,
+        wanted: Demand = lambda: 1,
     ) -> None:
         self._subjects, self._conditions = tuple(subjects), conditions
-        self._stage = Stage(0.0, (None,) * len(subjects))
+        self._stage = SweepState(0.0, (None,) * len(subjects))
         self._on, self._session, self._wanted = on, session, wanted
         self._store, self._fresh = store, fresh
-        self._cleared = store.cleared if store else 0
+        self._cleared = store.clear_count if store else 0
         self._task: Future[Any] | None = None
         self._cancelled = False
         self._error: Exception | None = None
         anchored = len(subjects) > 1 and not conditions.compiled  # compiling it takes a minute
-        timed = (*self._subjects, ANCHOR) if anchored else self._subjects
-        ask = _asking(self._submit, timed, conditions, limit_s, wanted)
+        timed = (*self._subjects, REFERENCE) if anchored else self._subjects
+        ask = _group_measurer(self._submit, timed, conditions, limit_s, wanted)
         self._rounds = partial(
-            _rounds, len(subjects), conditions, budget_s, round_s, ask, anchored=anchored
+            _sweep_states, len(subjects), conditions, budget_s, round_s, ask, anchored=anchored
         )
         self._thread = Thread(target=self._run, name="sweep", daemon=True)
         self._thread.start()
@@ -141,7 +148,7 @@ class Job:
     def position(self) -> int:
         """How many rounds of other sessions come before its next one."""
         task = self._task
-        return task.position if isinstance(task, Ticket) else 0
+        return task.position if isinstance(task, QueuedCall) else 0
 
     @property
     def eta_s(self) -> float | None:
@@ -170,65 +177,65 @@ class Job:
     def _submit(self, *call: Any, **rules: Any) -> Future[Any]:
         if self._on is None:
             device = self._conditions.device
-            self._on = desk(device, self._session, self._wanted, self._is_blank)
+            self._on = queue_client(device, self._session, self._wanted, self._has_no_figure)
         self._task = self._on.submit(*call, **rules)
         if self._cancelled:  # between two rounds, when there was no task to cancel
             self._task.cancel()
         return self._task
 
-    def _is_blank(self) -> bool:
+    def _has_no_figure(self) -> bool:
         return not any(self.snapshot())
 
     def _run(self) -> None:
         try:
-            known, is_whole = self._known()
-            self._stage = Stage(float(is_whole), known)
+            known, is_whole = self._stored_points()
+            self._stage = SweepState(float(is_whole), known)
             if is_whole:
                 return
             for stage in self._rounds(known=known):
                 self._stage = stage
-                self._set_aside()
+                self._save_partial()
             self._stage = replace(self._stage, progress=1.0)
-            self._file()
+            self._save_sweep()
         except CancelledError:
             pass
         except Exception as error:  # a thread has no caller to raise to
             self._error = error
 
-    def _known(self) -> tuple[Points, bool]:
+    def _stored_points(self) -> tuple[Points, bool]:
         """What the store has of each, and whether nothing is left to measure."""
         nothing: Points = (None,) * len(self._subjects)
         if self._store is None or self._fresh:
             return nothing, False
-        found = places(self._conditions.device)
+        found = platforms(self._conditions.device)
         figures = self._store.find(self._subjects, self._conditions, found)
         if figures:
             return figures, all(figure.clean is not False for figure in figures)
-        return self._store.pieces(self._subjects, self._conditions, found), False
+        return self._store.find_partial(self._subjects, self._conditions, found), False
 
     def _figures(self) -> Mapping[Subject, Measurement]:
         pairs = zip(self._subjects, self.snapshot(), strict=True)
         return {subject: point for subject, point in pairs if isinstance(point, Measurement)}
 
-    def _set_aside(self) -> None:
-        if self._store and self._store.cleared == self._cleared:
-            self._store.set_aside(self._figures(), self._conditions)
+    def _save_partial(self) -> None:
+        if self._store and self._store.clear_count == self._cleared:
+            self._store.save_partial(self._figures(), self._conditions)
 
-    def _file(self) -> None:
-        if self._store is None or self._store.cleared != self._cleared:
+    def _save_sweep(self) -> None:
+        if self._store is None or self._store.clear_count != self._cleared:
             return
-        self._store.keep(self._figures(), self._conditions)
-        if self._stage.anchor:
-            self._store.note(self._stage.anchor, ANCHOR, self._conditions)
+        self._store.save_sweep(self._figures(), self._conditions)
+        if self._stage.reference:
+            self._store.save_reference_time(self._stage.reference, REFERENCE, self._conditions)
 
 
-def _asking(
+def _group_measurer(
     submit: Submit,
     subjects: Sequence[Subject],
     conditions: Conditions,
     limit_s: float | None,
-    wanted: Wanted = lambda: 1,
-) -> Ask:
+    wanted: Demand = lambda: 1,
+) -> MeasureGroup:
     seeds = iter(range(2**31))
 
     def ask(group: Sequence[int], budget_s: float) -> tuple[Samples, ...]:
@@ -239,7 +246,7 @@ def _asking(
         task = submit(measure_round, chosen, conditions, budget_s, next(seeds), limit_s=limit)
         try:
             # One that is cancelled in the queue is not done until its turn comes.
-            while not (wait((task,), WANTED_S).done or task.cancelled()):
+            while not (wait((task,), DEMAND_CHECK_S).done or task.cancelled()):
                 if not wanted():
                     raise CancelledError
             return task.result()
@@ -249,49 +256,49 @@ def _asking(
     return ask
 
 
-def _rounds(
+def _sweep_states(
     count: int,
     conditions: Conditions,
     budget_s: float,
     round_s: float,
-    ask: Ask,
+    ask: MeasureGroup,
     *,
     anchored: bool = False,
     known: Points = (),
-) -> Iterator[Stage]:
+) -> Iterator[SweepState]:
     """After every step: how far the sweep is, and the figures so far. An anchor comes last.
 
     What is `known` of a point stands for its first look.
     """
     points: list[Point] = list(known) or [None] * count
-    first = {i: _stand_in(p) for i, p in enumerate(points) if isinstance(p, Measurement)}
+    first = {i: _samples_of(p) for i, p in enumerate(points) if isinstance(p, Measurement)}
     new = [i for i in range(count) if i not in first]
-    pace = Pace(len(new), budget_s)
+    pace = Progress(len(new), budget_s)
     for i in new:
         try:
-            (first[i],) = ask((i,), min(FIRST_LOOK_S, budget_s))
+            (first[i],) = ask((i,), min(FIRST_ROUND_S, budget_s))
             points[i] = first[i].measurement(conditions)
         except NoWorkerError:
             raise
         except MeasureError as error:
             points[i] = error
-        share, end_s = pace.looked()
-        yield Stage(share, tuple(points), end_s=end_s)
+        share, end_s = pace.record_build()
+        yield SweepState(share, tuple(points), end_s=end_s)
     anchor = (count,) if anchored else ()
     first = dict(sorted(first.items()))  # neighbours together
-    for done, samples in _interleaved(first, budget_s, round_s, ask, anchor):
+    for done, samples in _interleaved_rounds(first, budget_s, round_s, ask, anchor):
         timed = {i: times.measurement(conditions) for i, times in samples.items()}
         points = [timed.get(i, point) for i, point in enumerate(points)]
-        share, end_s = pace.timed(done)
-        yield Stage(share, tuple(points), timed.get(count), end_s)
+        share, end_s = pace.record_round(done)
+        yield SweepState(share, tuple(points), timed.get(count), end_s)
 
 
-def _interleaved(
+def _interleaved_rounds(
     first: Mapping[int, Samples],
     budget_s: float,
     round_s: float,
-    ask: Ask,
-    anchor: tuple[int, ...] = (),
+    ask: MeasureGroup,
+    reference: tuple[int, ...] = (),
 ) -> Iterator[tuple[float, Mapping[int, Samples]]]:
     """How much of the timing is done, from 0 to 1, and each point's samples, after every round."""
     samples: dict[int, Samples] = {}
@@ -302,23 +309,23 @@ def _interleaved(
     while groups and (spent < budget_s or unseen > 0):
         group = groups.popleft()
         unseen -= 1
-        timed = group + anchor if group not in alone and _has_room(group, first) else group
+        timed = group + reference if group not in alone and _has_room(group, first) else group
         try:
             times = dict(zip(timed, ask(timed, round_s), strict=True))
         except NoWorkerError:
             raise
         except MeasureError:
             spent += round_s
-            groups.extend(_halves(group) if group == timed else (group,))
+            groups.extend(_split(group) if group == timed else (group,))
             alone.add(group)
         else:
             spent += sum(new.spent_s for new in times.values())
-            samples |= {i: _joined(samples.get(i), new) for i, new in times.items()}
+            samples |= {i: _merge(samples.get(i), new) for i, new in times.items()}
             groups.append(group)
         yield min(1.0, spent / budget_s, 1 - unseen / count), samples
 
 
-def _stand_in(figure: Measurement) -> Samples:
+def _samples_of(figure: Measurement) -> Samples:
     """For the first look that an earlier sweep had, which tells how points are grouped; its times
     are in no figure. What it weighs is not known: a group that turns out too heavy is halved."""
     return Samples(
@@ -332,7 +339,7 @@ def _stand_in(figure: Measurement) -> Samples:
     )
 
 
-def _joined(old: Samples | None, new: Samples) -> Samples:
+def _merge(old: Samples | None, new: Samples) -> Samples:
     """Those of another machine, to which the sweep had to move, are not mixed."""
     return old + new if old and old.device == new.device else new
 
@@ -340,7 +347,7 @@ def _joined(old: Samples | None, new: Samples) -> Samples:
 def _has_room(group: Sequence[int], first: Mapping[int, Samples]) -> bool:
     """Whether the anchor can be held ready beside a group."""
     weight = sum(first[i].weight_bytes for i in group)
-    return len(group) < HELD_MODELS and weight + ANCHOR_BYTES <= HELD_BYTES
+    return len(group) < MAX_READY_MODELS and weight + REFERENCE_BYTES <= MAX_READY_BYTES
 
 
 def _groups(first: Mapping[int, Samples]) -> Iterator[tuple[int, ...]]:
@@ -349,8 +356,8 @@ def _groups(first: Mapping[int, Samples]) -> Iterator[tuple[int, ...]]:
     weight, cycle_s = 0, 0.0
     for i, seen in first.items():
         call_s = min(seen.walls) * seen.block
-        full = len(group) == HELD_MODELS or weight + seen.weight_bytes > HELD_BYTES
-        if group and (full or MIN_CYCLES * (cycle_s + call_s) > LONGEST_ROUND_S):
+        full = len(group) == MAX_READY_MODELS or weight + seen.weight_bytes > MAX_READY_BYTES
+        if group and (full or MIN_CYCLES * (cycle_s + call_s) > MAX_ROUND_S):
             yield tuple(group)
             group, weight, cycle_s = [], 0, 0.0
         group.append(i)
@@ -359,7 +366,7 @@ def _groups(first: Mapping[int, Samples]) -> Iterator[tuple[int, ...]]:
         yield tuple(group)
 
 
-def _halves(group: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+def _split(group: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
     """A group that failed, in two parts: each point ran alone, so it was their company that failed.
 
     A point that fails by itself now is not tried again and keeps the figure it has.

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from studio.analysis import units
-from studio.bench.store import NAME, ROWS, Contents, Store, folder, store
+from studio.bench.store import NAME, ROWS, Store, StoreContents, cache_folder, store
 from studio.cli import tables
 from studio.cli.output import as_json
 from studio.knobs import DesignError
@@ -16,9 +16,9 @@ YES = ("y", "yes")
 
 def cache(arguments: argparse.Namespace) -> str:
     """Show the measurements kept on disk, or delete them (`cache clear`)."""
-    path = folder() / NAME
+    path = cache_folder() / NAME
     kept = _opened() if path.exists() else None
-    found = kept.contents() if kept else Contents(path, 0, 0, 0)
+    found = kept.contents() if kept else StoreContents(path, 0, 0, 0)
     if arguments.action == "clear":
         return _cleared(kept, found, arguments)
     if arguments.json:
@@ -26,26 +26,26 @@ def cache(arguments: argparse.Namespace) -> str:
             {
                 "path": str(found.path),
                 "measurements": found.measurements,
-                "reference_timings": found.anchors,
+                "reference_timings": found.reference_times,
                 "bytes": found.bytes,
             }
         )
     return tables.contents(found, ROWS)
 
 
-def _cleared(kept: Store | None, found: Contents, arguments: argparse.Namespace) -> str:
-    if kept is None or not (found.measurements or found.anchors):
+def _cleared(kept: Store | None, found: StoreContents, arguments: argparse.Namespace) -> str:
+    if kept is None or not (found.measurements or found.reference_times):
         return _result(arguments, "nothing to delete", 0)
     what = (
         f"{_counted(found.measurements, 'measurement')} and"
-        f" {_counted(found.anchors, 'reference timing')} ({units.size(found.bytes)})"
+        f" {_counted(found.reference_times, 'reference timing')} ({units.size(found.bytes)})"
         f" in {found.path}"
     )
     if not arguments.yes and not _is_wanted(f"delete {what}?"):
         return _result(arguments, "nothing was deleted", 0)
     kept.clear()
-    if kept.trouble:
-        raise DesignError(kept.trouble)
+    if kept.fallback_reason:
+        raise DesignError(kept.fallback_reason)
     return _result(arguments, f"deleted {what}", found.measurements)
 
 
@@ -65,8 +65,8 @@ def _is_wanted(question: str) -> bool:
 
 def _opened() -> Store:
     kept = store()
-    if kept.trouble:
-        raise DesignError(kept.trouble)
+    if kept.fallback_reason:
+        raise DesignError(kept.fallback_reason)
     return kept
 
 

@@ -91,8 +91,8 @@ def _fast(
     brief: Brief, limit_s: float, arguments: argparse.Namespace
 ) -> tuple[tuple[Choice, Timing], ...]:
     from studio.advice.latency_limit import chosen, stopwatch
-    from studio.process.backend import device_named
+    from studio.process.backend import canonical_device
 
-    conditions = Conditions(batch=brief.batch, device=device_named(arguments.device))
+    conditions = Conditions(batch=brief.batch, device=canonical_device(arguments.device))
     say("measuring a few designs of each family, a quarter of a minute for each")
     return chosen(brief, limit_s, stopwatch(conditions), arguments.strategy)

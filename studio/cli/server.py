@@ -25,7 +25,7 @@ def serve(arguments: argparse.Namespace) -> str:
 
     Raises DesignError where the address or the port cannot be had.
     """
-    from studio.process.worker import step_back
+    from studio.process.worker import lower_priority
 
     address, port = arguments.address, arguments.port
     if why := obstacle(address, port or 0):
@@ -44,7 +44,7 @@ def serve(arguments: argparse.Namespace) -> str:
     flags = [f"--{name}={value}" for name, value in options.items() if value is not None]
     if (project / ".streamlit" / "config.toml").is_file():
         os.chdir(project)  # Streamlit looks for the theme and the limits of the server there
-    step_back()
+    lower_priority()
     sys.argv = ["streamlit", "run", str(page), *flags]
     runpy.run_module("streamlit", run_name="__main__", alter_sys=True)
     return ""

@@ -20,7 +20,7 @@ from studio.process.errors import MeasureError, NoMemoryError
 
 if TYPE_CHECKING:
     from studio.analysis.cost.profiler import Profile
-    from studio.bench.sweep import Job, Point, Points
+    from studio.bench.sweep import Point, Points, SweepJob
     from studio.family import Design
 
 LOOK_S = 0.1  # between two looks at a sweep under way
@@ -74,7 +74,7 @@ def _left_behind(times: Sequence[Measurement | None]) -> str:
     found = f"interrupted with {measured} of {len(times)} designs measured"
     if not measured:
         return found
-    if store().trouble:
+    if store().fallback_reason:
         return f"{found}; they could not be kept on disk"
     return f"{found}; they are kept on disk, and the same command continues from there"
 
@@ -86,11 +86,11 @@ def _timed(
     of them has found it), or why it has none; and whether that was interrupted."""
     from studio import exports
     from studio.bench.store import store
-    from studio.bench.sweep import Job
-    from studio.process.backend import device_named
-    from studio.process.fair_queue import desk
+    from studio.bench.sweep import SweepJob
+    from studio.process.backend import canonical_device
+    from studio.process.fair_queue import queue_client
 
-    conditions = replace(asked, device=device_named(asked.device))
+    conditions = replace(asked, device=canonical_device(asked.device))
     points: dict[Design, Point] = dict.fromkeys(designs)
     subjects: dict[Design, Subject] = {}
     for design in points:
@@ -98,20 +98,20 @@ def _timed(
             subjects[design] = exports.subject(design, conditions, arguments.limit_s)
         except MeasureError as error:
             points[design] = error
-    on = desk(conditions.device)
-    job = Job(
+    on = queue_client(conditions.device)
+    job = SweepJob(
         list(subjects.values()),
         conditions,
         on=on,
         store=store(),
         fresh=arguments.fresh,
         limit_s=arguments.limit_s
-        or max((exports.allowed_s(design, conditions) for design in subjects), default=None),
+        or max((exports.default_limit_s(design, conditions) for design in subjects), default=None),
     )
     found, interrupted = _watched(job)
     points.update(zip(subjects, found, strict=True))
     told = [
-        exports.exhausted(design, conditions, point)
+        exports.out_of_memory_error(design, conditions, point)
         if isinstance(point := points[design], NoMemoryError)
         else point
         for design in designs
@@ -119,7 +119,7 @@ def _timed(
     return told, interrupted
 
 
-def _watched(job: Job) -> tuple[Points, bool]:
+def _watched(job: SweepJob) -> tuple[Points, bool]:
     """What a sweep has found at its end, and whether it was interrupted. Meanwhile a terminal shows
     how far it is."""
     interrupted = False

@@ -14,7 +14,7 @@ from studio.reporting.latency_text import conditions, iqr, latency
 
 if TYPE_CHECKING:
     from studio.analysis.cost.profiler import Profile
-    from studio.bench.store import Contents
+    from studio.bench.store import StoreContents
     from studio.family import Design, Family
 
     Timed = tuple[Profile, Measurement | None]
@@ -95,10 +95,10 @@ def profile(found: Profile) -> str:
 
 
 def _training(found: Profile) -> str:
-    from studio.analysis.cost.starved_norm import starved_norm, training_told  # torch
+    from studio.analysis.cost.starved_norm import batch_too_small, training_memory_text  # torch
 
-    why = starved_norm(found.design, found.batch)
-    told = training_told(found)
+    why = batch_too_small(found.design, found.batch)
+    told = training_memory_text(found)
     return f"{told}: {why}" if why else f"{told} of memory, with Adam"
 
 
@@ -177,13 +177,13 @@ def csv(start: Design, knobs: Sequence[Knob], points: Sequence[Timed]) -> str:
     return text.getvalue()
 
 
-def contents(found: Contents, most: int) -> str:
+def contents(found: StoreContents, most: int) -> str:
     """What the store of measurements holds."""
     return _aligned(
         (
             ("path", str(found.path)),
             ("measurements", f"{found.measurements:,} (at most {most:,} are kept)"),
-            ("reference timings", f"{found.anchors:,}"),
+            ("reference timings", f"{found.reference_times:,}"),
             ("size", units.size(found.bytes)),
         )
     )

@@ -18,7 +18,7 @@ from studio.codegen.source import ROOMS
 
 
 @lru_cache(maxsize=1024)
-def mentions(text: str) -> frozenset[str]:
+def mentioned_names(text: str) -> frozenset[str]:
     """The names of members that a text may read: those after a dot, and those in quotes."""
     found = set()
     for node in ast.walk(ast.parse(text)):
@@ -31,7 +31,7 @@ def mentions(text: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=1024)
-def with_members(text: str, module: str, name: str, read: frozenset[str]) -> str:
+def without_unread_members(text: str, module: str, name: str, read: frozenset[str]) -> str:
     """The lines of a definition, without the members that have none of these names."""
     held = getattr(sys.modules[module], name, None)
     if not isinstance(held, type) or not _is_ours(held):

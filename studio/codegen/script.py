@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import torch
 
-from studio.codegen.slice import LINE_LENGTH, slice_design, written
+from studio.codegen.slice import LINE_LENGTH, as_source, slice_design
 from studio.codegen.source import Import
 from studio.family import Design, Family
 from studio.records import RecordKnob
@@ -42,7 +42,7 @@ def script(
     params: int,
     macs: int,
     output_shapes: tuple[Shape, ...],
-    row_shapes: Mapping[str, Shape] = NO_SHAPES,
+    stage_shapes: Mapping[str, Shape] = NO_SHAPES,
     link: str = "",
 ) -> Script:
     """The design as one file, written from the source that the studio itself runs.
@@ -56,7 +56,7 @@ def script(
     code, found = design.family.code_of(design.config), slice_design(design)
     names = code.config.__name__, code.model.__name__, code.example.__name__
     imports = {*found.imports, Import("torch"), Import("__future__", "annotations")}
-    top = _docstring(design, params, macs, row_shapes, link) + "\n\n" + _import_block(imports)
+    top = _docstring(design, params, macs, stage_shapes, link) + "\n\n" + _import_block(imports)
     parts = (
         *(definition.text for definition in found.definitions),
         TENSORS,
@@ -89,12 +89,12 @@ def _docstring(
     )
     raw = "r" if any("\\" in part for part in paragraphs) else ""
     first, *rest = paragraphs
-    return "\n\n".join(_wrapped(part) for part in (f'{raw}"""{first}', *rest)) + '\n"""'
+    return "\n\n".join(_wrap(part) for part in (f'{raw}"""{first}', *rest)) + '\n"""'
 
 
 def _origin(design: Design) -> Iterator[str]:
     """What the design is, and where the preset is from, that it is or was made from."""
-    if not _is_kin(design):
+    if not _resembles_preset(design):
         yield f"{design.family.title}."
         return
     yield f"{design.full_title}."
@@ -106,19 +106,19 @@ def _origin(design: Design) -> Iterator[str]:
         yield f"The preset nearest to it is {design.base.name}: {design.base.source}."
 
 
-def _is_kin(design: Design) -> bool:
+def _resembles_preset(design: Design) -> bool:
     """Whether a composition was made from its nearest preset: whether most rows are of its kinds.
 
     What has no rows is kin to its nearest preset, whatever was changed.
     """
-    theirs = dict(_rows(design.family, design.base.config))
+    theirs = dict(_stages(design.family, design.base.config))
     kinds = [
-        (type(row), type(theirs.get(place))) for place, row in _rows(design.family, design.config)
+        (type(row), type(theirs.get(place))) for place, row in _stages(design.family, design.config)
     ]
     return not kinds or 2 * sum(own is other for own, other in kinds) > len(kinds)
 
 
-def _rows(family: Family, config: Any) -> Iterator[tuple[str, Any]]:
+def _stages(family: Family, config: Any) -> Iterator[tuple[str, Any]]:
     """The rows of a composition, each with its place."""
     for name, knob in family.knobs.items():
         if isinstance(knob, RecordKnob):
@@ -128,31 +128,31 @@ def _rows(family: Family, config: Any) -> Iterator[tuple[str, Any]]:
 def _outline(design: Design, shapes: Mapping[str, Shape]) -> Iterator[str]:
     """The rows of a composition, each by its place, and what flows out: what a reader looks for
     first."""
-    rows = {place: written(row) for place, row in _rows(design.family, design.config)}
+    rows = {place: as_source(row) for place, row in _stages(design.family, design.config)}
     if rows:
-        told = {place: _unbroken(shapes[place]) if place in shapes else "" for place in rows}
+        told = {place: _no_break(shapes[place]) if place in shapes else "" for place in rows}
         indent = 6 + max(map(len, rows))
         room = LINE_LENGTH - indent - 2 - max(map(len, told.values()))
         column = max((len(text) for text in rows.values() if len(text) <= room), default=0)
         lines = (
-            _row(f"    {place}".ljust(indent), f"{text:{column}}  {told[place]}".rstrip())
+            _stage_line(f"    {place}".ljust(indent), f"{text:{column}}  {told[place]}".rstrip())
             for place, text in rows.items()
         )
         flows = ", with what flows out of it at batch 1" if shapes else ""
         yield f"The network, row by row, as `config` has it{flows}:\n" + "\n".join(lines)
 
 
-def _row(place: str, text: str) -> str:
+def _stage_line(place: str, text: str) -> str:
     indent = " " * (len(place) + 4)
     filled = textwrap.fill(text, LINE_LENGTH, initial_indent=place, subsequent_indent=indent)
     return filled.replace(NO_BREAK, " ")
 
 
-def _unbroken(shape: Shape) -> str:
+def _no_break(shape: Shape) -> str:
     return str(shape).replace(" ", NO_BREAK)
 
 
-def _wrapped(paragraph: str) -> str:
+def _wrap(paragraph: str) -> str:
     """The paragraph as it is where its lines fit, else wrapped; a link is never broken."""
     if all(len(line) <= LINE_LENGTH for line in paragraph.splitlines()):
         return paragraph

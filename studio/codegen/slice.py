@@ -20,8 +20,8 @@ from typing import Any
 
 from torch import nn
 
-from studio.codegen.members import mentions, with_members
-from studio.codegen.source import ROOMS, Import, Source, load
+from studio.codegen.members import mentioned_names, without_unread_members
+from studio.codegen.source import ROOMS, Import, ModuleSource, load
 from studio.family import Design
 from studio.knobs import knobs
 from studio.stages.stage import JOINS
@@ -51,7 +51,7 @@ class Slice:
     definitions: tuple[Definition, ...]
 
 
-Found = Definition | Import
+Item = Definition | Import
 
 
 def slice_design(design: Design) -> Slice:
@@ -63,9 +63,11 @@ def slice_design(design: Design) -> Slice:
     code = design.family.code_of(design.config)
     home = code.config.__module__
     config = _define(load(home), code.config.__name__, design.settings)
-    classes = [_chosen(kind) for value in design.settings.values() for kind in _kinds(value)]
+    classes = [
+        _class_item(kind) for value in design.settings.values() for kind in _classes_in(value)
+    ]
     roots = [_resolve(home, part.__name__) for part in (code.model, code.example)]
-    found, read = _read_alone([config, *classes, *roots], config)
+    found, read = _reachable([config, *classes, *roots], config)
     early = _closure([*classes, *_uses(config, methods=False)], config, read)
     order = _modules(home)
 
@@ -81,25 +83,25 @@ def slice_design(design: Design) -> Slice:
     return Slice(tuple(imports), tuple(sorted(definitions, key=place)))
 
 
-def _read_alone(
-    start: Sequence[Found | None], config: Definition
-) -> tuple[dict[str, Found], frozenset[str]]:
+def _reachable(
+    start: Sequence[Item | None], config: Definition
+) -> tuple[dict[str, Item], frozenset[str]]:
     """Everything that `start` needs, with the members alone that it reads, and their names."""
     read: frozenset[str] = frozenset()
     while True:
         found = _closure(start, config, read)
         texts = (item.text for item in found.values() if isinstance(item, Definition))
-        more = read.union(*map(mentions, texts))
+        more = read.union(*map(mentioned_names, texts))
         if more == read:
             return found, read
         read = more
 
 
 def _closure(
-    start: Iterable[Found | None], config: Definition, read: frozenset[str]
-) -> dict[str, Found]:
+    start: Iterable[Item | None], config: Definition, read: frozenset[str]
+) -> dict[str, Item]:
     """Everything that `start` needs, itself included, by name; of members those of these names."""
-    found: dict[str, Found] = {}
+    found: dict[str, Item] = {}
     queue = list(start)
     while queue:
         item = queue.pop()
@@ -108,7 +110,9 @@ def _closure(
         if (item.module, item.bound) == (config.module, config.name):
             item = config
         if isinstance(item, Definition):
-            item = replace(item, text=with_members(item.text, item.module, item.name, read))
+            item = replace(
+                item, text=without_unread_members(item.text, item.module, item.name, read)
+            )
         known = found.get(item.bound)
         if known is None:
             found[item.bound] = item
@@ -120,7 +124,7 @@ def _closure(
     return found
 
 
-def _uses(definition: Definition, methods: bool = True) -> Iterator[Found | None]:
+def _uses(definition: Definition, methods: bool = True) -> Iterator[Item | None]:
     for name in _global_names(definition.text, methods):
         if name != definition.name:
             yield _resolve(definition.module, name)
@@ -143,11 +147,11 @@ def _globals_in(table: symtable.SymbolTable, methods: bool) -> Iterator[str]:
             yield from _globals_in(inner, methods)
 
 
-def _resolve(module: str, name: str) -> Found | None:
+def _resolve(module: str, name: str) -> Item | None:
     """What a name means at the top level of a module; None for a builtin."""
     source = load(module)
     if name in source.statements:
-        return _plain(source, name)
+        return _with_defaults(source, name)
     item = source.imports.get(name)
     if item is None or item.root != "studio":
         return item
@@ -156,19 +160,19 @@ def _resolve(module: str, name: str) -> Found | None:
     raise ValueError(f"{module} runs on {name} of {item.module}, which cannot be exported")
 
 
-def _chosen(value: type) -> Found:
+def _class_item(value: type) -> Item:
     """A class that was chosen by a knob, whether or not the family's file imports it."""
-    if _is_of_torch(value):
+    if _is_torch_class(value):
         return Import("torch", "nn")
-    return _plain(load(value.__module__), value.__name__)
+    return _with_defaults(load(value.__module__), value.__name__)
 
 
 @lru_cache(maxsize=4096)
-def _plain(source: Source, name: str) -> Definition:
+def _with_defaults(source: ModuleSource, name: str) -> Definition:
     return _define(source, name, {})
 
 
-def _define(source: Source, name: str, settings: Mapping[str, Any]) -> Definition:
+def _define(source: ModuleSource, name: str, settings: Mapping[str, Any]) -> Definition:
     """The lines that define a name; its knobs take the values of `settings`, or their defaults."""
     node = source.statements[name]
     first, last = source.lines_of(node)
@@ -180,7 +184,7 @@ def _define(source: Source, name: str, settings: Mapping[str, Any]) -> Definitio
                 value=ast.Call(func=ast.Name(id="knob" | "records")) as call,
             ):
                 default, help = call.args
-                value = written(settings[knob]) if settings else ast.unparse(default)
+                value = as_source(settings[knob]) if settings else ast.unparse(default)
                 start, end = part.lineno - first, (part.end_lineno or part.lineno) - first + 1
                 lines[start:end] = _field(
                     f"{knob}: {ast.unparse(part.annotation)} = {value}", ast.literal_eval(help)
@@ -197,28 +201,28 @@ def _field(statement: str, help: str) -> list[str]:
     return [*(f"    # {part}" for part in above), *f"    {statement}".split("\n")]
 
 
-def _kinds(value: object) -> Iterator[type]:
+def _classes_in(value: object) -> Iterator[type]:
     """The classes in a knob's value: it may be one, or a record, or records, that hold some."""
     if isinstance(value, type):
         yield value
     elif isinstance(value, tuple):
         for entry in value:
-            yield from _kinds(entry)
+            yield from _classes_in(entry)
     elif is_dataclass(value):
         yield type(value)
         for field in fields(value):
-            yield from _kinds(getattr(value, field.name))
+            yield from _classes_in(getattr(value, field.name))
 
 
-def written(value: object) -> str:
+def as_source(value: object) -> str:
     """A knob's value as Python writes it in the exported file."""
     match value:
         case type():
-            return f"nn.{value.__name__}" if _is_of_torch(value) else value.__name__
+            return f"nn.{value.__name__}" if _is_torch_class(value) else value.__name__
         case str():
             return json.dumps(value, ensure_ascii=False)
         case tuple() if any(map(is_dataclass, value)):
-            rows = "".join(f"        {written(row)},\n" for row in value)
+            rows = "".join(f"        {as_source(row)},\n" for row in value)
             return f"(\n{rows}    )"
         case _ if is_dataclass(value):
             return f"{type(value).__name__}({', '.join(_arguments(value))})"
@@ -233,10 +237,10 @@ def _arguments(record: Any) -> Iterator[str]:
     for name, knob in knobs(kind).items():
         value = getattr(record, name)
         if knob.axis or name in JOINS or value != knob.default:
-            yield f"{name}={written(value)}"
+            yield f"{name}={as_source(value)}"
 
 
-def _is_of_torch(value: type) -> bool:
+def _is_torch_class(value: type) -> bool:
     return getattr(nn, value.__name__, None) is value
 
 

@@ -40,7 +40,7 @@ class Import:
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class ModuleSource:
     """One file, read once: its lines, its imports by bound name, its statements by defined name."""
 
     module: str
@@ -60,12 +60,12 @@ class Source:
 
 
 @cache
-def load(module: str) -> Source:
+def load(module: str) -> ModuleSource:
     """The source of a module of these rooms. Raises ValueError if it breaks a rule."""
     if broken := check_module(module):
         raise ValueError(f"{module} cannot be exported: {'; '.join(broken)}")
     body = parse(module).body
-    return Source(
+    return ModuleSource(
         module,
         tuple(read(module).splitlines()),
         MappingProxyType({i.bound: i for node in body for i in imports_of(node)}),
@@ -133,7 +133,7 @@ def _check_imports(tree: ast.Module) -> Iterator[str]:
             continue
         if node not in tree.body:
             yield f"line {node.lineno} imports below the top level"
-        complaints = (_complaint(item) for item in imports_of(node))
+        complaints = (_import_fault(item) for item in imports_of(node))
         yield from (f"line {node.lineno} {complaint}" for complaint in complaints if complaint)
 
 
@@ -146,9 +146,9 @@ def _check_knobs(tree: ast.Module) -> Iterator[str]:
                 yield f"line {node.lineno} has a knob without a default and a help that stand first"
 
 
-def _complaint(item: Import) -> str | None:
+def _import_fault(item: Import) -> str | None:
     if item.root == "studio":
-        return _complaint_about_ours(item)
+        return _studio_import_fault(item)
     if item.root not in FOREIGN:
         return f"imports {item.module or '.'}: only torch and the standard library may be imported"
     if item.name == "*":
@@ -158,7 +158,7 @@ def _complaint(item: Import) -> str | None:
     return None
 
 
-def _complaint_about_ours(item: Import) -> str | None:
+def _studio_import_fault(item: Import) -> str | None:
     if not item.name or item.alias:
         return f"imports {item.module} otherwise than by `from {item.module} import Name`"
     names = {defined_name(node) for node in parse(item.module).body}

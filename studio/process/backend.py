@@ -14,21 +14,21 @@ from concurrent.futures import Future
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from studio.process import device as local
-from studio.process.device import device_name, device_of
+from studio.process.device import device_name, resolve_device
 from studio.process.worker import LIMIT_S, worker
 
 T = TypeVar("T")
-SCHEDULER = "STUDIO_SCHEDULER"
+SCHEDULER_VARIABLE = "STUDIO_SCHEDULER"
 
 
-class Place(NamedTuple):
+class Platform(NamedTuple):
     """What a figure is a figure of, beside the subject and the conditions."""
 
     machine: str
     torch_version: str
 
 
-class Caller(Protocol):
+class CallExecutor(Protocol):
     """Calls functions one at a time, elsewhere; their failures come as MeasureError."""
 
     def submit(
@@ -36,7 +36,7 @@ class Caller(Protocol):
     ) -> Future[T]: ...
 
 
-class Engine(Caller, Protocol):
+class Backend(CallExecutor, Protocol):
     """One device, and what other devices there are where it is."""
 
     def devices(self) -> tuple[str, ...]: ...
@@ -44,32 +44,32 @@ class Engine(Caller, Protocol):
     def stop(self) -> None: ...
 
 
-def engine(device: str = "cpu") -> Engine:
+def backend(device: str = "cpu") -> Backend:
     """The engine of a device, the first where several machines have one. Raises MeasureError."""
-    return engines(device)[0]
+    return backends(device)[0]
 
 
-def engines(device: str = "cpu") -> tuple[Engine, ...]:
+def backends(device: str = "cpu") -> tuple[Backend, ...]:
     """An engine for each machine with such a device; at least one. Raises MeasureError.
 
     A sweep keeps to one of them, since figures of two machines do not compare.
     """
-    if address := scheduler():
+    if address := scheduler_address():
         from studio.process import dask_backend  # an optional extra
 
-        return dask_backend.engines(address, device)
+        return dask_backend.backends(address, device)
     return (worker(device),)
 
 
-def scheduler() -> str:
+def scheduler_address() -> str:
     """The address of the cluster that measures; empty where this machine does."""
-    return os.environ.get(SCHEDULER, "")
+    return os.environ.get(SCHEDULER_VARIABLE, "")
 
 
-def device_named(name: str) -> str:
+def canonical_device(name: str) -> str:
     """The one name of a device of this machine; a cluster finds its own by any. Raises
     MeasureError where this machine has no such device."""
-    return name if scheduler() else device_of(name)
+    return name if scheduler_address() else resolve_device(name)
 
 
 def devices() -> tuple[str, ...]:
@@ -77,24 +77,24 @@ def devices() -> tuple[str, ...]:
 
     Of this machine it is known at once; a cluster is asked, which may take seconds.
     """
-    if address := scheduler():
+    if address := scheduler_address():
         from studio.process import dask_backend
 
         return dask_backend.devices(address)
     return local.devices()
 
 
-def places(device: str) -> tuple[Place, ...]:
+def platforms(device: str) -> tuple[Platform, ...]:
     """Where such a device is measured: older figures of these places are still good."""
-    if address := scheduler():
+    if address := scheduler_address():
         from studio.process import dask_backend
 
-        return tuple(engine.place() for engine in dask_backend.engines(address, device))
-    return (here(device_of(device)),)
+        return tuple(engine.platform() for engine in dask_backend.backends(address, device))
+    return (local_platform(resolve_device(device)),)
 
 
-def here(device: str) -> Place:
+def local_platform(device: str) -> Platform:
     """This machine, as its measurements name it."""
     import torch
 
-    return Place(device_name(device), torch.__version__)
+    return Platform(device_name(device), torch.__version__)

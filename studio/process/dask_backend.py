@@ -23,7 +23,7 @@ from socket import gethostname
 from threading import Event, Lock, Thread
 from typing import Any, TypeVar
 
-from studio.process.backend import SCHEDULER, Place, here
+from studio.process.backend import SCHEDULER_VARIABLE, Platform, local_platform
 from studio.process.errors import MeasureError
 from studio.process.worker import LIMIT_S, NoWorkerError, worker
 from studio.quoting import cut, echoed
@@ -35,13 +35,13 @@ try:
     from distributed.core import Status
 except ImportError:
     raise NoWorkerError(
-        f"{SCHEDULER} names a cluster, which needs the extra `cluster`:"
+        f"{SCHEDULER_VARIABLE} names a cluster, which needs the extra `cluster`:"
         " pip install 'neural-architecture-studio[cluster]'"
     ) from None
 
 T = TypeVar("T")
 
-Offers = Mapping[str, tuple[str, ...]]
+WorkerDevices = Mapping[str, tuple[str, ...]]
 CONNECT_S = 5.0
 ANSWER_S = 30.0  # a scheduler that has not told its workers by then hangs
 POLL_S = 0.25  # between two looks of a running call at whether it is still wanted
@@ -49,10 +49,10 @@ ATTEMPTS = 2
 GRACE_S = 10.0  # Dask's nanny starts a dead worker anew in 3 s
 
 
-class Call(Future[T]):
+class ClusterCall(Future[T]):
     """A call on its way through the cluster. `cancel` stops it even when it has begun."""
 
-    def __init__(self, remote: Remote, send: Callable[[str], distributed.Future[T]]) -> None:
+    def __init__(self, remote: ClusterDevice, send: Callable[[str], distributed.Future[T]]) -> None:
         super().__init__()
         self.set_running_or_notify_cancel()
         self._remote, self._send = remote, send
@@ -69,14 +69,14 @@ class Call(Future[T]):
         except CancelledError as error:  # by us, or by a client whose scheduler has gone
             self.set_exception(error if self._cancelled.is_set() else self._remote.lost())
         except MeasureError as error:
-            self.set_exception(self._remote.reason(error))
+            self.set_exception(self._remote.root_cause(error))
         except Exception as error:  # of Dask, which has many
-            self.set_exception(self._remote.reason(translated(error)))
+            self.set_exception(self._remote.root_cause(dask_failure(error)))
 
     def _outcome(self) -> T:
         for _ in range(ATTEMPTS):
             home = self._remote.home(self._cancelled)
-            with contextlib.suppress(HomeLostError):
+            with contextlib.suppress(ClusterWorkerLostError):
                 return self._at(home)
         raise MeasureError("two workers of the cluster ended without a result")
 
@@ -91,40 +91,40 @@ class Call(Future[T]):
                 if self._cancelled.is_set():
                     raise CancelledError
                 if home not in self._remote.homes():
-                    raise HomeLostError
+                    raise ClusterWorkerLostError
         except FutureCancelledError:
             raise self._remote.lost() from None
         finally:
             sent.cancel()  # `guarded` looks whether it is still wanted
 
 
-class HomeLostError(Exception):
+class ClusterWorkerLostError(Exception):
     """The worker has left the cluster."""
 
 
-class Remote:
+class ClusterDevice:
     """A device of one worker of the cluster; of another such worker once that one is gone."""
 
     def __init__(
         self,
         client: distributed.Client,
         scheduler: str,
-        home: str,
+        find_worker: str,
         device: str,
         resource: str,
     ) -> None:
         self.device, self._resource = device, resource
-        self._client, self._home = client, home
+        self._client, self._home = client, find_worker
         self._scheduler = scheduler
 
     def submit(
         self, function: Callable[..., T], /, *arguments: Any, limit_s: float = LIMIT_S
-    ) -> Call[T]:
+    ) -> ClusterCall[T]:
         """Call a function that the cluster can import."""
 
         def send(home: str) -> distributed.Future[T]:
             return self._client.submit(
-                guarded,
+                run_guarded,
                 *(function, arguments, limit_s, self.device),
                 pure=False,  # a repeated measurement is another one
                 resources={self._resource: 1},
@@ -132,65 +132,69 @@ class Remote:
                 priority=-time.time_ns(),  # first come, first served; Dask alone starves some
             )
 
-        return Call(self, send)
+        return ClusterCall(self, send)
 
     def devices(self) -> tuple[str, ...]:
-        return _names(self._offers())
+        return _device_names(self._offers())
 
     def stop(self) -> None:
         self._client.close()
 
-    def place(self) -> Place:
+    def platform(self) -> Platform:
         """The machine that is measured, asked of the machine itself."""
         try:
-            (found,) = self._client.run(labelled_here, self.device, workers=[self._home]).values()
+            (found,) = self._client.run(
+                local_platform_with_host, self.device, workers=[self._home]
+            ).values()
         except Exception as error:
-            raise self.reason(translated(error)) from None
-        return Place(*found)
+            raise self.root_cause(dask_failure(error)) from None
+        return Platform(*found)
 
     def home(self, cancelled: Event) -> str:
         """The worker that measures. Raises NoWorkerError where none is left, or comes back."""
         end = time.monotonic() + GRACE_S
-        while not (homes := self.homes()):
+        while not (workers := self.homes()):
             if cancelled.wait(POLL_S):
                 raise CancelledError
             if time.monotonic() > end:
                 gone = f"no worker of the cluster has the device {self.device} any more"
                 raise NoWorkerError(gone)
-        if self._home not in homes:
-            self._home = homes[0]
+        if self._home not in workers:
+            self._home = workers[0]
         return self._home
 
     def homes(self) -> tuple[str, ...]:
         offers = self._offers().items()
         return tuple(home for home, names in offers if self._resource in names)
 
-    def reason(self, error: MeasureError) -> MeasureError:
+    def root_cause(self, error: MeasureError) -> MeasureError:
         """Why a call failed: whatever came of it, a scheduler that answers no more is the cause."""
         try:
             self._offers()
-        except NoWorkerError as lost:
-            return lost
+        except NoWorkerError as scheduler_lost:
+            return scheduler_lost
         return error
 
     def lost(self) -> NoWorkerError:
         return NoWorkerError(f"the scheduler at {self._scheduler} has gone away")
 
-    def _offers(self) -> Offers:
+    def _offers(self) -> WorkerDevices:
         try:
-            return offers(self._client)
+            return worker_devices(self._client)
         except Exception:
             raise self.lost() from None
 
 
-def engines(address: str, device: str) -> tuple[Remote, ...]:
+def backends(address: str, device: str) -> tuple[ClusterDevice, ...]:
     """An engine for each worker of the cluster with this device. Raises MeasureError."""
-    client, found = _offered(address)
+    client, found = _connect(address)
     for resource in dict.fromkeys((device, f"{device}:0", device.removesuffix(":0"))):
         if homes := [home for home, names in found.items() if resource in names]:
             with _FIRST:
-                return tuple(_remote(client, address, home, device, resource) for home in homes)
-    known = _names(found)
+                return tuple(
+                    _cluster_device(client, address, home, device, resource) for home in homes
+                )
+    known = _device_names(found)
     offered = (
         f"it has {', '.join(map(echoed, known))}"
         if known
@@ -201,24 +205,24 @@ def engines(address: str, device: str) -> tuple[Remote, ...]:
 
 def devices(address: str) -> tuple[str, ...]:
     """What the workers of the cluster offer, `cpu` first. Raises MeasureError."""
-    _, found = _offered(address)
-    return _names(found)
+    _, found = _connect(address)
+    return _device_names(found)
 
 
-def _offered(address: str) -> tuple[distributed.Client, Offers]:
+def _connect(address: str) -> tuple[distributed.Client, WorkerDevices]:
     client = _client(address)
     try:
-        return client, offers(client)
+        return client, worker_devices(client)
     except Exception as error:  # it has gone, and the client has not seen it yet
-        raise unanswered(address, error) from None
+        raise no_scheduler(address, error) from None
 
 
-def _names(found: Offers) -> tuple[str, ...]:
+def _device_names(found: WorkerDevices) -> tuple[str, ...]:
     names = {name for names in found.values() for name in names}
     return tuple(sorted(names, key=lambda name: (name != "cpu", name)))
 
 
-def offers(client: distributed.Client) -> Offers:
+def worker_devices(client: distributed.Client) -> WorkerDevices:
     """The devices of each worker of the cluster, by its address.
 
     Raises whatever Dask raises where the scheduler does not answer. `Client.scheduler_info` tells
@@ -229,20 +233,20 @@ def offers(client: distributed.Client) -> Offers:
     return {home: tuple(worker.get("resources", ())) for home, worker in workers.items()}
 
 
-def translated(error: Exception) -> MeasureError:
+def dask_failure(error: Exception) -> MeasureError:
     """Dask has many exceptions; ours have one sentence."""
     said = str(error) or f"it gave no reason ({type(error).__name__})"
     return MeasureError(cut(f"the cluster could not make the call: {said}", 300))
 
 
-def unanswered(address: str, error: Exception) -> NoWorkerError:
+def no_scheduler(address: str, error: Exception) -> NoWorkerError:
     return NoWorkerError(
-        f"no scheduler answers at {SCHEDULER}={address} ({error}); start one with"
+        f"no scheduler answers at {SCHEDULER_VARIABLE}={address} ({error}); start one with"
         " `dask scheduler`, or unset the variable to measure on this machine"
     )
 
 
-def guarded(
+def run_guarded(
     function: Callable[..., T], arguments: tuple[Any, ...], limit_s: float, device: str
 ) -> T:
     """In a thread of a Dask worker: make the call in the measuring process of that machine.
@@ -256,7 +260,7 @@ def guarded(
     while not wait((task,), POLL_S).done:
         if not is_wanted(dask, key):
             task.cancel()
-    return labelled(task.result())
+    return with_host_name(task.result())
 
 
 def is_wanted(dask: distributed.Worker, key: str) -> bool:
@@ -265,7 +269,7 @@ def is_wanted(dask: distributed.Worker, key: str) -> bool:
     return at_work and task is not None and task.state != "cancelled"
 
 
-def labelled(result: T) -> T:
+def with_host_name(result: T) -> T:
     """The result with the name of the machine in what was measured."""
     if not isinstance(result, tuple):
         return result
@@ -278,8 +282,8 @@ def labelled(result: T) -> T:
     return tuple(named)  # type: ignore[return-value]
 
 
-def labelled_here(device: str) -> tuple[str, str]:
-    machine, torch_version = here(device)
+def local_platform_with_host(device: str) -> tuple[str, str]:
+    machine, torch_version = local_platform(device)
     return f"{machine} on {gethostname()}", torch_version
 
 
@@ -295,10 +299,10 @@ def _client(address: str) -> distributed.Client:
             return known
         try:
             with ThreadPoolExecutor(1, "greeting") as alone:  # here a notebook has a loop
-                alone.submit(asyncio.run, _greet(address)).result()
+                alone.submit(asyncio.run, _check_scheduler(address)).result()
             client = distributed.Client(address, timeout=CONNECT_S, set_as_default=False)
         except Exception as error:  # of no address, of a server of another kind: Dask has many
-            raise unanswered(address, error) from None
+            raise no_scheduler(address, error) from None
         # What becomes of the connection is said in one sentence, without Dask's own tracebacks.
         logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
         atexit.register(client.close)
@@ -306,7 +310,7 @@ def _client(address: str) -> distributed.Client:
         return client
 
 
-async def _greet(address: str) -> None:
+async def _check_scheduler(address: str) -> None:
     """Raises whatever comes of an address where there is no scheduler.
 
     A client would wait without end for one that is silent; and after a failure half-way it cannot
@@ -321,4 +325,4 @@ async def _greet(address: str) -> None:
         raise OSError(f"it was silent for {2 * CONNECT_S:g} s") from None
 
 
-_remote = cache(Remote)
+_cluster_device = cache(ClusterDevice)

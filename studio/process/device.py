@@ -18,16 +18,16 @@ def devices() -> tuple[str, ...]:
     return ("cpu", *(f"{found.type}:{i}" for i in range(count) if found))
 
 
-def device_of(name: object) -> str:
+def resolve_device(name: object) -> str:
     """The one name of a device: `cuda` and `cuda:0` are the same. Raises MeasureError."""
     known, asked = devices(), str(name)
     for device in (asked, f"{asked}:0"):
         if device in known:
             return device
-    raise MeasureError(f"no {_named(asked)} here; available: {', '.join(known)}")
+    raise MeasureError(f"no {_description(asked)} here; available: {', '.join(known)}")
 
 
-def _named(asked: str) -> str:
+def _description(asked: str) -> str:
     """`CUDA device` for a kind of device, `device cuda:3` for one by its number or another name."""
     return f"{asked.upper()} device" if asked in ("cuda", "mps") else f"device {echoed(asked)}"
 

@@ -17,26 +17,26 @@ from operator import attrgetter
 from threading import Condition, Lock, Thread
 from typing import Any, TypeVar
 
-from studio.process.backend import Engine, engines
+from studio.process.backend import Backend, backends
 from studio.process.worker import LIMIT_S
 
 T = TypeVar("T")
-Send = Callable[[Engine], Future[T]]
-Wanted = Callable[[], int]  # by how many
-Blank = Callable[[], bool]  # whether they have no figure yet
+Send = Callable[[Backend], Future[T]]
+Demand = Callable[[], int]  # by how many
+IsFirst = Callable[[], bool]  # whether they have no figure yet
 LEAD = 3  # turns, for each who waits for a first figure; as many as a page's own design takes
 
 
-class Ticket(Future[T]):
+class QueuedCall(Future[T]):
     """A call that waits for its turn, or has it. `cancel` stops it even when it has begun."""
 
     def __init__(
         self,
-        front: Front,
+        front: FairQueue,
         session: str,
         rank: int,
         number: int,
-        wanted: Wanted,
+        wanted: Demand,
         blank: bool,
         send: Send[T],
     ) -> None:
@@ -47,7 +47,7 @@ class Ticket(Future[T]):
         self._interrupted = False
 
     @property
-    def due(self) -> tuple[int, int, int]:
+    def priority_key(self) -> tuple[int, int, int]:
         """The least is served first. It changes as more sessions want the same."""
         wanted = self._wanted()
         return self._rank - LEAD * wanted * self._blank, -wanted, self._number
@@ -55,7 +55,7 @@ class Ticket(Future[T]):
     @property
     def position(self) -> int:
         """How many calls of other sessions come before it; 0 once it is served."""
-        return self._front.ahead(self)
+        return self._front.calls_ahead(self)
 
     def cancel(self) -> bool:
         if super().cancel():
@@ -63,7 +63,7 @@ class Ticket(Future[T]):
         self._interrupted = True
         return self._sent.cancel() if self._sent else self.running()
 
-    def serve(self, engine: Engine) -> None:
+    def run(self, engine: Backend) -> None:
         """Have the call made, and wait until it is over."""
         if not self.set_running_or_notify_cancel():
             return
@@ -78,7 +78,7 @@ class Ticket(Future[T]):
             self.set_result(result)
 
 
-class Front:
+class FairQueue:
     """One call at a time goes to the engine, of the session that has had the fewest turns.
 
     Calls of a session have ranks that rise by one; the lowest rank is served first, and each who
@@ -87,14 +87,14 @@ class Front:
     end.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Backend) -> None:
         self._engine = engine
         self._numbers = count()
         self._changed = Condition()  # guards those below
-        self._waiting: list[Ticket[Any]] = []
+        self._waiting: list[QueuedCall[Any]] = []
         self._ranks: dict[str, int] = {}  # of each session's last call, if it may still matter
         self._rank = 0  # that is being served
-        self._served: Ticket[Any] | None = None
+        self._served: QueuedCall[Any] | None = None
         Thread(target=self._serve, name="front", daemon=True).start()
 
     def __len__(self) -> int:
@@ -110,84 +110,84 @@ class Front:
         /,
         *arguments: Any,
         limit_s: float = LIMIT_S,
-        wanted: Wanted = lambda: 1,
-        blank: Blank = lambda: False,
-    ) -> Ticket[T]:
-        def send(engine: Engine) -> Future[T]:
+        wanted: Demand = lambda: 1,
+        blank: IsFirst = lambda: False,
+    ) -> QueuedCall[T]:
+        def send(engine: Backend) -> Future[T]:
             return engine.submit(function, *arguments, limit_s=limit_s)
 
         with self._changed:
             rank = self._ranks[session] = max(self._rank, 1 + self._ranks.get(session, -1))
-            ticket = Ticket(self, session, rank, next(self._numbers), wanted, blank(), send)
+            ticket = QueuedCall(self, session, rank, next(self._numbers), wanted, blank(), send)
             self._waiting.append(ticket)
             self._changed.notify()
         return ticket
 
-    def ahead(self, ticket: Ticket[Any]) -> int:
+    def calls_ahead(self, ticket: QueuedCall[Any]) -> int:
         with self._changed:
             if ticket not in self._waiting:
                 return 0
-            due = ticket.due
+            due = ticket.priority_key
             waiting = [other for other in self._waiting if not other.done()]
-            before = [other for other in waiting if other.due < due]
+            before = [other for other in waiting if other.priority_key < due]
             before += [self._served] if self._served else []
             return sum(other.session != ticket.session for other in before)
 
     def _serve(self) -> None:
         while True:
-            self._next().serve(self._engine)
+            self._next().run(self._engine)
 
-    def _next(self) -> Ticket[Any]:
+    def _next(self) -> QueuedCall[Any]:
         with self._changed:
             self._served = None
             self._changed.wait_for(lambda: self._waiting)
-            ticket = self._served = min(self._waiting, key=attrgetter("due"))
+            ticket = self._served = min(self._waiting, key=attrgetter("priority_key"))
             self._waiting.remove(ticket)
-            self._rank = max(self._rank, ticket.due[0])
+            self._rank = max(self._rank, ticket.priority_key[0])
             self._ranks = {s: rank for s, rank in self._ranks.items() if rank >= self._rank}
             return ticket
 
 
 @dataclass(frozen=True)
-class Desk:
+class QueueClient:
     """A front as one session sees it: an engine."""
 
-    front: Front
+    queue: FairQueue
     session: str = ""
-    wanted: Wanted = lambda: 1
-    blank: Blank = lambda: False
+    demand: Demand = lambda: 1
+    is_first: IsFirst = lambda: False
 
     def submit(
         self, function: Callable[..., T], /, *arguments: Any, limit_s: float = LIMIT_S
-    ) -> Ticket[T]:
-        return self.front.submit(
+    ) -> QueuedCall[T]:
+        return self.queue.submit(
             self.session,
             function,
             *arguments,
             limit_s=limit_s,
-            wanted=self.wanted,
-            blank=self.blank,
+            wanted=self.demand,
+            blank=self.is_first,
         )
 
 
 _FIRST = Lock()
-_fronts: dict[Engine, Front] = {}
+_fronts: dict[Backend, FairQueue] = {}
 
 
-def front(engine: Engine) -> Front:
+def fair_queue(engine: Backend) -> FairQueue:
     """The one queue before an engine."""
     with _FIRST:
         if engine not in _fronts:
-            _fronts[engine] = Front(engine)
+            _fronts[engine] = FairQueue(engine)
         return _fronts[engine]
 
 
-def desk(
+def queue_client(
     device: str = "cpu",
     session: str = "",
-    wanted: Wanted = lambda: 1,
-    blank: Blank = lambda: False,
-) -> Desk:
+    wanted: Demand = lambda: 1,
+    blank: IsFirst = lambda: False,
+) -> QueueClient:
     """Where a session asks for the device: the shortest queue of those for such a device."""
-    shortest = min((front(engine) for engine in engines(device)), key=len)
-    return Desk(shortest, session, wanted, blank)
+    shortest = min((fair_queue(engine) for engine in backends(device)), key=len)
+    return QueueClient(shortest, session, wanted, blank)

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from time import monotonic
 
-from studio.process.device import device_of
+from studio.process.device import resolve_device
 from studio.process.errors import MeasureError
 
 # A process peaks above the live bytes of its tensors: by up to 1.7 where convolutions re-order
@@ -28,7 +28,7 @@ GROUPS = {
 }
 
 
-def admit(
+def require_free_memory(
     needed_bytes: int,
     what: str,
     nearest: Callable[[float], str] = lambda room: "",
@@ -47,11 +47,11 @@ def admit(
             f"{what} needs about {needed / 1e9:,.1f} GB to be measured, {where} has"
             f" {free / 1e9:,.1f} GB free"
         )
-        advice = nearest(tensor_bytes(free))
+        advice = nearest(tensor_budget(free))
         raise MeasureError(f"{refusal}; the nearest that fits is {advice}" if advice else refusal)
 
 
-def tensor_bytes(room_bytes: float) -> float:
+def tensor_budget(room_bytes: float) -> float:
     """What tensors may take at their peak in a process that has so much room."""
     return (room_bytes - FIXED_BYTES) / OVERHEAD
 
@@ -69,7 +69,7 @@ def free_bytes(device: str) -> int:
 def _device_bytes(device: str, second: int) -> int:
     import torch  # here: a CPU's memory is told without it
 
-    known = device_of(device)
+    known = resolve_device(device)
     if known.startswith("cuda"):
         return torch.cuda.mem_get_info(known)[0]
     return torch.mps.recommended_max_memory() if known.startswith("mps") else available_bytes()
@@ -87,7 +87,7 @@ def available_bytes() -> int:
 def _available_bytes(second: int) -> int:
     meminfo = Path("/proc/meminfo")
     if meminfo.exists():
-        return max(0, min(_of_machine(meminfo.read_text()), *_of_groups()))
+        return max(0, min(_machine_bytes(meminfo.read_text()), *_cgroup_bytes()))
     if hasattr(os, "sysconf"):
         # macOS does not count its free pages here; half of all is what it can usually free.
         pages = os.sysconf("SC_PHYS_PAGES") // 2
@@ -95,12 +95,12 @@ def _available_bytes(second: int) -> int:
     return sys.maxsize
 
 
-def _of_machine(meminfo: str) -> int:
+def _machine_bytes(meminfo: str) -> int:
     line = next(line for line in meminfo.splitlines() if line.startswith("MemAvailable:"))
     return int(line.split()[1]) * 1024
 
 
-def _of_groups() -> Iterator[int]:
+def _cgroup_bytes() -> Iterator[int]:
     """What is left in each control group with a limit that this process is in."""
     yield sys.maxsize
     for line in _text(Path("/proc/self/cgroup")).splitlines():

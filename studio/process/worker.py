@@ -28,7 +28,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
-from studio.process.device import device_of, devices
+from studio.process.device import devices, resolve_device
 from studio.process.errors import MeasureError
 from studio.process.free_memory import available_bytes
 
@@ -52,14 +52,14 @@ ENVIRONMENT = {
 LIMIT_S = 30.0
 START_LIMIT_S = 120.0
 ATTEMPTS = 2
-NICER = 5
+NICENESS = 5
 
 
 class NoWorkerError(MeasureError):
     """The measuring process does not start, so nothing can be measured."""
 
 
-class LostError(Exception):
+class ProcessLostError(Exception):
     """The process ended before it answered; `cause` is None where nobody here ended it."""
 
     def __init__(self, cause: Exception | None) -> None:
@@ -67,7 +67,7 @@ class LostError(Exception):
         self.cause = cause
 
 
-class Task(Future[T]):
+class WorkerTask(Future[T]):
     """A call (pickled) on its way through a worker. `cancel` stops it even when it has begun."""
 
     def __init__(self, worker: Worker, call: bytes, limit_s: float) -> None:
@@ -79,7 +79,7 @@ class Task(Future[T]):
         return super().cancel() or self.worker.interrupt(self)
 
 
-class Child:
+class WorkerProcess:
     """One process: it is asked, and it answers or ends. A child that was ended is never reused."""
 
     def __init__(self, memory_bytes: int) -> None:
@@ -108,7 +108,7 @@ class Child:
                 self.process.stdin.flush()
                 answer: Answer = pickle.load(self.process.stdout)
             except (EOFError, OSError, pickle.UnpicklingError):
-                raise LostError(self.cause) from None
+                raise ProcessLostError(self.cause) from None
         return answer
 
     def end(self, cause: Exception) -> None:
@@ -145,10 +145,10 @@ class Worker:
 
     def __init__(self, memory_bytes: int | None = None) -> None:
         self._memory_bytes = memory_bytes
-        self._tasks: SimpleQueue[Task[Any] | None] = SimpleQueue()
+        self._tasks: SimpleQueue[WorkerTask[Any] | None] = SimpleQueue()
         self._lock = threading.Lock()  # guards the three below
-        self._child: Child | None = None
-        self._current: Task[Any] | None = None
+        self._child: WorkerProcess | None = None
+        self._current: WorkerTask[Any] | None = None
         self._stopped = False
         threading.Thread(target=self._serve, name="measure", daemon=True).start()
 
@@ -160,16 +160,16 @@ class Worker:
 
     def submit(
         self, function: Callable[..., T], /, *arguments: Any, limit_s: float = LIMIT_S
-    ) -> Task[T]:
+    ) -> WorkerTask[T]:
         """Call a function that the process can import. Its failures come as MeasureError."""
-        task: Task[T] = Task(self, pickle.dumps((function, arguments)), limit_s)
+        task: WorkerTask[T] = WorkerTask(self, pickle.dumps((function, arguments)), limit_s)
         with self._lock:
             if self._stopped:
                 raise NoWorkerError("the measuring process has been stopped")
             self._tasks.put(task)
         return task
 
-    def warm(self) -> Task[int]:
+    def warm(self) -> WorkerTask[int]:
         """Start the process and its import of torch, without waiting for them."""
         return self.submit(os.getpid)
 
@@ -177,7 +177,7 @@ class Worker:
         """What this machine has to compute on."""
         return devices()
 
-    def interrupt(self, task: Task[Any]) -> bool:
+    def interrupt(self, task: WorkerTask[Any]) -> bool:
         """End the process if it is at work on this task."""
         with self._lock:
             if task is not self._current:
@@ -202,7 +202,7 @@ class Worker:
         if self._child:
             self._child.close()
 
-    def _run(self, task: Task[Any]) -> None:
+    def _run(self, task: WorkerTask[Any]) -> None:
         with self._lock:
             self._current = task
         try:
@@ -216,7 +216,7 @@ class Worker:
         else:
             task.set_exception(result)
 
-    def _answer(self, task: Task[Any]) -> Answer:
+    def _answer(self, task: WorkerTask[Any]) -> Answer:
         limit = f"{round(task.limit_s, 1):g} s"
         late = MeasureError(
             f"no result after {limit}, so the measurement was stopped; allow it longer, or take a"
@@ -225,14 +225,14 @@ class Worker:
         starts, calls = ATTEMPTS, ATTEMPTS
         while calls and starts:
             try:
-                child = self._ready(task)
-            except LostError as lost:
-                code, starts = self._ended(lost), starts - 1
+                child = self._live_process(task)
+            except ProcessLostError as lost:
+                code, starts = self._reap(lost), starts - 1
                 continue
             try:
                 return child.ask(task.call, task.limit_s, late)
-            except LostError as lost:
-                code, calls = self._ended(lost), calls - 1
+            except ProcessLostError as lost:
+                code, calls = self._reap(lost), calls - 1
         if not starts:
             raise NoWorkerError(f"the measuring process ended as it started (exit code {code})")
         raise MeasureError(
@@ -240,7 +240,7 @@ class Worker:
             " memory ran out, and a smaller batch, resolution or width needs less"
         )
 
-    def _ended(self, lost: LostError) -> int:
+    def _reap(self, lost: ProcessLostError) -> int:
         """The exit code of a process that was lost. Raises the reason, where it was ended here."""
         assert self._child
         code = self._child.close()
@@ -248,7 +248,7 @@ class Worker:
             raise lost.cause from None
         return code
 
-    def _ready(self, task: Task[Any]) -> Child:
+    def _live_process(self, task: WorkerTask[Any]) -> WorkerProcess:
         if self._child and self._child.alive:
             return self._child
         if self._child:
@@ -257,7 +257,7 @@ class Worker:
             if self._stopped or task.interrupted:
                 raise CancelledError
             try:
-                child = self._child = Child(self._memory_bytes or available_bytes())
+                child = self._child = WorkerProcess(self._memory_bytes or available_bytes())
             except OSError as error:
                 raise NoWorkerError(f"the measuring process does not start: {error}") from None
         late = NoWorkerError(f"the measuring process did not start within {START_LIMIT_S:g} s")
@@ -273,12 +273,12 @@ def worker(device: str = "cpu") -> Worker:
 
     Raises MeasureError where this machine has no such device.
     """
-    known = device_of(device)
+    known = resolve_device(device)
     with _FIRST:
         return _worker(known)
 
 
-def step_back() -> None:
+def lower_priority() -> None:
     """Let measuring go first: for a process that serves people, before it starts other threads.
 
     On Linux a priority is a thread's, and is handed down: the thread that starts the measuring
@@ -286,7 +286,7 @@ def step_back() -> None:
     """
     _worker("cpu")
     with contextlib.suppress(OSError, AttributeError):
-        os.nice(NICER)
+        os.nice(NICENESS)
 
 
 @cache

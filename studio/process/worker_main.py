@@ -88,12 +88,12 @@ def answer(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Answer:
     except MeasureError as error:
         return False, error
     except (Exception, SystemExit) as error:
-        refusal = refused(error)
+        refusal = as_measure_error(error)
     release()  # only now: the traceback held the model that failed
     return False, refusal
 
 
-def refused(error: BaseException) -> MeasureError:
+def as_measure_error(error: BaseException) -> MeasureError:
     text = " ".join(str(error).split())
     no_memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
     if no_memory or any(sign in text for sign in NO_MEMORY):

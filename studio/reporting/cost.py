@@ -6,12 +6,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from studio.analysis import units
-from studio.analysis.cost.op_costs import Work, of_operation, operations, work
+from studio.analysis.cost.op_costs import OpCost, op_cost, operations, total_cost
 from studio.analysis.cost.peak_memory import largest_batch
 from studio.analysis.cost.profiler import Profile
-from studio.analysis.cost.starved_norm import starved_norm, training_told
-from studio.analysis.cost.training_step import Memory
-from studio.bench.idle_latency import idle
+from studio.analysis.cost.starved_norm import batch_too_small, training_memory_text
+from studio.analysis.cost.training_step import PeakMemory
+from studio.bench.idle_latency import idle_latency
 from studio.bench.results import Measurement
 from studio.family import BATCH
 from studio.reporting import latency_text
@@ -52,9 +52,9 @@ def _arithmetic(found: Profile) -> Iterator[Block]:
     runs: defaultdict[str, int] = defaultdict(int)
     for body, times in operations(found.root):
         macs[body.kind] += times * body.macs
-        moved[body.kind] += times * of_operation(body).moved_bytes
+        moved[body.kind] += times * op_cost(body).moved_bytes
         runs[body.kind] += times
-    whole = work(found.root)
+    whole = total_cost(found.root)
     yield Table(
         f"Arithmetic and memory traffic by kind of layer, at batch {found.batch}",
         ("Kind", "Runs", "MACs", "Share", "Bytes moved", "Share"),
@@ -66,7 +66,7 @@ def _arithmetic(found: Profile) -> Iterator[Block]:
 
 
 def _kinds(
-    macs: Counter[str], moved: Counter[str], runs: dict[str, int], whole: Work
+    macs: Counter[str], moved: Counter[str], runs: dict[str, int], whole: OpCost
 ) -> Iterator[tuple[Text, ...]]:
     """The kinds that count, and all others together."""
     all_macs = max(whole.flops // 2, 1)
@@ -87,7 +87,7 @@ def _kind(
     macs: Counter[str],
     moved: Counter[str],
     runs: dict[str, int],
-    whole: Work,
+    whole: OpCost,
 ) -> tuple[Text, ...]:
     macs_here, moved_here = sum(macs[k] for k in kinds), sum(moved[k] for k in kinds)
     return (
@@ -100,7 +100,7 @@ def _kind(
     )
 
 
-def _all_kinds(found: Profile, whole: Work) -> tuple[Text, ...]:
+def _all_kinds(found: Profile, whole: OpCost) -> tuple[Text, ...]:
     moved = units.size(whole.moved_bytes)
     return "total", f"{whole.operations:,}", units.macs(found.macs), "100 %", moved, "100 %"
 
@@ -134,7 +134,7 @@ def _group(kind: str) -> str:
     return "linear" if low in ("linear", "matmul", "bmm", "addmm", "einsum") else kind
 
 
-def _intensity(whole: Work) -> str:
+def _intensity(whole: OpCost) -> str:
     ratio = whole.flops / max(whole.moved_bytes, 1)
     weights = share(whole.weight_bytes, whole.moved_bytes)
     return (
@@ -146,14 +146,14 @@ def _intensity(whole: Work) -> str:
 
 def _memory(found: Profile) -> Iterator[Block]:
     inference = found.memory("inference")
-    if why := starved_norm(found.design, found.batch):
+    if why := batch_too_small(found.design, found.batch):
         yield Table(
             f"Peak memory at batch {found.batch} in float32",
             ("Part", "Inference"),
             tuple(row[:2] for row in _parts(inference, inference)),
             total=True,
         )
-        yield Paragraph(f"The design {training_told(found)}: {why}.")
+        yield Paragraph(f"The design {training_memory_text(found)}: {why}.")
         return
     training = found.memory("training")
     yield Table(
@@ -170,7 +170,7 @@ def _memory(found: Profile) -> Iterator[Block]:
         yield _batches(found)
 
 
-def _parts(inference: Memory, training: Memory) -> Iterator[tuple[Text, ...]]:
+def _parts(inference: PeakMemory, training: PeakMemory) -> Iterator[tuple[Text, ...]]:
     for name in ("parameters", "buffers", "gradients", "states", "activations", "total"):
         pair = getattr(inference, name), getattr(training, name)
         if any(pair):
@@ -178,7 +178,7 @@ def _parts(inference: Memory, training: Memory) -> Iterator[tuple[Text, ...]]:
             yield words, *(units.size(size) if size else "" for size in pair)
 
 
-def _largest_part(training: Memory, batch: int) -> str:
+def _largest_part(training: PeakMemory, batch: int) -> str:
     """What to do about it, by what is largest at this batch."""
     fixed = training.parameters + training.gradients + training.states
     part = share(max(fixed, training.activations), training.total)
@@ -228,7 +228,7 @@ def _latency(measured: Measurement | None) -> Iterator[Block]:
 
 def _rate(measured: Measurement) -> str:
     """What the runs amount to. Of a busy machine the first call says nothing, nor does its rate."""
-    if expected := idle(measured):
+    if expected := idle_latency(measured):
         value, band, _ = latency_text.latency(measured)
         rate = measured.batch / expected.seconds
         return (

@@ -11,12 +11,12 @@ from studio.advice.wording import clause
 from studio.analysis import units
 from studio.analysis.cost.profiler import Profile, profile
 from studio.analysis.cost.scaling import (
-    FLAT,
+    MAX_RMS,
+    affordable_points,
     axes,
     axis_points,
     exponent,
     local_slope,
-    points_afforded,
     position,
 )
 from studio.drawing.render.chart import Plot, chart
@@ -113,7 +113,7 @@ def _growth(found: Profile) -> Iterator[Block]:
 
 
 def _curve(found: Profile, axis: str) -> tuple[Profile, ...]:
-    count = points_afforded(found.root)
+    count = affordable_points(found.root)
     return tuple(profile(d, found.batch) for d in axis_points(found.design, axis, count))
 
 
@@ -130,7 +130,7 @@ def _power(xs: list[float], ys: list[int], here: float) -> str:
     slope = local_slope(xs, ys, here) if power is None else power
     if slope is None:
         return "not a power law"
-    told = "constant" if abs(slope) < FLAT else f"exponent {slope:.2f}".replace("-", "−")
+    told = "constant" if abs(slope) < MAX_RMS else f"exponent {slope:.2f}".replace("-", "−")
     return f"{told} here" if power is None else told
 
 

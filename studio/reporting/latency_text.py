@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from studio.analysis import units
-from studio.bench.idle_latency import idle
+from studio.bench.idle_latency import idle_latency
 from studio.bench.results import Measurement
 
 
@@ -21,7 +21,7 @@ class Latency(NamedTuple):
 
 def latency(found: Measurement, device: str = "cpu") -> Latency:
     """The figure of a measurement with its spread."""
-    expected, seen = idle(found, device), units.seconds(found.median_s)
+    expected, seen = idle_latency(found, device), units.seconds(found.median_s)
     if expected is None:
         return Latency(seen, f"IQR {iqr(found)}", "")
     band = f"{units.seconds(expected.low)} to {units.seconds(expected.high)} when idle"

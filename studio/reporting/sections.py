@@ -19,7 +19,7 @@ from studio.advice.requirements import Brief
 from studio.advice.wording import clause
 from studio.analysis import units
 from studio.analysis.cost.profiler import Profile, profile
-from studio.analysis.cost.starved_norm import training_told
+from studio.analysis.cost.starved_norm import training_memory_text
 from studio.bench.results import Measurement
 from studio.family import Design, Preset, Task
 from studio.reporting import latency_text
@@ -106,7 +106,7 @@ def _headline(found: Profile, measured: Measurement | None) -> Iterator[tuple[st
     yield "Parameters", units.count(found.params)
     yield "Compute", units.macs(found.macs)
     yield "Inference memory", units.size(found.inference_bytes)
-    yield "Training memory", training_told(found)
+    yield "Training memory", training_memory_text(found)
     yield "Latency", _stated(measured) if measured else "not measured"
 
 
@@ -238,6 +238,6 @@ def _appendix(design: Design, link: str) -> Iterator[Block]:
     yield Paragraph(("Reopen the design in the studio: ", link or Code(reopen)))
     yield Paragraph(f"Written by the neural architecture studio {__version__}.")
     yield Listing("The design as data (JSON)", "json", design.to_json() + "\n")
-    code = exports.standalone(design, link).text
+    code = exports.standalone_script(design, link).text
     lines = code.count("\n")
     yield Listing(f"The model as one file that needs only torch ({lines} lines)", "python", code)

@@ -10,12 +10,17 @@ from itertools import groupby
 from torch.nn.modules import activation
 
 from studio.analysis import units
-from studio.analysis.cost.connectivity import Attention, Meeting, attentions, meetings
-from studio.analysis.cost.layer_table import OWN, Row, walk
-from studio.analysis.cost.op_costs import bodies
+from studio.analysis.cost.connectivity import (
+    AttentionShape,
+    Connection,
+    count_attention,
+    count_connections,
+)
+from studio.analysis.cost.layer_table import OWN, LayerRow, layer_rows
+from studio.analysis.cost.op_costs import distinct_traces
 from studio.analysis.cost.profiler import Profile
-from studio.analysis.graph.layer_graph import graph
-from studio.analysis.trace.tree import Body
+from studio.analysis.graph.layer_graph import build_graph
+from studio.analysis.trace.tree import Trace
 from studio.drawing.graph import Node
 from studio.drawing.layout.layered import layout
 from studio.drawing.render.svg import svg
@@ -29,7 +34,7 @@ FEW = 4  # kinds and forms that a sentence can name
 NORM = re.compile(r"(?<!Pre)(?<!Post)Norm(\d+d?)?$|^(batch|layer|group)_norm$")
 RECURRENT = ("LSTM", "GRU", "RNN")
 ACTIVATIONS = tuple(n.lower() for n in activation.__all__ if n != "MultiheadAttention")
-MEETINGS: Mapping[Meeting, tuple[str, str]] = {
+MEETINGS: Mapping[Connection, tuple[str, str]] = {
     "residual": ("residual addition", "the input of a block is added to its output"),
     "skip": ("skip by concatenation", "earlier features are concatenated with later ones"),
     "branches": ("concatenation of branches", "parallel paths are concatenated"),
@@ -45,7 +50,7 @@ def structure(found: Profile) -> Section:
 
 
 def _picture(found: Profile) -> Drawing:
-    drawn = graph(found.root)
+    drawn = build_graph(found.root)
     picture = layout(drawn)
     round_others = any(arrow.skip for arrow in picture.arrows)
     words = (
@@ -71,7 +76,7 @@ def _boxes(root: Node) -> str:
 
 def _layers(found: Profile) -> Iterator[Block]:
     """As deep into the blocks as a page allows."""
-    rows = [row for row in walk(found.root) if not row.body.transparent and _costs(row)]
+    rows = [row for row in layer_rows(found.root) if not row.trace.is_passthrough and _costs(row)]
     deepest = max(row.level for row in rows)
     depths = range(deepest, 0, -1)
     depth = next((d for d in depths if sum(r.level <= d for r in rows) <= MOST_ROWS), 1)
@@ -92,12 +97,12 @@ def _layers(found: Profile) -> Iterator[Block]:
     )
 
 
-def _costs(row: Row) -> bool:
+def _costs(row: LayerRow) -> bool:
     """Own parts of blocks that only keep activations are no layers."""
-    return (row.body.is_module and bool(row.output)) or bool(row.params or row.macs)
+    return (row.trace.is_module and bool(row.output)) or bool(row.params or row.macs)
 
 
-def _cells(rows: Sequence[Row], macs: int) -> Iterator[tuple[Text, ...]]:
+def _cells(rows: Sequence[LayerRow], macs: int) -> Iterator[tuple[Text, ...]]:
     """The rows with their names as from inside the row that they lie in."""
     around: list[str] = []
     for row in rows:
@@ -113,12 +118,12 @@ def _cells(rows: Sequence[Row], macs: int) -> Iterator[tuple[Text, ...]]:
         around.append(f"{name.partition(' ')[0]}.")
 
 
-def _names(row: Row, name: str) -> tuple[Text, Text]:
+def _names(row: LayerRow, name: str) -> tuple[Text, Text]:
     """What a row is called, and its kind."""
     if name == OWN:
         return ("shared weights, counted once" if row.params < 0 else "outside these layers"), ""
     path, _, times = name.partition(" ")
-    if not row.body.is_module:
+    if not row.trace.is_module:
         return f"{row.kind.replace('_', ' ')} {times}".rstrip(), "operation"
     return (Code(path), f" {times}" if times else ""), row.kind
 
@@ -137,9 +142,9 @@ def _rows_of_records(design: Design) -> Iterator[Block]:
         )
 
 
-def _connections(root: Body) -> Iterator[Block]:
+def _connections(root: Trace) -> Iterator[Block]:
     """Skips, branches and gates, attention and recurrence, in a paragraph."""
-    met, attended = meetings(root), attentions(root)
+    met, attended = count_connections(root), count_attention(root)
     sentences = [
         _meeting(meeting, met) for meeting in MEETINGS if any(m == meeting for m, _ in met)
     ]
@@ -147,14 +152,16 @@ def _connections(root: Body) -> Iterator[Block]:
         branched = any(meeting == "branches" for meeting, _ in met)
         sentences.insert(0, "There are no skip connections." if branched else WITHOUT.strip())
     sentences.append(_attention(attended))
-    kinds = Counter({body.kind: runs for body, runs in bodies(root) if body.kind in RECURRENT})
+    kinds = Counter(
+        {body.kind: runs for body, runs in distinct_traces(root) if body.kind in RECURRENT}
+    )
     sentences += [
         f"A recurrent layer ({kind}) carries a state along the sequence." for kind in kinds
     ]
     yield Paragraph(" ".join(filter(None, sentences)))
 
 
-def _meeting(meeting: Meeting, met: Mapping[tuple[Meeting, str], int]) -> str:
+def _meeting(meeting: Connection, met: Mapping[tuple[Connection, str], int]) -> str:
     """`16 residual additions (in ResidualUnit): the input of a block joins ...`"""
     where = {block: runs for (kind, block), runs in met.items() if kind == meeting}
     name, meaning = MEETINGS[meeting]
@@ -165,7 +172,7 @@ def _meeting(meeting: Meeting, met: Mapping[tuple[Meeting, str], int]) -> str:
     return f"It has {counted(total, name, several)} ({inside}{', '.join(places)}): {meaning}."
 
 
-def _attention(attended: Mapping[Attention, int]) -> str:
+def _attention(attended: Mapping[AttentionShape, int]) -> str:
     if not attended:
         return "It has no attention."
     forms = [
@@ -180,12 +187,12 @@ def _attention(attended: Mapping[Attention, int]) -> str:
 def _choices(found: Profile) -> Iterator[Block]:
     """Which normalisation and activation there is, and every choice of a class among several."""
     modules = Counter[str]()
-    for body, runs in bodies(found.root):
+    for body, runs in distinct_traces(found.root):
         modules[body.kind] += runs
         # The function by which a norm of our own is computed is no other norm.
         for call in body.calls if NORM.search(body.kind) else ():
-            if NORM.search(call.body.kind):
-                modules[call.body.kind] -= runs
+            if NORM.search(call.trace.kind):
+                modules[call.trace.kind] -= runs
     norms = {kind: runs for kind, runs in modules.items() if runs > 0 and NORM.search(kind)}
     active = {kind: n for kind, n in modules.items() if kind.lower().endswith(ACTIVATIONS)}
     yield Paragraph(

@@ -16,7 +16,7 @@ from studio.advice.recommend import Choice, of_family, suited
 from studio.advice.requirements import Brief
 from studio.bench.results import Measurement
 from studio.family import Design, DesignError, Task
-from studio.process.fair_queue import Desk, Front
+from studio.process.fair_queue import FairQueue, QueueClient
 from studio.process.worker import Worker
 from studio.workbench.page.requirements_form import Commission
 from studio.workbench.recommendations import (
@@ -34,9 +34,9 @@ LIMIT_S = 180.0
 
 
 @cache
-def office() -> Front:
+def office() -> FairQueue:
     """The process that counts, and the queue before it; it begins when it is first asked."""
-    return Front(Worker())
+    return FairQueue(Worker())
 
 
 class Search:
@@ -44,7 +44,7 @@ class Search:
 
     def __init__(self, brief: Brief, strategy: Strategy) -> None:
         self.brief, self.strategy = brief, strategy
-        self._desk = Desk(office())
+        self._desk = QueueClient(office())
         self._parts = [
             self._desk.submit(of_family, family, brief, strategy, limit_s=LIMIT_S)
             for family in suited(brief.task)
@@ -132,14 +132,14 @@ def clock() -> Executor:
 @lru_cache(maxsize=16)
 def map_of(task: Task) -> Future[tuple[Published, ...]]:
     """What was published for a task, with what each network costs."""
-    return Desk(office()).submit(published, task, limit_s=LIMIT_S)
+    return QueueClient(office()).submit(published, task, limit_s=LIMIT_S)
 
 
 @lru_cache(maxsize=32)
 def sizes_of(start: Design, commission: Commission) -> Future[tuple[Size, ...]]:
     """The sizes of a family around a choice, with what each costs and whether it fits."""
     brief = commission.brief
-    return Desk(office()).submit(sizes, start, brief.limits, brief.batch, limit_s=LIMIT_S)
+    return QueueClient(office()).submit(sizes, start, brief.limits, brief.batch, limit_s=LIMIT_S)
 
 
 @lru_cache(maxsize=32)
@@ -150,7 +150,7 @@ def report_on(
     choice = chosen(case.design, commission)
     brief = commission.brief if choice else None
     asked = (case.design, case.batch, measured, brief, choice, link)
-    return Desk(office()).submit(documents, *asked, limit_s=LIMIT_S)
+    return QueueClient(office()).submit(documents, *asked, limit_s=LIMIT_S)
 
 
 def chosen(design: Design, commission: Commission) -> Choice | None:

@@ -22,7 +22,7 @@ _answers: dict[str, Future[tuple[str, ...]]] = {}  # of clusters, by their addre
 
 def known() -> tuple[str, ...]:
     """`cpu` first; none as long as a cluster has not answered."""
-    if not (address := backend.scheduler()):
+    if not (address := backend.scheduler_address()):
         return _local()
     with _first:
         answer = _answers.get(address)

@@ -14,13 +14,13 @@ from threading import Lock
 from typing import NamedTuple
 
 from studio import exports
-from studio.analysis.cost.peak_memory import peak
+from studio.analysis.cost.peak_memory import peak_memory
 from studio.analysis.cost.profiler import Profile
 from studio.bench.results import Measurement, Subject
-from studio.bench.shared_jobs import Jobs
+from studio.bench.shared_jobs import SharedJobs
 from studio.bench.store import store
 from studio.bench.sweep import Point
-from studio.process.backend import places
+from studio.process.backend import platforms
 from studio.process.errors import MeasureError
 from studio.workbench import results
 from studio.workbench.priority import PRECEDENCE
@@ -103,7 +103,7 @@ def is_better(known: Point, found: Point) -> bool:
 
 LEDGER = Ledger(limit=4096)
 SWEEPS = count(1)
-JOBS = Jobs()
+JOBS = SharedJobs()
 
 
 class Watch:
@@ -122,7 +122,7 @@ class Watch:
         limit_s: float | None = None,
     ) -> None:
         self.cases, self.title = cases, title
-        self._cleared = store().cleared
+        self._cleared = store().clear_count
         self.job = JOBS.ask(
             [subject(case) for case in cases],
             cases[0].conditions,
@@ -131,7 +131,7 @@ class Watch:
             present=partial(PRECEDENCE.runs.is_connected, session),
             store=store(),
             fresh=is_swept(cases),
-            limit_s=limit_s or max(exports.allowed_s(c.design, c.conditions) for c in cases),
+            limit_s=limit_s or max(exports.default_limit_s(c.design, c.conditions) for c in cases),
         )
 
     @property
@@ -141,7 +141,7 @@ class Watch:
 
     def look(self) -> bool:
         """Write down what there is by now; whether the job is still at work."""
-        if self._cleared != store().cleared:
+        if self._cleared != store().clear_count:
             self.job.cancel()
             return False
         working = not self.job.done
@@ -169,7 +169,7 @@ def is_swept(cases: tuple[Case, ...]) -> bool:
 
 @lru_cache(maxsize=256)
 def subject(case: Case) -> Subject:
-    return exports.measurable(results.exported(case))
+    return exports.subject_of_script(results.exported(case))
 
 
 def is_quick(profile: Profile) -> bool:
@@ -189,7 +189,7 @@ def _cost(profile: Profile) -> float:
 def forget(cases: tuple[Case, ...]) -> None:
     """Their figures, of these designs alone; for everybody, on disk too."""
     conditions = cases[0].conditions
-    store().forget([subject(case) for case in cases], conditions, places(conditions.device))
+    store().delete([subject(case) for case in cases], conditions, platforms(conditions.device))
     for case in cases:
         LEDGER.forget(case)
 
@@ -202,9 +202,11 @@ def obstacle(case: Case, limit_s: float | None = None) -> str:
     """
     design, conditions = case.design, case.conditions
     if case.mode == "inference":
-        return exports.obstacle(design, conditions, limit_s)
-    if why := exports.misfit(design, conditions):
+        return exports.measuring_problem(design, conditions, limit_s)
+    if why := exports.condition_problem(design, conditions):
         return why
-    needed = peak(design, case.batch, "training").total
-    crowded = exports.refusal(needed, exports.named(design, conditions), case.device)
-    return crowded or exports.lateness(design, conditions, limit_s)
+    needed = peak_memory(design, case.batch, "training").total
+    crowded = exports.memory_problem(
+        needed, exports.workload_title(design, conditions), case.device
+    )
+    return crowded or exports.time_problem(design, conditions, limit_s)

@@ -9,12 +9,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from threading import Lock
 
-from studio.analysis.cost.latency_model import Predictor, fit
-from studio.analysis.cost.op_costs import Work, work
-from studio.analysis.cost.roofline import Device
+from studio.analysis.cost.latency_model import LatencyModel, fit
+from studio.analysis.cost.op_costs import OpCost, total_cost
+from studio.analysis.cost.roofline import DeviceLimits
 from studio.bench.calibration import Calibration, calibrate
 from studio.bench.results import Conditions, Measurement
-from studio.process.fair_queue import desk
+from studio.process.fair_queue import queue_client
 from studio.workbench import results
 from studio.workbench.measurements import LEDGER
 from studio.workbench.workload import Case
@@ -39,34 +39,34 @@ def begin_calibration(case: Case) -> None:
 
 def _calibrated(device: str, dtype: str) -> Calibration:
     conditions = Conditions(device=device, dtype=dtype)
-    return desk(device, "calibration").submit(calibrate, conditions).result()
+    return queue_client(device, "calibration").submit(calibrate, conditions).result()
 
 
 def _has_failed(found: Future[Calibration]) -> bool:
     return found.done() and found.exception() is not None
 
 
-def this_device(case: Case) -> Device | None:
+def this_device(case: Case) -> DeviceLimits | None:
     """The limits of the case's device for its dtype; None as long as they are not known."""
     found = _calibrations.get((case.device, case.dtype))
     if found is None or not found.done() or _has_failed(found):
         return None
     rates = found.result()
-    return Device(
+    return DeviceLimits(
         flops_per_s=rates.flops_per_s,
         bytes_per_s=rates.bytes_per_s,
         seconds_per_op=rates.seconds_per_op,
     )
 
 
-def learned(here: Case) -> Predictor | None:
+def learned(here: Case) -> LatencyModel | None:
     """What measured designs of the family, under the same conditions, say of the others."""
     anchors = list(LEDGER.alike(here).items())[-ANCHORS:]
     return _fit(tuple(of(case) for case, _ in anchors), tuple(undisturbed_s(p) for _, p in anchors))
 
 
 @lru_cache(maxsize=256)
-def _fit(works: tuple[Work, ...], seconds: tuple[float, ...]) -> Predictor | None:
+def _fit(works: tuple[OpCost, ...], seconds: tuple[float, ...]) -> LatencyModel | None:
     """Of several looks at the same figures, the first pays."""
     return fit(works, seconds)
 
@@ -77,5 +77,5 @@ def undisturbed_s(point: Measurement) -> float:
 
 
 @lru_cache(maxsize=512)
-def of(case: Case) -> Work:
-    return work(results.profiled(case).root)
+def of(case: Case) -> OpCost:
+    return total_cost(results.profiled(case).root)

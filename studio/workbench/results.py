@@ -14,12 +14,12 @@ from torchinfo.torchinfo import clear_cached_forward_pass
 
 from studio.analysis.cost.profiler import Profile, profile, training_trace
 from studio.analysis.graph import layer_graph as drawn
-from studio.analysis.inspect.node_details import Inspection, inspect
-from studio.analysis.trace.meta_model import blueprint, sample
-from studio.analysis.trace.tree import Body
+from studio.analysis.inspect.node_details import NodeDetails, node_details
+from studio.analysis.trace.meta_model import build_on_meta, example_on_meta
+from studio.analysis.trace.tree import Trace
 from studio.codegen.script import Script
 from studio.drawing.graph import Edge, Graph, Node
-from studio.exports import standalone
+from studio.exports import standalone_script
 from studio.family import Design, Family
 from studio.process.caching import bounded
 from studio.records import titled
@@ -46,9 +46,11 @@ def graph(case: Case) -> Graph:
 
 
 @bounded(megabytes=64, size=lambda found: graph_bytes(found[0]))
-def planned(case: Case) -> tuple[Graph, Mapping[str, drawn.Use]]:
+def planned(case: Case) -> tuple[Graph, Mapping[str, drawn.NodeUse]]:
     """The graph, and what each of its boxes stands for."""
-    return drawn.planned(profiled(case).root, drawn.rows(case.design.config), trained(case))
+    return drawn.build_graph_with_uses(
+        profiled(case).root, drawn.stage_titles(case.design.config), trained(case)
+    )
 
 
 @bounded(megabytes=8)
@@ -59,7 +61,7 @@ def drafted(family: Family, draft: Draft) -> Graph:
     fault = Node(id=draft.place, label=label, detail="does not fit", kind="fault", facts=facts)
     if legal is None:
         return Graph(Node(id="", label=family.key, children=(fault,)), ())
-    whole = drawn.graph(profile(Design(family, legal)).root, drawn.rows(legal))
+    whole = drawn.build_graph(profile(Design(family, legal)).root, drawn.stage_titles(legal))
     return _broken(whole, fault, draft)
 
 
@@ -90,13 +92,13 @@ def _taking(edge: Edge, wanted: str) -> str:
 
 
 @bounded(megabytes=8)
-def inspected(case: Case, node: str) -> Inspection | None:
+def inspected(case: Case, node: str) -> NodeDetails | None:
     """All there is to know of a box of the graph; "" is the whole. None where there is none."""
     graph, uses = planned(case)
-    return inspect(node, graph, uses, profiled(case))
+    return node_details(node, graph, uses, profiled(case))
 
 
-def trained(case: Case) -> Body:
+def trained(case: Case) -> Trace:
     """The tree of layers in training mode, which knows what each saves for the backward pass."""
     profiled(case)
     return training_trace(case.design, case.batch)
@@ -105,9 +107,9 @@ def trained(case: Case) -> Body:
 @bounded(megabytes=8)
 def summary(case: Case) -> str:
     """What torchinfo says of the same model, on meta as well."""
-    inputs = sample(case.design, case.batch)
+    inputs = example_on_meta(case.design, case.batch)
     statistics = torchinfo.summary(
-        blueprint(case.design),
+        build_on_meta(case.design),
         input_data=inputs,
         device="meta",
         verbose=0,
@@ -122,4 +124,4 @@ def summary(case: Case) -> str:
 @bounded(megabytes=16)
 def exported(case: Case, link: str = "") -> Script:
     """The standalone script; its promises are for batch 1."""
-    return standalone(case.design, link)
+    return standalone_script(case.design, link)

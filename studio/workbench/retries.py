@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from studio.process.backend import scheduler
+from studio.process.backend import scheduler_address
 
 QUIET = 0.5  # of the cores, busy on the average of the last minute
 TRIES = 5  # that are made by themselves
@@ -29,6 +29,6 @@ class Retries:
 
 def is_quiet() -> bool:
     """Whether this machine has been at rest for the last minute; of a cluster it is not known."""
-    if scheduler() or not hasattr(os, "getloadavg"):
+    if scheduler_address() or not hasattr(os, "getloadavg"):
         return False
     return os.getloadavg()[0] <= QUIET * (os.cpu_count() or 1)

@@ -10,7 +10,7 @@ import studio
 from studio.advice.budget import Limits
 from studio.advice.latency_limit import ANCHORS, TRIES, chosen, fastened
 from studio.advice.requirements import Brief
-from studio.analysis.cost.op_costs import work
+from studio.analysis.cost.op_costs import total_cost
 from studio.analysis.cost.profiler import Profile, profile
 from studio.bench.results import Measurement
 from studio.bench.sweep import Points
@@ -41,7 +41,7 @@ def seen(seconds: float, clean: bool = True) -> Measurement:
 
 def linear(cost: Profile) -> float:
     """50 GFLOP/s, 20 GB/s and 2 µs an operation."""
-    flops, moved, _, operations = work(cost.root)
+    flops, moved, _, operations = total_cost(cost.root)
     return flops / 50e9 + moved / 20e9 + operations * 2e-6
 
 

@@ -13,7 +13,7 @@ from torch import nn
 
 import studio
 from studio.analysis.cost import peak_memory
-from studio.analysis.cost.profiler import forget, profile, training_trace
+from studio.analysis.cost.profiler import clear_caches, profile, training_trace
 from studio.family import Design
 from studio.workbench import results
 from studio.workbench.workload import Case
@@ -22,14 +22,14 @@ from tests.designs import small
 LOOKS: dict[str, Callable[[Design], object]] = {
     "profile": profile,
     "training trace": lambda design: training_trace(design, 1),
-    "inference simulated": lambda design: peak_memory.peak(design, 1, "inference"),
-    "training simulated": lambda design: peak_memory.peak(design, 2, "training"),
+    "inference simulated": lambda design: peak_memory.peak_memory(design, 1, "inference"),
+    "training simulated": lambda design: peak_memory.peak_memory(design, 2, "training"),
     "torchinfo": lambda design: results.summary(Case(design)),
 }
 
 
 def alive() -> int:
-    forget()
+    clear_caches()
     gc.collect()
     return sum(issubclass(type(one), nn.Module) for one in gc.get_objects())
 
@@ -65,7 +65,7 @@ FEW = {
     ),
     *("studio.app.diagram.component._component", "studio.app.controls.page_keys._component"),
     "studio.app.callbacks.finish_callbacks",
-    "studio.process.dask_backend._remote",
+    "studio.process.dask_backend._cluster_device",
 }
 
 

@@ -15,12 +15,12 @@ from studio.app.header.latency_card import conditions
 from studio.app.session import FIRST
 from studio.app.tabs import scaling
 from studio.bench import idle_latency, sweep
-from studio.bench.idle_latency import between_runs
+from studio.bench.idle_latency import run_to_run_deviation
 from studio.bench.results import Measurement
 from studio.bench.store import Store
 from studio.knobs import DesignError
 from studio.process import backend, fair_queue, free_memory
-from studio.process.backend import Place
+from studio.process.backend import Platform
 from studio.workbench import devices, measurements, predicted_latency
 from studio.workbench.measurements import LEDGER, Watch
 from studio.workbench.workload import Case
@@ -38,8 +38,8 @@ def two(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Simulated:
     made, kept = Simulated(TWO), Store(tmp_path)
     made.open.set()
     monkeypatch.setattr(devices, "_local", made.devices)
-    monkeypatch.setattr(fair_queue, "engines", lambda device: (made,))
-    monkeypatch.setattr(sweep, "places", lambda device: (Place(device, "2"),))
+    monkeypatch.setattr(fair_queue, "backends", lambda device: (made,))
+    monkeypatch.setattr(sweep, "platforms", lambda device: (Platform(device, "2"),))
     monkeypatch.setattr(measurements, "store", lambda: kept)
     monkeypatch.setattr(idle_latency, "store", lambda: kept)
     monkeypatch.setattr(free_memory, "free_bytes", lambda device: 10**12)
@@ -94,16 +94,18 @@ def test_runs_are_compared_with_those_of_their_device(two: Simulated, device: st
         wait_until(lambda: not watch.look())  # noqa: B023
     point = LEDGER[replace(case, design=studio.design("cnn", depth=4))]
     assert isinstance(point, Measurement)
-    assert kept.between_runs(device, point.device) is not None
-    assert between_runs(point, device) is not None
+    assert kept.run_to_run_deviation(device, point.device) is not None
+    assert run_to_run_deviation(point, device) is not None
     (other,) = set(TWO) - {device}
-    assert between_runs(point, other) is None
+    assert run_to_run_deviation(point, other) is None
 
 
 def test_each_device_is_calibrated_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     monkeypatch.setattr(predicted_latency, "_calibrations", {})
-    monkeypatch.setattr(predicted_latency, "desk", lambda device, session: asked.append(device))
+    monkeypatch.setattr(
+        predicted_latency, "queue_client", lambda device, session: asked.append(device)
+    )
     for device in TWO:
         predicted_latency.begin_calibration(replace(ON_GPU, device=device))
     wait_until(lambda: all(made.done() for made in predicted_latency._calibrations.values()))
@@ -130,7 +132,7 @@ def test_the_page_does_not_wait_for_a_cluster(monkeypatch: pytest.MonkeyPatch) -
         answers.wait()
         return ("cuda:0", "cuda:1")
 
-    monkeypatch.setattr(backend, "scheduler", lambda: "tcp://127.0.0.1:1")
+    monkeypatch.setattr(backend, "scheduler_address", lambda: "tcp://127.0.0.1:1")
     monkeypatch.setattr(backend, "devices", slow)
     monkeypatch.setattr(devices, "_answers", dict[str, Future[tuple[str, ...]]]())
     assert (devices.known(), devices.default(), devices.read("cuda")) == ((), "cpu", "cuda")

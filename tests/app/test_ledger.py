@@ -14,7 +14,7 @@ from studio.bench import sweep
 from studio.bench.results import Measurement, Samples
 from studio.bench.store import Store
 from studio.process import fair_queue
-from studio.process.backend import Place
+from studio.process.backend import Platform
 from studio.workbench import measurements
 from studio.workbench.measurements import LEDGER, Watch
 from studio.workbench.workload import Case
@@ -28,9 +28,9 @@ CASES = tuple(Case(studio.design("cnn", depth=depth)) for depth in (2, 3, 4))
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Simulated]:
     made, kept = Simulated(), Store(tmp_path)
-    monkeypatch.setattr(fair_queue, "engines", lambda device: (made,))
+    monkeypatch.setattr(fair_queue, "backends", lambda device: (made,))
     for room in (sweep, measurements):
-        monkeypatch.setattr(room, "places", lambda device: (Place("Simulated", "2"),))
+        monkeypatch.setattr(room, "platforms", lambda device: (Platform("Simulated", "2"),))
     monkeypatch.setattr(measurements, "store", lambda: kept)
     restart()
     yield made
@@ -146,7 +146,7 @@ def test_to_forget_one_axis_leaves_all_else(engine: Simulated):
     measurements.forget(CASES)
     assert {LEDGER[case] for case in CASES} == {None}
     assert all(isinstance(LEDGER[case], Measurement) for case in other)
-    kept, place, conditions = measurements.store(), Place("Simulated", "2"), CASES[0].conditions
+    kept, place, conditions = measurements.store(), Platform("Simulated", "2"), CASES[0].conditions
     for cases, there in ((other, True), (CASES, False)):
         found = kept.find([measurements.subject(case) for case in cases], conditions, [place])
         assert bool(found) == there

@@ -11,7 +11,7 @@ import studio
 from studio import exports
 from studio.analysis import units
 from studio.analysis.cost.profiler import profile
-from studio.analysis.cost.starved_norm import starved_norm
+from studio.analysis.cost.starved_norm import batch_too_small
 from studio.app.charts import compare_table
 from studio.app.header import headline
 from studio.app.header.headline import FIGURES
@@ -40,7 +40,7 @@ def design() -> Design:
 def test_the_card_says_why(design: Design) -> None:
     now = FIRST.followed({"family": "hybrid", **RECORDS})
     value, notes = headline.told(TRAINING, now)
-    why = starved_norm(design, 1)
+    why = batch_too_small(design, 1)
     assert why
     assert value == "—"
     assert CANNOT in "".join(notes)
@@ -63,13 +63,13 @@ def test_no_curve_is_drawn_where_nothing_trains(design: Design) -> None:
 def test_reports_tables_and_pictures_say_so(design: Design) -> None:
     found = profile(design)
     size, other = units.size(found.training_bytes()), Case(studio.design("cnn"))
-    assert f"{CANNOT}: {starved_norm(design, 1)}" in tables.profile(found)
+    assert f"{CANNOT}: {batch_too_small(design, 1)}" in tables.profile(found)
     written = report(design)
     assert dict(written.figures)["Training memory"] == CANNOT
     memory = written.sections[3].blocks
     assert any(CANNOT in str(b.text) for b in memory if isinstance(b, Paragraph))
     assert not any("Adam" in str((b.caption, b.head)) for b in memory if isinstance(b, Table))
-    assert CANNOT in exports.heading(found, "").figures
+    assert CANNOT in exports.figure_heading(found, "").figures
     for cases in ((Case(design), other), (other, Case(design))):
         said = compare_table.table(cases)
         assert f"<b>–</b><small>{CANNOT}</small>" in said

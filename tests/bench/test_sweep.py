@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from studio.bench.results import Conditions, Measurement, Subject
-from studio.bench.sweep import Job, _joined, measure, sweep
+from studio.bench.sweep import SweepJob, _merge, measure, sweep
 from studio.bench.timing.timing_loop import measure_round
 from studio.process.errors import MeasureError, NoMemoryError
 from studio.process.worker import Worker
@@ -81,7 +81,7 @@ def test_a_point_that_fails_leaves_the_others(lab: Worker):
 
 def test_a_worker_killed_in_mid_sweep_loses_no_point(lab: Worker):
     every_run_counts = Conditions(threads=2)  # whatever else the machine does
-    job = Job([layers(1), layers(2)], every_run_counts, budget_s=1.5, round_s=0.3, on=lab)
+    job = SweepJob([layers(1), layers(2)], every_run_counts, budget_s=1.5, round_s=0.3, on=lab)
     wait_until(lambda: job.progress > 0.7)
     before, pid = figures(job.snapshot()), lab.pid
     assert pid
@@ -95,7 +95,7 @@ def test_a_worker_killed_in_mid_sweep_loses_no_point(lab: Worker):
 
 
 def test_a_cancelled_job_stops_and_keeps_its_figures(lab: Worker):
-    job = Job([layers(1), sleeper(60)], CPU, on=lab)
+    job = SweepJob([layers(1), sleeper(60)], CPU, on=lab)
     wait_until(lambda: isinstance(job.snapshot()[0], Measurement))
     job.cancel()
     wait_until(lambda: job.done, seconds=30)
@@ -116,7 +116,7 @@ def test_a_closed_sweep_asks_for_nothing_more(lab: Worker):
 def test_a_worker_that_has_been_stopped_ends_the_job_with_a_sentence():
     stopped = Worker()
     stopped.stop()
-    job = Job([layers(1)], CPU, on=stopped)
+    job = SweepJob([layers(1)], CPU, on=stopped)
     wait_until(lambda: job.done)
     assert str(job.error) == "the measuring process has been stopped"
 
@@ -138,7 +138,7 @@ def test_a_model_beyond_the_memory_is_refused_and_the_next_is_measured(lab: Work
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the address space")
 def test_memory_that_runs_out_in_mid_sweep_costs_one_point(lab: Worker):
-    job = Job([layers(1), heavy(2, 8.0), layers(2)], CPU, budget_s=0.3, round_s=0.1, on=lab)
+    job = SweepJob([layers(1), heavy(2, 8.0), layers(2)], CPU, budget_s=0.3, round_s=0.1, on=lab)
     wait_until(lambda: job.done)
     assert (job.error, job.progress) == (None, 1.0)
     assert isinstance(job.snapshot()[1], NoMemoryError)
@@ -146,22 +146,22 @@ def test_memory_that_runs_out_in_mid_sweep_costs_one_point(lab: Worker):
 
 
 def test_the_anchor_is_timed_among_the_designs_of_a_job_where_there_is_room(lab: Worker):
-    job = Job([layers(1), layers(2)], CPU, budget_s=0.3, round_s=0.1, on=lab)
-    heavies = Job([heavy(1, 0.99), heavy(2, 0.99)], CPU, budget_s=0.1, round_s=0.1, on=lab)
-    alone = Job([layers(1)], CPU, budget_s=0.1, on=lab)
+    job = SweepJob([layers(1), layers(2)], CPU, budget_s=0.3, round_s=0.1, on=lab)
+    heavies = SweepJob([heavy(1, 0.99), heavy(2, 0.99)], CPU, budget_s=0.1, round_s=0.1, on=lab)
+    alone = SweepJob([layers(1)], CPU, budget_s=0.1, on=lab)
     wait_until(lambda: job.done and heavies.done and alone.done)
-    assert job._stage.anchor
-    assert job._stage.anchor.median_s > 0
+    assert job._stage.reference
+    assert job._stage.reference.median_s > 0
     assert len(figures(job.snapshot())) == len(figures(heavies.snapshot())) == 2
-    assert heavies._stage.anchor is None
-    assert alone._stage.anchor is None
+    assert heavies._stage.reference is None
+    assert alone._stage.reference is None
 
 
 def test_times_of_two_machines_are_not_mixed():
     here, there = answer([layers(1)])[0], replace(answer([layers(1)])[0], device="Another CPU")
-    assert _joined(None, here) is here
-    assert len(_joined(here, here).walls) == 6
-    assert _joined(here, there) is there
+    assert _merge(None, here) is here
+    assert len(_merge(here, here).walls) == 6
+    assert _merge(here, there) is there
 
 
 def test_a_text_that_is_not_python_is_one_sentence(lab: Worker):

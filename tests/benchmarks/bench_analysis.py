@@ -20,8 +20,8 @@ import torch
 import torchinfo
 
 import studio
-from studio.analysis.cost.profiler import forget, profile
-from studio.analysis.trace.meta_model import blueprint, sample
+from studio.analysis.cost.profiler import clear_caches, profile
+from studio.analysis.trace.meta_model import build_on_meta, example_on_meta
 from studio.analysis.trace.tracer import MEMO, Memo, trace
 from studio.family import Design
 
@@ -43,14 +43,14 @@ def ratio(ours: Callable[[], Any], theirs: Callable[[], Any], pairs: int) -> flo
 
 def cold(design: Design) -> None:
     """A profile with nothing remembered."""
-    forget()
+    clear_caches()
     MEMO.clear()
     profile(design)
 
 
 def warm(design: Design) -> None:
     """A profile of a design never seen, with equal blocks remembered."""
-    forget()
+    clear_caches()
     profile(design)
 
 
@@ -90,7 +90,7 @@ def test_a_moved_slider_is_faster_still(benchmark: Any) -> None:
 def test_a_deep_model_is_traced_as_fast_as_a_shallow_one(benchmark: Any) -> None:
     """Depth 96 against depth 12, beyond building the model, with nothing remembered."""
     designs = [GPT3.replace(depth=depth) for depth in (12, 96)]
-    models = [(blueprint(d), sample(d, 1)) for d in designs]
+    models = [(build_on_meta(d), example_on_meta(d, 1)) for d in designs]
     shallow, deep = (lambda m=m, x=x: trace(m, x, Memo()) for m, x in models)
     found = ratio(shallow, deep, 9)
     benchmark.extra_info["depth 96 / depth 12"] = found

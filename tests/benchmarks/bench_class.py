@@ -61,16 +61,16 @@ from studio.analysis.scaling import axes
 from studio.app import scaling, state
 from studio.app.ledger import Watch
 from studio.app.main import main
-from studio.measure.front import Ticket
+from studio.process.fair_queue import QueuedCall
 
-def logged(ticket, engine, serve=Ticket.serve):
+def logged(ticket, engine, serve=QueuedCall.run):
     began = monotonic()
     serve(ticket, engine)
     with open(os.environ["CLASS_LOG"], "a") as log:
         print(json.dumps([ticket.session, began, monotonic()]), file=log)
 
-if Ticket.serve.__name__ != "logged":
-    Ticket.serve = logged
+if QueuedCall.run.__name__ != "logged":
+    QueuedCall.run = logged
 if st.query_params.pop("greedy", ""):
     along = [replace(state.FIRST, axis=axis) for axis in axes(state.START)]
     st.session_state.greedy = [

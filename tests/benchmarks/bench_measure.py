@@ -22,7 +22,7 @@ from torch.utils.benchmark import Timer
 
 import studio
 from studio import exports
-from studio.bench.results import Conditions, Measurement, Subject, steady_s
+from studio.bench.results import Conditions, Measurement, Subject, comparable_seconds
 from studio.bench.sweep import measure, sweep
 from studio.bench.timing.prepared_model import prepare
 from studio.bench.timing.timing_loop import measure_round
@@ -93,7 +93,7 @@ def test_a_fitted_exponent_agrees(load: str) -> None:
     exponents = []
     for _ in range(5):
         *_, last = sweep(subjects, CPU, budget_s=4.0)
-        times = steady_s([point for point in last if isinstance(point, Measurement)])
+        times = comparable_seconds([point for point in last if isinstance(point, Measurement)])
         exponents.append(linear_regression(depths, list(map(math.log, times))).slope)
     deviation = statistics.stdev(exponents)
     told = ", ".join(f"{e:.3f}" for e in exponents)

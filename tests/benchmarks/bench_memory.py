@@ -14,7 +14,7 @@ import torch
 
 import studio
 from studio.analysis import units
-from studio.analysis.cost.peak_memory import peak
+from studio.analysis.cost.peak_memory import peak_memory
 from studio.family import Design
 from tests.analysis.cost.test_peak_memory import allocated
 
@@ -39,7 +39,7 @@ UNET, GPT2 = studio.design("unet"), studio.design("gpt", "GPT-2 small")
 def test_the_real_ones_are_predicted(design: Design, batch: int) -> None:
     torch.set_num_threads(2)
     start = time.perf_counter()
-    predicted = peak(design, batch, "training").total
+    predicted = peak_memory(design, batch, "training").total
     took = time.perf_counter() - start
     measured = allocated(design, batch, "adam")
     print(

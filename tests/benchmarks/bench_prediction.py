@@ -23,7 +23,7 @@ import studio
 from studio import exports
 from studio.analysis.cost import roofline
 from studio.analysis.cost.latency_model import fit
-from studio.analysis.cost.op_costs import Work, work
+from studio.analysis.cost.op_costs import OpCost, total_cost
 from studio.bench.calibration import Calibration, calibrate
 from studio.bench.results import Conditions, Measurement
 from studio.bench.sweep import sweep
@@ -75,7 +75,7 @@ GRIDS: Mapping[str, tuple[Design, Mapping[str, Sequence[Any]]]] = {
 class Case(NamedTuple):
     """A measured design: its work, the seconds of its roofline, and the measured ones."""
 
-    work: Work
+    work: OpCost
     roofline: float
     seconds: float
     clean: bool
@@ -92,7 +92,7 @@ class Score(NamedTuple):
     factor: float
 
 
-def measured(family: str, device: roofline.Device) -> list[Case]:
+def measured(family: str, device: roofline.DeviceLimits) -> list[Case]:
     base, knobs = GRIDS[family]
     designs = [
         base.replace(**{name: knobs[name][i] for name, i in zip(knobs, levels, strict=True)})
@@ -103,11 +103,13 @@ def measured(family: str, device: roofline.Device) -> list[Case]:
     return [case(d, point, device) for d, point in zip(designs, points, strict=True)]
 
 
-def case(design: Design, point: object, device: roofline.Device) -> Case:
+def case(design: Design, point: object, device: roofline.DeviceLimits) -> Case:
     assert isinstance(point, Measurement), point
     assert point.cpu_s
     root = studio.profile(design).root
-    return Case(work(root), roofline.seconds(device, root), point.cpu_s, bool(point.clean))
+    return Case(
+        total_cost(root), roofline.roofline_seconds(device, root), point.cpu_s, bool(point.clean)
+    )
 
 
 def score(anchors: Sequence[Case], held_out: Sequence[Case]) -> Score:
@@ -147,7 +149,7 @@ def test_five_anchors_predict_their_family() -> None:
         f"\n{found.device}: {found.flops_per_s / 1e9:.0f} GFLOP/s, {found.bytes_per_s / 1e9:.1f}"
         f" GB/s, {found.seconds_per_op * 1e6:.1f} µs an operation"
     )
-    device = roofline.Device(
+    device = roofline.DeviceLimits(
         flops_per_s=found.flops_per_s,
         bytes_per_s=found.bytes_per_s,
         seconds_per_op=found.seconds_per_op,

@@ -14,7 +14,7 @@ from typing import Any
 
 import studio
 from studio.advice.sizing.pareto import counted, grid
-from studio.analysis.cost.profiler import forget, profile
+from studio.analysis.cost.profiler import clear_caches, profile
 from studio.analysis.trace.tracer import MEMO
 
 VIT = studio.design("vit", "ViT-B/16")
@@ -24,7 +24,7 @@ AXES = ("width", "heads", "depth", "resolution")
 
 
 def fresh() -> None:
-    forget()
+    clear_caches()
     MEMO.clear()
 
 

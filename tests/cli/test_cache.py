@@ -29,7 +29,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture
 def filled(folder: Path) -> Path:
     """The file of one that holds two measurements."""
-    Store(folder).keep({subject("a"): MADE, subject("b"): MADE}, Conditions())
+    Store(folder).save_sweep({subject("a"): MADE, subject("b"): MADE}, Conditions())
     return folder / NAME
 
 

@@ -12,7 +12,7 @@ from studio.bench.store import Store
 from studio.cli import INTERRUPTED, main, sweeps
 from studio.cli.output import say_warnings
 from studio.process import fair_queue
-from studio.process.backend import Place
+from studio.process.backend import Platform
 from tests.bench.simulated import Simulated, StopsAfter
 from tests.cli.test_cli import TINY, data
 
@@ -23,8 +23,8 @@ def test_a_sweep_that_is_known_is_there_at_once_and_fresh_it_is_measured_anew(
     made = Simulated()
     made.open.set()
     kept = Store(tmp_path)
-    monkeypatch.setattr(fair_queue, "engines", lambda device: (made,))
-    monkeypatch.setattr(sweep, "places", lambda device: (Place("Simulated", "2"),))
+    monkeypatch.setattr(fair_queue, "backends", lambda device: (made,))
+    monkeypatch.setattr(sweep, "platforms", lambda device: (Platform("Simulated", "2"),))
     monkeypatch.setattr(sys.modules["studio.bench.store"], "store", lambda: kept)
     argv = ("sweep", "vit", *TINY, "--axis", "depth=1,2")
     first = data(capsys, *argv)
@@ -35,15 +35,15 @@ def test_a_sweep_that_is_known_is_there_at_once_and_fresh_it_is_measured_anew(
     for _ in range(2):
         data(capsys, *argv, "--fresh")
     assert len(made.calls) == 3 * calls
-    assert kept.between_runs("cpu", "Simulated") == pytest.approx(0)
+    assert kept.run_to_run_deviation("cpu", "Simulated") == pytest.approx(0)
 
 
 def test_an_interrupted_sweep_prints_its_table_and_is_kept(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     made, kept = StopsAfter(2), Store(tmp_path)
-    monkeypatch.setattr(fair_queue, "engines", lambda device: (made,))
-    monkeypatch.setattr(sweep, "places", lambda device: (Place("Simulated", "2"),))
+    monkeypatch.setattr(fair_queue, "backends", lambda device: (made,))
+    monkeypatch.setattr(sweep, "platforms", lambda device: (Platform("Simulated", "2"),))
     monkeypatch.setattr(sys.modules["studio.bench.store"], "store", lambda: kept)
 
     def pressed(seconds: float) -> None:
@@ -66,7 +66,7 @@ def test_a_cache_that_cannot_be_used_is_said_in_one_line(
     (tmp_path / "file").touch()
     for _ in range(2):  # the second command says it no oftener
         say_warnings()
-    assert Store(tmp_path / "file" / "folder").trouble
+    assert Store(tmp_path / "file" / "folder").fallback_reason
     said = capsys.readouterr().err
     assert said.startswith("studio: measurements are kept until the studio ends")
     assert "Errno" not in said

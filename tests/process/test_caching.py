@@ -6,10 +6,10 @@ import pytest
 
 import studio
 from studio.analysis.cost.profiler import (
-    TRAINED_CALL_BYTES,
-    course,
+    TRAINING_CALL_BYTES,
     profile,
     trace_bytes,
+    training_step,
     training_trace,
 )
 from studio.process.caching import bounded, size_bytes
@@ -48,7 +48,10 @@ def test_estimates_of_memory_are_near(key: str) -> None:
     graph, uses = results.planned(Case(design))
     found = {
         "trace": (trace_bytes(counted.root), counted),
-        "training": (trace_bytes(trained, TRAINED_CALL_BYTES), (trained, course(design, 1))),
+        "training": (
+            trace_bytes(trained, TRAINING_CALL_BYTES),
+            (trained, training_step(design, 1)),
+        ),
         "graph": (results.graph_bytes(graph), (graph, uses)),
     }
     ratios = {name: estimate / size_bytes(value) for name, (estimate, value) in found.items()}

@@ -19,10 +19,10 @@ from threading import Thread
 import pytest
 
 from studio.bench.results import Conditions, Measurement
-from studio.bench.sweep import Job, measure
-from studio.process.backend import Engine, devices, engine, engines, here, places
+from studio.bench.sweep import SweepJob, measure
+from studio.process.backend import Backend, backend, backends, devices, local_platform, platforms
 from studio.process.errors import MeasureError
-from studio.process.fair_queue import Desk
+from studio.process.fair_queue import QueueClient
 from studio.process.worker import NoWorkerError, worker
 from tests.bench.subjects import layers
 from tests.process.processes import gone, wait_until
@@ -33,17 +33,17 @@ CPU = Conditions(threads=2)  # every run counts, whatever else the machine does
 
 def test_without_a_scheduler_it_is_the_local_worker(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("STUDIO_SCHEDULER", raising=False)
-    assert engine("cpu") is worker("cpu")
-    assert "cpu" in engine("cpu").devices()
-    assert places("cpu") == (here("cpu"),)
+    assert backend("cpu") is worker("cpu")
+    assert "cpu" in backend("cpu").devices()
+    assert platforms("cpu") == (local_platform("cpu"),)
     with pytest.raises(MeasureError, match="no device nosuch"):
-        engine("nosuch")
+        backend("nosuch")
 
 
 def test_the_extra_is_named_where_it_is_missing():
     code = (
         "import sys; sys.modules['distributed'] = None;"
-        "from studio.process.backend import engine; engine()"
+        "from studio.process.backend import backend; backend()"
     )
     environment = {**os.environ, "STUDIO_SCHEDULER": "tcp://127.0.0.1:1"}
     run = subprocess.run(
@@ -99,12 +99,12 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster
 
 def _count() -> int:
     try:
-        return len(engines("cpu"))
+        return len(backends("cpu"))
     except MeasureError:  # before the first has come
         return 0
 
 
-def home_of(engine: Engine) -> tuple[int, int]:
+def home_of(engine: Backend) -> tuple[int, int]:
     """The process of the Dask worker, and that of its measuring child."""
     child = engine.submit(os.getpid).result(timeout=60)
     parent = engine.submit(os.getppid).result(timeout=60)
@@ -112,18 +112,18 @@ def home_of(engine: Engine) -> tuple[int, int]:
 
 
 def test_a_sweep_survives_a_dask_worker(cluster: Cluster):
-    homes = {home_of(e)[0]: home_of(e)[1] for e in engines("cpu")}
+    homes = {home_of(e)[0]: home_of(e)[1] for e in backends("cpu")}
     assert homes.keys() == {process.pid for process in cluster.processes[1:]}
-    job = Job([layers(i) for i in (1, 2, 3, 4)], CPU, budget_s=2.0, round_s=0.3)
+    job = SweepJob([layers(i) for i in (1, 2, 3, 4)], CPU, budget_s=2.0, round_s=0.3)
     wait_until(lambda: job.progress > 0.3)
-    assert isinstance(job._on, Desk)
-    parent, child = home_of(job._on.front._engine)
+    assert isinstance(job._on, QueueClient)
+    parent, child = home_of(job._on.queue._engine)
     os.kill(parent, signal.SIGKILL)
     wait_until(lambda: job.done)
     assert (job.error, job.progress) == (None, 1.0)
     points = [point for point in job.snapshot() if isinstance(point, Measurement)]
     assert len(points) == 4
-    assert {p.device for p in points} == {f"{here('cpu').machine} on {gethostname()}"}
+    assert {p.device for p in points} == {f"{local_platform('cpu').machine} on {gethostname()}"}
     wait_until(lambda: gone(child))
     (other,) = set(homes) - {parent}
     assert _count() == 1
@@ -132,12 +132,12 @@ def test_a_sweep_survives_a_dask_worker(cluster: Cluster):
 
 
 def test_devices_places_failures_cancel_and_limits_are_as_they_are_here(cluster: Cluster):
-    chosen = engine("cpu")
+    chosen = backend("cpu")
     assert chosen.devices() == devices() == ("cpu",)
-    machine, version = here("cpu")
-    assert set(places("cpu")) == {(f"{machine} on {gethostname()}", version)}
+    machine, version = local_platform("cpu")
+    assert set(platforms("cpu")) == {(f"{machine} on {gethostname()}", version)}
     with pytest.raises(MeasureError, match=r"no device cuda:1; it has cpu"):
-        engine("cuda:1")
+        backend("cuda:1")
     with pytest.raises(MeasureError, match=r"could not be run: .*three"):
         chosen.submit(int, "three").result(timeout=60)
     with pytest.raises(MeasureError, match=r"no result after 0\.3 s"):
@@ -159,14 +159,14 @@ def test_devices_places_failures_cancel_and_limits_are_as_they_are_here(cluster:
 
 
 def test_a_scheduler_that_goes_away_ends_the_sweep_with_a_sentence(cluster: Cluster):
-    pids = [home_of(e)[1] for e in engines("cpu")]
-    job = Job([layers(1), layers(2)], CPU, budget_s=60.0, round_s=0.3)
+    pids = [home_of(e)[1] for e in backends("cpu")]
+    job = SweepJob([layers(1), layers(2)], CPU, budget_s=60.0, round_s=0.3)
     wait_until(lambda: None not in job.snapshot() or job.done)
     cluster.processes[0].kill()
     wait_until(lambda: job.done, seconds=60)
     assert str(job.error) == f"the scheduler at {cluster.address} has gone away"
     assert all(isinstance(point, Measurement) for point in job.snapshot())
-    job = Job([layers(1)], CPU)
+    job = SweepJob([layers(1)], CPU)
     wait_until(lambda: job.done, seconds=60)
     assert "no scheduler answers" in str(job.error)
     wait_until(lambda: all(gone(pid) for pid in pids), seconds=90)
@@ -176,7 +176,7 @@ def test_a_call_that_is_sent_as_the_scheduler_goes_is_told_as_that(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Anything else would be told of the design, and a sweep would go on without the others."""
-    chosen = engine("cpu")
+    chosen = backend("cpu")
     client = chosen._client
     send = client.submit
 
@@ -191,7 +191,7 @@ def test_a_call_that_is_sent_as_the_scheduler_goes_is_told_as_that(
             chosen.submit(abs, -3).result(timeout=60)
         wait_until(lambda: client.status == "closed")
     with pytest.raises(NoWorkerError, match="no scheduler answers"):
-        places("cpu")
+        platforms("cpu")
 
 
 def test_an_address_where_nobody_answers_is_one_sentence(monkeypatch: pytest.MonkeyPatch):
@@ -199,7 +199,7 @@ def test_an_address_where_nobody_answers_is_one_sentence(monkeypatch: pytest.Mon
     for address in ("tcp://127.0.0.1:1", "nonsense://", "127.0.0.1", "tls://127.0.0.1:1"):
         monkeypatch.setenv("STUDIO_SCHEDULER", address)
         with pytest.raises(MeasureError, match=r"STUDIO_SCHEDULER=") as raised:
-            engine()
+            backend()
         assert "\n" not in str(raised.value)
 
 
@@ -216,7 +216,7 @@ def test_a_server_of_another_kind_is_one_sentence_and_no_wait_without_end(
         Thread(target=greet, args=(server, says), daemon=True).start()
         monkeypatch.setenv("STUDIO_SCHEDULER", f"tcp://127.0.0.1:{server.getsockname()[1]}")
         with pytest.raises(NoWorkerError, match="no scheduler answers at STUDIO_SCHEDULER=tcp"):
-            engine()
+            backend()
 
 
 def greet(server: socket.socket, says: bytes) -> None:
@@ -236,7 +236,7 @@ def test_a_scheduler_that_hangs_ends_the_sweep_with_a_sentence(
     from studio.process import dask_backend as room
 
     monkeypatch.setattr(room, "ANSWER_S", 10.0)
-    job = Job([layers(1), layers(2)], CPU, budget_s=60.0, round_s=0.3)
+    job = SweepJob([layers(1), layers(2)], CPU, budget_s=60.0, round_s=0.3)
     wait_until(lambda: None not in job.snapshot() or job.done)
     cluster.processes[0].send_signal(signal.SIGSTOP)
     wait_until(lambda: job.done, seconds=60)

@@ -10,11 +10,11 @@ import pytest
 
 from studio.bench import shared_jobs
 from studio.bench.results import Conditions, Measurement
-from studio.bench.shared_jobs import Jobs, Owners
-from studio.bench.sweep import Job
+from studio.bench.shared_jobs import JobOwners, SharedJobs
+from studio.bench.sweep import SweepJob
 from studio.process import fair_queue as fronts
 from studio.process.errors import MeasureError
-from studio.process.fair_queue import LEAD, Desk, Front
+from studio.process.fair_queue import LEAD, FairQueue, QueueClient
 from studio.process.worker import Worker
 from tests.bench.simulated import Simulated, subject
 from tests.bench.subjects import layers, sleeper
@@ -29,7 +29,7 @@ def engine() -> Simulated:
 
 
 def test_forty_sessions_behind_a_greedy_one_have_their_first_points_soon(engine: Simulated):
-    front = Front(engine)
+    front = FairQueue(engine)
     first: dict[str, float] = {}
     order: list[str] = []
 
@@ -58,7 +58,7 @@ def test_forty_sessions_behind_a_greedy_one_have_their_first_points_soon(engine:
 
 def test_a_session_that_asks_again_and_again_starves_nobody(engine: Simulated):
     """The ranks of those that wait rise only by their own calls."""
-    front = Front(engine)
+    front = FairQueue(engine)
     order: list[str] = []
     engine.open.set()
 
@@ -76,7 +76,7 @@ def test_a_session_that_asks_again_and_again_starves_nobody(engine: Simulated):
 
 
 def test_what_most_sessions_wait_for_is_served_first_among_those_that_are_due(engine: Simulated):
-    front = Front(engine)
+    front = FairQueue(engine)
     order: list[str] = []
     served = front.submit("a", abs, ())
     wait_until(served.running)
@@ -95,7 +95,7 @@ def test_what_most_sessions_wait_for_is_served_first_among_those_that_are_due(en
 
 
 def test_a_first_figure_goes_before_rounds_that_only_refine(engine: Simulated):
-    front = Front(engine)
+    front = FairQueue(engine)
     order: list[str] = []
     served = front.submit("a", abs, ())
     wait_until(served.running)
@@ -113,7 +113,7 @@ def test_a_first_figure_goes_before_rounds_that_only_refine(engine: Simulated):
 
 def test_first_figures_without_end_starve_nobody(engine: Simulated):
     """A hand that never leaves a slider asks for one first figure after the other."""
-    front = Front(engine)
+    front = FairQueue(engine)
     order: list[str] = []
     engine.open.set()
 
@@ -132,7 +132,7 @@ def test_first_figures_without_end_starve_nobody(engine: Simulated):
 
 
 def test_the_position_counts_the_calls_of_others_alone(engine: Simulated):
-    front = Front(engine)
+    front = FairQueue(engine)
     served = front.submit("a", abs, ())
     wait_until(served.running)
     mine = [front.submit("b", abs, ()) for _ in range(2)]
@@ -151,15 +151,15 @@ def test_what_the_engine_refuses_is_for_the_one_who_asked(lab: Worker):
     stopped = Worker()
     stopped.stop()
     with pytest.raises(MeasureError, match="has been stopped"):
-        Desk(Front(stopped)).submit(abs, -3).result(timeout=20)
-    desk = Desk(Front(lab))
+        QueueClient(FairQueue(stopped)).submit(abs, -3).result(timeout=20)
+    desk = QueueClient(FairQueue(lab))
     with pytest.raises(MeasureError, match="could not be run"):
         desk.submit(int, "three").result(timeout=60)
     assert desk.submit(abs, -3).result(timeout=20) == 3
 
 
 def test_cancel_through_the_front_really_stops(lab: Worker):
-    desk = Desk(Front(lab))
+    desk = QueueClient(FairQueue(lab))
     running, waiting = desk.submit(time.sleep, 60), desk.submit(time.sleep, 60)
     wait_until(running.running)
     assert waiting.cancel()
@@ -171,21 +171,23 @@ def test_cancel_through_the_front_really_stops(lab: Worker):
 
 def test_there_is_one_front_for_an_engine(lab: Worker, monkeypatch: pytest.MonkeyPatch):
     idle = Simulated()
-    monkeypatch.setattr(fronts, "engines", lambda device: (lab, idle))
-    assert fronts.desk(session="a").front is fronts.desk(session="b").front
-    waiting = fronts.desk().submit(time.sleep, 60)
-    assert fronts.desk().front is fronts.front(idle)
+    monkeypatch.setattr(fronts, "backends", lambda device: (lab, idle))
+    assert fronts.queue_client(session="a").queue is fronts.queue_client(session="b").queue
+    waiting = fronts.queue_client().submit(time.sleep, 60)
+    assert fronts.queue_client().queue is fronts.fair_queue(idle)
     waiting.cancel()
 
 
-def asked(jobs: Jobs, engine: Simulated, session: str, name: str = "s", points: int = 8) -> Any:
+def asked(
+    jobs: SharedJobs, engine: Simulated, session: str, name: str = "s", points: int = 8
+) -> Any:
     subjects = [subject(f"{name}{i}") for i in range(points)]
-    front = fronts.front(engine)
-    return jobs.ask(subjects, CPU, budget_s=1.0, session=session, on=Desk(front, session))
+    front = fronts.fair_queue(engine)
+    return jobs.ask(subjects, CPU, budget_s=1.0, session=session, on=QueueClient(front, session))
 
 
 def test_forty_sweeps_at_once_stream_and_equal_ones_are_made_once(engine: Simulated):
-    jobs, first = Jobs(), {}
+    jobs, first = SharedJobs(), {}
     engine.open.set()
     shares = {f"{i}": asked(jobs, engine, f"{i}", name=f"design {i % 10} ") for i in range(40)}
 
@@ -204,7 +206,7 @@ def test_forty_sweeps_at_once_stream_and_equal_ones_are_made_once(engine: Simula
 
 
 def test_an_owner_who_cancels_only_lets_go(engine: Simulated):
-    jobs = Jobs()
+    jobs = SharedJobs()
     one, other = (asked(jobs, engine, session) for session in "ab")
     job = one._shared.job
     assert other._shared.job is job
@@ -221,14 +223,14 @@ def test_nobody_joins_a_job_that_is_being_cancelled(
     engine: Simulated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last owner lets go just when another has found the job and is about to join."""
-    jobs = Jobs()
-    one, join = asked(jobs, engine, "a"), Owners.join
+    jobs = SharedJobs()
+    one, join = asked(jobs, engine, "a"), JobOwners.join
 
-    def late(owners: Owners, *who: Any) -> bool:
+    def late(owners: JobOwners, *who: Any) -> bool:
         one.cancel()
         return join(owners, *who)
 
-    monkeypatch.setattr(Owners, "join", late)
+    monkeypatch.setattr(JobOwners, "join", late)
     other = asked(jobs, engine, "b")
     engine.open.set()
     wait_until(lambda: other.done)
@@ -237,7 +239,7 @@ def test_nobody_joins_a_job_that_is_being_cancelled(
 
 def test_a_job_that_nobody_owns_any_more_ends(lab: Worker):
     """Its owner was dropped, and never said that it had gone."""
-    jobs = Jobs()
+    jobs = SharedJobs()
     mine = jobs.ask([layers(1), sleeper(60)], CPU, budget_s=1.0, on=lab)
     job, pid = mine._shared.job, lab.warm().result(timeout=60)
     wait_until(lambda: job.snapshot()[0] is not None)
@@ -252,7 +254,7 @@ def test_a_job_that_nobody_owns_any_more_ends(lab: Worker):
 def test_a_browser_that_closes_is_waited_for_a_while(lab: Worker, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(shared_jobs, "AWAY_S", 1.0)
     here = {"a", "b"}
-    jobs, shares = Jobs(), []
+    jobs, shares = SharedJobs(), []
     for session in "ab":
         rules = {"on": lab, "present": lambda session=session: session in here}
         shares.append(jobs.ask([layers(1), layers(2)], CPU, budget_s=600.0, **rules))
@@ -268,9 +270,9 @@ def test_a_browser_that_closes_is_waited_for_a_while(lab: Worker, monkeypatch: p
 
 
 def test_a_job_tells_its_place_and_the_time_left(engine: Simulated):
-    front = Front(engine)
+    front = FairQueue(engine)
     ahead = [front.submit(session, abs, ()) for session in "ab"]
-    job = Job([subject("one"), subject("two")], CPU, budget_s=1.0, on=Desk(front, "c"))
+    job = SweepJob([subject("one"), subject("two")], CPU, budget_s=1.0, on=QueueClient(front, "c"))
     wait_until(lambda: job.position == 2)
     assert job.eta_s is None
     engine.open.set()

@@ -9,9 +9,11 @@ import torch
 
 from studio import exports
 from studio.process.errors import MeasureError
-from studio.process.free_memory import admit, available_bytes
+from studio.process.free_memory import available_bytes, require_free_memory
 
-MEMORY = sys.modules[admit.__module__]  # the face has a function at the name `studio.bench`
+MEMORY = sys.modules[
+    require_free_memory.__module__
+]  # the face has a function at the name `studio.bench`
 
 
 def test_some_memory_is_available_and_no_more_than_there_is():
@@ -20,21 +22,23 @@ def test_some_memory_is_available_and_no_more_than_there_is():
 
 
 def test_what_fits_is_admitted():
-    admit(1_000_000, "LeNet-5")
+    require_free_memory(1_000_000, "LeNet-5")
 
 
 def test_what_does_not_fit_is_refused_with_both_figures(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(MEMORY, "available_bytes", lambda: 5 * 10**9)
-    admit(2_800_000_000, "what needs 4.96 GB")
+    require_free_memory(2_800_000_000, "what needs 4.96 GB")
     with pytest.raises(MeasureError, match=r"ViT-H/14 needs about 5.3 GB .* 5.0 GB free$"):
-        admit(3_000_000_000, "ViT-H/14")
+        require_free_memory(3_000_000_000, "ViT-H/14")
 
 
 def test_a_refusal_offers_what_takes_the_room_there_is(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(MEMORY, "available_bytes", lambda: 5 * 10**9)
     with pytest.raises(MeasureError, match=r"free; the nearest that fits is batch=2$") as refused:
-        admit(3_000_000_000, "ViT-H/14", lambda room: f"batch={room // 1_400_000_000:.0f}")
-    admit(2_800_000_000, str(refused.value))
+        require_free_memory(
+            3_000_000_000, "ViT-H/14", lambda room: f"batch={room // 1_400_000_000:.0f}"
+        )
+    require_free_memory(2_800_000_000, str(refused.value))
 
 
 def test_a_device_is_asked_for_its_own_memory(monkeypatch: pytest.MonkeyPatch):
@@ -42,25 +46,25 @@ def test_a_device_is_asked_for_its_own_memory(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(MEMORY, "device_of", {"cuda": "cuda:0", "mps": "mps:0"}.get)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (5 * 10**9, 80 * 10**9))
     monkeypatch.setattr(torch.mps, "recommended_max_memory", lambda: 4 * 10**9)
-    admit(3_000_000_000, "ViT-H/14")
+    require_free_memory(3_000_000_000, "ViT-H/14")
     MEMORY._device_bytes.cache_clear()
     for device, free in {"cuda": "5.0", "mps": "4.0"}.items():
         with pytest.raises(MeasureError, match=f"5.3 GB .*, {device} has {free} GB free$"):
-            admit(3_000_000_000, "ViT-H/14", device=device)
+            require_free_memory(3_000_000_000, "ViT-H/14", device=device)
     MEMORY._device_bytes.cache_clear()
 
 
 def test_a_device_that_is_not_there_has_no_memory():
     with pytest.raises(MeasureError, match="no device nosuch here; available: cpu"):
-        admit(1, "LeNet-5", device="nosuch")
+        require_free_memory(1, "LeNet-5", device="nosuch")
 
 
 def test_of_a_clusters_memory_nothing_is_claimed(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(MEMORY, "available_bytes", lambda: 10**6)
-    assert "0.0 GB free" in exports.refusal(10**9, "ViT-H/14")
+    assert "0.0 GB free" in exports.memory_problem(10**9, "ViT-H/14")
     monkeypatch.setenv("STUDIO_SCHEDULER", "tcp://127.0.0.1:1")
-    assert not exports.refusal(10**9, "ViT-H/14")
-    assert not exports.refusal(10**9, "ViT-H/14", "cuda:0")
+    assert not exports.memory_problem(10**9, "ViT-H/14")
+    assert not exports.memory_problem(10**9, "ViT-H/14", "cuda:0")
 
 
 TWO = {"memory.max": "1000", "memory.current": "600", "memory.stat": "anon 500\ninactive_file 100"}

@@ -16,7 +16,7 @@ import torch
 
 from studio.process import device, worker_main
 from studio.process.errors import MeasureError
-from studio.process.worker import ENVIRONMENT, NICER, Worker, worker
+from studio.process.worker import ENVIRONMENT, NICENESS, Worker, worker
 from tests.process.processes import gone, wait_until
 
 
@@ -160,7 +160,7 @@ def test_a_stopped_worker_leaves_no_process():
 def test_a_process_that_is_not_needed_keeps_no_memory(monkeypatch: pytest.MonkeyPatch):
     calls: SimpleQueue[worker_main.Call] = SimpleQueue()
     monkeypatch.setattr(worker_main, "IDLE_S", 0.01)
-    monkeypatch.setattr(worker_main, "forget", lambda: calls.put((abs, (-3,))))
+    monkeypatch.setattr(worker_main, "release", lambda: calls.put((abs, (-3,))))
     assert worker_main.next_call(calls) == (abs, (-3,))
 
 
@@ -205,7 +205,10 @@ def test_the_caller_runs_once_and_ends_in_the_middle_of_a_call(caller: Path):
 
 def test_a_caller_that_ends_at_once_leaves_no_traceback_behind():
     """Its measuring process is still at the import of torch, and then has nobody to greet."""
-    code = "import os; from studio.process.worker import Child; Child(10**9); os._exit(0)"
+    code = (
+        "import os; from studio.process.worker import WorkerProcess;"
+        "WorkerProcess(10**9); os._exit(0)"
+    )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=90)
     assert (run.returncode, run.stderr) == (0, "")
 
@@ -235,5 +238,5 @@ def test_a_server_is_nicer_than_what_it_measures():
     run = subprocess.run([sys.executable, "-c", SERVER], capture_output=True, text=True, timeout=90)
     server, child = map(int, run.stdout.split())
     here = os.getpriority(os.PRIO_PROCESS, 0)
-    assert server == min(19, here + NICER)
+    assert server == min(19, here + NICENESS)
     assert child <= here

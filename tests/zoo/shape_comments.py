@@ -20,7 +20,7 @@ from typing import Any
 
 from torch import Tensor
 
-from studio.analysis.names.shape_comments import REST, Statement, statements, value
+from studio.analysis.names.shape_comments import REST, Statement, evaluate, statements
 
 
 @dataclass
@@ -54,7 +54,7 @@ def checked(*folders: Path) -> Iterator[set[tuple[str, int]]]:
             if done and (event == "return" or not done.first <= here <= done.last):
                 values = {"return": arg} if event == "return" else frame.f_locals
                 _check(call, done, values, frame, f"{file}:{done.first}")
-                seen.update({(file, done.first)} if done.sizes else ())
+                seen.update({(file, done.first)} if done.dims else ())
                 call.under_way = None
             if event == "line" and call.under_way is None:
                 _forget_round(call, here, _loops(file).get(here, here))
@@ -80,7 +80,7 @@ def _check(
         if not isinstance(value, Tensor):
             continue
         shape = tuple(value.shape)
-        if done.sizes is None:
+        if done.dims is None:
             assert call.shapes.get(name, shape) == shape, f"{where}: {name} is now {shape}, unsaid"
         else:
             _compare(call, letters, done, shape, f"{where}: {name} is {shape}")
@@ -90,12 +90,12 @@ def _check(
 def _compare(
     call: Call, letters: dict[str, int], done: Statement, shape: tuple[int, ...], what: str
 ) -> None:
-    sizes = done.sizes or ()
+    sizes = done.dims or ()
     if sizes[-1:] == (REST,):
         sizes, shape = sizes[:-1], shape[: len(sizes) - 1]
     assert len(shape) == len(sizes), f"{what}, the comment says ({', '.join(sizes)})"
     for size, actual in zip(sizes, shape, strict=True):
-        known = letters.get(size, value(size, letters))
+        known = letters.get(size, evaluate(size, letters))
         assert known in (None, actual), f"{what}, but {size} is {known}"
         if "'" not in size:
             call.letters[size] = letters[size] = actual

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 import studio
-from studio.analysis.graph.layer_graph import graph
+from studio.analysis.graph.layer_graph import build_graph
 from studio.codegen.script import script
 from studio.family import Design
 from studio.knobs import DesignError, Knob, knobs
@@ -109,7 +109,7 @@ def test_a_composition_is_refused_with_its_place_or_builds_traces_draws_and_expo
         return
     found = studio.profile(design)
     assert found.params == sum(p.numel() for p in studio.build(design, device="meta").parameters())
-    ends = {end for edge in graph(found.root).edges for end in (edge.source, edge.target)}
+    ends = {end for edge in build_graph(found.root).edges for end in (edge.source, edge.target)}
     assert {"input", "output"} <= ends | {end.partition(".")[0] for end in ends}
     text = studio.export(design)
     assert not re.search(r"knob\(|records\(|^(from|import) studio", text, re.MULTILINE)

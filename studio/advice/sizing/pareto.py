@@ -15,7 +15,7 @@ from itertools import product
 
 from studio.advice.budget import Limits
 from studio.advice.sizing.scaling_search import scaled
-from studio.analysis.cost.profiler import Profile, many_models, profile
+from studio.analysis.cost.profiler import Profile, freeze_gc, profile
 from studio.analysis.cost.scaling import axes
 from studio.family import Design
 from studio.knobs import Axis, DesignError
@@ -60,7 +60,7 @@ def candidates(
 
 def counted(designs: Iterable[Design], batch: int = 1) -> list[Profile]:
     """The profile of each."""
-    with many_models():
+    with freeze_gc():
         return [profile(design, batch) for design in designs]
 
 

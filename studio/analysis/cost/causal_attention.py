@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from studio.analysis import units
 from studio.analysis.cost.connectivity import ATTENTION, SUMS
-from studio.analysis.trace.tree import INPUT, Body, Source
+from studio.analysis.trace.tree import INPUT, Source, Trace
 
 CAUSAL = "is_causal=True"  # the settings of an attention that is causal by itself
 MASK = "causal_mask"  # the name of a buffer that makes another causal
@@ -18,13 +18,13 @@ Flags = tuple[bool, ...]  # of tensors: whether a causal mask is in them
 Found = tuple[int, Flags]
 
 
-def causal_saving(root: Body) -> int:
+def causal_saving(root: Trace) -> int:
     """The multiply-accumulates of score and value products above the diagonal: for N tokens the
     part (N - 1) / 2N of these products, 0 without causal attention."""
     return _walked(root, (False,) * len(root.inputs), {})[0]
 
 
-def causal_note(root: Body) -> str:
+def causal_note(root: Trace) -> str:
     """The same as a sentence; empty without causal attention."""
     saving = causal_saving(root)
     if not saving:
@@ -35,33 +35,33 @@ def causal_note(root: Body) -> str:
     )
 
 
-def _walked(body: Body, masked: Flags, known: dict[tuple[int, Flags], Found]) -> Found:
+def _walked(trace: Trace, masked: Flags, known: dict[tuple[int, Flags], Found]) -> Found:
     """The saving in a body whose inputs are so, and which of its outputs have the mask in them."""
-    key = id(body), masked
+    key = id(trace), masked
     if key not in known:
-        known[key] = _module(body, masked, known) if body.is_module else _operation(body, masked)
+        known[key] = _module(trace, masked, known) if trace.is_module else _operation(trace, masked)
     return known[key]
 
 
-def _module(body: Body, masked: Flags, known: dict[tuple[int, Flags], Found]) -> Found:
+def _module(trace: Trace, masked: Flags, known: dict[tuple[int, Flags], Found]) -> Found:
     saving, made = 0, list[Flags]()
-    for call in body.calls:
+    for call in trace.calls:
         given = tuple(_is_masked(source, masked, made) for source in call.sources)
-        inside, outputs = _walked(call.body, given, known)
+        inside, outputs = _walked(call.trace, given, known)
         saving += inside
         made.append(outputs)
-    return saving, tuple(_is_masked(source, masked, made) for source in body.returns)
+    return saving, tuple(_is_masked(source, masked, made) for source in trace.returns)
 
 
-def _operation(body: Body, masked: Flags) -> Found:
+def _operation(trace: Trace, masked: Flags) -> Found:
     """A sum hands a mask on, and attention uses it up."""
-    if body.kind != ATTENTION:
-        return 0, (body.kind in SUMS and any(masked),) * len(body.outputs)
-    is_causal = CAUSAL in body.settings or any(masked[3:])  # after queries, keys and values
-    return _hidden(body) if is_causal else 0, (False,) * len(body.outputs)
+    if trace.kind != ATTENTION:
+        return 0, (trace.kind in SUMS and any(masked),) * len(trace.outputs)
+    is_causal = CAUSAL in trace.settings or any(masked[3:])  # after queries, keys and values
+    return _hidden(trace) if is_causal else 0, (False,) * len(trace.outputs)
 
 
-def _hidden(attention: Body) -> int:
+def _hidden(attention: Trace) -> int:
     """The MACs of those pairs of T queries and S keys whose key comes after the query."""
     T, S = (shape[-2] for shape in attention.inputs[:2])
     rows = min(T, S)

@@ -20,22 +20,22 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from studio.analysis.cost.op_costs import Work
+from studio.analysis.cost.op_costs import OpCost
 
 Array = NDArray[np.float64]
 
-FEWEST = 3  # anchors; with two, nothing is left to check a fit by
+MIN_MEASURED = 3  # anchors; with two, nothing is left to check a fit by
 # What holds the fit back where the anchors do not tell its parts from one another: errors of about
 # 9 %, squared, over shares in the latency of about 30 %, squared.
-HOLD = 0.1
+RIDGE = 0.1
 SUPPORTS = tuple(
     list(chosen)
-    for count in range(1, len(Work._fields) + 1)
-    for chosen in combinations(range(len(Work._fields)), count)
+    for count in range(1, len(OpCost._fields) + 1)
+    for chosen in combinations(range(len(OpCost._fields)), count)
 )
 
 
-class Expected(NamedTuple):
+class PredictedLatency(NamedTuple):
     """A predicted latency and its band, in seconds."""
 
     seconds: float
@@ -44,7 +44,7 @@ class Expected(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Predictor:
+class LatencyModel:
     """What each part of the work costs, in seconds, and how far that misses.
 
     The band reaches as far, up and down, as the worst error (a ratio: `factor`) that was made on an
@@ -56,20 +56,20 @@ class Predictor:
 
     costs: tuple[float, ...]
     factor: float
-    anchors: int
+    measured: int
 
     @property
     def coverage(self) -> float:
         """The share of designs like the anchors that the band should hold."""
-        return self.anchors / (self.anchors + 1)
+        return self.measured / (self.measured + 1)
 
-    def __call__(self, work: Work) -> Expected:
+    def __call__(self, work: OpCost) -> PredictedLatency:
         seconds = sum(cost * part for cost, part in zip(self.costs, work, strict=True))
         high = seconds * self.factor if self.factor < math.inf else math.inf
-        return Expected(seconds, seconds / self.factor, high)
+        return PredictedLatency(seconds, seconds / self.factor, high)
 
 
-def fit(works: Sequence[Work], seconds: Sequence[float]) -> Predictor | None:
+def fit(works: Sequence[OpCost], seconds: Sequence[float]) -> LatencyModel | None:
     """A predictor from the anchors' work and their measured seconds, in the same order.
 
     All of one family, device and conditions. CPU times (one thread), or wall times of a quiet
@@ -77,13 +77,13 @@ def fit(works: Sequence[Work], seconds: Sequence[float]) -> Predictor | None:
     for fewer than three anchors.
     """
     parts, times = np.array(works, dtype=float), np.array(seconds, dtype=float)
-    if len(works) < FEWEST:
+    if len(works) < MIN_MEASURED:
         return None
-    factor = max(_missed(parts, times, i) for i in range(len(times)))
-    return Predictor(tuple(map(float, _costs(parts, times))), factor, len(times))
+    factor = max(_held_out_error(parts, times, i) for i in range(len(times)))
+    return LatencyModel(tuple(map(float, _costs(parts, times))), factor, len(times))
 
 
-def _missed(parts: Array, times: Array, i: int) -> float:
+def _held_out_error(parts: Array, times: Array, i: int) -> float:
     """How many times too long or too short an anchor is predicted that the fit has not seen."""
     others = np.arange(len(times)) != i
     ratio = float(parts[i] @ _costs(parts[others], times[others])) / float(times[i])
@@ -99,7 +99,7 @@ def _costs(parts: Array, times: Array) -> Array:
     scale = np.sqrt(np.mean(relative**2, axis=0))
     scale[scale == 0] = 1
     rows = relative / scale
-    gram, aim = rows.T @ rows + HOLD * np.eye(len(scale)), rows.sum(axis=0)
+    gram, aim = rows.T @ rows + RIDGE * np.eye(len(scale)), rows.sum(axis=0)
     solutions = (_solution(gram, aim, support) for support in SUPPORTS)
     allowed = (shares for shares in solutions if shares.min() >= 0)
     best = min(allowed, key=lambda shares: float(shares @ gram @ shares - 2 * aim @ shares))

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from studio.analysis import units
-from studio.analysis.trace.tree import Body
+from studio.analysis.trace.tree import Trace
 from studio.drawing.graph import Figures
 
 OWN = "(own)"
 
 
 @dataclass(frozen=True)
-class Row:
+class LayerRow:
     """A layer, or a run of equal ones, with the figures of all its repeats together.
 
     `modules` are the paths of all the modules that it stands for, `body` one of them; `level` is 1
@@ -29,14 +29,14 @@ class Row:
     saved_bytes: int
     activation_count: int
     modules: tuple[str, ...]
-    body: Body
+    trace: Trace
     level: int
 
     @property
     def figures(self) -> Figures:
         return Figures(self.params, self.macs, self.saved_bytes, self.activation_count)
 
-    def without(self, other: Row) -> Row:
+    def minus(self, other: LayerRow) -> LayerRow:
         return replace(
             self,
             params=self.params - other.params,
@@ -46,19 +46,19 @@ class Row:
         )
 
 
-def walk(
-    body: Body, path: str = "", calls: int = 1, within: tuple[str, ...] = ("",), level: int = 1
-) -> Iterator[Row]:
+def layer_rows(
+    trace: Trace, path: str = "", calls: int = 1, within: tuple[str, ...] = ("",), level: int = 1
+) -> Iterator[LayerRow]:
     """The layers inside a body that is called so often, each followed by what is inside it, and
     last what the body has beside them: together they add up to it. Runs of equal ones are folded.
 
     A module that is called twice has its weights once: `within` are the modules.
     """
-    own = _row(f"{path}{OWN}", body, calls, within, "outside its layers", "", level)
+    own = _row(f"{path}{OWN}", trace, calls, within, "outside its layers", "", level)
     whole = own
-    for _, equal in groupby(body.calls, key=lambda call: id(call.body)):
+    for _, equal in groupby(trace.calls, key=lambda call: id(call.trace)):
         run = tuple(equal)
-        inner = run[0].body
+        inner = run[0].trace
         if not inner.is_module and not inner.macs:
             continue
         name, repeats = f"{path}{run[0].name}", calls * len(run)
@@ -68,21 +68,21 @@ def walk(
         shapes = ", ".join(map(units.shape, inner.outputs))
         row = _row(label, inner, repeats, modules, inner.kind, shapes, level)
         yield row
-        yield from walk(inner, f"{name}.", repeats, modules, level + 1)
-        own = own.without(row)
+        yield from layer_rows(inner, f"{name}.", repeats, modules, level + 1)
+        own = own.minus(row)
     if own != whole and (own.params or own.macs or own.saved_bytes):
         yield own
 
 
 def _row(
     path: str,
-    body: Body,
+    trace: Trace,
     calls: int,
     modules: tuple[str, ...],
     kind: str,
     output: str,
     level: int,
-) -> Row:
-    params, written = body.params * len(modules), body.activation_count * calls
-    costs = params, body.macs * calls, body.saved_bytes * calls, written
-    return Row(path, kind, output, *costs, modules, body, level)
+) -> LayerRow:
+    params, written = trace.params * len(modules), trace.activation_count * calls
+    costs = params, trace.macs * calls, trace.saved_bytes * calls, written
+    return LayerRow(path, kind, output, *costs, modules, trace, level)

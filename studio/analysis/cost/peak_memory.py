@@ -18,35 +18,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from studio.analysis.cost.profiler import course, profile
-from studio.analysis.cost.training_step import Memory, Optimizer, at_batch
+from studio.analysis.cost.profiler import profile, training_step
+from studio.analysis.cost.training_step import Optimizer, PeakMemory, step_at_batch
 from studio.family import BATCH, Design
 from studio.knobs import Mode
 
-SECANTS = 6  # guesses along a line, before the rest is halved
+MAX_SECANT_STEPS = 6  # guesses along a line, before the rest is halved
 
 
-def peak(
+def peak_memory(
     design: Design, batch: int = 1, mode: Mode = "inference", optimizer: Optimizer = "adam"
-) -> Memory:
+) -> PeakMemory:
     """The peak of one forward pass, or of one training step. Raises DesignError for a batch that
     there is not."""
     return profile(design, batch).memory(mode, optimizer)
 
 
-def over_batches(
+def peak_over_batches(
     design: Design, batches: Sequence[int], mode: Mode, optimizer: Optimizer = "adam"
-) -> tuple[Memory, ...]:
+) -> tuple[PeakMemory, ...]:
     """The peaks at many batches; of training steps for the price of three."""
     return tuple(_peak(design, batch, mode, optimizer) for batch in batches)
 
 
-def _peak(design: Design, batch: int, mode: Mode, optimizer: Optimizer) -> Memory:
+def _peak(design: Design, batch: int, mode: Mode, optimizer: Optimizer) -> PeakMemory:
     if mode == "training" and batch > 1:
-        found = at_batch(course(design, 2), course(design, 3), batch)
+        found = step_at_batch(training_step(design, 2), training_step(design, 3), batch)
         if found is not None:
             return found.peak(optimizer)
-    return peak(design, batch, mode, optimizer)
+    return peak_memory(design, batch, mode, optimizer)
 
 
 def largest_batch(
@@ -61,10 +61,10 @@ def largest_batch(
         return _peak(design, batch, mode, optimizer).total
 
     assert BATCH.le is not None
-    return _most(total, room_bytes, int(BATCH.le))
+    return _largest_within(total, room_bytes, int(BATCH.le))
 
 
-def _most(total: Callable[[int], int], room: float, limit: int) -> int:
+def _largest_within(total: Callable[[int], int], room: float, limit: int) -> int:
     """The largest number from 1 to `limit` whose total, which rises with it, fits; else 0. Totals
     rise along a line or bend upwards: a secant finds the place in a few steps."""
     low, high, at_low = 1, limit + 1, total(1)
@@ -75,7 +75,7 @@ def _most(total: Callable[[int], int], room: float, limit: int) -> int:
         if high - low == 1:
             break
         guess = low + int((room - at_low) // slope) if slope > 0 else high - 1
-        if tries >= SECANTS:
+        if tries >= MAX_SECANT_STEPS:
             guess = (low + high) // 2
         guess = min(max(guess, low + 1), high - 1)
         found = total(guess)

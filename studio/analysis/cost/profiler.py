@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 from torch import Tensor
 
 from studio.analysis.cost.causal_attention import causal_saving
-from studio.analysis.cost.training_step import Course, Memory, Optimizer
-from studio.analysis.trace.meta_model import blueprint, sample
-from studio.analysis.trace.priority_lock import Turns
+from studio.analysis.cost.training_step import Optimizer, PeakMemory, TrainingStep
+from studio.analysis.trace.meta_model import build_on_meta, example_on_meta
+from studio.analysis.trace.priority_lock import PriorityLock
 from studio.analysis.trace.tracer import trace
-from studio.analysis.trace.training_trace import rehearse
-from studio.analysis.trace.tree import Body, Shape
+from studio.analysis.trace.training_trace import trace_training
+from studio.analysis.trace.tree import Shape, Trace
 from studio.family import BATCH, Design
 from studio.knobs import Mode
 from studio.process.caching import lru
@@ -27,12 +27,12 @@ T = TypeVar("T")
 
 # Building a blueprint takes longer than tracing it, and it is traced twice, in either mode: the
 # latest ones are kept, for one thread at a time.
-TRACING = Turns()
-latest = lru_cache(maxsize=4)(blueprint)
-_forgetting: list[Callable[[], None]] = [latest.cache_clear]
+TRACE_LOCK = PriorityLock()
+cached_model = lru_cache(maxsize=4)(build_on_meta)
+_cache_clearers: list[Callable[[], None]] = [cached_model.cache_clear]
 
 CACHED_MB = 64  # of either trace
-CALL_BYTES, TRAINED_CALL_BYTES = (
+CALL_BYTES, TRAINING_CALL_BYTES = (
     1100,
     2100,
 )  # of a trace for each call in it, within a factor of 2.5
@@ -54,7 +54,7 @@ class Profile:
     parameter_bytes: int
     buffer_bytes: int
     input_bytes: int
-    root: Body
+    root: Trace
 
     @property
     def macs(self) -> int:
@@ -103,11 +103,11 @@ class Profile:
         """The peak of a training step: whatever is alive at its highest point."""
         return self.memory("training", optimizer).total
 
-    def memory(self, mode: Mode, optimizer: Optimizer = "adam") -> Memory:
+    def memory(self, mode: Mode, optimizer: Optimizer = "adam") -> PeakMemory:
         """What is alive at the peak of a forward pass, or of a training step, part by part."""
         if mode == "training":
-            return course(self.design, self.batch).peak(optimizer)
-        return Memory(self.parameter_bytes, self.buffer_bytes, 0, 0, self.activation_bytes)
+            return training_step(self.design, self.batch).peak(optimizer)
+        return PeakMemory(self.parameter_bytes, self.buffer_bytes, 0, 0, self.activation_bytes)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, in the order of the public face."""
@@ -134,7 +134,7 @@ def profile(design: Design, batch: int = 1) -> Profile:
 
 
 @contextmanager
-def many_models() -> Iterator[None]:
+def freeze_gc() -> Iterator[None]:
     """The collector meanwhile looks at nothing that was alive before: else a thousand models on
     meta make it walk the whole process again and again, half of the time."""
     gc.freeze()
@@ -144,13 +144,13 @@ def many_models() -> Iterator[None]:
         gc.unfreeze()
 
 
-def forget() -> None:
+def clear_caches() -> None:
     """So that all is traced anew."""
-    for clear in _forgetting:
+    for clear in _cache_clearers:
         clear()
 
 
-def _once(
+def _cache_by_design(
     size: Callable[[Any], float],
 ) -> Callable[[Callable[[Design, int], T]], Callable[[Design, int], T]]:
     """Cached and one at a time. Who waited finds what another thread has traced meanwhile, so that
@@ -166,34 +166,34 @@ def _once(
         def traced(design: Design, batch: int) -> T:
             found = look_up((design, batch))
             if found is None:
-                with TRACING.turn():
+                with TRACE_LOCK.hold():
                     found = look_up((design, batch)) or trace(design, batch)
                     with lock:
                         results[design, batch] = found
             return found
 
-        _forgetting.append(results.clear)
+        _cache_clearers.append(results.clear)
         return traced
 
     return with_cache
 
 
-def trace_bytes(root: Body, call_bytes: int = CALL_BYTES) -> int:
+def trace_bytes(root: Trace, call_bytes: int = CALL_BYTES) -> int:
     """The memory of a trace, within a factor of 2.5: for each call of all its bodies, each once."""
     seen, found = set(), [root]
     count = 0
     while found:
-        body = found.pop()
-        if id(body) not in seen:
-            seen.add(id(body))
-            count += len(body.calls)
-            found += [call.body for call in body.calls]
+        trace = found.pop()
+        if id(trace) not in seen:
+            seen.add(id(trace))
+            count += len(trace.calls)
+            found += [call.trace for call in trace.calls]
     return count * call_bytes
 
 
-@_once(size=lambda found: trace_bytes(found.root))
+@_cache_by_design(size=lambda found: trace_bytes(found.root))
 def _profile(design: Design, batch: int) -> Profile:
-    model, inputs = latest(design), sample(design, batch)
+    model, inputs = cached_model(design), example_on_meta(design, batch)
     root = trace(model.eval() if model.training else model, inputs)
     parameters = list(model.parameters())
     return Profile(
@@ -208,28 +208,28 @@ def _profile(design: Design, batch: int) -> Profile:
     )
 
 
-def training_trace(design: Design, batch: int) -> Body:
+def training_trace(design: Design, batch: int) -> Trace:
     """The tree of layers in training mode: each body knows what it saves for backward."""
-    return _rehearsed(design, batch)[0]
+    return _training_run(design, batch)[0]
 
 
-def course(design: Design, batch: int) -> Course:
+def training_step(design: Design, batch: int) -> TrainingStep:
     """All that a training step allocates and frees."""
-    return _rehearsed(design, batch)[1]
+    return _training_run(design, batch)[1]
 
 
-@_once(size=lambda found: trace_bytes(found[0], TRAINED_CALL_BYTES))
-def _rehearsed(design: Design, batch: int) -> tuple[Body, Course]:
-    model, inputs = latest(design).train(), sample(design, batch)
-    root, tape, learned = rehearse(model, inputs)
+@_cache_by_design(size=lambda found: trace_bytes(found[0], TRAINING_CALL_BYTES))
+def _training_run(design: Design, batch: int) -> tuple[Trace, TrainingStep]:
+    model, inputs = cached_model(design).train(), example_on_meta(design, batch)
+    root, timeline, learned = trace_training(model, inputs)
     sizes = (p.nbytes for p in model.parameters() if p.requires_grad)
-    return root, Course(
+    return root, TrainingStep(
         parameters=_bytes(model.parameters()),
         buffers=_bytes(model.buffers()),
         inputs=_bytes(inputs),
-        learned=learned,
-        largest=max(sizes, default=0),
-        tape=tape,
+        gradients=learned,
+        largest_parameter=max(sizes, default=0),
+        timeline=timeline,
     )
 
 

@@ -11,22 +11,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from studio.analysis.cost.op_costs import of_operation, operations
-from studio.analysis.trace.tree import Body
+from studio.analysis.cost.op_costs import op_cost, operations
+from studio.analysis.trace.tree import Trace
 from studio.knobs import DesignError
 from studio.quoting import quoted
 
-Bound = Literal["compute", "memory", "overhead"]
+Bottleneck = Literal["compute", "memory", "overhead"]
 
 
-class Figure(NamedTuple):
+class DataSheetValue(NamedTuple):
     """A figure of a device as people write it: its unit, what the unit is worth, and its range."""
 
     name: str
     unit: str
-    worth: float
-    least: float
-    most: float
+    scale: float
+    minimum: float
+    maximum: float
 
     def read(self, given: object) -> float:
         """In seconds, FLOPs and bytes. Raises DesignError."""
@@ -34,25 +34,25 @@ class Figure(NamedTuple):
             number = float(str(given).strip().removesuffix(self.unit))
         except ValueError:
             number = float("nan")
-        if not self.least <= number <= self.most:
-            nearest = min(max(number, self.least), self.most)
+        if not self.minimum <= number <= self.maximum:
+            nearest = min(max(number, self.minimum), self.maximum)
             raise DesignError(
-                f"{self.name} is a number of {self.unit} from {self.least:g} to {self.most:g},"
+                f"{self.name} is a number of {self.unit} from {self.minimum:g} to {self.maximum:g},"
                 f" not {quoted(given)}",
                 knob=self.name,
                 value=given,
                 nearest=() if number != number else (nearest,),
             )
-        return number * self.worth
+        return number * self.scale
 
 
-COMPUTE = Figure("compute", "TFLOP/s", 1e12, 1e-3, 1e5)
-BANDWIDTH = Figure("bandwidth", "GB/s", 1e9, 1e-1, 1e5)
-OVERHEAD = Figure("overhead per operation", "µs", 1e-6, 0, 1e5)
+COMPUTE = DataSheetValue("compute", "TFLOP/s", 1e12, 1e-3, 1e5)
+BANDWIDTH = DataSheetValue("bandwidth", "GB/s", 1e9, 1e-1, 1e5)
+OVERHEAD = DataSheetValue("overhead per operation", "µs", 1e-6, 0, 1e5)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Device:
+class DeviceLimits:
     """The limits of a device: FLOPs and bytes a second, and the seconds that starting one
     operation takes."""
 
@@ -61,7 +61,7 @@ class Device:
     seconds_per_op: float
 
     @classmethod
-    def read(cls, compute: object, bandwidth: object, overhead: object) -> Device:
+    def read(cls, compute: object, bandwidth: object, overhead: object) -> DeviceLimits:
         """From figures as a data sheet has them, numbers or text: TFLOP/s in float32, GB/s, and
         microseconds an operation. Raises DesignError in one sentence.
 
@@ -75,24 +75,26 @@ class Device:
         )
 
 
-def seconds(device: Device, root: Body) -> float:
+def roofline_seconds(device: DeviceLimits, root: Trace) -> float:
     """The sum over a model's operations of computing or moving, whichever takes longer, and of
     starting. It orders designs and is no latency."""
-    return sum(_spent(device, root).values())
+    return sum(_seconds_by_bottleneck(device, root).values())
 
 
-def bound(device: Device, body: Body) -> Bound | None:
+def bottleneck(device: DeviceLimits, trace: Trace) -> Bottleneck | None:
     """What most of a layer's roofline goes into, `overhead` being that of all its operations; None
     for one that starts none."""
-    longest, name = max((seconds, name) for name, seconds in _spent(device, body).items())
+    longest, name = max(
+        (seconds, name) for name, seconds in _seconds_by_bottleneck(device, trace).items()
+    )
     return name if longest else None
 
 
-def _spent(device: Device, root: Body) -> dict[Bound, float]:
+def _seconds_by_bottleneck(device: DeviceLimits, root: Trace) -> dict[Bottleneck, float]:
     """The seconds of a model's operations, by what they wait for."""
-    spent: dict[Bound, float] = {"compute": 0.0, "memory": 0.0, "overhead": 0.0}
-    for body, runs in operations(root):
-        work = of_operation(body)
+    spent: dict[Bottleneck, float] = {"compute": 0.0, "memory": 0.0, "overhead": 0.0}
+    for trace, runs in operations(root):
+        work = op_cost(trace)
         compute, memory = work.flops / device.flops_per_s, work.moved_bytes / device.bytes_per_s
         spent["compute" if compute > memory else "memory"] += runs * max(compute, memory)
         spent["overhead"] += runs * device.seconds_per_op

@@ -13,46 +13,46 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from studio.analysis.trace.tree import Body, Call
+from studio.analysis.trace.tree import Call, Trace
 
 Occurrence = tuple[str, int]  # the name of a call, and how many of that name are before it
 
 
-class Kept(NamedTuple):
+class CallSaves(NamedTuple):
     """Bytes that a call keeps, and those of them that are its inputs, by their numbers."""
 
-    size: int
+    nbytes: int
     inputs: Mapping[int, int]
 
 
 @dataclass(frozen=True)
-class Ledger:
+class SavedTensors:
     """A body traced in training mode; `inputs` are those of its own that are counted inside it, and
     their bytes. Equal calls share a body: what is a part of a larger tensor in the one, which keeps
     the whole of it, may be a tensor of its own in the other."""
 
-    body: Body
+    trace: Trace
     inputs: Mapping[int, int] = field(default_factory=dict)
 
     @cached_property
-    def calls(self) -> dict[Occurrence, tuple[Body, Kept]]:
+    def calls(self) -> dict[Occurrence, tuple[Trace, CallSaves]]:
         """Each call's body and what it keeps, by its name."""
-        found = zip(self.body.calls, _kept(self.body, self.inputs), strict=True)
-        names = occurrences(self.body.calls)
-        return {name: (call.body, kept) for name, (call, kept) in zip(names, found, strict=True)}
+        found = zip(self.trace.calls, _call_saves(self.trace, self.inputs), strict=True)
+        names = occurrences(self.trace.calls)
+        return {name: (call.trace, saves) for name, (call, saves) in zip(names, found, strict=True)}
 
-    def kept(self, name: Occurrence) -> int:
-        return self.calls[name][1].size if name in self.calls else 0
+    def bytes_of(self, name: Occurrence) -> int:
+        return self.calls[name][1].nbytes if name in self.calls else 0
 
-    def of(self, run: Sequence[Occurrence]) -> tuple[tuple[Body, Kept], ...]:
+    def calls_of(self, run: Sequence[Occurrence]) -> tuple[tuple[Trace, CallSaves], ...]:
         """The bodies of calls in training mode, each with what it keeps."""
         return tuple(self.calls[name] for name in run if name in self.calls)
 
-    def inside(self, name: Occurrence) -> Ledger | None:
+    def inside(self, name: Occurrence) -> SavedTensors | None:
         if name not in self.calls:
             return None
-        body, kept = self.calls[name]
-        return Ledger(body, kept.inputs)
+        trace, saves = self.calls[name]
+        return SavedTensors(trace, saves.inputs)
 
 
 def occurrences(calls: Sequence[Call]) -> list[Occurrence]:
@@ -65,12 +65,12 @@ def occurrences(calls: Sequence[Call]) -> list[Occurrence]:
     return names
 
 
-def _kept(body: Body, inputs: Mapping[int, int]) -> Iterator[Kept]:
-    for call in body.calls:
+def _call_saves(trace: Trace, inputs: Mapping[int, int]) -> Iterator[CallSaves]:
+    for call in trace.calls:
         new = [
-            (one.input, inputs.get(one.given, one.size))
-            for one in call.first
-            if one.given < 0 or one.given in inputs
+            (one.input, inputs.get(one.caller_input, one.nbytes))
+            for one in call.first_saves
+            if one.caller_input < 0 or one.caller_input in inputs
         ]
-        size = call.saved + sum(size for _, size in new)
-        yield Kept(size, {number: size for number, size in new if number >= 0})
+        size = call.saved_bytes + sum(size for _, size in new)
+        yield CallSaves(size, {number: size for number, size in new if number >= 0})

@@ -10,18 +10,20 @@ from dataclasses import replace
 from itertools import chain, islice
 from typing import Any, get_args
 
-from studio.analysis.trace.tree import Body
+from studio.analysis.trace.tree import Trace
 from studio.family import Design
 from studio.knobs import Axis, Knob
 from studio.records import with_values
 
 ENTRY = re.compile(r"\.\d+\.")  # in the name of a knob of one of several records
 FACTORS = (1 / 4, 3 / 8, 1 / 2, 3 / 4, 3 / 2, 2, 3, 4)
-NEAR = 64  # how many values to try for a legal one beside a round one
-POINTS = 7  # on a chart
-AFFORDED = 900  # bodies traced for one chart: half a second, at 0.6 ms each in the worst families
-STRAIGHT = 0.995  # R² above which points on log-log axes lie on a line
-FLAT = 0.005  # their distance from it (root mean square) at which they lie on any nearly level line
+MAX_CANDIDATES = 64  # how many values to try for a legal one beside a round one
+MAX_POINTS = 7  # on a chart
+MAX_TRACES = 900  # bodies traced for one chart: half a second, at 0.6 ms each in the worst families
+MIN_R2 = 0.995  # R² above which points on log-log axes lie on a line
+MAX_RMS = (
+    0.005  # their distance from it (root mean square) at which they lie on any nearly level line
+)
 
 
 def axes(design: Design) -> Mapping[str, Knob]:
@@ -44,15 +46,15 @@ def position(knob: Knob, value: Any) -> float:
     return float(sum(value)) if knob.axis == "depth" else statistics.fmean(value)
 
 
-def points_afforded(root: Body) -> int:
+def affordable_points(root: Trace) -> int:
     """How many designs like this one can be traced for a chart without a pause: 3 to 7.
 
     A trace takes as long as it has different bodies. The design itself is traced already.
     """
-    return max(3, min(POINTS, 1 + AFFORDED // len(_bodies(root, set()))))
+    return max(3, min(MAX_POINTS, 1 + MAX_TRACES // len(_trace_ids(root, set()))))
 
 
-def axis_points(design: Design, axis: str, count: int = POINTS) -> tuple[Design, ...]:
+def axis_points(design: Design, axis: str, count: int = MAX_POINTS) -> tuple[Design, ...]:
     """The design and its legal neighbours along an axis, at most `count`, in rising order.
 
     Only the axis' first knob moves. Its values are all there are where the range is that short, and
@@ -82,8 +84,8 @@ def exponent(xs: Sequence[float], ys: Sequence[float]) -> float | None:
     across, up = [math.log(x) for x in xs], [math.log(y) for y in ys]
     start = statistics.fmean(up) - slope * statistics.fmean(across)
     missed = statistics.fmean((y - start - slope * x) ** 2 for x, y in zip(across, up, strict=True))
-    straight = missed <= (1 - STRAIGHT) * statistics.pvariance(up)
-    return slope if straight or missed <= FLAT**2 else None
+    straight = missed <= (1 - MIN_R2) * statistics.pvariance(up)
+    return slope if straight or missed <= MAX_RMS**2 else None
 
 
 def average_slope(xs: Sequence[float], ys: Sequence[float]) -> float | None:
@@ -114,12 +116,12 @@ def local_slope(xs: Sequence[float], ys: Sequence[float], x: float) -> float | N
     return math.log(y1 / y0) / math.log(x1 / x0)
 
 
-def _bodies(root: Body, seen: set[int]) -> set[int]:
+def _trace_ids(root: Trace, seen: set[int]) -> set[int]:
     """The different bodies of a tree, by identity: equal layers share theirs."""
     if id(root) not in seen:
         seen.add(id(root))
         for call in root.calls:
-            _bodies(call.body, seen)
+            _trace_ids(call.trace, seen)
     return seen
 
 
@@ -149,7 +151,7 @@ def _nearest(design: Design, knob: Knob, value: Any) -> Design | None:
     The values are the knob's own, so only the config's rules are asked: a refusal by
     `Design.replace` would look for the values that it offers, at every try anew.
     """
-    for candidate in chain((value,), islice(knob.near(value), NEAR)):
+    for candidate in chain((value,), islice(knob.near(value), MAX_CANDIDATES)):
         try:
             return Design(design.family, with_values(design.config, {knob.name: candidate}))
         except ValueError:

@@ -15,19 +15,19 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from studio.analysis import units
 from studio.analysis.cost.profiler import Profile, training_trace
-from studio.analysis.trace.tree import Body
+from studio.analysis.trace.tree import Trace
 from studio.family import Design, DesignError
 
-TRIED = 12  # larger resolutions that are looked at
+MAX_TRIES = 12  # larger resolutions that are looked at
 
 
 @lru_cache(maxsize=512)
-def starved_norm(design: Design, batch: int) -> str:
+def batch_too_small(design: Design, batch: int) -> str:
     """Why this batch cannot be trained on, in one sentence with the nearest that can; else empty.
 
     Takes milliseconds: the training trace is known, or traced as for the page.
     """
-    path = next(_starved(training_trace(design, batch)), None)
+    path = next(_starved_norms(training_trace(design, batch)), None)
     if path is None:
         return ""
     sides = {name: design.value(name) for name in _resolutions(design)}
@@ -46,24 +46,24 @@ def can_train(found: Profile) -> bool:
 
 @lru_cache(maxsize=4096)
 def _can_train(design: Design, batch: int) -> bool:
-    return not any(_starved(training_trace(design, batch)))
+    return not any(_starved_norms(training_trace(design, batch)))
 
 
-def training_told(found: Profile) -> str:
+def training_memory_text(found: Profile) -> str:
     """The peak of a training step with Adam, with its unit; or that there can be no such step."""
     if can_train(found):
         return units.size(found.training_bytes())
     return f"cannot be trained at batch {found.batch}"
 
 
-def _starved(body: Body, path: str = "") -> Iterator[str]:
+def _starved_norms(trace: Trace, path: str = "") -> Iterator[str]:
     """The paths of the batch norms that see one value per channel."""
-    if issubclass(body.cls or object, _BatchNorm) and body.inputs:
-        examples, _, *sides = body.inputs[0]
+    if issubclass(trace.cls or object, _BatchNorm) and trace.inputs:
+        examples, _, *sides = trace.inputs[0]
         if examples * math.prod(sides) == 1:
             yield path
-    for call in body.calls:
-        yield from _starved(call.body, f"{path}.{call.name}" if path else call.name)
+    for call in trace.calls:
+        yield from _starved_norms(call.trace, f"{path}.{call.name}" if path else call.name)
 
 
 def _resolutions(design: Design) -> list[str]:
@@ -78,11 +78,11 @@ def _resolutions(design: Design) -> list[str]:
 def _larger(design: Design, name: str, batch: int) -> str:
     """The next larger value of a knob with which training works; empty where none is near."""
     here = design.value(name)
-    for value in islice((v for v in design.knobs[name].near(here) if v > here), TRIED):
+    for value in islice((v for v in design.knobs[name].near(here) if v > here), MAX_TRIES):
         try:
             larger = design.replace(**{name: value})
         except DesignError:
             continue
-        if not any(_starved(training_trace(larger, batch))):
+        if not any(_starved_norms(training_trace(larger, batch))):
             return f"{name}={value}"
     return ""

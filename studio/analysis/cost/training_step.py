@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from studio.analysis.trace.allocations import Tape, extrapolated
+from studio.analysis.trace.allocations import Timeline, extrapolate
 
 Optimizer = Literal["sgd", "momentum", "adam"]
 
@@ -15,7 +15,7 @@ TEMPORARIES: dict[Optimizer, int] = {"sgd": 0, "momentum": 0, "adam": 2}
 
 
 @dataclass(frozen=True)
-class Memory:
+class PeakMemory:
     """What is alive at the peak, in bytes; `activations` are all other tensors, inputs included."""
 
     parameters: int
@@ -30,7 +30,7 @@ class Memory:
 
 
 @dataclass(frozen=True)
-class Course:
+class TrainingStep:
     """A training step: what is there before it, and the tape of its two passes, in bytes.
 
     `learned` are all parameters that get a gradient, `largest` is the largest that may.
@@ -39,18 +39,18 @@ class Course:
     parameters: int
     buffers: int
     inputs: int
-    learned: int
-    largest: int
-    tape: Tape
+    gradients: int
+    largest_parameter: int
+    timeline: Timeline
 
-    def peak(self, optimizer: Optimizer) -> Memory:
+    def peak(self, optimizer: Optimizer) -> PeakMemory:
         """The highest point of the passes, or of the optimiser's step where that needs more."""
-        level, learned = self.tape.level, self.learned
-        stepping = TEMPORARIES[optimizer] * self.largest
+        level, learned = self.timeline.usage, self.gradients
+        stepping = TEMPORARIES[optimizer] * self.largest_parameter
         gradients, rest = level.top_gradients, level.top - level.top_gradients
         if learned + stepping > level.top:
             gradients, rest = learned, stepping
-        return Memory(
+        return PeakMemory(
             self.parameters,
             self.buffers,
             gradients,
@@ -59,9 +59,9 @@ class Course:
         )
 
 
-def at_batch(two: Course, three: Course, batch: int) -> Course | None:
+def step_at_batch(two: TrainingStep, three: TrainingStep, batch: int) -> TrainingStep | None:
     """The course at any batch from 2 on: what changes from 2 to 3, so many times more. None where
     these two take other steps (a loop over the examples)."""
-    tape = extrapolated(two.tape, three.tape, batch)
+    timeline = extrapolate(two.timeline, three.timeline, batch)
     inputs = two.inputs + (batch - 2) * (three.inputs - two.inputs)
-    return None if tape is None else replace(two, inputs=inputs, tape=tape)
+    return None if timeline is None else replace(two, inputs=inputs, timeline=timeline)

@@ -9,63 +9,65 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from studio.analysis import units
-from studio.analysis.graph.layer_graph import Use, modules, walked
+from studio.analysis.graph.layer_graph import NodeUse, module_paths, walk_with_repeats
 from studio.drawing.decoration import Mark
 from studio.drawing.graph import Figures, Graph, Node
 
-PER_PARAMETER = 16  # bytes in training by Adam in float32: value, gradient, and two moments
-NOTHING: Mapping[str, float] = MappingProxyType({})
+ADAM_BYTES_PER_PARAMETER = (
+    16  # bytes in training by Adam in float32: value, gradient, and two moments
+)
+NO_SECONDS: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
-class Quantity:
+class Metric:
     """What boxes are compared by: how it is called, `whole` as in "7 % of the parameters", how it
     is written, and how it is read from figures. Time is not: it is measured."""
 
     title: str
-    whole: str
+    total_text: str
     write: Callable[[float], str]
     read: Callable[[Figures], float] | None = None
 
 
-QUANTITIES: Mapping[str, Quantity] = MappingProxyType(
+METRICS: Mapping[str, Metric] = MappingProxyType(
     {
-        "parameters": Quantity(
+        "parameters": Metric(
             "Parameters", "the parameters", units.count, lambda found: found.params
         ),
-        "macs": Quantity("MACs", "the MACs", units.macs, lambda found: found.macs),
-        "activations": Quantity(
+        "macs": Metric("MACs", "the MACs", units.macs, lambda found: found.macs),
+        "activations": Metric(
             "Saved activations",
             "the activations saved for the backward pass",
             units.size,
             lambda found: found.saved_bytes,
         ),
-        "activation_count": Quantity(
+        "activation_count": Metric(
             "Activation count",
             "the activation count",
             units.count,
             lambda found: found.activation_count,
         ),
-        "memory": Quantity(
+        "memory": Metric(
             "Training state",
             "the training state (parameters, gradients, Adam's states and saved activations; not"
             " all alive at the peak)",
             units.size,
-            lambda found: PER_PARAMETER * found.params + found.saved_bytes,
+            lambda found: ADAM_BYTES_PER_PARAMETER * found.params + found.saved_bytes,
         ),
-        "time": Quantity("Measured time", "the measured time", units.seconds),
+        "time": Metric("Measured time", "the measured time", units.seconds),
     }
 )
-TIME = QUANTITIES["time"]
-FIRST = QUANTITIES["parameters"]
+TIME = METRICS["time"]
+DEFAULT_METRIC = METRICS["parameters"]
 
 
 @dataclass(frozen=True)
-class Scale:
+class HeatScale:
     """From nothing to `top`, the most that a box shows. Heat goes with the root, so that a box with
     a quarter of the most is halfway: costs lie octaves apart."""
 
-    quantity: Quantity
+    metric: Metric
     top: float
 
     def heat(self, value: float) -> float:
@@ -77,8 +79,8 @@ class Scale:
         return self.top * heat * heat
 
 
-def costs(
-    graph: Graph, quantity: Quantity, seconds: Mapping[str, float] = NOTHING
+def node_costs(
+    graph: Graph, quantity: Metric, seconds: Mapping[str, float] = NO_SECONDS
 ) -> dict[str, float]:
     """What each box costs in the whole model, with all repeats of it and of the blocks around it:
     those of a level add up to the block. The root, "", is the whole. `seconds` are the measured
@@ -86,47 +88,52 @@ def costs(
     if quantity.read is None:
         known = {node.id for node in graph.root.walk()}
         return {name: time for name, time in seconds.items() if name in known}
-    return {node.id: quantity.read(node.figures) * times for node, times in walked(graph.root)}
+    return {
+        node.id: quantity.read(node.figures) * times
+        for node, times in walk_with_repeats(graph.root)
+    }
 
 
-def shares(found: Mapping[str, float]) -> dict[str, float]:
+def cost_shares(found: Mapping[str, float]) -> dict[str, float]:
     """Costs as shares of the whole; empty where there is nothing to share."""
     whole = found.get("", 0.0)
     return {name: value / whole for name, value in found.items()} if whole else {}
 
 
-def barred(graph: Graph, quantity: Quantity = FIRST) -> dict[str, Mark]:
+def share_bars(graph: Graph, quantity: Metric = DEFAULT_METRIC) -> dict[str, Mark]:
     """A bar on each box that has a share."""
-    found = costs(graph, quantity)
+    found = node_costs(graph, quantity)
     return {
         name: Mark(share=share, note=_note(share, found[name], quantity))
-        for name, share in shares(found).items()
+        for name, share in cost_shares(found).items()
         if name and share > 0
     }
 
 
 @dataclass(frozen=True)
-class Heat:
+class HeatMap:
     """A graph whose boxes say what they cost of one quantity, and have a colour by it."""
 
     graph: Graph
     marks: Mapping[str, Mark]
-    scale: Scale
+    scale: HeatScale
 
 
-def heated(
+def heat_map(
     graph: Graph,
-    quantity: Quantity,
+    quantity: Metric,
     opened: Container[str] = (),
-    seconds: Mapping[str, float] = NOTHING,
-) -> Heat:
+    seconds: Mapping[str, float] = NO_SECONDS,
+) -> HeatMap:
     """The graph by a quantity, with the blocks named in `opened` open: the hottest colour is that
     of the box that costs most of those that are closed."""
-    found = costs(graph, quantity, seconds)
-    part = shares(found)
-    scale = Scale(quantity, max((found.get(n.id, 0.0) for n in closed(graph, opened)), default=0.0))
+    found = node_costs(graph, quantity, seconds)
+    part = cost_shares(found)
+    scale = HeatScale(
+        quantity, max((found.get(n.id, 0.0) for n in closed_nodes(graph, opened)), default=0.0)
+    )
     marks, details = {}, {}
-    for node, times in walked(graph.root):
+    for node, times in walk_with_repeats(graph.root):
         if node.id and node.id in found and node.kind not in ("input", "output", "fault"):
             value, share = found[node.id], part.get(node.id, 0.0)
             marks[node.id] = Mark(
@@ -137,33 +144,35 @@ def heated(
             every = times * node.repeat  # its colour is that of all of them
             one = f"{every} × " * (every > 1) + quantity.write(value / every)
             details[node.id] = f"{one} · {percent(share)}" if value else ""
-    return Heat(replace(graph, root=_told(graph.root, details)), marks, scale)
+    return HeatMap(replace(graph, root=_with_details(graph.root, details)), marks, scale)
 
 
-def closed(graph: Graph, opened: Container[str]) -> Iterator[Node]:
+def closed_nodes(graph: Graph, opened: Container[str]) -> Iterator[Node]:
     """The boxes that can be seen and are not open."""
-    return _closed(graph.root, opened)
+    return _closed_nodes(graph.root, opened)
 
 
-def _closed(block: Node, opened: Container[str]) -> Iterator[Node]:
+def _closed_nodes(block: Node, opened: Container[str]) -> Iterator[Node]:
     for node in block.children:
         if node.children and node.id in opened:
-            yield from _closed(node, opened)
+            yield from _closed_nodes(node, opened)
         else:
             yield node
 
 
-def _told(node: Node, details: Mapping[str, str]) -> Node:
+def _with_details(node: Node, details: Mapping[str, str]) -> Node:
     """With the details in place of its own; a round sign and a tensor have no room for one."""
     detail = node.detail if node.is_symbol or node.kind == "parameter" else details.get(node.id, "")
     detail = node.detail if node.kind in ("input", "output", "fault") else detail
     return replace(
-        node, detail=detail, children=tuple(_told(child, details) for child in node.children)
+        node,
+        detail=detail,
+        children=tuple(_with_details(child, details) for child in node.children),
     )
 
 
-def _note(share: float, value: float, quantity: Quantity) -> str:
-    return f"{percent(share)} of {quantity.whole}: {quantity.write(value)} in all"
+def _note(share: float, value: float, quantity: Metric) -> str:
+    return f"{percent(share)} of {quantity.total_text}: {quantity.write(value)} in all"
 
 
 def percent(share: float) -> str:
@@ -173,15 +182,15 @@ def percent(share: float) -> str:
     return f"{100 * share:.{1 if 0 < share < 0.0995 else 0}f} %"
 
 
-def timed(uses: Mapping[str, Use], times: Mapping[str, float]) -> dict[str, float]:
+def node_seconds(uses: Mapping[str, NodeUse], times: Mapping[str, float]) -> dict[str, float]:
     """The seconds of each box that is a module, from those of all modules by their paths: of all
     its repeats and those of the blocks around it. A module that is called again counts where it is
     called first, as the profiler cannot tell its calls apart."""
     found: dict[str, float] = {}
     counted: set[str] = set()
     for name, use in uses.items():
-        if use.call.body.is_module:
-            paths = [path for path in modules(name, uses) if path not in counted]
+        if use.call.trace.is_module:
+            paths = [path for path in module_paths(name, uses) if path not in counted]
             known = [times[path] for path in paths if path in times]
             counted |= set(paths)
             if known:

@@ -12,28 +12,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from studio.analysis.cost.layer_table import Row
+from studio.analysis.cost.layer_table import LayerRow
 from studio.analysis.graph.cost_heatmap import (
-    FIRST,
-    NOTHING,
+    DEFAULT_METRIC,
+    NO_SECONDS,
     TIME,
-    Quantity,
-    costs,
+    Metric,
+    cost_shares,
+    node_costs,
     percent,
-    shares,
 )
-from studio.analysis.graph.layer_graph import walked
+from studio.analysis.graph.layer_graph import walk_with_repeats
 from studio.drawing.decoration import Change, Mark
 from studio.drawing.graph import Figures, Graph, Node
 
-NOISE = 0.1  # measured times that are so near to each other are the same
+TIME_NOISE = 0.1  # measured times that are so near to each other are the same
 ENDS = ("input", "output", "fault")
-FEW = 3  # facts that a note tells
+MAX_FACTS = 3  # facts that a note tells
 Seconds = Mapping[str, float]
 
 
 @dataclass(frozen=True)
-class Difference:
+class GraphDiff:
     """One graph of both designs, in which what vanished stands where it was, with its edges; and
     for each box how it changed."""
 
@@ -45,19 +45,19 @@ class Difference:
         return all(mark.change == "unchanged" for mark in self.marks.values())
 
 
-def difference(
+def graph_diff(
     before: Graph,
     now: Graph,
-    quantity: Quantity = FIRST,
-    seconds: tuple[Seconds, Seconds] = (NOTHING, NOTHING),
-) -> Difference:
+    quantity: Metric = DEFAULT_METRIC,
+    seconds: tuple[Seconds, Seconds] = (NO_SECONDS, NO_SECONDS),
+) -> GraphDiff:
     """From one graph to another, told in a quantity; `seconds` are the measured times of each."""
     old, new = (
-        _Side.of(graph, quantity, times)
+        _DesignCosts.of(graph, quantity, times)
         for graph, times in zip((before, now), seconds, strict=True)
     )
-    both = _Both(old, new, quantity)
-    root = both.merged(now.root)
+    both = _GraphPair(old, new, quantity)
+    root = both.merge(now.root)
     changes = both.changes(root)
     gone = {name for name, change in changes.items() if change == "removed"}
     named = {node.id for node in root.walk()}
@@ -66,17 +66,17 @@ def difference(
         for edge in before.edges
         if gone & {edge.source, edge.target} and {edge.source, edge.target} <= named
     )
-    part = shares(costs(now, quantity, seconds[1]))
+    part = cost_shares(node_costs(now, quantity, seconds[1]))
     marks = {
         name: Mark(part.get(name) or None, None, change, both.note(name, change, part.get(name)))
         for name, change in changes.items()
     }
-    told = Graph(both.told(root, changes), (*now.edges, *ghosts))
-    return Difference(told, MappingProxyType(marks))
+    told = Graph(both.annotate(root, changes), (*now.edges, *ghosts))
+    return GraphDiff(told, MappingProxyType(marks))
 
 
 @dataclass(frozen=True)
-class _Side:
+class _DesignCosts:
     """One of the two designs: its boxes by id, and what each costs within one of the block around
     it."""
 
@@ -84,27 +84,29 @@ class _Side:
     costs: Mapping[str, float]
 
     @classmethod
-    def of(cls, graph: Graph, quantity: Quantity, seconds: Seconds) -> _Side:
-        found = costs(graph, quantity, seconds)
-        each = {n.id: found[n.id] / times for n, times in walked(graph.root) if n.id in found}
+    def of(cls, graph: Graph, quantity: Metric, seconds: Seconds) -> _DesignCosts:
+        found = node_costs(graph, quantity, seconds)
+        each = {
+            n.id: found[n.id] / times for n, times in walk_with_repeats(graph.root) if n.id in found
+        }
         return cls({node.id: node for node in graph.root.walk()}, each)
 
 
 @dataclass(frozen=True)
-class _Both:
-    before: _Side
-    now: _Side
-    quantity: Quantity
+class _GraphPair:
+    before: _DesignCosts
+    now: _DesignCosts
+    metric: Metric
 
-    def merged(self, node: Node) -> Node:
+    def merge(self, node: Node) -> Node:
         """A box of the second design, in it what vanished from it."""
         if not node.children:
             return node
         old = self.before.nodes.get(node.id)
         known = {child.id: child for child in old.children} if old else {}
         ghosts = {name: self._ghost(child) for name, child in known.items()}
-        here = {child.id: self.merged(child) for child in node.children}
-        found = (here.get(name) or ghosts.get(name) for name in aligned(list(known), list(here)))
+        here = {child.id: self.merge(child) for child in node.children}
+        found = (here.get(name) or ghosts.get(name) for name in align(list(known), list(here)))
         return replace(node, children=tuple(filter(None, found)))
 
     def _ghost(self, node: Node) -> Node | None:
@@ -128,24 +130,24 @@ class _Both:
             return "added"
         if new is None:
             return "removed"
-        moved = self._moved(name)
+        moved = self._cost_change(name)
         if moved:
             return "grew" if moved > 0 else "shrank"
-        same = _told_of(old) == _told_of(new) and not inside
+        same = _appearance(old) == _appearance(new) and not inside
         return "unchanged" if same else "modified"
 
-    def _moved(self, name: str) -> float:
+    def _cost_change(self, name: str) -> float:
         """By how much a box of both costs more; 0 where it is not known of both."""
         if name not in self.before.costs or name not in self.now.costs:
             return 0.0
         old, new = self.before.costs[name], self.now.costs[name]
-        if self.quantity is TIME and abs(new - old) <= NOISE * max(old, new):
+        if self.metric is TIME and abs(new - old) <= TIME_NOISE * max(old, new):
             return 0.0
         return new - old
 
-    def told(self, node: Node, changes: Mapping[str, Change]) -> Node:
+    def annotate(self, node: Node, changes: Mapping[str, Change]) -> Node:
         """The merged boxes, which say what became of them."""
-        children = tuple(self.told(child, changes) for child in node.children)
+        children = tuple(self.annotate(child, changes) for child in node.children)
         if not node.id:
             return replace(node, children=children)
         change = changes[node.id]
@@ -170,31 +172,31 @@ class _Both:
         was, is_ = self.before.costs.get(node.id, 0.0), self.now.costs.get(node.id, 0.0)
         match change:
             case "added":
-                return _signed(is_, self.quantity) if is_ else "new"
+                return _signed_text(is_, self.metric) if is_ else "new"
             case "removed":
-                return _signed(-was, self.quantity) if was else "gone"
+                return _signed_text(-was, self.metric) if was else "gone"
             case "grew" | "shrank":
-                return f"{self.quantity.write(is_)} ({_signed(is_ - was, self.quantity)})"
+                return f"{self.metric.write(is_)} ({_signed_text(is_ - was, self.metric)})"
             case _:
-                usual = self.quantity is FIRST or node.kind == "parameter"
-                return node.detail if usual else self.quantity.write(is_) if is_ else ""
+                usual = self.metric is DEFAULT_METRIC or node.kind == "parameter"
+                return node.detail if usual else self.metric.write(is_) if is_ else ""
 
     def note(self, name: str, change: Change, share: float | None) -> str:
         """The change in words, and its share of the whole."""
         old, new = self.before.nodes.get(name), self.now.nodes.get(name)
         was, is_ = self.before.costs.get(name, 0.0), self.now.costs.get(name, 0.0)
-        said = f"{change}: {_signed(is_ - was, self.quantity)}" if was != is_ else change
+        said = f"{change}: {_signed_text(is_ - was, self.metric)}" if was != is_ else change
         said = "as in the pinned design" if change == "unchanged" else said
         if old and new and change != "unchanged":
-            said = "; ".join((said, *_facts(old, new)))
-        return f"{said}; {percent(share)} of {self.quantity.whole}" if share else said
+            said = "; ".join((said, *_changed_facts(old, new)))
+        return f"{said}; {percent(share)} of {self.metric.total_text}" if share else said
 
 
-def _told_of(node: Node) -> tuple[object, ...]:
+def _appearance(node: Node) -> tuple[object, ...]:
     return node.label, node.kind, node.repeat, node.detail, node.facts
 
 
-def _facts(old: Node, new: Node) -> Iterator[str]:
+def _changed_facts(old: Node, new: Node) -> Iterator[str]:
     """The first facts that are others now, as `before → after`; of a path, the same in both."""
     pairs = zip(old.facts[1:], new.facts[1:], strict=False)
     moved = [
@@ -202,18 +204,18 @@ def _facts(old: Node, new: Node) -> Iterator[str]:
         for before, after in pairs
         if before != after
     ]
-    more = len(moved) - FEW
-    yield from moved[:FEW]
+    more = len(moved) - MAX_FACTS
+    yield from moved[:MAX_FACTS]
     if more > 0:
         yield f"and {more} more"
 
 
-def _signed(value: float, quantity: Quantity) -> str:
+def _signed_text(value: float, quantity: Metric) -> str:
     """`+3.1 M`"""
     return f"{'−' if value < 0 else '+'}{quantity.write(abs(value))}"
 
 
-def aligned(before: Sequence[str], now: Sequence[str]) -> list[str]:
+def align(before: Sequence[str], now: Sequence[str]) -> list[str]:
     """The names of now in their order, and each that is gone behind the one it stood behind."""
     kept, order = set(now), list(now)
     at = 0
@@ -227,10 +229,10 @@ def aligned(before: Sequence[str], now: Sequence[str]) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerDiff:
     """A row of the table of both designs: a layer as it is, or was where it vanished."""
 
-    row: Row
+    row: LayerRow
     before: Figures | None
     now: Figures | None
 
@@ -252,21 +254,23 @@ class Layer:
         return (self.now or Figures()) - (self.before or Figures())
 
 
-def layers(before: Sequence[Row], now: Sequence[Row], alike: bool = True) -> list[Layer]:
+def layer_diffs(
+    before: Sequence[LayerRow], now: Sequence[LayerRow], alike: bool = True
+) -> list[LayerDiff]:
     """The rows of both tables in one. Of families that are not `alike` no two layers are the
     same."""
     old, new = _by_name(before, "" if alike else "before "), _by_name(now, "")
     return [
-        Layer(
+        LayerDiff(
             new.get(name) or old[name],
             old[name].figures if name in old else None,
             new[name].figures if name in new else None,
         )
-        for name in aligned(list(old), list(new))
+        for name in align(list(old), list(new))
     ]
 
 
-def _by_name(rows: Sequence[Row], prefix: str) -> dict[str, Row]:
+def _by_name(rows: Sequence[LayerRow], prefix: str) -> dict[str, LayerRow]:
     """By path, without how many they are; one that is called again is another."""
     seen: Counter[str] = Counter()
     found = {}

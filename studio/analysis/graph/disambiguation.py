@@ -12,12 +12,12 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from studio.analysis.trace.tree import Body, Call, Window
+from studio.analysis.trace.tree import Call, Trace, Window
 
 NUMBER = "0123456789_"  # where names differ in it alone, as conv1 and conv2, the order says as much
 
 
-class Told(NamedTuple):
+class NodeLabel(NamedTuple):
     """The name that a module has among its like, its window, and the size of what it gives for one
     example; empty where they say nothing."""
 
@@ -26,51 +26,51 @@ class Told(NamedTuple):
     size: str = ""
 
 
-UNTOLD = Told()
+NO_LABEL = NodeLabel()
 
 
-def told_apart(calls: Sequence[Call], around: str = "") -> dict[str, Told]:
+def distinguishing_labels(calls: Sequence[Call], around: str = "") -> dict[str, NodeLabel]:
     """By the path of a module a few words: `gate`, `3 × 3 · stride 2`, `512 × 28 × 28`.
     `around` is the path of the module that makes the calls."""
-    kinds: dict[str, dict[str, Body]] = {}
+    kinds: dict[str, dict[str, Trace]] = {}
     for call in calls:
-        if call.body.is_module:
-            kinds.setdefault(call.body.kind, {})[call.name] = call.body
-    found: dict[str, Told] = {}
+        if call.trace.is_module:
+            kinds.setdefault(call.trace.kind, {})[call.name] = call.trace
+    found: dict[str, NodeLabel] = {}
     for kind, alike in kinds.items():
-        found |= _told(kind, alike, around)
+        found |= _labels_of_kind(kind, alike, around)
     return found
 
 
-def _told(kind: str, alike: dict[str, Body], around: str) -> dict[str, Told]:
+def _labels_of_kind(kind: str, alike: dict[str, Trace], around: str) -> dict[str, NodeLabel]:
     """The words of all modules of one kind."""
     names = _names(alike) if kind != "Sequential" else {}
     windows = _windows(alike)
-    blocks = any(body.calls for body in alike.values())
+    blocks = any(trace.calls for trace in alike.values())
     differ = kind != "Sequential" and blocks
-    differ = differ and len({body.outputs for body in alike.values()}) > 1
+    differ = differ and len({trace.outputs for trace in alike.values()}) > 1
     if differ and not names:  # a size says what a stride did
         windows = {path: (kernel, "", rate) for path, (kernel, _, rate) in windows.items()}
         if not any(kernel for kernel, _, _ in windows.values()):
             names = _numbers(alike, around)
     found = {
-        path: Told(names.get(path, ""), " · ".join(filter(None, windows.get(path, ()))))
+        path: NodeLabel(names.get(path, ""), " · ".join(filter(None, windows.get(path, ()))))
         for path in alike
     }
     return {
-        path: told._replace(size=size(alike[path]))
+        path: told._replace(size=output_size(alike[path]))
         if differ and not (told.name and told.window)
         else told
         for path, told in found.items()
     }
 
 
-def size(body: Body) -> str:
+def output_size(trace: Trace) -> str:
     """What it gives for one example: `512 × 28 × 28`; empty of a number."""
-    return " × ".join(map(str, body.outputs[0][1:]))
+    return " × ".join(map(str, trace.outputs[0][1:]))
 
 
-def _numbers(alike: dict[str, Body], around: str) -> dict[str, str]:
+def _numbers(alike: dict[str, Trace], around: str) -> dict[str, str]:
     """The items of one list by their numbers: `stage 1`."""
     places = {path: f"{around}.{path}".rpartition(".") for path in alike}
     lists = {place for place, _, _ in places.values()}
@@ -80,7 +80,7 @@ def _numbers(alike: dict[str, Body], around: str) -> dict[str, str]:
     return {path: f"{word} {int(own) + 1}".strip() for path, (_, _, own) in places.items()}
 
 
-def _names(alike: dict[str, Body]) -> dict[str, str]:
+def _names(alike: dict[str, Trace]) -> dict[str, str]:
     """Their own names, where these differ; where all are items of lists, those of the lists."""
     own = {path: path.rpartition(".")[2] for path in alike}
     if all(map(str.isdigit, own.values())):
@@ -88,7 +88,7 @@ def _names(alike: dict[str, Body]) -> dict[str, str]:
     names = {path: name for path, name in own.items() if name.rstrip(NUMBER)}
     if len({name.rstrip(NUMBER) for name in names.values()}) < 2:
         return {}
-    said = {path: body.kind.lower() for path, body in alike.items()}  # `roi_align` of a RoIAlign
+    said = {path: trace.kind.lower() for path, trace in alike.items()}  # `roi_align` of a RoIAlign
     return {
         path: name.replace("_", " ")
         for path, name in names.items()
@@ -96,52 +96,59 @@ def _names(alike: dict[str, Body]) -> dict[str, str]:
     }
 
 
-def _windows(alike: dict[str, Body]) -> dict[str, tuple[str, ...]]:
-    seen = {path: [body.window] if body.window else _seen(body) for path, body in alike.items()}
-    common = {path: found for path, found in seen.items() if len(set(map(_still, found))) == 1}
+def _windows(alike: dict[str, Trace]) -> dict[str, tuple[str, ...]]:
+    seen = {
+        path: [trace.window] if trace.window else _effective_windows(trace)
+        for path, trace in alike.items()
+    }
+    common = {
+        path: found for path, found in seen.items() if len(set(map(_without_stride, found))) == 1
+    }
     kernels = {found[0].kernel for found in common.values()}
     dilations = {found[0].dilation for found in common.values()}
-    strides = {path: _together(found) for path, found in common.items()}
+    strides = {path: _total_stride(found) for path, found in common.items()}
     any_alone = any(len(found) == 1 for found in common.values())
     some_stride = any_alone or len(set(strides.values())) > 1
     return {
         path: (
-            _sides(found[0].kernel) if any_alone or len(kernels) > 1 else "",
-            f"stride {_equal(strides[path])}" if some_stride and max(strides[path]) > 1 else "",
-            f"dilation {_equal(found[0].dilation)}" if len(dilations) > 1 else "",
+            _kernel_text(found[0].kernel) if any_alone or len(kernels) > 1 else "",
+            f"stride {_stride_text(strides[path])}"
+            if some_stride and max(strides[path]) > 1
+            else "",
+            f"dilation {_stride_text(found[0].dilation)}" if len(dilations) > 1 else "",
         )
         for path, found in common.items()
     }
 
 
-def _together(windows: Sequence[Window]) -> tuple[int, ...]:
+def _total_stride(windows: Sequence[Window]) -> tuple[int, ...]:
     """The stride of windows one after the other."""
     return tuple(math.prod(sides) for sides in zip(*(w.stride for w in windows), strict=True))
 
 
-def _still(window: Window) -> Window:
+def _without_stride(window: Window) -> Window:
     """A window that does not move on: blocks of one kind may halve their maps or not."""
     return window._replace(stride=())
 
 
-def _seen(body: Body) -> list[Window]:
+def _effective_windows(trace: Trace) -> list[Window]:
     """The windows of the convolutions in a block, of those only that look beyond one place where
     there are any."""
-    found = list(_convolutions(body))
+    found = list(_convolutions(trace))
     return [window for window in found if math.prod(window.kernel) > 1] or found
 
 
-def _convolutions(body: Body) -> Iterator[Window]:
-    for call in body.calls:
-        if call.body.window and call.body.macs:
-            yield call.body.window
-        yield from _convolutions(call.body)
+def _convolutions(trace: Trace) -> Iterator[Window]:
+    for call in trace.calls:
+        if call.trace.window and call.trace.macs:
+            yield call.trace.window
+        yield from _convolutions(call.trace)
 
 
-def _sides(kernel: tuple[int, ...]) -> str:
+def _kernel_text(kernel: tuple[int, ...]) -> str:
     return " × ".join(map(str, kernel)) if len(kernel) > 1 else f"kernel {kernel[0]}"
 
 
-def _equal(sides: tuple[int, ...]) -> str:
+def _stride_text(sides: tuple[int, ...]) -> str:
     """One number where all sides have the same."""
     return str(sides[0]) if len(set(sides)) == 1 else " × ".join(map(str, sides))

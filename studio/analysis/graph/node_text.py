@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from studio.analysis import units
-from studio.analysis.graph.disambiguation import UNTOLD, Told
-from studio.analysis.names.dim_names import Ends, written
-from studio.analysis.trace.tree import Body, Call, Shape
+from studio.analysis.graph.disambiguation import NO_LABEL, NodeLabel
+from studio.analysis.names.dim_names import IODims, shape_text
+from studio.analysis.trace.tree import Call, Shape, Trace
 from studio.drawing.graph import Figures, Node
 
 SIGNS = {
@@ -54,21 +54,23 @@ SIGNS = {
     "interpolate": "up-sample",
     "adaptive_avg_pool2d": "average pool",
 }
-CONSTANT = frozenset({"zeros_like", "ones_like", "full_like", "empty_like"})  # no value is taken
-PLUMBING = frozenset(
+CONSTANT_OPS = frozenset(
+    {"zeros_like", "ones_like", "full_like", "empty_like"}
+)  # no value is taken
+CASTS = frozenset(
     {"flatten", "Flatten", "long", "int", "double", "half", "bool"}
 )  # copies and casts
 
 
-def is_constant(body: Body, fed: bool) -> bool:
+def is_constant(trace: Trace, fed: bool) -> bool:
     """Whether an operation gives the same whatever the model is given: its result is no data."""
-    return not body.is_module and (body.kind in CONSTANT or not fed)
+    return not trace.is_module and (trace.kind in CONSTANT_OPS or not fed)
 
 
-def hands_on(body: Body) -> bool:
+def is_undrawn(trace: Trace) -> bool:
     """Whether a call computes nothing that would be worth a box: it hands on what it is given."""
-    part = body.kind == "getitem" and len(body.inputs) == 1
-    return body.transparent or part or body.kind in PLUMBING
+    part = trace.kind == "getitem" and len(trace.inputs) == 1
+    return trace.is_passthrough or part or trace.kind in CASTS
 
 
 def call_node(
@@ -77,34 +79,34 @@ def call_node(
     repeat: int,
     figures: Figures,
     children: tuple[Node, ...],
-    axes: Ends,
+    dims: IODims,
     row: str = "",
-    told: Told = UNTOLD,
+    told: NodeLabel = NO_LABEL,
 ) -> Node:
     """The box of a call, and of its equal neighbours; `axes` are the names of what it takes and
     gives, `row` is how a composition calls it, `told` what tells it from its like."""
-    body = call.body
+    trace = call.trace
     return Node(
         id=name,
         label=row or _label(call),
-        detail=" · ".join(filter(None, (*told, _detail(body, repeat)))),
+        detail=" · ".join(filter(None, (*told, _detail(trace, repeat)))),
         name=told.name,
-        kind="module" if body.is_module else "operation",
+        kind="module" if trace.is_module else "operation",
         repeat=repeat,
-        facts=tuple(_facts(call, repeat, axes)),
+        facts=tuple(_facts(call, repeat, dims)),
         figures=figures,
         children=children,
     )
 
 
-def distinct(nodes: Sequence[Node], sizes: Mapping[str, str]) -> tuple[Node, ...]:
+def add_sizes_where_equal(nodes: Sequence[Node], sizes: Mapping[str, str]) -> tuple[Node, ...]:
     """Neighbours, of which those that would say the same of different things say the size of what
     they give too: `197 × 3072 · 2.36 M parameters`."""
     alike: dict[tuple[str, str, int], set[str]] = {}
     for node in nodes:
         alike.setdefault(_text(node), set()).add(sizes.get(node.id, ""))
     return tuple(
-        replace(node, detail=_sized(node.detail, sizes[node.id]))
+        replace(node, detail=_with_size(node.detail, sizes[node.id]))
         if node.kind == "module" and len(alike[_text(node)]) > 1
         else node
         for node in nodes
@@ -115,7 +117,7 @@ def _text(node: Node) -> tuple[str, str, int]:
     return node.label, node.detail, node.repeat
 
 
-def _sized(detail: str, size: str) -> str:
+def _with_size(detail: str, size: str) -> str:
     """With a size before the last of its words, the parameters."""
     *words, last = detail.split(" · ")
     return " · ".join(filter(None, (*words, size, last)))
@@ -123,34 +125,34 @@ def _sized(detail: str, size: str) -> str:
 
 def parameter_node(name: str, label: str, shape: Shape, figures: Figures) -> Node:
     """The box of a parameter or a buffer that joins the flow."""
-    facts = (written(None, shape), f"{math.prod(shape):,} values")
+    facts = (shape_text(None, shape), f"{math.prod(shape):,} values")
     label = label.removesuffix(".weight").replace("_", " ")
     return Node(id=name, label=label, kind="parameter", facts=facts, figures=figures)
 
 
 def _label(call: Call) -> str:
-    kind = call.body.kind
+    kind = call.trace.kind
     if kind == "Sequential":
         *_, holder, own = ("", *call.name.split("."))
         return f"{holder or 'block'} {own}" if own.isdigit() else own
-    return SIGNS.get(kind, kind if call.body.is_module else kind.replace("_", " "))
+    return SIGNS.get(kind, kind if call.trace.is_module else kind.replace("_", " "))
 
 
-def _detail(body: Body, repeat: int) -> str:
-    if not body.params:
+def _detail(trace: Trace, repeat: int) -> str:
+    if not trace.params:
         return ""
     each = " each" if repeat > 1 else ""
-    return f"{units.count(body.params)} parameters{each}"
+    return f"{units.count(trace.params)} parameters{each}"
 
 
-def _facts(call: Call, repeat: int, axes: Ends) -> Iterator[str]:
-    body = call.body
+def _facts(call: Call, repeat: int, dims: IODims) -> Iterator[str]:
+    trace = call.trace
     yield call.name if repeat == 1 else f"{call.name} and the next {repeat - 1}, all alike"
-    if body.settings:
-        yield body.settings
-    yield "in: " + ", ".join(map(written, axes.ins, body.inputs))
-    yield "out: " + ", ".join(map(written, axes.outs, body.outputs))
-    if body.params:
-        yield f"{body.params:,} parameters" + (" each" if repeat > 1 else "")
-    if body.macs:
-        yield units.macs(body.macs) + (" each" if repeat > 1 else "")
+    if trace.settings:
+        yield trace.settings
+    yield "in: " + ", ".join(map(shape_text, dims.ins, trace.inputs))
+    yield "out: " + ", ".join(map(shape_text, dims.outs, trace.outputs))
+    if trace.params:
+        yield f"{trace.params:,} parameters" + (" each" if repeat > 1 else "")
+    if trace.macs:
+        yield units.macs(trace.macs) + (" each" if repeat > 1 else "")

@@ -6,28 +6,29 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from studio.analysis import units
-from studio.analysis.cost.attention_cost import Growth, growth
+from studio.analysis.cost.attention_cost import AttentionCost, attention_cost
 from studio.analysis.cost.profiler import Profile, training_trace
-from studio.analysis.cost.saved_tensors import Kept
-from studio.analysis.graph.layer_graph import Use, modules, walked
+from studio.analysis.cost.saved_tensors import CallSaves
+from studio.analysis.graph.layer_graph import NodeUse, module_paths, walk_with_repeats
 from studio.analysis.inspect.formulas import node_cost
 from studio.analysis.inspect.formulas.formula import Formula, Names
-from studio.analysis.inspect.formulas.layer_cost import Axes
+from studio.analysis.inspect.formulas.layer_cost import LayerDims
 from studio.analysis.inspect.formulas.node_cost import tensor_shapes
-from studio.analysis.inspect.receptive_field import Field, fields
+from studio.analysis.inspect.receptive_field import ReceptiveField, receptive_fields
 from studio.analysis.names.purpose import purpose_of
 from studio.analysis.trace.tree import Call, Shape
 from studio.drawing.graph import Graph, Node
 
-HELD = "Training state"
-MEANING = (  # said of every sum: the model's is more than the peak of its training memory
+TRAINING_STATE = "Training state"
+# The sum over the model exceeds its peak training memory, so the note says what is summed.
+TRAINING_STATE_NOTE = (
     "parameters, gradients, optimizer states (Adam) and saved activations of this block; not all"
     " alive at the peak"
 )
 
 
 @dataclass(frozen=True)
-class Flow:
+class TensorInfo:
     """A tensor that goes in or comes out: its shape, and how its axes are called."""
 
     shape: Shape
@@ -35,7 +36,7 @@ class Flow:
 
 
 @dataclass(frozen=True)
-class Cost:
+class CostItem:
     """One figure of a node: its formula, and what part of the model it is, with all repeats of the
     node and of the blocks around it (`times` the total); `whole` is 0 where there is no such share.
     """
@@ -52,7 +53,7 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class Inspection:
+class NodeDetails:
     """What a node is and what it costs.
 
     `kind` is its class, or the operation; `settings` its arguments, `held` what a module of one's
@@ -68,108 +69,112 @@ class Inspection:
     settings: str
     repeat: int
     times: int
-    inputs: tuple[Flow, ...]
-    outputs: tuple[Flow, ...]
-    costs: tuple[Cost, ...]
-    held: str = ""
-    fields: tuple[Field, ...] = ()
-    growth: Growth | None = None
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+    costs: tuple[CostItem, ...]
+    attributes: str = ""
+    receptive_fields: tuple[ReceptiveField, ...] = ()
+    attention: AttentionCost | None = None
     modules: tuple[str, ...] = ()
     source: tuple[str, ...] = ()
     purpose: str = ""
 
 
-def inspect(
-    name: str, graph: Graph, uses: Mapping[str, Use], profile: Profile
-) -> Inspection | None:
+def node_details(
+    name: str, graph: Graph, uses: Mapping[str, NodeUse], profile: Profile
+) -> NodeDetails | None:
     """The node of that id in a design's graph; "" is the whole model. None where there is none."""
-    found = next((pair for pair in walked(graph.root) if pair[0].id == name), None)
+    found = next((pair for pair in walk_with_repeats(graph.root) if pair[0].id == name), None)
     if found is None:
         return None
     node, times = found
-    use = uses.get(name) if name else whole(profile)
+    use = uses.get(name) if name else model_use(profile)
     if use is None:
-        return _tensor(node, times, graph.root, uses, profile)
-    body, axes = use.call.body, axes_of(use)
-    return Inspection(
+        return _tensor_details(node, times, graph.root, uses, profile)
+    trace, dims = use.call.trace, layer_dims(use)
+    return NodeDetails(
         id=name,
         label=node.label,
-        kind=body.kind,
-        purpose=purpose_of(body),
-        settings=body.settings,
+        kind=trace.kind,
+        purpose=purpose_of(trace),
+        settings=trace.settings,
         repeat=node.repeat,
         times=times,
-        inputs=_flows(body.inputs, axes.inputs),
-        outputs=_flows(body.outputs, axes.outputs),
-        costs=tuple(_costs(node, use, times, axes, profile, graph.root)),
-        held=_held(use),
-        fields=fields(name, profile.root, uses) if name else (),
-        growth=growth(body),
-        modules=modules(name, uses) if body.is_module else (),
-        source=tuple(cls.__name__ for cls in (body.cls, use.within.cls) if cls),
+        inputs=_tensor_infos(trace.inputs, dims.inputs),
+        outputs=_tensor_infos(trace.outputs, dims.outputs),
+        costs=tuple(_costs(node, use, times, dims, profile, graph.root)),
+        attributes=_shared_attributes(use),
+        receptive_fields=receptive_fields(name, profile.root, uses) if name else (),
+        attention=attention_cost(trace),
+        modules=module_paths(name, uses) if trace.is_module else (),
+        source=tuple(cls.__name__ for cls in (trace.cls, use.caller.cls) if cls),
     )
 
 
-def _held(use: Use) -> str:
+def _shared_attributes(use: NodeUse) -> str:
     """What all that the node stands for hold; empty where they differ in it."""
     if use.repeat == 1:
-        return use.call.body.held
-    calls = use.within.calls
+        return use.call.trace.attributes
+    calls = use.caller.calls
     first = next(i for i, call in enumerate(calls) if call is use.call)
-    held = {call.body.held for call in calls[first : first + use.repeat]}
+    held = {call.trace.attributes for call in calls[first : first + use.repeat]}
     return held.pop() if len(held) == 1 else ""
 
 
-def whole(profile: Profile) -> Use:
+def model_use(profile: Profile) -> NodeUse:
     """The use of the model itself."""
     trained = training_trace(profile.design, profile.batch)
-    kept = Kept(trained.saved_bytes, {})
-    return Use(Call("", profile.root, ()), 1, profile.root, 1, ((trained, kept),))
+    kept = CallSaves(trained.saved_bytes, {})
+    return NodeUse(Call("", profile.root, ()), 1, profile.root, 1, ((trained, kept),))
 
 
-def axes_of(use: Use) -> Axes:
+def layer_dims(use: NodeUse) -> LayerDims:
     """How the axes of what flows in and out of a call are named."""
-    return Axes(*(tuple(names or () for names in side) for side in use.axes))
+    return LayerDims(*(tuple(names or () for names in side) for side in use.dims))
 
 
-def _flows(shapes: tuple[Shape, ...], names: tuple[Names, ...]) -> tuple[Flow, ...]:
+def _tensor_infos(shapes: tuple[Shape, ...], names: tuple[Names, ...]) -> tuple[TensorInfo, ...]:
     known = names or ((),) * len(shapes)
-    return tuple(Flow(shape, axes) for shape, axes in zip(shapes, known, strict=True))
+    return tuple(TensorInfo(shape, dims) for shape, dims in zip(shapes, known, strict=True))
 
 
 def _costs(
-    node: Node, use: Use, times: int, axes: Axes, profile: Profile, root: Node
-) -> Iterator[Cost]:
-    total, memory = root.figures, node_cost.memory(node, use)
-    counted = node_cost.parameters(node, use, axes)
-    yield Cost("Parameters", counted, times, total.params, units.count)
-    yield Cost("MACs", node_cost.macs(node, use, axes), times, total.macs, units.macs)
-    saved = node_cost.saved(node, use, axes)
-    yield Cost("Saved activations", saved, times, total.saved_bytes, units.size)
-    yield held(memory, times)
+    node: Node, use: NodeUse, times: int, dims: LayerDims, profile: Profile, root: Node
+) -> Iterator[CostItem]:
+    total, memory = root.figures, node_cost.memory_formula(node, use)
+    counted = node_cost.parameter_formula(node, use, dims)
+    yield CostItem("Parameters", counted, times, total.params, units.count)
+    yield CostItem("MACs", node_cost.mac_formula(node, use, dims), times, total.macs, units.macs)
+    saved = node_cost.saved_formula(node, use, dims)
+    yield CostItem("Saved activations", saved, times, total.saved_bytes, units.size)
+    yield training_state(memory, times)
 
 
-def held(memory: Formula, times: int) -> Cost:
+def training_state(memory: Formula, times: int) -> CostItem:
     """What of a block is alive at some time of a training step. No share is told: nothing that is
     shown is the sum of it over the blocks."""
-    return Cost(
-        HELD, replace(memory, note=MEANING) if memory.total else memory, times, 0, units.size
+    return CostItem(
+        TRAINING_STATE,
+        replace(memory, note=TRAINING_STATE_NOTE) if memory.total else memory,
+        times,
+        0,
+        units.size,
     )
 
 
-def _tensor(
-    node: Node, times: int, root: Node, uses: Mapping[str, Use], profile: Profile
-) -> Inspection:
+def _tensor_details(
+    node: Node, times: int, root: Node, uses: Mapping[str, NodeUse], profile: Profile
+) -> NodeDetails:
     """A parameter that joins the flow, or an end of the network."""
     shape = _shape(node, uses, profile)
-    flow = (Flow(shape),) if shape is not None else ()
-    counted = node_cost.of_tensor(shape or (), bool(node.figures.params))
-    memory = node_cost.memory(node, None)
+    flow = (TensorInfo(shape),) if shape is not None else ()
+    counted = node_cost.tensor_formula(shape or (), bool(node.figures.params))
+    memory = node_cost.memory_formula(node, None)
     costs = (
-        Cost("Parameters", counted, times, root.figures.params, units.count),
-        held(memory, times),
+        CostItem("Parameters", counted, times, root.figures.params, units.count),
+        training_state(memory, times),
     )
-    return Inspection(
+    return NodeDetails(
         id=node.id,
         label=node.label,
         kind=node.kind,
@@ -182,7 +187,7 @@ def _tensor(
     )
 
 
-def _shape(node: Node, uses: Mapping[str, Use], profile: Profile) -> Shape | None:
+def _shape(node: Node, uses: Mapping[str, NodeUse], profile: Profile) -> Shape | None:
     if node.kind == "parameter":
         return tensor_shapes(profile.root, uses).get(node.id)
     ends = {"input": profile.inputs, "output": profile.output_shapes}.get(node.kind, ())

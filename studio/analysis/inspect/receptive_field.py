@@ -22,15 +22,15 @@ from torch import nn
 from torch.nn.modules.conv import _ConvTransposeNd
 
 from studio.analysis.cost.connectivity import ATTENTION
-from studio.analysis.cost.op_costs import bodies
-from studio.analysis.graph.layer_graph import Use
-from studio.analysis.trace.tree import INPUT, Body, Call, Shape, Source, Window
+from studio.analysis.cost.op_costs import distinct_traces
+from studio.analysis.graph.layer_graph import NodeUse
+from studio.analysis.trace.tree import INPUT, Call, Shape, Source, Trace, Window
 
 Grid = tuple[int, ...]  # of positions: (H, W) of a map, (N,) of a sequence
-How = Literal["each", "window", "transposed", "resized", "all", "lost"]
+View = Literal["each", "window", "transposed", "resized", "all", "lost"]
 LOST: Grid = ()  # of positions that can no longer be told
 TABLES = ("Embedding", "embedding")
-WORDS = {
+CAUSES = {
     ATTENTION: "attention",
     **dict.fromkeys(("LSTM", "GRU", "RNN"), "recurrence"),
     **dict.fromkeys(("mean", "sum"), "a mean over all"),
@@ -42,7 +42,7 @@ WORDS = {
 
 
 @dataclass(frozen=True)
-class Field:
+class ReceptiveField:
     """What one value of a layer sees of an input with a grid of positions.
 
     `size` is the row of positions that it sees through windows alone, None where there is no such
@@ -55,7 +55,7 @@ class Field:
     all_by: str = ""
 
 
-class Need(NamedTuple):
+class Extent(NamedTuple):
     """What is needed of a tensor: a row of positions along each axis, or all by some layer. It is
     `lost` where positions can no longer be told."""
 
@@ -63,35 +63,35 @@ class Need(NamedTuple):
     all_by: str = ""
     lost: bool = False
 
-    def __or__(self, other: Need) -> Need:
+    def __or__(self, other: Extent) -> Extent:
         sizes = [size for size in (self.size, other.size) if size is not None]
         alike = len({len(size) for size in sizes}) == 1
         longest = tuple(map(max, *sizes)) if alike and len(sizes) > 1 else next(iter(sizes), None)
         lost = self.lost or other.lost or (bool(sizes) and not alike)
-        return Need(longest, self.all_by or other.all_by, lost)
+        return Extent(longest, self.all_by or other.all_by, lost)
 
 
-NOTHING = Need()
+NOTHING = Extent()
 
 
-class Rule(NamedTuple):
+class GridRule(NamedTuple):
     """How a layer looks at one of its inputs. `cause` names what sees all positions at once; a
     change of resolution reads so many `taps` for a value."""
 
-    how: How
+    how: View
     given: Grid | None = None
     made: Grid | None = None
     window: Window | None = None
     cause: str = ""
     taps: int = 1
 
-    def need(self, need: Need) -> Need:
+    def extent(self, need: Extent) -> Extent:
         if self.how == "lost":
-            return Need(lost=True, all_by=need.all_by)
+            return Extent(lost=True, all_by=need.all_by)
         if self.how == "all":
-            return Need(all_by=self.cause or need.all_by)
+            return Extent(all_by=self.cause or need.all_by)
         size = None if need.size is None or self.given is None else self._row(need.size)
-        return Need(size, self.cause or need.all_by, need.lost)
+        return Extent(size, self.cause or need.all_by, need.lost)
 
     def _row(self, size: tuple[int, ...]) -> tuple[int, ...]:
         given, made = self.given or (), self.made or ()
@@ -109,20 +109,20 @@ class Rule(NamedTuple):
 
 
 @dataclass
-class Flow:
+class GridFlow:
     """A body with the grids of all that flows in it: of its calls the rule of each input, the grids
     of each output, and what flows within."""
 
-    body: Body
-    given: tuple[Grid | None, ...]
-    rules: list[tuple[Rule | None, ...]]
-    made: list[tuple[Grid | None, ...]]
-    inner: list[Flow | None]
+    trace: Trace
+    input_grids: tuple[Grid | None, ...]
+    rules: list[tuple[GridRule | None, ...]]
+    output_grids: list[tuple[Grid | None, ...]]
+    inner: list[GridFlow | None]
 
     def origin(self, source: Source | str | None) -> Grid | None:
         if not isinstance(source, Source):
             return None
-        grids = self.given if source.call == INPUT else self.made[source.call]
+        grids = self.input_grids if source.call == INPUT else self.output_grids[source.call]
         return grids[source.output]
 
     def shape(self, source: Source | str | None, used: Shape) -> Shape:
@@ -130,249 +130,266 @@ class Flow:
         if not isinstance(source, Source):
             return used
         made = source.call != INPUT
-        shapes = self.body.calls[source.call].body.outputs if made else self.body.inputs
+        shapes = self.trace.calls[source.call].trace.outputs if made else self.trace.inputs
         return shapes[source.output]
 
 
-def flow(body: Body, given: tuple[Grid | None, ...]) -> Flow:
-    found = Flow(body, given, [], [], [])
-    for call in body.calls:
+def grid_flow(trace: Trace, given: tuple[Grid | None, ...]) -> GridFlow:
+    found = GridFlow(trace, given, [], [], [])
+    for call in trace.calls:
         grids = tuple(found.origin(source) for source in call.sources)
-        if call.body.calls:
-            inner = flow(call.body, grids)
+        if call.trace.calls:
+            inner = grid_flow(call.trace, grids)
             found.inner.append(inner)
             found.rules.append(())
-            found.made.append(_handed(inner))
+            found.output_grids.append(_output_grids(inner))
         else:
-            rules, made = _leaf(found, call, grids)
+            rules, made = _leaf_rules(found, call, grids)
             found.inner.append(None)
             found.rules.append(rules)
-            found.made.append(made)
+            found.output_grids.append(made)
     return found
 
 
-def _handed(inner: Flow) -> tuple[Grid | None, ...]:
+def _output_grids(inner: GridFlow) -> tuple[Grid | None, ...]:
     """The grids of what a body hands out, of which it may have cut off a margin."""
-    body = inner.body
+    trace = inner.trace
     found: list[Grid | None] = []
-    for source, out in zip(body.returns, body.outputs, strict=True):
+    for source, out in zip(trace.returns, trace.outputs, strict=True):
         grid = inner.origin(source)
         made = inner.shape(source, out)
-        found.append(_cut(grid, made, out) or grid if grid and not _placed(out, grid) else grid)
+        found.append(_cut(grid, made, out) or grid if grid and not _has_grid(out, grid) else grid)
     return tuple(found)
 
 
-def _leaf(
-    found: Flow, call: Call, grids: tuple[Grid | None, ...]
-) -> tuple[tuple[Rule | None, ...], tuple[Grid | None, ...]]:
-    body = call.body
-    ways = zip(call.sources, body.inputs, strict=True)
+def _leaf_rules(
+    found: GridFlow, call: Call, grids: tuple[Grid | None, ...]
+) -> tuple[tuple[GridRule | None, ...], tuple[Grid | None, ...]]:
+    trace = call.trace
+    ways = zip(call.sources, trace.inputs, strict=True)
     whole = [found.shape(source, used) for source, used in ways]
     rules = tuple(
-        None if grid is None else _rule(body, i, grid, whole[i]) for i, grid in enumerate(grids)
+        None if grid is None else _rule(trace, i, grid, whole[i]) for i, grid in enumerate(grids)
     )
     known = [rule.made for rule in rules if rule and rule.made is not None]
     largest = LOST if LOST in known else max(known, key=math.prod, default=None)
-    return rules, (largest,) * len(body.outputs)
+    return rules, (largest,) * len(trace.outputs)
 
 
-def _rule(body: Body, i: int, grid: Grid, made: Shape) -> Rule:
+def _rule(trace: Trace, i: int, grid: Grid, made: Shape) -> GridRule:
     """How a layer looks at its input number i, which has positions on this grid, or had them where
     it was made, in another shape."""
-    used, out = body.inputs[i], body.outputs[0] if body.outputs else ()
+    used, out = trace.inputs[i], trace.outputs[0] if trace.outputs else ()
     if grid == LOST:
-        return Rule("lost", grid, LOST)
-    if body.transparent:
-        return _handed_on(used, out, grid)
-    if math.prod(grid) == 1 and not body.window:
-        return Rule("each", grid, grid)
-    if not _placed(used, grid):
-        return _folded(body, i, grid, made)
-    if _slides(body):
-        return _slid(body, used, out, grid)
-    if (body.kind == ATTENTION and i in (1, 2)) or issubclass(body.cls or object, nn.RNNBase):
-        return Rule("all", grid, _kept(out, grid), cause=_word(body))
-    if not _placed(out, grid):
-        return _merged(body, used, out, grid)
-    over_all = issubclass(body.cls or object, nn.GroupNorm) and math.prod(grid) > 1
-    return Rule("each", grid, grid, cause=_word(body) if over_all else "")
+        return GridRule("lost", grid, LOST)
+    if trace.is_passthrough:
+        return _passthrough_rule(used, out, grid)
+    if math.prod(grid) == 1 and not trace.window:
+        return GridRule("each", grid, grid)
+    if not _has_grid(used, grid):
+        return _fold_rule(trace, i, grid, made)
+    if _slides(trace):
+        return _window_rule(trace, used, out, grid)
+    if (trace.kind == ATTENTION and i in (1, 2)) or issubclass(trace.cls or object, nn.RNNBase):
+        return GridRule("all", grid, _grid_or_ones(out, grid), cause=_cause(trace))
+    if not _has_grid(out, grid):
+        return _merge_rule(trace, used, out, grid)
+    over_all = issubclass(trace.cls or object, nn.GroupNorm) and math.prod(grid) > 1
+    return GridRule("each", grid, grid, cause=_cause(trace) if over_all else "")
 
 
-def _handed_on(used: Shape, out: Shape, grid: Grid) -> Rule:
+def _passthrough_rule(used: Shape, out: Shape, grid: Grid) -> GridRule:
     """A view, or a part of one."""
     whole = math.prod(out) == math.prod(used)
-    return Rule("each", grid, grid if whole else _cut(grid, used, out) or _ones(grid))
+    return GridRule("each", grid, grid if whole else _cut(grid, used, out) or _ones(grid))
 
 
-def _slides(body: Body) -> bool:
-    return bool(body.window) or body.kind in ("interpolate", "Upsample") or "daptive" in body.kind
+def _slides(trace: Trace) -> bool:
+    return (
+        bool(trace.window) or trace.kind in ("interpolate", "Upsample") or "daptive" in trace.kind
+    )
 
 
-def _slid(body: Body, used: Shape, out: Shape, grid: Grid) -> Rule:
+def _window_rule(trace: Trace, used: Shape, out: Shape, grid: Grid) -> GridRule:
     """A filter, a pool or a change of resolution, on a map that lies in the last axes."""
-    k = len(body.window.kernel) if body.window else len(grid)
+    k = len(trace.window.kernel) if trace.window else len(grid)
     if used[-k:] != grid:
-        return Rule("lost", grid, LOST)
+        return GridRule("lost", grid, LOST)
     after = out[-k:]
-    if body.window:
-        transposed = issubclass(body.cls or object, _ConvTransposeNd)
-        return Rule("transposed" if transposed else "window", grid, after, body.window)
-    if "daptive" in body.kind:
+    if trace.window:
+        transposed = issubclass(trace.cls or object, _ConvTransposeNd)
+        return GridRule("transposed" if transposed else "window", grid, after, trace.window)
+    if "daptive" in trace.kind:
         if after == grid:
-            return Rule("each", grid, grid)
-        return Rule("all", grid, after, cause=_word(body))
-    nearest = "nearest" in body.settings or "mode" not in body.settings
-    return Rule("resized", grid, after, taps=1 if nearest else 2)
+            return GridRule("each", grid, grid)
+        return GridRule("all", grid, after, cause=_cause(trace))
+    nearest = "nearest" in trace.settings or "mode" not in trace.settings
+    return GridRule("resized", grid, after, taps=1 if nearest else 2)
 
 
-def _merged(body: Body, used: Shape, out: Shape, grid: Grid) -> Rule:
+def _merge_rule(trace: Trace, used: Shape, out: Shape, grid: Grid) -> GridRule:
     """Positions go in and are not to be seen in what comes out: it is laid out anew, or a layer has
     made one of them all."""
-    if body.kind == "cat":
+    if trace.kind == "cat":
         longer = next((n for n, m in zip(out, used, strict=True) if n != m), 0)
-        return Rule("each", grid, (longer,))
-    if not body.is_module and math.prod(out) == math.prod(used):
-        return Rule("each", grid, grid)
-    known = body.kind in WORDS
-    return Rule("all", grid, _ones(grid), cause=_word(body)) if known else Rule("lost", grid, LOST)
+        return GridRule("each", grid, (longer,))
+    if not trace.is_module and math.prod(out) == math.prod(used):
+        return GridRule("each", grid, grid)
+    known = trace.kind in CAUSES
+    return (
+        GridRule("all", grid, _ones(grid), cause=_cause(trace))
+        if known
+        else GridRule("lost", grid, LOST)
+    )
 
 
-def _folded(body: Body, i: int, grid: Grid, made: Shape) -> Rule:
+def _fold_rule(trace: Trace, i: int, grid: Grid, made: Shape) -> GridRule:
     """Positions are not to be seen in the shape: a part was taken, or all lie in one row."""
-    used = body.inputs[i]
+    used = trace.inputs[i]
     if math.prod(used) < math.prod(made):
         cut = _cut(grid, made, used)
-        return _rule(body, i, cut, used) if cut else Rule("each", grid, _ones(grid))
-    row = math.prod(used[1:-1]) == 1 and len(used) > 1 and body.kind in WORDS
-    return Rule("all", grid, _ones(grid), cause=_word(body)) if row else Rule("lost", grid, LOST)
+        return _rule(trace, i, cut, used) if cut else GridRule("each", grid, _ones(grid))
+    row = math.prod(used[1:-1]) == 1 and len(used) > 1 and trace.kind in CAUSES
+    return (
+        GridRule("all", grid, _ones(grid), cause=_cause(trace))
+        if row
+        else GridRule("lost", grid, LOST)
+    )
 
 
 def _cut(grid: Grid, made: Shape, used: Shape) -> Grid | None:
     """The positions that are left of a map or a row whose margin was cut off."""
-    axis = _axis(made, grid)
-    return used[axis : axis + len(grid)] if axis and len(used) == len(made) else None
+    dim = _first_grid_dim(made, grid)
+    return used[dim : dim + len(grid)] if dim and len(used) == len(made) else None
 
 
-def _placed(shape: Shape, grid: Grid) -> bool:
+def _has_grid(shape: Shape, grid: Grid) -> bool:
     """Whether the positions can be seen in a shape: axis by axis, or in one row."""
-    return bool(_axis(shape, grid)) or math.prod(grid) in shape[1:]
+    return bool(_first_grid_dim(shape, grid)) or math.prod(grid) in shape[1:]
 
 
-def _axis(shape: Shape, grid: Grid) -> int:
+def _first_grid_dim(shape: Shape, grid: Grid) -> int:
     """The first axis of the positions; 0 where they are not there axis by axis."""
     found = (i for i in range(1, len(shape)) if shape[i : i + len(grid)] == grid)
     return next(found, 0)
 
 
-def _kept(out: Shape, grid: Grid) -> Grid:
-    return grid if _placed(out, grid) else _ones(grid)
+def _grid_or_ones(out: Shape, grid: Grid) -> Grid:
+    return grid if _has_grid(out, grid) else _ones(grid)
 
 
 def _ones(grid: Grid) -> Grid:
     return (1,) * len(grid)
 
 
-def _word(body: Body) -> str:
-    return WORDS.get(body.kind, body.kind)
+def _cause(trace: Trace) -> str:
+    return CAUSES.get(trace.kind, trace.kind)
 
 
-def fields(name: str, root: Body, uses: Mapping[str, Use]) -> tuple[Field, ...]:
+def receptive_fields(
+    name: str, root: Trace, uses: Mapping[str, NodeUse]
+) -> tuple[ReceptiveField, ...]:
     """The receptive fields of a node, one for each input of the network that has positions and that
     it sees; of equal neighbours those of the last. Empty where there is none, or none to be told.
     """
-    place = _place(name, root, uses)
+    place = _call_path(name, root, uses)
     if not place:
         return ()
-    given = tuple(_positions(shape, root) for shape in root.inputs)
-    steps = [flow(root, given)]
+    given = tuple(_input_grid(shape, root) for shape in root.inputs)
+    steps = [grid_flow(root, given)]
     for at in place[:-1]:
         inner = steps[-1].inner[at]
         if inner is None:
             return ()
         steps.append(inner)
-    needs = _into(steps[-1], place[-1], [_one(grid) for grid in steps[-1].made[place[-1]]])
+    needs = _input_extents(
+        steps[-1], place[-1], [_one_position(grid) for grid in steps[-1].output_grids[place[-1]]]
+    )
     for step, at in zip(reversed(steps), reversed(place), strict=True):
-        needs = _back(step, at, needs)
+        needs = _trace_back(step, at, needs)
     told = [
-        Field(i, grid, need.size, need.all_by)
+        ReceptiveField(i, grid, need.size, need.all_by)
         for i, (grid, need) in enumerate(zip(given, needs, strict=True))
         if grid and (need.all_by or (need.size and not need.lost))
     ]
     return tuple(told)
 
 
-def _one(grid: Grid | None) -> Need:
+def _one_position(grid: Grid | None) -> Extent:
     """One position of a layer; of what has none left, the one there is."""
-    return NOTHING if grid is None else Need((1,) * len(grid), lost=grid == LOST)
+    return NOTHING if grid is None else Extent((1,) * len(grid), lost=grid == LOST)
 
 
-def _back(step: Flow, at: int, needs: Sequence[Need]) -> list[Need]:
+def _trace_back(step: GridFlow, at: int, needs: Sequence[Extent]) -> list[Extent]:
     """What a body needs of its inputs so that its call number `at` gets what that needs."""
-    wanted: dict[Source, Need] = {}
-    _ask(wanted, step.body.calls[at], needs)
+    wanted: dict[Source, Extent] = {}
+    _require(wanted, step.trace.calls[at], needs)
     for number in range(at - 1, -1, -1):
-        call = step.body.calls[number]
-        asked = [wanted.get(Source(number, i), NOTHING) for i in range(len(call.body.outputs))]
+        call = step.trace.calls[number]
+        asked = [wanted.get(Source(number, i), NOTHING) for i in range(len(call.trace.outputs))]
         if any(need != NOTHING for need in asked):
-            _ask(wanted, call, _into(step, number, asked))
-    return [wanted.get(Source(INPUT, i), NOTHING) for i in range(len(step.body.inputs))]
+            _require(wanted, call, _input_extents(step, number, asked))
+    return [wanted.get(Source(INPUT, i), NOTHING) for i in range(len(step.trace.inputs))]
 
 
-def _ask(wanted: dict[Source, Need], call: Call, needs: Sequence[Need]) -> None:
+def _require(wanted: dict[Source, Extent], call: Call, needs: Sequence[Extent]) -> None:
     for source, need in zip(call.sources, needs, strict=True):
         if isinstance(source, Source):
             wanted[source] = wanted.get(source, NOTHING) | need
 
 
-def _into(step: Flow, number: int, asked: Sequence[Need]) -> list[Need]:
+def _input_extents(step: GridFlow, number: int, asked: Sequence[Extent]) -> list[Extent]:
     """What a call needs of its inputs, given what is needed of its outputs."""
     inner = step.inner[number]
     if inner is None:
         whole = NOTHING
         for need in asked:
             whole |= need
-        return [rule.need(whole) if rule else NOTHING for rule in step.rules[number]]
-    wanted = [NOTHING] * len(inner.body.inputs)
-    for source, need in zip(inner.body.returns, asked, strict=True):
+        return [rule.extent(whole) if rule else NOTHING for rule in step.rules[number]]
+    wanted = [NOTHING] * len(inner.trace.inputs)
+    for source, need in zip(inner.trace.returns, asked, strict=True):
         if need != NOTHING and isinstance(source, Source):
             wanted = [
-                one | other for one, other in zip(wanted, _from(inner, source, need), strict=True)
+                one | other
+                for one, other in zip(wanted, _extents_of_source(inner, source, need), strict=True)
             ]
     return wanted
 
 
-def _from(step: Flow, source: Source, need: Need) -> list[Need]:
+def _extents_of_source(step: GridFlow, source: Source, need: Extent) -> list[Extent]:
     """What a body needs of its inputs so that one of its tensors has what is needed of it."""
     if source.call == INPUT:
-        return [need if i == source.output else NOTHING for i in range(len(step.body.inputs))]
-    outputs = step.body.calls[source.call].body.outputs
+        return [need if i == source.output else NOTHING for i in range(len(step.trace.inputs))]
+    outputs = step.trace.calls[source.call].trace.outputs
     asked = [need if i == source.output else NOTHING for i in range(len(outputs))]
-    return _back(step, source.call, _into(step, source.call, asked))
+    return _trace_back(step, source.call, _input_extents(step, source.call, asked))
 
 
-def _place(name: str, root: Body, uses: Mapping[str, Use]) -> tuple[int, ...]:
+def _call_path(name: str, root: Trace, uses: Mapping[str, NodeUse]) -> tuple[int, ...]:
     """The numbers of the calls that lead to a node, from the root on; empty where it is no call."""
     use = uses.get(name)
     if use is None:
         return ()
-    first = next(i for i, call in enumerate(use.within.calls) if call is use.call)
+    first = next(i for i, call in enumerate(use.caller.calls) if call is use.call)
     last = first + use.repeat - 1
-    if use.within is root:
+    if use.caller is root:
         return (last,)
     outer, _, number = name.rpartition("#")
     around = (outer if outer and number.isdigit() else name).removesuffix(use.call.name)
-    above = _place(around.removesuffix("."), root, uses)
+    above = _call_path(around.removesuffix("."), root, uses)
     return (*above, last) if above else ()
 
 
-def _positions(shape: Shape, root: Body) -> Grid | None:
+def _input_grid(shape: Shape, root: Trace) -> Grid | None:
     """The positions of an input: of images their pixels, of a sequence its steps or tokens."""
     grid: Grid
     if len(shape) == 4:
         grid = shape[2:]
     elif len(shape) == 3:
         grid = (max(shape[1:]),)
-    elif len(shape) == 2 and any(b.kind in TABLES and shape in b.inputs for b, _ in bodies(root)):
+    elif len(shape) == 2 and any(
+        b.kind in TABLES and shape in b.inputs for b, _ in distinct_traces(root)
+    ):
         grid = shape[1:]
     else:
         return None

@@ -16,15 +16,15 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
-from studio.analysis.names.dim_names import Axes, Ends, Named
-from studio.analysis.names.shape_comments import value
-from studio.analysis.trace.tree import Body, Shape
+from studio.analysis.names.dim_names import Dims, ForwardDims, IODims
+from studio.analysis.names.shape_comments import evaluate
+from studio.analysis.trace.tree import Shape, Trace
 
 LETTER = re.compile(r"[^\W\d]\w*'*")  # C, hidden, C'
 SHORT = re.compile(r"[^\W\d]\w*")
-BORROWED = re.compile(r"[^\W\d][A-Za-z_]*( \+ \d+)?")  # T for 197 tokens, or N + 1
-SIDES = {"h": "H", "w": "W"}  # of a map, where they stand side by side
-LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+CALLER_NAME = re.compile(r"[^\W\d][A-Za-z_]*( \+ \d+)?")  # T for 197 tokens, or N + 1
+MAP_SIDES = {"h": "H", "w": "W"}  # of a map, where they stand side by side
+SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 class Scope(NamedTuple):
@@ -36,11 +36,11 @@ class Scope(NamedTuple):
     sides: Mapping[str, str]
 
     @classmethod
-    def of(cls, body: Body, local: Named, given: Sequence[Axes]) -> Scope:
+    def of(cls, trace: Trace, local: ForwardDims, given: Sequence[Dims]) -> Scope:
         """Of a body's forward; `given` is how the picture names what the body takes."""
-        ends = [(local.own, body), *zip(local.calls, (c.body for c in body.calls), strict=True)]
-        sides = SIDES if any(map(_has_sides, _axes(ends))) else {}
-        return cls(_sizes(ends), _borrowed(local.own.ins, given, body.inputs), sides)
+        ends = [(local.own, trace), *zip(local.calls, (c.trace for c in trace.calls), strict=True)]
+        sides = MAP_SIDES if any(map(_has_sides, _all_dims(ends))) else {}
+        return cls(_sizes(ends), _caller_names(local.own.ins, given, trace.inputs), sides)
 
     def plain(self, letter: str) -> str:
         """The letter of a picture under which a letter of this forward stands."""
@@ -55,13 +55,13 @@ class Alphabet:
     names: dict[str, dict[int, str]] = field(default_factory=dict)
     terms: dict[str, int] = field(default_factory=dict)
 
-    def within(
-        self, scope: Scope, axes: Sequence[Axes], shapes: Sequence[Shape]
-    ) -> tuple[Axes, ...]:
+    def translate(
+        self, scope: Scope, dims: Sequence[Dims], shapes: Sequence[Shape]
+    ) -> tuple[Dims, ...]:
         """The axes of tensors in the letters of the picture, from those of a forward."""
         return tuple(
-            axes and tuple(self._name(*pair, scope) for pair in zip(axes, shape, strict=True))
-            for axes, shape in zip(axes, shapes, strict=True)
+            dims and tuple(self._name(*pair, scope) for pair in zip(dims, shape, strict=True))
+            for dims, shape in zip(dims, shapes, strict=True)
         )
 
     def _name(self, name: str, size: int, scope: Scope) -> str:
@@ -101,11 +101,11 @@ class Alphabet:
             known[size] = scope.outside.get((letter, size), "") if known else plain
         if not known[size]:
             indices = sum(name.startswith(plain) for name in known.values())
-            known[size] = f"{plain}{str(indices).translate(LOW)}"
+            known[size] = f"{plain}{str(indices).translate(SUBSCRIPTS)}"
         return known[size]
 
 
-def _sizes(ends: list[tuple[Ends, Body]]) -> dict[str, int]:
+def _sizes(ends: list[tuple[IODims, Trace]]) -> dict[str, int]:
     """What the letters mean that mean one size alone: in a loop they may change."""
     found: dict[str, set[int]] = {}
     for name, size in _named_sizes(ends):
@@ -114,26 +114,26 @@ def _sizes(ends: list[tuple[Ends, Body]]) -> dict[str, int]:
     return {name: sizes.pop() for name, sizes in found.items() if len(sizes) == 1}
 
 
-def _axes(ends: list[tuple[Ends, Body]]) -> Iterator[Axes]:
+def _all_dims(ends: list[tuple[IODims, Trace]]) -> Iterator[Dims]:
     for names, _ in ends:
         yield from (*names.ins, *names.outs)
 
 
-def _has_sides(axes: Axes) -> bool:
+def _has_sides(dims: Dims) -> bool:
     """Whether axes have a height h beside a width w."""
-    bare = [name.rstrip("'") for name in axes or ()]
+    bare = [name.rstrip("'") for name in dims or ()]
     return ("h", "w") in pairwise(bare)
 
 
-def _named_sizes(ends: list[tuple[Ends, Body]]) -> Iterator[tuple[str, int]]:
-    for names, body in ends:
-        shapes = (*body.inputs, *body.outputs)
-        for axes, shape in zip((*names.ins, *names.outs), shapes, strict=True):
-            yield from zip(axes or (), shape if axes else (), strict=True)
+def _named_sizes(ends: list[tuple[IODims, Trace]]) -> Iterator[tuple[str, int]]:
+    for names, trace in ends:
+        shapes = (*trace.inputs, *trace.outputs)
+        for dims, shape in zip((*names.ins, *names.outs), shapes, strict=True):
+            yield from zip(dims or (), shape if dims else (), strict=True)
 
 
-def _borrowed(
-    own: Sequence[Axes], given: Sequence[Axes], shapes: Sequence[Shape]
+def _caller_names(
+    own: Sequence[Dims], given: Sequence[Dims], shapes: Sequence[Shape]
 ) -> dict[tuple[str, int], str]:
     """The caller's names of the letters that a body has for what it takes; a number is no name."""
     return {
@@ -141,7 +141,7 @@ def _borrowed(
         for local, around, shape in zip(own, given, shapes, strict=True)
         if local and around
         for mine, theirs, size in zip(local, around, shape, strict=True)
-        if BORROWED.fullmatch(theirs)
+        if CALLER_NAME.fullmatch(theirs)
     }
 
 
@@ -149,4 +149,4 @@ def _is_true(term: str, size: int, sizes: Mapping[str, int]) -> bool:
     """Whether a term of letters comes to a size; a letter with a prime is one of its own."""
     places = {letter: f"x{i}" for i, letter in enumerate(dict.fromkeys(LETTER.findall(term)))}
     text = LETTER.sub(lambda found: places[found[0]], term)
-    return value(text, {place: sizes[letter] for letter, place in places.items()}) == size
+    return evaluate(text, {place: sizes[letter] for letter, place in places.items()}) == size

@@ -13,62 +13,64 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from studio.analysis.names.shape_comments import VIEWS, forward_text, of_torch
-from studio.analysis.trace.tree import INPUT, Body, Source
+from studio.analysis.names.shape_comments import VIEWS, forward_source, is_torch_forward
+from studio.analysis.trace.tree import INPUT, Source, Trace
 
 NAMELESS = "x"
 Names = tuple[str, ...]  # empty for one that has no name
 
 
-def inputs(body: Body) -> Names:
+def input_names(trace: Trace) -> Names:
     """A name for each input of a network."""
-    return _numbered("input", _taken(body))
+    return _as_words("input", _input_names(trace))
 
 
-def outputs(body: Body) -> Names:
+def output_names(trace: Trace) -> Names:
     """A name for each output of a network."""
-    return _numbered("output", _given(body))
+    return _as_words("output", _output_names(trace))
 
 
-def _taken(body: Body) -> Names:
-    module: Any = body.cls
-    count = len(body.inputs)
+def _input_names(trace: Trace) -> Names:
+    module: Any = trace.cls
+    count = len(trace.inputs)
     found = _parameters(module) if module else ()
     own = found[:count] if len(found) >= count else ("",) * count
-    return tuple(name or _received(body, Source(INPUT, i)) for i, name in enumerate(own))
+    return tuple(name or _name_in_callee(trace, Source(INPUT, i)) for i, name in enumerate(own))
 
 
-def _received(body: Body, source: Source) -> str:
+def _name_in_callee(trace: Trace, source: Source) -> str:
     """What the part that is first given a tensor calls it."""
-    for number, call in enumerate(body.calls):
+    for number, call in enumerate(trace.calls):
         if source in call.sources:
-            if call.body.transparent:
-                return _received(body, Source(number))
-            return _taken(call.body)[call.sources.index(source)] if call.body.is_module else ""
+            if call.trace.is_passthrough:
+                return _name_in_callee(trace, Source(number))
+            return (
+                _input_names(call.trace)[call.sources.index(source)] if call.trace.is_module else ""
+            )
     return ""
 
 
-def _given(body: Body) -> Names:
-    module: Any = body.cls
-    count = len(body.outputs)
-    said = [names for names in (_returned(module) if module else ()) if len(names) == count]
+def _output_names(trace: Trace) -> Names:
+    module: Any = trace.cls
+    count = len(trace.outputs)
+    said = [names for names in (_return_names(module) if module else ()) if len(names) == count]
     # Where one return says otherwise than another, none is believed.
     own = [names[0] if len(set(names)) == 1 else "" for names in zip(*said, strict=True)]
     return tuple(
-        name or _passed_on(body, output)
-        for name, output in zip(own or [""] * count, body.returns or [None] * count, strict=True)
+        name or _name_from_callee(trace, output)
+        for name, output in zip(own or [""] * count, trace.returns or [None] * count, strict=True)
     )
 
 
-def _passed_on(body: Body, source: Source | str | None) -> str:
+def _name_from_callee(trace: Trace, source: Source | str | None) -> str:
     """What the part that gives an output calls it."""
     if not isinstance(source, Source) or source.call == INPUT:
         return ""
-    part = body.calls[source.call].body
-    return _given(part)[source.output] if part.is_module else ""
+    part = trace.calls[source.call].trace
+    return _output_names(part)[source.output] if part.is_module else ""
 
 
-def _numbered(kind: str, names: Sequence[str]) -> Names:
+def _as_words(kind: str, names: Sequence[str]) -> Names:
     """The names as words; those that are missing or alike get numbers where there are several."""
     words = [name.replace("_", " ") or kind for name in names]
     return tuple(
@@ -80,7 +82,7 @@ def _numbered(kind: str, names: Sequence[str]) -> Names:
 @lru_cache(maxsize=1024)
 def _parameters(module: type[Any]) -> Names:
     """What a module's forward calls its arguments; torch's own say no more than `input`."""
-    if of_torch(module):
+    if is_torch_forward(module):
         return ()
     known = list(inspect.signature(module.forward).parameters.values())[1:]
     plain = (p.name for p in known if p.kind is p.POSITIONAL_OR_KEYWORD)
@@ -88,9 +90,9 @@ def _parameters(module: type[Any]) -> Names:
 
 
 @lru_cache(maxsize=1024)
-def _returned(module: type[Any]) -> tuple[Names, ...]:
+def _return_names(module: type[Any]) -> tuple[Names, ...]:
     """The names in each return of a module's forward."""
-    written = None if of_torch(module) else forward_text(module)
+    written = None if is_torch_forward(module) else forward_source(module)
     if written is None:
         return ()
     (function,) = ast.parse(written[0]).body

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from torch import nn
 
-from studio.analysis.trace.tree import Body
+from studio.analysis.trace.tree import Trace
 
 OWN = "studio."
 SHAPES = re.compile(r":?\s+\([BM]\b[^()]*\)( and [^()]*\([^()]*\))? (->|to) .*$")
@@ -144,11 +144,11 @@ def purpose(kind: type) -> str:
     return ""
 
 
-def purpose_of(body: Body) -> str:
+def purpose_of(trace: Trace) -> str:
     """What a module or an operation is for; empty where nobody says it."""
-    if body.cls:
-        return purpose(body.cls)
-    said = OPERATIONS.get(body.kind, "")
+    if trace.cls:
+        return purpose(trace.cls)
+    said = OPERATIONS.get(trace.kind, "")
     return f"{said}." if said else ""
 
 

@@ -17,7 +17,7 @@ from itertools import takewhile
 from textwrap import dedent
 from typing import Any, NamedTuple
 
-Sizes = tuple[str, ...]  # of a shape, axis by axis: letters, numbers, or terms such as 3*D
+DimNames = tuple[str, ...]  # of a shape, axis by axis: letters, numbers, or terms such as 3*D
 REST = "..."
 COMMENT = re.compile(r"#\s*(\w+ × )?\(([^()]*)\)")
 SIZE = re.compile(r"[\w'²]+( ?[·*/+-] ?[\w'²]+)*|\.\.\.")
@@ -58,30 +58,30 @@ class Statement:
     first: int
     last: int
     names: tuple[str, ...]
-    sizes: Sizes | None
-    each: bool = False
+    dims: DimNames | None
+    for_each: bool = False
     reads: tuple[str, ...] = ()
     calls: int = 0
     view: str = ""
     loop: Lines | None = None
 
 
-class Promise(NamedTuple):
+class DocumentedShapes(NamedTuple):
     """The shapes that a module takes and gives, as its docstrings and its last line state them."""
 
-    takes: tuple[Sizes, ...]
-    gives: tuple[Sizes, ...]
+    inputs: tuple[DimNames, ...]
+    outputs: tuple[DimNames, ...]
 
 
-SILENT = Promise((), ())
+UNDOCUMENTED = DocumentedShapes((), ())
 
 
 @dataclass(frozen=True)
-class Text:
+class StatedShapes:
     """What the source of a module says about shapes: its statements, and what it promises."""
 
     statements: tuple[Statement, ...] = ()
-    promise: Promise = SILENT
+    documented: DocumentedShapes = UNDOCUMENTED
 
     @cached_property
     def lines(self) -> dict[int, Statement]:
@@ -89,40 +89,42 @@ class Text:
         return {line: s for s in self.statements for line in range(s.first, s.last + 1)}
 
     @cached_property
-    def heard(self) -> dict[int, tuple[Sizes | None, ...]]:
+    def read_dims(self) -> dict[int, tuple[DimNames | None, ...]]:
         """What was last said of the variables that a statement reads, by its first line; None for
         one that has been set again since, without a word."""
-        return {s.first: tuple(self._heard(s)) for s in self.statements}
+        return {s.first: tuple(self._read_dims(s)) for s in self.statements}
 
-    def _heard(self, statement: Statement) -> Iterator[Sizes | None]:
+    def _read_dims(self, statement: Statement) -> Iterator[DimNames | None]:
         for name in statement.reads:
             past = [s for s in self.statements if name in s.names and s.first < statement.first]
-            if any(s.sizes for s in past):
-                yield past[-1].sizes
+            if any(s.dims for s in past):
+                yield past[-1].dims
 
 
-NOTHING = Text()
+NO_SHAPES = StatedShapes()
 
 
 @lru_cache(maxsize=1024)
-def text(module: type[Any]) -> Text:
+def stated_shapes(module: type[Any]) -> StatedShapes:
     """The text of a module's class; of torch's own, and where no source is known, there is none."""
-    if of_torch(module):
-        return Text(promise=_promised(module, None))
-    written = forward_text(module)
+    if is_torch_forward(module):
+        return StatedShapes(documented=_documented_shapes(module, None))
+    written = forward_source(module)
     if written is None:
-        return NOTHING
+        return NO_SHAPES
     found = statements(*written)
-    ends = [s.sizes for s in found.values() if s.names == ("return",) and s.sizes]
-    return Text(tuple(found.values()), _promised(module, ends[-1] if ends else None))
+    ends = [s.dims for s in found.values() if s.names == ("return",) and s.dims]
+    return StatedShapes(
+        tuple(found.values()), _documented_shapes(module, ends[-1] if ends else None)
+    )
 
 
-def of_torch(module: type[Any]) -> bool:
+def is_torch_forward(module: type[Any]) -> bool:
     """Whether a module's forward is one of torch's own."""
     return bool(module.forward.__module__.startswith("torch."))
 
 
-def forward_text(module: type[Any]) -> tuple[str, int] | None:
+def forward_source(module: type[Any]) -> tuple[str, int] | None:
     """The text of a module's forward, and the number of its first line; None where it has none."""
     try:
         lines, first = inspect.getsourcelines(module.forward)
@@ -136,7 +138,7 @@ def statements(source: str, first: int = 1) -> dict[int, Statement]:
     first line and in their order."""
     lines, shift = source.splitlines(), first - 1
     found = {}
-    for node, loop in _simple(ast.parse(source).body, None):
+    for node, loop in _simple_statements(ast.parse(source).body, None):
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
                 names: tuple[str, ...] = (name,)
@@ -153,8 +155,8 @@ def statements(source: str, first: int = 1) -> dict[int, Statement]:
             span.first + shift,
             span.last + shift,
             names,
-            _sizes(said[2]) if said else None,
-            each=bool(said and said[1]),
+            _dims(said[2]) if said else None,
+            for_each=bool(said and said[1]),
             reads=tuple(n.id for n in parts if isinstance(n, ast.Name)),
             calls=sum(isinstance(n, ast.Call) for n in parts),
             view=_view(value),
@@ -163,28 +165,28 @@ def statements(source: str, first: int = 1) -> dict[int, Statement]:
     return found
 
 
-def _simple(
-    body: Sequence[ast.stmt], loop: Lines | None
+def _simple_statements(
+    trace: Sequence[ast.stmt], loop: Lines | None
 ) -> Iterator[tuple[ast.stmt, Lines | None]]:
     """The statements that hold no others, in their order, each with the innermost loop around."""
-    for node in body:
+    for node in trace:
         around = _span(node) if isinstance(node, ast.For) else loop
         blocks = [getattr(node, name, []) for name in BLOCKS]
         if not any(blocks):
             yield node, loop
         for block in blocks:
-            yield from _simple(block, around)
+            yield from _simple_statements(block, around)
 
 
 def _span(node: ast.stmt) -> Lines:
     return Lines(node.lineno, node.end_lineno or node.lineno)
 
 
-def value(size: str, letters: Mapping[str, int]) -> float | None:
+def evaluate(size: str, letters: Mapping[str, int]) -> float | None:
     """What a size such as `3*D` or `H/P` comes to, where all its letters are known."""
     term = _term(size)
     try:
-        return None if term is None else _value(term, letters)
+        return None if term is None else _evaluate(term, letters)
     except (KeyError, ZeroDivisionError):
         return None
 
@@ -200,40 +202,42 @@ def _term(size: str) -> ast.expr | None:
     return term if all(isinstance(node, parts) for node in ast.walk(term)) else None
 
 
-def _value(term: ast.expr, letters: Mapping[str, int]) -> float:
+def _evaluate(term: ast.expr, letters: Mapping[str, int]) -> float:
     if isinstance(term, ast.BinOp):
-        return TERMS[type(term.op)](_value(term.left, letters), _value(term.right, letters))
+        return TERMS[type(term.op)](_evaluate(term.left, letters), _evaluate(term.right, letters))
     return letters[term.id] if isinstance(term, ast.Name) else float(ast.literal_eval(term))
 
 
-def promised(docstring: str) -> Promise:
+def documented_shapes(docstring: str) -> DocumentedShapes:
     """The shapes on both sides of the last arrow: "(B, N, D) -> (B, D)"; or else of the first "to":
     "Images (B, C, H, W) to logits (B, num_classes)"."""
     for sentence in reversed(SENTENCE.split(docstring.replace("\n", " "))):
         if " -> " in sentence:
             before, _, after = sentence.partition(" -> ")
-            return Promise(tuple(_shapes(before)), tuple(_shapes(after)))
+            return DocumentedShapes(tuple(_shapes(before)), tuple(_shapes(after)))
     before, _, after = docstring.partition(" to ")
-    return Promise(tuple(_shapes(before)), tuple(_shapes(after)))
+    return DocumentedShapes(tuple(_shapes(before)), tuple(_shapes(after)))
 
 
-def _promised(module: type[Any], returned: Sizes | None) -> Promise:
+def _documented_shapes(module: type[Any], returned: DimNames | None) -> DocumentedShapes:
     """From the docstring of the forward, or that of the class or of one that it is made from."""
     own = takewhile(lambda cls: not cls.__module__.startswith("torch."), module.__mro__)
-    told = [] if of_torch(module) else [module.forward.__doc__]
-    found = [promised(doc) for doc in (*told, *(cls.__doc__ for cls in own)) if doc]
-    said = next((promise for promise in found if any(promise)), SILENT)
-    return Promise(said.takes, (returned,)) if returned and len(said.gives) < 2 else said
+    told = [] if is_torch_forward(module) else [module.forward.__doc__]
+    found = [documented_shapes(doc) for doc in (*told, *(cls.__doc__ for cls in own)) if doc]
+    said = next((promise for promise in found if any(promise)), UNDOCUMENTED)
+    return (
+        DocumentedShapes(said.inputs, (returned,)) if returned and len(said.outputs) < 2 else said
+    )
 
 
-def _shapes(text: str) -> Iterator[Sizes]:
+def _shapes(text: str) -> Iterator[DimNames]:
     for inside in re.findall(r"\(([^()]*)\)", text):
-        sizes = _sizes(inside)
+        sizes = _dims(inside)
         if sizes and all(map(SIZE.fullmatch, sizes)):
             yield sizes
 
 
-def _sizes(inside: str) -> Sizes:
+def _dims(inside: str) -> DimNames:
     return tuple(size.strip() for size in inside.split(",") if size.strip())
 
 

@@ -6,20 +6,19 @@ and its peak is found without walking through every allocation.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 
-class Change(NamedTuple):
+class MemoryEvent(NamedTuple):
     """Bytes allocated (+) or freed (-), and whether they hold the gradient of a parameter."""
 
-    size: int
+    nbytes: int
     of_gradient: bool = False
 
 
-class Level(NamedTuple):
+class MemoryUsage(NamedTuple):
     """Bytes alive beyond those at the start: `end` when the tape is over, `top` at its highest
     point. `end_gradients` and `top_gradients` are the gradients of parameters among them."""
 
@@ -28,67 +27,69 @@ class Level(NamedTuple):
     top: int = 0
     top_gradients: int = 0
 
-    def then(self, after: Level) -> Level:
+    def then(self, after: MemoryUsage) -> MemoryUsage:
         """The level of this tape followed by another."""
         end, gradients = self.end + after.end, self.end_gradients + after.end_gradients
         if self.end + after.top <= self.top:
-            return Level(end, gradients, self.top, self.top_gradients)
-        return Level(end, gradients, self.end + after.top, self.end_gradients + after.top_gradients)
+            return MemoryUsage(end, gradients, self.top, self.top_gradients)
+        return MemoryUsage(
+            end, gradients, self.end + after.top, self.end_gradients + after.top_gradients
+        )
 
 
 @dataclass(frozen=True, eq=False)
-class Tape:
+class Timeline:
     """Allocations and releases in their order; compared by identity, since tapes are shared."""
 
-    entries: tuple[Change | Tape, ...] = ()
+    entries: tuple[MemoryEvent | Timeline, ...] = ()
 
     @cached_property
-    def level(self) -> Level:
-        found = Level()
+    def usage(self) -> MemoryUsage:
+        found = MemoryUsage()
         for entry in self.entries:
-            found = found.then(_level(entry))
+            found = found.then(_usage(entry))
         return found
 
 
-def _level(entry: Change | Tape) -> Level:
-    if isinstance(entry, Tape):
-        return entry.level
-    gradient = entry.size * entry.of_gradient
-    return Level(entry.size, gradient, max(entry.size, 0), max(gradient, 0))
+def _usage(entry: MemoryEvent | Timeline) -> MemoryUsage:
+    if isinstance(entry, Timeline):
+        return entry.usage
+    gradient = entry.nbytes * entry.of_gradient
+    return MemoryUsage(entry.nbytes, gradient, max(entry.nbytes, 0), max(gradient, 0))
 
 
-def tape(changes: Iterable[int]) -> Tape:
-    """A tape of plain allocations (+) and releases (-)."""
-    return Tape(tuple(Change(size) for size in changes if size))
+Pairs = dict[tuple[Timeline, Timeline], Timeline | None]
 
 
-Pairs = dict[tuple[Tape, Tape], Tape | None]
-
-
-def extrapolated(two: Tape, three: Tape, batch: int) -> Tape | None:
+def extrapolate(two: Timeline, three: Timeline, batch: int) -> Timeline | None:
     """The tape at any batch, from those at batch 2 and 3: each allocation is a constant and a share
     per example. None where the two do not take the same steps."""
-    return _extrapolated(two, three, batch - 2, {})
+    return _extrapolate_pair(two, three, batch - 2, {})
 
 
-def _extrapolated(two: Tape, three: Tape, more: int, known: Pairs) -> Tape | None:
+def _extrapolate_pair(two: Timeline, three: Timeline, more: int, known: Pairs) -> Timeline | None:
     pair = two, three
     if pair not in known:
         known[pair] = None
         if len(two.entries) == len(three.entries):
             found = tuple(
-                _entry(a, b, more, known) for a, b in zip(two.entries, three.entries, strict=True)
+                _extrapolate_entry(a, b, more, known)
+                for a, b in zip(two.entries, three.entries, strict=True)
             )
             entries = tuple(entry for entry in found if entry is not None)
-            known[pair] = Tape(entries) if len(entries) == len(found) else None
+            known[pair] = Timeline(entries) if len(entries) == len(found) else None
     return known[pair]
 
 
-def _entry(
-    two: Change | Tape, three: Change | Tape, more: int, known: Pairs
-) -> Change | Tape | None:
-    if isinstance(two, Tape) and isinstance(three, Tape):
-        return _extrapolated(two, three, more, known)
-    if isinstance(two, Tape) or isinstance(three, Tape) or two.of_gradient != three.of_gradient:
+def _extrapolate_entry(
+    two: MemoryEvent | Timeline, three: MemoryEvent | Timeline, more: int, known: Pairs
+) -> MemoryEvent | Timeline | None:
+    if isinstance(two, Timeline) and isinstance(three, Timeline):
+        return _extrapolate_pair(two, three, more, known)
+    if (
+        isinstance(two, Timeline)
+        or isinstance(three, Timeline)
+        or two.of_gradient != three.of_gradient
+    ):
         return None
-    return Change(two.size + more * (three.size - two.size), two.of_gradient)
+    return MemoryEvent(two.nbytes + more * (three.nbytes - two.nbytes), two.of_gradient)

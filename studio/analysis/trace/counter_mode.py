@@ -13,36 +13,36 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
-from studio.analysis.trace.allocations import Tape
+from studio.analysis.trace.allocations import Timeline
 
-Event = tuple[int, int] | Tape  # the number of a storage and its bytes, or what a tape tells
+Event = tuple[int, int] | Timeline  # the number of a storage and its bytes, or what a tape tells
 
 
-def storage(tensor: Tensor) -> int:
+def storage_id(tensor: Tensor) -> int:
     """Which memory a tensor looks at: equal for a tensor and its views, while both are alive."""
     place: int = tensor.untyped_storage()._cdata
     return place
 
 
-class Mark(NamedTuple):
+class CounterState(NamedTuple):
     """A reading of the meter, to be subtracted from a later one."""
 
     macs: int
-    written: int
-    alive: int
-    peak: int
+    activation_count: int
+    live_bytes: int
+    peak_bytes: int
 
 
-class Reading(NamedTuple):
+class Counts(NamedTuple):
     """Multiply-accumulates, elements that convolutions and matrix products wrote, and the most
     bytes alive beyond those at the start."""
 
     macs: int
-    written: int
-    peak: int
+    activation_count: int
+    peak_bytes: int
 
 
-class Meter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class CounterMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts while it is active. `peak` is the most alive since the last `begin`."""
 
     def __init__(self) -> None:
@@ -55,15 +55,17 @@ class Meter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Nobody compiles under the meter; guarding against it costs a second's import."""
         return False
 
-    def begin(self) -> Mark:
-        mark = Mark(self.macs, self.written, self.alive, self.peak)
+    def begin(self) -> CounterState:
+        mark = CounterState(self.macs, self.written, self.alive, self.peak)
         self.peak = self.alive
         return mark
 
-    def end(self, mark: Mark) -> Reading:
+    def end(self, mark: CounterState) -> Counts:
         """What was counted since the mark."""
-        peak, self.peak = self.peak, max(mark.peak, self.peak)
-        return Reading(self.macs - mark.macs, self.written - mark.written, peak - mark.alive)
+        peak, self.peak = self.peak, max(mark.peak_bytes, self.peak)
+        return Counts(
+            self.macs - mark.macs, self.written - mark.activation_count, peak - mark.live_bytes
+        )
 
     def add(self, macs: int, written: int, peak: int = 0) -> None:
         """Enter work that is known and need not be run."""
@@ -85,9 +87,9 @@ class Meter(TorchDispatchMode):  # type: ignore[no-untyped-call]
             # torch counts 2 FLOPs for one multiply-accumulate
             self.macs += formula(*args, **kwargs, out_val=result) // 2
             self.written += sum(t.numel() for t in tree_leaves(result) if isinstance(t, Tensor))
-        given = {storage(arg) for arg in args if isinstance(arg, Tensor)}
+        given = {storage_id(arg) for arg in args if isinstance(arg, Tensor)}
         leaves = (leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor))
-        self.watch(leaf for leaf in leaves if storage(leaf) not in given)  # no views
+        self.watch(leaf for leaf in leaves if storage_id(leaf) not in given)  # no views
         return result
 
     def watch(self, tensors: Iterable[Tensor]) -> None:
@@ -97,20 +99,20 @@ class Meter(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _watch(self, tensor: Tensor) -> None:
         memory = tensor.untyped_storage()
-        place = storage(tensor)
+        place = storage_id(tensor)
         if place in self._watched:
             return
         size = memory.nbytes()
         self.alive += size
         self.peak = max(self.peak, self.alive)
-        self._watched[place] = weakref.ref(memory, partial(self._released, place, size))
+        self._watched[place] = weakref.ref(memory, partial(self._on_release, place, size))
 
-    def _released(self, place: int, size: int, _: Any) -> None:
+    def _on_release(self, place: int, size: int, _: Any) -> None:
         self.alive -= size
         del self._watched[place]
 
 
-class Recorder(Meter):  # type: ignore[no-untyped-call]
+class AllocationRecorder(CounterMode):  # type: ignore[no-untyped-call]
     """A meter that writes down every storage allocated (+) and freed (-), in order.
 
     Each storage has a number of its own, which no later one gets. A `Tape` among the events stands
@@ -127,7 +129,7 @@ class Recorder(Meter):  # type: ignore[no-untyped-call]
         self._marks: dict[int, int] = {}  # number -> where among the events it may be freed
         self._silent: set[int] = set()  # numbers whose release a tape tells already
 
-    def number(self, tensor: Tensor) -> int:
+    def storage_number(self, tensor: Tensor) -> int:
         """The number of a tensor's storage; one that was there before has its place, which is far
         beyond them."""
         return self.number_of(tensor.untyped_storage())
@@ -145,21 +147,21 @@ class Recorder(Meter):  # type: ignore[no-untyped-call]
 
     def silence(self, tensor: Tensor) -> None:
         """A tape tells when this is freed."""
-        self._silent.add(self.number(tensor))
+        self._silent.add(self.storage_number(tensor))
 
     def mark(self, number: int) -> None:
         self._marks[number] = len(self.events)
         self.events.append((number, 0))
 
-    def enter(self, tape: Tape) -> None:
-        self.events.append(tape)
+    def append(self, timeline: Timeline) -> None:
+        self.events.append(timeline)
 
-    def forget_marks(self) -> None:
+    def clear_marks(self) -> None:
         """Another node of autograd begins."""
         self._marks.clear()
 
     @contextmanager
-    def apart(self) -> Iterator[list[Event]]:
+    def separate_events(self) -> Iterator[list[Event]]:
         """What happens within goes into a list of its own, and its work does not count here."""
         outer, marks, counted = self.events, self._marks, (self.macs, self.written)
         self.events, self._marks = [], {}
@@ -175,11 +177,11 @@ class Recorder(Meter):  # type: ignore[no-untyped-call]
         if self.alive > before:
             self._marks.clear()
             self._next += 1
-            self._numbers[storage(tensor)] = self._next
+            self._numbers[storage_id(tensor)] = self._next
             self.events.append((self._next, self.alive - before))
 
-    def _released(self, place: int, size: int, memory: Any) -> None:
-        super()._released(place, size, memory)
+    def _on_release(self, place: int, size: int, memory: Any) -> None:
+        super()._on_release(place, size, memory)
         number = self._numbers.pop(place, 0)
         if number in self._silent:
             self._silent.discard(number)

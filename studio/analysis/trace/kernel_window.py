@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 from studio.analysis.trace.tree import Window
 
-SIDES = {"1d": 1, "2d": 2, "3d": 3}
-FILTERS = (F.conv1d, F.conv2d, F.conv3d)
+SPATIAL_DIMS = {"1d": 1, "2d": 2, "3d": 3}
+CONVOLUTIONS = (F.conv1d, F.conv2d, F.conv3d)
 ARGUMENTS = ("input", "weight", "bias", "stride", "padding", "dilation")
 
 
@@ -20,24 +20,28 @@ def of_module(module: nn.Module) -> Window | None:
     kernel = getattr(module, "kernel_size", None)
     if kernel is None or not hasattr(module, "stride"):
         return None
-    sides = len(kernel) if isinstance(kernel, tuple) else SIDES.get(type(module).__name__[-2:], 2)
+    sides = (
+        len(kernel)
+        if isinstance(kernel, tuple)
+        else SPATIAL_DIMS.get(type(module).__name__[-2:], 2)
+    )
     settings: tuple[Any, ...] = (kernel, module.stride, getattr(module, "dilation", 1))
-    return Window(*(_along(v, sides) for v in settings))
+    return Window(*(_per_dim(v, sides) for v in settings))
 
 
 def of_function(
     func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> Window | None:
     """Of a convolution whose weights are its own caller's."""
-    if func not in FILTERS:
+    if func not in CONVOLUTIONS:
         return None
     given = dict(zip(ARGUMENTS, args, strict=False)) | dict(kwargs)
     kernel = tuple(given["weight"].shape[2:])
     settings = (given.get("stride", 1), given.get("dilation", 1))
-    return Window(kernel, *(_along(v, len(kernel)) for v in settings))
+    return Window(kernel, *(_per_dim(v, len(kernel)) for v in settings))
 
 
-def _along(value: Any, sides: int) -> tuple[int, ...]:
+def _per_dim(value: Any, sides: int) -> tuple[int, ...]:
     """One number for every side, or a number for each."""
     given = tuple(value) if isinstance(value, (tuple, list)) else (value,)
     return given * sides if len(given) == 1 else given

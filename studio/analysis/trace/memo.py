@@ -10,36 +10,38 @@ from typing import Any
 
 from torch import nn
 
-from studio.analysis.trace.backward_pass import Pass
-from studio.analysis.trace.module_index import Numbers
-from studio.analysis.trace.tree import Body, Call, Shape, Source
+from studio.analysis.trace.backward_pass import RecordedPasses
+from studio.analysis.trace.module_index import SignatureIds
+from studio.analysis.trace.tree import Call, Shape, Source, Trace
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class CachedTrace:
     """A traced body with what it takes to stand in for another run of its module."""
 
-    body: Body
+    trace: Trace
     result: Any  # what the call returned, a Layout in the place of each tensor
     saved_inside: int
     aliased: bool  # an output is an input or a parameter: the call must be run again
-    step: Pass | None = None  # in training
+    passes: RecordedPasses | None = None  # in training
 
 
 @dataclass
-class Frame:
+class ActiveCall:
     """What is being recorded inside one module call. A leaf's inner operations are not recorded."""
 
     module: nn.Module
     leaf: bool
     calls: list[Call] = field(default_factory=list)
     inputs: list[Shape] = field(default_factory=list)
-    given: list[weakref.ref[Any]] = field(default_factory=list)  # their storages
+    input_storages: list[weakref.ref[Any]] = field(default_factory=list)  # their storages
     sources: dict[int, Source | str | None] = field(default_factory=dict)
     saved: dict[int, int] = field(default_factory=dict)  # storage -> bytes
-    places: list[int] = field(default_factory=list)  # the same, as numbers
-    booked: int = 0  # how many of those saved the calls have told
-    borrowed: dict[str, Shape] = field(default_factory=dict)  # tensors of other modules, in use
+    input_storage_ids: list[int] = field(default_factory=list)  # the same, as numbers
+    reported: int = 0  # how many of those saved the calls have told
+    external_tensors: dict[str, Shape] = field(
+        default_factory=dict
+    )  # tensors of other modules, in use
 
 
 class Memo:
@@ -55,12 +57,12 @@ class Memo:
         self.clear()
 
     def clear(self) -> None:
-        self.numbers: Numbers = {}
-        self.traced: dict[Hashable, Known] = {}
-        self.plain: set[Hashable] = set()  # calls that hand on what they were given
+        self.signature_ids: SignatureIds = {}
+        self.traces: dict[Hashable, CachedTrace] = {}
+        self.passthrough_keys: set[Hashable] = set()  # calls that hand on what they were given
 
-    def renew(self) -> None:
-        if len(self.numbers) + len(self.traced) + len(self.plain) > self.LIMIT:
+    def clear_if_full(self) -> None:
+        if len(self.signature_ids) + len(self.traces) + len(self.passthrough_keys) > self.LIMIT:
             self.clear()
 
 

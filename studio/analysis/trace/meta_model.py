@@ -19,10 +19,14 @@ INITIALISERS = {
     *(f for name, f in vars(nn.init).items() if callable(f) and name.endswith("_")),
     *(getattr(Tensor, name) for name in ("uniform_", "normal_", "fill_", "zero_", "copy_")),
 }
-DRAWS = {torch.randn: torch.float32, torch.rand: torch.float32, torch.randint: torch.int64}
+RANDOM_FACTORIES = {
+    torch.randn: torch.float32,
+    torch.rand: torch.float32,
+    torch.randint: torch.int64,
+}
 
 
-class NoValues(TorchFunctionMode):
+class SkipValuesMode(TorchFunctionMode):
     """Skips what only sets numbers: on meta there are none, and torch takes long to draw them."""
 
     def __torch_function__(
@@ -35,11 +39,13 @@ class NoValues(TorchFunctionMode):
         kwargs = kwargs or {}
         if func in INITIALISERS:
             return args[0] if args else kwargs["tensor"]
-        if func in DRAWS:
-            return torch.empty(_size(args, kwargs), dtype=kwargs.get("dtype", DRAWS[func]))
+        if func in RANDOM_FACTORIES:
+            return torch.empty(
+                _size(args, kwargs), dtype=kwargs.get("dtype", RANDOM_FACTORIES[func])
+            )
         rule = POINTWISE_RULES.get(func)
-        ruled = rule(*args, **kwargs) if rule else None
-        return ruled.outputs if ruled else func(*args, **kwargs)
+        rule_result = rule(*args, **kwargs) if rule else None
+        return rule_result.outputs if rule_result else func(*args, **kwargs)
 
 
 class Drawn(local):
@@ -51,31 +57,31 @@ class Drawn(local):
 _drawn = Drawn()
 
 
-def _leave_as_it_is(module: nn.Module, _: str, __: Any) -> None:
+def _disable_reset(module: nn.Module, _: str, __: Any) -> None:
     """A layer of torch's own sets its parameters once it has them, which takes as long as all else
     in a blueprint together; there, this goes before."""
     if _drawn.layers is None or "reset_parameters" in vars(module):
         return
     resets = getattr(type(module), "reset_parameters", None)
     if getattr(resets, "__module__", "").startswith("torch.nn."):
-        vars(module)["reset_parameters"] = _nothing
+        vars(module)["reset_parameters"] = _skip_reset
         _drawn.layers.append(module)
 
 
-def _nothing() -> None:
+def _skip_reset() -> None:
     """What there is to set on a layer without numbers."""
 
 
 # One for the process: torch does not allow for hooks that come and go as other threads build.
-register_module_parameter_registration_hook(_leave_as_it_is)
+register_module_parameter_registration_hook(_disable_reset)
 
 
 @contextmanager
-def drawing() -> Iterator[None]:
+def meta_construction() -> Iterator[None]:
     """Modules that this thread makes within are on meta, and nothing is set on them."""
     layers = _drawn.layers = []
     try:
-        with torch.device("meta"), NoValues():
+        with torch.device("meta"), SkipValuesMode():
             yield
     finally:
         _drawn.layers = None
@@ -83,15 +89,15 @@ def drawing() -> Iterator[None]:
             del vars(layer)["reset_parameters"]
 
 
-def blueprint(design: Design) -> nn.Module:
+def build_on_meta(design: Design) -> nn.Module:
     """The design's module on meta, in evaluation mode. Takes milliseconds and no memory."""
-    with drawing():
+    with meta_construction():
         return design.family.model(design.config).eval()
 
 
-def sample(design: Design, batch: int) -> tuple[Tensor, ...]:
+def example_on_meta(design: Design, batch: int) -> tuple[Tensor, ...]:
     """The design's example inputs on meta."""
-    with torch.device("meta"), NoValues():
+    with torch.device("meta"), SkipValuesMode():
         return design.family.example(design.config, batch)
 
 

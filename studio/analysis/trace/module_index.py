@@ -15,31 +15,37 @@ from typing import Any
 from torch import nn
 
 # What every module carries in its dictionary, before anything of its own.
-MACHINERY = tuple(vars(nn.Module()))
+MODULE_INTERNALS = tuple(vars(nn.Module()))
 
-Numbers = dict[Hashable, int]
+SignatureIds = dict[Hashable, int]
 
 
 @dataclass
-class Survey:
+class ModuleIndex:
     """What one walk over a model finds. A module with a hook, or with an attribute that cannot be
     compared by value, has no signature: each call of it must be run."""
 
-    numbers: Numbers  # signature -> its number, kept from one model to the next
+    signature_ids: SignatureIds  # signature -> its number, kept from one model to the next
     names: dict[nn.Module, str] = field(default_factory=dict)
     signatures: dict[nn.Module, int | None] = field(default_factory=dict)
     params: dict[nn.Module, int] = field(default_factory=dict)  # each parameter counted once
-    owned: dict[nn.Module, int] = field(default_factory=dict)  # without those of a module before
-    frozen: dict[nn.Module, int] = field(default_factory=dict)  # of those, what does not learn
+    owned_params: dict[nn.Module, int] = field(
+        default_factory=dict
+    )  # without those of a module before
+    frozen_params: dict[nn.Module, int] = field(
+        default_factory=dict
+    )  # of those, what does not learn
     tied: dict[nn.Module, dict[str, str]] = field(default_factory=dict)  # tensor -> its first name
-    tensors: dict[int, str] = field(default_factory=dict)  # id of a parameter or buffer -> name
+    tensor_names: dict[int, str] = field(
+        default_factory=dict
+    )  # id of a parameter or buffer -> name
     shared: set[nn.Module] = field(default_factory=set)  # modules that hold a tensor seen before
 
     def visit(self, module: nn.Module, path: str) -> None:
         own = vars(module)
         self.names[module] = path
         prefix = f"{path}." if path else ""
-        self.frozen[module], self.tied[module] = 0, {}
+        self.frozen_params[module], self.tied[module] = 0, {}
         shapes, params, owned = self._tensors(module, own, prefix)
         children: list[int | None] = []
         for name, child in own["_modules"].items():
@@ -49,19 +55,19 @@ class Survey:
                 self.shared.add(module)
             else:
                 self.visit(child, prefix + name)
-                owned += self.owned[child]
-                self.frozen[module] += self.frozen[child]
+                owned += self.owned_params[child]
+                self.frozen_params[module] += self.frozen_params[child]
             if child in self.shared:
                 self.shared.add(module)
             params += self.params[child]
             children.append(self.signatures[child])
         self.params[module] = _count(module) if module in self.shared else params
-        self.owned[module] = owned
+        self.owned_params[module] = owned
         self.signatures[module] = None
         if None not in children and not own["_forward_hooks"] and not own["_forward_pre_hooks"]:
             names = own["_modules"]
             key = (type(module), _attributes(module), owned, *shapes, *names, *children)
-            self.signatures[module] = self._number(key)
+            self.signatures[module] = self._signature_id(key)
 
     def _tensors(
         self, module: nn.Module, own: dict[str, Any], prefix: str
@@ -73,7 +79,7 @@ class Survey:
                 if tensor is None:
                     continue
                 full = prefix + name
-                first = self.tensors.setdefault(id(tensor), full)
+                first = self.tensor_names.setdefault(id(tensor), full)
                 if first is not full:  # a tied weight: not the same as one of its own
                     self.shared.add(module)
                     self.tied[module][name] = first
@@ -83,19 +89,19 @@ class Survey:
                 params += count
                 owned += count if first is full else 0
                 if first is full and not tensor.requires_grad:
-                    self.frozen[module] += count
+                    self.frozen_params[module] += count
         return shapes, params, owned
 
-    def _number(self, key: Hashable) -> int | None:
+    def _signature_id(self, key: Hashable) -> int | None:
         try:
-            return self.numbers.setdefault(key, len(self.numbers))
+            return self.signature_ids.setdefault(key, len(self.signature_ids))
         except TypeError:  # an attribute that cannot be compared by value
             return None
 
 
-def survey(model: nn.Module, numbers: Numbers) -> Survey:
+def index_modules(model: nn.Module, numbers: SignatureIds) -> ModuleIndex:
     """Walk over a model once. `numbers` goes from one survey to the next."""
-    found = Survey(numbers)
+    found = ModuleIndex(numbers)
     found.visit(model, "")
     return found
 
@@ -105,10 +111,10 @@ def _attributes(module: nn.Module) -> Hashable:
     say nothing that their parameters do not."""
     own = vars(module)
     names = tuple(own)
-    if names[: len(MACHINERY)] == MACHINERY:
-        names = names[len(MACHINERY) :]
+    if names[: len(MODULE_INTERNALS)] == MODULE_INTERNALS:
+        names = names[len(MODULE_INTERNALS) :]
     else:  # something was set before nn.Module.__init__
-        names = tuple(name for name in names if name not in MACHINERY)
+        names = tuple(name for name in names if name not in MODULE_INTERNALS)
     if type(module).__module__.startswith("torch.nn"):
         names = tuple([name for name in names if name[0] != "_"])
     values = [own[name] for name in names]

@@ -8,22 +8,22 @@ from contextvars import ContextVar
 from threading import Condition
 from time import monotonic
 
-LONGEST_S = 1.0  # that the hurried, who may never cease, go before one who is not
+MAX_WAIT_S = 1.0  # that the hurried, who may never cease, go before one who is not
 
-_hurried = ContextVar("hurried", default=False)
+_is_urgent = ContextVar("hurried", default=False)
 
 
 @contextmanager
-def hurry() -> Iterator[None]:
+def prioritize() -> Iterator[None]:
     """What this thread asks for within goes before what others ask for without."""
-    token = _hurried.set(True)
+    token = _is_urgent.set(True)
     try:
         yield
     finally:
-        _hurried.reset(token)
+        _is_urgent.reset(token)
 
 
-class Turns:
+class PriorityLock:
     """One at a time; of those who wait, the hurried first, but nobody is passed without end."""
 
     def __init__(self) -> None:
@@ -32,8 +32,8 @@ class Turns:
         self._hurried = 0  # who wait
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        hurried, end = _hurried.get(), monotonic() + LONGEST_S
+    def hold(self) -> Iterator[None]:
+        hurried, end = _is_urgent.get(), monotonic() + MAX_WAIT_S
 
         def mine() -> bool:
             return not self._taken and (hurried or not self._hurried or monotonic() > end)

@@ -12,7 +12,7 @@ from torch import Tensor
 from studio.analysis.trace.tree import Shape
 
 
-class Layout(NamedTuple):
+class TensorLayout(NamedTuple):
     """All of a tensor that matters on meta, and how to make another like it."""
 
     shape: Shape
@@ -21,7 +21,7 @@ class Layout(NamedTuple):
     requires_grad: bool
 
     @classmethod
-    def of(cls, tensor: Tensor) -> Layout:
+    def of(cls, tensor: Tensor) -> TensorLayout:
         return cls(tuple(tensor.shape), tensor.stride(), tensor.dtype, tensor.requires_grad)
 
     def empty(self) -> Tensor:
@@ -29,10 +29,10 @@ class Layout(NamedTuple):
         return made.requires_grad_() if self.requires_grad else made
 
 
-class Placed(NamedTuple):
+class StoredTensor(NamedTuple):
     """A tensor's layout, and where it lies in which of the storages that are made together."""
 
-    layout: Layout
+    layout: TensorLayout
     storage: int
     offset: int
     nbytes: int  # of the storage
@@ -43,25 +43,27 @@ class Placed(NamedTuple):
         return self.nbytes == math.prod(self.layout.shape) * self.layout.dtype.itemsize
 
 
-def placer() -> Callable[[Tensor], Placed]:
+def storage_reader() -> Callable[[Tensor], StoredTensor]:
     """Reads the places of tensors, one after the other."""
     seen: list[int] = []
 
-    def place(tensor: Tensor) -> Placed:
+    def place(tensor: Tensor) -> StoredTensor:
         memory = tensor.untyped_storage()
         if memory._cdata not in seen:
             seen.append(memory._cdata)
         number = seen.index(memory._cdata)
-        return Placed(Layout.of(tensor), number, int(tensor.storage_offset()), memory.nbytes())
+        return StoredTensor(
+            TensorLayout.of(tensor), number, int(tensor.storage_offset()), memory.nbytes()
+        )
 
     return place
 
 
-def maker() -> Callable[[Placed], Tensor]:
+def tensor_maker() -> Callable[[StoredTensor], Tensor]:
     """Makes tensors in such places: those that shared a storage share one again."""
     made: dict[int, Tensor] = {}
 
-    def make(placed: Placed) -> Tensor:
+    def make(placed: StoredTensor) -> Tensor:
         layout = placed.layout
         if placed.storage not in made:
             if placed.is_alone:
@@ -87,24 +89,24 @@ def tensors_in(tree: Any) -> Iterator[Tensor]:
         yield from tensors_in(tuple(tree.values()))
 
 
-def mapped(tree: Any, kind: type, change: Callable[[Any], Any]) -> Any:
+def map_instances(tree: Any, kind: type, change: Callable[[Any], Any]) -> Any:
     """The same nesting with every `kind` in it changed."""
     if isinstance(tree, kind):
         return change(tree)
     if isinstance(tree, (tuple, list)):
-        parts = [mapped(part, kind, change) for part in tree]
+        parts = [map_instances(part, kind, change) for part in tree]
         return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
     if isinstance(tree, dict):
-        return {name: mapped(part, kind, change) for name, part in tree.items()}
+        return {name: map_instances(part, kind, change) for name, part in tree.items()}
     return tree
 
 
-def frozen(tree: Any) -> Hashable:
+def tree_key(tree: Any) -> Hashable:
     """The same nesting as a key: tensors by what matters of them, the rest by value."""
     if isinstance(tree, Tensor):
-        return Layout.of(tree)
+        return TensorLayout.of(tree)
     if isinstance(tree, (tuple, list)):
-        return tuple(map(frozen, tree))
+        return tuple(map(tree_key, tree))
     if isinstance(tree, dict):
-        return tuple((name, frozen(part)) for name, part in tree.items())
+        return tuple((name, tree_key(part)) for name, part in tree.items())
     return tree  # type: ignore[no-any-return]

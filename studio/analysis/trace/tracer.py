@@ -22,24 +22,31 @@ from torch import Tensor, UntypedStorage, nn
 from torch.overrides import TorchFunctionMode
 
 from studio.analysis.trace import kernel_window
-from studio.analysis.trace.counter_mode import Meter, Reading, storage
-from studio.analysis.trace.memo import MEMO, Frame, Known, Memo
-from studio.analysis.trace.module_index import survey
-from studio.analysis.trace.pytree import Placed, frozen, maker, mapped, placer, tensors_in
+from studio.analysis.trace.counter_mode import CounterMode, Counts, storage_id
+from studio.analysis.trace.memo import MEMO, ActiveCall, CachedTrace, Memo
+from studio.analysis.trace.module_index import index_modules
+from studio.analysis.trace.pytree import (
+    StoredTensor,
+    map_instances,
+    storage_reader,
+    tensor_maker,
+    tensors_in,
+    tree_key,
+)
 from studio.analysis.trace.rules.kernels import FUNCTION_RULES, MODULE_RULES
-from studio.analysis.trace.rules.result import Ruled
-from studio.analysis.trace.tree import INPUT, Body, Call, First, Named, Source
+from studio.analysis.trace.rules.result import RuleResult
+from studio.analysis.trace.tree import INPUT, Call, FirstSave, NamedShapes, Source, Trace
 
-unseen = torch._C.DisableTorchFunction  # while the tracer itself looks at tensors
-unmetered = torch._C._DisableTorchDispatch  # ... and makes some
+no_function_mode = torch._C.DisableTorchFunction  # while the tracer itself looks at tensors
+no_dispatch_mode = torch._C._DisableTorchDispatch  # ... and makes some
 Sources = tuple[Source | str | None, ...]
-REACH = 12  # how many calls of functions lie between a module's forward and the tracer
+MAX_FRAMES = 12  # how many calls of functions lie between a module's forward and the tracer
 # Operations that move or copy data and compute nothing: not worth a box of their own.
-PLUMBING = frozenset({"reshape", "contiguous", "clone", "to", "float", "type_as", "detach"})
-TOLD = ("mode", "is_causal")
+DATA_MOVES = frozenset({"reshape", "contiguous", "clone", "to", "float", "type_as", "detach"})
+SHOWN_ARGUMENTS = ("mode", "is_causal")
 
 
-def trace(model: nn.Module, inputs: tuple[Tensor, ...], memo: Memo | None = None) -> Body:
+def trace(model: nn.Module, inputs: tuple[Tensor, ...], memo: Memo | None = None) -> Trace:
     """Run `model(*inputs)`, both on meta, and return what happened.
 
     The trace knows what is alive at once. Equal bodies are kept in `memo` from one trace to the
@@ -47,36 +54,36 @@ def trace(model: nn.Module, inputs: tuple[Tensor, ...], memo: Memo | None = None
     """
     memo = MEMO if memo is None else memo
     with memo.lock:
-        memo.renew()
+        memo.clear_if_full()
         tracer = Tracer(model, memo)
         with tracer.recording():
             model(*inputs)
-    return tracer.outermost.calls[0].body
+    return tracer.outermost.calls[0].trace
 
 
 class Tracer(TorchFunctionMode):
     """Sees every module call (it stands in for `forward`) and every torch function between."""
 
-    def __init__(self, model: nn.Module, memo: Memo, meter: Meter | None = None) -> None:
+    def __init__(self, model: nn.Module, memo: Memo, counter: CounterMode | None = None) -> None:
         super().__init__()
         self.memo, self.training = memo, model.training
-        self.survey = survey(model, memo.numbers)
-        self.meter = meter or Meter()
-        self.outermost = Frame(nn.Module(), leaf=False)
+        self.index = index_modules(model, memo.signature_ids)
+        self.counter = counter or CounterMode()
+        self.outermost = ActiveCall(nn.Module(), leaf=False)
         self.frames = [self.outermost]
 
     @contextmanager
     def recording(self) -> Iterator[None]:
-        for module in self.survey.names:
+        for module in self.index.names:
             vars(module)["forward"] = partial(self._call, module, module.forward)
         try:
-            with self._mode(), self.meter, self:
+            with self._autograd_mode(), self.counter, self:
                 yield
         finally:
-            for module in self.survey.names:
+            for module in self.index.names:
                 del vars(module)["forward"]
 
-    def _mode(self) -> AbstractContextManager[Any]:
+    def _autograd_mode(self) -> AbstractContextManager[Any]:
         """How autograd is to be while the model runs."""
         return torch.no_grad()
 
@@ -84,23 +91,23 @@ class Tracer(TorchFunctionMode):
 
     def _call(self, module: nn.Module, forward: Callable[..., Any], *args: Any, **kw: Any) -> Any:
         """Stands in for `module.forward`: run it, or replay the trace of an equal call."""
-        with unseen():
-            line = self._line()
+        with no_function_mode():
+            line = self._caller_line()
             tensors = list(tensors_in((args, kw)))
             key = self._key(module, (args, kw), tensors)
             known = self._look_up(key)
             sources = tuple(map(self._source, tensors))
-        known = known or self._apart(key, module, forward, args, kw)
+        known = known or self._trace_separately(key, module, forward, args, kw)
         if known is not None:
-            with unseen():
+            with no_function_mode():
                 result = self._replay(known, module, tensors)
-                places = [self._place(t.untyped_storage()) for t in tensors]
-                self._note(module, known.body, sources, places, result, line)
+                places = [self._storage_id(t.untyped_storage()) for t in tensors]
+                self._record_module(module, known.trace, sources, places, result, line)
                 return result
         del tensors  # a module may let go of what is in a list that it is given
-        return self._in_place(key, module, forward, args, kw, sources, line)
+        return self._run_in_place(key, module, forward, args, kw, sources, line)
 
-    def _in_place(
+    def _run_in_place(
         self,
         key: Hashable,
         module: nn.Module,
@@ -111,15 +118,15 @@ class Tracer(TorchFunctionMode):
         line: int,
     ) -> Any:
         """Run the module where it is called."""
-        with unseen():
-            frame, mark = self._enter(module, tensors_in((args, kw))), self.meter.begin()
+        with no_function_mode():
+            frame, mark = self._enter(module, tensors_in((args, kw))), self.counter.begin()
         result = self._run(module, forward, args, kw)
-        with unseen():
-            known = self._known(frame, result, self.meter.end(mark))
+        with no_function_mode():
+            known = self._cached_trace(frame, result, self.counter.end(mark))
             self.frames.pop()
             self.frames[-1].saved |= frame.saved
-            self._remember(key, known)
-            self._note(module, known.body, sources, frame.places, result, line)
+            self._store(key, known)
+            self._record_module(module, known.trace, sources, frame.input_storage_ids, result, line)
         return result
 
     def _run(self, module: nn.Module, forward: Callable[..., Any], args: Any, kw: Any) -> Any:
@@ -128,82 +135,87 @@ class Tracer(TorchFunctionMode):
         if rule is None:
             return forward(*args, **kw)
         tensors = list(tensors_in((args, kw)))
-        ruled = rule(module, *tensors)
-        return self._apply(ruled, tensors, module) if ruled else forward(*args, **kw)
+        rule_result = rule(module, *tensors)
+        return (
+            self._apply_rule(rule_result, tensors, module) if rule_result else forward(*args, **kw)
+        )
 
-    def _apart(
+    def _trace_separately(
         self, key: Hashable, module: nn.Module, forward: Callable[..., Any], args: Any, kw: Any
-    ) -> Known | None:
+    ) -> CachedTrace | None:
         """The trace of a module by itself, to be replayed; None where it is to be run in place."""
         return None
 
     def _key(self, module: nn.Module, given: Any, tensors: list[Tensor]) -> Hashable:
         """All that the call depends on; None where it must be run."""
-        signature = self.survey.signatures.get(module)
+        signature = self.index.signatures.get(module)
         if signature is None:
             return None
-        places = [storage(t) for t in tensors]
+        places = [storage_id(t) for t in tensors]
         how = self.training, torch.is_grad_enabled()
-        return signature, frozen(given), tuple(map(places.index, places)), *how
+        return signature, tree_key(given), tuple(map(places.index, places)), *how
 
-    def _look_up(self, key: Hashable) -> Known | None:
+    def _look_up(self, key: Hashable) -> CachedTrace | None:
         try:
-            return self.memo.traced.get(key)
+            return self.memo.traces.get(key)
         except TypeError:  # an argument that cannot be compared by value
             return None
 
-    def _remember(self, key: Hashable, known: Known) -> None:
+    def _store(self, key: Hashable, known: CachedTrace) -> None:
         if key is not None and not known.aliased:
             with suppress(TypeError):
-                self.memo.traced[key] = known
+                self.memo.traces[key] = known
 
-    def _enter(self, module: nn.Module, tensors: Iterable[Tensor]) -> Frame:
-        frame = Frame(module, leaf=_is_leaf(module))
-        frame.sources |= {id(t): name for name, t in _own(module) if t.is_floating_point()}
+    def _enter(self, module: nn.Module, tensors: Iterable[Tensor]) -> ActiveCall:
+        frame = ActiveCall(module, leaf=_is_leaf(module))
+        frame.sources |= {id(t): name for name, t in _own_tensors(module) if t.is_floating_point()}
         for i, tensor in enumerate(tensors):
             frame.sources[id(tensor)] = Source(INPUT, i)
             frame.inputs.append(tuple(tensor.shape))
             memory = tensor.untyped_storage()
-            frame.given.append(weakref.ref(memory))
-            frame.places.append(self._place(memory))
+            frame.input_storages.append(weakref.ref(memory))
+            frame.input_storage_ids.append(self._storage_id(memory))
         self.frames.append(frame)
         return frame
 
-    def _known(self, frame: Frame, result: Any, found: Reading) -> Known:
-        self._book(frame)
+    def _cached_trace(self, frame: ActiveCall, result: Any, found: Counts) -> CachedTrace:
+        self._assign_late_saves(frame)
         outputs = list(tensors_in(result))
-        given = [0 if (memory := ref()) is None else self._place(memory) for ref in frame.given]
-        made = [self._place(t.untyped_storage()) for t in outputs]
+        given = [
+            0 if (memory := ref()) is None else self._storage_id(memory)
+            for ref in frame.input_storages
+        ]
+        made = [self._storage_id(t.untyped_storage()) for t in outputs]
         inside = {place: size for place, size in frame.saved.items() if place not in given}
-        body = Body(
+        trace = Trace(
             kind=type(frame.module).__name__,
             is_module=True,
             inputs=tuple(frame.inputs),
             outputs=tuple(tuple(t.shape) for t in outputs),
-            params=self.survey.params[frame.module],
+            params=self.index.params[frame.module],
             macs=found.macs,
-            activation_count=found.written,
-            peak_bytes=0 if self.training else found.peak,
+            activation_count=found.activation_count,
+            peak_bytes=0 if self.training else found.peak_bytes,
             saved_bytes=sum(inside.values()),
-            transparent=all(place in given for place in made),
+            is_passthrough=all(place in given for place in made),
             settings=frame.module.extra_repr() if frame.leaf else "",
-            held="" if frame.leaf else _held(frame.module),
-            weights=_shapes(frame.module._parameters),
-            buffers=_shapes(frame.module._buffers),
-            owned=self.survey.owned[frame.module],
-            frozen=self.survey.frozen[frame.module],
-            tied=tuple(self.survey.tied[frame.module].items()),
+            attributes="" if frame.leaf else _attribute_text(frame.module),
+            weights=_named_shapes(frame.module._parameters),
+            buffers=_named_shapes(frame.module._buffers),
+            owned_params=self.index.owned_params[frame.module],
+            frozen_params=self.index.frozen_params[frame.module],
+            tied=tuple(self.index.tied[frame.module].items()),
             saved_inputs=tuple(frame.saved.get(place, 0) for place in given),
             saved_outputs=tuple(inside.get(place, 0) for place in made),
-            borrowed=tuple(frame.borrowed.items()),
+            external_tensors=tuple(frame.external_tensors.items()),
             cls=type(frame.module),
             window=kernel_window.of_module(frame.module) if frame.leaf else None,
             calls=tuple(frame.calls),
             returns=tuple(frame.sources.get(id(t)) for t in outputs),
         )
-        return Known(
-            body=body,
-            result=mapped(result, Tensor, placer()),
+        return CachedTrace(
+            trace=trace,
+            result=map_instances(result, Tensor, storage_reader()),
             saved_inside=sum(size for place, size in inside.items() if place not in made),
             aliased=any(place in given for place in made) or any(map(self._constant, outputs)),
         )
@@ -211,15 +223,15 @@ class Tracer(TorchFunctionMode):
     def _constant(self, tensor: Tensor) -> bool:
         """A parameter or a buffer, or a view of one."""
         base = tensor._base if tensor._is_view() else tensor
-        return id(base) in self.survey.tensors
+        return id(base) in self.index.tensor_names
 
-    def _replay(self, known: Known, module: nn.Module, tensors: list[Tensor]) -> Any:
+    def _replay(self, known: CachedTrace, module: nn.Module, tensors: list[Tensor]) -> Any:
         """The outputs of a call that need not run, entered in the books as if it had."""
-        body = known.body
-        self.meter.add(body.macs, body.activation_count, body.peak_bytes)
-        with unmetered():
-            result = mapped(known.result, Placed, maker())
-        self.meter.watch(tensors_in(result))
+        trace = known.trace
+        self.counter.add(trace.macs, trace.activation_count, trace.peak_bytes)
+        with no_dispatch_mode():
+            result = map_instances(known.result, StoredTensor, tensor_maker())
+        self.counter.watch(tensors_in(result))
         return result
 
     # -- operations between modules ----------------------------------------------------------
@@ -235,12 +247,12 @@ class Tracer(TorchFunctionMode):
         frame = self.frames[-1]
         if frame.leaf:
             return func(*args, **kwargs)
-        mark, saved = self.meter.begin(), set(frame.saved)
+        mark, saved = self.counter.begin(), set(frame.saved)
         rule = FUNCTION_RULES.get(func)
-        ruled = rule(*args, **kwargs) if rule else None
+        rule_result = rule(*args, **kwargs) if rule else None
         inputs = list(tensors_in((args, kwargs)))
-        result = self._apply(ruled, inputs) if ruled else func(*args, **kwargs)
-        found = self.meter.end(mark)
+        result = self._apply_rule(rule_result, inputs) if rule_result else func(*args, **kwargs)
+        found = self.counter.end(mark)
         outputs = list(tensors_in(result))
         if not outputs:
             return result
@@ -248,35 +260,39 @@ class Tracer(TorchFunctionMode):
             origin = self._source(inputs[0]) if inputs else None
             frame.sources |= {id(t): origin for t in outputs}
             return result
-        given = [self._place(t.untyped_storage()) for t in inputs]
-        made = [self._place(t.untyped_storage()) for t in outputs]
+        given = [self._storage_id(t.untyped_storage()) for t in inputs]
+        made = [self._storage_id(t.untyped_storage()) for t in outputs]
         new = {p: size for p, size in frame.saved.items() if p not in saved and p not in given}
-        body = Body(
+        trace = Trace(
             kind=func.__name__.strip("_"),
             is_module=False,
             inputs=tuple(tuple(t.shape) for t in inputs),
             outputs=tuple(tuple(t.shape) for t in outputs),
             macs=found.macs,
-            activation_count=found.written,
-            peak_bytes=0 if self.training else found.peak,
+            activation_count=found.activation_count,
+            peak_bytes=0 if self.training else found.peak_bytes,
             saved_bytes=sum(new.values()),
             saved_inputs=tuple(frame.saved.get(place, 0) for place in given),
             saved_outputs=tuple(new.get(place, 0) for place in made),
-            settings=_told(kwargs),
+            settings=_argument_text(kwargs),
             window=kernel_window.of_function(func, args, kwargs),
         )
         sources = tuple(map(self._source, inputs))
-        call = Call(body.kind, body, sources, self._line(), False, *self._new(frame, given))
+        call = Call(
+            trace.kind, trace, sources, self._caller_line(), False, *self._new_saves(frame, given)
+        )
         self._record(call, outputs)
         return result
 
     # -- the books ---------------------------------------------------------------------------
 
-    def _apply(self, ruled: Ruled, inputs: list[Tensor], module: nn.Module | None = None) -> Any:
-        self.meter.add(ruled.macs, ruled.written)
-        return ruled.outputs
+    def _apply_rule(
+        self, rule_result: RuleResult, inputs: list[Tensor], module: nn.Module | None = None
+    ) -> Any:
+        self.counter.add(rule_result.macs, rule_result.activation_count)
+        return rule_result.outputs
 
-    def _place(self, memory: UntypedStorage) -> int:
+    def _storage_id(self, memory: UntypedStorage) -> int:
         """A number for a storage, above 0."""
         place: int = memory._cdata
         return place
@@ -284,16 +300,16 @@ class Tracer(TorchFunctionMode):
     def _source(self, tensor: Tensor) -> Source | str | None:
         frame = self.frames[-1]
         source = frame.sources.get(id(tensor))
-        known = self.survey.tensors.get(id(tensor)) if tensor.is_floating_point() else None
+        known = self.index.tensor_names.get(id(tensor)) if tensor.is_floating_point() else None
         if source is None and (source := known):
-            frame.borrowed[source] = tuple(tensor.shape)
+            frame.external_tensors[source] = tuple(tensor.shape)
         return source
 
-    def _line(self) -> int:
+    def _caller_line(self) -> int:
         """Where the `forward` that makes the present call is at this moment."""
         code = getattr(type(self.frames[-1].module).forward, "__code__", None)
         here = sys._getframe(2)
-        for _ in range(REACH):
+        for _ in range(MAX_FRAMES):
             if here.f_code is code:
                 return here.f_lineno
             if here.f_back is None:
@@ -301,15 +317,17 @@ class Tracer(TorchFunctionMode):
             here = here.f_back
         return 0
 
-    def _new(self, frame: Frame, places: list[int]) -> tuple[int, tuple[First, ...]]:
+    def _new_saves(self, frame: ActiveCall, places: list[int]) -> tuple[int, tuple[FirstSave, ...]]:
         """What is saved since the last call, in training: see `Call`."""
         return 0, ()
 
-    def _book(self, frame: Frame) -> None:
+    def _assign_late_saves(self, frame: ActiveCall) -> None:
         """What is saved after the last call goes with it."""
         if frame.calls:
-            call, (saved, first) = frame.calls[-1], self._new(frame, [])
-            frame.calls[-1] = call._replace(saved=call.saved + saved, first=(*call.first, *first))
+            call, (saved, first) = frame.calls[-1], self._new_saves(frame, [])
+            frame.calls[-1] = call._replace(
+                saved_bytes=call.saved_bytes + saved, first_saves=(*call.first_saves, *first)
+            )
 
     def _record(self, call: Call, outputs: Iterable[Tensor]) -> None:
         frame = self.frames[-1]
@@ -317,32 +335,32 @@ class Tracer(TorchFunctionMode):
         frame.calls.append(call)
         frame.sources |= {id(t): Source(number, i) for i, t in enumerate(outputs)}
 
-    def _note(
+    def _record_module(
         self,
         module: nn.Module,
-        body: Body,
+        trace: Trace,
         sources: Sources,
         places: list[int],
         result: Any,
         line: int,
     ) -> None:
         """Record the call of a module, by its path within the module that calls it."""
-        caller, path = self.survey.names.get(self.frames[-1].module, ""), self.survey.names[module]
+        caller, path = self.index.names.get(self.frames[-1].module, ""), self.index.names[module]
         inside = f"{caller}." if caller else ""
         elsewhere = not path.startswith(inside)
         name = path.removeprefix(inside)
-        new = self._new(self.frames[-1], places)
-        self._record(Call(name, body, sources, line, elsewhere, *new), tensors_in(result))
+        new = self._new_saves(self.frames[-1], places)
+        self._record(Call(name, trace, sources, line, elsewhere, *new), tensors_in(result))
 
 
-def _own(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+def _own_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
     """The parameters and buffers of the module itself."""
     for name, tensor in (*module._parameters.items(), *module._buffers.items()):
         if tensor is not None:
             yield name, tensor
 
 
-def _shapes(tensors: Mapping[str, Tensor | None]) -> Named:
+def _named_shapes(tensors: Mapping[str, Tensor | None]) -> NamedShapes:
     return tuple((name, tuple(t.shape)) for name, t in tensors.items() if t is not None)
 
 
@@ -351,12 +369,12 @@ def _is_leaf(module: nn.Module) -> bool:
     return not module._modules and type(module).forward.__module__.startswith("torch.nn")
 
 
-def _told(kwargs: Mapping[str, Any]) -> str:
+def _argument_text(kwargs: Mapping[str, Any]) -> str:
     """Of an operation's arguments those that say what it is."""
-    return ", ".join(f"{name}={kwargs[name]}" for name in TOLD if kwargs.get(name))
+    return ", ".join(f"{name}={kwargs[name]}" for name in SHOWN_ARGUMENTS if kwargs.get(name))
 
 
-def _held(module: nn.Module) -> str:
+def _attribute_text(module: nn.Module) -> str:
     """What a module holds of its arguments, as far as these are plain values."""
     own = ((name, value) for name, value in vars(module).items() if not name.startswith("_"))
     plain = (f"{name}={value!r}" for name, value in own if _is_plain(value) and name != "training")
@@ -371,6 +389,6 @@ def _is_plain(value: object) -> bool:
 
 def _moves_only(func: Callable[..., Any], inputs: list[Tensor], outputs: list[Tensor]) -> bool:
     """Views, indexing, casts and constants: no computation, so no box."""
-    places = {storage(t) for t in inputs}
-    in_place = all(storage(t) in places for t in outputs)
-    return not inputs or in_place or func.__name__.strip("_") in PLUMBING
+    places = {storage_id(t) for t in inputs}
+    in_place = all(storage_id(t) in places for t in outputs)
+    return not inputs or in_place or func.__name__.strip("_") in DATA_MOVES

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 Shape = tuple[int, ...]
-Named = tuple[tuple[str, Shape], ...]
+NamedShapes = tuple[tuple[str, Shape], ...]
 INPUT = -1  # the call number of a body's own inputs
 
 
@@ -22,7 +22,7 @@ class Source(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
+class Trace:
     """What a module or an operation does with inputs of certain shapes; shared by equal calls.
 
     `params` counts each parameter once, `macs` are multiply-accumulates, `activation_count` the
@@ -51,14 +51,14 @@ class Body:
     activation_count: int = 0
     peak_bytes: int = 0
     saved_bytes: int = 0
-    transparent: bool = False
+    is_passthrough: bool = False
     settings: str = ""
-    held: str = field(default="", compare=False)
-    weights: Named = ()
-    buffers: Named = ()
-    borrowed: Named = ()
-    owned: int = 0
-    frozen: int = 0
+    attributes: str = field(default="", compare=False)
+    weights: NamedShapes = ()
+    buffers: NamedShapes = ()
+    external_tensors: NamedShapes = ()
+    owned_params: int = 0
+    frozen_params: int = 0
     tied: tuple[tuple[str, str], ...] = ()
     saved_inputs: tuple[int, ...] = ()
     saved_outputs: tuple[int, ...] = ()
@@ -76,13 +76,13 @@ class Window(NamedTuple):
     dilation: tuple[int, ...]
 
 
-class First(NamedTuple):
+class FirstSave(NamedTuple):
     """A tensor that a call is the first to save which is there before it: its bytes, which input of
     the call it is (-1: of an operation between), and which of the caller's (-1: none)."""
 
-    size: int
+    nbytes: int
     input: int
-    given: int
+    caller_input: int
 
 
 class Call(NamedTuple):
@@ -95,9 +95,9 @@ class Call(NamedTuple):
     made by the caller; `first` are tensors made before this call that it is the first to save."""
 
     name: str
-    body: Body
+    trace: Trace
     sources: tuple[Source | str | None, ...]
     line: int = 0
-    elsewhere: bool = False
-    saved: int = 0
-    first: tuple[First, ...] = ()
+    is_external: bool = False
+    saved_bytes: int = 0
+    first_saves: tuple[FirstSave, ...] = ()

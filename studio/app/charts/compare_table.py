@@ -9,11 +9,11 @@ from html import escape
 from studio.analysis import units
 from studio.analysis.cost.profiler import Profile
 from studio.analysis.cost.scaling import axes, axis_points, position
-from studio.analysis.cost.starved_norm import can_train, training_told
+from studio.analysis.cost.starved_norm import can_train, training_memory_text
 from studio.app.charts.scaling_chart import Curve, Panel
 from studio.app.header.headline import change
 from studio.app.session import State
-from studio.bench.idle_latency import idle
+from studio.bench.idle_latency import idle_latency
 from studio.bench.results import Measurement
 from studio.reporting import latency_text
 from studio.workbench import results
@@ -92,7 +92,7 @@ def _figure(
 ) -> str:
     """A figure and how it differs from the first design's, where both have it."""
     if name == TRAINING and not can_train(found):
-        return _cell("–", training_told(found))
+        return _cell("–", training_memory_text(found))
     compared = found is not first and (name != TRAINING or can_train(first))
     value = read(found)
     return _cell(write(value), change(value, read(first), write) if compared else "")
@@ -117,7 +117,7 @@ def _latency(case: Case, first: Case) -> str:
 
 def idle_s(point: Measurement, case: Case) -> float:
     """The seconds that are stated of it: measured, or under load expected of an idle machine."""
-    expected = idle(point, case.device)
+    expected = idle_latency(point, case.device)
     return expected.seconds if expected else point.median_s
 
 

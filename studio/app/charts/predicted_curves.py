@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from studio.analysis.cost import roofline
-from studio.analysis.cost.latency_model import Predictor
-from studio.analysis.cost.roofline import Device
+from studio.analysis.cost.latency_model import LatencyModel
+from studio.analysis.cost.roofline import DeviceLimits
 from studio.app.charts.scaling_chart import MEASURED, PALE, Curve
 from studio.workbench import results
 from studio.workbench.predicted_latency import learned, of, this_device
@@ -16,7 +16,7 @@ WIDEST = 3.0  # a band that reaches farther says nothing
 
 
 def expected(
-    shown: Sequence[Case], xs: tuple[float, ...], here: Case, other: Device | None = None
+    shown: Sequence[Case], xs: tuple[float, ...], here: Case, other: DeviceLimits | None = None
 ) -> Iterator[Curve]:
     """The curves of expected latency: of this machine, and where its figures were typed in of
     another device."""
@@ -32,10 +32,10 @@ def expected(
         )
 
 
-def foretold(predictor: Predictor, shown: Sequence[Case], xs: tuple[float, ...]) -> Curve:
+def foretold(predictor: LatencyModel, shown: Sequence[Case], xs: tuple[float, ...]) -> Curve:
     found = [predictor(of(case)) for case in shown]
     narrow = predictor.factor <= WIDEST
-    n = predictor.anchors
+    n = predictor.measured
     share = f"{n / (n + 1):.0%}".replace("%", " %")
     return Curve(
         f"predicted idle latency, fitted to {n} measured designs"
@@ -50,7 +50,7 @@ def foretold(predictor: Predictor, shown: Sequence[Case], xs: tuple[float, ...])
 
 
 def limited(
-    device: Device, shown: Sequence[Case], xs: tuple[float, ...], name: str, colour: str
+    device: DeviceLimits, shown: Sequence[Case], xs: tuple[float, ...], name: str, colour: str
 ) -> Curve:
-    found = (roofline.seconds(device, results.profiled(case).root) for case in shown)
+    found = (roofline.roofline_seconds(device, results.profiled(case).root) for case in shown)
     return Curve(name, xs, tuple(found), colour, "expected")

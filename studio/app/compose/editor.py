@@ -240,7 +240,7 @@ def written(now: State) -> list[str]:
         gone = [""] * (len(now.rows) - len(flows) - 1)
         return [line(flow) for flow in flows] + [line("<b>does not fit</b>"), *map(line, gone)]
     root = results.profiled(now.case).root
-    bodies = {call.name: call.body for call in root.calls}
+    bodies = {call.name: call.trace for call in root.calls}
     flows.append(f"({', '.join(map(str, root.outputs[0][1:]))})")
     places = (composition.place(now.rows, i) for i in range(len(now.rows)))
     found = [bodies.get(place) for place in places]

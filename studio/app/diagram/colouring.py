@@ -11,16 +11,16 @@ import streamlit as st
 
 from studio.advice.wording import clause
 from studio.analysis.graph.cost_heatmap import (
-    NOTHING,
-    QUANTITIES,
+    METRICS,
+    NO_SECONDS,
     TIME,
-    Quantity,
-    Scale,
-    barred,
-    heated,
-    timed,
+    HeatScale,
+    Metric,
+    heat_map,
+    node_seconds,
+    share_bars,
 )
-from studio.analysis.graph.design_diff import Difference, difference
+from studio.analysis.graph.design_diff import GraphDiff, graph_diff
 from studio.app import session
 from studio.app.charts.compare_table import named
 from studio.app.diagram.layer_timing import TIMINGS
@@ -90,7 +90,7 @@ def lens(now: State) -> None:
 
 
 def _option(name: str) -> str:
-    title = QUANTITIES[name].title if name in QUANTITIES else "Kind of layer"
+    title = METRICS[name].title if name in METRICS else "Kind of layer"
     return f"Colour by {clause(title)}"
 
 
@@ -108,7 +108,7 @@ def against(now: State) -> Case | None:
 def seen(now: State) -> Seen:
     """The graph through the lens of the page."""
     graph, quantity = results.graph(now.case), now.lens.told
-    plain = Seen(graph, barred(graph))
+    plain = Seen(graph, share_bars(graph))
     pinned = against(now)
     if pinned and pinned.design.family is not now.design.family:
         return replace(plain, legend=_legend(_strangers(pinned, now.case)))
@@ -121,60 +121,60 @@ def seen(now: State) -> Seen:
         legend = _legend(_changes(found, pinned, quantity))
         caption = f"{clause(quantity.title)} against {named(pinned)}"
         return Seen(found.graph, found.marks, legend, caption)
-    hot = heated(graph, quantity, now.opened, seconds(now.case, quantity))
+    hot = heat_map(graph, quantity, now.opened, seconds(now.case, quantity))
     top = quantity.write(hot.scale.top)
     caption = f"coloured by {clause(quantity.title)}, from 0 (pale) to {top} (dark)"
     return Seen(hot.graph, hot.marks, _legend(_steps(hot.scale)), caption)
 
 
-def scale(now: State) -> Scale | None:
+def scale(now: State) -> HeatScale | None:
     """The scale that colours the graph, for all that is coloured as it is; None where kinds or
     changes colour it."""
     quantity = now.lens.quantity
     if quantity is None or against(now) or (quantity is TIME and not TIMINGS.known(now.case)):
         return None
     graph = results.graph(now.case)
-    return heated(graph, quantity, now.opened, seconds(now.case, quantity)).scale
+    return heat_map(graph, quantity, now.opened, seconds(now.case, quantity)).scale
 
 
-def changed(before: Case, now: Case, lens: Lens) -> Difference:
+def changed(before: Case, now: Case, lens: Lens) -> GraphDiff:
     """The difference of two cases of one family."""
     if lens.told is TIME:
         both = (seconds(before, TIME), seconds(now, TIME))
-        return difference(results.graph(before), results.graph(now), TIME, both)
+        return graph_diff(results.graph(before), results.graph(now), TIME, both)
     return _changed(before, now, lens.heat)
 
 
 @bounded(megabytes=32, size=lambda found: results.graph_bytes(found.graph))
-def _changed(before: Case, now: Case, heat: str) -> Difference:
-    return difference(results.graph(before), results.graph(now), Lens(heat).told)
+def _changed(before: Case, now: Case, heat: str) -> GraphDiff:
+    return graph_diff(results.graph(before), results.graph(now), Lens(heat).told)
 
 
-def seconds(case: Case, quantity: Quantity) -> Mapping[str, float]:
+def seconds(case: Case, quantity: Metric) -> Mapping[str, float]:
     """The measured times of the boxes, where the quantity is the time."""
     if quantity is not TIME:
-        return NOTHING
+        return NO_SECONDS
     times = {path: time.total_s for path, time in TIMINGS.known(case).items()}
-    return MappingProxyType(timed(results.planned(case)[1], times))
+    return MappingProxyType(node_seconds(results.planned(case)[1], times))
 
 
 def _legend(inside: str) -> str:
     return f'{STYLE}<div class="legend">{inside}</div>'
 
 
-def _steps(found: Scale) -> str:
+def _steps(found: HeatScale) -> str:
     """The scale with what its start, its middle and its end stand for."""
     steps = (i / (len(HEAT_SCALE) - 1) for i in range(len(HEAT_SCALE)))
     pairs = ((heat_colours(heat)[0], heat_colours(heat, dark=True)[0]) for heat in steps)
     swatches = "".join(f'<i style="background:light-dark({a},{b})"></i>' for a, b in pairs)
-    ticks = "".join(f"<div>{found.quantity.write(found.value(heat))}</div>" for heat in TICKS)
+    ticks = "".join(f"<div>{found.metric.write(found.value(heat))}</div>" for heat in TICKS)
     return (
-        f'<div class="scale"><b>{escape(found.quantity.title)}</b>'
+        f'<div class="scale"><b>{escape(found.metric.title)}</b>'
         f'<div class="steps">{swatches}</div><div class="ticks">{ticks}</div></div>'
     )
 
 
-def _changes(found: Difference, pinned: Case, quantity: Quantity) -> str:
+def _changes(found: GraphDiff, pinned: Case, quantity: Metric) -> str:
     name = escape(named(pinned))
     if found.is_empty:
         return f"No difference from the pinned <b>{name}</b>."

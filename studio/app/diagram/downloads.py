@@ -11,7 +11,7 @@ from studio.app.session import TABS, State
 from studio.app.tabs.code import address, slug
 from studio.drawing.figure import Figure, Heading
 from studio.drawing.render.formats import FORMATS
-from studio.exports import heading
+from studio.exports import figure_heading
 from studio.process.caching import bounded
 from studio.workbench import results
 
@@ -66,7 +66,7 @@ def headed(now: State, caption: str = "") -> Heading:
     """What stands above the page's graph, with what its colours say, and a link to the graph alone:
     not to what was open beside it. A draft has no figures: it is no network yet."""
     alone = replace(now, tab=TABS[0], axis="", node="")
-    whole = heading(results.profiled(now.case), address(alone), now.title)
+    whole = figure_heading(results.profiled(now.case), address(alone), now.title)
     if not now.draft:
         return replace(whole, figures=(*whole.figures, caption) if caption else whole.figures)
     return replace(whole, title=f"{whole.title}, with a stage that does not fit", figures=())

@@ -9,8 +9,8 @@ import pandas  # type: ignore[import-untyped]  # streamlit's own: it shows a Sty
 import streamlit as st
 
 from studio.analysis import units
-from studio.analysis.graph.cost_heatmap import Scale
-from studio.analysis.graph.design_diff import Layer
+from studio.analysis.graph.cost_heatmap import HeatScale
+from studio.analysis.graph.design_diff import LayerDiff
 from studio.drawing.decoration import CHANGE_HUES, CHANGE_SIGNS, heat_colours
 from studio.drawing.graph import Figures
 
@@ -37,7 +37,7 @@ def is_dark() -> bool:
     return str(st.context.theme.type) == "dark"
 
 
-def columns(layers: Iterable[Layer]) -> dict[str, list[Any]]:
+def columns(layers: Iterable[LayerDiff]) -> dict[str, list[Any]]:
     """Both designs' layers: how each changed, by how much its figures moved, what they are, and
     what they were. A layer that is not there has none."""
     rows = list(layers)
@@ -59,7 +59,7 @@ def _read(read: Callable[[Figures], float], found: Iterable[Figures | None]) -> 
     return [read(figures) if figures else None for figures in found]
 
 
-def change(layer: Layer) -> str:
+def change(layer: LayerDiff) -> str:
     """In a word behind its sign; empty where nothing did."""
     return f"{CHANGE_SIGNS[layer.change]} {layer.change}" if layer.change in CHANGE_SIGNS else ""
 
@@ -101,7 +101,7 @@ def tinted(values: Iterable[float | None], dark: bool) -> list[str]:
     ]
 
 
-def warm(values: Iterable[float | None], scale: Scale, dark: bool) -> list[str]:
+def warm(values: Iterable[float | None], scale: HeatScale, dark: bool) -> list[str]:
     """The styles of a column: the colours that the boxes of the graph have by the same scale."""
     return [
         "" if value is None or value != value else _style(*heat_colours(scale.heat(value), dark))

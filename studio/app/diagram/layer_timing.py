@@ -12,8 +12,8 @@ import streamlit as st
 from studio.app import session
 from studio.app.markup import plain
 from studio.bench.results import LayerTime
-from studio.bench.timing.layer_times import measure_layers, untimed
-from studio.process.fair_queue import desk
+from studio.bench.timing.layer_times import measure_layers, unsupported_reason
+from studio.process.fair_queue import queue_client
 from studio.workbench.measurements import obstacle, subject
 from studio.workbench.workload import Case
 
@@ -57,7 +57,7 @@ class Timings:
 
 def _timed(case: Case, session: str) -> dict[str, LayerTime]:
     conditions = case.conditions
-    task = desk(conditions.device, session).submit(
+    task = queue_client(conditions.device, session).submit(
         measure_layers, subject(case), conditions, BUDGET_S, limit_s=conditions.limit_s
     )
     return task.result()
@@ -68,7 +68,7 @@ TIMINGS = Timings()
 
 def button(case: Case) -> None:
     """Asks for the times of the layers, and says why where there are none, or can be none."""
-    if why := untimed(case.conditions) or obstacle(case):
+    if why := unsupported_reason(case.conditions) or obstacle(case):
         st.caption(f"Layers cannot be timed here: {plain(why)}.")
         return
     words, right = st.columns([3, 2], vertical_alignment="center")

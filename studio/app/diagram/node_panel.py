@@ -11,11 +11,11 @@ import streamlit as st
 
 from studio.advice.wording import clause
 from studio.analysis import units
-from studio.analysis.cost.attention_cost import Growth
+from studio.analysis.cost.attention_cost import AttentionCost
 from studio.analysis.graph.cost_heatmap import percent
-from studio.analysis.inspect.node_details import Cost, Flow, Inspection
-from studio.analysis.inspect.receptive_field import Field
-from studio.analysis.names.dim_names import written
+from studio.analysis.inspect.node_details import CostItem, NodeDetails, TensorInfo
+from studio.analysis.inspect.receptive_field import ReceptiveField
+from studio.analysis.names.dim_names import shape_text
 from studio.analysis.names.purpose import purpose
 from studio.app import session
 from studio.app.diagram.colouring import against
@@ -88,7 +88,7 @@ def said(node: Node) -> str:
     return " · ".join([f"<b>{escape(node.label)}</b>", *map(escape, node.facts)])
 
 
-def told(found: Inspection, case: Case, before: Inspection | None = None) -> str:
+def told(found: NodeDetails, case: Case, before: NodeDetails | None = None) -> str:
     """The inspection as HTML; of a time that was measured too, and of what it costs more or less
     than `before`."""
     lines = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in _lines(found, case, before))
@@ -98,7 +98,7 @@ def told(found: Inspection, case: Case, before: Inspection | None = None) -> str
     return f'<div class="inspector">{head}<p>{escape(about(found, case))}</p><dl>{lines}</dl></div>'
 
 
-def about(found: Inspection, case: Case) -> str:
+def about(found: NodeDetails, case: Case) -> str:
     """What it is for: a row of a composition by its kind, all else by its class or operation."""
     rows = dict(composition.placed(case.design.config)) if composed(case) else {}
     return purpose(type(rows[found.id])) if found.id in rows else found.purpose
@@ -108,7 +108,7 @@ def composed(case: Case) -> bool:
     return composition.is_composed(case.design.family)
 
 
-def _lines(found: Inspection, case: Case, before: Inspection | None) -> Iterator[tuple[str, str]]:
+def _lines(found: NodeDetails, case: Case, before: NodeDetails | None) -> Iterator[tuple[str, str]]:
     """Names and texts, as HTML."""
     yield from _made(found)
     old = {cost.name: cost for cost in before.costs} if before else {}
@@ -123,45 +123,45 @@ def _lines(found: Inspection, case: Case, before: Inspection | None) -> Iterator
         yield "No", escape(", no ".join(free))
     if time := _time(found, case):
         yield "Measured", time
-    if found.growth:
-        yield "Attention", _growth(found.growth)
-    seen = (_field(field, many=len(found.fields) > 1) for field in found.fields)
+    if found.attention:
+        yield "Attention", _growth(found.attention)
+    seen = (_field(field, many=len(found.receptive_fields) > 1) for field in found.receptive_fields)
     yield from (("Receptive field", text) for text in seen if text)
 
 
-def _made(found: Inspection) -> Iterator[tuple[str, str]]:
+def _made(found: NodeDetails) -> Iterator[tuple[str, str]]:
     """What it is made as, and what flows in and out."""
     kind = escape(found.kind) if found.kind != found.label else ""
     if made := " ".join(filter(None, (kind, escape(found.settings)))):
         yield "Arguments", made
-    if found.held:
-        yield "Attributes", escape(found.held)
+    if found.attributes:
+        yield "Attributes", escape(found.attributes)
     for name, flows in (("In", found.inputs), ("Out", found.outputs)):
         if flows:
             yield name, _flows(flows)
 
 
-def _flows(flows: tuple[Flow, ...]) -> str:
+def _flows(flows: tuple[TensorInfo, ...]) -> str:
     """Equal ones once, with their number."""
-    texts = [written(flow.names or None, flow.shape) for flow in flows]
+    texts = [shape_text(flow.names or None, flow.shape) for flow in flows]
     counted = {text: texts.count(text) for text in texts}
     return ", ".join(f"{n} × {escape(t)}" if n > 1 else escape(t) for t, n in counted.items())
 
 
-def _moved(old: Cost, new: Cost) -> str:
+def _moved(old: CostItem, new: CostItem) -> str:
     """By how much a cost differs from that of the pinned design; empty where it does not."""
     delta = new.formula.total - old.formula.total
     return f"{signed(new.write)(delta)} vs pinned" if delta else ""
 
 
-def _cost(cost: Cost, moved: str = "") -> str:
+def _cost(cost: CostItem, moved: str = "") -> str:
     """The total and its share of the model, and beneath it how it comes about."""
     total, times = cost.formula.total, cost.times
     exact = f"<b>{cost.write(total)}</b>"
     share = f" · {_share(cost.share)} of the model" if cost.whole and cost.share < 1 else ""
     again = f", {times:,} times" if times > 1 else ""
     unit = " B" if cost.write is units.size else ""
-    steps = escape(cost.formula.written()).replace("*", "·") + unit
+    steps = escape(cost.formula.text()).replace("*", "·") + unit
     note = f"<br>{escape(cost.formula.note)}" if cost.formula.note else ""
     other = f" · <b>{escape(moved)}</b>" if moved else ""
     return f"{exact}{again}{share}{other}<div>{steps}</div>{note}"
@@ -172,7 +172,7 @@ def _share(part: float) -> str:
     return escape(percent(part))
 
 
-def _time(found: Inspection, case: Case) -> str:
+def _time(found: NodeDetails, case: Case) -> str:
     """The time of all the modules that it stands for, where the layers were timed."""
     times = TIMINGS.known(case)
     known = [times[path].total_s for path in found.modules if path in times]
@@ -183,20 +183,24 @@ def _time(found: Inspection, case: Case) -> str:
     return f"<b>{units.seconds(sum(known))}</b>{share}"
 
 
-def _growth(found: Growth) -> str:
+def _growth(found: AttentionCost) -> str:
     """How much of it grows with the square of the tokens, and when that takes over."""
-    share = _share(found.macs / found.whole) if found.whole else ""
+    share = _share(found.macs / found.total_macs) if found.total_macs else ""
     tokens = (
         f"{found.queries:,} tokens"
         if found.queries == found.keys
         else f"{found.queries:,} queries and {found.keys:,} keys"
     )
-    meets = f"; half of this block's MACs from {found.meets:,} tokens on" if found.meets else ""
-    part = "" if found.macs == found.whole else f": {share} of these MACs with {tokens}"
+    meets = (
+        f"; half of this block's MACs from {found.crossover_tokens:,} tokens on"
+        if found.crossover_tokens
+        else ""
+    )
+    part = "" if found.macs == found.total_macs else f": {share} of these MACs with {tokens}"
     return f"grows with {found.law}{part}{meets}"
 
 
-def _field(field: Field, many: bool) -> str:
+def _field(field: ReceptiveField, many: bool) -> str:
     """What one value sees of an input."""
     name = f"input {field.input + 1}" if many else "input"
     if field.all_by:
@@ -207,7 +211,7 @@ def _field(field: Field, many: bool) -> str:
     return f"{size} of the {grid} {name}"
 
 
-def source(now: State, found: Inspection) -> None:
+def source(now: State, found: NodeDetails) -> None:
     """The lines of the class in the exported file, as they are numbered there."""
     with st.expander("Source", key="source", on_change=session.stay) as shown:
         if not shown.open:

@@ -12,8 +12,8 @@ import streamlit as st
 from studio.analysis import units
 from studio.analysis.cost.causal_attention import causal_note
 from studio.analysis.cost.profiler import Profile
-from studio.analysis.cost.starved_norm import starved_norm, training_told
-from studio.analysis.trace.priority_lock import hurry
+from studio.analysis.cost.starved_norm import batch_too_small, training_memory_text
+from studio.analysis.trace.priority_lock import prioritize
 from studio.app.markup import html, link, ours, plain
 from studio.app.session import State
 from studio.family import Design
@@ -113,7 +113,7 @@ FIGURES = (
         " activations where most of them are alive at once. Within 10 % of the tensors alive then"
         " on a CPU; kernel workspace and the CUDA context come on top. The Memory tab shows its"
         " parts.",
-        lacks=lambda found: starved_norm(found.design, found.batch),
+        lacks=lambda found: batch_too_small(found.design, found.batch),
     ),
 )
 
@@ -136,7 +136,7 @@ def paper_of(design: Design) -> str:
 
 
 def headline(now: State) -> None:
-    with hurry():
+    with prioritize():
         cells = [card(f.name, *told(f, now), help=explained(f, now)) for f in FIGURES]
     preset = now.design.preset
     address = URL.search(preset.source) if preset else None
@@ -160,7 +160,9 @@ def told(figure: Figure, now: State) -> tuple[str, list[str]]:
     """The figure of the page's case, and the lines beneath it."""
     here = results.profiled(now.case)
     if why := figure.lacks(here):
-        return "—", [f'<p title="{escape(why)}">{escape(training_told(here))}: {escape(why)}</p>']
+        return "—", [
+            f'<p title="{escape(why)}">{escape(training_memory_text(here))}: {escape(why)}</p>'
+        ]
     value = figure.read(here)
     notes = [f"<p>{escape(figure.tells(here))}</p>"]
     if figure is FIGURES[0] and (preset := now.design.preset) and preset.params:

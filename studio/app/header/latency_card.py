@@ -18,7 +18,7 @@ from studio.app.controls.session_sweep import sweeping
 from studio.app.header.headline import card, change, note
 from studio.app.markup import html
 from studio.app.session import State
-from studio.bench.idle_latency import between_runs
+from studio.bench.idle_latency import run_to_run_deviation
 from studio.bench.results import Measurement
 from studio.bench.sweep import Point
 from studio.reporting import latency_text
@@ -79,7 +79,7 @@ def limit(case: Case) -> float:
     """What a measurement may take that somebody has pressed for, in seconds."""
     shortest = exports.duration_s(case.design, case.conditions)
     known = case.conditions.limit_s
-    return max(known, exports.ample_s(shortest)) if shortest else known
+    return max(known, exports.round_limit_s(shortest)) if shortest else known
 
 
 def hindrance(case: Case) -> str:
@@ -153,7 +153,7 @@ def _allowed(case: Case) -> str:
 
 def offer(case: Case) -> str:
     """What a press is asked for."""
-    if not exports.lateness(case.design, case.conditions):
+    if not exports.time_problem(case.design, case.conditions):
         return ASKED
     return LATE.format(f"{exports.duration_s(case.design, case.conditions):,.0f}")
 
@@ -188,7 +188,7 @@ def is_noise(one: Measurement, other: Measurement) -> bool:
 def spread(point: Measurement, device: str) -> str:
     """The middle half of the runs, under the median's own unit, and how far runs lie apart."""
     half = f"IQR {units.seconds(point.q25_s)} to {units.seconds(point.q75_s)}"
-    apart = between_runs(point, device)
+    apart = run_to_run_deviation(point, device)
     return half if apart is None else f"{half}; ±{apart:.0%} between runs"
 
 

@@ -15,7 +15,7 @@ from studio.advice.task_inputs import FIELDS, default_explained, default_in_word
 from studio.advice.wording import percent
 from studio.analysis import units
 from studio.analysis.cost.profiler import Profile
-from studio.analysis.cost.starved_norm import training_told
+from studio.analysis.cost.starved_norm import training_memory_text
 from studio.app import session
 from studio.app.charts.pareto import sizes
 from studio.app.charts.tradeoff import tradeoff
@@ -256,7 +256,7 @@ def _costs(choice: Choice) -> Iterator[tuple[str, str]]:
     yield "Parameters", units.count(found.params)
     yield "One example", units.macs(found.macs // found.batch)
     yield f"Inference, batch {found.batch}", units.size(found.inference_bytes)
-    yield f"Training, batch {found.batch}", training_told(found)
+    yield f"Training, batch {found.batch}", training_memory_text(found)
 
 
 def _costs_in_short(choice: Choice) -> str:

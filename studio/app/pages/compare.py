@@ -9,7 +9,7 @@ from functools import cache
 import streamlit as st
 
 from studio import zoo
-from studio.analysis.graph.cost_heatmap import barred
+from studio.analysis.graph.cost_heatmap import share_bars
 from studio.app import session
 from studio.app.charts import compare_table
 from studio.app.charts.compare_table import compared, named, shared_axes
@@ -24,7 +24,7 @@ from studio.app.tabs.code import addressed
 from studio.app.tabs.scaling import pace
 from studio.bench.results import Measurement
 from studio.drawing.figure import Figure
-from studio.exports import heading
+from studio.exports import figure_heading
 from studio.family import DesignError
 from studio.workbench import results
 from studio.workbench.measurements import LEDGER, Watch, is_timely, look_s, obstacle
@@ -231,13 +231,13 @@ def picture(case: Case, i: int) -> None:
         key=f"compare.graph.{i}",
         opened=opened,
         selected=selected,
-        marks=barred(graph),
+        marks=share_bars(graph),
         on_change=lambda blocks, node: shown.update({case: (blocks, node)}),
         height=440,
     )
     link = addressed(case.to_query() | ({"open": ",".join(opened)} if opened else {}))
-    head = heading(results.profiled(case), link)
-    figure = Figure(graph=graph, heading=head, opened=frozenset(opened), marks=barred(graph))
+    head = figure_heading(results.profiled(case), link)
+    figure = Figure(graph=graph, heading=head, opened=frozenset(opened), marks=share_bars(graph))
     take_away(figure, named(case), key=f"takeaway.{i}")
 
 

@@ -14,7 +14,7 @@ from time import monotonic
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from studio.analysis.graph.cost_heatmap import barred
+from studio.analysis.graph.cost_heatmap import share_bars
 from studio.app import session
 from studio.app.controls.history import history
 from studio.app.controls.page_keys import page_keys
@@ -151,7 +151,7 @@ def picture(
     """The layer graph; the rest is its legend (HTML; a `caption` above what is exported), all boxes
     as a table, and what there is to know about the node that is selected: `beside` the graph, else
     over its foot. Without `marks` a bar on each box tells its share of the parameters."""
-    borne = barred(graph) if marks is None else marks
+    borne = share_bars(graph) if marks is None else marks
     node = layer_graph(
         graph,
         key=f"graph.{now.design.family.key}",

@@ -8,11 +8,11 @@ import streamlit as st
 
 from studio.analysis import units
 from studio.analysis.cost.causal_attention import causal_note
-from studio.analysis.cost.layer_table import OWN, Row, walk
-from studio.analysis.cost.roofline import Device, bound
+from studio.analysis.cost.layer_table import OWN, LayerRow, layer_rows
+from studio.analysis.cost.roofline import DeviceLimits, bottleneck
 from studio.analysis.graph import design_diff
-from studio.analysis.graph.cost_heatmap import Scale
-from studio.analysis.trace.tree import Body
+from studio.analysis.graph.cost_heatmap import HeatScale
+from studio.analysis.trace.tree import Trace
 from studio.app import session
 from studio.app.diagram import layer_diff
 from studio.app.diagram.colouring import against, scale
@@ -131,9 +131,9 @@ def one(now: State) -> Any:
     return layer_diff.written(columns, WRITTEN, {name: styles} if found else {})
 
 
-def costs(now: State, by: Scale) -> list[float | None]:
+def costs(now: State, by: HeatScale) -> list[float | None]:
     """What each row costs of the quantity of a scale."""
-    times, read = TIMINGS.known(now.case), by.quantity.read
+    times, read = TIMINGS.known(now.case), by.metric.read
     if read is None:
         return [seconds(row, times) for row in rows_of(now.case)]
     return [read(row.figures) for row in rows_of(now.case)]
@@ -142,15 +142,15 @@ def costs(now: State, by: Scale) -> list[float | None]:
 def both(before: Case, now: Case) -> Any:
     """The layers of two designs in one table, with what moved."""
     alike = before.design.family is now.design.family
-    columns = layer_diff.columns(design_diff.layers(rows_of(before), rows_of(now), alike))
+    columns = layer_diff.columns(design_diff.layer_diffs(rows_of(before), rows_of(now), alike))
     dark = layer_diff.is_dark()
     styles = {name: layer_diff.tinted(columns[name], dark) for name in layer_diff.DELTAS}
     return layer_diff.written(columns, layer_diff.WRITTEN, styles)
 
 
 @bounded(megabytes=16)
-def rows_of(case: Case) -> tuple[Row, ...]:
-    return tuple(walk(results.trained(case)))
+def rows_of(case: Case) -> tuple[LayerRow, ...]:
+    return tuple(layer_rows(results.trained(case)))
 
 
 @bounded(megabytes=16)
@@ -179,9 +179,9 @@ def timed(case: Case) -> dict[str, list[Any]]:
 
 
 @bounded(megabytes=4)
-def bounds(case: Case, device: Device) -> list[str]:
+def bounds(case: Case, device: DeviceLimits) -> list[str]:
     """What each row waits for; every row asks its whole subtree, so it is worked out once."""
-    return [bound(device, row.body) or "" for row in rows_of(case)]
+    return [bottleneck(device, row.trace) or "" for row in rows_of(case)]
 
 
 def clock(case: Case) -> str:
@@ -197,7 +197,7 @@ def clock(case: Case) -> str:
     )
 
 
-def seconds(row: Row, times: Times) -> float | None:
+def seconds(row: LayerRow, times: Times) -> float | None:
     """Of all the modules that a row stands for; None for what is no module."""
     known = [times[path] for path in row.modules if path in times]
     if not known:
@@ -205,7 +205,7 @@ def seconds(row: Row, times: Times) -> float | None:
     return sum(time.own_s if row.path.endswith(OWN) else time.total_s for time in known)
 
 
-def total(body: Body) -> str:
+def total(body: Trace) -> str:
     """What the rows add up to."""
     written = f"{body.activation_count:,} activations"
     saved = f"{units.size(body.saved_bytes)} saved"

@@ -16,10 +16,10 @@ from typing import Any
 import streamlit as st
 
 from studio.analysis import units
-from studio.analysis.cost.peak_memory import largest_batch, over_batches, peak
+from studio.analysis.cost.peak_memory import largest_batch, peak_memory, peak_over_batches
 from studio.analysis.cost.scaling import axes, axis_points, position
-from studio.analysis.cost.starved_norm import starved_norm
-from studio.analysis.cost.training_step import Memory, Optimizer
+from studio.analysis.cost.starved_norm import batch_too_small
+from studio.analysis.cost.training_step import Optimizer, PeakMemory
 from studio.app import session
 from studio.app.charts.scaling_chart import EXACT, HERE, MEASURED, PALE
 from studio.app.markup import ours, plain
@@ -27,7 +27,7 @@ from studio.app.session import State
 from studio.app.tabs.scaling import label
 from studio.family import BATCH
 from studio.knobs import Mode
-from studio.process.free_memory import FIXED_BYTES, OVERHEAD, available_bytes, tensor_bytes
+from studio.process.free_memory import FIXED_BYTES, OVERHEAD, available_bytes, tensor_budget
 from studio.workbench.priority import PRECEDENCE
 from studio.workbench.workload import Case
 
@@ -43,7 +43,7 @@ OPTIMIZERS = {"adam": "Adam", "momentum": "SGD, momentum", "sgd": "SGD"}
 SAND = "#b08d4f"
 # What the memory of a process was, as a multiple of its tensors: measured on a CPU, 8 models.
 PROCESS = {"training": "1.2–1.7×", "inference": "up to 1.2×"}
-PARTS: dict[str, tuple[str, Callable[[Memory], int]]] = {
+PARTS: dict[str, tuple[str, Callable[[PeakMemory], int]]] = {
     "Parameters": (EXACT, lambda found: found.parameters + found.buffers),
     "Gradients": (PALE, lambda found: found.gradients),
     "Optimizer states": (SAND, lambda found: found.states),
@@ -79,16 +79,16 @@ class Answer:
     """The peak of each design, and the largest batch of the page's own with the peak there: the one
     whose tensors fit, and the one that fits with the margin that a measurement is given."""
 
-    peaks: tuple[Memory, ...]
+    peaks: tuple[PeakMemory, ...]
     largest: int
-    there: Memory
+    there: PeakMemory
     with_margin: int
 
 
 def memory(now: State) -> None:
     room = controls(now)
     asked = now.question
-    if asked.mode == "training" and (why := starved_norm(now.design, now.case.batch)):
+    if asked.mode == "training" and (why := batch_too_small(now.design, now.case.batch)):
         st.warning(plain(f"{why}."))
         return
     request = Request(shown(now), now.case, asked.mode, asked.optimizer, room * GB)
@@ -109,7 +109,7 @@ def _told(now: State, request: Request, found: Future[Answer], waits: bool) -> N
         st.markdown(ours(fitting(request, answer)))
     else:
         here, source = request.here, WAITING
-        peaks = {here: peak(here.design, here.batch, request.mode, request.optimizer)}
+        peaks = {here: peak_memory(here.design, here.batch, request.mode, request.optimizer)}
         st.markdown(f"**Looking for the largest batch** in {units.size(request.room_bytes)} …")
     figure = chart(request, peaks, _title(now))
     st.plotly_chart(figure, key="memory-chart", config={"displayModeBar": False})
@@ -222,12 +222,12 @@ def simulated(request: Request) -> Answer:
     mode, optimizer, design = request.mode, request.optimizer, request.here.design
     if all(case.design == design for case in request.shown):
         batches = tuple(case.batch for case in request.shown)
-        peaks = over_batches(design, batches, mode, optimizer)
+        peaks = peak_over_batches(design, batches, mode, optimizer)
     else:
-        peaks = tuple(peak(c.design, c.batch, mode, optimizer) for c in request.shown)
+        peaks = tuple(peak_memory(c.design, c.batch, mode, optimizer) for c in request.shown)
     largest = largest_batch(design, request.room_bytes, mode, optimizer)
-    there = over_batches(design, (max(largest, 1),), mode, optimizer)[0]
-    spared = tensor_bytes(request.room_bytes)
+    there = peak_over_batches(design, (max(largest, 1),), mode, optimizer)[0]
+    spared = tensor_budget(request.room_bytes)
     return Answer(peaks, largest, there, largest_batch(design, spared, mode, optimizer))
 
 
@@ -264,7 +264,7 @@ def resolution(case: Case) -> str:
     return f" ({knob.name}={knob.text(case.design.value(knob.name))})" if knob else ""
 
 
-def chart(request: Request, peaks: Mapping[Case, Memory], axis: str) -> dict[str, Any]:
+def chart(request: Request, peaks: Mapping[Case, PeakMemory], axis: str) -> dict[str, Any]:
     """A bar for each case, its parts stacked and the total above; the case on the page in colour,
     the room a dashed line where the bars come near it."""
     places = {case: str(_place(case, axis)) for case in request.shown}
@@ -312,7 +312,7 @@ def _tick(place: str, here: bool) -> str:
     return f'<b style="color:{HERE}">{place}</b>' if here else place
 
 
-def _parts(bars: Mapping[str, Memory], axis: str) -> Iterator[dict[str, Any]]:
+def _parts(bars: Mapping[str, PeakMemory], axis: str) -> Iterator[dict[str, Any]]:
     for name, (colour, share) in PARTS.items():
         sizes = [share(found) for found in bars.values()]
         if any(sizes):
@@ -327,7 +327,7 @@ def _parts(bars: Mapping[str, Memory], axis: str) -> Iterator[dict[str, Any]]:
             }
 
 
-def _totals(bars: Mapping[str, Memory]) -> dict[str, Any]:
+def _totals(bars: Mapping[str, PeakMemory]) -> dict[str, Any]:
     totals = [found.total for found in bars.values()]
     return {
         "type": "scatter",

@@ -11,8 +11,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from studio.analysis import units
-from studio.analysis.cost.roofline import BANDWIDTH, COMPUTE, OVERHEAD, Device
-from studio.analysis.cost.scaling import axes, axis_points, points_afforded, position
+from studio.analysis.cost.roofline import BANDWIDTH, COMPUTE, OVERHEAD, DeviceLimits
+from studio.analysis.cost.scaling import affordable_points, axes, axis_points, position
 from studio.analysis.cost.starved_norm import can_train
 from studio.app import session
 from studio.app.charts import scaling_text
@@ -23,8 +23,8 @@ from studio.app.diagram.layer_timing import TIMINGS
 from studio.app.header.latency_card import TITLES, age, short
 from studio.app.markup import plain
 from studio.app.session import State
-from studio.bench.idle_latency import between_runs
-from studio.bench.results import Measurement, steady_s
+from studio.bench.idle_latency import run_to_run_deviation
+from studio.bench.results import Measurement, comparable_seconds
 from studio.bench.store import store
 from studio.family import Design
 from studio.knobs import DesignError, Knob
@@ -53,7 +53,7 @@ def scaling(now: State) -> None:
     st.fragment(run_every=look_s(LOOK_S) if watch else None)(_panels)(now, watch, other)
 
 
-def other_device() -> Device | None:
+def other_device() -> DeviceLimits | None:
     """The limits of a device that one does not have, typed in; None where there are none."""
     with st.popover("Another device"):
         st.caption("Data-sheet figures. Good for ranking designs, not for predicting latency.")
@@ -64,7 +64,7 @@ def other_device() -> Device | None:
             st.caption("Enter both compute and bandwidth.")
             return None
         try:
-            return Device.read(*(text or "0" for text in typed))
+            return DeviceLimits.read(*(text or "0" for text in typed))
         except DesignError as refusal:
             st.caption(f":orange[{plain(refusal)}]")
             return None
@@ -117,13 +117,13 @@ def _choose(key: str) -> None:
 
 
 def cases(now: State) -> tuple[Case, ...]:
-    count = points_afforded(results.profiled(now.case).root)
+    count = affordable_points(results.profiled(now.case).root)
     neighbours = axis_points(now.design, axis_of(now), count)
     return tuple(replace(now.case, design=design) for design in neighbours)
 
 
 @PRECEDENCE.after()
-def _panels(now: State, watch: Watch | None, other: Device | None) -> None:
+def _panels(now: State, watch: Watch | None, other: DeviceLimits | None) -> None:
     """The chart, and the sweep beneath it; while a sweep runs, points appear at every look."""
     if sweeping().under_way() is not watch:
         session.again()  # the whole page, so that it begins or ceases to look by itself
@@ -172,7 +172,7 @@ def panels(
     shown: tuple[Case, ...],
     knob: Knob,
     hint: str = "",
-    other: Device | None = None,
+    other: DeviceLimits | None = None,
 ) -> tuple[Panel, ...]:
     """Parameters, compute, activations, memory, and the latency: expected, and measured so far."""
     xs = tuple(_at(case, knob) for case in shown)
@@ -212,7 +212,9 @@ def measured(shown: tuple[Case, ...], knob: Knob) -> Curve:
     bars = [bar(p, case.device) for case, p in points]
     fitted = [p for case, p in points if case not in apart]
     loaded = frozenset(_at(case, knob) for case, p in points if p.clean is False)
-    steady = steady_s([p for _, p in points]) if any(p.clean is False for p in fitted) else ()
+    steady = (
+        comparable_seconds([p for _, p in points]) if any(p.clean is False for p in fitted) else ()
+    )
     return Curve(
         "latency",
         tuple(_at(case, knob) for case, _ in points),
@@ -231,13 +233,13 @@ def measured(shown: tuple[Case, ...], knob: Knob) -> Curve:
 def bar(point: Measurement, device: str) -> tuple[float, float]:
     """The error bar: where another run on this machine would most likely end, and no less than the
     middle half of this one."""
-    apart = 1 + (between_runs(point, device) or 0.0)
+    apart = 1 + (run_to_run_deviation(point, device) or 0.0)
     return min(point.q25_s, point.median_s / apart), max(point.q75_s, point.median_s * apart)
 
 
 def bars_of(point: Measurement, device: str) -> str:
     """What the ends of such bars are, in words that a pair of times follows."""
-    return "IQR" if between_runs(point, device) is None else "another run likely"
+    return "IQR" if run_to_run_deviation(point, device) is None else "another run likely"
 
 
 def measured_apart(shown: tuple[Case, ...]) -> frozenset[Case]:
@@ -271,7 +273,7 @@ def controls(
     if told:
         words.caption(plain(told))
     words.caption(plain(legend(shown, left_out, lines)))
-    for trouble in (sweeping().trouble, store().trouble):
+    for trouble in (sweeping().trouble, store().fallback_reason):
         if trouble:
             words.caption(f":orange[{plain(trouble[0].upper() + trouble[1:])}.]")
     if able:
@@ -321,7 +323,7 @@ def legend(shown: tuple[Case, ...], left_out: int, lines: tuple[str, ...] = ()) 
     where = f" on {short(oldest.device)}" if oldest else ""
     threads = f", {shown[0].threads}" if shown[0].threads else ""
     old = f", the oldest {when}" if oldest and (when := age(oldest)) else ""
-    apart = between_runs(oldest, shown[0].device) if oldest else None
+    apart = run_to_run_deviation(oldest, shown[0].device) if oldest else None
     bars = "interquartile range" if apart is None else f"±{apart:.0%} between runs"
     loaded = any(point.clean is False for point in points)
     kinds = ["measured separately"] * bool(measured_apart(shown)) + ["under load"] * loaded

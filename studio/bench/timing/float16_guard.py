@@ -11,12 +11,12 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 from studio.bench.results import Conditions
-from studio.bench.timing.time_bound import CALLS
+from studio.bench.timing.time_bound import MIN_CALLS
 from studio.process.errors import MeasureError
 
 
 @contextlib.contextmanager
-def refused_early(conditions: Conditions) -> Iterator[None]:
+def slow_call_guard(conditions: Conditions) -> Iterator[None]:
     """Ends a model's call, by MeasureError, once it is too slow to be measured within the limit.
 
     One thread of an x86 processor without float16 does 1.5 GMACs a second in its convolutions, and
@@ -25,14 +25,14 @@ def refused_early(conditions: Conditions) -> Iterator[None]:
     if conditions.dtype != "float16" or conditions.device != "cpu" or conditions.compiled:
         yield
         return
-    handle = register_module_forward_pre_hook(Look(conditions.limit_s / CALLS))
+    handle = register_module_forward_pre_hook(SlowCallHook(conditions.limit_s / MIN_CALLS))
     try:
         yield
     finally:
         handle.remove()
 
 
-class Look:
+class SlowCallHook:
     """At the time, whenever a module is called: seconds since the call of the outermost one."""
 
     def __init__(self, longest_s: float) -> None:

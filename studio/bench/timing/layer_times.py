@@ -24,32 +24,36 @@ from torch.profiler import ProfilerActivity, profile
 
 from studio.bench.results import Conditions, LayerTime, Measurement, Samples, Subject
 from studio.bench.timing.prepared_model import Call, build, grad_mode, synchronizer
-from studio.bench.timing.timing_loop import give_back, set_up
-from studio.process.backend import Caller
+from studio.bench.timing.timing_loop import configure_process, trim_memory
+from studio.process.backend import CallExecutor
 from studio.process.errors import MeasureError
-from studio.process.fair_queue import desk
+from studio.process.fair_queue import queue_client
 
 # torch.profiler.record_function costs 20 µs a range under the profiler, this one 7.
 record_range = torch._C._profiler._RecordFunctionFast
 RANGE = "layer:"
-TURN = 3  # passes
+PASSES_PER_TURN = 3  # passes
 PROFILED = ("cpu", "cuda")
 
 Chain = tuple[str, ...]  # the paths of the modules that are at work, each called by the one before
 Ranges = list[tuple[Chain, float]]  # the calls of modules in one pass, with the seconds of each
 Times = Mapping[Chain, float]
-Pair = tuple[float, float]  # the wall and the CPU time of a pass, in seconds
+PassTime = tuple[float, float]  # the wall and the CPU time of a pass, in seconds
 
 
 def layer_times(
-    subject: Subject, conditions: Conditions, *, budget_s: float = 1.0, on: Caller | None = None
+    subject: Subject,
+    conditions: Conditions,
+    *,
+    budget_s: float = 1.0,
+    on: CallExecutor | None = None,
 ) -> Mapping[str, LayerTime]:
     """The time of each module that is called, by its path as in `named_modules()`; "" is the model.
 
     Own times add up to the total of the model. They are of a forward pass, as `mode=inference`
     times it. Raises MeasureError.
     """
-    submit = (on or desk(conditions.device)).submit
+    submit = (on or queue_client(conditions.device)).submit
     task = submit(measure_layers, subject, conditions, budget_s, limit_s=conditions.limit_s)
     try:
         return MappingProxyType(task.result())
@@ -61,9 +65,9 @@ def measure_layers(
     subject: Subject, conditions: Conditions, budget_s: float
 ) -> dict[str, LayerTime]:
     """What runs in the measuring process. Takes about `budget_s` seconds beside building."""
-    if why := untimed(conditions):
+    if why := unsupported_reason(conditions):
         raise MeasureError(why)
-    set_up(conditions)
+    configure_process(conditions)
     with grad_mode(conditions):
         name, model, inputs = build(subject, conditions)
         try:
@@ -71,12 +75,12 @@ def measure_layers(
         finally:
             sys.modules.pop(name)
     del model, inputs
-    give_back()
+    trim_memory()
     calls = Counter(chain[-1] for chain, _ in passes[-1])
-    return _spread(_whole(plain, conditions), _medians(list(map(_own_times, passes))), calls)
+    return _spread(_whole_pass(plain, conditions), _medians(list(map(_own_times, passes))), calls)
 
 
-def untimed(conditions: Conditions) -> str:
+def unsupported_reason(conditions: Conditions) -> str:
     """Why layers are not timed under such conditions, in one sentence; empty where they are."""
     if conditions.mode == "training":
         return "layers are timed in a forward pass; mode=inference works"
@@ -87,7 +91,7 @@ def untimed(conditions: Conditions) -> str:
     return ""
 
 
-def _whole(plain: Sequence[Pair], conditions: Conditions) -> Measurement:
+def _whole_pass(plain: Sequence[PassTime], conditions: Conditions) -> Measurement:
     """What the passes without the profiler took, by the same rules as every other measurement."""
     walls, cpus = zip(*plain, strict=True)
     return Samples(
@@ -103,31 +107,31 @@ def _whole(plain: Sequence[Pair], conditions: Conditions) -> Measurement:
 
 def _passes(
     model: nn.Module, call: Call, conditions: Conditions, budget_s: float
-) -> tuple[list[Pair], list[Ranges]]:
+) -> tuple[list[PassTime], list[Ranges]]:
     """Times of passes without the profiler, and the ranges of passes under it, taken in turn.
 
     The first pass after such a turn finds the caches cold, and is left out.
     """
     finish = synchronizer(conditions)
-    plain: list[Pair] = []
+    plain: list[PassTime] = []
     passes: list[Ranges] = []
-    _profiled(model, call, conditions)  # the first use of the profiler starts it up
+    _profile_passes(model, call, conditions)  # the first use of the profiler starts it up
     end = perf_counter() + budget_s
     while not plain or perf_counter() < end:
-        for turn in range(1 + TURN):
+        for turn in range(1 + PASSES_PER_TURN):
             wall, cpu = perf_counter(), process_time()
             call()
             finish()
             plain += [(perf_counter() - wall, process_time() - cpu)] if turn else []
-        passes += _profiled(model, call, conditions)[1:]
+        passes += _profile_passes(model, call, conditions)[1:]
     return plain, passes
 
 
-def _profiled(model: nn.Module, call: Call, conditions: Conditions) -> list[Ranges]:
+def _profile_passes(model: nn.Module, call: Call, conditions: Conditions) -> list[Ranges]:
     on_cpu, finish = conditions.device == "cpu", synchronizer(conditions)
     activities = [ProfilerActivity.CPU, *([] if on_cpu else [ProfilerActivity.CUDA])]
-    with _ranges(model), profile(activities=activities) as seen:
-        for _ in range(1 + TURN):
+    with _record_modules(model), profile(activities=activities) as seen:
+        for _ in range(1 + PASSES_PER_TURN):
             call()
             finish()
     passes: list[Ranges] = []
@@ -141,7 +145,7 @@ def _profiled(model: nn.Module, call: Call, conditions: Conditions) -> list[Rang
 
 
 @contextmanager
-def _ranges(model: nn.Module) -> Iterator[None]:
+def _record_modules(model: nn.Module) -> Iterator[None]:
     """While it lasts, every call of a module is a range of its own in the profile."""
     opened: list[Any] = []
     hooks = []

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from studio.bench.results import IMAGE_DIMENSIONS, Conditions, Subject, unsuited
+from studio.bench.results import IMAGE_DIMENSIONS, Conditions, Subject, layout_problem
 from studio.bench.timing.time_bound import SLOW_S
 from studio.process.errors import MeasureError
 
@@ -25,29 +25,29 @@ WARM_UP_S = 0.1  # in which an accelerator chooses its kernels for these shapes
 BRIEF_WARM_UP_S = 0.02  # of a CPU, which has chosen in its first call
 
 Call = Callable[[], object]
-NUMBERS = count(1)
+MODULE_NUMBERS = count(1)
 
 
 @dataclass(frozen=True, eq=False)
-class Specimen:
+class PreparedModel:
     """One call of it takes `block` times less than a sample, and `call_s` seconds or somewhat more.
     `compile_s` is the call that compiled it, `first_call_s` the one after that; both in seconds."""
 
-    module: str
+    module_name: str
     call: Call
-    block: int
+    calls_per_sample: int
     call_s: float
     first_call_s: float
     compile_s: float | None
     weight_bytes: int
 
 
-def prepare(subject: Subject, conditions: Conditions) -> Specimen:
+def prepare(subject: Subject, conditions: Conditions) -> PreparedModel:
     """Build the subject, call it a first time, and warm it up. To be called in `grad_mode`."""
     module, model, inputs = build(subject, conditions)
     if conditions.compiled:
         model.compile()
-    call = CALLS[conditions.mode](model, inputs)
+    call = CALL_MAKERS[conditions.mode](model, inputs)
     finish = synchronizer(conditions)
 
     def call_s() -> float:
@@ -65,10 +65,10 @@ def prepare(subject: Subject, conditions: Conditions) -> Specimen:
     while perf_counter() < end:
         fastest = min(fastest, call_s())
     tensors = (*model.parameters(), *model.buffers())
-    return Specimen(
-        module=module,
+    return PreparedModel(
+        module_name=module,
         call=call,
-        block=max(1, math.ceil(BLOCK_S / fastest)),
+        calls_per_sample=max(1, math.ceil(BLOCK_S / fastest)),
         call_s=fastest,
         first_call_s=first_call_s,
         compile_s=compile_s,
@@ -102,20 +102,22 @@ def build(subject: Subject, conditions: Conditions) -> tuple[str, nn.Module, tup
         for x in getattr(module, subject.example)(config, conditions.batch)
     )
     if conditions.layout == "channels_last":
-        model, inputs = _by_pixel(model, inputs)
+        model, inputs = _to_channels_last(model, inputs)
     return module.__name__, model.train(conditions.mode == "training"), inputs
 
 
 def _load(source: str) -> ModuleType:
-    name = f"subject_{next(NUMBERS)}"
+    name = f"subject_{next(MODULE_NUMBERS)}"
     module = ModuleType(name)
     sys.modules[name] = module  # dataclasses look their module up by name
     exec(compile(source, f"<{name}>", "exec"), module.__dict__)
     return module
 
 
-def _by_pixel(model: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[nn.Module, tuple[Tensor, ...]]:
-    if why := unsuited([x.shape for x in inputs], "channels_last"):
+def _to_channels_last(
+    model: nn.Module, inputs: tuple[Tensor, ...]
+) -> tuple[nn.Module, tuple[Tensor, ...]]:
+    if why := layout_problem([x.shape for x in inputs], "channels_last"):
         raise MeasureError(why)
     images = torch.channels_last
     model.to(memory_format=images)  # type: ignore[call-overload]  # torch's stub leaves it out
@@ -136,7 +138,7 @@ def _training_step(model: nn.Module, inputs: tuple[Tensor, ...]) -> Call:
     optimizer = torch.optim.SGD(learned, lr=0.0)
 
     def step() -> None:
-        losses = [output.square().mean() for output in _learnable(model(*inputs))]
+        losses = [output.square().mean() for output in _differentiable(model(*inputs))]
         if not losses:
             raise MeasureError("a training step needs an output that depends on a parameter")
         torch.autograd.backward(losses)  # the gradients of their sum
@@ -146,19 +148,19 @@ def _training_step(model: nn.Module, inputs: tuple[Tensor, ...]) -> Call:
     return step
 
 
-def _learnable(outputs: Any) -> Iterator[Tensor]:
+def _differentiable(outputs: Any) -> Iterator[Tensor]:
     """The tensors with a gradient in a model's outputs, however they are nested."""
     if isinstance(outputs, Tensor):
         if outputs.requires_grad:
             yield outputs
     elif isinstance(outputs, dict):
-        yield from _learnable(tuple(outputs.values()))
+        yield from _differentiable(tuple(outputs.values()))
     elif isinstance(outputs, list | tuple):
         for part in outputs:
-            yield from _learnable(part)
+            yield from _differentiable(part)
 
 
-CALLS: dict[str, Callable[[nn.Module, tuple[Tensor, ...]], Call]] = {
+CALL_MAKERS: dict[str, Callable[[nn.Module, tuple[Tensor, ...]], Call]] = {
     "inference": _forward_pass,
     "training": _training_step,
 }

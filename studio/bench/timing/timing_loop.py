@@ -20,18 +20,18 @@ from time import perf_counter, process_time
 import torch
 
 from studio.bench.results import Conditions, Samples, Subject
-from studio.bench.timing.float16_guard import refused_early
-from studio.bench.timing.prepared_model import Specimen, grad_mode, prepare, synchronizer
+from studio.bench.timing.float16_guard import slow_call_guard
+from studio.bench.timing.prepared_model import PreparedModel, grad_mode, prepare, synchronizer
 from studio.bench.timing.time_bound import SLOW_S
-from studio.process.device import device_name, device_of
+from studio.process.device import device_name, resolve_device
 from studio.process.errors import MeasureError
 from studio.process.release import on_release
 
 MIN_CYCLES, SLOW_CYCLES = 3, 2
-HELD_BYTES = 10**9  # weights of all the models that are kept ready
-HELD_MODELS = 32
+MAX_READY_BYTES = 10**9  # weights of all the models that are kept ready
+MAX_READY_MODELS = 32
 
-_held: OrderedDict[tuple[Subject, Conditions], Specimen] = OrderedDict()
+_ready_models: OrderedDict[tuple[Subject, Conditions], PreparedModel] = OrderedDict()
 
 
 def measure_round(
@@ -43,16 +43,16 @@ def measure_round(
     A subject is built when it is first seen and stays ready for later rounds. Raises MeasureError
     where the models together weigh more than is held at once, and whatever a subject raises.
     """
-    set_up(conditions)
+    configure_process(conditions)
     with grad_mode(conditions):
-        specimens = [_specimen(subject, conditions) for subject in subjects]
+        specimens = [_ready_model(subject, conditions) for subject in subjects]
         _check_weight(specimens)
         times = _cycles(specimens, synchronizer(conditions), budget_s, random.Random(seed))
     return tuple(
         Samples(
             walls=tuple(wall for wall, _ in pairs),
             cpus=tuple(cpu for _, cpu in pairs),
-            block=specimen.block,
+            block=specimen.calls_per_sample,
             first_call_s=specimen.first_call_s,
             compile_s=specimen.compile_s,
             weight_bytes=specimen.weight_bytes,
@@ -64,19 +64,19 @@ def measure_round(
 
 
 @on_release
-def forget() -> None:
+def drop_models() -> None:
     """Let go of every model that is kept ready, and give their memory back to the system."""
-    for specimen in _held.values():
-        sys.modules.pop(specimen.module, None)
-    _held.clear()
+    for specimen in _ready_models.values():
+        sys.modules.pop(specimen.module_name, None)
+    _ready_models.clear()
     if "torch._dynamo" in sys.modules:  # torch.compile has been used, and holds what it compiled
         torch.compiler.reset()
-    give_back()
+    trim_memory()
 
 
-def set_up(conditions: Conditions) -> None:
+def configure_process(conditions: Conditions) -> None:
     """Make the process ready for the conditions. Raises MeasureError where the machine is not."""
-    device_of(conditions.device)
+    resolve_device(conditions.device)
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     if conditions.threads > cores:
         raise MeasureError(f"threads={conditions.threads} exceeds the {cores} available cores")
@@ -85,7 +85,7 @@ def set_up(conditions: Conditions) -> None:
     torch.set_flush_denormal(True)  # random activations may fall there, at many times the cost
 
 
-def give_back() -> None:
+def trim_memory() -> None:
     """Return freed memory to the system, which the allocator's settings keep for the next call."""
     gc.collect()
     if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
@@ -93,7 +93,7 @@ def give_back() -> None:
 
 
 def _cycles(
-    specimens: Sequence[Specimen],
+    specimens: Sequence[PreparedModel],
     synchronize: Callable[[], None],
     budget_s: float,
     shuffler: random.Random,
@@ -106,41 +106,43 @@ def _cycles(
     while len(times[0]) < fewest or perf_counter() < end:
         shuffler.shuffle(order)
         for i in order:
-            times[i].append(_timed(specimens[i], synchronize))
+            times[i].append(_time_sample(specimens[i], synchronize))
     return times
 
 
-def _timed(specimen: Specimen, synchronize: Callable[[], None]) -> tuple[float, float]:
+def _time_sample(specimen: PreparedModel, synchronize: Callable[[], None]) -> tuple[float, float]:
     cpu, wall = process_time(), perf_counter()
-    for _ in range(specimen.block):
+    for _ in range(specimen.calls_per_sample):
         specimen.call()
     synchronize()
     wall, cpu = perf_counter() - wall, process_time() - cpu
-    return wall / specimen.block, cpu / specimen.block
+    return wall / specimen.calls_per_sample, cpu / specimen.calls_per_sample
 
 
-def _specimen(subject: Subject, conditions: Conditions) -> Specimen:
+def _ready_model(subject: Subject, conditions: Conditions) -> PreparedModel:
     key = (subject, conditions)
-    if key not in _held:
-        with refused_early(conditions):
-            _held[key] = prepare(subject, conditions)
-    _held.move_to_end(key)
-    while len(_held) > HELD_MODELS or (len(_held) > 1 and _weight(_held.values()) > HELD_BYTES):
-        _, dropped = _held.popitem(last=False)
-        sys.modules.pop(dropped.module, None)
+    if key not in _ready_models:
+        with slow_call_guard(conditions):
+            _ready_models[key] = prepare(subject, conditions)
+    _ready_models.move_to_end(key)
+    while len(_ready_models) > MAX_READY_MODELS or (
+        len(_ready_models) > 1 and _weight(_ready_models.values()) > MAX_READY_BYTES
+    ):
+        _, dropped = _ready_models.popitem(last=False)
+        sys.modules.pop(dropped.module_name, None)
         del dropped
-        give_back()
-    return _held[key]
+        trim_memory()
+    return _ready_models[key]
 
 
-def _check_weight(specimens: Sequence[Specimen]) -> None:
+def _check_weight(specimens: Sequence[PreparedModel]) -> None:
     weight = _weight(specimens)
-    if len(specimens) > 1 and weight > HELD_BYTES:
+    if len(specimens) > 1 and weight > MAX_READY_BYTES:
         raise MeasureError(
             f"these {len(specimens)} models weigh {weight / 1e9:.1f} GB and at most"
-            f" {HELD_BYTES / 1e9:.0f} GB is measured in turn; take fewer at a time"
+            f" {MAX_READY_BYTES / 1e9:.0f} GB is measured in turn; take fewer at a time"
         )
 
 
-def _weight(specimens: Iterable[Specimen]) -> int:
+def _weight(specimens: Iterable[PreparedModel]) -> int:
     return sum(specimen.weight_bytes for specimen in specimens)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from studio.analysis.graph.cost_heatmap import FIRST, QUANTITIES, Quantity
+from studio.analysis.graph.cost_heatmap import DEFAULT_METRIC, METRICS, Metric
 from studio.knobs import Knob
 from studio.workbench.page.link import Link
 
 KIND = "kind"  # the colours tell what kind of box each is
-HEAT = Knob(
-    name="heat", default=KIND, help="What boxes are coloured by", options=(KIND, *QUANTITIES)
-)
+HEAT = Knob(name="heat", default=KIND, help="What boxes are coloured by", options=(KIND, *METRICS))
 DIFFERENCE = Knob(name="difference", default=False, help="Whether the pinned design is seen too")
 
 
@@ -23,13 +21,13 @@ class Lens:
     difference: bool = False
 
     @property
-    def quantity(self) -> Quantity | None:
-        return QUANTITIES.get(self.heat)
+    def quantity(self) -> Metric | None:
+        return METRICS.get(self.heat)
 
     @property
-    def told(self) -> Quantity:
+    def told(self) -> Metric:
         """The quantity in which bars and differences are told."""
-        return self.quantity or FIRST
+        return self.quantity or DEFAULT_METRIC
 
     @property
     def link(self) -> dict[str, str]:

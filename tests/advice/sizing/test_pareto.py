@@ -9,7 +9,7 @@ import pytest
 import studio
 from studio.advice.budget import Limits
 from studio.advice.sizing.pareto import FACTORS, SIZES, Candidate, candidates, front, grid
-from studio.analysis.cost.profiler import forget, profile
+from studio.analysis.cost.profiler import clear_caches, profile
 
 NANO = studio.design("vit", "ViT-Ti/16", image_size=64, num_classes=10)
 LIMITS = Limits(params=4_000_000, macs=60_000_000)
@@ -21,7 +21,7 @@ def found() -> tuple[Candidate, ...]:
 
 
 def test_candidates_are_counted_as_any_design_is(found: tuple[Candidate, ...]) -> None:
-    forget()
+    clear_caches()
     for candidate in found[::20]:
         assert candidate.profile == profile(candidate.design)
 

@@ -15,13 +15,13 @@ from torch.profiler import profile as watched
 
 import studio
 from studio.analysis.cost.training_step import Optimizer
-from studio.analysis.trace.counter_mode import Meter
+from studio.analysis.trace.counter_mode import CounterMode
 from studio.family import Design
 from studio.knobs import Mode
 from tests.designs import tensors
 
 
-class Storages(Meter):  # type: ignore[misc, no-untyped-call]
+class Storages(CounterMode):  # type: ignore[misc, no-untyped-call]
     """A meter that does not count what was there before."""
 
     def __init__(self, given: list[Tensor]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import studio
-from studio.analysis.cost.connectivity import attentions, meetings
+from studio.analysis.cost.connectivity import count_attention, count_connections
 
 
 @pytest.mark.parametrize(
@@ -31,14 +31,14 @@ from studio.analysis.cost.connectivity import attentions, meetings
     ],
 )
 def test_meetings(family: str, preset: str | None, expected: dict[tuple[str, str], int]) -> None:
-    assert meetings(studio.profile(studio.design(family, preset)).root) == expected
+    assert count_connections(studio.profile(studio.design(family, preset)).root) == expected
 
 
 def test_plain_units_have_no_residual() -> None:
     plain = studio.design("resnet", shortcut="PlainUnit")
-    assert not meetings(studio.profile(plain).root)
+    assert not count_connections(studio.profile(plain).root)
 
 
 def test_attention_knows_its_heads_and_tokens() -> None:
-    ((form, runs),) = attentions(studio.profile(studio.design("vit")).root).items()
+    ((form, runs),) = count_attention(studio.profile(studio.design("vit")).root).items()
     assert (form.heads, form.head_dim, form.queries, form.keys, runs) == (12, 64, 197, 197, 12)

@@ -10,35 +10,35 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from studio.analysis.cost.latency_model import HOLD, Predictor, fit
-from studio.analysis.cost.op_costs import Work
+from studio.analysis.cost.latency_model import RIDGE, LatencyModel, fit
+from studio.analysis.cost.op_costs import OpCost
 
 UNHURRIED = settings(deadline=None, max_examples=25)  # whatever else the machine does
 SECONDS = st.floats(1e-5, 10)
 WORKS = st.builds(
-    Work,
+    OpCost,
     flops=st.integers(0, 10**12),
     moved_bytes=st.integers(1, 10**10),
     weight_bytes=st.integers(0, 10**9),
     operations=st.integers(1, 1000),
 )
 ANCHORS = st.lists(st.tuples(WORKS, SECONDS), min_size=3, max_size=7)
-COSTS = st.tuples(*(st.floats(0.2, 5) for _ in Work._fields)).map(
+COSTS = st.tuples(*(st.floats(0.2, 5) for _ in OpCost._fields)).map(
     lambda costs: [c * unit for c, unit in zip(costs, (1e-11, 1e-10, 1e-10, 1e-5), strict=True)]
 )
 
 
-def fitted(anchors: list[tuple[Work, float]]) -> Predictor:
+def fitted(anchors: list[tuple[OpCost, float]]) -> LatencyModel:
     found = fit(*zip(*anchors, strict=True))
     assert found
     return found
 
 
-def drawn(rng: random.Random) -> Work:
+def drawn(rng: random.Random) -> OpCost:
     """A design of a family: depth, width and resolution from one to eight."""
     depth, width, pixels = (8 ** rng.random() for _ in range(3))
     weights = 4 * 10**5 * depth * width**2
-    return Work(
+    return OpCost(
         int(10**8 * depth * width**2 * pixels),
         int(weights + 4 * 10**6 * depth * width * pixels),
         int(weights),
@@ -46,7 +46,7 @@ def drawn(rng: random.Random) -> Work:
     )
 
 
-def taken(costs: list[float], work: Work) -> float:
+def taken(costs: list[float], work: OpCost) -> float:
     return sum(cost * part for cost, part in zip(costs, work, strict=True))
 
 
@@ -64,17 +64,17 @@ def test_a_law_is_found_the_better_the_more_anchors(
 
 @UNHURRIED
 @given(ANCHORS, st.sampled_from([0.9, 0.99, 1.01, 1.1]))
-def test_no_other_costs_fit_better(anchors: list[tuple[Work, float]], change: float) -> None:
+def test_no_other_costs_fit_better(anchors: list[tuple[OpCost, float]], change: float) -> None:
     """A cost that is zero is tried above zero as well: were it better there, it would be there."""
     scales = [
         math.sqrt(statistics.fmean((work[i] / seconds) ** 2 for work, seconds in anchors))
-        for i in range(len(Work._fields))
+        for i in range(len(OpCost._fields))
     ]
 
     def missed(costs: list[float]) -> float:
         errors = (taken(costs, work) / seconds - 1 for work, seconds in anchors)
         held = sum((cost * scale) ** 2 for cost, scale in zip(costs, scales, strict=True))
-        return sum(error**2 for error in errors) + HOLD * held
+        return sum(error**2 for error in errors) + RIDGE * held
 
     costs = list(fitted(anchors).costs)
     for i, cost in enumerate(costs):
@@ -85,7 +85,7 @@ def test_no_other_costs_fit_better(anchors: list[tuple[Work, float]], change: fl
 @UNHURRIED
 @given(ANCHORS)
 def test_costs_are_never_negative_and_the_band_holds_its_middle(
-    anchors: list[tuple[Work, float]],
+    anchors: list[tuple[OpCost, float]],
 ) -> None:
     predictor = fitted(anchors)
     assert min(predictor.costs) >= 0
@@ -97,7 +97,7 @@ def test_costs_are_never_negative_and_the_band_holds_its_middle(
 
 @UNHURRIED
 @given(st.lists(st.tuples(WORKS, SECONDS), min_size=4, max_size=6))
-def test_the_band_holds_every_anchor_that_is_left_out(anchors: list[tuple[Work, float]]) -> None:
+def test_the_band_holds_every_anchor_that_is_left_out(anchors: list[tuple[OpCost, float]]) -> None:
     factor = fitted(anchors).factor
     for i, (work, seconds) in enumerate(anchors):
         others = fitted(anchors[:i] + anchors[i + 1 :])
@@ -109,7 +109,7 @@ def test_the_band_holds_every_anchor_that_is_left_out(anchors: list[tuple[Work, 
 @UNHURRIED
 @given(ANCHORS, st.integers(-10, 10))
 def test_a_device_that_is_so_many_times_slower_takes_so_many_times_longer(
-    anchors: list[tuple[Work, float]], power: int
+    anchors: list[tuple[OpCost, float]], power: int
 ) -> None:
     one, other = fitted(anchors), fitted([(work, s * 2.0**power) for work, s in anchors])
     for work, _ in anchors:
@@ -119,7 +119,7 @@ def test_a_device_that_is_so_many_times_slower_takes_so_many_times_longer(
 @UNHURRIED
 @given(ANCHORS, st.randoms(use_true_random=False))
 def test_the_order_of_the_anchors_is_no_matter(
-    anchors: list[tuple[Work, float]], rng: random.Random
+    anchors: list[tuple[OpCost, float]], rng: random.Random
 ) -> None:
     one, other = fitted(anchors), fitted(rng.sample(anchors, len(anchors)))
     for work, _ in anchors:
@@ -128,7 +128,7 @@ def test_the_order_of_the_anchors_is_no_matter(
 
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_too_few_anchors_predict_nothing(count: int) -> None:
-    assert fit([Work(1, 1, 1, 1)] * count, [1.0] * count) is None
+    assert fit([OpCost(1, 1, 1, 1)] * count, [1.0] * count) is None
 
 
 @pytest.mark.parametrize(("count", "coverage"), [(3, 3 / 4), (5, 5 / 6)])
@@ -138,7 +138,7 @@ def test_the_band_claims_what_a_rank_allows(count: int, coverage: float) -> None
     held = 0
     for _ in range(300):
         *anchors, (work, seconds) = [
-            (Work(0, 0, 0, 1), math.exp(rng.gauss(0, 0.1))) for _ in range(count + 1)
+            (OpCost(0, 0, 0, 1), math.exp(rng.gauss(0, 0.1))) for _ in range(count + 1)
         ]
         predictor = fitted(anchors)
         assert predictor.coverage == coverage

@@ -6,8 +6,8 @@ import pytest
 from torch import nn
 
 import studio
-from studio.analysis.cost.peak_memory import largest_batch, over_batches, peak
-from studio.analysis.cost.profiler import course, profile
+from studio.analysis.cost.peak_memory import largest_batch, peak_memory, peak_over_batches
+from studio.analysis.cost.profiler import profile, training_step
 from studio.analysis.cost.training_step import Optimizer
 from studio.family import Design, DesignError, Family
 from studio.knobs import Mode
@@ -70,7 +70,7 @@ def test_a_recurrent_network_peaks_where_its_tensors_do(
     measures = [stored] if mode == "training" else [stored, allocated]
     real = min(measure(design, batch, mode) for measure in measures)
     assert real > 1e6
-    assert peak(design, batch, mode).total == pytest.approx(real, rel=0.1)
+    assert peak_memory(design, batch, mode).total == pytest.approx(real, rel=0.1)
 
 
 @pytest.mark.parametrize("mode", ["inference", "training"])
@@ -78,12 +78,12 @@ def test_a_recurrent_network_peaks_where_its_tensors_do(
 def test_recurrent_stages_of_a_hybrid_peak_where_their_tensors_do(preset: str, mode: Mode) -> None:
     design = studio.design("hybrid", preset)
     real = stored(design, 2, mode)
-    assert peak(design, 2, mode).total == pytest.approx(real, rel=0.1)
+    assert peak_memory(design, 2, mode).total == pytest.approx(real, rel=0.1)
 
 
 @pytest.mark.parametrize("design", [*SMALL.values(), WIDE_OUTPUT], ids=str)
 def test_the_training_peak_is_the_allocators(design: Design) -> None:
-    predicted = peak(design, 2, "training").total
+    predicted = peak_memory(design, 2, "training").total
     assert predicted == pytest.approx(allocated(design, 2, "training"), rel=0.1)
 
 
@@ -98,14 +98,14 @@ def test_a_head_over_a_long_vocabulary_makes_its_scores_once() -> None:
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
 def test_the_peak_may_be_in_the_optimisers_step(optimizer: Optimizer) -> None:
     design = studio.design("gpt", depth=1, seq_len=64, vocab_size=20_000)
-    predicted = peak(design, 1, "training", optimizer).total
+    predicted = peak_memory(design, 1, "training", optimizer).total
     assert predicted == pytest.approx(allocated(design, 1, "training", optimizer), rel=0.02)
 
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=str)
 def test_a_step_frees_all_but_the_gradients(family: Family) -> None:
     for design in (small(family), family.design()):
-        level = course(design, 2).tape.level
+        level = training_step(design, 2).timeline.usage
         assert level.end == level.end_gradients
         assert 0 < level.end <= 4 * studio.profile(design, 2).trainable_params
 
@@ -114,8 +114,8 @@ def test_a_step_frees_all_but_the_gradients(family: Family) -> None:
 @pytest.mark.parametrize("mode", ["inference", "training"])
 def test_any_batch_follows_from_three(family: Family, mode: Mode) -> None:
     design, batches = small(family), (2, 3, 5, 16)
-    found = tuple(peak(design, batch, mode) for batch in batches)
-    assert over_batches(design, batches, mode) == found
+    found = tuple(peak_memory(design, batch, mode) for batch in batches)
+    assert peak_over_batches(design, batches, mode) == found
     totals = [one.total for one in found]
     assert totals == sorted(totals)
     assert totals[0] < totals[-1]  # where the optimiser's step is the peak, more examples add none
@@ -124,7 +124,7 @@ def test_any_batch_follows_from_three(family: Family, mode: Mode) -> None:
 
 def test_a_deeper_model_has_no_longer_tape() -> None:
     def length(depth: int) -> int:
-        tapes, entries = {course(studio.design("gpt", depth=depth), 2).tape}, 0
+        tapes, entries = {training_step(studio.design("gpt", depth=depth), 2).timeline}, 0
         while tapes:
             inside = [entry for tape in tapes for entry in tape.entries]
             entries += len(inside)
@@ -137,30 +137,34 @@ def test_a_deeper_model_has_no_longer_tape() -> None:
 def test_the_parts_are_those_of_the_profile() -> None:
     design = studio.design("vit", depth=2)
     figures = studio.profile(design)
-    adam, sgd = peak(design, 4, "training"), peak(design, 4, "training", "sgd")
+    adam, sgd = peak_memory(design, 4, "training"), peak_memory(design, 4, "training", "sgd")
     assert adam.parameters == figures.parameter_bytes
     assert (adam.states, sgd.states) == (2 * figures.parameter_bytes, 0)
     assert 0 < adam.gradients <= figures.parameter_bytes
     assert adam.activations == sgd.activations
-    assert figures.inference_bytes == peak(design).total
+    assert figures.inference_bytes == peak_memory(design).total
 
 
 @pytest.mark.parametrize("mode", ["inference", "training"])
 def test_the_largest_batch_fits_and_one_more_does_not(mode: Mode) -> None:
     design = SMALL["U-Net"]
-    alone = peak(design, 1, mode).total
+    alone = peak_memory(design, 1, mode).total
     for room in (alone, 3.3 * alone, 40 * alone):
         batch = largest_batch(design, room, mode)
-        assert peak(design, batch, mode).total <= room < peak(design, batch + 1, mode).total
+        assert (
+            peak_memory(design, batch, mode).total
+            <= room
+            < peak_memory(design, batch + 1, mode).total
+        )
 
 
 def test_where_one_example_does_not_fit_the_largest_batch_is_none() -> None:
     design = SMALL["ViT-B/16"]
-    need = peak(design, 1, "training").total
+    need = peak_memory(design, 1, "training").total
     assert largest_batch(design, need, "training") >= 1
     assert largest_batch(design, need - 1, "training") == 0
 
 
 def test_a_batch_that_there_is_not_is_refused() -> None:
     with pytest.raises(DesignError, match="batch=0"):
-        peak(SMALL["U-Net"], 0)
+        peak_memory(SMALL["U-Net"], 0)

@@ -12,7 +12,7 @@ from torch.nn import Module
 import studio
 from studio import zoo
 from studio.analysis.cost.profiler import profile
-from studio.analysis.trace.meta_model import blueprint
+from studio.analysis.trace.meta_model import build_on_meta
 from studio.family import Design, DesignError
 
 VIT = zoo.family("vit").design("ViT-B/16")
@@ -71,9 +71,9 @@ def test_a_class_that_asks_at_once_has_a_design_traced_once(
     def slow(design: Design) -> Module:
         traced.append(design)
         sleep(0.05)
-        return blueprint(design)
+        return build_on_meta(design)
 
-    monkeypatch.setattr("studio.analysis.cost.profiler.latest", slow)
+    monkeypatch.setattr("studio.analysis.cost.profiler.cached_model", slow)
     design = studio.design("vit", "ViT-Ti/16", num_classes=7)
     with ThreadPoolExecutor(8) as readers:
         found = list(readers.map(lambda _: profile(design), range(8)))

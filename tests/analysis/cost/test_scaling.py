@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 import studio
 from studio import knobs
 from studio.analysis.cost.scaling import (
+    affordable_points,
     axes,
     axis_points,
     exponent,
     local_slope,
-    points_afforded,
     position,
 )
 from studio.family import Design, Family, Preset
@@ -143,7 +143,7 @@ def test_a_strict_rule_over_a_wide_range_is_quickly_walked() -> None:
 
 def test_large_models_afford_fewer_points() -> None:
     afforded = {
-        key: points_afforded(studio.profile(studio.design(key)).root)
+        key: affordable_points(studio.profile(studio.design(key)).root)
         for key in ("vit", "inception", "faster_rcnn")
     }
     assert afforded["vit"] == 7

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import studio
-from studio.analysis.cost.layer_table import Row, walk
+from studio.analysis.cost.layer_table import LayerRow, layer_rows
 from studio.analysis.cost.profiler import profile, training_trace
-from studio.analysis.graph.cost_heatmap import QUANTITIES, TIME
-from studio.analysis.graph.design_diff import Difference, aligned, difference, layers
-from studio.analysis.graph.layer_graph import graph, rows
+from studio.analysis.graph.cost_heatmap import METRICS, TIME
+from studio.analysis.graph.design_diff import GraphDiff, align, graph_diff, layer_diffs
+from studio.analysis.graph.layer_graph import build_graph, stage_titles
 from studio.drawing.decoration import Change
 from studio.drawing.graph import Graph, Node
 from studio.drawing.layout.layered import layout
@@ -26,19 +26,19 @@ def design(family: str, preset: str | None = None, **knobs: object) -> Design:
 
 
 def drawn(one: Design) -> Graph:
-    return graph(profile(one).root, rows(one.config), training_trace(one, 1))
+    return build_graph(profile(one).root, stage_titles(one.config), training_trace(one, 1))
 
 
-def told(before: Design, now: Design, quantity: str = "parameters") -> Difference:
-    return difference(drawn(before), drawn(now), QUANTITIES[quantity])
+def told(before: Design, now: Design, quantity: str = "parameters") -> GraphDiff:
+    return graph_diff(drawn(before), drawn(now), METRICS[quantity])
 
 
-def changes(found: Difference) -> dict[str, Change]:
+def changes(found: GraphDiff) -> dict[str, Change]:
     """Of the boxes that did not stay."""
     return {n: m.change for n, m in found.marks.items() if m.change and m.change != "unchanged"}
 
 
-def box(found: Difference, name: str) -> Node:
+def box(found: GraphDiff, name: str) -> Node:
     return next(node for node in found.graph.root.walk() if node.id == name)
 
 
@@ -142,17 +142,17 @@ def test_another_input_turns_what_costs_the_same() -> None:
 def test_times_that_are_near_are_the_same() -> None:
     times = {"": 1.0, "norm": 0.1, "head": 0.1}
     later = times | {"norm": 0.105, "head": 0.2}
-    found = difference(drawn(VIT), drawn(VIT), TIME, (times, later))
+    found = graph_diff(drawn(VIT), drawn(VIT), TIME, (times, later))
     assert changes(found) == {"head": "grew"}
 
 
-def table(one: Design) -> list[Row]:
-    return list(walk(training_trace(one, 1)))
+def table(one: Design) -> list[LayerRow]:
+    return list(layer_rows(training_trace(one, 1)))
 
 
 def test_rows_of_the_table_tell_what_moved() -> None:
     shallow = design("vit", "ViT-B/16", depth=6)
-    found = {layer.row.path: layer for layer in layers(table(VIT), table(shallow))}
+    found = {layer.row.path: layer for layer in layer_diffs(table(VIT), table(shallow))}
     block = found["blocks.0 ×6"]
     assert block.change == "shrank"
     assert block.delta.params == -6 * 7_087_872
@@ -162,7 +162,7 @@ def test_rows_of_the_table_tell_what_moved() -> None:
 
 
 def test_deltas_of_the_outermost_rows_add_up_to_that_of_the_models() -> None:
-    found = layers(table(RESNETS[18]), table(RESNETS[50]))
+    found = layer_diffs(table(RESNETS[18]), table(RESNETS[50]))
     assert {"added", "grew", "unchanged"} <= {layer.change for layer in found}
     outermost = [layer.delta for layer in found if layer.row.level == 1]
     params = RESNETS[50].base.params - RESNETS[18].base.params
@@ -172,7 +172,7 @@ def test_deltas_of_the_outermost_rows_add_up_to_that_of_the_models() -> None:
 
 
 def test_layers_of_other_families_are_all_others() -> None:
-    found = layers(table(VIT), table(RESNETS[18]), alike=False)
+    found = layer_diffs(table(VIT), table(RESNETS[18]), alike=False)
     assert {layer.change for layer in found} == {"added", "removed"}
     assert len(found) == len(table(VIT)) + len(table(RESNETS[18]))
 
@@ -182,7 +182,7 @@ def test_layers_of_other_families_are_all_others() -> None:
     st.lists(st.sampled_from("abcdefgh"), unique=True),
 )
 def test_alignment_keeps_the_order_of_now_and_loses_nobody(old: list[str], new: list[str]) -> None:
-    found = aligned(old, new)
+    found = align(old, new)
     assert sorted(found) == sorted({*old, *new})
     assert [name for name in found if name in new] == new
-    assert aligned(old, old) == old
+    assert align(old, old) == old

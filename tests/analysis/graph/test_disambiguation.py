@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from studio import zoo
 from studio.analysis.cost.profiler import profile
-from studio.analysis.graph.layer_graph import graph, rows
+from studio.analysis.graph.layer_graph import build_graph, stage_titles
 from studio.analysis.trace.tracer import trace
 from studio.drawing.graph import Node, without_dim_names
 from studio.drawing.layout.box_text import detail_text as drawn_detail
@@ -31,7 +31,7 @@ def details(root: Node, label: str) -> list[str]:
 
 
 def test_modules_of_one_class_have_their_names_and_convolutions_their_windows() -> None:
-    root = graph(trace(Attention(), (torch.randn(1, 3, 4),))).root
+    root = build_graph(trace(Attention(), (torch.randn(1, 3, 4),))).root
     linear, conv = details(root, "Linear"), details(root, "Conv1d")
     assert linear == [f"{name} · 20 parameters" for name in ("query", "key proj", "out1")]
     assert conv == [
@@ -41,16 +41,16 @@ def test_modules_of_one_class_have_their_names_and_convolutions_their_windows() 
 
 
 def test_blocks_say_what_their_convolutions_have_other_than_their_like() -> None:
-    tcn = graph(profile(zoo.family("tcn").design()).root).root
+    tcn = build_graph(profile(zoo.family("tcn").design()).root).root
     rates = [detail.partition(" · ")[0] for detail in details(tcn, "TemporalBlock")]
     assert rates == [f"dilation {2**i}" for i in range(len(rates))]
-    efficientnet = graph(profile(zoo.family("efficientnet").design()).root).root
+    efficientnet = build_graph(profile(zoo.family("efficientnet").design()).root).root
     found = [detail.rpartition(" · ")[0] for detail in details(efficientnet, "MBConvBlock")]
     assert found[:4] == ["3 × 3", "3 × 3 · stride 2", "3 × 3", "5 × 5 · stride 2"]
 
 
 def test_the_stages_of_a_network_say_which_they_are_and_what_they_give() -> None:
-    root = graph(profile(zoo.family("resnet").design("ResNet-50")).root).root
+    root = build_graph(profile(zoo.family("resnet").design("ResNet-50")).root).root
     assert [detail.rpartition(" · ")[0] for detail in details(root, "ResidualStage")] == [
         "stage 1 · 256 × 56 × 56",
         "stage 2 · 512 × 28 × 28",
@@ -63,7 +63,7 @@ def test_the_stages_of_a_network_say_which_they_are_and_what_they_give() -> None
 def test_no_two_modules_side_by_side_say_the_same_of_different_things(family: Family) -> None:
     """Of one name and one line below it, two boxes give tensors of one size and cost the same."""
     for design in (*(family.design(preset.name) for preset in family.presets), small(family)):
-        picture = graph(profile(design).root, rows(design.config))
+        picture = build_graph(profile(design).root, stage_titles(design.config))
         for block in picture.root.walk():
             seen: dict[tuple[str, str], set[tuple[str, ...]]] = {}
             for node in block.children:

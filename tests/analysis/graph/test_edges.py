@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from studio import zoo
 from studio.analysis.cost.profiler import profile
-from studio.analysis.graph.layer_graph import Use, planned, rows
+from studio.analysis.graph.layer_graph import NodeUse, build_graph_with_uses, stage_titles
 from studio.analysis.trace.pytree import tensors_in
 from studio.drawing.graph import Graph, Node
 from studio.drawing.visible import visible_graph
@@ -111,7 +111,7 @@ def witnessed(design: Design, layers: Mapping[str, Layer]) -> Pairs:
     return witness.pairs
 
 
-def layers_of(graph: Graph, uses: Mapping[str, Use]) -> dict[str, Layer]:
+def layers_of(graph: Graph, uses: Mapping[str, NodeUse]) -> dict[str, Layer]:
     """The drawn layers, by the names of all the calls that they stand for."""
     found: dict[str, Layer] = {}
 
@@ -131,10 +131,10 @@ def layers_of(graph: Graph, uses: Mapping[str, Use]) -> dict[str, Layer]:
     return found
 
 
-def run(use: Use) -> list[str]:
+def run(use: NodeUse) -> list[str]:
     """The names of the calls that a node stands for."""
-    first = next(i for i, call in enumerate(use.within.calls) if call is use.call)
-    return [call.name for call in use.within.calls[first : first + use.repeat]]
+    first = next(i for i, call in enumerate(use.caller.calls) if call is use.call)
+    return [call.name for call in use.caller.calls[first : first + use.repeat]]
 
 
 def is_layer(node: Node) -> bool:
@@ -168,7 +168,7 @@ CHOOSING = {"faster_rcnn", "mask_rcnn"}
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.key)
 def test_edges_between_layers_are_those_of_autograd(family: Family) -> None:
     design = small(family)
-    graph, uses = planned(profile(design, 2).root, rows(design.config))
+    graph, uses = build_graph_with_uses(profile(design, 2).root, stage_titles(design.config))
     found, seen = contracted(graph), witnessed(design, layers_of(graph, uses))
     assert seen - found == set()
     assert family.key in CHOOSING or found - seen == set()
@@ -176,7 +176,9 @@ def test_edges_between_layers_are_those_of_autograd(family: Family) -> None:
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.key)
 def test_folded_edges_are_those_of_what_is_inside(family: Family) -> None:
-    graph = planned(profile(family.design()).root, rows(family.design().config))[0]
+    graph = build_graph_with_uses(
+        profile(family.design()).root, stage_titles(family.design().config)
+    )[0]
     inside = {node.id: top.id for top in graph.root.children for node in top.walk()}
     lifted = {(inside[edge.source], inside[edge.target]) for edge in graph.edges}
     drawn = {(edge.source, edge.target) for edge in visible_graph(graph, frozenset()).edges}

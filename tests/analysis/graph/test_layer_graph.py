@@ -6,7 +6,7 @@ import pytest
 
 from studio import zoo
 from studio.analysis.cost.profiler import profile
-from studio.analysis.graph.layer_graph import graph, rows
+from studio.analysis.graph.layer_graph import build_graph, stage_titles
 from studio.drawing.graph import Graph, Node
 from studio.family import Design, Family
 from tests.designs import corners, small
@@ -15,7 +15,7 @@ FAMILIES = list(zoo.families().values())
 
 
 def drawn(design: Design) -> Graph:
-    return graph(profile(design).root, rows(design.config))
+    return build_graph(profile(design).root, stage_titles(design.config))
 
 
 def node(picture: Graph, name: str) -> Node:
@@ -109,7 +109,9 @@ def test_each_row_of_a_composition_is_one_node(preset: str) -> None:
     picture = drawn(design)
     shown = [n.id for n in picture.root.children if n.kind == "module"]
     assert shown == ["stem", *(f"stages.{i}" for i in range(len(design.config.stages))), "head"]
-    assert [node(picture, name).label for name in shown] == list(rows(design.config).values())
+    assert [node(picture, name).label for name in shown] == list(
+        stage_titles(design.config).values()
+    )
 
 
 def test_rows_are_called_by_number_and_kind_and_unfold_to_their_blocks() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from studio import zoo
 from studio.analysis.cost.profiler import profile, training_trace
-from studio.analysis.graph.layer_graph import graph, rows
+from studio.analysis.graph.layer_graph import build_graph, stage_titles
 from studio.drawing.graph import Figures, Graph, Node
 from studio.drawing.layout.layered import layout
 from studio.family import Design, DesignError, Family
@@ -29,7 +29,7 @@ UNUSED = {
 
 
 def drawn(design: Design) -> Graph:
-    return graph(profile(design).root, rows(design.config), training_trace(design, 1))
+    return build_graph(profile(design).root, stage_titles(design.config), training_trace(design, 1))
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.key)

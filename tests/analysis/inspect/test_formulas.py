@@ -9,18 +9,23 @@ import pytest
 
 from studio import zoo
 from studio.analysis.cost.profiler import profile, training_trace
-from studio.analysis.graph.layer_graph import Use, planned, rows, walked
-from studio.analysis.inspect.formulas.formula import Factor, Formula, Term, part, rest
-from studio.analysis.inspect.formulas.layer_cost import Axes, products, weights
+from studio.analysis.graph.layer_graph import (
+    NodeUse,
+    build_graph_with_uses,
+    stage_titles,
+    walk_with_repeats,
+)
+from studio.analysis.inspect.formulas.formula import Factor, Formula, Term, part, remainder
+from studio.analysis.inspect.formulas.layer_cost import LayerDims, mac_terms, weight_terms
 from studio.analysis.inspect.formulas.node_cost import (
-    macs,
-    memory,
-    of_tensor,
-    parameters,
-    saved,
+    mac_formula,
+    memory_formula,
+    parameter_formula,
+    saved_formula,
+    tensor_formula,
     tensor_shapes,
 )
-from studio.analysis.inspect.node_details import Inspection, inspect, whole
+from studio.analysis.inspect.node_details import NodeDetails, model_use, node_details
 from studio.drawing.graph import Figures, Graph, Node
 from studio.family import Design, Family
 from tests.designs import options, small
@@ -35,19 +40,21 @@ def designs(family: Family) -> Iterator[Design]:
 
 
 @lru_cache(maxsize=512)
-def drawn(design: Design) -> tuple[Graph, Mapping[str, Use]]:
-    return planned(profile(design).root, rows(design.config), training_trace(design, 1))
+def drawn(design: Design) -> tuple[Graph, Mapping[str, NodeUse]]:
+    return build_graph_with_uses(
+        profile(design).root, stage_titles(design.config), training_trace(design, 1)
+    )
 
 
-def looked(family: str, preset: str, node: str, **knobs: object) -> Inspection:
+def looked(family: str, preset: str, node: str, **knobs: object) -> NodeDetails:
     design = zoo.family(family).design(preset, **knobs)
-    inspection = inspect(node, *drawn(design), profile(design))
+    inspection = node_details(node, *drawn(design), profile(design))
     assert inspection is not None
     return inspection
 
 
 def written(family: str, preset: str, node: str, figure: int = 0, **knobs: object) -> str:
-    return looked(family, preset, node, **knobs).costs[figure].formula.written()
+    return looked(family, preset, node, **knobs).costs[figure].formula.text()
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.key)
@@ -57,12 +64,12 @@ def test_every_formula_is_the_figure_of_its_node(family: Family) -> None:
         graph, uses = drawn(design)
         shapes = tensor_shapes(found.root, uses)
         for node in graph.root.walk():
-            use = uses.get(node.id) if node.id else whole(found)
+            use = uses.get(node.id) if node.id else model_use(found)
             if node.kind == "parameter":
-                counted = of_tensor(shapes[node.id], bool(node.figures.params))
+                counted = tensor_formula(shapes[node.id], bool(node.figures.params))
             else:
-                counted = parameters(node, use)
-            told = counted.total, macs(node, use).total, saved(node, use).total
+                counted = parameter_formula(node, use)
+            told = counted.total, mac_formula(node, use).total, saved_formula(node, use).total
             figures = node.figures
             shown = figures.params, figures.macs, figures.saved_bytes
             assert told == shown, (design.title, node.id)
@@ -74,11 +81,11 @@ def test_every_node_can_be_inspected(family: Family) -> None:
     found = profile(design)
     graph, uses = drawn(design)
     for node in graph.root.walk():
-        inspection = inspect(node.id, graph, uses, found)
+        inspection = node_details(node.id, graph, uses, found)
         assert inspection is not None
         assert inspection.inputs or inspection.outputs, node.id
         assert all(0 <= cost.share <= 1 or not node.id for cost in inspection.costs), node.id
-    assert inspect("nowhere", graph, uses, found) is None
+    assert node_details("nowhere", graph, uses, found) is None
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.key)
@@ -88,7 +95,7 @@ def test_the_whole_holds_its_parameters_and_what_it_saves(
     for preset in family.presets:
         design = family.design(preset.name)
         found = profile(design)
-        inspection = inspect("", *drawn(design), found)
+        inspection = node_details("", *drawn(design), found)
         assert inspection is not None
         frozen = 12 * (found.params - found.trainable_params)
         held = 16 * found.params - frozen + found.saved_bytes
@@ -101,11 +108,11 @@ def test_no_layer_of_a_preset_is_without_letters(family: Family) -> None:
     for preset in family.presets:
         uses = drawn(family.design(preset.name))[1]
         for name, use in uses.items():
-            body = use.call.body
+            body = use.call.trace
             if not body.calls:
-                assert all(term.symbols for term in products(body)), (preset.name, name)
-                assert all(term.symbols for term in weights(body)), (preset.name, name)
-                assert "summed" not in {f.symbol for t in products(body) for f in t.factors}, name
+                assert all(term.symbols for term in mac_terms(body)), (preset.name, name)
+                assert all(term.symbols for term in weight_terms(body)), (preset.name, name)
+                assert "summed" not in {f.symbol for t in mac_terms(body) for f in t.factors}, name
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.key)
@@ -113,10 +120,12 @@ def test_the_terms_of_a_block_are_its_parts(family: Family) -> None:
     """All that a block's formula has beside the figures of its children has a name of its own."""
     design = family.design()
     graph, uses = drawn(design)
-    for node, _ in walked(graph.root):
+    for node, _ in walk_with_repeats(graph.root):
         use = uses.get(node.id)
         if node.children and use:
-            for formula, read in zip((parameters(node, use), macs(node, use)), READ, strict=False):
+            for formula, read in zip(
+                (parameter_formula(node, use), mac_formula(node, use)), READ, strict=False
+            ):
                 parts = sum(read(child.figures) for child in node.children)
                 beside = sum(t.value for t in formula.terms if t.name.startswith("that no"))
                 assert formula.total == node.repeat * (parts + beside), node.id
@@ -134,13 +143,13 @@ def test_the_letters_of_layers() -> None:
 
 def test_names_of_axes_take_the_place_of_torchs_words() -> None:
     design = zoo.family("vit").design("ViT-B/16")
-    uses = planned(profile(design).root)[1]
-    body = uses["blocks.0.attn.qkv"].call.body
-    axes = Axes((("B", "N", "D"),), (("B", "N", "3*D"),))
-    assert Formula(weights(body, axes)).symbols == "3*D × D + 3*D"
-    assert Formula(products(body, axes)).symbols == "B × N × D × 3*D"
-    summed = Axes((("B", "N + 1", "D"),), (("B", "N + 1", "3*D"),))
-    assert Formula(products(body, summed)).symbols == "B × (N + 1) × D × 3*D"
+    uses = build_graph_with_uses(profile(design).root)[1]
+    body = uses["blocks.0.attn.qkv"].call.trace
+    axes = LayerDims((("B", "N", "D"),), (("B", "N", "3*D"),))
+    assert Formula(weight_terms(body, axes)).symbols == "3*D × D + 3*D"
+    assert Formula(mac_terms(body, axes)).symbols == "B × N × D × 3*D"
+    summed = LayerDims((("B", "N + 1", "D"),), (("B", "N + 1", "3*D"),))
+    assert Formula(mac_terms(body, summed)).symbols == "B × (N + 1) × D × 3*D"
 
 
 def test_a_block_is_the_sum_of_its_parts_by_name() -> None:
@@ -161,7 +170,7 @@ def test_a_tied_head_says_where_it_is_counted() -> None:
 
 def test_what_does_not_learn_has_no_gradient() -> None:
     stem = looked("detr", "DETR-R50", "backbone.stem.conv")
-    assert stem.costs[3].formula.written() == "bytes × frozen = 4 × 9,408 = 37,632"
+    assert stem.costs[3].formula.text() == "bytes × frozen = 4 × 9,408 = 37,632"
 
 
 def test_shares_are_of_the_whole_with_all_repeats() -> None:
@@ -172,24 +181,24 @@ def test_shares_are_of_the_whole_with_all_repeats() -> None:
 
 
 def test_attention_says_how_it_grows() -> None:
-    found = looked("vit", "ViT-B/16", "blocks.0").growth
+    found = looked("vit", "ViT-B/16", "blocks.0").attention
     assert found is not None
     assert (found.law, found.queries) == ("tokens²", 197)
     # 12 N D² in linear layers, 2 N² D in attention: the square takes over at N = 6 D.
-    assert found.meets == 6 * 768
-    assert 12 * found.macs == found.whole * 12 - 12 * (12 * 197 * 768**2)
-    assert looked("resnet", "ResNet-50", "stages.0").growth is None
+    assert found.crossover_tokens == 6 * 768
+    assert 12 * found.macs == found.total_macs * 12 - 12 * (12 * 197 * 768**2)
+    assert looked("resnet", "ResNet-50", "stages.0").attention is None
 
 
 def test_a_formula_is_written_without_steps_that_only_repeat() -> None:
-    assert Formula((part("norm", 1536),)).written() == "norm 1,536"
-    assert Formula((Term((Factor("D", 768),)),)).written() == "D = 768"
-    less = Formula((part("blocks", 12, 4), rest("counted before", -2)))
-    assert (less.written(), less.total) == ("blocks 4 × 3 − counted before 2 = 10", 10)
-    assert Formula().written() == "0"
+    assert Formula((part("norm", 1536),)).text() == "norm 1,536"
+    assert Formula((Term((Factor("D", 768),)),)).text() == "D = 768"
+    less = Formula((part("blocks", 12, 4), remainder("counted before", -2)))
+    assert (less.text(), less.total) == ("blocks 4 × 3 − counted before 2 = 10", 10)
+    assert Formula().text() == "0"
 
 
 def test_memory_is_four_values_a_parameter_and_what_is_saved() -> None:
     node = Node(id="a", label="a", figures=Figures(10, 0, 300))
-    assert memory(node, None).total == 4 * 4 * 10 + 300
-    assert saved(node, None).total == 300  # a box has what no box beside it has
+    assert memory_formula(node, None).total == 4 * 4 * 10 + 300
+    assert saved_formula(node, None).total == 300  # a box has what no box beside it has

@@ -11,15 +11,15 @@ from torch.nn import functional as F
 
 from studio import zoo
 from studio.analysis.cost.profiler import profile
-from studio.analysis.graph.layer_graph import planned
-from studio.analysis.inspect.receptive_field import Field, fields
+from studio.analysis.graph.layer_graph import build_graph_with_uses
+from studio.analysis.inspect.receptive_field import ReceptiveField, receptive_fields
 from studio.analysis.trace.tracer import Memo, trace
 from studio.zoo.tcn import TCNConfig
 
 
-def of(family: str, preset: str, node: str, **knobs: object) -> tuple[Field, ...]:
+def of(family: str, preset: str, node: str, **knobs: object) -> tuple[ReceptiveField, ...]:
     root = profile(zoo.family(family).design(preset, **knobs)).root
-    return fields(node, root, planned(root)[1])
+    return receptive_fields(node, root, build_graph_with_uses(root)[1])
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_dilated_steps_see_as_far_as_the_network_says() -> None:
     design = zoo.family("tcn").design(depth=4, kernel_size=3)
     assert isinstance(design.config, TCNConfig)
     root = profile(design).root
-    (field,) = fields("network.3", root, planned(root)[1])
+    (field,) = receptive_fields("network.3", root, build_graph_with_uses(root)[1])
     assert field.size == (design.config.receptive_field,)
 
 
@@ -120,7 +120,9 @@ def test_the_field_is_where_gradients_are(name: str) -> None:
         nn.init.uniform_(parameter, 0.5, 1.0)
     seen = extents(model, torch.rand(1, 1, 96, 96, dtype=torch.double, requires_grad=True))
     root = trace(model.eval().to("meta"), (torch.empty(1, 1, 96, 96, device="meta"),), Memo())
-    (field,) = fields("last" if name in list(REAL)[:4] else "last#2", root, planned(root)[1])
+    (field,) = receptive_fields(
+        "last" if name in list(REAL)[:4] else "last#2", root, build_graph_with_uses(root)[1]
+    )
     assert field.size == seen
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from studio import zoo
 from studio.analysis.cost.profiler import profile
-from studio.analysis.graph.layer_graph import planned, rows
-from studio.analysis.names.shape_comments import value
+from studio.analysis.graph.layer_graph import build_graph_with_uses, stage_titles
+from studio.analysis.names.shape_comments import evaluate
 from studio.drawing.graph import Graph, Node, without_dim_names
 from studio.drawing.visible import visible_graph
 from studio.family import Design, Family
@@ -24,7 +24,7 @@ INDEX = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 
 
 def drawn(design: Design) -> Graph:
-    return planned(profile(design).root, rows(design.config))[0]
+    return build_graph_with_uses(profile(design).root, stage_titles(design.config))[0]
 
 
 def texts(graph: Graph) -> Iterator[str]:
@@ -51,7 +51,7 @@ def test_a_letter_means_one_size_in_a_picture_and_terms_are_true(family: Family)
         known = {name: min(n) for name, n in found.items()}
         letters = {name: size for name, size in known.items() if name.isidentifier()}
         for name, size in known.items():
-            assert value(name.replace("^", "**"), letters) in (None, size), (design.title, name)
+            assert evaluate(name.replace("^", "**"), letters) in (None, size), (design.title, name)
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.key)

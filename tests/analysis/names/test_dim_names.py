@@ -9,10 +9,10 @@ import pytest
 
 from studio import zoo
 from studio.analysis.cost.profiler import profile
-from studio.analysis.graph.layer_graph import planned, rows
-from studio.analysis.names.dim_names import Ends, Letters, named, nameless, written
-from studio.analysis.names.shape_comments import Lines, Sizes, text, value
-from studio.analysis.trace.tree import Body, Shape
+from studio.analysis.graph.layer_graph import build_graph_with_uses, stage_titles
+from studio.analysis.names.dim_names import DimLetters, IODims, name_dims, no_dims, shape_text
+from studio.analysis.names.shape_comments import DimNames, Lines, evaluate, stated_shapes
+from studio.analysis.trace.tree import Shape, Trace
 from studio.family import Family
 from tests.designs import small
 
@@ -22,7 +22,7 @@ FAMILIES = list(zoo.families().values())
 def labels(family: str, preset: str = "", **knobs: object) -> dict[tuple[str, str], str]:
     kind = zoo.family(family)
     design = kind.design(preset or kind.presets[0].name, **knobs)
-    picture, _ = planned(profile(design).root, rows(design.config))
+    picture, _ = build_graph_with_uses(profile(design).root, stage_titles(design.config))
     return {
         (e.source, e.target): e.label_between(e.source, e.target)
         for e in picture.edges
@@ -57,7 +57,7 @@ def test_heads() -> None:
     assert found[at, f"{attention}.o_proj"] == "(B, n, Q, d) = (1, 8, 100, 32) → (1, 100, 256)"
     head = "scaled_dot_product_attention"
     (ends,) = calls("vit", "SelfAttention", head)
-    assert ends == Ends((("B", "h", "N", "d"),) * 3, (("B", "h", "N", "d"),))
+    assert ends == IODims((("B", "h", "N", "d"),) * 3, (("B", "h", "N", "d"),))
 
 
 def test_maps_of_a_residual_stage() -> None:
@@ -78,8 +78,8 @@ def test_a_layer_without_a_word_is_named_as_usual_for_its_kind() -> None:
 
 def test_the_model_names_what_it_takes_and_gives() -> None:
     root = profile(zoo.family("detr").design()).root
-    own = named(root, nameless(root)).own
-    assert own == Ends((("B", "C", "H", "W"),), (("B", "Q", "K + 1"), ("B", "Q", "4")))
+    own = name_dims(root, no_dims(root)).own
+    assert own == IODims((("B", "C", "H", "W"),), (("B", "Q", "K + 1"), ("B", "Q", "4")))
 
 
 def test_promises_are_told_in_the_letters_of_the_caller() -> None:
@@ -87,32 +87,32 @@ def test_promises_are_told_in_the_letters_of_the_caller() -> None:
     root = profile(zoo.family("t5").design()).root
     encoder = next(
         ends
-        for call, ends in zip(root.calls, named(root, nameless(root)).calls, strict=True)
+        for call, ends in zip(root.calls, name_dims(root, no_dims(root)).calls, strict=True)
         if call.name == "encoder"
     )
-    assert encoder == Ends((("B", "N"),), (("B", "N", "D"),))
+    assert encoder == IODims((("B", "N"),), (("B", "N", "D"),))
 
 
-def calls(family: str, block: str, kind: str) -> list[Ends]:
+def calls(family: str, block: str, kind: str) -> list[IODims]:
     """The names at the calls of a kind in the first block of another kind."""
     root = profile(zoo.family(family).design()).root
-    body = next(b for b, _ in forwards(root, nameless(root)) if b.kind == block)
-    ends = named(body, nameless(body)).calls
-    return [e for call, e in zip(body.calls, ends, strict=True) if call.body.kind == kind]
+    body = next(b for b, _ in forwards(root, no_dims(root)) if b.kind == block)
+    ends = name_dims(body, no_dims(body)).calls
+    return [e for call, e in zip(body.calls, ends, strict=True) if call.trace.kind == kind]
 
 
-def forwards(body: Body, outside: Ends) -> Iterator[tuple[Body, Ends]]:
+def forwards(body: Trace, outside: IODims) -> Iterator[tuple[Trace, IODims]]:
     """All bodies that call others, with how those who call them name their ends."""
     yield body, outside
-    for call, ends in zip(body.calls, named(body, outside).calls, strict=True):
-        if call.body.calls:
-            yield from forwards(call.body, ends)
+    for call, ends in zip(body.calls, name_dims(body, outside).calls, strict=True):
+        if call.trace.calls:
+            yield from forwards(call.trace, ends)
 
 
-def stated(body: Body, outside: Ends) -> Iterator[tuple[Sizes, Shape]]:
+def stated(body: Trace, outside: IODims) -> Iterator[tuple[DimNames, Shape]]:
     """Every name that is given within a body, with the shape that it is given to."""
-    own, within = named(body, outside)
-    ends = [(own, body), *zip(within, (call.body for call in body.calls), strict=True)]
+    own, within = name_dims(body, outside)
+    ends = [(own, body), *zip(within, (call.trace for call in body.calls), strict=True)]
     for names, whose in ends:
         shapes = (*whose.inputs, *whose.outputs)
         for axes, shape in zip((*names.ins, *names.outs), shapes, strict=True):
@@ -127,15 +127,15 @@ def test_nearly_every_layer_has_named_axes_of_the_right_rank(family: Family) -> 
         root = profile(design).root
         found = [
             axes
-            for body, outside in forwards(root, nameless(root))
-            for call, ends in zip(body.calls, named(body, outside).calls, strict=True)
-            if call.body.is_module
+            for body, outside in forwards(root, no_dims(root))
+            for call, ends in zip(body.calls, name_dims(body, outside).calls, strict=True)
+            if call.trace.is_module
             for axes in ends.outs[:1]
         ]
         assert sum(axes is not None for axes in found) >= 0.8 * len(found)
         assert all(
             len(axes) == len(shape)
-            for body, outside in forwards(root, nameless(root))
+            for body, outside in forwards(root, no_dims(root))
             for axes, shape in stated(body, outside)
         )
 
@@ -144,7 +144,7 @@ def test_nearly_every_layer_has_named_axes_of_the_right_rank(family: Family) -> 
 def test_a_letter_means_one_size_within_a_forward_and_numbers_are_true(family: Family) -> None:
     for design in (family.design(), small(family)):
         root = profile(design).root
-        for body, outside in forwards(root, nameless(root)):
+        for body, outside in forwards(root, no_dims(root)):
             letters: dict[str, set[int]] = {}
             for axes, shape in stated(body, outside):
                 for name, size in zip(axes, shape, strict=True):
@@ -155,35 +155,35 @@ def test_a_letter_means_one_size_within_a_forward_and_numbers_are_true(family: F
             assert all(sizes == {int(k)} for k, sizes in letters.items() if k.isdigit())
             known = {k: next(iter(sizes)) for k, sizes in plain.items() if len(sizes) == 1}
             for name in letters.keys() - plain.keys():
-                assert value(name, known) in (None, *letters[name]), (body.kind, name)
+                assert evaluate(name, known) in (None, *letters[name]), (body.kind, name)
 
 
-def _in_loop(body: Body) -> bool:
+def _in_loop(body: Trace) -> bool:
     """Whether a forward runs round a loop, in each round of which its letters are new."""
     module: Any = body.cls
-    return module is not None and any(s.loop for s in text(module).statements)
+    return module is not None and any(s.loop for s in stated_shapes(module).statements)
 
 
 def test_another_size_has_another_name() -> None:
-    letters = Letters()
-    assert letters.agree(("B", "C", "H", "W"), (1, 64, 56, 56))
-    assert not letters.agree(("B", "C", "H", "W"), (1, 32, 56, 56))
-    assert letters.fitted(("B", "C", "H", "W"), (1, 32, 56, 56)) == ("B", "C'", "H", "W")
-    assert letters.fitted(("B", "C", "4", "4"), (1, 64, 56, 56)) is None
-    assert letters.fitted(("B", "C"), (1, 64, 56, 56)) is None
-    assert letters.carried(("B", "C", "H", "W"), (1, 64, 56, 56), (1, 64, 1, 1)) == (
+    letters = DimLetters()
+    assert letters.bind(("B", "C", "H", "W"), (1, 64, 56, 56))
+    assert not letters.bind(("B", "C", "H", "W"), (1, 32, 56, 56))
+    assert letters.adapt(("B", "C", "H", "W"), (1, 32, 56, 56)) == ("B", "C'", "H", "W")
+    assert letters.adapt(("B", "C", "4", "4"), (1, 64, 56, 56)) is None
+    assert letters.adapt(("B", "C"), (1, 64, 56, 56)) is None
+    assert letters.carry(("B", "C", "H", "W"), (1, 64, 56, 56), (1, 64, 1, 1)) == (
         ("B", "C", "1", "1")
     )
 
 
 def test_a_letter_of_a_loop_may_change_from_round_to_round() -> None:
-    letters = Letters()
-    assert letters.agree(("B", "C"), (1, 64), line=3, loop=Lines(2, 5))
-    assert letters.agree(("B", "C"), (1, 32), line=3, loop=Lines(2, 5))
-    assert not letters.agree(("B", "C"), (1, 16), line=9)
+    letters = DimLetters()
+    assert letters.bind(("B", "C"), (1, 64), line=3, loop=Lines(2, 5))
+    assert letters.bind(("B", "C"), (1, 32), line=3, loop=Lines(2, 5))
+    assert not letters.bind(("B", "C"), (1, 16), line=9)
 
 
 def test_a_shape_is_written_with_its_names_where_it_has_some() -> None:
-    assert written(("B", "N", "3*D"), (1, 197, 2304)) == "(B, N, 3·D) = (1, 197, 2304)"
-    assert written(None, (1, 768)) == "(1, 768)"
-    assert written((), ()) == written(None, ()) == ""
+    assert shape_text(("B", "N", "3*D"), (1, 197, 2304)) == "(B, N, 3·D) = (1, 197, 2304)"
+    assert shape_text(None, (1, 768)) == "(1, 768)"
+    assert shape_text((), ()) == shape_text(None, ()) == ""

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from studio import zoo
 from studio.analysis.cost.profiler import profile
-from studio.analysis.graph.layer_graph import graph
+from studio.analysis.graph.layer_graph import build_graph
 from studio.analysis.trace.tracer import trace
 from studio.drawing.graph import Graph
 
@@ -48,25 +48,25 @@ def ends(drawn: Graph) -> tuple[list[str], list[str]]:
 
 @pytest.mark.parametrize("family", ENDS)
 def test_ends_have_the_names_that_the_forward_gives_them(family: str) -> None:
-    assert ends(graph(profile(zoo.family(family).design()).root)) == ENDS[family]
+    assert ends(build_graph(profile(zoo.family(family).design()).root)) == ENDS[family]
 
 
 def test_a_part_that_is_left_out_hides_no_name() -> None:
     alone = zoo.family("gan").design("DCGAN discriminator")
-    assert ends(graph(profile(alone).root)) == (["images"], ["scores"])
+    assert ends(build_graph(profile(alone).root)) == (["images"], ["scores"])
 
 
 def test_ends_without_names_are_numbered() -> None:
     found = trace(Nameless(), (torch.ones(2), torch.ones(2)))
-    assert ends(graph(found)) == (["input 1", "input 2"], ["output 1", "output 2"])
+    assert ends(build_graph(found)) == (["input 1", "input 2"], ["output 1", "output 2"])
 
 
 def test_only_what_every_return_of_the_forward_itself_says_is_a_name() -> None:
-    found = graph(trace(Pair(), (torch.ones(2),)))
+    found = build_graph(trace(Pair(), (torch.ones(2),)))
     assert ends(found) == (["images"], ["output", "boxes"])
 
 
 @pytest.mark.parametrize(("auxiliary", "names"), [(False, ["out"]), (True, ["out", "aux"])])
 def test_a_dict_of_outputs_names_them_by_its_keys(auxiliary: bool, names: list[str]) -> None:
     design = zoo.family("deeplab").design(auxiliary=auxiliary)
-    assert ends(graph(profile(design).root))[1] == names
+    assert ends(build_graph(profile(design).root))[1] == names

@@ -9,10 +9,10 @@ import pytest
 from torch import nn
 
 import studio
-from studio.analysis.graph.layer_graph import planned, rows
-from studio.analysis.inspect.node_details import inspect
+from studio.analysis.graph.layer_graph import build_graph_with_uses, stage_titles
+from studio.analysis.inspect.node_details import node_details
 from studio.analysis.names.purpose import first_sentence, purpose, purpose_of
-from studio.analysis.trace.tree import Body
+from studio.analysis.trace.tree import Trace
 from studio.app.compose import stage_picker
 from studio.family import Family
 from studio.workbench.compose import composition
@@ -24,12 +24,12 @@ KINDS = [
 ]
 
 
-def walk(body: Body, seen: set[int]) -> Iterator[Body]:
+def walk(body: Trace, seen: set[int]) -> Iterator[Trace]:
     if id(body) not in seen:
         seen.add(id(body))
         yield body
         for call in body.calls:
-            yield from walk(call.body, seen)
+            yield from walk(call.trace, seen)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
@@ -68,8 +68,8 @@ def test_options_that_are_layers_say_what_they_are_for() -> None:
 def test_a_box_says_what_it_is_for() -> None:
     design = studio.design("hybrid")
     found = studio.profile(design)
-    graph, uses = planned(found.root, rows(design.config))
-    stages = inspect("stages.4", graph, uses, found)
+    graph, uses = build_graph_with_uses(found.root, stage_titles(design.config))
+    stages = node_details("stages.4", graph, uses, found)
     assert stages
     assert stages.purpose == "Runs its layers one after another."  # the page says it of the row
 

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from studio.analysis.names.shape_comments import Promise, promised, statements, text, value
+from studio.analysis.names.shape_comments import (
+    DocumentedShapes,
+    documented_shapes,
+    evaluate,
+    stated_shapes,
+    statements,
+)
 from studio.blocks import attention
 from studio.blocks.attention import SelfAttention
 from studio.zoo.detr import DETRDecoderLayer
@@ -27,11 +33,11 @@ SOURCE = """def forward(self, x, memory):
 def test_a_statement_knows_its_lines_and_what_is_said_beside_it() -> None:
     found = statements(SOURCE, first=11)
     assert list(found) == [12, 14, 17, 18, 19]
-    assert (found[14].last, found[14].sizes) == (16, ("B", "N", "D"))
+    assert (found[14].last, found[14].dims) == (16, ("B", "N", "D"))
     assert found[14].loop == (13, 16)
     assert found[17].names == ("a", "b")
-    assert found[17].each
-    assert found[18].sizes is None
+    assert found[17].for_each
+    assert found[18].dims is None
 
 
 def test_a_view_at_the_end_of_a_line_is_seen() -> None:
@@ -50,30 +56,30 @@ def test_a_view_at_the_end_of_a_line_is_seen() -> None:
     ],
 )
 def test_a_docstring_promises_shapes(docstring: str, takes: list[str], gives: list[str]) -> None:
-    assert promised(docstring) == Promise(tuple(takes), tuple(gives))
+    assert documented_shapes(docstring) == DocumentedShapes(tuple(takes), tuple(gives))
 
 
 def test_a_term_has_a_value_once_its_letters_have() -> None:
-    assert value("3*D", {"D": 4}) == value("3·D", {"D": 4}) == 12
-    assert value("c*2**i + 1", {"c": 4, "i": 2}) == 17
-    assert value("H/P", {"H": 7, "P": 2}) == 3.5
-    assert value("H/P", {"H": 7}) is None
-    assert value("H'", {"H": 7}) is None
+    assert evaluate("3*D", {"D": 4}) == evaluate("3·D", {"D": 4}) == 12
+    assert evaluate("c*2**i + 1", {"c": 4, "i": 2}) == 17
+    assert evaluate("H/P", {"H": 7, "P": 2}) == 3.5
+    assert evaluate("H/P", {"H": 7}) is None
+    assert evaluate("H'", {"H": 7}) is None
 
 
 def test_a_class_is_read_with_the_lines_of_its_file() -> None:
-    said = text(SelfAttention)
+    said = stated_shapes(SelfAttention)
     lines = Path(attention.__file__).read_text().splitlines()
     for statement in said.statements:
-        assert not statement.sizes or ", ".join(statement.sizes) in lines[statement.first - 1]
-    assert said.promise == ((("B", "N", "D"),), (("B", "N", "D"),))
+        assert not statement.dims or ", ".join(statement.dims) in lines[statement.first - 1]
+    assert said.documented == ((("B", "N", "D"),), (("B", "N", "D"),))
 
 
 def test_several_inputs_are_promised_in_their_order() -> None:
-    takes = text(DETRDecoderLayer).promise.takes
+    takes = stated_shapes(DETRDecoderLayer).documented.inputs
     assert takes == (("B", "Q", "D"), ("Q", "D"), ("B", "N", "D"), ("N", "D"))
 
 
 def test_a_class_without_a_forward_of_its_own_has_its_docstring_alone() -> None:
-    assert text(ResidualStage).statements == ()
-    assert text(ResidualStage).promise.takes == (("B", "C", "H", "W"),)
+    assert stated_shapes(ResidualStage).statements == ()
+    assert stated_shapes(ResidualStage).documented.inputs == (("B", "C", "H", "W"),)

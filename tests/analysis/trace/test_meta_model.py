@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import studio
-from studio.analysis.trace.meta_model import blueprint, drawing
+from studio.analysis.trace.meta_model import build_on_meta, meta_construction
 
 FAMILIES = studio.families()
 
@@ -19,7 +19,7 @@ def test_a_blueprint_has_the_tensors_and_attributes_of_the_model(key: str) -> No
     design = FAMILIES[key].design()
     with torch.device("meta"):
         real = design.family.model(design.config).eval()
-    for drawn, made in zip(blueprint(design).modules(), real.modules(), strict=True):
+    for drawn, made in zip(build_on_meta(design).modules(), real.modules(), strict=True):
         assert list(vars(drawn)) == list(vars(made))
         for name, tensor in made.named_parameters(recurse=False):
             assert drawn.get_parameter(name).shape == tensor.shape
@@ -35,7 +35,7 @@ def test_a_model_that_another_thread_builds_meanwhile_is_set() -> None:
             nn.init.ones_(made[0].weight)
             made[0].reset_parameters()
 
-    with drawing():
+    with meta_construction():
         thread = Thread(target=build)
         thread.start()
         thread.join()
@@ -51,7 +51,7 @@ def test_a_blueprint_that_fails_leaves_no_trace() -> None:
             self.layer = nn.Linear(2, 2)
             raise ValueError("broken")
 
-    with pytest.raises(ValueError, match="broken"), drawing():
+    with pytest.raises(ValueError, match="broken"), meta_construction():
         Broken()
     layer = nn.Linear(2, 2, bias=False)
     assert "reset_parameters" not in vars(layer)

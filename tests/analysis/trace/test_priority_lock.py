@@ -5,21 +5,21 @@ from __future__ import annotations
 from threading import Thread
 from time import sleep
 
-from studio.analysis.trace.priority_lock import Turns, hurry
+from studio.analysis.trace.priority_lock import PriorityLock, prioritize
 
 
 def test_who_is_in_a_hurry_goes_first() -> None:
-    turns, served = Turns(), []
+    turns, served = PriorityLock(), []
 
     def ask(name: str) -> None:
-        with turns.turn():
+        with turns.hold():
             served.append(name)
 
     def ask_hurried(name: str) -> None:
-        with hurry():
+        with prioritize():
             ask(name)
 
-    with turns.turn():
+    with turns.hold():
         others = [Thread(target=ask, args=("other",)) for _ in range(3)]
         threads = [*others, Thread(target=ask_hurried, args=("hand",))]
         for thread in threads:

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from studio.analysis.trace.rules import kernels
-from studio.analysis.trace.rules.result import Ruled
+from studio.analysis.trace.rules.result import RuleResult
 
 CASES: dict[str, Callable[..., Tensor]] = {
     "a + b": lambda a, b, c: a + b,
@@ -49,7 +49,7 @@ class Ruling(TorchFunctionMode):
     """Does nothing but what the rules say, and notes what they keep."""
 
     def __init__(self) -> None:
-        self.ruled: list[Ruled] = []
+        self.ruled: list[RuleResult] = []
 
     def __torch_function__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
         rule = kernels.FUNCTION_RULES.get(func)
@@ -82,5 +82,5 @@ def test_a_rule_says_what_torch_does(name: str) -> None:
     assert ruled.dtype == real.dtype
     assert ruled.stride() == real.stride()
     assert ruled.requires_grad == real.requires_grad
-    tensors = {id(t): t for one in ruling.ruled for t in one.kept}
+    tensors = {id(t): t for one in ruling.ruled for t in one.saved}
     assert sum(t.untyped_storage().nbytes() for t in tensors.values()) == sum(kept.values())

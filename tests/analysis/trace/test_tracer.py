@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from studio import zoo
-from studio.analysis.trace.counter_mode import Meter, storage
-from studio.analysis.trace.memo import Known, Memo
-from studio.analysis.trace.meta_model import blueprint, sample
+from studio.analysis.trace.counter_mode import CounterMode, storage_id
+from studio.analysis.trace.memo import CachedTrace, Memo
+from studio.analysis.trace.meta_model import build_on_meta, example_on_meta
 from studio.analysis.trace.tracer import trace
-from studio.analysis.trace.training_trace import rehearse
-from studio.analysis.trace.tree import INPUT, Body, Source
+from studio.analysis.trace.training_trace import trace_training
+from studio.analysis.trace.tree import INPUT, Source, Trace
 from studio.family import Design, Family
 from tests.designs import corners, small
 
@@ -31,8 +31,8 @@ def by_key(family: Family) -> str:
     return family.key
 
 
-class Nothing(dict[Any, Known]):
-    def __setitem__(self, key: Any, value: Known) -> None:
+class Nothing(dict[Any, CachedTrace]):
+    def __setitem__(self, key: Any, value: CachedTrace) -> None:
         pass
 
 
@@ -41,12 +41,12 @@ class Forgetful(Memo):
 
     def clear(self) -> None:
         super().clear()
-        self.traced = Nothing()
+        self.traces = Nothing()
 
 
 @pytest.mark.parametrize("design", PRESETS)
 def test_macs_equal_those_of_a_naive_run(design: Design) -> None:
-    model, inputs = blueprint(design), sample(design, 1)
+    model, inputs = build_on_meta(design), example_on_meta(design, 1)
     with FlopCounterMode(display=False) as naive:
         model(*inputs)
     assert 2 * trace(model, inputs, Memo()).macs == naive.get_total_flops()
@@ -55,23 +55,25 @@ def test_macs_equal_those_of_a_naive_run(design: Design) -> None:
 @pytest.mark.parametrize("family", FAMILIES, ids=by_key)
 def test_reusing_equal_bodies_changes_nothing(family: Family) -> None:
     for label, design in [("default", family.design()), *corners(family, small(family))]:
-        model, inputs = blueprint(design), sample(design, 2)
+        model, inputs = build_on_meta(design), example_on_meta(design, 2)
         assert trace(model, inputs, Memo()) == trace(model, inputs, Forgetful()), label
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=by_key)
 def test_reusing_equal_passes_changes_nothing(family: Family) -> None:
     for design in (family.design(), small(family)):
-        model, inputs = blueprint(design).train(), sample(design, 2)
-        body, tape, learned = rehearse(model, inputs, Memo())
-        again, anew, once_more = rehearse(model, inputs, Forgetful())
-        assert (body, tape.level, learned) == (again, anew.level, once_more)
+        model, inputs = build_on_meta(design).train(), example_on_meta(design, 2)
+        body, tape, learned = trace_training(model, inputs, Memo())
+        again, anew, once_more = trace_training(model, inputs, Forgetful())
+        assert (body, tape.usage, learned) == (again, anew.usage, once_more)
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=by_key)
 def test_a_second_trace_is_the_first_one_again(family: Family) -> None:
     memo = Memo()
-    first, second = (trace(blueprint(d), sample(d, 1), memo) for d in [family.design()] * 2)
+    first, second = (
+        trace(build_on_meta(d), example_on_meta(d, 1), memo) for d in [family.design()] * 2
+    )
     assert first is second
 
 
@@ -83,28 +85,31 @@ CONVOLUTIONAL = [family for family in FAMILIES if family.key in ("cnn", "resnet"
 def test_saved_bytes_are_those_that_autograd_keeps_on_a_real_device(family: Family) -> None:
     design = small(family)
     model, inputs = family.model(design.config).train(), family.example(design.config, 4)
-    constants = {storage(t) for t in (*model.parameters(), *model.buffers(), *inputs)}
+    constants = {storage_id(t) for t in (*model.parameters(), *model.buffers(), *inputs)}
     kept: dict[int, Tensor] = {}
 
     def keep(tensor: Tensor) -> Tensor:
-        if storage(tensor) not in constants:
-            kept.setdefault(storage(tensor), tensor)
+        if storage_id(tensor) not in constants:
+            kept.setdefault(storage_id(tensor), tensor)
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         outputs = model(*inputs)
     real = sum(t.untyped_storage().nbytes() for t in kept.values())
     del outputs
-    assert rehearse(blueprint(design).train(), sample(design, 4))[0].saved_bytes == real
+    assert (
+        trace_training(build_on_meta(design).train(), example_on_meta(design, 4))[0].saved_bytes
+        == real
+    )
 
 
 @pytest.mark.parametrize("family", CONVOLUTIONAL, ids=by_key)
 def test_peak_bytes_are_those_alive_in_a_real_run(family: Family) -> None:
     design = small(family)
     model, inputs = family.model(design.config).eval(), family.example(design.config, 4)
-    with torch.no_grad(), Meter() as meter:
+    with torch.no_grad(), CounterMode() as meter:
         model(*inputs)
-    assert trace(blueprint(design), sample(design, 4)).peak_bytes == meter.peak
+    assert trace(build_on_meta(design), example_on_meta(design, 4)).peak_bytes == meter.peak
 
 
 class Twice(nn.Module):
@@ -146,26 +151,26 @@ def test_a_tied_weight_is_not_taken_for_one_of_its_own() -> None:
         models = [Tied(tied) for tied in (False, True)]
     bodies = [trace(model, (on_meta(2, 8),), memo) for model in models]
     assert [body.params for body in bodies] == [128, 64]
-    assert [call.body.params for call in bodies[1].calls] == [64, 64]
+    assert [call.trace.params for call in bodies[1].calls] == [64, 64]
 
 
 def test_a_residual_is_an_edge_from_the_input() -> None:
     body = trace(Twice().to("meta"), (on_meta(2, 8),))
     add = body.calls[-1]
-    assert (add.body.kind, add.sources) == ("add", (Source(INPUT), Source(1)))
+    assert (add.trace.kind, add.sources) == ("add", (Source(INPUT), Source(1)))
     assert body.returns == (Source(2),)
 
 
 def test_equal_blocks_are_one_body() -> None:
     body = trace(nn.Sequential(*(Twice() for _ in range(5))).to("meta").eval(), (on_meta(2, 8),))
-    assert len({id(call.body) for call in body.calls}) == 1
-    assert body.macs == 5 * body.calls[0].body.macs
+    assert len({id(call.trace) for call in body.calls}) == 1
+    assert body.macs == 5 * body.calls[0].trace.macs
 
 
 def test_modules_that_differ_in_an_attribute_are_not_equal() -> None:
     model = nn.Sequential(nn.Softmax(dim=0), nn.Softmax(dim=1)).to("meta")
     first, second = trace(model, (on_meta(3, 3),)).calls
-    assert first.body is not second.body
+    assert first.trace is not second.trace
 
 
 def test_a_layer_with_a_hook_is_run_each_time() -> None:
@@ -207,12 +212,12 @@ class Outer(nn.Module):
         return first["twice"] + second["parts"][1]
 
 
-def outputs(body: Body) -> list[tuple[int, ...]]:
-    return [shape for call in body.calls for shape in call.body.outputs]
+def outputs(body: Trace) -> list[tuple[int, ...]]:
+    return [shape for call in body.calls for shape in call.trace.outputs]
 
 
 def test_nested_results_survive_a_replay() -> None:
     body = trace(Outer().to("meta"), (on_meta(2, 3),))
     assert outputs(body) == [(2, 3)] * 7
-    assert body.calls[0].body is body.calls[1].body
+    assert body.calls[0].trace is body.calls[1].trace
     assert body.calls[2].sources == (Source(0, 0), Source(1, 2))

@@ -11,8 +11,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import studio
-from studio.analysis.graph.cost_heatmap import QUANTITIES, Scale
-from studio.analysis.graph.design_diff import layers
+from studio.analysis.graph.cost_heatmap import METRICS, HeatScale
+from studio.analysis.graph.design_diff import layer_diffs
 from studio.app.diagram import colouring, layer_diff
 from studio.app.diagram.layer_timing import TIMINGS
 from studio.app.session import FIRST
@@ -56,17 +56,17 @@ def test_at_first_colours_tell_kinds_and_bars_tell_parameters() -> None:
     assert not [toggle for toggle in app.toggle if toggle.key == "difference"]
 
 
-@pytest.mark.parametrize("name", [name for name in QUANTITIES if name != "time"])
+@pytest.mark.parametrize("name", [name for name in METRICS if name != "time"])
 def test_a_quantity_colours_the_graph_and_its_column_and_is_in_the_link(name: str) -> None:
     app = visited(VIT | {"tab": "Layers"})
     app.selectbox(key="heat").set_value(name)
     run(app)
     assert state(app).link == VIT | {"tab": "Layers", "heat": name}
     assert "--g-heat-i," in drawing(app)
-    assert QUANTITIES[name].title in legend(app)
+    assert METRICS[name].title in legend(app)
     top = colouring.scale(state(app))
     assert top is not None
-    assert top.quantity.write(top.top) in legend(app)
+    assert top.metric.write(top.top) in legend(app)
     columns = {"parameters": "Parameters", "macs": "MMACs", "activations": "Saved"}
     columns |= {"activation_count": "Activations", "memory": layer_diff.MEMORY}
     assert list(shown(app).columns)[:2] == ["Layer", columns[name]]
@@ -86,7 +86,7 @@ def test_the_scale_goes_to_the_most_of_what_is_seen() -> None:
 
 
 def test_a_cell_has_the_colour_of_the_box() -> None:
-    scale = Scale(QUANTITIES["macs"], 100.0)
+    scale = HeatScale(METRICS["macs"], 100.0)
     cells = layer_diff.warm([100.0, 25.0, None, float("nan")], scale, dark=False)
     assert [HEAT_SCALE[-1] in cells[0], HEAT_SCALE[4] in cells[1], cells[2:]] == [
         True,
@@ -196,7 +196,7 @@ def test_a_lens_is_what_its_link_says(heat: str, difference: bool) -> None:
 
 def test_the_columns_of_both_designs_are_as_long_as_each_other() -> None:
     before, now = (Case(studio.design("resnet", preset=f"ResNet-{n}")) for n in (18, 50))
-    found = layer_diff.columns(layers(rows_of(before), rows_of(now)))
+    found = layer_diff.columns(layer_diffs(rows_of(before), rows_of(now)))
     assert len({len(column) for column in found.values()}) == 1
     assert {*layer_diff.READ, *layer_diff.DELTAS, *layer_diff.BEFORE, "Layer", "Change"} <= set(
         found

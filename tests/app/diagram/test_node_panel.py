@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 import studio
 from studio import zoo
-from studio.analysis.inspect.node_details import HELD, Inspection
+from studio.analysis.inspect.node_details import TRAINING_STATE, NodeDetails
 from studio.app.diagram.node_panel import excerpt, said, told
 from studio.app.markup import is_harmless
 from studio.drawing.graph import Node
@@ -50,7 +50,7 @@ def test_a_module_of_ones_own_tells_what_it_holds_of_its_arguments() -> None:
 def test_the_whole_tells_what_it_holds_itself() -> None:
     dit = results.inspected(Case(zoo.family("dit").design()), "")
     assert dit
-    assert dit.held == "side=16, patch_size=2, in_channels=4, num_classes=1000"
+    assert dit.attributes == "side=16, patch_size=2, in_channels=4, num_classes=1000"
 
 
 def test_what_costs_nothing_is_said_to_be_free() -> None:
@@ -111,14 +111,14 @@ def test_a_percentage_is_of_a_total_that_is_shown(family: str) -> None:
     for node, inspection in parts:
         for cost in inspection.costs:
             assert cost.whole in (0, totals[cost.name]), (node, cost.name)
-            if cost.name == HELD:
+            if cost.name == TRAINING_STATE:
                 assert not cost.whole
                 assert "not all alive at the peak" in cost.formula.note or not cost.formula.total
         text = told(inspection, Case(studio.design(family)))
         assert text.count("of the model") <= 3, node  # parameters, MACs, saved activations
 
 
-def inspected(family: str) -> Iterator[tuple[str, Inspection]]:
+def inspected(family: str) -> Iterator[tuple[str, NodeDetails]]:
     """The whole and the outermost boxes of a family's default."""
     case = Case(studio.design(family))
     for node in ("", *(child.id for child in results.graph(case).root.children)):

@@ -136,7 +136,7 @@ class Desk:
 
 def test_choices_are_there_as_families_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     desk = Desk(None)
-    monkeypatch.setattr("studio.workbench.architect_jobs.Desk", lambda front: desk)
+    monkeypatch.setattr("studio.workbench.architect_jobs.QueueClient", lambda front: desk)
     monkeypatch.setattr("studio.workbench.architect_jobs.office", lambda: None)
     search = Search(Commission("time-series").brief, "recommended")
     assert (search.count, search.answer().choices) == (0, ())
@@ -149,7 +149,7 @@ def test_choices_are_there_as_families_are_counted(monkeypatch: pytest.MonkeyPat
 
 def test_a_search_that_finds_nothing_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     desk = Desk(None)
-    monkeypatch.setattr("studio.workbench.architect_jobs.Desk", lambda front: desk)
+    monkeypatch.setattr("studio.workbench.architect_jobs.QueueClient", lambda front: desk)
     monkeypatch.setattr("studio.workbench.architect_jobs.office", lambda: None)
     wish = Commission("time-series").written("max-memory", "2 kB")
     search = Search(wish.brief, "recommended")

@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import studio
-from studio.analysis.cost.layer_table import walk
+from studio.analysis.cost.layer_table import layer_rows
 from studio.app.diagram.layer_timing import TIMINGS, Timings
 from studio.app.tabs.layers import clock, total
 from studio.bench.calibration import Calibration
@@ -25,7 +25,7 @@ from tests.process.processes import wait_until
 @pytest.mark.parametrize("family", studio.families())
 def test_rows_without_rows_inside_add_up_to_the_model(family: str) -> None:
     body = results.trained(Case(studio.design(family)))
-    rows = list(walk(body))
+    rows = list(layer_rows(body))
     paths = [row.path.partition(" ×")[0] for row in rows]
     blocks = {path.rpartition(".")[0] for path in paths}
     blocks |= {block for path in paths for block in _above(path)}
@@ -78,7 +78,7 @@ def test_where_nothing_measures_there_is_a_sentence(monkeypatch: pytest.MonkeyPa
     def away(*_: str) -> None:
         raise MeasureError("no scheduler answers")
 
-    monkeypatch.setattr("studio.app.diagram.layer_timing.desk", away)
+    monkeypatch.setattr("studio.app.diagram.layer_timing.queue_client", away)
     timings, case = Timings(), Case(studio.design("vit"))
     timings.ask(case, "")
     wait_until(lambda: not timings.waits(case))
@@ -103,13 +103,13 @@ def test_a_calibration_waits_for_nothing_and_one_that_failed_is_tried_again(
     def away(*_: str) -> None:
         raise MeasureError("no scheduler answers")
 
-    monkeypatch.setattr(predicted_latency, "desk", away)
+    monkeypatch.setattr(predicted_latency, "queue_client", away)
     monkeypatch.setattr(predicted_latency, "_calibrations", {})
     case = Case(studio.design("vit"))
     predicted_latency.begin_calibration(case)
     assert predicted_latency._calibrations["cpu", "float32"].exception()
     assert predicted_latency.this_device(case) is None
-    monkeypatch.setattr(predicted_latency, "desk", lambda *_: Calibrating())
+    monkeypatch.setattr(predicted_latency, "queue_client", lambda *_: Calibrating())
     predicted_latency.begin_calibration(case)
     wait_until(lambda: predicted_latency.this_device(case) is not None)
     known = predicted_latency._calibrations["cpu", "float32"]

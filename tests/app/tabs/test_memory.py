@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 import studio
 from studio.analysis import units
-from studio.analysis.cost.peak_memory import largest_batch, peak
+from studio.analysis.cost.peak_memory import largest_batch, peak_memory
 from studio.app.tabs import memory
 from studio.app.tabs.memory import Answer, Request, fitting
 from studio.workbench.workload import Case
@@ -55,7 +55,7 @@ def test_the_chart_stacks_the_simulated_parts_over_the_batch() -> None:
     assert list(found["Parameters"]) == ["2", "4", "8", "16", "32", "64", "128"]
     for batch in (2, 16, 128):
         stacked = sum(part[str(batch)] for part in found.values())
-        assert stacked == peak(design, batch, "training").total
+        assert stacked == peak_memory(design, batch, "training").total
     assert "Simulated" in said(app)
 
 
@@ -63,7 +63,7 @@ def test_the_chart_stacks_the_simulated_parts_over_the_batch() -> None:
 def test_the_largest_batch_is_one_sentence_and_follows_the_room() -> None:
     app, design = opened(LINK), studio.design("cnn")
     largest = largest_batch(design, 0.5e9, "training")
-    at = units.size(peak(design, largest, "training").total)
+    at = units.size(peak_memory(design, largest, "training").total)
     safe = largest_batch(design, (0.5e9 - 0.2e9) / 1.7, "training")
     assert f"whose tensors fit in 500 MB is {largest:,}** (image_size=32)" in said(app)
     assert f"training with Adam peaks at {at} there" in said(app)
@@ -114,7 +114,7 @@ def test_the_page_does_not_wait_for_a_long_simulation(monkeypatch: pytest.Monkey
     for name, value in LINK.items():
         app.query_params[name] = value
     found = bars(app.run())
-    predicted = peak(studio.design("cnn"), 16, "training").total
+    predicted = peak_memory(studio.design("cnn"), 16, "training").total
     assert {place: sum(part[place] for part in found.values()) for place in ["16"]} == {
         "16": predicted
     }
@@ -126,7 +126,7 @@ def test_where_nothing_fits_it_says_what_one_example_needs() -> None:
     design = studio.design("vit", depth=3)
     request = Request((Case(design),), Case(design), "training", "adam", 1e6)
     answer = memory.simulated(request)
-    need = units.size(peak(design, 1, "training").total)
+    need = units.size(peak_memory(design, 1, "training").total)
     assert fitting(request, answer) == (
         f"**Nothing fits in 1.00 MB** (image_size=224):"
         f" training with Adam at batch 1 needs {need} already."

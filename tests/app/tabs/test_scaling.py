@@ -65,7 +65,7 @@ class Swept:
 def swept(cases: tuple[Case, ...], seconds: list[float], progress: float = 1.0, **how: Any) -> None:
     watch = cast(Any, object.__new__(Watch))
     watch.cases, watch.job = cases, Swept([made(s, **how) for s in seconds], progress)
-    watch._cleared = store().cleared
+    watch._cleared = store().clear_count
     watch.look()
 
 
@@ -103,7 +103,7 @@ def test_a_mark_says_what_the_ends_of_its_bar_are(monkeypatch: pytest.MonkeyPatc
     shown, _ = along_depth()
     swept(shown, [0.01] * len(shown))
     assert hover(shown) == "10.0 ms, IQR 9.90 ms–10.1 ms"
-    monkeypatch.setattr(scaling, "between_runs", lambda point, device: 0.25)
+    monkeypatch.setattr(scaling, "run_to_run_deviation", lambda point, device: 0.25)
     assert hover(shown) == "10.0 ms, another run likely 8.00 ms–12.5 ms"
 
 
@@ -367,12 +367,12 @@ def test_what_cannot_be_measured_has_a_sentence_in_the_place_of_a_button() -> No
     app.run()
     assert not app.exception
     assert not {"measure", "sweep-start"} & {button.key for button in app.button}
-    why = exports.obstacle(studio.design("bert"), Conditions(layout="channels_last"))
+    why = exports.measuring_problem(studio.design("bert"), Conditions(layout="channels_last"))
     assert "needs images" in why
     assert any(why in caption.value for caption in app.caption)
     with pytest.raises(MeasureError, match="needs images"):
         studio.measure(studio.design("bert"), layout="channels_last")
-    assert not exports.obstacle(studio.design("cnn"), Conditions(layout="channels_last"))
+    assert not exports.measuring_problem(studio.design("cnn"), Conditions(layout="channels_last"))
 
 
 @pytest.mark.usefixtures("still")

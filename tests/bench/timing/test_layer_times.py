@@ -8,7 +8,7 @@ import torch
 import studio
 from studio import exports
 from studio.bench.results import Conditions, LayerTime
-from studio.bench.timing.layer_times import _whole, layer_times
+from studio.bench.timing.layer_times import _whole_pass, layer_times
 from studio.process.errors import MeasureError
 from studio.process.worker import Worker
 from tests.bench.subjects import layers, script
@@ -57,7 +57,7 @@ def test_a_pass_that_had_to_wait_is_told_from_one_that_computed(lab: Worker):
 
 def test_enough_quiet_passes_stand_for_all():
     plain = [(0.02, 0.02)] * 3 + [(0.09, 0.02)] * 9
-    whole = _whole(plain, Conditions())
+    whole = _whole_pass(plain, Conditions())
     assert (whole.median_s, whole.clean) == (0.02, True)
 
 

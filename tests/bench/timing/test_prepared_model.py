@@ -7,7 +7,7 @@ import pytest
 import studio
 from studio import exports
 from studio.bench.results import Conditions, Subject
-from studio.bench.store import Place, key_of
+from studio.bench.store import Platform, store_key
 from studio.bench.sweep import measure
 from studio.codegen.script import script
 from studio.process.worker import Worker
@@ -21,7 +21,7 @@ def test_what_is_measured_of_every_preset_names_what_its_text_defines(key: str):
     family = FAMILIES[key]
     for preset in family.presets:
         code = script(family.design(preset.name), params=0, macs=0, output_shapes=())
-        subject = exports.measurable(code)
+        subject = exports.subject_of_script(code)
         defined = {
             node.name
             for node in ast.parse(subject.source).body
@@ -38,7 +38,7 @@ def test_a_model_of_two_inputs_is_measured(lab: Worker, mode):
 
 
 def test_figures_from_before_the_example_had_a_name_are_still_found():
-    place = Place("Some CPU", "2.13")
+    place = Platform("Some CPU", "2.13")
     before = "e98ef48f19b52d31964e87653de91d5b25fe005816776f5ad53a59d9f952c183"
-    assert key_of(Subject("text", "Config", "Model"), Conditions(), place) == before
-    assert key_of(Subject("text", "Config", "Model", "other"), Conditions(), place) != before
+    assert store_key(Subject("text", "Config", "Model"), Conditions(), place) == before
+    assert store_key(Subject("text", "Config", "Model", "other"), Conditions(), place) != before

@@ -71,7 +71,7 @@ class Formula:
         """With the numbers of this design put in."""
         return self._sum(lambda term: term.values)
 
-    def written(self, told: Callable[[int], str] = "{:,}".format) -> str:
+    def text(self, told: Callable[[int], str] = "{:,}".format) -> str:
         """`D × 3D + 3D = 768 × 2,304 + 2,304 = 1,771,776`, without steps that only repeat."""
         alone = self.times == 1 and len(self.terms) == 1 and not self.terms[0].symbols
         total = "" if alone and self.terms[0].name else told(self.total)  # a part is its whole
@@ -80,7 +80,11 @@ class Formula:
 
     def _sum(self, side: Callable[[Term], str]) -> str:
         parts = [(" − " if term.sign < 0 else " + ") + side(term) for term in self.terms]
-        text = "".join(parts).removeprefix(" + ").replace(" − ", "−", 1 if _leads(parts) else 0)
+        text = (
+            "".join(parts)
+            .removeprefix(" + ")
+            .replace(" − ", "−", 1 if _starts_negative(parts) else 0)
+        )
         if self.times == 1 or not parts:
             return text
         return f"{self.times:,} × ({text})" if len(parts) > 1 else f"{self.times:,} × {text}"
@@ -90,12 +94,12 @@ def number(value: int) -> Factor:
     return Factor(f"{value:,}", value)
 
 
-def sized(shape: Iterable[int], names: Iterable[str]) -> tuple[Factor, ...]:
+def dim_factors(shape: Iterable[int], names: Iterable[str]) -> tuple[Factor, ...]:
     """A factor for each axis of a shape."""
-    return tuple(Factor(bracketed(name), n) for name, n in zip(names, shape, strict=True))
+    return tuple(Factor(bracket(name), n) for name, n in zip(names, shape, strict=True))
 
 
-def bracketed(name: str) -> str:
+def bracket(name: str) -> str:
     """A name that can be multiplied: a sum (N + 1) in brackets."""
     return f"({name})" if SUM.search(name) and not name.startswith("(") else name
 
@@ -106,7 +110,7 @@ def part(name: str, value: int, times: int = 1) -> Term:
     return Term(whole, name)
 
 
-def rest(name: str, value: int) -> Term:
+def remainder(name: str, value: int) -> Term:
     """What is to be added beside all else, or taken away."""
     return Term((number(abs(value)),), name, -1 if value < 0 else 1)
 
@@ -115,6 +119,6 @@ def _is_plain(factors: Iterable[Factor]) -> bool:
     return all(factor == number(factor.value) for factor in factors)
 
 
-def _leads(parts: list[str]) -> bool:
+def _starts_negative(parts: list[str]) -> bool:
     """Whether the first part is taken away."""
     return bool(parts) and parts[0].startswith(" − ")

@@ -18,7 +18,14 @@ from torch.nn import functional as F
 
 from studio.analysis.trace.rules.pointwise import POINTWISE_RULES
 from studio.analysis.trace.rules.recurrent import recurrent
-from studio.analysis.trace.rules.result import Needed, Rule, Ruled, empty, fresh, like
+from studio.analysis.trace.rules.result import (
+    GradientLayouts,
+    Rule,
+    RuleResult,
+    new_empty,
+    new_gradients,
+    with_grad_of,
+)
 
 
 def attention(
@@ -29,7 +36,7 @@ def attention(
     dropout_p: float = 0.0,
     *_: Any,
     **__: Any,
-) -> Ruled | None:
+) -> RuleResult | None:
     """F.scaled_dot_product_attention: q kᵀ and its product with v; keeps q, k, v, the output and
     one log-sum-exp a row. A causal mask saves nothing: the full T × S is counted. Left to torch,
     which then holds the T × S scores on a CPU: dropout, a mask that learns or is of three
@@ -39,15 +46,17 @@ def attention(
     S, d, e = key.shape[-2], query.shape[-1], value.shape[-1]
     rows = query.numel() // d  # B * h * T
     inputs = (query, key, value) if attn_mask is None else (query, key, value, attn_mask)
-    out = like(empty(query, *query.shape[:-1], e), *inputs)  # (..., T, e)
-    return Ruled(out, rows * S * (d + e), (*inputs, out), 4 * rows, written=rows * (S + e))
+    out = with_grad_of(new_empty(query, *query.shape[:-1], e), *inputs)  # (..., T, e)
+    return RuleResult(
+        out, rows * S * (d + e), (*inputs, out), 4 * rows, activation_count=rows * (S + e)
+    )
 
 
 def _is_fused(mask: Tensor | None) -> bool:
     return mask is None or (mask.dim() in (2, 4) and not mask.requires_grad)
 
 
-def convolution(conv: nn.Conv1d | nn.Conv2d, x: Tensor) -> Ruled | None:
+def convolution(conv: nn.Conv1d | nn.Conv2d, x: Tensor) -> RuleResult | None:
     """One product of the filter with each output pixel; keeps its input. Left to torch: padding by
     name or by anything but zeros, and inputs that do not fit."""
     if isinstance(conv.padding, str) or conv.padding_mode != "zeros":
@@ -58,22 +67,22 @@ def convolution(conv: nn.Conv1d | nn.Conv2d, x: Tensor) -> Ruled | None:
     size = [(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in sides]
     if x.shape[1:2] != (conv.in_channels,) or x.dim() != conv.weight.dim() or min(size) < 1:
         return None
-    out = like(empty(x, x.shape[0], conv.out_channels, *size), x, *conv.parameters())
-    return Ruled(out, out.numel() * conv.weight[0].numel(), (x,), written=out.numel())
+    out = with_grad_of(new_empty(x, x.shape[0], conv.out_channels, *size), x, *conv.parameters())
+    return RuleResult(out, out.numel() * conv.weight[0].numel(), (x,), activation_count=out.numel())
 
 
-def linear(layer: nn.Linear, x: Tensor) -> Ruled | None:
+def linear(layer: nn.Linear, x: Tensor) -> RuleResult | None:
     """One product of each row with the matrix; keeps its input."""
     if x.shape[-1:] != (layer.in_features,):
         return None
-    out = like(empty(x, *x.shape[:-1], layer.out_features), x, *layer.parameters())
-    return Ruled(out, out.numel() * layer.in_features, (x,), written=out.numel())
+    out = with_grad_of(new_empty(x, *x.shape[:-1], layer.out_features), x, *layer.parameters())
+    return RuleResult(out, out.numel() * layer.in_features, (x,), activation_count=out.numel())
 
 
-def embedding(table: nn.Embedding, tokens: Tensor) -> Ruled:
+def embedding(table: nn.Embedding, tokens: Tensor) -> RuleResult:
     """A look-up computes nothing, and keeps the tokens."""
-    out = empty(table.weight, *tokens.shape, table.embedding_dim)
-    return Ruled(like(out, table.weight), 0, (tokens,))
+    out = new_empty(table.weight, *tokens.shape, table.embedding_dim)
+    return RuleResult(with_grad_of(out, table.weight), 0, (tokens,))
 
 
 def embedding_bag(
@@ -84,7 +93,7 @@ def embedding_bag(
     mode: str = "mean",
     per_sample_weights: Tensor | None = None,
     **others: Any,
-) -> Ruled | None:
+) -> RuleResult | None:
     """A weighted sum of rows of a table for each bag (B, n); keeps rows and weights, and three
     integers a bag. The backward pass counts and sorts the rows. Left to torch: bags of unequal
     length, weights that learn, and all but plain sums."""
@@ -96,18 +105,18 @@ def embedding_bag(
     if weights is None or weights.requires_grad:
         return None
 
-    def gradients(gradient: Tensor, inputs: Needed) -> list[Tensor | None]:
-        sorting = [empty(rows, rows.numel()) for _ in range(4)]
-        sorting.append(empty(weights, weights.numel()))
-        found = fresh(gradient, inputs)
+    def gradients(gradient: Tensor, inputs: GradientLayouts) -> list[Tensor | None]:
+        sorting = [new_empty(rows, rows.numel()) for _ in range(4)]
+        sorting.append(new_empty(weights, weights.numel()))
+        found = new_gradients(gradient, inputs)
         del sorting
         return found
 
-    out = like(empty(table, rows.shape[0], table.shape[1]), table)
-    return Ruled(out, 0, (rows, weights), 3 * 8 * rows.shape[0], gradients)
+    out = with_grad_of(new_empty(table, rows.shape[0], table.shape[1]), table)
+    return RuleResult(out, 0, (rows, weights), 3 * 8 * rows.shape[0], gradients)
 
 
-def normalisation(norm: nn.Module, x: Tensor) -> Ruled:
+def normalisation(norm: nn.Module, x: Tensor) -> RuleResult:
     """Batch, layer and group norm keep their input, and a mean and a deviation (float32) for each
     set of values that they normalise together."""
     match norm:
@@ -117,14 +126,14 @@ def normalisation(norm: nn.Module, x: Tensor) -> Ruled:
             sets = x.shape[0] * norm.num_groups
         case _:
             sets = x.shape[1]  # one a channel
-    return Ruled(like(torch.empty_like(x), x, *norm.parameters()), 0, (x,), 8 * sets)
+    return RuleResult(with_grad_of(torch.empty_like(x), x, *norm.parameters()), 0, (x,), 8 * sets)
 
 
-def activation(layer: nn.Module, x: Tensor) -> Ruled:
+def activation(layer: nn.Module, x: Tensor) -> RuleResult:
     """The derivative of ReLU, Sigmoid and Tanh is found from the output, of GELU and SiLU from the
     input: that is what they keep."""
-    out = like(torch.empty_like(x), x)
-    return Ruled(out, 0, (x if isinstance(layer, (nn.GELU, nn.SiLU)) else out,))
+    out = with_grad_of(torch.empty_like(x), x)
+    return RuleResult(out, 0, (x if isinstance(layer, (nn.GELU, nn.SiLU)) else out,))
 
 
 FUNCTION_RULES: dict[Callable[..., Any], Rule] = {

@@ -15,93 +15,93 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from studio.analysis.trace.rules.result import (
-    Gradients,
+    GradientRule,
     Rule,
-    Ruled,
-    by,
-    empty,
-    fresh,
-    like,
-    passed,
-    sliced,
+    RuleResult,
+    gradients_with_temporaries,
+    new_empty,
+    new_gradients,
+    pass_gradient,
+    slice_gradients,
+    with_grad_of,
 )
 
-KEPT_BY_ONE = {
+SAVED_BY_UNARY = {
     "input": ("square", "cos", "sin", "abs", "log"),
     "output": ("exp", "sqrt", "rsqrt", "sigmoid", "tanh", "relu"),
     "nothing": ("neg", "floor"),
 }
 # Derivatives that torch writes with factors of their own: x² as g · (2 · x), 1/√x as (g / -2) · y³.
-FACTORS = {"square": 2, "rsqrt": 2, "cos": 2, "sin": 1, "abs": 1, "sqrt": 1}
+GRADIENT_TEMPORARIES = {"square": 2, "rsqrt": 2, "cos": 2, "sin": 1, "abs": 1, "sqrt": 1}
 
 
-def of_one(kept: str, gradients: Gradients) -> Rule:
-    def rule(x: Tensor, *args: Any, **kwargs: Any) -> Ruled | None:
+def unary(kept: str, gradients: GradientRule) -> Rule:
+    def rule(x: Tensor, *args: Any, **kwargs: Any) -> RuleResult | None:
         if args or any(kwargs.values()) or not x.is_floating_point():  # inplace=False is no matter
             return None
-        out = like(torch.empty_like(x), x)
-        return Ruled(
+        out = with_grad_of(torch.empty_like(x), x)
+        return RuleResult(
             out, 0, {"input": (x,), "output": (out,), "nothing": ()}[kept], gradients=gradients
         )
 
     return rule
 
 
-def total(one: Any, other: Any, **_: Any) -> Ruled | None:
+def addition(one: Any, other: Any, **_: Any) -> RuleResult | None:
     """A sum or a difference keeps nothing."""
-    out = _combined(one, other)
-    return None if out is None else Ruled(out, 0, gradients=passed)
+    out = _broadcast_output(one, other)
+    return None if out is None else RuleResult(out, 0, gradients=pass_gradient)
 
 
-def product(one: Any, other: Any) -> Ruled | None:
+def product(one: Any, other: Any) -> RuleResult | None:
     """Each factor is kept for the derivative by the other one."""
-    out = _combined(one, other)
+    out = _broadcast_output(one, other)
     if out is None:
         return None
-    kept = *_tensors(one) * _is_learned(other), *_tensors(other) * _is_learned(one)
-    return Ruled(out, 0, kept, gradients=by(0))
+    kept = *_tensors(one) * _needs_gradient(other), *_tensors(other) * _needs_gradient(one)
+    return RuleResult(out, 0, kept, gradients=gradients_with_temporaries(0))
 
 
-def quotient(one: Tensor, other: Any, **kwargs: Any) -> Ruled | None:
+def quotient(one: Tensor, other: Any, **kwargs: Any) -> RuleResult | None:
     """x / y keeps y, and x too where y has a gradient, which is -g · ((x / y) / y)."""
-    out = None if kwargs else _combined(one, other, torch.get_default_dtype())
+    out = None if kwargs else _broadcast_output(one, other, torch.get_default_dtype())
     if out is None:
         return None
-    kept = _tensors(one) * _is_learned(other)
-    kept = *kept, *_tensors(other) * (_is_learned(one) or _is_learned(other))
-    return Ruled(out, 0, kept, gradients=by(0, 3))
+    kept = _tensors(one) * _needs_gradient(other)
+    kept = *kept, *_tensors(other) * (_needs_gradient(one) or _needs_gradient(other))
+    return RuleResult(out, 0, kept, gradients=gradients_with_temporaries(0, 3))
 
 
-def inverse(x: Tensor, number: float) -> Ruled | None:
+def reciprocal(x: Tensor, number: float) -> RuleResult | None:
     """number / x keeps 1 / x, which is of the output's size."""
-    out = _combined(x, number, torch.get_default_dtype())
-    return None if out is None else Ruled(out, 0, (torch.empty_like(out),))
+    out = _broadcast_output(x, number, torch.get_default_dtype())
+    return None if out is None else RuleResult(out, 0, (torch.empty_like(out),))
 
 
-def exponential(x: Tensor, base: float) -> Ruled | None:
+def power(x: Tensor, base: float) -> RuleResult | None:
     """base ** x keeps its output, and x."""
-    out = _combined(x, base)
-    return None if out is None else Ruled(out, 0, (x, out))
+    out = _broadcast_output(x, base)
+    return None if out is None else RuleResult(out, 0, (x, out))
 
 
-def bounded(x: Tensor, min: float | None = None, max: float | None = None) -> Ruled | None:
+def clamp(x: Tensor, min: float | None = None, max: float | None = None) -> RuleResult | None:
     """A clamp keeps its input, to see where it was in bounds."""
     if any(isinstance(bound, Tensor) for bound in (min, max)) or not x.is_floating_point():
         return None
-    return Ruled(like(torch.empty_like(x), x), 0, (x,))
+    return RuleResult(with_grad_of(torch.empty_like(x), x), 0, (x,))
 
 
-def mean(x: Tensor, dim: Any = None, keepdim: bool = False, **kwargs: Any) -> Ruled | None:
+def mean(x: Tensor, dim: Any = None, keepdim: bool = False, **kwargs: Any) -> RuleResult | None:
     """A mean over some axes keeps nothing: its derivative is a constant."""
     if kwargs or not x.is_floating_point():
         return None
     dims = range(x.dim()) if dim is None else (dim,) if isinstance(dim, int) else dim
     gone = {d % x.dim() for d in dims}
     shape = [1 if d in gone else n for d, n in enumerate(x.shape) if keepdim or d not in gone]
-    return Ruled(like(empty(x, *shape), x), 0)
+    return RuleResult(with_grad_of(new_empty(x, *shape), x), 0)
 
 
-def concatenation(tensors: Sequence[Tensor], dim: int = 0, **kwargs: Any) -> Ruled | None:
+def concatenation(tensors: Sequence[Tensor], dim: int = 0, **kwargs: Any) -> RuleResult | None:
     """Tensors one after the other along an axis that they have; keeps nothing. Left to torch: what
     differs beside that axis."""
     first = tensors[0]
@@ -111,10 +111,12 @@ def concatenation(tensors: Sequence[Tensor], dim: int = 0, **kwargs: Any) -> Rul
         return None
     shape = list(first.shape)
     shape[dim] = sum(t.shape[dim] for t in tensors)
-    return Ruled(like(empty(first, *shape), *tensors), 0, gradients=sliced(dim))
+    return RuleResult(
+        with_grad_of(new_empty(first, *shape), *tensors), 0, gradients=slice_gradients(dim)
+    )
 
 
-def _combined(one: Any, other: Any, at_least: torch.dtype | None = None) -> Tensor | None:
+def _broadcast_output(one: Any, other: Any, at_least: torch.dtype | None = None) -> Tensor | None:
     """What two terms give, laid out like the first of them that has its shape and type. Left to
     torch: what is not of floating point."""
     tensors = (*_tensors(one), *_tensors(other))
@@ -124,8 +126,8 @@ def _combined(one: Any, other: Any, at_least: torch.dtype | None = None) -> Tens
         return None
     shape = torch.broadcast_shapes(*(t.shape for t in tensors))  # type: ignore[no-untyped-call]
     same = next((t for t in tensors if t.shape == shape and t.dtype == dtype), None)
-    made = empty(tensors[0], *shape, dtype=dtype) if same is None else torch.empty_like(same)
-    return like(made, *tensors)
+    made = new_empty(tensors[0], *shape, dtype=dtype) if same is None else torch.empty_like(same)
+    return with_grad_of(made, *tensors)
 
 
 def _tensors(term: Any) -> tuple[Tensor, ...]:
@@ -133,28 +135,33 @@ def _tensors(term: Any) -> tuple[Tensor, ...]:
     return (term,) if isinstance(term, Tensor) else ()
 
 
-def _is_learned(term: Any) -> bool:
+def _needs_gradient(term: Any) -> bool:
     return isinstance(term, Tensor) and term.requires_grad and torch.is_grad_enabled()
 
 
-def _forms(name: str) -> Iterator[Callable[..., Any]]:
+def _callables_of(name: str) -> Iterator[Callable[..., Any]]:
     """An operation as a method, as a function of torch, and as one of torch.nn.functional."""
     yield from (getattr(owner, name) for owner in (Tensor, torch, F) if hasattr(owner, name))
 
 
 POINTWISE_RULES: dict[Callable[..., Any], Rule] = {
     **{
-        form: of_one(kept, by(FACTORS[name]) if name in FACTORS else fresh)
-        for kept, names in KEPT_BY_ONE.items()
+        form: unary(
+            kept,
+            gradients_with_temporaries(GRADIENT_TEMPORARIES[name])
+            if name in GRADIENT_TEMPORARIES
+            else new_gradients,
+        )
+        for kept, names in SAVED_BY_UNARY.items()
         for name in names
-        for form in _forms(name)
+        for form in _callables_of(name)
     },
-    **{form: total for name in ("add", "sub", "__rsub__") for form in _forms(name)},
-    **dict.fromkeys(_forms("mul"), product),
-    **dict.fromkeys(_forms("div"), quotient),
-    **dict.fromkeys(_forms("mean"), mean),
-    **dict.fromkeys(_forms("clamp"), bounded),
-    Tensor.__rdiv__: inverse,
-    Tensor.__rpow__: exponential,
+    **{form: addition for name in ("add", "sub", "__rsub__") for form in _callables_of(name)},
+    **dict.fromkeys(_callables_of("mul"), product),
+    **dict.fromkeys(_callables_of("div"), quotient),
+    **dict.fromkeys(_callables_of("mean"), mean),
+    **dict.fromkeys(_callables_of("clamp"), clamp),
+    Tensor.__rdiv__: reciprocal,
+    Tensor.__rpow__: power,
     torch.cat: concatenation,
 }

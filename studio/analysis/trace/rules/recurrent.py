@@ -14,20 +14,20 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from studio.analysis.trace.rules.result import Ruled, empty, like
+from studio.analysis.trace.rules.result import RuleResult, new_empty, with_grad_of
 
 GATES = {"LSTM": 4, "GRU": 3}
-LINE = 16  # numbers in a line of the cache, to which oneDNN rounds the length of a row
+CACHE_LINE = 16  # numbers in a line of the cache, to which oneDNN rounds the length of a row
 
 
 @dataclass
-class Sequences:
+class RecurrentRun:
     """A recurrent layer at work on its inputs; `kept` is what it keeps in training so far."""
 
     rnn: nn.RNNBase
     x: Tensor
     learns: bool
-    kept: list[Tensor] = field(default_factory=list)
+    saved: list[Tensor] = field(default_factory=list)
 
     @property
     def directions(self) -> int:
@@ -38,7 +38,7 @@ class Sequences:
         return GATES.get(self.rnn.mode, 1)
 
     @property
-    def seen(self) -> int:
+    def state_size(self) -> int:
         """Values that a step passes on to the next one."""
         return self.rnn.proj_size or self.rnn.hidden_size
 
@@ -49,106 +49,106 @@ class Sequences:
     @property
     def widths(self) -> list[int]:
         """Of the inputs of each layer."""
-        between = self.directions * self.seen
+        between = self.directions * self.state_size
         return [self.rnn.input_size] + [between] * (self.rnn.num_layers - 1)
 
-    def each(self, width: int) -> Tensor:
+    def per_step(self, width: int) -> Tensor:
         """So many values for each step of all sequences."""
-        return empty(self.x, *self.x.shape[:-1], width)
+        return new_empty(self.x, *self.x.shape[:-1], width)
 
-    def keep(self, *tensors: Tensor) -> None:
-        self.kept += tensors * self.learns
+    def save(self, *tensors: Tensor) -> None:
+        self.saved += tensors * self.learns
 
-    def in_order(self, x: Tensor) -> Tensor:
+    def time_major(self, x: Tensor) -> Tensor:
         """The inputs step by step in memory: a copy where they lie sequence by sequence."""
         moved = x is self.x and self.rnn.batch_first and x.dim() == 3 and 1 not in x.shape[:2]
         return torch.empty_like(x) if moved else x
 
 
-def recurrent(rnn: nn.RNNBase, x: Tensor, *state: Tensor) -> Ruled:
+def recurrent(rnn: nn.RNNBase, x: Tensor, *state: Tensor) -> RuleResult:
     """Sequences (B, T, F) with `batch_first`, else (T, B, F), or one (T, F). In training a step
     keeps gates, products and states, or the kernel its workspace, and a layer keeps its inputs."""
-    run = Sequences(rnn, x, like(empty(x), x, *rnn.parameters()).requires_grad)
+    run = RecurrentRun(rnn, x, with_grad_of(new_empty(x), x, *rnn.parameters()).requires_grad)
     H, count = rnn.hidden_size, rnn.num_layers * run.directions
     batch = (run.batch,) if x.dim() == 3 else ()
-    sizes = (run.seen, H) if rnn.mode == "LSTM" else (run.seen,)
-    first = [] if state else [empty(x, count, *batch, size) for size in sizes]
-    last = [like(empty(x, count, *batch, size), x, *rnn.parameters()) for size in sizes]
-    out = like(_layers(run), x, *rnn.parameters())
+    sizes = (run.state_size, H) if rnn.mode == "LSTM" else (run.state_size,)
+    first = [] if state else [new_empty(x, count, *batch, size) for size in sizes]
+    last = [with_grad_of(new_empty(x, count, *batch, size), x, *rnn.parameters()) for size in sizes]
+    out = with_grad_of(_layers(run), x, *rnn.parameters())
     del first
     steps = x.numel() // x.shape[-1]
     macs = sum(
-        run.directions * steps * (run.gates * H * (width + run.seen) + H * rnn.proj_size)
+        run.directions * steps * (run.gates * H * (width + run.state_size) + H * rnn.proj_size)
         for width in run.widths
     )
     products = count * steps * (2 * run.gates * H + rnn.proj_size)
     outputs = (out, tuple(last) if rnn.mode == "LSTM" else last[0])
-    return Ruled(outputs, macs, tuple(run.kept), written=products)
+    return RuleResult(outputs, macs, tuple(run.saved), activation_count=products)
 
 
-def _layers(run: Sequences) -> Tensor:
+def _layers(run: RecurrentRun) -> Tensor:
     """The outputs at each step, of all layers one after the other, with dropout between them."""
     rnn, is_fused = run.rnn, _is_fused(run)
-    x = run.in_order(run.x) if is_fused else run.x
+    x = run.time_major(run.x) if is_fused else run.x
     held = x  # a copy for the kernels stays until the last of them is done
     for layer in range(rnn.num_layers):
         if layer and rnn.dropout and rnn.training:
             noise = torch.empty_like(x)
-            run.keep(noise)
+            run.save(noise)
             x = torch.empty_like(x)
             del noise
-        x = _kernels(run, x) if is_fused else _unrolled(run, x)
+        x = _run_fused(run, x) if is_fused else _run_steps(run, x)
     del held
     return x
 
 
-def _unrolled(run: Sequences, x: Tensor) -> Tensor:
+def _run_steps(run: RecurrentRun, x: Tensor) -> Tensor:
     """One layer step by step: the products of all steps, the states, and their stack."""
-    per_step = 7 * run.rnn.hidden_size if run.gates > 1 else run.seen
+    per_step = 7 * run.rnn.hidden_size if run.gates > 1 else run.state_size
     outputs, states = [], []
     products = None
     for _ in range(run.directions):
-        ordered = run.in_order(x)
-        following = run.each(run.gates * run.rnn.hidden_size)
+        ordered = run.time_major(x)
+        following = run.per_step(run.gates * run.rnn.hidden_size)
         products = following  # those of the other direction are still there until now
-        run.keep(ordered)
+        run.save(ordered)
         del ordered, following
-        states.append(run.each(per_step if run.learns else run.seen))
-        run.keep(states[-1])
-        outputs.append(run.each(run.seen))
-    joined = run.each(2 * run.seen) if run.directions == 2 else outputs[0]
+        states.append(run.per_step(per_step if run.learns else run.state_size))
+        run.save(states[-1])
+        outputs.append(run.per_step(run.state_size))
+    joined = run.per_step(2 * run.state_size) if run.directions == 2 else outputs[0]
     del products
     return joined
 
 
-def _kernels(run: Sequences, x: Tensor) -> Tensor:
+def _run_fused(run: RecurrentRun, x: Tensor) -> Tensor:
     """One layer as a kernel for each direction."""
-    run.keep(x)
+    run.save(x)
     outputs = []
     for _ in range(run.directions):
-        outputs.append(run.each(run.seen))
-        run.keep(outputs[-1])
+        outputs.append(run.per_step(run.state_size))
+        run.save(outputs[-1])
         if run.learns:
-            run.keep(empty(x, _workspace(run, x.shape[-1])))
-    return run.each(2 * run.seen) if run.directions == 2 else outputs[0]
+            run.save(new_empty(x, _workspace(run, x.shape[-1])))
+    return run.per_step(2 * run.state_size) if run.directions == 2 else outputs[0]
 
 
-def _is_fused(run: Sequences) -> bool:
+def _is_fused(run: RecurrentRun) -> bool:
     """Whether the layer is one of oneDNN's. (Not for projections, and not where there is none.)"""
     fits = run.rnn.mode == "LSTM" and not run.rnn.proj_size and run.x.dtype == torch.float32
     return fits and bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
 
 
-def _workspace(run: Sequences, width: int) -> int:
+def _workspace(run: RecurrentRun, width: int) -> int:
     """Numbers in the workspace of an LSTM (rnn_utils.cpp of oneDNN): for each step gates, and
     states of both passes, with one more of those that lead into the first step."""
     H, B = run.rnn.hidden_size, run.batch
     steps = run.x.numel() // run.x.shape[-1] // B
-    states = 6 * _row(max(width, H)) + 4 * H
-    return B * (steps * (_row(4 * H) + _row(H)) + (steps + 1) * states)
+    states = 6 * _padded_row(max(width, H)) + 4 * H
+    return B * (steps * (_padded_row(4 * H) + _padded_row(H)) + (steps + 1) * states)
 
 
-def _row(width: int) -> int:
+def _padded_row(width: int) -> int:
     """The length of a row: whole lines, and no multiple of 1 kB, whose rows share cache sets."""
-    length = -(-width // LINE) * LINE
-    return length + LINE * (length % 256 == 0)
+    length = -(-width // CACHE_LINE) * CACHE_LINE
+    return length + CACHE_LINE * (length % 256 == 0)
