@@ -158,7 +158,6 @@ TESTED_IN = {
     ),
     "bench/test_sweep.py": ("bench/timing/reference_model",),
     "bench/timing/test_timing_loop.py": ("bench/timing/float16_guard",),
-    "cli/test_cache.py": ("cli/cached_measurements",),
     "cli/test_cli.py": (
         "cli/commands",
         "cli/inputs",
@@ -167,7 +166,9 @@ TESTED_IN = {
     ),
     "cli/test_options.py": (
         "advice/questions",
+        "cli/param_types",
         "cli/recommendation",
+        "cli/sweep_axes",
         "version",
     ),
     "codegen/test_slice.py": ("codegen/members",),

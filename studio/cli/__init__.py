@@ -6,71 +6,86 @@ exit code 2. Torch is imported only once there is something to compute.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 
+import click
+from click.shell_completion import shell_complete
+
+from studio import __version__
 from studio.cli import options
 from studio.cli.cached_measurements import cache
+from studio.cli.command import Group, sentence
 from studio.cli.commands import export, families, measure, profile, report
-from studio.cli.output import REFUSED, CutShort, put, say, say_warnings
-from studio.cli.parser import Parser, option
+from studio.cli.output import REFUSED, PartialResult, put, say, say_warnings
 from studio.cli.recommendation import architect
 from studio.cli.server import serve
 from studio.cli.sweeps import sweep
 from studio.knobs import DesignError
 from studio.process.errors import MeasureError
-from studio.version import __version__
 
 INTERRUPTED = 128 + 2  # 128 and a signal, as shells report
+COMPLETE = "_STUDIO_COMPLETE"  # the environment variable that click's completions set
+EPILOG = f"""\b
+Without a command, the page is served.
+`studio COMMAND --help` explains a command.
+To complete commands and options with the tab key, add to ~/.bashrc
+    eval "$({COMPLETE}=bash_source studio)"
+or to ~/.zshrc the same with zsh_source, or to config.fish
+    {COMPLETE}=fish_source studio | source
+"""
+
+
+@click.group(
+    "studio",
+    cls=Group,
+    invoke_without_command=True,
+    epilog=EPILOG,
+    subcommand_metavar="[COMMAND] ...",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@options.server
+@click.version_option(__version__, message="%(prog)s %(version)s")
+@click.pass_context
+def command_line(
+    context: click.Context,
+    address: str,
+    port: int | None,
+    base_path: str | None,
+    headless: bool,
+) -> str:
+    """Serve the neural architecture studio as a page, or run one command."""
+    if context.invoked_subcommand:
+        return ""
+    return serve(address, port, base_path, headless)
+
+
+for _command in (families, profile, export, report, measure, sweep, architect, cache):
+    command_line.add_command(_command)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    # Not click's own main: it prints an empty line when it is interrupted, so that a partial result
+    # would be lost, and ends with code 1 where nobody reads the output.
     say_warnings()
+    if instruction := os.environ.get(COMPLETE):
+        return shell_complete(command_line, {}, "studio", COMPLETE, instruction)
     try:
-        arguments = command_line().read(argv)
-        return put(arguments.run(arguments))
+        words = sys.argv[1:] if argv is None else list(argv)
+        with command_line.make_context("studio", words) as context:
+            return put(command_line.invoke(context))
+    except click.UsageError as error:
+        say(sentence(error))
+        return REFUSED
     except (DesignError, MeasureError) as refusal:
         say(str(refusal))
         return REFUSED
-    except CutShort as cut:
-        put(cut.result)
+    except click.exceptions.Exit as ended:  # --help, --version
+        raise SystemExit(ended.exit_code) from None
+    except PartialResult as partial:
+        put(partial.result)
         return INTERRUPTED
     except KeyboardInterrupt:
         return INTERRUPTED
-
-
-def command_line() -> Parser:
-    """The whole command line."""
-    whole = Parser(
-        prog="studio",
-        description="Serve the neural architecture studio as a page, or run one command.",
-        epilog="Without a command, the page is served. `studio COMMAND --help` explains a command.",
-        allow_abbrev=False,
-        parents=[*options.servers()],
-    )
-    whole.add_argument("--version", action="version", version=f"studio {__version__}")
-    whole.set_defaults(run=serve)
-    commands = whole.add_subparsers(metavar="COMMAND", title="commands")
-    for run, parents in {
-        families: [options.data("json")],
-        profile: [*options.designs(), options.batches(), options.data("json")],
-        export: [*options.designs(), *options.files()],
-        report: [*options.designs(), *options.conditions(), *options.reports()],
-        measure: [
-            *(*options.designs(), *options.conditions(), options.data("json")),
-            option("--layers", action="store_true", help="also time each layer"),
-        ],
-        sweep: [
-            *(*options.designs(), *options.axes(), *options.conditions()),
-            option("--fresh", action="store_true", help="ignore cached results"),
-            options.data("json", "csv"),
-        ],
-        architect: [*options.briefs(), options.batches(), options.data("json")],
-        cache: [*options.caches(), options.data("json")],
-    }.items():
-        summary = (run.__doc__ or "").partition("\n")[0]
-        command = commands.add_parser(
-            run.__name__, help=summary, description=summary, parents=parents, allow_abbrev=False
-        )
-        command.set_defaults(run=run, parser=command)
-    return whole

@@ -1,28 +1,32 @@
-"""`studio cache`: the measurements that are kept on disk, and their deletion."""
+"""`studio cache`: the measurements on disk, and their deletion."""
 
 from __future__ import annotations
 
-import argparse
 import sys
 
 from studio.analysis import units
 from studio.bench.store import NAME, ROWS, Store, StoreContents, cache_folder, store
-from studio.cli import tables
-from studio.cli.output import as_json
+from studio.cli import options, tables
+from studio.cli.command import command
+from studio.cli.output import json_text
 from studio.knobs import DesignError
 
 YES = ("y", "yes")
 
 
-def cache(arguments: argparse.Namespace) -> str:
-    """Show the measurements kept on disk, or delete them (`cache clear`)."""
+@command
+@options.clear
+@options.as_json
+def cache(action: str | None, yes: bool, as_json: bool) -> str:
+    """Show the measurements on disk, or delete them (`cache clear`)."""
     path = cache_folder() / NAME
     kept = _opened() if path.exists() else None
     found = kept.contents() if kept else StoreContents(path, 0, 0, 0)
-    if arguments.action == "clear":
-        return _cleared(kept, found, arguments)
-    if arguments.json:
-        return as_json(
+    if action == "clear":
+        text, deleted = _delete(kept, found, yes)
+        return json_text({"deleted": deleted}) if as_json else f"{text}\n"
+    if as_json:
+        return json_text(
             {
                 "path": str(found.path),
                 "measurements": found.measurements,
@@ -33,28 +37,28 @@ def cache(arguments: argparse.Namespace) -> str:
     return tables.contents(found, ROWS)
 
 
-def _cleared(kept: Store | None, found: StoreContents, arguments: argparse.Namespace) -> str:
+def _delete(kept: Store | None, found: StoreContents, yes: bool) -> tuple[str, int]:
+    """Delete everything, unless the person at the terminal does not want that.
+
+    Returns what was done as a sentence, and how many measurements were deleted.
+    """
     if kept is None or not (found.measurements or found.reference_times):
-        return _result(arguments, "nothing to delete", 0)
+        return "nothing to delete", 0
     what = (
         f"{_counted(found.measurements, 'measurement')} and"
         f" {_counted(found.reference_times, 'reference timing')} ({units.size(found.bytes)})"
         f" in {found.path}"
     )
-    if not arguments.yes and not _is_wanted(f"delete {what}?"):
-        return _result(arguments, "nothing was deleted", 0)
+    if not yes and not _confirms(f"delete {what}?"):
+        return "nothing was deleted", 0
     kept.clear()
     if kept.fallback_reason:
         raise DesignError(kept.fallback_reason)
-    return _result(arguments, f"deleted {what}", found.measurements)
+    return f"deleted {what}", found.measurements
 
 
-def _result(arguments: argparse.Namespace, text: str, deleted: int) -> str:
-    return as_json({"deleted": deleted}) if arguments.json else f"{text}\n"
-
-
-def _is_wanted(question: str) -> bool:
-    """What the person at the terminal answers. Raises DesignError where nobody does."""
+def _confirms(question: str) -> bool:
+    """Ask the person at the terminal. Raises DesignError where there is no answer."""
     print(f"studio: {question} [y/N] ", end="", file=sys.stderr, flush=True)
     answer = sys.stdin.readline()
     if not answer:

@@ -1,78 +1,106 @@
-"""The commands on one design: what it costs, how fast it is, and what it is taken home as."""
+"""The commands on one design: its costs, its latency, its code, pictures and report."""
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import studio
-from studio.bench.results import Conditions, LayerTime, Measurement
+from studio.bench.results import Conditions, LayerTime
 from studio.cli import options, tables
+from studio.cli.command import command
 from studio.cli.files import destination
-from studio.cli.inputs import conditions_of, design_of
-from studio.cli.output import as_json, written
+from studio.cli.inputs import DesignSource
+from studio.cli.output import json_text, to_file
 from studio.knobs import DesignError
 
 if TYPE_CHECKING:
     from studio.family import Design
 
 
-def families(arguments: argparse.Namespace) -> str:
+@command
+@options.as_json
+def families(as_json: bool) -> str:
     """List the families of architectures with their knobs and presets."""
     found = studio.families()
-    if arguments.json:
-        return as_json([tables.family(key, family) for key, family in found.items()])
+    if as_json:
+        return json_text([tables.family(key, family) for key, family in found.items()])
     return tables.families(found)
 
 
-def profile(arguments: argparse.Namespace) -> str:
+@command
+@options.design
+@options.batch
+@options.as_json
+def profile(source: DesignSource, batch: int, as_json: bool) -> str:
     """Count the parameters, multiply-accumulates (MACs) and memory of a design."""
-    found = studio.profile(design_of(arguments), arguments.batch)
-    return as_json(found.to_dict()) if arguments.json else tables.profile(found)
+    found = studio.profile(source.read(), batch)
+    return json_text(found.to_dict()) if as_json else tables.profile(found)
 
 
-def export(arguments: argparse.Namespace) -> str | bytes:
+@command
+@options.design
+@options.export
+def export(source: DesignSource, form: str | None, level: int, output: Path | None) -> str | bytes:
     """Write a design as a standalone script, a picture or JSON."""
-    form = options.export_form(arguments.form, arguments.output)
-    path = destination(arguments.output)
-    found = studio.export(design_of(arguments), form, level=arguments.level)
+    chosen = options.export_form(form, output)
+    path = destination(output)
+    found = studio.export(source.read(), chosen, level=level)
     if isinstance(found, bytes) and path is None and sys.stdout.isatty():
-        raise DesignError(f"{form} is binary and cannot be shown on a terminal; use -o FILE")
-    return written(found, path)
+        raise DesignError(f"{chosen} is binary and cannot be shown on a terminal; use -o FILE")
+    return to_file(found, path)
 
 
-def report(arguments: argparse.Namespace) -> str | bytes:
+@command
+@options.design
+@options.conditions
+@options.report
+def report(
+    source: DesignSource,
+    conditions: Mapping[str, Any],
+    limit_s: float | None,
+    output: Path | None,
+    measure: bool,
+) -> str | bytes:
     """Write a report on a design, as Markdown or as one HTML file."""
-    form, path = options.report_form(arguments.output), destination(arguments.output)
-    design = design_of(arguments)
-    found = _measured(design, arguments) if arguments.measure else None
-    text = studio.report(design, form, batch=arguments.batch, measured=found)
-    return written(text, path)
+    form, path = options.report_form(output), destination(output)
+    design = source.read()
+    found = studio.measure(design, **conditions, limit_s=limit_s) if measure else None
+    text = studio.report(design, form, batch=conditions["batch"], measured=found)
+    return to_file(text, path)
 
 
-def measure(arguments: argparse.Namespace) -> str:
+@command
+@options.design
+@options.conditions
+@options.as_json
+@options.layers
+def measure(
+    source: DesignSource,
+    conditions: Mapping[str, Any],
+    limit_s: float | None,
+    as_json: bool,
+    layers: bool,
+) -> str:
     """Time a forward pass or a training step on this machine."""
-    design = design_of(arguments)
-    layers = _layers(design, arguments) if arguments.layers else {}
-    found = _measured(design, arguments)
-    if arguments.json:
-        figures = {**studio.profile(design, arguments.batch).to_dict(), **found.to_dict()}
-        times = {path: dict(time.to_dict()) for path, time in layers.items()}
-        return as_json(figures | ({"layers": times} if arguments.layers else {}))
-    return tables.measurement(design, found) + (tables.layers(layers) if layers else "")
+    design = source.read()
+    times = _layer_times(design, Conditions(**conditions), limit_s) if layers else {}
+    found = studio.measure(design, **conditions, limit_s=limit_s)
+    if as_json:
+        figures = {**studio.profile(design, conditions["batch"]).to_dict(), **found.to_dict()}
+        of_layers = {path: dict(time.to_dict()) for path, time in times.items()}
+        return json_text(figures | ({"layers": of_layers} if layers else {}))
+    return tables.measurement(design, found) + (tables.layers(times) if times else "")
 
 
-def _measured(design: Design, arguments: argparse.Namespace) -> Measurement:
-    return studio.measure(design, **conditions_of(arguments), limit_s=arguments.limit_s)
-
-
-def _layers(design: Design, arguments: argparse.Namespace) -> Mapping[str, LayerTime]:
+def _layer_times(
+    design: Design, conditions: Conditions, limit_s: float | None
+) -> Mapping[str, LayerTime]:
     from studio import exports
     from studio.bench.timing.layer_times import layer_times
 
-    conditions = Conditions(**conditions_of(arguments))
-    subject = exports.subject(design, replace(conditions, mode="inference"), arguments.limit_s)
+    subject = exports.subject(design, replace(conditions, mode="inference"), limit_s)
     return layer_times(subject, conditions)

@@ -1,14 +1,12 @@
-"""What a command is given: a design, and the conditions under which it is measured."""
+"""The design that a command is given: a family with settings, a design file or standard input."""
 
 from __future__ import annotations
 
-import argparse
 import sys
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import studio
-from studio.bench.results import Conditions
 from studio.cli.output import say
 from studio.knobs import DesignError
 from studio.quoting import path_echoed
@@ -18,15 +16,22 @@ if TYPE_CHECKING:
     from studio.family import Design
 
 
-def design_of(arguments: argparse.Namespace) -> Design:
-    """The design that is asked for. What is inserted to make it fit is said."""
-    from studio import zoo
+@dataclass(frozen=True)
+class DesignSource:
+    """A family's key, a file or `-`; the preset to start from; the knobs to set, as text."""
 
-    start = _start(arguments.family, arguments.preset)
-    made = zoo.changed(start, dict(arguments.settings))
-    if made.note:
-        say(made.note)
-    return made.design
+    name: str
+    preset: str | None
+    settings: tuple[tuple[str, str], ...]
+
+    def read(self) -> Design:
+        """The design. Says what was inserted to make it fit. Raises DesignError."""
+        from studio import zoo
+
+        made = zoo.changed(_start(self.name, self.preset), dict(self.settings))
+        if made.note:
+            say(made.note)
+        return made.design
 
 
 def _start(name: str, preset: str | None) -> Design:
@@ -49,7 +54,7 @@ def _start(name: str, preset: str | None) -> Design:
 
 
 def _content(name: str) -> bytes:
-    """What a file or standard input holds: as much as is looked at."""
+    """The bytes of a file or of standard input, at most one more than a design file may have."""
     try:
         if name == "-":
             return sys.stdin.buffer.read(LARGEST + 1)
@@ -57,7 +62,3 @@ def _content(name: str) -> bytes:
             return file.read(LARGEST + 1)
     except OSError as error:
         raise DesignError(f"cannot read {path_echoed(name)}: {error.strerror}") from None
-
-
-def conditions_of(arguments: argparse.Namespace) -> dict[str, Any]:
-    return {field.name: getattr(arguments, field.name) for field in fields(Conditions)}

@@ -1,4 +1,4 @@
-"""What the command prints: results on standard output or in a file, all else on standard error."""
+"""Results go to standard output or to a file, everything else to standard error."""
 
 from __future__ import annotations
 
@@ -35,39 +35,42 @@ def put(result: str | bytes) -> int:
     return 0
 
 
-def written(result: str | bytes, path: Path | None) -> str | bytes:
-    """The result, or nothing once it is in the file that was asked for. Raises DesignError."""
+def to_file(result: str | bytes, path: Path | None) -> str | bytes:
+    """Write the result to a file, if one is given, and return what is left to print.
+
+    Raises DesignError.
+    """
     if path is None:
         return result
     write(result, path)
     return ""
 
 
-def as_json(value: Any) -> str:
+def json_text(value: Any) -> str:
     return json.dumps(value, indent=2) + "\n"
 
 
 def say(text: str) -> None:
-    """One line to the person at the terminal."""
+    """Print one line on standard error."""
     print("studio:", one_line(text), file=sys.stderr)
 
 
-class _Said(logging.Handler):
-    """What the studio warns of, as a line to the person at the terminal."""
+class _StandardError(logging.Handler):
+    """Warnings of the studio, each as a line on standard error."""
 
     def emit(self, record: logging.LogRecord) -> None:
         say(record.getMessage())
 
 
 def say_warnings() -> None:
-    """From now on, warnings are said as all else is."""
+    """Show the warnings of the studio on standard error, from now on."""
     logger = logging.getLogger("studio")
-    if not any(isinstance(handler, _Said) for handler in logger.handlers):
-        logger.addHandler(_Said(logging.WARNING))
+    if not any(isinstance(handler, _StandardError) for handler in logger.handlers):
+        logger.addHandler(_StandardError(logging.WARNING))
 
 
-class CutShort(KeyboardInterrupt):
-    """Interrupted with a result so far."""
+class PartialResult(KeyboardInterrupt):
+    """A command was interrupted and has a result so far."""
 
     def __init__(self, result: str | bytes) -> None:
         super().__init__()

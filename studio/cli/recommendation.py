@@ -2,63 +2,91 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from studio.advice.questions import SETTINGS
+from studio.advice.questions import LIMITS, SETTINGS
 from studio.bench.results import Conditions
-from studio.cli import tables
-from studio.cli.output import as_json, say
+from studio.cli import options, tables
+from studio.cli.command import command
+from studio.cli.output import json_text, say
 
 if TYPE_CHECKING:
     from studio.advice.latency_limit import Timing
     from studio.advice.questions import Strategy
     from studio.advice.recommend import Choice
     from studio.advice.requirements import Brief
+    from studio.guide import Task
 
 BAR = "{n_fmt} of {total_fmt} families: {desc} |{bar:20}|"
 
 
-def architect(arguments: argparse.Namespace) -> str:
+@command
+@options.requirements
+@options.batch
+@options.as_json
+def architect(
+    task: Task,
+    device: str,
+    max_latency_s: float | None,
+    examples: int | None,
+    strategy: Strategy,
+    batch: int,
+    as_json: bool,
+    **amounts: int | None,
+) -> str:
     """Recommend designs for a task and a budget, best first, with reasons."""
     from studio.advice.budget import Limits
     from studio.advice.ranking import why_first
     from studio.advice.requirements import Brief
+
+    limits = {limit.field: amounts[_parameter("max", name)] for name, limit in LIMITS.items()}
+    brief = Brief(
+        task=task,
+        limits=Limits(**limits),
+        settings={name: value for name in SETTINGS if (value := amounts[name]) is not None},
+        examples=examples,
+        batch=batch,
+    )
+    timed: Sequence[tuple[Choice, Timing | None]]
+    if max_latency_s is None:
+        timed = [(choice, None) for choice in _within_budget(brief, strategy)]
+    else:
+        timed = _within_latency(brief, max_latency_s, device, strategy)
+    if as_json:
+        return json_text(_json(brief, max_latency_s, timed))
+    choices = [choice for choice, _ in timed]
+    return f"{why_first(choices, brief)}\n\n{_table(brief, choices)}"
+
+
+def _parameter(*words: str) -> str:
+    """The name that click gives to the value of an option."""
+    return "_".join(words).replace("-", "_")
+
+
+def _json(
+    brief: Brief, limit_s: float | None, timed: Sequence[tuple[Choice, Timing | None]]
+) -> dict[str, Any]:
+    from studio.advice.ranking import why_first
+
+    return {
+        "task": brief.task,
+        "limits": brief.limits.given | ({} if limit_s is None else {"latency_s": limit_s}),
+        "why_first": why_first([choice for choice, _ in timed], brief),
+        "choices": [
+            choice.to_dict() | ({"latency": timing.to_dict()} if timing else {})
+            for choice, timing in timed
+        ],
+    }
+
+
+def _table(brief: Brief, choices: Sequence[Choice]) -> str:
     from studio.advice.wording import percent
     from studio.reporting.plain_text import plain
 
-    brief = Brief(
-        task=arguments.task,
-        limits=Limits(
-            params=arguments.max_params,
-            macs=arguments.max_macs,
-            inference_bytes=arguments.max_memory,
-            training_bytes=arguments.max_training_memory,
-        ),
-        settings={n: v for n in SETTINGS if (v := getattr(arguments, n)) is not None},
-        examples=arguments.examples,
-        batch=arguments.batch,
-    )
-    limit_s: float | None = arguments.max_latency_ms
-    timed = [] if limit_s is None else _fast(brief, limit_s, arguments)
-    choices = [choice for choice, _ in timed] or _counted(brief, arguments.strategy)
-    if arguments.json:
-        latencies = [{"latency": timing.to_dict()} for _, timing in timed] or [{}] * len(choices)
-        return as_json(
-            {
-                "task": brief.task,
-                "limits": brief.limits.given | ({} if limit_s is None else {"latency_s": limit_s}),
-                "why_first": why_first(choices, brief),
-                "choices": [
-                    choice.to_dict() | latency
-                    for choice, latency in zip(choices, latencies, strict=True)
-                ],
-            }
-        )
-    told = [
+    rows = [
         (
             f"{c.design.family.key}: {c.title}",
             c.profile,
@@ -70,11 +98,11 @@ def architect(arguments: argparse.Namespace) -> str:
         )
         for c in choices
     ]
-    return f"{why_first(choices, brief)}\n\n{tables.choices(told)}"
+    return tables.choices(rows)
 
 
-def _counted(brief: Brief, strategy: Strategy) -> Sequence[Choice]:
-    """The choices, best first. Meanwhile a terminal shows how far it is, and the first ones."""
+def _within_budget(brief: Brief, strategy: Strategy) -> Sequence[Choice]:
+    """The choices, best first. A terminal shows the progress."""
     from studio.advice.recommend import best_first, of_family, suited
 
     found: list[Choice] = []
@@ -87,12 +115,12 @@ def _counted(brief: Brief, strategy: Strategy) -> Sequence[Choice]:
     return best_first(found, brief, strategy)
 
 
-def _fast(
-    brief: Brief, limit_s: float, arguments: argparse.Namespace
+def _within_latency(
+    brief: Brief, limit_s: float, device: str, strategy: Strategy
 ) -> tuple[tuple[Choice, Timing], ...]:
     from studio.advice.latency_limit import chosen, stopwatch
     from studio.process.backend import canonical_device
 
-    conditions = Conditions(batch=brief.batch, device=canonical_device(arguments.device))
-    say("measuring a few designs of each family, a quarter of a minute for each")
-    return chosen(brief, limit_s, stopwatch(conditions), arguments.strategy)
+    conditions = Conditions(batch=brief.batch, device=canonical_device(device))
+    say("measuring a few designs of each family, about 15 s for each")
+    return chosen(brief, limit_s, stopwatch(conditions), strategy)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import errno
 import os
 import runpy
@@ -20,14 +19,13 @@ WILDCARDS = ("0.0.0.0", "::")  # every network that the machine is on
 UNROUTED = ("10.255.255.255", 9)  # nothing is sent there
 
 
-def serve(arguments: argparse.Namespace) -> str:
-    """Serve the page until it is stopped, and open it where there is a browser.
+def serve(address: str, port: int | None, base_path: str | None, headless: bool) -> str:
+    """Serve the page until it is stopped, and open it if there is a browser.
 
-    Raises DesignError where the address or the port cannot be had.
+    Raises DesignError if the address or the port cannot be used.
     """
     from studio.process.worker import lower_priority
 
-    address, port = arguments.address, arguments.port
     if why := obstacle(address, port or 0):
         raise DesignError(why)
     page = Path(__file__).parents[1] / "app" / "main.py"
@@ -35,8 +33,8 @@ def serve(arguments: argparse.Namespace) -> str:
     options = {
         "server.address": address,
         "server.port": port,
-        "server.baseUrlPath": arguments.base_path,
-        "server.headless": str(arguments.headless or not _has_browser()).lower(),
+        "server.baseUrlPath": base_path,
+        "server.headless": str(headless or not _has_browser()).lower(),
         "server.showEmailPrompt": "false",
         "browser.serverAddress": _shown(address),
         "browser.gatherUsageStats": "false",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +12,11 @@ from tqdm import tqdm
 import studio
 from studio.bench.results import Conditions, Measurement, Subject
 from studio.cli import options, tables
-from studio.cli.inputs import conditions_of, design_of
-from studio.cli.output import CutShort, as_json, say
-from studio.knobs import Knob
+from studio.cli.command import command
+from studio.cli.inputs import DesignSource
+from studio.cli.output import PartialResult, json_text, say
+from studio.cli.sweep_axes import swept_designs
+from studio.knobs import DesignError, Knob
 from studio.process.errors import MeasureError, NoMemoryError
 
 if TYPE_CHECKING:
@@ -23,51 +24,71 @@ if TYPE_CHECKING:
     from studio.bench.sweep import Point, Points, SweepJob
     from studio.family import Design
 
-LOOK_S = 0.1  # between two looks at a sweep under way
+POLL_S = 0.1  # between two looks at a sweep under way
 BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left"
 
 
-def sweep(arguments: argparse.Namespace) -> str:
+@command
+@options.design
+@options.sweep
+@options.conditions
+@options.as_json
+@options.as_csv
+def sweep(
+    source: DesignSource,
+    axes: Sequence[tuple[str, str]],
+    no_measure: bool,
+    fresh: bool,
+    conditions: Mapping[str, Any],
+    limit_s: float | None,
+    as_json: bool,
+    as_csv: bool,
+) -> str:
     """Count and time a design along one knob, or over a grid of two.
 
-    Raises CutShort with the table so far where it was interrupted while it measured.
+    Raises PartialResult with the table so far where it was interrupted while it measured.
     """
-    start = design_of(arguments)
-    knobs = [start.family.knob(start.config, name) for name, _ in arguments.axes]
-    designs = options.swept(start, knobs, [wanted for _, wanted in arguments.axes], say)
-    profiles = [studio.profile(design, arguments.batch) for design in designs]
+    if as_json and as_csv:
+        raise DesignError("use --json or --csv, not both; see studio sweep --help")
+    start = source.read()
+    knobs = [start.family.knob(start.config, name) for name, _ in axes]
+    designs = swept_designs(start, knobs, [values for _, values in axes], say)
+    profiles = [studio.profile(design, conditions["batch"]) for design in designs]
     timed: list[Point] = [None] * len(designs)
     interrupted = False
-    if arguments.measure:
-        timed, interrupted = _timed(designs, Conditions(**conditions_of(arguments)), arguments)
+    if not no_measure:
+        timed, interrupted = _timed(designs, Conditions(**conditions), limit_s, fresh)
     if timed and all(isinstance(point, MeasureError) for point in timed):
         raise MeasureError(f"nothing was measured: {timed[0]}")
-    for design, point in zip(designs, timed, strict=True):
-        if isinstance(point, MeasureError):
-            say(f"{_named(design, knobs)} was not measured: {point}")
-    times = (point if isinstance(point, Measurement) else None for point in timed)
+    times = [_measurement(*pair, knobs) for pair in zip(designs, timed, strict=True)]
     points = list(zip(profiles, times, strict=True))
-    result = _written(start, knobs, points, arguments)
+    write = _json if as_json else tables.csv if as_csv else tables.sweep
+    result = write(start, knobs, points)
     if interrupted:
-        say(_left_behind([time for _, time in points]))
-        raise CutShort(result)
+        say(_interruption(times))
+        raise PartialResult(result)
     return result
 
 
-def _written(
-    start: Design,
+def _measurement(design: Design, point: Point, knobs: Sequence[Knob]) -> Measurement | None:
+    """The measurement of a point. Says why it has none."""
+    if isinstance(point, MeasureError):
+        say(f"{_named(design, knobs)} was not measured: {point}")
+        return None
+    return point
+
+
+def _json(
+    _start: Design,
     knobs: Sequence[Knob],
     points: Sequence[tuple[Profile, Measurement | None]],
-    arguments: argparse.Namespace,
 ) -> str:
-    if arguments.json:
-        axis = {"axis": knobs[0].name} if len(knobs) == 1 else {"axes": [k.name for k in knobs]}
-        return as_json(axis | {"points": [_point(knobs, *point) for point in points]})
-    return (tables.csv if arguments.csv else tables.sweep)(start, knobs, points)
+    axis = {"axis": knobs[0].name} if len(knobs) == 1 else {"axes": [k.name for k in knobs]}
+    return json_text(axis | {"points": [_point(knobs, *point) for point in points]})
 
 
-def _left_behind(times: Sequence[Measurement | None]) -> str:
-    """What an interrupted sweep says of its measurements."""
+def _interruption(times: Sequence[Measurement | None]) -> str:
+    """How far an interrupted sweep came, and whether its measurements are on disk."""
     from studio.bench.store import store
 
     measured = len(times) - times.count(None)
@@ -80,10 +101,10 @@ def _left_behind(times: Sequence[Measurement | None]) -> str:
 
 
 def _timed(
-    designs: Sequence[Design], asked: Conditions, arguments: argparse.Namespace
+    designs: Sequence[Design], asked: Conditions, limit_s: float | None, fresh: bool
 ) -> tuple[list[Point], bool]:
-    """Each design's latency, all timed in turn (or, unless it is to be fresh, as an earlier sweep
-    of them has found it), or why it has none; and whether that was interrupted."""
+    """The measurement of each design, or the error that says why it has none; and whether the sweep
+    was interrupted. Unless `fresh`, measurements of an earlier sweep of all of them are reused."""
     from studio import exports
     from studio.bench.store import store
     from studio.bench.sweep import SweepJob
@@ -95,7 +116,7 @@ def _timed(
     subjects: dict[Design, Subject] = {}
     for design in points:
         try:
-            subjects[design] = exports.subject(design, conditions, arguments.limit_s)
+            subjects[design] = exports.subject(design, conditions, limit_s)
         except MeasureError as error:
             points[design] = error
     on = queue_client(conditions.device)
@@ -104,8 +125,8 @@ def _timed(
         conditions,
         on=on,
         store=store(),
-        fresh=arguments.fresh,
-        limit_s=arguments.limit_s
+        fresh=fresh,
+        limit_s=limit_s
         or max((exports.default_limit_s(design, conditions) for design in subjects), default=None),
     )
     found, interrupted = _watched(job)
@@ -120,8 +141,8 @@ def _timed(
 
 
 def _watched(job: SweepJob) -> tuple[Points, bool]:
-    """What a sweep has found at its end, and whether it was interrupted. Meanwhile a terminal shows
-    how far it is."""
+    """The points of a sweep at its end, and whether it was interrupted. A terminal shows the
+    progress."""
     interrupted = False
     with tqdm(total=1.0, bar_format=BAR, leave=False, disable=None) as bar:
         try:
@@ -130,7 +151,7 @@ def _watched(job: SweepJob) -> tuple[Points, bool]:
                 measured = sum(isinstance(point, Measurement) for point in points)
                 bar.set_description(f"{measured} of {len(points)} points", refresh=False)
                 bar.update(job.progress - bar.n)
-                time.sleep(LOOK_S)
+                time.sleep(POLL_S)
         except KeyboardInterrupt:
             interrupted = True
         finally:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import studio
 from studio import cli
 from studio.advice.questions import LIMITS, SETTINGS
-from studio.cli import options
+from studio.cli.sweep_axes import swept_designs
 
 
 def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
@@ -87,7 +87,7 @@ def test_a_repeated_value_is_one_point(axes: list[str], count: int) -> None:
     start = studio.design("vit", preset="ViT-Ti/16")
     names, wanted = zip(*(axis.split("=") for axis in axes), strict=True)
     knobs = [start.knobs[name] for name in names]
-    designs = options.swept(start, knobs, wanted, pytest.fail)
+    designs = swept_designs(start, knobs, wanted, pytest.fail)
     assert len(designs) == len(set(designs)) == count
 
 

@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from studio import cli
@@ -130,13 +131,11 @@ def test_what_is_no_path(capsys: pytest.CaptureFixture[str], served: list[str], 
 
 
 def test_every_option_that_is_written_about_is_one() -> None:
-    whole = cli.command_line()
-    commands = next(action.choices for action in whole._actions if isinstance(action.choices, dict))
     known = {
         name
-        for command in (whole, *commands.values())
-        for action in command._actions
-        for name in action.option_strings
+        for command in (cli.command_line, *cli.command_line.commands.values())
+        for param in command.get_params(click.Context(command))
+        for name in param.opts
     }
     texts = [
         *re.findall(r"`studio\b([^`]*)`", (PROJECT / "README.md").read_text("utf-8")),

@@ -1,8 +1,10 @@
-"""What the command line refuses is one short line that names what was meant."""
+"""Errors of the command line are one short line that names what was probably meant."""
 
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -85,6 +87,65 @@ def test_of_a_long_word_a_refusal_says_at_most_60_characters(
 )
 def test_what_was_meant_is_named(line: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert said(capsys, *line.split(" ")) == told
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("profile", "FAMILY is missing; see studio profile --help"),
+        ("architect", "--task is missing; see studio architect --help"),
+        ("profile vit --preset", "--preset needs a value; see studio profile --help"),
+        ("profile vit --json=1", "--json takes no value, not '1'; see studio profile --help"),
+        ("--headless=1", "--headless takes no value, not '1'; see studio --help"),
+        ("profile vit --pre ViT-B/16", "there is no option --pre"),  # no abbreviations
+        ("profile vit -x", "there is no option -x; see studio profile --help"),
+        ("sweep vit --axis depth=1 --csv --json", "use --json or --csv, not both"),
+    ],
+)
+def test_what_is_missing_or_misused_is_named(
+    line: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert said(capsys, *line.split(" ")).startswith(told)
+
+
+def test_the_help_says_how_words_are_completed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--help"])
+    assert ended.value.code == 0
+    (line,) = re.findall(r'eval "\$\((\w+)=bash_source studio\)"', capsys.readouterr().out)
+    assert line == cli.COMPLETE
+
+
+@pytest.mark.parametrize(
+    ("typed", "number", "offered"),
+    [
+        ("studio prof", 1, {"profile"}),
+        ("studio profile res", 2, {"resnet"}),
+        ("studio profile vit --pre", 3, {"--preset"}),
+        ("studio architect --strategy comp", 3, {"compound"}),
+    ],
+)
+def test_words_are_completed(
+    typed: str,
+    number: int,
+    offered: set[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv(cli.COMPLETE, "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", typed)
+    monkeypatch.setenv("COMP_CWORD", str(number))
+    assert cli.main([]) == 0
+    lines = [line.split(",") for line in capsys.readouterr().out.splitlines()]
+    assert {word for kind, word in lines if kind == "plain"} == offered
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["sweep", "--help"], ["--version"]])
+def test_help_does_not_wait_for_torch(argv: list[str]) -> None:
+    code = "import sys; from studio import cli\ntry: cli.main(sys.argv[1:])\n"
+    code += "finally: sys.exit('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code, *argv], check=False, capture_output=True)
+    assert done.returncode == 0
 
 
 @pytest.mark.parametrize(
