@@ -25,6 +25,7 @@ from studio.records import as_asked, expanded, knob_at, value_of, with_values
 from studio.refusals import named, read_settings, refusal
 from studio.renames import VERSION
 from studio.spelling import closest_first, offered, resembling
+from studio.version import __version__
 
 __all__ = [
     "BATCH",
@@ -318,11 +319,13 @@ class Design:
         }
 
     def to_json(self) -> str:
-        """A design file: {version, family, preset, config}. Its preset is the one that was named,
-        so that the design keeps its title."""
+        """A design file: {version, studio, family, preset, config}. `version` is that of the names
+        of knobs, `studio` the version that wrote it. The preset is the one that was named, so that
+        the design keeps its title."""
         named = self.preset or self.origin
         preset = {"preset": named.name if named else None}
-        return json.dumps({"version": VERSION, **self.to_dict(), **preset}, indent=2)
+        written = {"version": VERSION, "studio": __version__}
+        return json.dumps({**written, **self.to_dict(), **preset}, indent=2)
 
     def to_query(self, base: Preset | None = None) -> dict[str, str]:
         """The parameters of a link: the family, a preset (by default the nearest one), and what

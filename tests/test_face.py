@@ -259,7 +259,8 @@ def test_the_picture_is_whole_and_needs_nothing_from_outside(design: studio.Desi
 
 def test_the_graph_and_the_data_are_what_they_say(design: studio.Design) -> None:
     assert studio.export(design, form="dot").startswith("digraph")
-    assert json.loads(studio.export(design, form="json")) == {"version": 2, **design.to_dict()}
+    made = {"version": 2, "studio": studio.__version__, **design.to_dict()}
+    assert json.loads(studio.export(design, form="json")) == made
 
 
 def test_an_unknown_form_is_refused_with_the_forms(design: studio.Design) -> None:

@@ -59,7 +59,8 @@ def test_an_old_file_is_the_same_design(name: str) -> None:
     made = zoo.read_design(document)
     assert made == zoo.Read(NOW[name])
     assert made.design.title == NOW[name].title
-    assert json.loads(made.design.to_json())["version"] == VERSION
+    written = json.loads(made.design.to_json())
+    assert (written["version"], written["studio"]) == (VERSION, studio.__version__)
 
 
 @pytest.mark.parametrize("name", NOW)

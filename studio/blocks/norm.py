@@ -35,8 +35,8 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(embed_dim))
 
     def forward(self, x: Tensor) -> Tensor:
-        inverse = torch.rsqrt(x.square().mean(dim=-1, keepdim=True) + self.eps)
-        return x * inverse * self.weight
+        mean = x.square().mean(dim=-1, keepdim=True)  # (B, N, 1)
+        return x * torch.rsqrt(mean + self.eps) * self.weight  # (B, N, D)
 
 
 class GroupNorm(nn.GroupNorm):

@@ -125,5 +125,5 @@ class RelativePosition(nn.Module):
     def forward(self, length: int) -> Tensor:
         bias = F.embedding(self.buckets[:length, :length], self.weight)  # (T, T, h)
         bias = bias.permute(2, 0, 1).unsqueeze(0)  # (1, h, T, T)
-        mask = self.causal_mask
+        mask = self.causal_mask  # (M, M)
         return bias if mask is None else bias + mask[:length, :length]

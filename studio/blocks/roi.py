@@ -45,7 +45,7 @@ class RoIAlign(nn.Module):
         x, x_weight = self.taps(x1, x2, width)  # 2 × (B, R, S, 4)
         row = first[..., None, None] + y * width[..., None, None]  # (B, R, S, 4)
         index = row[:, :, :, None, :, None] + x[:, :, None, :, None, :]  # (B, R, S, S, 4, 4)
-        weight = y_weight[:, :, :, None, :, None] * x_weight[:, :, None, :, None, :]
+        weight = y_weight[..., None, :, None] * x_weight[:, :, None, :, None]  # (B, R, S, S, 4, 4)
         bins = F.embedding_bag(  # (B*R*S*S, D)
             index.view(-1, 16),
             table,

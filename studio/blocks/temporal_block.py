@@ -27,9 +27,12 @@ class CausalConv(nn.Module):
         self.weight_v = nn.Parameter(v)
 
     def forward(self, x: Tensor) -> Tensor:
-        length = torch.linalg.vector_norm(self.weight_v, dim=(1, 2), keepdim=True)
-        weight = self.weight_g * self.weight_v / length
-        y = F.conv1d(x, weight, self.bias, padding=self.padding, dilation=self.dilation)
+        v = self.weight_v  # (C', C, k)
+        direction = v / torch.linalg.vector_norm(v, dim=(1, 2), keepdim=True)  # (C', C, k)
+        weight = self.weight_g * direction  # (C', C, k)
+        y = F.conv1d(  # (B, C', T + p)
+            x, weight, self.bias, padding=self.padding, dilation=self.dilation
+        )
         return y[:, :, : x.shape[2]].contiguous()  # (B, C', T)
 
 

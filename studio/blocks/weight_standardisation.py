@@ -24,7 +24,7 @@ class SamePad(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         top, bottom = self.split(x.shape[2])
         left, right = self.split(x.shape[3])
-        return F.pad(x, (left, right, top, bottom))
+        return F.pad(x, (left, right, top, bottom))  # (B, C, H', W')
 
     def split(self, size: int) -> tuple[int, int]:
         """The zeros before and after a row of so many pixels."""
@@ -50,7 +50,7 @@ class StandardisedConv(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         variance, mean = torch.var_mean(self.weight, dim=(1, 2, 3), correction=0, keepdim=True)
-        weight = (self.weight - mean) * torch.rsqrt(variance + 1e-8)
+        weight = (self.weight - mean) * torch.rsqrt(variance + 1e-8)  # (C', C, k, k)
         return F.conv2d(x, weight, stride=self.stride)  # (B, C', H', W')
 
 

@@ -139,7 +139,7 @@ def _outline(design: Design, shapes: Mapping[str, Shape]) -> Iterator[str]:
             for place, text in rows.items()
         )
         flows = ", with what flows out of it at batch 1" if shapes else ""
-        yield f"The network, row by row, as `config` has it{flows}:\n" + "\n".join(lines)
+        yield f"The network, stage by stage, as `config` has it{flows}:\n" + "\n".join(lines)
 
 
 def _stage_line(place: str, text: str) -> str:

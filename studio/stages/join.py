@@ -80,4 +80,4 @@ class Concat(nn.Module):
         self.dim = dim
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        return torch.cat((x, skip), dim=self.dim)
+        return torch.cat((x, skip), dim=self.dim)  # (B, ...)

@@ -123,7 +123,7 @@ class PrependClassToken(TokenStage):
 
 @dataclass(frozen=True, kw_only=True)
 class ToMap(TokenStage):
-    """Turns tokens back into a map. Steps of a sequence become a map of height 1.
+    """Turns tokens back into a map; steps of a sequence become a map of height 1.
 
     (B, H·W, C) to (B, C, H, W).
     """

@@ -19,7 +19,7 @@ from studio.serialization.strict_json import parse
 from studio.spelling import closest, closest_first, offered
 
 DESIGN = 'a design file holds {"family": ..., "config": {...}}'
-KEYS = ("family", "preset", "config", "version")  # of a design file
+KEYS = ("family", "preset", "config", "version", "studio")  # of a design file
 FOREIGN = {"model_type", "architectures", "transformers_version", "_class_name"}
 TIMM = {"architecture", "pretrained_cfg"}  # keys of a config.json that timm writes
 ALIKE = {  # the model types of transformers and the classes of diffusers that go by another name

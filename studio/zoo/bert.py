@@ -247,7 +247,7 @@ class BERT(nn.Module):
         x = self.embed(tokens, segments)  # (B, N, D)
         mask = None if padding is None else ~padding[:, None, None]  # (B, 1, 1, N)
         for block in self.blocks:
-            x = block(x, mask)
+            x = block(x, mask)  # (B, N, D)
         return self.head(x)
 
 

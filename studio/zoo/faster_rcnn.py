@@ -157,7 +157,7 @@ class RegionProposalNetwork(nn.Module):
         for level, anchors, (objectness, deltas) in zip(levels, self.anchors, answers, strict=True):
             boxes = anchors(level, height, width)  # (a, 4)
             found.append(self.best(objectness.detach(), deltas.detach(), boxes, height, width))
-        scores = torch.cat([best[0] for best in found], dim=1)
+        scores = torch.cat([best[0] for best in found], dim=1)  # (B, R')
         boxes = torch.cat([best[1] for best in found], dim=1)  # (B, R', 4)
         index = scores.topk(min(self.num_proposals, scores.shape[1]), dim=1).indices  # (B, R)
         every_objectness = torch.cat([answer[0] for answer in answers], dim=1)  # (B, A)

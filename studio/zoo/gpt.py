@@ -198,8 +198,8 @@ class GPT(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Tokens (B, N) below vocab_size, to logits of each next token (B, N, V)."""
         x = self.token_embed(tokens)  # (B, N, D)
-        x = self.dropout(self.position(x))
-        x = self.norm(self.blocks(x))
+        x = self.dropout(self.position(x))  # (B, N, D)
+        x = self.norm(self.blocks(x))  # (B, N, D)
         return self.head(x)  # (B, N, V)
 
     def generate(

@@ -167,7 +167,7 @@ class Hybrid(nn.Module):
         self.head = config.head.build(x)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The input to the output. B' is the batch, times the frames of a clip."""
+        """The input (B, ...) to the output (B, ...). B' is B times the frames of a clip."""
         x = self.stem(x)  # (B', ...)
         for stage in self.stages:
             x = stage(x)  # (B', ...)
@@ -201,7 +201,7 @@ class JoinedHybrid(nn.Module):
         return {INPUT: config.stem.input_flow(), STEM: config.stem.flow()}
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """The inputs to the output. B' is the batch, times the frames of a clip."""
+        """The inputs (B, ...) to the output (B, ...). B' is B times the frames of a clip."""
         outputs = dict(zip(self.inputs, inputs, strict=True))
         x = self.stem(inputs[0])  # (B', ...)
         for i, stage in enumerate((*self.stages, self.head)):

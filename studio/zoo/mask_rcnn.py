@@ -105,7 +105,7 @@ class Detections(nn.Module):
         self, logits: Tensor, deltas: Tensor, proposals: Tensor, height: int, width: int
     ) -> Tensor:
         R, K = logits.shape[1:]
-        scores = logits.softmax(dim=2)[..., 1:].flatten(1)  # (B, R*(K-1))
+        scores = logits.softmax(dim=2)[..., 1:].flatten(1)  # (B, R*K - R)
         scores, pair = scores.topk(R, dim=1)  # 2 × (B, R)
         proposal, labels = pair // (K - 1), pair % (K - 1) + 1  # 2 × (B, R)
         deltas = rows(deltas.flatten(1, 2), proposal * K + labels)  # (B, R, 4)

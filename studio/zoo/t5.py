@@ -158,9 +158,9 @@ class T5EncoderBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
-        y = self.norm1(x)
-        x = x + self.dropout(self.attention(y, y, bias))
-        return x + self.dropout(self.feed_forward(self.norm2(x)))
+        y = self.norm1(x)  # (B, T, D)
+        x = x + self.dropout(self.attention(y, y, bias))  # (B, T, D)
+        return x + self.dropout(self.feed_forward(self.norm2(x)))  # (B, T, D)
 
 
 class T5DecoderBlock(nn.Module):
@@ -184,10 +184,10 @@ class T5DecoderBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, bias: Tensor, memory: Tensor) -> Tensor:
-        y = self.norm1(x)
-        x = x + self.dropout(self.attention(y, y, bias))
-        x = x + self.dropout(self.cross_attention(self.norm2(x), memory))
-        return x + self.dropout(self.feed_forward(self.norm3(x)))
+        y = self.norm1(x)  # (B, T, D)
+        x = x + self.dropout(self.attention(y, y, bias))  # (B, T, D)
+        x = x + self.dropout(self.cross_attention(self.norm2(x), memory))  # (B, T, D)
+        return x + self.dropout(self.feed_forward(self.norm3(x)))  # (B, T, D)
 
 
 class T5Stack(nn.Module):
@@ -207,8 +207,8 @@ class T5Stack(nn.Module):
         bias = position(tokens.shape[1])  # (1, h, T, T)
         x = self.dropout(self.embed_tokens(tokens))  # (B, T, D)
         for block in self.blocks:
-            x = block(x, bias, *memory)
-        return self.dropout(self.final_norm(x))
+            x = block(x, bias, *memory)  # (B, T, D)
+        return self.dropout(self.final_norm(x))  # (B, T, D)
 
 
 class T5(nn.Module):
@@ -250,9 +250,9 @@ class T5(nn.Module):
         return self.decode(target, self.encoder(source))
 
     def decode(self, target: Tensor, memory: Tensor) -> Tensor:
-        """The logits of the token after each of the target's, given the encoder's output."""
-        x: Tensor = self.decoder(target, memory) * self.output_scale
-        logits: Tensor = self.lm_head(x)
+        """Logits (B, T, V) of the token after each target token, given the encoder's output."""
+        x: Tensor = self.decoder(target, memory) * self.output_scale  # (B, T, D)
+        logits: Tensor = self.lm_head(x)  # (B, T, V)
         return logits
 
     @torch.no_grad()

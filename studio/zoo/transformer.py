@@ -159,7 +159,7 @@ class TargetLayer(nn.Module):
         self.feed_forward = residual(D, MLP(D, hidden_dim, nn.ReLU), dropout)
 
     def forward(self, x: Tensor, memory: Tensor) -> Tensor:
-        x = self.cross_attention(self.self_attention(x), memory)
+        x = self.cross_attention(self.self_attention(x), memory)  # (B, T, D)
         return self.feed_forward(x)  # (B, T, D)
 
 
@@ -191,18 +191,18 @@ class Transformer(nn.Module):
 
     def encode(self, source: Tensor) -> Tensor:
         """Source tokens (B, N) to the memory (B, N, D)."""
-        x: Tensor = self.dropout(self.source_position(self.source_embed(source)))
+        x: Tensor = self.dropout(self.source_position(self.source_embed(source)))  # (B, N, D)
         for layer in self.encoder:
-            x = layer(x)
-        memory: Tensor = self.encoder_norm(x)
+            x = layer(x)  # (B, N, D)
+        memory: Tensor = self.encoder_norm(x)  # (B, N, D)
         return memory
 
     def decode(self, target: Tensor, memory: Tensor) -> Tensor:
-        """The logits of the token after each of the target's, given the memory."""
-        x: Tensor = self.dropout(self.target_position(self.target_embed(target)))
+        """Logits (B, T, V) of the token after each target token, given the memory (B, N, D)."""
+        x: Tensor = self.dropout(self.target_position(self.target_embed(target)))  # (B, T, D)
         for layer in self.decoder:
-            x = layer(x, memory)
-        logits: Tensor = self.head(self.decoder_norm(x))
+            x = layer(x, memory)  # (B, T, D)
+        logits: Tensor = self.head(self.decoder_norm(x))  # (B, T, V)
         return logits
 
     @torch.no_grad()

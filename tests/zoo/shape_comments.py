@@ -3,7 +3,8 @@
 Rank and sizes must fit. A letter means one size within one call of `forward` (within one round, if
 it first stands in a loop), and the size of the local variable of that name where there is one
 (`B, N, D = x.shape`); a primed letter (H') means the size of its own line, and after ... there may
-be any more. A variable that takes another shape must have a comment that says so.
+be any more. A line whose result has a shape that no tensor it reads has, must have a comment that
+says so; so must a `return`, unless the docstring of its forward states shapes.
 """
 
 from __future__ import annotations
@@ -27,13 +28,15 @@ from studio.analysis.names.shape_comments import REST, Statement, evaluate, stat
 class Call:
     """One call of a forward: the statement under way, and what the letters mean in it.
 
-    `said` is the line at which a letter was first used.
+    `said` is the line at which a letter was first used, `documented` whether the docstring of the
+    forward states shapes.
     """
 
     under_way: Statement | None = None
     letters: dict[str, int] = field(default_factory=dict)
     said: dict[str, int] = field(default_factory=dict)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    documented: bool = False
 
 
 @contextmanager
@@ -45,7 +48,7 @@ def checked(*folders: Path) -> Iterator[set[tuple[str, int]]]:
         file = frame.f_code.co_filename
         if frame.f_code.co_name != "forward" or Path(file).parent not in folders:
             return None
-        call = Call(shapes=_shapes(frame))
+        call = Call(shapes=_shapes(frame), documented="(B" in (frame.f_code.co_consts[0] or ""))
 
         def step(frame: FrameType, event: str, arg: Any) -> Any:
             if event == "exception":
@@ -81,7 +84,9 @@ def _check(
             continue
         shape = tuple(value.shape)
         if done.dims is None:
-            assert call.shapes.get(name, shape) == shape, f"{where}: {name} is now {shape}, unsaid"
+            read = [call.shapes[one] for one in done.reads if one in call.shapes]
+            said = shape in read or len(done.names) > 1 or (name == "return" and call.documented)
+            assert said, f"{where}: {name} is now {shape}, unsaid"
         else:
             _compare(call, letters, done, shape, f"{where}: {name} is {shape}")
     call.shapes = _shapes(frame)

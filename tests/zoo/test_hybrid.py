@@ -293,7 +293,7 @@ def test_a_second_input_is_in_the_file_of_a_composition_that_reads_one_alone() -
 def test_the_file_begins_with_its_rows_and_what_flows_out_of_each() -> None:
     stages = "Conv(stride=2) Add(source=0) Pool()"
     text = studio.export(FAMILY.design(stages=stages, head="DecoderHead(skips=1,-1)"))
-    rows = re.search(r"row by row.*?:\n(.*?)\n\n", text, re.DOTALL)
+    rows = re.search(r"stage by stage.*?:\n(.*?)\n\n", text, re.DOTALL)
     assert rows
     assert [re.split(r"  +", line.strip()) for line in rows[1].splitlines()] == [
         ["stem", "ConvStem(image_size=224, width=64)", "(1, 64, 112, 112)"],

@@ -63,6 +63,7 @@ class Layer(nn.Module):
         ("x = x.flatten(1)  # (B, N, D)", "the comment says"),
         ("x = x.repeat(1, 2, 1)  # (B, 3*N, D)", r"but 3\*N is 9"),
         ("x = x.transpose(1, 2)", "unsaid"),
+        ("y = x.mean(1)", "unsaid"),
         ("y = x.mean(1)  # (B, C)", None),
         ("y, z = x, x.mean(1)  # 2 × (B, N, D)", "the comment says"),
         ("x = x.transpose(  # (B, N, D)\n            1, 2)", "but N is 3"),
