@@ -65,8 +65,8 @@ class AttentionConfig:
         size="mlp_dim",
     )
     num_heads: int = knob(8, "Attention heads h", axis="heads", ge=1, le=128)
-    seq_len: int = knob(128, "Tokens in a sequence N", axis="resolution", ge=16, le=8192, step=16)
-    vocab_size: int = knob(8192, "Different tokens there are", ge=2, le=262144)
+    seq_len: int = knob(128, "Sequence length N", axis="resolution", ge=16, le=8192, step=16)
+    vocab_size: int = knob(8192, "Vocabulary size", ge=2, le=262144)
     num_classes: int = knob(2, "Classes K", ge=1, le=30000)
     dropout: float = knob(
         0.1,
@@ -77,10 +77,10 @@ class AttentionConfig:
     )
     position: type[nn.Module] = knob(
         SinusoidalPosition,
-        "How a token learns its place",
+        "Position embedding",
         options=(SinusoidalPosition, LearnedPosition),
     )
-    norm: type[nn.Module] = knob(LayerNorm, "Normalisation", options=(LayerNorm, RMSNorm))
+    norm: type[nn.Module] = knob(LayerNorm, "Norm", options=(LayerNorm, RMSNorm))
     activation: type[nn.Module] = knob(
         nn.GELU, "Activation of the MLP", options=(nn.GELU, nn.ReLU, nn.SiLU)
     )

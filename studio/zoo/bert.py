@@ -192,16 +192,18 @@ class BERTConfig:
         size="mlp_dim",
     )
     num_heads: int = knob(4, "Attention heads h (A)", axis="heads", ge=1, le=32)
-    seq_len: int = knob(512, "Tokens read at once N", axis="resolution", ge=16, le=2048, step=16)
-    max_seq_len: int = knob(512, "Places that have a position embedding", ge=16, le=2048, step=16)
-    vocab_size: int = knob(30522, "Different tokens V (WordPieces)", ge=2, le=262144)
+    seq_len: int = knob(512, "Sequence length N", axis="resolution", ge=16, le=2048, step=16)
+    max_seq_len: int = knob(
+        512, "Longest sequence: number of position embeddings", ge=16, le=2048, step=16
+    )
+    vocab_size: int = knob(30522, "Vocabulary size V (WordPieces)", ge=2, le=262144)
     num_classes: int = knob(2, "Classes K of the ClassificationHead", ge=1, le=30000)
     dropout: float = knob(
         0.1, "Dropout rate of embeddings, attention and sub-layers", ge=0.0, le=0.9, step=0.05
     )
     head: type[nn.Module] = knob(
         PooledFeatures,
-        "What is asked of the encoder",
+        "Task head",
         options=(PooledFeatures, MaskedLMHead, PreTrainingHead, ClassificationHead),
     )
     activation: type[nn.Module] = knob(

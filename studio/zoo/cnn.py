@@ -48,26 +48,26 @@ class CNNConfig:
     """Hyper-parameters of a classic CNN."""
 
     depth: int = knob(3, "Blocks L; each halves the map", axis="depth", ge=1, le=6)
-    convs_per_block: int = knob(1, "Convolutions in a block", axis="depth", ge=1, le=4)
+    convs_per_block: int = knob(1, "Convolutions in each block", axis="depth", ge=1, le=4)
     base_channels: int = knob(
         64,
-        "Channels c of the first block; they double with each",
+        "Channels c of the first block; doubled with each block",
         axis="width",
         ge=8,
         le=256,
         step=8,
     )
     hidden_dim: int = knob(
-        512, "Width of the hidden linear layer", axis="width", ge=16, le=4096, step=16
+        512, "Hidden width of the classifier", axis="width", ge=16, le=4096, step=16
     )
     image_size: int = knob(32, "Input height and width S", axis="resolution", ge=8, le=256, step=4)
     in_channels: int = knob(3, "Input channels C", ge=1, le=16)
-    num_classes: int = knob(10, "Classes", ge=1, le=30000)
+    num_classes: int = knob(10, "Classes K", ge=1, le=30000)
     dropout: float = knob(0.5, "Dropout rate before each linear layer", ge=0.0, le=0.9, step=0.05)
-    bias: bool = knob(True, "Bias in the convolutions (normalisation makes it superfluous)")
+    bias: bool = knob(True, "Bias in the convolutions (redundant before a norm)")
     norm: type[nn.Module] = knob(
         nn.BatchNorm2d,
-        "Normalisation; Identity is none",
+        "Norm; Identity for none",
         options=(nn.BatchNorm2d, GroupNorm, nn.Identity),
     )
     activation: type[nn.Module] = knob(

@@ -59,22 +59,29 @@ class ConvNeXtConfig:
 
     depths: tuple[int, ...] = knob((3, 3, 9, 3), "Blocks in each stage", axis="depth", ge=1, le=54)
     base_channels: int = knob(
-        96, "Channels of the first stage; they double with each", axis="width", ge=8, le=352, step=8
+        96,
+        "Channels of the first stage; doubled with each stage",
+        axis="width",
+        ge=8,
+        le=352,
+        step=8,
     )
     mlp_ratio: float = knob(4.0, "Hidden width of the MLP over C", ge=1.0, le=8.0, step=0.5)
     image_size: int = knob(224, "Input height and width", axis="resolution", ge=32, le=640, step=32)
-    kernel_size: int = knob(7, "Side of the depthwise kernel", options=(3, 5, 7, 9, 11))
+    kernel_size: int = knob(
+        7, "Kernel size of the depthwise convolutions", options=(3, 5, 7, 9, 11)
+    )
     layer_scale: float = knob(
-        1e-6, "What γ begins at; 1 is a plain residual", options=(1e-6, 1e-4, 0.1, 1.0)
+        1e-6, "Initial LayerScale γ; 1 gives a plain residual", options=(1e-6, 1e-4, 0.1, 1.0)
     )
     drop_path: float = knob(
-        0.1, "Stochastic depth: the last block's drop rate", ge=0.0, le=0.9, step=0.05
+        0.1, "Stochastic depth rate of the last block", ge=0.0, le=0.9, step=0.05
     )
     activation: type[nn.Module] = knob(
         nn.GELU, "Activation of the MLP", options=(nn.GELU, nn.ReLU, nn.SiLU)
     )
     in_channels: int = knob(3, "Input channels C", ge=1, le=16)
-    num_classes: int = knob(1000, "Classes", ge=1, le=30000)
+    num_classes: int = knob(1000, "Classes K", ge=1, le=30000)
 
 
 class ConvNeXt(nn.Module):

@@ -69,8 +69,10 @@ class CrossAttentionConfig:
     """Hyper-parameters of an image encoder that attends to text."""
 
     depth: int = knob(2, "Fusion blocks L", axis="depth", ge=1, le=32)
-    text_depth: int = knob(2, "Encoder blocks of the text", axis="depth", ge=1, le=32)
-    embed_dim: int = knob(128, "Token width D, of both", axis="width", ge=32, le=2048, step=32)
+    text_depth: int = knob(2, "Encoder blocks for the text", axis="depth", ge=1, le=32)
+    embed_dim: int = knob(
+        128, "Token width D of image and text", axis="width", ge=32, le=2048, step=32
+    )
     mlp_ratio: float = knob(
         4.0,
         "Hidden width of the MLP over D",
@@ -82,17 +84,17 @@ class CrossAttentionConfig:
     )
     num_heads: int = knob(4, "Attention heads h", axis="heads", ge=1, le=32)
     image_size: int = knob(64, "Input height and width", axis="resolution", ge=16, le=640, step=8)
-    patch_size: int = knob(8, "Patch side P", axis="resolution", options=(4, 8, 16, 32))
-    seq_len: int = knob(16, "Words of the text M", axis="resolution", ge=1, le=1024)
-    vocab_size: int = knob(8192, "Different words there are", ge=2, le=262144)
-    num_classes: int = knob(10, "Answers K", ge=1, le=30000)
+    patch_size: int = knob(8, "Patch height and width P", axis="resolution", options=(4, 8, 16, 32))
+    seq_len: int = knob(16, "Text length M in tokens", axis="resolution", ge=1, le=1024)
+    vocab_size: int = knob(8192, "Vocabulary size of the text", ge=2, le=262144)
+    num_classes: int = knob(10, "Classes K: possible answers", ge=1, le=30000)
     dropout: float = knob(0.1, "Dropout rate after each sub-layer", ge=0.0, le=0.9, step=0.05)
     gate: type[nn.Module] = knob(
         TanhGate,
-        "How the image listens to the text: through a gate, or at once (Identity)",
+        "Gate on the cross-attention, opening from 0; Identity for none",
         options=(TanhGate, nn.Identity),
     )
-    norm: type[nn.Module] = knob(LayerNorm, "Normalisation", options=(LayerNorm, RMSNorm))
+    norm: type[nn.Module] = knob(LayerNorm, "Norm", options=(LayerNorm, RMSNorm))
 
     def __post_init__(self) -> None:
         if self.embed_dim % self.num_heads:

@@ -212,29 +212,31 @@ class DeepLabConfig:
         (3, 4, 6, 3), "Blocks in each stage of the backbone", axis="depth", ge=1, le=40
     )
     base_channels: int = knob(
-        64, "Width of the backbone's first stage", axis="width", ge=8, le=128, step=8
+        64, "Channels of the backbone's first stage", axis="width", ge=8, le=128, step=8
     )
     head_channels: int = knob(
-        256, "Channels D of each view in ASPP", axis="width", ge=16, le=1024, step=16
+        256, "Channels D of each ASPP branch", axis="width", ge=16, le=1024, step=16
     )
     image_size: int = knob(513, "Input height and width", axis="resolution", ge=64, le=1024)
     output_stride: int = knob(
-        16, "Image size over that of the last map; 16 costs a third", options=(8, 16, 32)
+        16,
+        "Input size over the size of the last map; 16 needs a third of the compute of 8",
+        options=(8, 16, 32),
     )
     head: type[SegmentationHead] = knob(
         DeepLabV3PlusHead,
-        "ASPP alone (V3), or with a decoder (V3+)",
+        "Segmentation head: ASPP alone (V3), or with a decoder (V3+)",
         options=(DeepLabV3Head, DeepLabV3PlusHead),
     )
-    auxiliary: bool = knob(False, "A second head on C4, for its gradient in training")
+    auxiliary: bool = knob(False, "Auxiliary head on C4, for training")
     norm: type[nn.Module] = knob(
         nn.BatchNorm2d,
-        "Normalisation; GroupNorm for batches of a few images",
+        "Norm; GroupNorm suits small batches",
         options=(nn.BatchNorm2d, GroupNorm),
     )
     dropout: float = knob(0.1, "Dropout rate after ASPP", ge=0.0, le=0.9, step=0.05)
     in_channels: int = knob(3, "Input channels C", ge=1, le=16)
-    num_classes: int = knob(21, "Classes K, the background among them", ge=1, le=1000)
+    num_classes: int = knob(21, "Classes K, including the background", ge=1, le=1000)
 
 
 class DeepLab(nn.Module):

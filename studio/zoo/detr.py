@@ -65,20 +65,20 @@ class DETRConfig:
         size="mlp_dim",
     )
     num_heads: int = knob(8, "Attention heads n", axis="heads", ge=1, le=32)
-    num_queries: int = knob(100, "Object queries Q, the most objects in one image", ge=1, le=900)
+    num_queries: int = knob(100, "Object queries Q: most detections per image", ge=1, le=900)
     depths: tuple[int, ...] = knob(
         (3, 4, 6, 3), "Blocks in each stage of the ResNet", axis="depth", ge=1, le=40
     )
     base_channels: int = knob(
-        64, "Width of the ResNet's first stage", axis="width", ge=8, le=128, step=8
+        64, "Channels of the ResNet's first stage", axis="width", ge=8, le=128, step=8
     )
-    dilation: bool = knob(False, "DC5: the last stage dilates its kernels in place of its stride")
+    dilation: bool = knob(False, "DC5: the last stage has a dilation in place of its stride")
     image_size: int = knob(800, "Input height and width", axis="resolution", ge=64, le=1344, step=2)
     activation: type[nn.Module] = knob(
         nn.ReLU, "Activation of the transformer", options=(nn.ReLU, nn.GELU)
     )
     dropout: float = knob(0.1, "Dropout rate in the transformer", ge=0.0, le=0.9, step=0.05)
-    num_classes: int = knob(91, "Classes K; one more means: no object", ge=1, le=2000)
+    num_classes: int = knob(91, "Classes K, without the added 'no object' class", ge=1, le=2000)
 
     def __post_init__(self) -> None:
         if self.embed_dim % self.num_heads:

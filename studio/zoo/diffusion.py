@@ -49,7 +49,7 @@ from studio.knobs import knob
 class DiffusionConfig:
     """Hyper-parameters of the U-Net (appendix B of the paper)."""
 
-    depth: int = knob(2, "Residual blocks of a level", axis="depth", ge=1, le=4)
+    depth: int = knob(2, "Residual blocks in each level", axis="depth", ge=1, le=4)
     base_channels: int = knob(
         128, "Channels c of the top level", axis="width", ge=32, le=320, step=32, multiple=32
     )
@@ -57,7 +57,7 @@ class DiffusionConfig:
         (1, 2, 2, 2), "Channels of each level over c", ge=1, le=8, lengths=(2, 3, 4, 5, 6)
     )
     attention_resolutions: tuple[int, ...] = knob(
-        (16,), "Sides of the maps at which there is attention", ge=4, le=64, lengths=(1, 2, 3)
+        (16,), "Resolutions with attention", ge=4, le=64, lengths=(1, 2, 3)
     )
     num_heads: int = knob(1, "Attention heads h", axis="heads", options=(1, 2, 4, 8, 16))
     image_size: int = knob(32, "Height and width", axis="resolution", ge=8, le=256, step=8)

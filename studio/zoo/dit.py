@@ -68,19 +68,23 @@ class DiTConfig:
     num_heads: int = knob(6, "Attention heads h", axis="heads", ge=1, le=32)
     image_size: int = knob(
         32,
-        "Height and width of the latents: an eighth of the image's",
+        "Height and width of the latents: 1/8 of the image's",
         axis="resolution",
         ge=8,
         le=128,
         step=2,
     )
-    patch_size: int = knob(2, "Patch side P", axis="resolution", options=(2, 4, 8))
+    patch_size: int = knob(2, "Patch height and width P", axis="resolution", options=(2, 4, 8))
     in_channels: int = knob(4, "Channels C of the latents", ge=1, le=16)
-    num_classes: int = knob(1000, "Classes, the null class not among them", ge=1, le=30000)
+    num_classes: int = knob(1000, "Classes K, without the null class", ge=1, le=30000)
     class_dropout: float = knob(
-        0.1, "How often training replaces a label by the null class", ge=0.0, le=0.9, step=0.05
+        0.1,
+        "Rate at which training replaces the label by the null class",
+        ge=0.0,
+        le=0.9,
+        step=0.05,
     )
-    learn_sigma: bool = knob(True, "Predict the variance of a step too")
+    learn_sigma: bool = knob(True, "Also predict the variance of a step")
     activation: type[nn.Module] = knob(
         TanhGELU, "Activation of the MLP", options=(TanhGELU, nn.GELU, nn.SiLU)
     )

@@ -90,31 +90,31 @@ class EfficientNetConfig:
     """Hyper-parameters of an EfficientNet: how much of Table 1, and φ on top."""
 
     phi: float = knob(
-        0.0, "Compound coefficient φ: moves depth, width and resolution", ge=-2.0, le=7.0, step=0.5
+        0.0, "Compound coefficient φ: scales depth, width and resolution", ge=-2.0, le=7.0, step=0.5
     )
     depth_mult: float = knob(
-        1.0, "Depth multiplier at φ = 0: repeats in a stage", axis="depth", ge=0.2, le=5.5, step=0.1
+        1.0, "Depth multiplier of the repeats at φ = 0", axis="depth", ge=0.2, le=5.5, step=0.1
     )
     width_mult: float = knob(
-        1.0, "Width multiplier at φ = 0: channels", axis="width", ge=0.2, le=5.0, step=0.1
+        1.0, "Width multiplier of the channels at φ = 0", axis="width", ge=0.2, le=5.0, step=0.1
     )
     image_size: int = knob(
         224, "Input height and width at φ = 0", axis="resolution", ge=64, le=800, step=4
     )
     dropout: float = knob(0.2, "Dropout rate before the classifier", ge=0.0, le=0.9, step=0.05)
     drop_path: float = knob(
-        0.2, "Stochastic depth: the last block's drop rate", ge=0.0, le=0.9, step=0.05
+        0.2, "Stochastic depth rate of the last block", ge=0.0, le=0.9, step=0.05
     )
     norm: type[nn.Module] = knob(
         nn.BatchNorm2d,
-        "Batch norm with the ε = 1e-5 of PyTorch, or the slow one with 1e-3 of the official code",
+        "BatchNorm with ε = 1e-5, or the official code's, with ε = 1e-3 and momentum 0.01",
         options=(nn.BatchNorm2d, SlowBatchNorm),
     )
     activation: type[nn.Module] = knob(
         nn.SiLU, "Activation", options=(nn.SiLU, nn.ReLU6, nn.Hardswish)
     )
     in_channels: int = knob(3, "Input channels C", ge=1, le=16)
-    num_classes: int = knob(1000, "Classes", ge=1, le=30000)
+    num_classes: int = knob(1000, "Classes K", ge=1, le=30000)
 
     def repeats(self, n: int) -> int:
         """Blocks in a stage that has n in B0."""

@@ -98,21 +98,30 @@ class GANConfig:
 
     generator: type[nn.Module] = knob(
         Generator,
-        "From noise to images; without it (Identity) the input is images",
+        "Generator; Identity leaves it out, so that the input is images",
         options=(Generator, nn.Identity),
     )
     discriminator: type[nn.Module] = knob(
         Discriminator,
-        "From images to scores; without it (Identity) the output is images",
+        "Discriminator; Identity leaves it out, so that the output is images",
         options=(Discriminator, nn.Identity),
     )
     depth: int = knob(
-        4, "Doublings from 4 × 4: images of 4 · 2^depth pixels a side", axis="depth", ge=1, le=6
+        4,
+        "Layers that double the resolution: images have 4 · 2^depth pixels a side",
+        axis="depth",
+        ge=1,
+        le=6,
     )
     base_channels: int = knob(
-        64, "Channels c beside the image; they double inwards", axis="width", ge=8, le=256, step=8
+        64,
+        "Channels c of the layer next to the image; doubled with each layer inwards",
+        axis="width",
+        ge=8,
+        le=256,
+        step=8,
     )
-    latent_dim: int = knob(100, "Noise values Z of an image", ge=1, le=1024)
+    latent_dim: int = knob(100, "Dimension Z of the noise", ge=1, le=1024)
     in_channels: int = knob(3, "Channels C of the image", ge=1, le=16)
 
     def __post_init__(self) -> None:

@@ -132,13 +132,15 @@ class GPTConfig:
         size="mlp_dim",
     )
     num_heads: int = knob(6, "Attention heads h", axis="heads", ge=1, le=128)
-    seq_len: int = knob(256, "Tokens read at once N", axis="resolution", ge=64, le=8192, step=64)
-    max_seq_len: int = knob(256, "Places that have a position embedding", ge=64, le=8192, step=64)
-    vocab_size: int = knob(65, "Different tokens V", ge=2, le=262144)
+    seq_len: int = knob(256, "Sequence length N", axis="resolution", ge=64, le=8192, step=64)
+    max_seq_len: int = knob(
+        256, "Longest sequence: number of position embeddings", ge=64, le=8192, step=64
+    )
+    vocab_size: int = knob(65, "Vocabulary size V", ge=2, le=262144)
     dropout: float = knob(
         0.2, "Dropout rate of embeddings, attention and sub-layers", ge=0.0, le=0.9, step=0.05
     )
-    bias: bool = knob(False, "Biases in the blocks' linear layers and norms")
+    bias: bool = knob(False, "Bias in the linear layers and norms of the blocks")
     block: type[GPTBlock] = knob(
         PreNormBlock,
         "Norm before each sub-layer (GPT-2) or after it (GPT-1)",

@@ -81,30 +81,30 @@ class GoogLeNetConfig:
 
     depth: int = knob(5, "Modules in stage 4; those over 5 repeat 4d", axis="depth", ge=3, le=12)
     base_channels: int = knob(
-        64, "Channels c of the stem; Table 1 scales with it", axis="width", ge=8, le=128, step=8
+        64, "Channels c of the stem; scales all of Table 1", axis="width", ge=8, le=128, step=8
     )
     image_size: int = knob(224, "Input height and width", axis="resolution", ge=48, le=512, step=8)
     branch_kernel_size: int = knob(
-        3, "Kernel of the third branch: 5 in the paper, 3 in torchvision", options=(3, 5)
+        3, "Kernel size of the third branch: 5 in the paper, 3 in torchvision", options=(3, 5)
     )
     pool_kernel_size: int = knob(
-        2, "Kernel of the last max-pooling: 3 in the paper, 2 in torchvision", options=(2, 3)
+        2, "Kernel size of the last max pooling: 3 in the paper, 2 in torchvision", options=(2, 3)
     )
     norm: type[nn.Module] = knob(
         InceptionBatchNorm,
-        "Normalisation after each convolution; Identity, as in the paper, is none",
+        "Norm after each convolution; Identity for none, as in the paper",
         options=(InceptionBatchNorm, nn.Identity),
     )
     response_norm: type[nn.Module] = knob(
         nn.Identity,
-        "Normalisation across channels in the stem; Identity is none",
+        "Local response norm in the stem; Identity for none",
         options=(nn.Identity, ResponseNorm),
     )
-    bias: bool = knob(False, "Bias in the convolutions (BatchNorm makes it superfluous)")
-    aux_logits: bool = knob(False, "Auxiliary heads on modules 4a and 4d, which work in training")
+    bias: bool = knob(False, "Bias in the convolutions (redundant before BatchNorm)")
+    aux_logits: bool = knob(False, "Auxiliary heads on modules 4a and 4d, used in training")
     dropout: float = knob(0.2, "Dropout rate before the last layer", ge=0.0, le=0.9, step=0.05)
     in_channels: int = knob(3, "Input channels C", ge=1, le=16)
-    num_classes: int = knob(1000, "Classes", ge=1, le=30000)
+    num_classes: int = knob(1000, "Classes K", ge=1, le=30000)
 
 
 class InceptionStage(nn.Sequential):

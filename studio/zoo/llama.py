@@ -64,7 +64,7 @@ class LlamaConfig:
     embed_dim: int = knob(288, "Token width D (dim)", axis="width", ge=64, le=16384, step=32)
     mlp_ratio: float = knob(
         8 / 3,
-        "Hidden width of the SwiGLU over D",
+        "Hidden width of the SwiGLU MLP over D",
         ge=1.0,
         le=8.0,
         step=0.0625,
@@ -73,17 +73,21 @@ class LlamaConfig:
     )
     num_heads: int = knob(6, "Query heads h (n_heads)", axis="heads", ge=1, le=128)
     num_kv_heads: int = knob(
-        6, "Heads g of keys and values; h/g queries share one (n_kv_heads)", ge=1, le=128
+        6, "Key-value heads g, each shared by h/g query heads (n_kv_heads)", ge=1, le=128
     )
-    head_dim: int = knob(48, "Width of a head d", ge=8, le=256, step=2, multiple=2)
-    seq_len: int = knob(256, "Tokens read at once N", axis="resolution", ge=64, le=131072, step=64)
-    rope_theta: float = knob(10000.0, "Base θ of the rotary angles", ge=1e3, le=1e7, step=1e3)
+    head_dim: int = knob(48, "Head dimension d", ge=8, le=256, step=2, multiple=2)
+    seq_len: int = knob(256, "Sequence length N", axis="resolution", ge=64, le=131072, step=64)
+    rope_theta: float = knob(10000.0, "Base θ of the rotary embedding", ge=1e3, le=1e7, step=1e3)
     rope_factor: float = knob(
-        1.0, "How far slow rotations are slowed (Llama 3.1: 8, 3.2: 32)", ge=1.0, le=64.0, step=1.0
+        1.0,
+        "Factor by which slow rotations are slowed further (Llama 3.1: 8, 3.2: 32)",
+        ge=1.0,
+        le=64.0,
+        step=1.0,
     )
-    norm_eps: float = knob(1e-5, "ε of the RMSNorm", options=(1e-5, 1e-6))
-    vocab_size: int = knob(32000, "Different tokens V", ge=2, le=262144)
-    tied_head: bool = knob(True, "The head is the token embedding")
+    norm_eps: float = knob(1e-5, "ε of RMSNorm", options=(1e-5, 1e-6))
+    vocab_size: int = knob(32000, "Vocabulary size V", ge=2, le=262144)
+    tied_head: bool = knob(True, "Tie the output layer to the token embedding")
 
     def __post_init__(self) -> None:
         if self.num_heads % self.num_kv_heads:

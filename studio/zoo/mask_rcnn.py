@@ -57,29 +57,31 @@ class MaskRCNNConfig:
         (3, 4, 6, 3), "Blocks in each stage of the ResNet", axis="depth", ge=1, le=40
     )
     base_channels: int = knob(
-        64, "Width of the ResNet's first stage", axis="width", ge=8, le=128, step=8
+        64, "Channels of the ResNet's first stage", axis="width", ge=8, le=128, step=8
     )
     fpn_channels: int = knob(
-        256, "Channels D of every level of the pyramid", axis="width", ge=16, le=512, step=16
+        256, "Channels D of each pyramid level", axis="width", ge=16, le=512, step=16
     )
-    hidden_dim: int = knob(1024, "Width of the box head", axis="width", ge=64, le=2048, step=64)
+    hidden_dim: int = knob(
+        1024, "Hidden width of the box head", axis="width", ge=64, le=2048, step=64
+    )
     image_size: int = knob(800, "Input height and width", axis="resolution", ge=64, le=1344, step=2)
-    num_proposals: int = knob(1000, "Proposals R that are looked at again", ge=10, le=2000, step=10)
-    num_detections: int = knob(100, "Detections N that get a mask", ge=10, le=300, step=10)
-    rpn_depth: int = knob(1, "3 × 3 convolutions of the proposal head", ge=1, le=4)
-    box_convs: int = knob(0, "3 × 3 convolutions of the box head", ge=0, le=8)
-    box_layers: int = knob(2, "Fully connected layers of the box head", ge=1, le=4)
+    num_proposals: int = knob(1000, "Proposals R passed to the box head", ge=10, le=2000, step=10)
+    num_detections: int = knob(100, "Detections N with a mask", ge=10, le=300, step=10)
+    rpn_depth: int = knob(1, "3 × 3 convolutions in the proposal head", ge=1, le=4)
+    box_convs: int = knob(0, "3 × 3 convolutions in the box head", ge=0, le=8)
+    box_layers: int = knob(2, "Linear layers in the box head", ge=1, le=4)
     norm: type[nn.Module] = knob(
         FrozenBatchNorm,
-        "Normalisation of the backbone",
+        "Norm in the backbone",
         options=(FrozenBatchNorm, nn.BatchNorm2d, GroupNorm),
     )
     head_norm: type[nn.Module] = knob(
         nn.Identity,
-        "Normalisation of the pyramid and of convolutions in heads",
+        "Norm in the pyramid and in the convolutions of the heads",
         options=(nn.Identity, nn.BatchNorm2d, GroupNorm),
     )
-    num_classes: int = knob(91, "Classes K, the background first", ge=2, le=2000)
+    num_classes: int = knob(91, "Classes K, including the background as class 0", ge=2, le=2000)
 
     def __post_init__(self) -> None:
         if self.num_detections > self.num_proposals:

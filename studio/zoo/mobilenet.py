@@ -258,7 +258,7 @@ class MobileNetConfig:
 
     version: type[Version] = knob(
         MobileNetV2,
-        "Whose table of layers",
+        "Table of layers",
         options=(
             MobileNetV1,
             MobileNetV2,
@@ -277,7 +277,7 @@ class MobileNetConfig:
     image_size: int = knob(224, "Input height and width", axis="resolution", ge=64, le=512, step=16)
     dropout: float = knob(0.2, "Dropout rate before the last layer", ge=0.0, le=0.9, step=0.05)
     in_channels: int = knob(3, "Input channels C", ge=1, le=16)
-    num_classes: int = knob(1000, "Classes", ge=1, le=30000)
+    num_classes: int = knob(1000, "Classes K", ge=1, le=30000)
 
 
 class MobileNet(nn.Module):

@@ -88,30 +88,32 @@ class RecurrentConfig:
     """Hyper-parameters of a recurrent network, in the words of torch."""
 
     cell: type[nn.Module] = knob(
-        nn.LSTM, "The recurrence: plain, or with gates", options=(nn.RNN, nn.GRU, nn.LSTM)
+        nn.LSTM, "Recurrent layer: plain, or gated", options=(nn.RNN, nn.GRU, nn.LSTM)
     )
     depth: int = knob(2, "Stacked layers (num_layers)", axis="depth", ge=1, le=8)
-    hidden_size: int = knob(256, "State of one direction H", axis="width", ge=8, le=2048, step=2)
+    hidden_size: int = knob(
+        256, "Size H of the state of one direction", axis="width", ge=8, le=2048, step=2
+    )
     bidirectional: bool = knob(
-        True, "A second network reads from the end; no language model may, it would see the answer"
+        True, "Also read from the end; not for a language model, which would see its targets"
     )
-    seq_len: int = knob(256, "Steps T", axis="resolution", ge=1, le=2048)
-    input_size: int = knob(
-        100, "Features of a step F: of its embedding, or as measured", ge=1, le=2048
+    seq_len: int = knob(256, "Time steps T", axis="resolution", ge=1, le=2048)
+    input_size: int = knob(100, "Features F of a step, or embedding dimension", ge=1, le=2048)
+    vocab_size: int = knob(25002, "Vocabulary size, for an Embedding", ge=2, le=262144)
+    num_classes: int = knob(
+        1, "Outputs K of the head: classes, words or forecast values", ge=1, le=262144
     )
-    vocab_size: int = knob(25002, "Different tokens there are (of an Embedding)", ge=2, le=262144)
-    num_classes: int = knob(1, "Outputs of the head K: classes, words, forecasts", ge=1, le=262144)
     dropout: float = knob(
-        0.3, "Dropout before, between and after the layers", ge=0.0, le=0.9, step=0.05
+        0.3, "Dropout rate before, between and after the layers", ge=0.0, le=0.9, step=0.05
     )
     embedding: type[nn.Module] = knob(
         nn.Embedding,
-        "Tokens are embedded; measured features are taken as they are (Identity)",
+        "Embedding for tokens; Identity for numeric features",
         options=(nn.Embedding, nn.Identity),
     )
     head: type[nn.Module] = knob(
         FinalStateHead,
-        "One answer a sequence, one a step, or the outputs themselves (Identity)",
+        "One output per sequence, one per step, or the raw features (Identity)",
         options=(FinalStateHead, StepHead, nn.Identity),
     )
 

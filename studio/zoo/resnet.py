@@ -113,27 +113,30 @@ class ResNetConfig:
         (3, 4, 6, 3), "Blocks in each stage", axis="depth", ge=1, le=200, lengths=(3, 4)
     )
     base_channels: int = knob(
-        64, "Width of the first stage; it doubles with each", axis="width", ge=8, le=256, step=8
+        64,
+        "Channels of the first stage; doubled with each stage",
+        axis="width",
+        ge=8,
+        le=256,
+        step=8,
     )
     image_size: int = knob(224, "Input height and width", axis="resolution", ge=16, le=640, step=8)
     block: type[ResidualFunction] = knob(
-        Bottleneck, "The function F in a block", options=(BasicBlock, Bottleneck)
+        Bottleneck, "Residual function F of a block", options=(BasicBlock, Bottleneck)
     )
     shortcut: type[nn.Module] = knob(
         ResidualUnit,
-        "The shortcut around F: projected (B), padded (A), or none",
+        "Shortcut around F: projected (option B), zero-padded (option A), or none",
         options=(ResidualUnit, PaddedResidualUnit, PlainUnit),
     )
-    stem: type[ResNetStem] = knob(
-        ImageNetStem, "Before the first stage", options=(ImageNetStem, CIFARStem)
-    )
+    stem: type[ResNetStem] = knob(ImageNetStem, "Stem", options=(ImageNetStem, CIFARStem))
     norm: type[nn.Module] = knob(
         nn.BatchNorm2d,
-        "Normalisation; GroupNorm for batches of a few images",
+        "Norm; GroupNorm suits small batches",
         options=(nn.BatchNorm2d, GroupNorm),
     )
     in_channels: int = knob(3, "Input channels C", ge=1, le=16)
-    num_classes: int = knob(1000, "Classes", ge=1, le=30000)
+    num_classes: int = knob(1000, "Classes K", ge=1, le=30000)
 
     def __post_init__(self) -> None:
         stride = self.stem.stride * 2 ** (len(self.depths) - 1)

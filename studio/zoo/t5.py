@@ -93,16 +93,18 @@ class T5Config:
     embed_dim: int = knob(512, "Token width D (d_model)", axis="width", ge=64, le=8192, step=64)
     mlp_dim: int = knob(2048, "Hidden width M (d_ff)", axis="width", ge=64, le=65536, step=64)
     num_heads: int = knob(8, "Attention heads h", axis="heads", ge=1, le=128)
-    head_dim: int = knob(64, "Width of a head d (d_kv); h·d need not be D", ge=8, le=256, step=8)
-    seq_len: int = knob(512, "Source tokens N", axis="resolution", ge=8, le=2048, step=8)
-    target_len: int = knob(512, "Target tokens T", axis="resolution", ge=8, le=2048, step=8)
-    vocab_size: int = knob(32128, "Different tokens there are V", ge=2, le=262144)
-    num_buckets: int = knob(32, "Buckets that share the offsets j − i", ge=4, le=128, step=4)
+    head_dim: int = knob(64, "Head dimension d (d_kv); h·d need not be D", ge=8, le=256, step=8)
+    seq_len: int = knob(512, "Source length N", axis="resolution", ge=8, le=2048, step=8)
+    target_len: int = knob(512, "Target length T", axis="resolution", ge=8, le=2048, step=8)
+    vocab_size: int = knob(32128, "Vocabulary size V", ge=2, le=262144)
+    num_buckets: int = knob(32, "Buckets of relative positions j − i", ge=4, le=128, step=4)
     dropout: float = knob(0.1, "Dropout rate", ge=0.0, le=0.9, step=0.05)
     feed_forward: type[nn.Module] = knob(
-        ReLUFeedForward, "Plain, or gated (1.1)", options=(ReLUFeedForward, GatedGELUFeedForward)
+        ReLUFeedForward,
+        "Feed-forward layer: plain, or gated (version 1.1)",
+        options=(ReLUFeedForward, GatedGELUFeedForward),
     )
-    tied_head: bool = knob(True, "The output reads with the embedding (version 1.1: its own)")
+    tied_head: bool = knob(True, "Tie the output layer to the embedding (version 1.1 does not)")
 
 
 class T5Attention(nn.Module):

@@ -95,25 +95,23 @@ class TCNConfig:
     """Hyper-parameters of a TCN (Table 2 of the paper), in brackets as the paper writes them."""
 
     depth: int = knob(8, "Levels (n); each doubles the dilation", axis="depth", ge=1, le=12)
-    width: int = knob(30, "Channels of a level H (hidden)", axis="width", ge=1, le=2048)
-    kernel_size: int = knob(7, "Taps of a kernel k", ge=2, le=16)
-    seq_len: int = knob(400, "Steps T", axis="resolution", ge=1, le=8192)
-    input_size: int = knob(
-        2, "Features of a step F: as measured, or of its embedding", ge=1, le=2048
-    )
-    num_classes: int = knob(
-        1, "Outputs K; of tokens, how many different there are", ge=1, le=262144
-    )
+    width: int = knob(30, "Channels H of each level (hidden)", axis="width", ge=1, le=2048)
+    kernel_size: int = knob(7, "Kernel size k", ge=2, le=16)
+    seq_len: int = knob(400, "Time steps T", axis="resolution", ge=1, le=8192)
+    input_size: int = knob(2, "Features F of a step, or embedding dimension", ge=1, le=2048)
+    num_classes: int = knob(1, "Outputs K; the vocabulary size for tokens", ge=1, le=262144)
     dropout: float = knob(0.0, "Dropout rate after each convolution", ge=0.0, le=0.9, step=0.05)
     embedding: type[nn.Module] = knob(
         nn.Identity,
-        "Measured features are taken as they are (Identity); tokens are embedded",
+        "Identity for numeric features; an embedding for tokens",
         options=(nn.Identity, StepEmbedding),
     )
     head: type[nn.Module] = knob(
-        LastStepHead, "One answer a sequence, or one a step", options=(LastStepHead, EveryStepHead)
+        LastStepHead,
+        "One output per sequence, or one per step",
+        options=(LastStepHead, EveryStepHead),
     )
-    tied_head: bool = knob(False, "The output reads with the matrix of the embedding")
+    tied_head: bool = knob(False, "Tie the output layer to the embedding")
 
     def __post_init__(self) -> None:
         if self.tied_head and self.embedding is nn.Identity:

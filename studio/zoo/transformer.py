@@ -88,18 +88,18 @@ class TransformerConfig:
         4.0, "Hidden width (d_ff) over D", ge=1.0, le=8.0, step=0.5, of="embed_dim", size="mlp_dim"
     )
     num_heads: int = knob(8, "Attention heads h", axis="heads", ge=1, le=64)
-    seq_len: int = knob(128, "Source tokens N", axis="resolution", ge=8, le=4096, step=8)
-    target_len: int = knob(128, "Target tokens T", axis="resolution", ge=8, le=4096, step=8)
-    vocab_size: int = knob(37000, "Different tokens of each language V", ge=2, le=262144)
+    seq_len: int = knob(128, "Source length N", axis="resolution", ge=8, le=4096, step=8)
+    target_len: int = knob(128, "Target length T", axis="resolution", ge=8, le=4096, step=8)
+    vocab_size: int = knob(37000, "Vocabulary size V of each language", ge=2, le=262144)
     shared_embed: bool = knob(True, "One embedding for the source and the target")
-    tied_head: bool = knob(True, "The output reads with the target's embedding")
+    tied_head: bool = knob(True, "Tie the output layer to the target embedding")
     dropout: float = knob(
         0.1, "Dropout rate of each sub-layer and of the embeddings", ge=0.0, le=0.9, step=0.05
     )
     residual: type[nn.Module] = knob(
-        PostNorm, "Where a sub-layer is normalised", options=(PostNorm, PreNorm)
+        PostNorm, "Norm before each sub-layer, or after it", options=(PostNorm, PreNorm)
     )
-    final_norm: bool = knob(False, "One more norm after each stack: pre-norm needs it")
+    final_norm: bool = knob(False, "Norm after each stack; pre-norm needs it")
 
     def __post_init__(self) -> None:
         if self.embed_dim % self.num_heads:

@@ -118,21 +118,26 @@ class UNetConfig:
 
     depth: int = knob(4, "Levels above the bottleneck", axis="depth", ge=1, le=5)
     base_channels: int = knob(
-        64, "Channels c of the top level; they double with each", axis="width", ge=8, le=128, step=8
+        64,
+        "Channels c of the top level; doubled with each level",
+        axis="width",
+        ge=8,
+        le=128,
+        step=8,
     )
     image_size: int = knob(256, "Input height and width", axis="resolution", ge=32, le=1024, step=4)
     in_channels: int = knob(3, "Input channels C", ge=1, le=16)
-    num_classes: int = knob(1, "Classes: maps of the output", ge=1, le=1000)
-    padding: bool = knob(True, "Pad the convolutions, so that the output is as large as the input")
-    bias: bool = knob(True, "Bias in the 3 × 3 convolutions (normalisation makes it superfluous)")
+    num_classes: int = knob(1, "Classes K: output channels", ge=1, le=1000)
+    padding: bool = knob(True, "Pad the convolutions, so that the output has the input's size")
+    bias: bool = knob(True, "Bias in the 3 × 3 convolutions (redundant before a norm)")
     norm: type[nn.Module] = knob(
         nn.BatchNorm2d,
-        "Normalisation; GroupNorm for batches of a few images, Identity is none",
+        "Norm; GroupNorm suits small batches, Identity for none",
         options=(nn.BatchNorm2d, GroupNorm, nn.Identity),
     )
     up: type[UpSampling] = knob(
         TransposedUp,
-        "Up-sampling in the decoder",
+        "Upsampling in the decoder",
         options=(TransposedUp, BilinearUp, BilinearConvUp, WideBilinearUp),
     )
 

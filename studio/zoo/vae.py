@@ -172,18 +172,18 @@ class VAEConfig:
     """Hyper-parameters of a VAE."""
 
     encoder: type[Encoder] = knob(
-        ConvEncoder, "The encoder; the decoder mirrors it", options=(ConvEncoder, MLPEncoder)
+        ConvEncoder, "Encoder; the decoder mirrors it", options=(ConvEncoder, MLPEncoder)
     )
     depth: int = knob(2, "Layers of the encoder", axis="depth", ge=1, le=6)
     base_channels: int = knob(
         32,
-        "Channels of the first layer, then doubled; units of each layer of the MLP",
+        "Channels of the first layer, doubled with each; for an MLP, units of every layer",
         axis="width",
         ge=4,
         le=512,
         step=4,
     )
-    latent_dim: int = knob(20, "Latent values Z", axis="width", ge=1, le=1024)
+    latent_dim: int = knob(20, "Latent dimension Z", axis="width", ge=1, le=1024)
     image_size: int = knob(28, "Input height and width", axis="resolution", ge=4, le=256, step=4)
     in_channels: int = knob(1, "Channels C of the image", ge=1, le=16)
     activation: type[nn.Module] = knob(

@@ -93,26 +93,24 @@ class VGGConfig:
         (1, 1, 2, 2, 2), "Convolutions in each of the five stages", axis="depth", ge=1, le=8
     )
     base_channels: int = knob(
-        64, "Channels c of the first stage; they double to 8c", axis="width", ge=8, le=128, step=8
+        64, "Channels c of the first stage; doubled up to 8c", axis="width", ge=8, le=128, step=8
     )
     hidden_dim: int = knob(
-        4096, "Width of the hidden layers of ThreeLayerHead", axis="width", ge=64, le=8192, step=64
+        4096, "Hidden width of ThreeLayerHead", axis="width", ge=64, le=8192, step=64
     )
     image_size: int = knob(224, "Input height and width", axis="resolution", ge=32, le=512, step=32)
     third_kernel_size: int = knob(
-        3, "Kernel of a stage's third convolution: 1 in configuration C", options=(1, 3)
+        3, "Kernel size of a stage's third convolution: 1 in configuration C", options=(1, 3)
     )
     norm: type[nn.Module] = knob(
         nn.Identity,
-        "Normalisation after each convolution; Identity is none",
+        "Norm after each convolution; Identity for none",
         options=(nn.Identity, nn.BatchNorm2d, GroupNorm),
     )
-    head: type[VGGHead] = knob(
-        ThreeLayerHead, "The classifier", options=(ThreeLayerHead, OneLayerHead)
-    )
+    head: type[VGGHead] = knob(ThreeLayerHead, "Classifier", options=(ThreeLayerHead, OneLayerHead))
     dropout: float = knob(0.5, "Dropout rate in the head", ge=0.0, le=0.9, step=0.05)
     in_channels: int = knob(3, "Input channels C", ge=1, le=16)
-    num_classes: int = knob(1000, "Classes", ge=1, le=30000)
+    num_classes: int = knob(1000, "Classes K", ge=1, le=30000)
 
 
 class VGGStage(nn.Sequential):

@@ -55,9 +55,11 @@ class ViTConfig:
     )
     num_heads: int = knob(12, "Attention heads h", axis="heads", ge=1, le=32)
     image_size: int = knob(224, "Input height and width", axis="resolution", ge=32, le=640, step=2)
-    patch_size: int = knob(16, "Patch side P", axis="resolution", options=(4, 8, 14, 16, 32))
+    patch_size: int = knob(
+        16, "Patch height and width P", axis="resolution", options=(4, 8, 14, 16, 32)
+    )
     in_channels: int = knob(3, "Input channels C", ge=1, le=16)
-    num_classes: int = knob(1000, "Classes", ge=1, le=30000)
+    num_classes: int = knob(1000, "Classes K", ge=1, le=30000)
     dropout: float = knob(
         0.0,
         "Dropout rate after the embeddings, each sub-layer, and the MLP's activation",
@@ -65,7 +67,7 @@ class ViTConfig:
         le=0.9,
         step=0.05,
     )
-    norm: type[nn.Module] = knob(LayerNorm, "Normalisation", options=(LayerNorm, RMSNorm))
+    norm: type[nn.Module] = knob(LayerNorm, "Norm", options=(LayerNorm, RMSNorm))
     activation: type[nn.Module] = knob(
         nn.GELU, "Activation of the MLP", options=(nn.GELU, nn.ReLU, nn.SiLU)
     )

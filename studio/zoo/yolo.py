@@ -57,16 +57,16 @@ class YOLOConfig:
     """Hyper-parameters of YOLOv8; the defaults are the n model."""
 
     depth_mult: float = knob(
-        0.33, "Multiplier of the 3, 6, 6, 3 bottlenecks", axis="depth", ge=0.33, le=2.0, step=0.01
+        0.33, "Depth multiplier of 3, 6, 6, 3 blocks", axis="depth", ge=0.33, le=2.0, step=0.01
     )
     width_mult: float = knob(
-        0.25, "Multiplier of 64 to 1024 channels", axis="width", ge=0.125, le=1.5, step=0.125
+        0.25, "Width multiplier of 64 to 1024 channels", axis="width", ge=0.125, le=1.5, step=0.125
     )
-    max_channels: int = knob(1024, "Most channels at width_mult 1", ge=256, le=1024, step=256)
+    max_channels: int = knob(1024, "Largest width at width_mult = 1", ge=256, le=1024, step=256)
     image_size: int = knob(
         640, "Input height and width", axis="resolution", ge=64, le=1280, step=32, multiple=32
     )
-    reg_max: int = knob(16, "Bins R of the distance to a side", ge=4, le=32)
+    reg_max: int = knob(16, "Bins R of the distribution over distances to a side", ge=4, le=32)
     activation: type[nn.Module] = knob(nn.SiLU, "Activation", options=(nn.SiLU, nn.Mish, nn.ReLU))
     in_channels: int = knob(3, "Input channels C", ge=1, le=16)
     num_classes: int = knob(80, "Classes K", ge=1, le=1000)
