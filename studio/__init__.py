@@ -175,7 +175,7 @@ def measure(
     short, and DesignError for a bad batch.
     """
     _require(design)
-    from studio import exports
+    from studio import admission
     from studio.bench.sweep import measure
     from studio.family import BATCH
     from studio.process.backend import canonical_device
@@ -189,13 +189,13 @@ def measure(
         compiled=compiled,
         threads=threads,
     )
-    subject = exports.subject(design, conditions, limit_s)
+    subject = admission.subject(design, conditions, limit_s)
     try:
         return measure(
-            subject, conditions, limit_s=limit_s or exports.default_limit_s(design, conditions)
+            subject, conditions, limit_s=limit_s or admission.default_limit_s(design, conditions)
         )
     except NoMemoryError as ran_out:
-        raise exports.out_of_memory_error(design, conditions, ran_out) from None
+        raise admission.out_of_memory_error(design, conditions, ran_out) from None
 
 
 def export(design: Design, form: str = "script", *, link: str = "", level: int = 0) -> str | bytes:

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 import studio
-from studio import cli, exports
+from studio import admission, cli, exports
 from studio.analysis import units
 from studio.bench import sweep
 from studio.bench.results import Conditions
@@ -75,7 +75,7 @@ def test_a_design_that_cannot_be_names_its_knob(knobs: dict[str, int]) -> None:
 
 
 def test_measure_times_the_exported_text(design: studio.Design) -> None:
-    assert exports.subject(design).source == studio.export(design)
+    assert admission.subject(design).source == studio.export(design)
     found = studio.measure(design, batch=2)
     assert found.batch == 2
     assert 0 < found.q25_s <= found.median_s <= found.q75_s < 1
@@ -123,7 +123,7 @@ def test_what_does_not_fit_is_told_the_nearest_that_does(
 
 
 def obstacle_of(design: studio.Design, batch: int, **knobs: int) -> str:
-    return exports.measuring_problem(design.replace(**knobs), Conditions(batch=batch))
+    return admission.measuring_problem(design.replace(**knobs), Conditions(batch=batch))
 
 
 @pytest.mark.parametrize(
@@ -139,19 +139,19 @@ def test_what_cannot_end_in_time_is_told_a_limit_that_suffices(
 ) -> None:
     monkeypatch.setattr(free_memory, "available_bytes", lambda: 10**12)
     design, asked = studio.design(family, preset), Conditions(**conditions)
-    said = exports.time_problem(design, asked)
+    said = admission.time_problem(design, asked)
     assert "is too slow to time within limit_s=30 on cpu: about " in said
-    assert said == exports.measuring_problem(design, asked)
+    assert said == admission.measuring_problem(design, asked)
     with pytest.raises(studio.MeasureError, match="limit_s=30"):
         studio.measure(design, **conditions)
     (works,) = re.findall(r"limit_s=(\d+) works$", said)
-    assert not exports.measuring_problem(design, asked, float(works))
-    assert not exports.time_problem(design, replace(asked, device="cuda:0"))
+    assert not admission.measuring_problem(design, asked, float(works))
+    assert not admission.time_problem(design, replace(asked, device="cuda:0"))
 
 
 def test_every_default_preset_can_be_timed_as_it_stands() -> None:
     designs = {key: family.design() for key, family in studio.families().items()}
-    late = [key for key, design in designs.items() if exports.time_problem(design, Conditions())]
+    late = [key for key, design in designs.items() if admission.time_problem(design, Conditions())]
     assert late == []
 
 
@@ -160,12 +160,12 @@ def test_a_training_step_is_admitted_by_its_own_peak(monkeypatch: pytest.MonkeyP
     design = studio.design("vit", "ViT-Ti/16")
     monkeypatch.setitem(time_bound.RATES, "cpu", 1e18)
     step = Conditions(batch=64, mode="training")
-    assert not exports.measuring_problem(design, Conditions(batch=64))
-    said = exports.measuring_problem(design, step)
+    assert not admission.measuring_problem(design, Conditions(batch=64))
+    said = admission.measuring_problem(design, step)
     assert said.startswith("a training step of ViT-Ti/16 at batch=64 needs about")
     (fits,) = re.findall(r"the nearest that fits is batch=(\d+)", said)
-    assert not exports.measuring_problem(design, replace(step, batch=int(fits)))
-    assert exports.measuring_problem(design, replace(step, batch=int(fits) + 1))
+    assert not admission.measuring_problem(design, replace(step, batch=int(fits)))
+    assert admission.measuring_problem(design, replace(step, batch=int(fits) + 1))
 
 
 def test_memory_that_runs_out_names_what_needs_half(
@@ -177,7 +177,7 @@ def test_memory_that_runs_out_names_what_needs_half(
     monkeypatch.setattr(sweep, "measure", run_out)
     with pytest.raises(studio.MeasureError, match="at batch=64: memory ran out") as refusal:
         studio.measure(design, batch=64)
-    fewer = int(re.findall(r"half as much takes batch=(\d+)$", str(refusal.value))[0])
+    fewer = int(re.findall(r"batch=(\d+) needs about half$", str(refusal.value))[0])
     needed = [studio.profile(design, b).inference_bytes for b in (fewer, fewer + 1)]
     assert needed[0] <= studio.profile(design, 64).inference_bytes / 2 < needed[1]
 
@@ -284,8 +284,8 @@ def test_a_picture_says_what_it_is_and_what_opens_it_again(
     assert exports.export_command(named, form, 1).startswith(
         "studio export vit --preset ViT-S/16 --set"
     )
-    figure = exports.sheet(design, 1, again)
-    assert figure.figure_heading.title == design.full_title
+    figure = exports.figure(design, 1, again)
+    assert figure.heading.title == design.full_title
     found = studio.profile(design)
     assert figure.heading.figures[0] == f"{units.count(found.params)} parameters"
     assert figure.heading.figures[1] == units.macs(found.macs)

@@ -71,7 +71,6 @@ TESTED_IN = {
         "drawing/graph",
     ),
     "analysis/inspect/test_formulas.py": (
-        "analysis/cost/attention_cost",
         "analysis/inspect/formulas/formula",
         "analysis/inspect/formulas/layer_cost",
         "analysis/inspect/formulas/node_cost",
@@ -207,6 +206,7 @@ TESTED_IN = {
         "reporting/structure",
     ),
     "test_face.py": (
+        "admission",
         "bench/timing/time_bound",
         "drawing/render/formats",
         "exports",

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from studio import exports
+from studio import admission
 from studio.advice.budget import Limits
 from studio.advice.questions import Strategy
 from studio.advice.recommend import Choice, choose, resized
@@ -97,7 +97,7 @@ def stopwatch(conditions: Conditions, budget_s: float = 3.0) -> Stopwatch:
         subjects: dict[Design, Subject] = {}
         for design in designs:
             try:
-                subjects[design] = exports.subject(design, conditions)
+                subjects[design] = admission.subject(design, conditions)
             except MeasureError as refused:
                 found[design] = refused
         *_, last = (

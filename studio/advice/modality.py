@@ -19,6 +19,7 @@ from studio.advice.task_inputs import usual
 from studio.analysis.cost.op_costs import operations
 from studio.analysis.cost.profiler import Profile, profile
 from studio.analysis.trace.meta_model import example_on_meta
+from studio.analysis.trace.tree import ATTENTION
 from studio.family import Design, Family, Preset, Task
 from studio.knobs import DesignError
 
@@ -41,7 +42,6 @@ SIZES = ("image_size", "seq_len")  # of an input: what a network was tried at
 FREE = frozenset({"max_seq_len"})  # without it there is no bound
 FAR = 1.0  # octaves from the sizes that were published: an untried network
 STEEP = 1 / 3  # of the arithmetic: attention is then what a longer input is paid for with
-ATTENTION = "scaled_dot_product_attention"
 
 
 @dataclass(frozen=True)

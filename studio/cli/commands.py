@@ -99,8 +99,8 @@ def measure(
 def _layer_times(
     design: Design, conditions: Conditions, limit_s: float | None
 ) -> Mapping[str, LayerTime]:
-    from studio import exports
+    from studio import admission
     from studio.bench.timing.layer_times import layer_times
 
-    subject = exports.subject(design, replace(conditions, mode="inference"), limit_s)
+    subject = admission.subject(design, replace(conditions, mode="inference"), limit_s)
     return layer_times(subject, conditions)

@@ -105,7 +105,7 @@ def _timed(
 ) -> tuple[list[Point], bool]:
     """The measurement of each design, or the error that says why it has none; and whether the sweep
     was interrupted. Unless `fresh`, measurements of an earlier sweep of all of them are reused."""
-    from studio import exports
+    from studio import admission
     from studio.bench.store import store
     from studio.bench.sweep import SweepJob
     from studio.process.backend import canonical_device
@@ -116,7 +116,7 @@ def _timed(
     subjects: dict[Design, Subject] = {}
     for design in points:
         try:
-            subjects[design] = exports.subject(design, conditions, limit_s)
+            subjects[design] = admission.subject(design, conditions, limit_s)
         except MeasureError as error:
             points[design] = error
     on = queue_client(conditions.device)
@@ -127,12 +127,14 @@ def _timed(
         store=store(),
         fresh=fresh,
         limit_s=limit_s
-        or max((exports.default_limit_s(design, conditions) for design in subjects), default=None),
+        or max(
+            (admission.default_limit_s(design, conditions) for design in subjects), default=None
+        ),
     )
     found, interrupted = _watched(job)
     points.update(zip(subjects, found, strict=True))
     told = [
-        exports.out_of_memory_error(design, conditions, point)
+        admission.out_of_memory_error(design, conditions, point)
         if isinstance(point := points[design], NoMemoryError)
         else point
         for design in designs

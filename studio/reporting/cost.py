@@ -11,6 +11,7 @@ from studio.analysis.cost.peak_memory import largest_batch
 from studio.analysis.cost.profiler import Profile
 from studio.analysis.cost.starved_norm import batch_too_small, training_memory_text
 from studio.analysis.cost.training_step import PeakMemory
+from studio.analysis.trace.tree import ATTENTION, RECURRENT
 from studio.bench.idle_latency import idle_latency
 from studio.bench.results import Measurement
 from studio.family import BATCH
@@ -20,7 +21,6 @@ from studio.reporting.document import Block, Paragraph, Section, Table, Text, sh
 ROOMS = (8e9, 16e9, 24e9, 80e9)  # bytes, of the usual accelerators
 MOST_KINDS = 7
 SMALL = 0.01  # of the arithmetic and of the traffic: kinds below it share a row
-ATTENTION = "scaled_dot_product_attention"
 MEANING = {
     "conv": "convolutions: a dense one costs pixels × input channels × output channels, a depthwise"
     " one pixels × channels, so resolution and width are the strongest levers, depth the weakest",
@@ -31,7 +31,6 @@ MEANING = {
     "recurrent": "recurrent layers: their time grows with the sequence length, and no hardware"
     " computes the steps in parallel",
 }
-RECURRENT = ("lstm", "gru", "rnn")
 
 
 def economy(found: Profile, measured: Measurement | None) -> Section:
@@ -128,8 +127,8 @@ def _of(part: int, whole: int) -> str:
 def _group(kind: str) -> str:
     low = kind.lower()
     if "conv" in low:
-        return "recurrent" if any(word in low for word in RECURRENT) else "conv"
-    if low.startswith(RECURRENT):
+        return "recurrent" if any(kind.lower() in low for kind in RECURRENT) else "conv"
+    if low.startswith(tuple(map(str.lower, RECURRENT))):
         return "recurrent"
     return "linear" if low in ("linear", "matmul", "bmm", "addmm", "einsum") else kind
 

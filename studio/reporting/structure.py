@@ -20,7 +20,7 @@ from studio.analysis.cost.layer_table import OWN, LayerRow, layer_rows
 from studio.analysis.cost.op_costs import distinct_traces
 from studio.analysis.cost.profiler import Profile
 from studio.analysis.graph.layer_graph import build_graph
-from studio.analysis.trace.tree import Trace
+from studio.analysis.trace.tree import RECURRENT, Trace
 from studio.drawing.graph import Node
 from studio.drawing.layout.layered import layout
 from studio.drawing.render.svg import svg
@@ -32,7 +32,6 @@ MOST_ROWS = 32  # of layers: what a page of paper holds
 MOST_BOXES = 8  # that a caption can name
 FEW = 4  # kinds and forms that a sentence can name
 NORM = re.compile(r"(?<!Pre)(?<!Post)Norm(\d+d?)?$|^(batch|layer|group)_norm$")
-RECURRENT = ("LSTM", "GRU", "RNN")
 ACTIVATIONS = tuple(n.lower() for n in activation.__all__ if n != "MultiheadAttention")
 MEETINGS: Mapping[Connection, tuple[str, str]] = {
     "residual": ("residual addition", "the input of a block is added to its output"),

@@ -13,7 +13,7 @@ from itertools import count
 from threading import Lock
 from typing import NamedTuple
 
-from studio import exports
+from studio import admission
 from studio.analysis.cost.peak_memory import peak_memory
 from studio.analysis.cost.profiler import Profile
 from studio.bench.results import Measurement, Subject
@@ -131,7 +131,8 @@ class Watch:
             present=partial(PRECEDENCE.runs.is_connected, session),
             store=store(),
             fresh=is_swept(cases),
-            limit_s=limit_s or max(exports.default_limit_s(c.design, c.conditions) for c in cases),
+            limit_s=limit_s
+            or max(admission.default_limit_s(c.design, c.conditions) for c in cases),
         )
 
     @property
@@ -169,7 +170,7 @@ def is_swept(cases: tuple[Case, ...]) -> bool:
 
 @lru_cache(maxsize=256)
 def subject(case: Case) -> Subject:
-    return exports.subject_of_script(results.exported(case))
+    return admission.subject_of_script(results.exported(case))
 
 
 def is_quick(profile: Profile) -> bool:
@@ -202,11 +203,11 @@ def obstacle(case: Case, limit_s: float | None = None) -> str:
     """
     design, conditions = case.design, case.conditions
     if case.mode == "inference":
-        return exports.measuring_problem(design, conditions, limit_s)
-    if why := exports.condition_problem(design, conditions):
+        return admission.measuring_problem(design, conditions, limit_s)
+    if why := admission.condition_problem(design, conditions):
         return why
     needed = peak_memory(design, case.batch, "training").total
-    crowded = exports.memory_problem(
-        needed, exports.workload_title(design, conditions), case.device
+    crowded = admission.memory_problem(
+        needed, admission.workload_title(design, conditions), case.device
     )
-    return crowded or exports.time_problem(design, conditions, limit_s)
+    return crowded or admission.time_problem(design, conditions, limit_s)

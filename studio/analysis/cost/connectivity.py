@@ -1,33 +1,33 @@
-"""Where paths of a network meet: residuals, skips, parallel branches, gates, and attention.
+"""Where paths of a network join: residual connections, skips, parallel branches, gates, attention.
 
-Read off the data flow of a trace. Two paths that an operation joins set out from a common origin;
-a learned layer on one of them alone is what makes the meeting a part of the architecture and not
-of the arithmetic of a layer (as the rotation of positions is).
+Read off the data flow of a trace. Two paths that an operation joins share an origin. The junction
+is part of the architecture, and not of the arithmetic of one layer (as in rotary embeddings), if a
+layer with parameters lies on one of the paths only.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from studio.analysis.cost.op_costs import distinct_traces
-from studio.analysis.trace.tree import INPUT, Call, Shape, Source, Trace
+from studio.analysis.trace.tree import ATTENTION, INPUT, Call, Shape, Source, Trace
 
 Connection = Literal["residual", "skip", "branches", "gate"]
 SUMS, PRODUCTS = {"add", "radd", "iadd"}, {"mul", "rmul", "imul"}
 JUNCTIONS = SUMS | PRODUCTS | {"cat"}
-SHAPE_ONLY = {"zeros_like", "ones_like"}  # take no values from what they are given
-ATTENTION = "scaled_dot_product_attention"
+SHAPE_ONLY = {"zeros_like", "ones_like"}  # use the shape of their input, not its values
 
-CallIndex = int  # of a call in its body; the inputs of the body are numbered downwards from -1
+CallIndex = int  # of a call in its trace; the inputs of the trace are -1, -2, ...
+Ancestors = frozenset[CallIndex]  # all calls and inputs that a tensor depends on
 
 
 @dataclass(frozen=True)
 class AttentionShape:
-    """Attention over tokens: how many heads of what size, and how many queries and keys."""
+    """Number and size of the heads, and number of queries and keys."""
 
     heads: int
     head_dim: int
@@ -36,17 +36,21 @@ class AttentionShape:
 
 
 class Path(NamedTuple):
-    """A path into a join: the place whose tensor it begins with unchanged (None where something
-    was computed), all places that it hangs on, and whether it passes a learned layer further in."""
+    """A path into a junction.
+
+    `start` is the call whose output it passes on unchanged (None if something was computed),
+    `ancestors` are all calls it depends on. `has_params`: it passes a layer with parameters deeper
+    inside a block. `is_scaled`: it ends in a product.
+    """
 
     start: CallIndex | None
-    ancestors: frozenset[CallIndex]
+    ancestors: Ancestors
     has_params: bool = False
     is_scaled: bool = False
 
 
 class Junction(NamedTuple):
-    """An operation that joins paths, and the kind of the block that it stands in."""
+    """An operation that joins paths, and the class of the block that contains it."""
 
     kind: str
     block: str
@@ -54,19 +58,19 @@ class Junction(NamedTuple):
 
 
 def count_connections(root: Trace) -> Counter[tuple[Connection, str]]:
-    """How often paths meet in a forward pass, by the kind of meeting and the block it is in."""
+    """How often paths join in a forward pass, by kind of connection and class of the block."""
     found: Counter[tuple[Connection, str]] = Counter()
-    courses: dict[int, Junctions] = {}
-    for trace, runs in reversed(distinct_traces(root)):  # those that are called come first
-        courses[id(trace)] = course = Junctions(trace, courses)
-        for join in course.joins:
-            if meeting := _connection(join, trace):
-                found[meeting, join.block] += runs
+    known: dict[int, tuple[Junction, ...]] = {}
+    for trace, runs in reversed(distinct_traces(root)):  # callees first
+        known[id(trace)] = _junctions(trace, known)
+        for junction in known[id(trace)]:
+            if connection := _connection(junction, trace):
+                found[connection, junction.block] += runs
     return found
 
 
 def count_attention(root: Trace) -> Counter[AttentionShape]:
-    """Each form of scaled dot-product attention, with how often it runs in a forward pass."""
+    """How often scaled dot-product attention runs in a forward pass, by its shape."""
     found: Counter[AttentionShape] = Counter()
     for trace, runs in distinct_traces(root):
         if trace.kind == ATTENTION:
@@ -79,95 +83,113 @@ def _attention_shape(queries: Shape, keys: Shape) -> AttentionShape:
     return AttentionShape(heads, queries[-1], queries[-2], keys[-2])
 
 
-@dataclass
-class Junctions:
-    """The joins of a body, its own and those of its parts whose paths come from outside of them."""
-
-    trace: Trace
-    courses: dict[int, Junctions]
-    above: list[frozenset[CallIndex]] = field(default_factory=list)  # what each call hangs on
-    joins: list[Junction] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        for number, call in enumerate(self.trace.calls):
-            feeds = [_call_index(source) for source in call.sources]
-            used = [] if call.trace.kind in SHAPE_ONLY else feeds
-            known = [self._reach(feed) for feed in used if feed is not None]
-            self.above.append(frozenset({number}).union(*known))
-            self.joins += self._own(call, feeds)
-            self.joins += self._from_within(call, feeds)
-
-    def _reach(self, place: CallIndex) -> frozenset[CallIndex]:
-        return self.above[place] if place >= 0 else frozenset({place})
-
-    def _own(self, call: Call, feeds: Sequence[CallIndex | None]) -> Iterator[Junction]:
-        kind = call.trace.kind
-        if kind not in JUNCTIONS or (kind in SUMS and not _same_size(call.trace)):
-            return
-        known = [feed for feed in feeds if feed is not None]
-        ways = tuple(Path(f, self._reach(f), is_scaled=self._is_product(f)) for f in known)
-        if len(ways) > 1:
-            yield Junction(kind, self.trace.kind, ways)
-
-    def _is_product(self, place: CallIndex) -> bool:
-        return place >= 0 and self.trace.calls[place].trace.kind in PRODUCTS
-
-    def _from_within(self, call: Call, feeds: Sequence[CallIndex | None]) -> Iterator[Junction]:
-        """The joins of a part at which only inputs of the part meet, in terms of this body."""
-        inner = self.courses.get(id(call.trace))
-        for join in inner.joins if inner else ():
-            closed = frozenset.intersection(*(way.ancestors for way in join.paths))
-            if closed or join.kind in PRODUCTS:
-                continue
-            ways = tuple(self._way(way, call.trace, feeds) for way in join.paths)
-            if all(way.ancestors for way in ways) and (
-                join.kind == "cat" or _all_have_params(ways)
-            ):
-                yield join._replace(paths=ways)
-
-    def _way(self, way: Path, part: Trace, feeds: Sequence[CallIndex | None]) -> Path:
-        given = [feeds[-1 - place] for place in way.ancestors if place < 0]
-        known = [feed for feed in given if feed is not None]
-        raw = feeds[-1 - way.start] if way.start is not None and way.start < 0 else None
-        learned = way.has_params or any(
-            p >= 0 and part.calls[p].trace.params for p in way.ancestors
-        )
-        reach = frozenset[CallIndex]().union(*(self._reach(feed) for feed in known))
-        return Path(raw, reach, learned, way.is_scaled)
+def _junctions(trace: Trace, known: Mapping[int, tuple[Junction, ...]]) -> tuple[Junction, ...]:
+    """The junctions of a trace, and those in its callees whose paths start outside the callee."""
+    ancestors = _ancestors(trace)
+    found: list[Junction] = []
+    for call in trace.calls:
+        starts = [_call_index(source) for source in call.sources]
+        found += _own_junction(trace, call, starts, ancestors)
+        for junction in known.get(id(call.trace), ()):
+            found += _from_callee(junction, call, starts, ancestors)
+    return tuple(found)
 
 
-def _connection(join: Junction, trace: Trace) -> Connection | None:
-    """What a join is, once its paths have a common origin; None where they have none, or where no
-    learned layer lies on some of them alone."""
-    reaches = [way.ancestors for way in join.paths]
-    common = frozenset.intersection(*reaches)
-    learned = [_has_own_params(way, common, trace) for way in join.paths]
-    if not common or not any(learned):
+def _ancestors(trace: Trace) -> dict[CallIndex, Ancestors]:
+    """The ancestors of each call (itself included) and of each input of a trace."""
+    found: dict[CallIndex, Ancestors] = {
+        -1 - i: frozenset({-1 - i}) for i in range(len(trace.inputs))
+    }
+    for number, call in enumerate(trace.calls):
+        used = () if call.trace.kind in SHAPE_ONLY else map(_call_index, call.sources)
+        known = (found[index] for index in used if index is not None)
+        found[number] = frozenset({number}).union(*known)
+    return found
+
+
+def _own_junction(
+    trace: Trace,
+    call: Call,
+    starts: Sequence[CallIndex | None],
+    ancestors: Mapping[CallIndex, Ancestors],
+) -> Iterator[Junction]:
+    kind = call.trace.kind
+    if kind not in JUNCTIONS or (kind in SUMS and not _same_size(call.trace)):
+        return
+    known = [start for start in starts if start is not None]
+    if len(known) > 1:
+        paths = (Path(s, ancestors[s], is_scaled=_is_product(trace, s)) for s in known)
+        yield Junction(kind, trace.kind, tuple(paths))
+
+
+def _is_product(trace: Trace, index: CallIndex) -> bool:
+    return index >= 0 and trace.calls[index].trace.kind in PRODUCTS
+
+
+def _from_callee(
+    junction: Junction,
+    call: Call,
+    starts: Sequence[CallIndex | None],
+    ancestors: Mapping[CallIndex, Ancestors],
+) -> Iterator[Junction]:
+    """A junction in a callee at which only inputs of the callee meet, seen from the caller."""
+    if junction.kind in PRODUCTS or _shared(junction.paths):
+        return
+    paths = tuple(_outside(path, call.trace, starts, ancestors) for path in junction.paths)
+    # What every layer adds unchanged (positions, say) is an input of the layers, no residual.
+    is_learned = junction.kind == "cat" or all(path.has_params for path in paths)
+    if is_learned and all(path.ancestors for path in paths):
+        yield junction._replace(paths=paths)
+
+
+def _outside(
+    path: Path,
+    callee: Trace,
+    starts: Sequence[CallIndex | None],
+    ancestors: Mapping[CallIndex, Ancestors],
+) -> Path:
+    """A path in a callee as a path in the caller."""
+    inputs = (starts[-1 - index] for index in path.ancestors if index < 0)
+    known = (ancestors[start] for start in inputs if start is not None)
+    start = starts[-1 - path.start] if path.start is not None and path.start < 0 else None
+    return Path(
+        start,
+        Ancestors().union(*known),
+        path.has_params or _has_params(path.ancestors, callee),
+        path.is_scaled,
+    )
+
+
+def _connection(junction: Junction, trace: Trace) -> Connection | None:
+    """The kind of connection; None if its paths have no common origin, or if no layer with
+    parameters lies on some of them only."""
+    shared = _shared(junction.paths)
+    learned = [p.has_params or _has_params(p.ancestors - shared, trace) for p in junction.paths]
+    if not shared or not any(learned):
         return None
-    if join.kind == "cat":
-        return "skip" if _is_nested(join.paths) else "branches"
-    if join.kind in PRODUCTS:
+    if junction.kind == "cat":
+        return "skip" if _is_nested(junction.paths) else "branches"
+    if junction.kind in PRODUCTS:
         return "gate"
-    # The mean of a distribution and its noise, scaled, are no residual.
-    return None if all(learned) and any(way.is_scaled for way in join.paths) else "residual"
+    # The mean of a distribution plus its scaled noise is not a residual connection.
+    is_sample = all(learned) and any(path.is_scaled for path in junction.paths)
+    return None if is_sample else "residual"
 
 
-def _has_own_params(way: Path, common: frozenset[CallIndex], trace: Trace) -> bool:
-    apart = (place for place in way.ancestors - common if place >= 0)
-    return way.has_params or any(trace.calls[place].trace.params for place in apart)
+def _shared(paths: Sequence[Path]) -> Ancestors:
+    return Ancestors.intersection(*(path.ancestors for path in paths))
 
 
-def _all_have_params(ways: Sequence[Path]) -> bool:
-    """What is added unchanged in every part (positions, say) is an input of theirs, no residual."""
-    return all(way.has_params for way in ways)
+def _has_params(calls: Ancestors, trace: Trace) -> bool:
+    return any(index >= 0 and trace.calls[index].trace.params for index in calls)
 
 
-def _is_nested(ways: Sequence[Path]) -> bool:
-    """Whether one of the tensors is an ancestor of another: features that went round."""
+def _is_nested(paths: Sequence[Path]) -> bool:
+    """Whether one of the tensors is an ancestor of another: it skipped the layers between."""
     return any(
-        way.start is not None and other is not way and way.start in other.ancestors
-        for way in ways
-        for other in ways
+        path.start is not None and other is not path and path.start in other.ancestors
+        for path in paths
+        for other in paths
     )
 
 
@@ -178,5 +200,5 @@ def _call_index(source: Source | str | None) -> CallIndex | None:
 
 
 def _same_size(trace: Trace) -> bool:
-    """Whether an operation adds tensors of one size; a vector that is added to a map is a bias."""
+    """Whether a sum adds tensors of one size; adding a vector to a map is a bias."""
     return len({math.prod(shape) for shape in trace.inputs}) == 1

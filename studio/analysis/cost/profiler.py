@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from torch import Tensor
 
-from studio.analysis.cost.causal_attention import causal_saving
+from studio.analysis.cost.attention_cost import causal_saving
 from studio.analysis.cost.training_step import Optimizer, PeakMemory, TrainingStep
 from studio.analysis.trace.meta_model import build_on_meta, example_on_meta
 from studio.analysis.trace.priority_lock import PriorityLock

@@ -1,14 +1,14 @@
-"""The receptive field: how far around a place of the input one value of a layer can see.
+"""Receptive fields: how much of the input one value of a layer depends on.
 
-Found backwards. One position of a layer's output needs a row of positions of its input: a window of
-k positions at stride s that is laid n times in a row needs (n - 1) s + (k - 1) d + 1 of them
-(Araujo et al. 2019, https://distill.pub/2019/computing-receptive-fields/, equation 1). Where ways
-meet, the longer row counts. What looks at all positions at once (attention, a pool over the map, a
-linear layer on a flattened map) is named: from there on a value sees all of the input.
+Computed backwards. To compute n adjacent positions of its output, a window of size k, stride s and
+dilation d needs (n - 1) s + (k - 1) d + 1 adjacent positions of its input (Araujo et al. 2019,
+https://distill.pub/2019/computing-receptive-fields/, equation 1). Where paths join, the larger size
+counts. A layer that uses all positions at once (attention, global pooling, a linear layer on a
+flattened map) is named; values after it depend on the whole input.
 
-Positions are followed over views: a map of 14 × 14 may be a row of 196 tokens meanwhile. Where they
-cannot be (windows cut out of a map), there is no answer. Padding does not count, as in the paper:
-a field may be larger than the input.
+Positions are followed through views: a 14 × 14 map may become a sequence of 196 tokens. Where they
+cannot be followed (windows cut out of a map), there is no answer. Padding is ignored, as in the
+paper, so a field may be larger than the input.
 """
 
 from __future__ import annotations
@@ -21,18 +21,26 @@ from typing import Literal, NamedTuple
 from torch import nn
 from torch.nn.modules.conv import _ConvTransposeNd
 
-from studio.analysis.cost.connectivity import ATTENTION
 from studio.analysis.cost.op_costs import distinct_traces
 from studio.analysis.graph.layer_graph import NodeUse
-from studio.analysis.trace.tree import INPUT, Call, Shape, Source, Trace, Window
+from studio.analysis.trace.tree import (
+    ATTENTION,
+    INPUT,
+    RECURRENT,
+    Call,
+    Shape,
+    Source,
+    Trace,
+    Window,
+)
 
 Grid = tuple[int, ...]  # of positions: (H, W) of a map, (N,) of a sequence
 View = Literal["each", "window", "transposed", "resized", "all", "lost"]
-LOST: Grid = ()  # of positions that can no longer be told
+LOST: Grid = ()  # positions can no longer be followed
 TABLES = ("Embedding", "embedding")
 CAUSES = {
     ATTENTION: "attention",
-    **dict.fromkeys(("LSTM", "GRU", "RNN"), "recurrence"),
+    **dict.fromkeys(RECURRENT, "recurrence"),
     **dict.fromkeys(("mean", "sum"), "a mean over all"),
     **dict.fromkeys(("max", "amax"), "a maximum over all"),
     "adaptive_avg_pool2d": "a pool over all",
@@ -43,10 +51,10 @@ CAUSES = {
 
 @dataclass(frozen=True)
 class ReceptiveField:
-    """What one value of a layer sees of an input with a grid of positions.
+    """The receptive field of a layer in one input, which has a grid of positions.
 
-    `size` is the row of positions that it sees through windows alone, None where there is no such
-    way; `all_by` what lets it see all of them at once, empty where nothing does.
+    `size` is its extent through windows alone, None without such a path. `all_by` names the layer
+    through which it covers all positions; empty without one.
     """
 
     input: int
@@ -56,8 +64,8 @@ class ReceptiveField:
 
 
 class Extent(NamedTuple):
-    """What is needed of a tensor: a row of positions along each axis, or all by some layer. It is
-    `lost` where positions can no longer be told."""
+    """The part of a tensor that is needed: its size along each dimension of the grid, or everything
+    (`all_by` names the layer). `lost`: positions could not be followed."""
 
     size: tuple[int, ...] | None = None
     all_by: str = ""
@@ -75,8 +83,8 @@ NOTHING = Extent()
 
 
 class GridRule(NamedTuple):
-    """How a layer looks at one of its inputs. `cause` names what sees all positions at once; a
-    change of resolution reads so many `taps` for a value."""
+    """How a layer uses one of its inputs. `cause` names a layer that uses all positions at once; a
+    change of resolution reads `taps` positions for each value."""
 
     how: View
     given: Grid | None = None
@@ -95,7 +103,7 @@ class GridRule(NamedTuple):
 
     def _row(self, size: tuple[int, ...]) -> tuple[int, ...]:
         given, made = self.given or (), self.made or ()
-        if len(size) != len(given):  # a map that was laid in one row meanwhile
+        if len(size) != len(given):  # the map was flattened in between
             return (1,) * len(given) if set(size) == {1} else given
         if self.how == "resized":
             each = zip(size, given, made, strict=True)
@@ -110,8 +118,8 @@ class GridRule(NamedTuple):
 
 @dataclass
 class GridFlow:
-    """A body with the grids of all that flows in it: of its calls the rule of each input, the grids
-    of each output, and what flows within."""
+    """A trace with the grid of each tensor in it: the grids of its inputs; for each call the rule
+    of each input, the grids of the outputs, and the flow inside it."""
 
     trace: Trace
     input_grids: tuple[Grid | None, ...]
@@ -126,7 +134,7 @@ class GridFlow:
         return grids[source.output]
 
     def shape(self, source: Source | str | None, used: Shape) -> Shape:
-        """The shape that a tensor had where it was made."""
+        """The shape of a tensor where it was computed."""
         if not isinstance(source, Source):
             return used
         made = source.call != INPUT
@@ -152,7 +160,7 @@ def grid_flow(trace: Trace, given: tuple[Grid | None, ...]) -> GridFlow:
 
 
 def _output_grids(inner: GridFlow) -> tuple[Grid | None, ...]:
-    """The grids of what a body hands out, of which it may have cut off a margin."""
+    """The grids of the outputs of a block, which may have cropped them."""
     trace = inner.trace
     found: list[Grid | None] = []
     for source, out in zip(trace.returns, trace.outputs, strict=True):
@@ -166,8 +174,7 @@ def _leaf_rules(
     found: GridFlow, call: Call, grids: tuple[Grid | None, ...]
 ) -> tuple[tuple[GridRule | None, ...], tuple[Grid | None, ...]]:
     trace = call.trace
-    ways = zip(call.sources, trace.inputs, strict=True)
-    whole = [found.shape(source, used) for source, used in ways]
+    whole = list(map(found.shape, call.sources, trace.inputs))
     rules = tuple(
         None if grid is None else _rule(trace, i, grid, whole[i]) for i, grid in enumerate(grids)
     )
@@ -177,8 +184,7 @@ def _leaf_rules(
 
 
 def _rule(trace: Trace, i: int, grid: Grid, made: Shape) -> GridRule:
-    """How a layer looks at its input number i, which has positions on this grid, or had them where
-    it was made, in another shape."""
+    """How a layer uses input `i`, whose positions are (or were, before a view) on this grid."""
     used, out = trace.inputs[i], trace.outputs[0] if trace.outputs else ()
     if grid == LOST:
         return GridRule("lost", grid, LOST)
@@ -199,7 +205,7 @@ def _rule(trace: Trace, i: int, grid: Grid, made: Shape) -> GridRule:
 
 
 def _passthrough_rule(used: Shape, out: Shape, grid: Grid) -> GridRule:
-    """A view, or a part of one."""
+    """A view, or a slice of one."""
     whole = math.prod(out) == math.prod(used)
     return GridRule("each", grid, grid if whole else _cut(grid, used, out) or _ones(grid))
 
@@ -211,7 +217,7 @@ def _slides(trace: Trace) -> bool:
 
 
 def _window_rule(trace: Trace, used: Shape, out: Shape, grid: Grid) -> GridRule:
-    """A filter, a pool or a change of resolution, on a map that lies in the last axes."""
+    """A convolution, a pool or a change of resolution of a map in the last dimensions."""
     k = len(trace.window.kernel) if trace.window else len(grid)
     if used[-k:] != grid:
         return GridRule("lost", grid, LOST)
@@ -228,8 +234,7 @@ def _window_rule(trace: Trace, used: Shape, out: Shape, grid: Grid) -> GridRule:
 
 
 def _merge_rule(trace: Trace, used: Shape, out: Shape, grid: Grid) -> GridRule:
-    """Positions go in and are not to be seen in what comes out: it is laid out anew, or a layer has
-    made one of them all."""
+    """The grid is in the input but not in the output: reshaped, or reduced by a layer."""
     if trace.kind == "cat":
         longer = next((n for n, m in zip(out, used, strict=True) if n != m), 0)
         return GridRule("each", grid, (longer,))
@@ -244,7 +249,7 @@ def _merge_rule(trace: Trace, used: Shape, out: Shape, grid: Grid) -> GridRule:
 
 
 def _fold_rule(trace: Trace, i: int, grid: Grid, made: Shape) -> GridRule:
-    """Positions are not to be seen in the shape: a part was taken, or all lie in one row."""
+    """The grid is not visible in the input's shape: it was sliced or flattened."""
     used = trace.inputs[i]
     if math.prod(used) < math.prod(made):
         cut = _cut(grid, made, used)
@@ -258,18 +263,18 @@ def _fold_rule(trace: Trace, i: int, grid: Grid, made: Shape) -> GridRule:
 
 
 def _cut(grid: Grid, made: Shape, used: Shape) -> Grid | None:
-    """The positions that are left of a map or a row whose margin was cut off."""
+    """The grid that is left of a cropped map or sequence."""
     dim = _first_grid_dim(made, grid)
     return used[dim : dim + len(grid)] if dim and len(used) == len(made) else None
 
 
 def _has_grid(shape: Shape, grid: Grid) -> bool:
-    """Whether the positions can be seen in a shape: axis by axis, or in one row."""
+    """Whether a shape contains the grid, dimension by dimension or flattened."""
     return bool(_first_grid_dim(shape, grid)) or math.prod(grid) in shape[1:]
 
 
 def _first_grid_dim(shape: Shape, grid: Grid) -> int:
-    """The first axis of the positions; 0 where they are not there axis by axis."""
+    """The first dimension of the grid in a shape; 0 if it is not there dimension by dimension."""
     found = (i for i in range(1, len(shape)) if shape[i : i + len(grid)] == grid)
     return next(found, 0)
 
@@ -289,8 +294,10 @@ def _cause(trace: Trace) -> str:
 def receptive_fields(
     name: str, root: Trace, uses: Mapping[str, NodeUse]
 ) -> tuple[ReceptiveField, ...]:
-    """The receptive fields of a node, one for each input of the network that has positions and that
-    it sees; of equal neighbours those of the last. Empty where there is none, or none to be told.
+    """The receptive fields of a node, one for each input of the network with positions that it
+    depends on.
+
+    For repeated blocks, those of the last. Empty if there is none or it is unknown.
     """
     place = _call_path(name, root, uses)
     if not place:
@@ -307,21 +314,20 @@ def receptive_fields(
     )
     for step, at in zip(reversed(steps), reversed(place), strict=True):
         needs = _trace_back(step, at, needs)
-    told = [
+    return tuple(
         ReceptiveField(i, grid, need.size, need.all_by)
         for i, (grid, need) in enumerate(zip(given, needs, strict=True))
         if grid and (need.all_by or (need.size and not need.lost))
-    ]
-    return tuple(told)
+    )
 
 
 def _one_position(grid: Grid | None) -> Extent:
-    """One position of a layer; of what has none left, the one there is."""
+    """One position of a layer's output, or all that is left of it."""
     return NOTHING if grid is None else Extent((1,) * len(grid), lost=grid == LOST)
 
 
 def _trace_back(step: GridFlow, at: int, needs: Sequence[Extent]) -> list[Extent]:
-    """What a body needs of its inputs so that its call number `at` gets what that needs."""
+    """What a block needs of its inputs so that its call number `at` gets what it needs."""
     wanted: dict[Source, Extent] = {}
     _require(wanted, step.trace.calls[at], needs)
     for number in range(at - 1, -1, -1):
@@ -357,7 +363,7 @@ def _input_extents(step: GridFlow, number: int, asked: Sequence[Extent]) -> list
 
 
 def _extents_of_source(step: GridFlow, source: Source, need: Extent) -> list[Extent]:
-    """What a body needs of its inputs so that one of its tensors has what is needed of it."""
+    """What a block needs of its inputs for a given part of one of its tensors."""
     if source.call == INPUT:
         return [need if i == source.output else NOTHING for i in range(len(step.trace.inputs))]
     outputs = step.trace.calls[source.call].trace.outputs
@@ -366,7 +372,7 @@ def _extents_of_source(step: GridFlow, source: Source, need: Extent) -> list[Ext
 
 
 def _call_path(name: str, root: Trace, uses: Mapping[str, NodeUse]) -> tuple[int, ...]:
-    """The numbers of the calls that lead to a node, from the root on; empty where it is no call."""
+    """The numbers of the calls that lead from the root to a node; empty if the node is no call."""
     use = uses.get(name)
     if use is None:
         return ()
@@ -381,15 +387,13 @@ def _call_path(name: str, root: Trace, uses: Mapping[str, NodeUse]) -> tuple[int
 
 
 def _input_grid(shape: Shape, root: Trace) -> Grid | None:
-    """The positions of an input: of images their pixels, of a sequence its steps or tokens."""
-    grid: Grid
+    """The positions of an input: pixels of an image, steps or tokens of a sequence."""
+    tables = (trace for trace, _ in distinct_traces(root) if trace.kind in TABLES)
     if len(shape) == 4:
-        grid = shape[2:]
+        grid: Grid = shape[2:]
     elif len(shape) == 3:
         grid = (max(shape[1:]),)
-    elif len(shape) == 2 and any(
-        b.kind in TABLES and shape in b.inputs for b, _ in distinct_traces(root)
-    ):
+    elif len(shape) == 2 and any(shape in table.inputs for table in tables):
         grid = shape[1:]
     else:
         return None

@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 
 Shape = tuple[int, ...]
 NamedShapes = tuple[tuple[str, Shape], ...]
-INPUT = -1  # the call number of a body's own inputs
+INPUT = -1  # the call number of a trace's own inputs
+ATTENTION = "scaled_dot_product_attention"  # the kind of fused attention
+RECURRENT = ("LSTM", "GRU", "RNN")  # the kinds of recurrent layers
 
 
 class Source(NamedTuple):

@@ -10,7 +10,7 @@ from html import escape
 import streamlit as st
 
 from studio.analysis import units
-from studio.analysis.cost.causal_attention import causal_note
+from studio.analysis.cost.attention_cost import causal_note
 from studio.analysis.cost.profiler import Profile
 from studio.analysis.cost.starved_norm import batch_too_small, training_memory_text
 from studio.analysis.trace.priority_lock import prioritize

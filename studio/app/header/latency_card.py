@@ -11,7 +11,7 @@ from time import monotonic
 
 import streamlit as st
 
-from studio import exports
+from studio import admission
 from studio.analysis import units
 from studio.app import session
 from studio.app.controls.session_sweep import sweeping
@@ -77,9 +77,9 @@ def is_loaded(point: Point) -> bool:
 
 def limit(case: Case) -> float:
     """What a measurement may take that somebody has pressed for, in seconds."""
-    shortest = exports.duration_s(case.design, case.conditions)
+    shortest = admission.duration_s(case.design, case.conditions)
     known = case.conditions.limit_s
-    return max(known, exports.round_limit_s(shortest)) if shortest else known
+    return max(known, admission.round_limit_s(shortest)) if shortest else known
 
 
 def hindrance(case: Case) -> str:
@@ -153,9 +153,9 @@ def _allowed(case: Case) -> str:
 
 def offer(case: Case) -> str:
     """What a press is asked for."""
-    if not exports.time_problem(case.design, case.conditions):
+    if not admission.time_problem(case.design, case.conditions):
         return ASKED
-    return LATE.format(f"{exports.duration_s(case.design, case.conditions):,.0f}")
+    return LATE.format(f"{admission.duration_s(case.design, case.conditions):,.0f}")
 
 
 def line(text: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from studio.analysis import units
-from studio.analysis.cost.causal_attention import causal_note
+from studio.analysis.cost.attention_cost import causal_note
 from studio.analysis.cost.layer_table import OWN, LayerRow, layer_rows
 from studio.analysis.cost.roofline import DeviceLimits, bottleneck
 from studio.analysis.graph import design_diff

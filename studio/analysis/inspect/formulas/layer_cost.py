@@ -15,7 +15,6 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
-from studio.analysis.cost.connectivity import ATTENTION
 from studio.analysis.inspect.formulas.formula import (
     Factor,
     Names,
@@ -24,7 +23,7 @@ from studio.analysis.inspect.formulas.formula import (
     dim_factors,
     number,
 )
-from studio.analysis.trace.tree import Shape, Trace
+from studio.analysis.trace.tree import ATTENTION, Shape, Trace
 
 MAP_DIMS = {1: ("L",), 2: ("H", "W"), 3: ("T", "H", "W")}
 KERNEL_SYMBOLS = {1: ("k",), 2: ("k_h", "k_w"), 3: ("k_t", "k_h", "k_w")}

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import groupby
 
+from studio.analysis.cost.op_costs import VALUE_BYTES
 from studio.analysis.cost.saved_tensors import CallSaves
 from studio.analysis.graph.layer_graph import NodeUse
 from studio.analysis.inspect.formulas.formula import (
@@ -33,7 +34,6 @@ from studio.analysis.inspect.formulas.layer_cost import (
 from studio.analysis.trace.tree import NamedShapes, Shape, Trace
 from studio.drawing.graph import Figures, Node
 
-VALUE_BYTES = 4  # float32
 STATES = 4
 ADAM = "(weight + gradient + 2 Adam moments)"
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")

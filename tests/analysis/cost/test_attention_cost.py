@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 import studio
-from studio.analysis.cost.causal_attention import causal_note, causal_saving
+from studio.analysis.cost.attention_cost import causal_note, causal_saving
 from studio.analysis.cost.profiler import training_trace
 from studio.cli import tables
 from studio.family import Family
