@@ -3,10 +3,10 @@
 import studio
 
 d = studio.design("vit", preset="ViT-B/16", depth=6)
-studio.profile(d).params                # counted on the real model, without its memory
-model = studio.build(d)                 # the torch module
-print(studio.export(d))                 # its code: one file that needs torch alone
-studio.measure(d).median_s              # seconds a forward pass takes on this machine
+studio.profile(d).params                # counted on the real model, on the meta device
+model = studio.build(d)                 # the nn.Module
+print(studio.export(d))                 # its code: one file that needs only torch
+studio.measure(d).median_s              # latency of a forward pass on this machine, in seconds
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ __all__ = [
     "report",
 ]
 
-# Torch takes a second to import. `studio --help` does not wait for it: the rooms that need it are
-# imported where they are used.
+# Importing torch takes a second, and `studio --help` should not wait for it: rooms that need torch
+# are imported where they are used.
 TYPES = {
     "Design": "studio.family",
     "Family": "studio.family",
@@ -63,16 +63,16 @@ def __getattr__(name: str) -> Any:
 
 
 def families() -> Mapping[str, Family]:
-    """Every family of architectures by its key, sorted."""
+    """All families of architectures by key, sorted."""
     from studio import zoo
 
     return zoo.families()
 
 
 def design(family: str, preset: str | None = None, **knobs: object) -> Design:
-    """A member of a family: a preset (by default the first one) with some knobs set.
+    """A design of a family: a preset (by default the first) with some knobs changed.
 
-    Raises DesignError with one sentence: the knob, the value, and the nearest that works.
+    Raises DesignError, which names the knob, the value and the nearest values that work.
     """
     from studio import zoo
 
@@ -80,17 +80,18 @@ def design(family: str, preset: str | None = None, **knobs: object) -> Design:
 
 
 def design_from_json(text: str | bytes) -> Design:
-    """The design that `export(design, "json")` has written. Raises DesignError for other text."""
+    """The design in a text written by `export(design, "json")`. Raises DesignError for others."""
     from studio import zoo
 
     return zoo.design_from_json(text)
 
 
 def as_stages(design: Design) -> Design:
-    """The same network composed of stages, to be changed one by one: a design of the hybrid.
+    """The same network as a composition, whose stages can be edited one by one.
 
-    Equal in parameters, compute and, with its weights, outputs; without dropout and drop path,
-    which work in training alone. Raises DesignError for a family that is not made of stages.
+    It has the same parameters and MACs and, with the same weights, the same outputs. Dropout and
+    drop path, which act only in training, are left out. Raises DesignError for a family that is not
+    made of stages.
     """
     _require(design)
     from studio import zoo
@@ -99,21 +100,21 @@ def as_stages(design: Design) -> Design:
 
 
 def _require(design: object) -> None:
-    """Raises TypeError for what is no design, such as the name of a family."""
+    """Raises TypeError for anything else than a design, such as the name of a family."""
     from studio.family import Design
 
     if not isinstance(design, Design):
         example = quoted(design) if isinstance(design, str) else "'vit'"
         raise TypeError(
-            f"a design is wanted, not {quoted(design)}; make one with studio.design({example})"
+            f"expected a design, not {quoted(design)}; make one with studio.design({example})"
         )
 
 
 def build(design: Design, device: str = "cpu") -> nn.Module:
-    """The design's module with fresh weights; on "meta" it takes no memory and has no values.
+    """The design's module with newly initialised weights; on "meta" it has no data.
 
-    In evaluation mode, in which it is profiled and measured; to train it, call its `train()` first.
-    Raises DesignError for a device that this machine has not.
+    The module is in evaluation mode, as it is profiled and measured; call `train()` to train it.
+    Raises DesignError for a device that this machine does not have.
     """
     _require(design)
     import torch
@@ -134,7 +135,10 @@ def build(design: Design, device: str = "cpu") -> nn.Module:
 
 
 def example(design: Design, batch: int = 1) -> tuple[Tensor, ...]:
-    """Random inputs for the design's module, on the default device. Raises DesignError."""
+    """Random inputs for the design's module, on torch's default device.
+
+    Raises DesignError for a bad batch.
+    """
     _require(design)
     from studio.family import BATCH
 
@@ -142,9 +146,10 @@ def example(design: Design, batch: int = 1) -> tuple[Tensor, ...]:
 
 
 def profile(design: Design, batch: int = 1) -> Profile:
-    """What the design costs: parameters, multiply-accumulates, memory, layer by layer.
+    """The costs of a design, in total and per layer: parameters, multiply-accumulates, memory.
 
-    Takes milliseconds and no memory, whatever the size. Raises DesignError for a bad batch.
+    It runs on the meta device: in milliseconds and without memory for the weights, whatever the
+    size. Raises DesignError for a bad batch.
     """
     _require(design)
     from studio.analysis.cost.profiler import profile
@@ -165,14 +170,15 @@ def measure(
     threads: int = 1,
     limit_s: float | None = None,
 ) -> Measurement:
-    """How long a call of the exported code takes, in a process of its own.
+    """The latency of the exported code, measured in a process of its own.
 
-    A call is a forward pass, or with mode="training" a training step: forward, backward and an
-    update by SGD. `dtype` is also "bfloat16" or "float16", `layout` also "channels_last";
-    `compiled` is torch.compile, which may take a minute at first. `limit_s` is the longest that it
-    may take in seconds (by default 30, compiled 600). Raises MeasureError with one sentence where
-    one of these cannot be, the memory is too small, the device is missing or the limit is too
-    short, and DesignError for a bad batch.
+    With mode="inference" a forward pass is timed, with mode="training" a training step: forward,
+    backward and an update by SGD. `dtype` is "float32", "bfloat16" or "float16", `layout`
+    "contiguous" or "channels_last". `compiled` uses torch.compile, which may take minutes once.
+    `limit_s` is the longest time for the measurement in seconds (default: 30, compiled 600).
+
+    Raises MeasureError for other values, a missing device, too little memory or a limit that is too
+    short, and DesignError for a bad batch; both say in one sentence what would work.
     """
     _require(design)
     from studio import admission
@@ -199,11 +205,11 @@ def measure(
 
 
 def export(design: Design, form: str = "script", *, link: str = "", level: int = 0) -> str | bytes:
-    """The design as text, "script" (which needs torch alone) or "json", or its picture.
+    """The design as a "script" that needs only torch, as "json", or as a picture of its layers.
 
-    A picture is an "svg" for a paper, "dot", "html" to look into, or "png", which is bytes; `level`
-    is how many levels of its blocks are open. `link` is what the script and the pictures say
-    reopens the design. Raises DesignError for another form or level.
+    Pictures are "svg", "dot", an interactive "html", and "png", which is bytes; `level` is how many
+    levels of blocks are expanded. `link` reopens the design and is written into scripts and
+    pictures. Raises DesignError for another form or level.
     """
     _require(design)
     from studio import exports
@@ -221,8 +227,8 @@ def report(
 ) -> str:
     """A report on the design in five sections, as "markdown" or as one "html" file.
 
-    `measured` is its latency where it is known, `link` what reopens the design. Takes a few seconds
-    the first time. Raises DesignError for a bad batch and for another form.
+    `measured` is its latency, if known; `link` reopens the design. The first report on a design
+    takes a few seconds. Raises DesignError for a bad batch and for another form.
     """
     _require(design)
     from studio.family import BATCH

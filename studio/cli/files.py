@@ -1,7 +1,7 @@
-"""Writing the file that a command was asked for: whole or not at all.
+"""Write a file whole or not at all.
 
-The text goes to a new file beside the old one, which takes the old one's name once it is complete.
-So a full disk or an interrupt leaves the old file as it was.
+The content goes to a temporary file in the same folder, which is renamed once it is complete. So a
+full disk or an interrupt leaves the old file as it was.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from studio.quoting import path_echoed
 
 
 def check(path: Path) -> None:
-    """Make sure that the file can be written. Raises DesignError, which says why it cannot."""
+    """Check that the file can be written. Raises DesignError with the reason if not."""
     if _is_stream(path):
         return
     target = _target(path)
     try:
-        beside = _beside(target)
-        beside.touch(exist_ok=False)
-        beside.unlink()
+        temporary = _temporary(target)
+        temporary.touch(exist_ok=False)
+        temporary.unlink()
     except OSError as error:
         raise _refusal(
             path, f"no file can be made in {path_echoed(target.parent)}: {error.strerror}"
@@ -34,7 +34,7 @@ def check(path: Path) -> None:
 
 
 def write(result: str | bytes, path: Path) -> None:
-    """Write to a file, a pipe or a device. Raises DesignError; a file is then as it was before."""
+    """Write to a file, a pipe or a device. Raises DesignError and leaves the file as it was."""
     data = result if isinstance(result, bytes) else result.encode()
     try:
         if _is_stream(path):
@@ -46,9 +46,9 @@ def write(result: str | bytes, path: Path) -> None:
 
 
 def destination(path: Path | None) -> Path | None:
-    """The path to write to; None for standard output, which may be called `-` or `/dev/stdout`.
+    """The path to write to; None for standard output, also for `-` and `/dev/stdout`.
 
-    Raises DesignError where it cannot be written: so that is known before the work is done.
+    Raises DesignError if it cannot be written, before any work is done.
     """
     if path is None or str(path) == "-" or _is_standard_output(path):
         return None
@@ -64,17 +64,17 @@ def _is_standard_output(path: Path) -> bool:
 
 
 def _replace(target: Path, data: bytes) -> None:
-    beside = _beside(target)
+    temporary = _temporary(target)
     try:
-        with beside.open("xb") as file:
+        with temporary.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         if target.exists():
-            _keep_permissions(target, beside)
-        beside.replace(target)
+            _keep_permissions(target, temporary)
+        temporary.replace(target)
     except BaseException:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
@@ -85,7 +85,7 @@ def _keep_permissions(old: Path, new: Path) -> None:
 
 
 def _target(path: Path) -> Path:
-    """The file itself, at the end of all links. Raises DesignError where none can be there."""
+    """The file at the end of all links. Raises DesignError if no file can be there."""
     target = Path(os.path.realpath(path))
     try:
         if target.is_dir():
@@ -96,8 +96,8 @@ def _target(path: Path) -> Path:
             raise _refusal(path, f"{path_echoed(target.parent)} is not a folder")
         target.stat()
     except FileNotFoundError:
-        return target  # it is a new file
-    except OSError as error:  # a name that is too long, a ring of links, a folder that is closed
+        return target  # a new file
+    except OSError as error:  # the name is too long, the links form a loop, the folder is closed
         raise _refusal(path, error.strerror or str(error)) from None
     if not os.access(target, os.W_OK):
         raise _refusal(path, "it is write-protected")
@@ -105,7 +105,7 @@ def _target(path: Path) -> Path:
 
 
 def _is_stream(path: Path) -> bool:
-    """Whether it is a pipe or a device, which are written as they are."""
+    """Whether it is a pipe or a device, which cannot be replaced by a file."""
     try:
         mode = path.stat().st_mode
     except OSError:
@@ -113,7 +113,7 @@ def _is_stream(path: Path) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
-def _beside(target: Path) -> Path:
+def _temporary(target: Path) -> Path:
     return target.with_name(f".studio-{secrets.token_hex(8)}.part")
 
 

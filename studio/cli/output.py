@@ -17,7 +17,7 @@ REFUSED, BROKEN_PIPE = 2, 128 + 13  # 128 and a signal, as shells report
 
 
 def put(result: str | bytes) -> int:
-    """Write a result to standard output: text in the encoding that source code has."""
+    """Write a result to standard output, text in UTF-8, and return the exit code."""
     try:
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8")
@@ -26,9 +26,9 @@ def put(result: str | bytes) -> int:
             result = ""
         print(result, end="", flush=True)
     except OSError as error:
-        # What is still in the buffer must not fail once more as Python ends.
+        # Python writes the rest of the buffer when it ends; that must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):  # whoever read it has had enough
+        if isinstance(error, BrokenPipeError):  # the reader has closed the pipe
             return BROKEN_PIPE
         say(f"cannot write the result: {error.strerror}")
         return REFUSED

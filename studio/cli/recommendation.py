@@ -58,7 +58,8 @@ def architect(
     if as_json:
         return json_text(_json(brief, max_latency_s, timed))
     choices = [choice for choice, _ in timed]
-    return f"{why_first(choices, brief)}\n\n{_table(brief, choices)}"
+    table = tables.choices(choices, limited=bool(brief.limits.given))
+    return f"{why_first(choices, brief)}\n\n{table}"
 
 
 def _parameter(*words: str) -> str:
@@ -80,25 +81,6 @@ def _json(
             for choice, timing in timed
         ],
     }
-
-
-def _table(brief: Brief, choices: Sequence[Choice]) -> str:
-    from studio.advice.wording import percent
-    from studio.reporting.plain_text import plain
-
-    rows = [
-        (
-            f"{c.design.family.key}: {c.title}",
-            c.profile,
-            percent(c.share) if brief.limits.given else "",
-            c.knobs,
-            plain(c.cost),
-            [plain(reason) for reason in c.reasons],
-            [plain(doubt) for doubt in (*c.doubts, *c.notes)],
-        )
-        for c in choices
-    ]
-    return tables.choices(rows)
 
 
 def _within_budget(brief: Brief, strategy: Strategy) -> Sequence[Choice]:

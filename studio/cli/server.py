@@ -1,4 +1,4 @@
-"""`studio` alone: the page, served until it is stopped."""
+"""`studio` without a command: serve the page."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from studio.quoting import echoed
 
 FIRST_PORT = 8501
 PORTS_TRIED = 100
-WILDCARDS = ("0.0.0.0", "::")  # every network that the machine is on
-UNROUTED = ("10.255.255.255", 9)  # nothing is sent there
+WILDCARDS = ("0.0.0.0", "::")  # every network of this machine
+UNROUTED = ("10.255.255.255", 9)  # only to ask for a route: nothing is sent
 
 
 def serve(address: str, port: int | None, base_path: str | None, headless: bool) -> str:
@@ -41,7 +41,7 @@ def serve(address: str, port: int | None, base_path: str | None, headless: bool)
     }
     flags = [f"--{name}={value}" for name, value in options.items() if value is not None]
     if (project / ".streamlit" / "config.toml").is_file():
-        os.chdir(project)  # Streamlit looks for the theme and the limits of the server there
+        os.chdir(project)  # where Streamlit looks for its config.toml
     lower_priority()
     sys.argv = ["streamlit", "run", str(page), *flags]
     runpy.run_module("streamlit", run_name="__main__", alter_sys=True)
@@ -49,17 +49,17 @@ def serve(address: str, port: int | None, base_path: str | None, headless: bool)
 
 
 def _shown(address: str) -> str | None:
-    """The host of the address that is shown at the start, where it is not the one served at."""
+    """The host in the address that Streamlit prints, if it differs from the one served at."""
     if address in WILDCARDS:
         return _own_address()
-    return f"[{address}]" if ":" in address else None  # of IPv6, as it stands in an address
+    return f"[{address}]" if ":" in address else None  # IPv6
 
 
 def obstacle(address: str, port: int) -> str:
-    """Why nothing can be served there, in one sentence; empty where it can. Port 0 is any."""
+    """Why the page cannot be served there, in one sentence; empty if it can. Port 0 is any."""
     try:
         _bind(address, port)
-    except (socket.gaierror, TypeError):  # TypeError: no name that could be looked up
+    except (socket.gaierror, TypeError):  # TypeError: the name cannot be looked up
         return f"unknown address {echoed(address)}; {_addresses()}"
     except OSError as error:
         match error.errno:
@@ -75,10 +75,10 @@ def obstacle(address: str, port: int) -> str:
 
 
 def _bind(address: str, port: int) -> None:
-    """Take the address and let it go again, as the server will take it."""
+    """Bind the address as the server will, and release it. Raises OSError, TypeError."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family) as taken:
-        if os.name != "nt":  # where it would share a port that is in use
+        if os.name != "nt":  # on Windows two servers would share the port
             taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind((address, port))
 
@@ -98,10 +98,7 @@ def _addresses() -> str:
 
 
 def _own_address() -> str:
-    """The address of this machine that others on its network can open: shown at the start.
-
-    Streamlit would ask a server on the internet for it.
-    """
+    """This machine's address on its network; Streamlit would ask a server on the internet."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(UNROUTED)

@@ -20,7 +20,7 @@ MOST_POINTS = 256
 
 
 def _values(knob: Knob, text: str) -> list[str]:
-    """The values of `2,4,8`, of `2:24:2` (24 among them), or of `2,2/3,4` for a tuple."""
+    """The values in `2,4,8`, in `2:24:2` (24 included), or for a tuple in `2,2/3,4`."""
     if isinstance(knob.default, tuple):
         return text.split("/")
     if ":" in text:
@@ -33,14 +33,14 @@ def _values(knob: Knob, text: str) -> list[str]:
 
 
 def _range(knob: Knob, text: str) -> list[str]:
-    """Counted in decimals, so that 0.1:0.3:0.1 ends at 0.3. Raises DesignError."""
+    """The values of first:last:step, in decimals: 0.1:0.3:0.1 ends at 0.3. Raises DesignError."""
     first, last, *step = text.split(":")
     try:
         start, stride = Decimal(first), Decimal(":".join(step) or str(knob.step or 1))
         steps = (Decimal(last) - start) / stride
         if 0 <= steps < MOST_POINTS:
             return [str(start + i * stride) for i in range(int(steps) + 1)]
-    except ArithmeticError:  # no numbers, or a step of zero
+    except ArithmeticError:  # not numbers, or a step of zero
         pass
     raise DesignError(
         f"{knob.name}={echoed(text)} is not first:last:step with at most {MOST_POINTS} values, "
@@ -62,7 +62,7 @@ def swept_designs(
     from studio.zoo import changed
 
     found: dict[Design, str] = {}
-    refused = defaultdict[str, list[str]](list)  # of many corners the reason is one
+    refused = defaultdict[str, list[str]](list)  # corners by the reason that they share
     for settings in _corners(knobs, wanted):
         try:
             made = changed(start, settings)
@@ -81,7 +81,7 @@ def swept_designs(
 
 
 def _corners(knobs: Sequence[Knob], wanted: Sequence[str]) -> Iterator[dict[str, str]]:
-    """The settings of each point. Raises DesignError."""
+    """The settings of each point of the grid. Raises DesignError."""
     names = [knob.name for knob in knobs]
     if len(knobs) > 2 or len(set(names)) < len(names):
         raise DesignError("give one --axis, or two with different knobs")

@@ -1,4 +1,4 @@
-"""Figures as text for a shell: aligned columns with units, or bare numbers separated by commas."""
+"""Results as text: aligned columns with units for a terminal, CSV and JSON for programs."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from studio.knobs import Knob
 from studio.reporting.latency_text import conditions, iqr, latency
 
 if TYPE_CHECKING:
+    from studio.advice.recommend import Choice
     from studio.analysis.cost.profiler import Profile
     from studio.bench.store import StoreContents
     from studio.family import Design, Family
 
     Timed = tuple[Profile, Measurement | None]
 
-LOADED = " *"
-
-
+BUSY = "*"  # marks a latency that was measured while the machine was busy
 COUNTED = (
     *("params", "trainable_params", "macs", "flops", "activation_count"),
     *("inference_bytes", "training_bytes"),
@@ -34,6 +33,7 @@ TIMED = (
 
 
 def families(found: Mapping[str, Family]) -> str:
+    """One line per family."""
     head = ("family", "architecture", "knobs", "presets", "tasks")
     rows = (
         (key, f.title, str(len(f.knobs)), str(len(f.presets)), ", ".join(f.guide.tasks))
@@ -43,7 +43,7 @@ def families(found: Mapping[str, Family]) -> str:
 
 
 def family(key: str, family: Family) -> dict[str, Any]:
-    """A family as JSON: classes by name, tuples as lists."""
+    """A family as JSON values: classes by their names, tuples as lists."""
     knobs = family.knobs
     return {
         "key": key,
@@ -77,70 +77,81 @@ def family(key: str, family: Family) -> dict[str, Any]:
 
 
 def profile(found: Profile) -> str:
-    outputs = ", ".join(units.shape(shape) for shape in found.output_shapes)
-    saving = found.causal_saving_macs
-    causal = f"attention counted in full; skipping its masked half saves up to {saving:,} MACs"
-    return _headline(found.design, found.batch) + _aligned(
-        (
-            ("parameters", f"{found.params:,}"),
-            ("trainable", f"{found.trainable_params:,}"),
-            ("compute", f"{found.macs:,} MACs ({found.flops:,} FLOPs = 2 × MACs)"),
-            *[("", f"causal {causal}")][: bool(saving)],
-            ("activations", f"{found.activation_count:,} elements of convolutions and matmuls"),
-            ("inference", f"{units.size(found.inference_bytes)} of memory"),
-            ("training", _training(found)),
-            ("output", outputs),
-        )
-    )
+    """The costs of a design, one per line."""
+    rows = [
+        ("parameters", f"{found.params:,}"),
+        ("trainable", f"{found.trainable_params:,}"),
+        ("compute", f"{found.macs:,} MACs ({found.flops:,} FLOPs = 2 × MACs)"),
+    ]
+    if saving := found.causal_saving_macs:
+        text = "causal attention counted in full; skipping its masked half saves up to"
+        rows.append(("", f"{text} {saving:,} MACs"))
+    rows += [
+        ("activations", f"{found.activation_count:,} elements of convolutions and matmuls"),
+        ("inference", f"{units.size(found.inference_bytes)} of memory"),
+        ("training", _training_memory(found)),
+        ("output", ", ".join(units.shape(shape) for shape in found.output_shapes)),
+    ]
+    return _headline(found.design, found.batch) + _aligned(rows)
 
 
-def _training(found: Profile) -> str:
+def _training_memory(found: Profile) -> str:
     from studio.analysis.cost.starved_norm import batch_too_small, training_memory_text  # torch
 
+    memory = training_memory_text(found)
     why = batch_too_small(found.design, found.batch)
-    told = training_memory_text(found)
-    return f"{told}: {why}" if why else f"{told} of memory, with Adam"
+    return f"{memory}: {why}" if why else f"{memory} of memory, with Adam"
 
 
-def choices(
-    found: Iterable[tuple[str, Profile, str, str, str, Sequence[str], Sequence[str]]],
-) -> str:
-    """For each its title, its figures, the share of the budget (empty without one), its knobs
-    and the law of its cost (empty where there is none to tell),
-    and what is said for (+) and against (-) it."""
+def choices(found: Sequence[Choice], *, limited: bool) -> str:
+    """Recommended designs, best first, with the reasons for (+) and against (-) each.
+
+    `limited` adds the share of the budget that each uses.
+    """
     return "\n".join(
-        f"{number}. {title}, input {' and '.join(map(units.shape, cost.inputs))}\n"
-        f"   {cost.params:,} parameters, {cost.macs:,} MACs"
-        + (f"; {share} of the budget\n" if share else "\n")
-        + (f"   {knobs}\n" if knobs else "")
-        + (f"   cost: {law}\n" if law else "")
-        + "".join(f"   + {reason}\n" for reason in reasons)
-        + "".join(f"   - {doubt}\n" for doubt in doubts)
-        for number, (title, cost, share, knobs, law, reasons, doubts) in enumerate(found, 1)
+        "\n".join(_choice(number, choice, limited)) + "\n" for number, choice in enumerate(found, 1)
     )
+
+
+def _choice(number: int, choice: Choice, limited: bool) -> Iterator[str]:
+    from studio.advice.wording import percent  # torch
+    from studio.reporting.plain_text import plain
+
+    cost = choice.profile
+    inputs = " and ".join(map(units.shape, cost.inputs))
+    share = f"; {percent(choice.share)} of the budget" if limited else ""
+    yield f"{number}. {choice.design.family.key}: {choice.title}, input {inputs}"
+    yield f"   {cost.params:,} parameters, {cost.macs:,} MACs{share}"
+    if choice.knobs:
+        yield f"   {choice.knobs}"
+    if law := plain(choice.cost):
+        yield f"   cost: {law}"
+    yield from (f"   + {plain(reason)}" for reason in choice.reasons)
+    yield from (f"   - {plain(doubt)}" for doubt in (*choice.doubts, *choice.notes))
 
 
 def measurement(design: Design, found: Measurement) -> str:
-    steady = {True: ", none interrupted", False: ", machine busy", None: ""}[found.clean]
+    """A latency and how it was measured, one fact per line."""
+    runs = {True: ", none interrupted", False: ", machine busy", None: ""}[found.clean]
+    median = f"{units.seconds(found.median_s)} (median of {found.runs} runs{runs})"
     value, band, under_load = latency(found)
-    median = f"{units.seconds(found.median_s)} (median of {found.runs} runs{steady})"
-    stated = [("latency", f"{value} ({band})"), ("under load", median)]
-    compiled = [("compile time", units.seconds(found.compile_s))] if found.compile_s else []
-    return _headline(design, found.batch) + _aligned(
-        (
-            *(stated if under_load else [("latency", median)]),
-            ("IQR", iqr(found)),
-            *compiled,
-            ("first call", units.seconds(found.first_call_s)),
-            ("throughput", f"{found.throughput:,.1f} examples/s"),
-            ("conditions", ", ".join(conditions(found))),
-            ("device", found.device),
-        )
-    )
+    rows = [("latency", median)]
+    if under_load:
+        rows = [("latency", f"{value} ({band})"), ("under load", median)]
+    rows.append(("IQR", iqr(found)))
+    if found.compile_s:
+        rows.append(("compile time", units.seconds(found.compile_s)))
+    rows += [
+        ("first call", units.seconds(found.first_call_s)),
+        ("throughput", f"{found.throughput:,.1f} examples/s"),
+        ("conditions", ", ".join(conditions(found))),
+        ("device", found.device),
+    ]
+    return _headline(design, found.batch) + _aligned(rows)
 
 
 def layers(times: Mapping[str, LayerTime]) -> str:
-    """A line for each module, in the order in which they are first called."""
+    """One line per module, in the order of their first calls."""
     whole_s = times[""].total_s
     head = ("layer", "calls", "self time", "share", "total time")
     rows = (
@@ -157,19 +168,19 @@ def layers(times: Mapping[str, LayerTime]) -> str:
 
 
 def sweep(start: Design, knobs: Sequence[Knob], points: Sequence[Timed]) -> str:
-    """A line for each point; `points` are in the order of the knobs' values."""
+    """One line per point; `points` are in the order of the knobs' values."""
     names = [knob.name for knob in knobs]
     head = (*names, "parameters", "MACs", "inference", "training", "latency", "IQR")
     rows = (_point(knobs, *point) for point in points)
     batch = f", batch {points[0][0].batch}" if points else ""
     title = f"{start.full_title}{batch}\n"
     busy = any(time and time.clean is False for _, time in points)
-    note = f"{LOADED.strip()} measured while the machine was busy\n" if busy else ""
+    note = f"{BUSY} measured while the machine was busy\n" if busy else ""
     return title + _aligned([head, *rows], right=range(len(head))) + note
 
 
 def csv(start: Design, knobs: Sequence[Knob], points: Sequence[Timed]) -> str:
-    """A row for each point, under a row of names; empty cells where not measured."""
+    """One row per point under a row of names; cells of what was not measured are empty."""
     text = io.StringIO()
     rows = writer(text, lineterminator="\n")
     rows.writerow((*(knob.name for knob in knobs), "batch", *COUNTED, *TIMED))
@@ -178,7 +189,7 @@ def csv(start: Design, knobs: Sequence[Knob], points: Sequence[Timed]) -> str:
 
 
 def contents(found: StoreContents, most: int) -> str:
-    """What the store of measurements holds."""
+    """What the store of measurements holds, at most `most` of them."""
     return _aligned(
         (
             ("path", str(found.path)),
@@ -214,9 +225,14 @@ def _point(knobs: Sequence[Knob], found: Profile, time: Measurement | None) -> S
         f"{found.macs:,}",
         units.size(found.inference_bytes),
         _training_size(found),
-        units.seconds(time.median_s) + LOADED * (time.clean is False) if time else "-",
+        _latency(time) if time else "-",
         iqr(time) if time else "-",
     )
+
+
+def _latency(time: Measurement) -> str:
+    median = units.seconds(time.median_s)
+    return f"{median} {BUSY}" if time.clean is False else median
 
 
 def _headline(design: Design, batch: int) -> str:
@@ -224,7 +240,7 @@ def _headline(design: Design, batch: int) -> str:
 
 
 def _aligned(rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> str:
-    """Rows of cells as lines of columns, those numbered in `right` set to the right."""
+    """Rows of cells as lines of aligned columns; the columns in `right` are right-aligned."""
     rows = list(rows)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "".join(

@@ -154,5 +154,5 @@ def test_help_does_not_wait_for_torch(argv: list[str]) -> None:
 @pytest.mark.parametrize("value", ["vit", None, 3])
 def test_what_is_no_design_is_one_sentence(name: str, value: object) -> None:
     use = getattr(studio, name)
-    with pytest.raises(TypeError, match=r"^a design is wanted, not .*studio\.design\('vit'\)$"):
+    with pytest.raises(TypeError, match=r"^expected a design, not .*studio\.design\('vit'\)$"):
         use(value)
