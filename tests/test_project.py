@@ -49,7 +49,7 @@ TESTED_IN = {
         "advice/infeasible",
         "advice/modality",
         "advice/ranking",
-        "advice/sizing/memory_limit",
+        "advice/sizing/strategy",
     ),
     "advice/test_scenarios.py": (
         "advice/budget",

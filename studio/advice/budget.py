@@ -48,7 +48,7 @@ class Limits:
 
     def text(self, name: str) -> str:
         """A limit as people write it: `params at most 5.00 M`."""
-        return f"{name} at most {told(name, self.given[name])}"
+        return f"{name} at most {format_amount(name, self.given[name])}"
 
 
 def cost(profile: Profile, name: str) -> int:
@@ -59,7 +59,7 @@ def cost(profile: Profile, name: str) -> int:
     return found // profile.batch if name == "macs" else found
 
 
-def told(name: str, figure: float) -> str:
+def format_amount(name: str, figure: float) -> str:
     """A figure in the unit of the limit of this name."""
     write = {"params": units.count, "macs": units.macs}.get(name, units.size)
     return write(figure)

@@ -1,6 +1,6 @@
-"""Refusals: why no design meets a brief, and what the one that comes nearest would take.
+"""Why no design meets a brief, and the nearest that works.
 
-Where two things were asked for that each can be had alone, both are named.
+If two requirements can each be met alone but not together, the message names both.
 """
 
 from __future__ import annotations
@@ -9,27 +9,27 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from studio.advice.budget import cost, told
-from studio.advice.modality import SAID_BY, Start, places, start
+from studio.advice.budget import cost, format_amount
+from studio.advice.modality import KIND_OF_SETTING, AdaptedPreset, adapt_preset, knob_paths
 from studio.advice.questions import Strategy
 from studio.advice.requirements import Brief
-from studio.advice.sizing.scaling_search import least
+from studio.advice.sizing.scaling_search import smallest_design
 from studio.analysis.cost.profiler import Profile, profile
 from studio.family import Design, Family, Preset
 from studio.knobs import DesignError
 
 FORGOTTEN, MILLION = 10_000, 10**6
-OF = {
+AMOUNT_OF = {
     "params": "parameters",
     "macs": "for one example",
     "inference_bytes": "of memory for a forward pass",
     "training_bytes": "of memory for a training step",
 }
-DATA = {"images": "images", "tokens": "tokens of a text", "series": "values at each step"}
+DATA_NAMES = {"images": "images", "tokens": "text tokens", "series": "values at each step"}
 
 
 class UnmetError(DesignError):
-    """No design meets the limits; `design` is the one that comes nearest."""
+    """No design meets the limits; `design` is the nearest."""
 
     def __init__(self, message: str, design: Design, *, knob: str, value: object) -> None:
         super().__init__(message, knob=knob, value=value)
@@ -44,74 +44,78 @@ def _unmet(message: str, design: Design, knob: str, value: object) -> UnmetError
 
 
 @dataclass(frozen=True)
-class Least:
-    """The smallest design that a preset comes down to, and what it costs."""
+class Smallest:
+    """The smallest design that a preset can be scaled down to, with its profile."""
 
     cost: Profile
     preset: Preset
 
-    def pays(self, name: str) -> int:
+    def amount(self, name: str) -> int:
+        """What it uses of the limit `name`."""
         return cost(self.cost, name)
 
     @property
-    def told(self) -> str:
+    def title(self) -> str:
         design = self.cost.design
         return f"{design.family.key} ({design.titled(self.preset)})"
 
 
-def refusal(
-    suited: Sequence[Family], found: Sequence[Start], brief: Brief, how: Strategy
+def explain_refusal(
+    suited: Sequence[Family], found: Sequence[AdaptedPreset], brief: Brief, how: Strategy
 ) -> DesignError:
-    """Why there is no choice: what was asked of the data, or of the cost."""
+    """The error for a brief without a choice: about its data, or about its limits."""
     if not found:
-        return _no_such_network(suited, brief)
-    smallest = [Least(profile(least(one.design), brief.batch), one.preset) for one in found]
+        return _settings_error(suited, brief)
+    smallest = [
+        Smallest(profile(smallest_design(one.design), brief.batch), one.preset) for one in found
+    ]
     nearest = min(smallest, key=lambda one: brief.limits.share(one.cost))
     if brief.limits.share(nearest.cost) <= 1:
-        return _not_that_way(nearest, brief, how)
-    return _not_together(smallest, nearest, brief) or _too_much(nearest, brief)
+        return _strategy_error(nearest, brief, how)
+    return _conflict(smallest, nearest, brief) or _limit_error(nearest, brief)
 
 
-def _too_much(nearest: Least, brief: Brief) -> UnmetError:
-    """The limit that binds, and what the smallest design would take."""
+def _limit_error(nearest: Smallest, brief: Brief) -> UnmetError:
+    """The binding limit, and what the smallest design needs of it."""
     name = _binding(nearest, brief)
-    limit = brief.limits.given[name]
+    limit, needed = brief.limits.given[name], nearest.amount(name)
     return UnmetError(
-        f"No design fits in {_in_words(name, limit)}. The smallest is {nearest.told}, with"
-        f" {told(name, nearest.pays(name)).rstrip()}{_meant(name, limit, nearest.pays(name))}",
+        f"No design fits in {_amount_of(name, limit)}. The smallest is {nearest.title} with"
+        f" {format_amount(name, needed).rstrip()}{_unit_hint(name, limit, needed)}",
         nearest.cost.design,
         knob=name,
         value=limit,
     )
 
 
-def _in_words(name: str, limit: int) -> str:
-    return f"{told(name, limit)} {OF[name]}"
+def _amount_of(name: str, limit: int) -> str:
+    return f"{format_amount(name, limit)} {AMOUNT_OF[name]}"
 
 
-def _meant(name: str, limit: int, least: int) -> str:
-    """A question, where the unit of a number of parameters may have been forgotten."""
-    forgotten = name == "params" and limit < FORGOTTEN and limit * MILLION >= least
+def _unit_hint(name: str, limit: int, smallest: int) -> str:
+    """A question if the M of a parameter count was probably forgotten."""
+    forgotten = name == "params" and limit < FORGOTTEN and limit * MILLION >= smallest
     return f". Did you mean {limit}M?" if forgotten else ""
 
 
-def _binding(nearest: Least, brief: Brief) -> str:
+def _binding(nearest: Smallest, brief: Brief) -> str:
     return brief.limits.binding(nearest.cost)
 
 
-def _not_together(smallest: Sequence[Least], nearest: Least, brief: Brief) -> UnmetError | None:
-    """Two limits that some design meets each, and none both."""
+def _conflict(smallest: Sequence[Smallest], nearest: Smallest, brief: Brief) -> UnmetError | None:
+    """Two limits that can be met one at a time only, or None."""
     limits = brief.limits
     for one, other in combinations(limits.given, 2):
-        first = [design for design in smallest if design.pays(one) <= limits.given[one]]
-        second = [design for design in smallest if design.pays(other) <= limits.given[other]]
-        here = min(first, key=lambda design: design.pays(other), default=None)
-        there = min(second, key=lambda design: design.pays(one), default=None)
+        first = [design for design in smallest if design.amount(one) <= limits.given[one]]
+        second = [design for design in smallest if design.amount(other) <= limits.given[other]]
+        here = min(first, key=lambda design: design.amount(other), default=None)
+        there = min(second, key=lambda design: design.amount(one), default=None)
         if here and there and here not in second:
             return UnmetError(
                 f"{limits.text(one)} and {limits.text(other)} can each be met, but not together:"
-                f" with the first the least is {told(other, here.pays(other))} ({here.told}), with"
-                f" the second {told(one, there.pays(one))} ({there.told})",
+                f" within the first, the least is {format_amount(other, here.amount(other))}"
+                f" ({here.title}); within the second, {format_amount(one, there.amount(one))}"
+                f" ({there.title})",
                 nearest.cost.design,
                 knob=other,
                 value=limits.given[other],
@@ -119,29 +123,30 @@ def _not_together(smallest: Sequence[Least], nearest: Least, brief: Brief) -> Un
     return None
 
 
-def _not_that_way(nearest: Least, brief: Brief, how: Strategy) -> UnmetError:
-    """The limits can be met, but not by what was to be scaled."""
+def _strategy_error(nearest: Smallest, brief: Brief, how: Strategy) -> UnmetError:
+    """The limits can be met, but not by the strategy that was asked for."""
     name = _binding(nearest, brief)
+    needed = format_amount(name, nearest.amount(name))
     if how == "recommended":
         return UnmetError(
-            f"No design in the proportions of its family fits in"
-            f" {_in_words(name, brief.limits.given[name])}. Strategy proportions goes further, down"
-            f" to {nearest.told} with {told(name, nearest.pays(name))}",
+            f"No design with the proportions of its family fits in"
+            f" {_amount_of(name, brief.limits.given[name])}. strategy=proportions allows others,"
+            f" down to {nearest.title} with {needed}",
             nearest.cost.design,
             knob="strategy",
             value=how,
         )
     return UnmetError(
-        f"strategy={how} and {brief.limits.text(name)} do not go together: scaled in that way alone"
-        f" no preset comes down to it; {nearest.told} takes {told(name, nearest.pays(name))}",
+        f"strategy={how} cannot meet {brief.limits.text(name)}: no preset becomes small enough that"
+        f" way; strategy=proportions reaches {nearest.title} with {needed}",
         nearest.cost.design,
         knob="strategy",
         value=how,
     )
 
 
-def _no_such_network(suited: Sequence[Family], brief: Brief) -> DesignError:
-    """The setting that goes with the task in no family, or the two that do not go together."""
+def _settings_error(suited: Sequence[Family], brief: Brief) -> DesignError:
+    """The setting that no family for the task has, or two that contradict each other."""
     asked = brief.settings
     alone = [name for name in asked if not any(_starts(suited, brief, (name,)))]
     if alone:
@@ -150,17 +155,17 @@ def _no_such_network(suited: Sequence[Family], brief: Brief) -> DesignError:
     one, other = next((p for p in pairs if not any(_starts(suited, brief, p))), (*asked, "")[:2])
     return DesignError(
         f"{one}={asked[one]} and {other}={asked.get(other)} contradict each other:"
-        f" {_meaning(one, other)}",
+        f" {_contradiction(one, other)}",
         knob=other,
         value=asked.get(other),
     )
 
 
 def _out_of_range(suited: Sequence[Family], brief: Brief, name: str) -> DesignError | None:
-    """The refusal of a value that is smaller or larger than any network for the task takes."""
+    """The error for a value outside the range of all networks for the task, or None."""
     value = brief.settings[name]
     starts = [Design(family, preset.config) for family in suited for preset in family.presets]
-    known = [one.knobs[place] for one in starts for place in places(one, name)]
+    known = [one.knobs[place] for one in starts for place in knob_paths(one, name)]
     if not known or not isinstance(value, int | float):
         return None
     low = min(knob.clamp(knob.ge or 0) for knob in known)
@@ -168,7 +173,7 @@ def _out_of_range(suited: Sequence[Family], brief: Brief, name: str) -> DesignEr
     if low <= value <= high:
         return None
     return DesignError(
-        f"{name}={value} is outside {low} to {high}, which networks for {brief.task} take;"
+        f"{name}={value} is outside {low} to {high}, the range of networks for {brief.task};"
         f" the nearest that works is {name}={min(max(value, low), high)}",
         knob=name,
         value=value,
@@ -184,23 +189,25 @@ def _contradicts_task(brief: Brief, name: str) -> DesignError:
     )
 
 
-def _starts(suited: Sequence[Family], brief: Brief, names: Sequence[str]) -> Iterator[Start]:
-    """The presets that do the task with these settings alone."""
+def _starts(
+    suited: Sequence[Family], brief: Brief, names: Sequence[str]
+) -> Iterator[AdaptedPreset]:
+    """The presets that perform the task with only these settings."""
     part = replace(brief, settings={name: brief.settings[name] for name in names})
     for family in suited:
         for preset in family.presets:
-            if found := start(family, preset, part):
+            if found := adapt_preset(family, preset, part):
                 yield found
 
 
 def _why_not(brief: Brief, name: str) -> str:
-    if name in SAID_BY:
-        return f"no network for {brief.task} reads {DATA[SAID_BY[name]]}"
-    return f"no network for {brief.task} has a {name}"
+    if name in KIND_OF_SETTING:
+        return f"no network for {brief.task} reads {DATA_NAMES[KIND_OF_SETTING[name]]}"
+    return f"no network for {brief.task} has the setting {name}"
 
 
-def _meaning(one: str, other: str) -> str:
-    first, second = SAID_BY.get(one), SAID_BY.get(other)
+def _contradiction(one: str, other: str) -> str:
+    first, second = KIND_OF_SETTING.get(one), KIND_OF_SETTING.get(other)
     if first and second and first != second:
-        return f"the one says that the data are {DATA[first]}, the other {DATA[second]}"
-    return "each can be had alone, and no network has both"
+        return f"{one} implies {DATA_NAMES[first]}, {other} implies {DATA_NAMES[second]}"
+    return "each works alone, but no network has both"

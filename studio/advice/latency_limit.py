@@ -17,10 +17,10 @@ from typing import Any
 from studio import admission
 from studio.advice.budget import Limits
 from studio.advice.questions import Strategy
-from studio.advice.recommend import Choice, choose, resized
+from studio.advice.recommend import Choice, choose, resize_choice
 from studio.advice.requirements import Brief
-from studio.advice.sizing.memory_limit import fitted
-from studio.advice.sizing.scaling_search import Share, least, scaled, sized
+from studio.advice.sizing.scaling_search import Share, fill_budget, scale_axes, smallest_design
+from studio.advice.sizing.strategy import size_design
 from studio.analysis import units
 from studio.analysis.cost.latency_model import PredictedLatency, fit
 from studio.analysis.cost.op_costs import total_cost
@@ -37,10 +37,10 @@ Predict = Callable[[Profile], PredictedLatency]
 # Of the width and the depth of a design that should take about the limit: they span what the search
 # may come to, and cost little to measure.
 ANCHORS = ((1.0, 1.0), (0.5, 1.0), (1.0, 0.5), (0.75, 0.75), (1.25, 0.5), (0.5, 1.5))
-TRIES = 4  # measurements of a finalist, each after one that was too slow
+MAX_TRIES = 4  # measurements of a finalist, each after one that was too slow
 SHRINK = 8  # times less compute, where a design cannot be measured
-OVER = 1.03  # a design that was found too slow is aimed that much below
-FEWEST = 3  # families that are measured, the first that meet the limit
+MARGIN = 1.03  # a design that was found too slow is aimed that much below
+MAX_FAMILIES = 3  # families that are measured, the first that meet the limit
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def stopwatch(conditions: Conditions, budget_s: float = 3.0) -> Stopwatch:
     return time
 
 
-def chosen(
+def choose_within_latency(
     brief: Brief, limit_s: float, time: Stopwatch, strategy: Strategy = "recommended"
 ) -> tuple[tuple[Choice, Timing], ...]:
     """The first few families that meet the latency limit beside those of the brief, best first,
@@ -118,28 +118,30 @@ def chosen(
     refusals: list[DesignError] = []
     for choice in choose(brief, strategy):
         try:
-            design, timing = fastened(choice.start.design, brief, limit_s, time, strategy)
+            design, timing = size_within_latency(
+                choice.start.design, brief, limit_s, time, strategy
+            )
         except DesignError as refusal:
             refusals.append(refusal)
             continue
-        found.append((resized(choice, design, brief, (timing.told,)), timing))
-        if len(found) == FEWEST:
+        found.append((resize_choice(choice, design, brief, (timing.told,)), timing))
+        if len(found) == MAX_FAMILIES:
             break
     if not found:
         raise refusals[0]
     return tuple(found)
 
 
-def fastened(
+def size_within_latency(
     start: Design, brief: Brief, limit_s: float, time: Stopwatch, strategy: Strategy = "proportions"
 ) -> tuple[Design, Timing]:
     """The largest design made from `start` that was measured within the limit. Raises DesignError
     where the smallest is too slow, or where it cannot be measured."""
     predict = predictor(start, brief, limit_s, time)
     correction = 1.0  # measured over predicted, as long as it is too slow
-    for tries in range(1, TRIES + 1):
+    for tries in range(1, MAX_TRIES + 1):
         also = _share(predict, limit_s / correction)
-        found = fitted(start, brief.limits, brief.batch, strategy, also)
+        found = size_design(start, brief.limits, brief.batch, strategy, also)
         if found is None:
             break
         expected = predict(profile(found.design, brief.batch))
@@ -147,7 +149,7 @@ def fastened(
         timing = Timing(limit_s, expected, measured, tries)
         if timing.seconds <= limit_s:
             return found.design, timing
-        correction = max(correction, timing.seconds / expected.seconds) * OVER
+        correction = max(correction, timing.seconds / expected.seconds) * MARGIN
     raise _too_slow(start, brief, limit_s, time)
 
 
@@ -155,17 +157,21 @@ def predictor(start: Design, brief: Brief, limit_s: float, time: Stopwatch) -> P
     """What designs of the family should take, from anchors that take about the limit or less."""
     first = _first(start, brief, time)
     compute = profile(first[0], brief.batch).macs / first[1]  # a second
-    near = sized(first[0], Limits(macs=max(1, int(compute * limit_s / brief.batch))), brief.batch)
-    middle = near.design if near else least(first[0])
+    near = fill_budget(
+        first[0], Limits(macs=max(1, int(compute * limit_s / brief.batch))), brief.batch
+    )
+    middle = near.design if near else smallest_design(first[0])
     designs = tuple(
-        dict.fromkeys(scaled(middle, {"width": width, "depth": depth}) for width, depth in ANCHORS)
+        dict.fromkeys(
+            scale_axes(middle, {"width": width, "depth": depth}) for width, depth in ANCHORS
+        )
     )
     points = zip(designs, time(designs), strict=True)
     seen = [(design, point) for design, point in points if isinstance(point, Measurement)]
     works = [total_cost(profile(design, brief.batch).root) for design, _ in seen]
-    fitted = fit(works, comparable_seconds([point for _, point in seen]) if seen else ())
-    if fitted:
-        return lambda cost: fitted(total_cost(cost.root))
+    model = fit(works, comparable_seconds([point for _, point in seen]) if seen else ())
+    if model:
+        return lambda cost: model(total_cost(cost.root))
     return lambda cost: PredictedLatency(
         cost.macs / compute, 0.0, math.inf
     )  # too few sizes for a fit
@@ -174,13 +180,13 @@ def predictor(start: Design, brief: Brief, limit_s: float, time: Stopwatch) -> P
 def _first(start: Design, brief: Brief, time: Stopwatch) -> tuple[Design, float]:
     """A design of the family that can be measured, and its seconds. Raises DesignError."""
     design = start
-    for _ in range(TRIES):
+    for _ in range(MAX_TRIES):
         (point,) = time((design,))
         if isinstance(point, Measurement):
             return design, comparable_seconds([point])[0]
         macs = profile(design).macs // SHRINK
-        smaller = sized(design, Limits(macs=max(1, macs)), brief.batch)
-        design = smaller.design if smaller else least(design)
+        smaller = fill_budget(design, Limits(macs=max(1, macs)), brief.batch)
+        design = smaller.design if smaller else smallest_design(design)
     raise DesignError(f"{start.family.key} cannot be measured: {point}", knob="latency")
 
 
@@ -197,10 +203,10 @@ def _measured(design: Design, time: Stopwatch) -> Measurement:
 
 def _too_slow(start: Design, brief: Brief, limit_s: float, time: Stopwatch) -> DesignError:
     """The smallest of the family within reach, and what it takes."""
-    smallest = least(start)
-    seconds = comparable_seconds([_measured(smallest, time)])[0]
+    least = smallest_design(start)
+    seconds = comparable_seconds([_measured(least, time)])[0]
     needed = (
-        f"the design that comes nearest is {start.family.key} ({smallest.title}), and it takes"
+        f"the design that comes nearest is {start.family.key} ({least.title}), and it takes"
         f" {units.seconds(seconds)}"
     )
     return DesignError(

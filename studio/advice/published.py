@@ -16,7 +16,7 @@ from studio.family import Result, Task
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedResult:
     """A published result, and what the network that had it costs, by our own count (MACs of one
     example)."""
 
@@ -26,17 +26,17 @@ class Published:
     macs: int
 
 
-def published(task: Task) -> tuple[Published, ...]:
+def published_results(task: Task) -> tuple[PublishedResult, ...]:
     """The results of all presets of the families for this task, the smallest network first."""
     found = []
     for family in zoo.families().values():
         if task in family.guide.tasks:
             for result in family.guide.results:
                 counted = profile(family.design(result.preset))
-                found.append(Published(family.key, result, counted.params, counted.macs))
+                found.append(PublishedResult(family.key, result, counted.params, counted.macs))
     return tuple(sorted(found, key=lambda one: one.params))
 
 
-def metrics(found: Iterable[Published]) -> tuple[str, ...]:
+def metrics(found: Iterable[PublishedResult]) -> tuple[str, ...]:
     """What was reported, most often first: only results of the same metric compare."""
     return tuple(name for name, _ in Counter(one.result.metric for one in found).most_common())

@@ -11,23 +11,23 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from studio.advice.evidence import HEADLINE, evidence, written
-from studio.advice.modality import places, steepness, untried
+from studio.advice.evidence import HEADLINE, format_result, results_for
+from studio.advice.modality import attention_share, knob_paths, untested_sizes
 from studio.advice.requirements import Brief
-from studio.advice.sizing.proportions import distance, scaled_knobs
+from studio.advice.sizing.proportions import distance, size_knobs
 from studio.analysis import units
 from studio.family import Design, Family, Result
 
 if TYPE_CHECKING:
     from studio.advice.recommend import Choice
 
-DATA = {"small": 0, "medium": 10_000, "large": 1_000_000}  # examples from which a family has enough
+EXAMPLES_NEEDED = {"small": 0, "medium": 10_000, "large": 1_000_000}
 HALF = 0.5
-CHANGED = 0.25  # octaves, for a size that nobody has published
+RESIZE_PENALTY = 0.25  # octaves, for a size that nobody has published
 STEPS = 4  # of an octave: a closer fit than that is none
-MOST = 0.6  # of the budget: a preset that uses as much is not the better for using more
+ENOUGH_SHARE = 0.6  # of the budget: a preset that uses as much is not the better for using more
 
-FINE_TUNED = ("in_channels", "num_classes")
+FINE_TUNING_KNOBS = ("in_channels", "num_classes")
 
 
 class Criterion(NamedTuple):
@@ -37,24 +37,24 @@ class Criterion(NamedTuple):
     why: Callable[[Choice, Brief], str]
 
 
-def hunger(family: Family, brief: Brief) -> float:
+def data_shortfall(family: Family, brief: Brief) -> float:
     """How many times more examples the family needs than there are, as a power of ten."""
     if brief.examples is None:
         return 0.0
-    return max(0.0, math.log10(max(1, DATA[family.guide.data]) / max(1, brief.examples)))
+    return max(0.0, math.log10(max(1, EXAMPLES_NEEDED[family.guide.data]) / max(1, brief.examples)))
 
 
-def fit(choice: Choice) -> float:
+def mismatch(choice: Choice) -> float:
     """Octaves of the budget that are unused, and of proportions that are not those of a preset."""
-    unused = math.log2(max(1, MOST / choice.share)) if choice.share else 0.0
-    return unused + distance(choice.design) + CHANGED * _resized(choice)
+    unused = math.log2(max(1, ENOUGH_SHARE / choice.share)) if choice.share else 0.0
+    return unused + distance(choice.design) + RESIZE_PENALTY * _resized(choice)
 
 
 def _result(choice: Choice, brief: Brief) -> Result | None:
     """What was published of the preset at this resolution, in the one measure that networks for the
     task share. Other channels and classes are what everybody fine-tunes a preset for."""
     metric, design = HEADLINE.get(brief.task), choice.design
-    tuned = {place for name in FINE_TUNED for place in places(design, name)}
+    tuned = {place for name in FINE_TUNING_KNOBS for place in knob_paths(design, name)}
     if metric is None or not design.changes(choice.preset).keys() <= tuned:
         return None
     results = choice.design.family.guide.results
@@ -70,7 +70,9 @@ def _score(choice: Choice, brief: Brief) -> float:
 def _best_published(choice: Choice, brief: Brief) -> str:
     result = _result(choice, brief)
     assert result  # it decides only where the first has one
-    return f"{result.preset} has the best published result of those that fit, {written(result)}"
+    return (
+        f"{result.preset} has the best published result of those that fit, {format_result(result)}"
+    )
 
 
 def _place(choice: Choice, brief: Brief) -> float:
@@ -90,7 +92,7 @@ def _resized(choice: Choice) -> bool:
     there = Design(here.family, choice.preset.config)
     return any(
         name not in there.knobs or here.value(name) != there.value(name)
-        for name in scaled_knobs(here)
+        for name in size_knobs(here)
     )
 
 
@@ -99,16 +101,16 @@ CRITERIA = (
         lambda c, b: len(c.start.notes), lambda c, b: "it takes the data exactly as they are"
     ),
     Criterion(
-        lambda c, b: hunger(c.design.family, b),
+        lambda c, b: data_shortfall(c.design.family, b),
         lambda c, b: f"it needs fewer examples, and there are {b.examples:,}",
     ),
     Criterion(_place, lambda c, b: f"{b.task} is what its family is made for"),
     Criterion(
-        lambda c, b: any(untried(c.design)),
+        lambda c, b: any(untested_sizes(c.design)),
         lambda c, b: "its family was published with inputs of about this size",
     ),
     Criterion(
-        lambda c, b: steepness(c.profile) > HALF,
+        lambda c, b: attention_share(c.profile) > HALF,
         lambda c, b: "its cost does not grow with the square of the input",
     ),
     Criterion(
@@ -120,10 +122,10 @@ CRITERIA = (
         lambda c, b: f"it uses {c.share:.0%} of the budget, and the next less than half",
     ),
     Criterion(
-        lambda c, b: not evidence(c.design.family.guide.results, b.task),
+        lambda c, b: not results_for(c.design.family.guide.results, b.task),
         lambda c, b: f"its family has published results for {b.task}",
     ),
-    Criterion(lambda c, b: round(STEPS * fit(c)), _fitting),
+    Criterion(lambda c, b: round(STEPS * mismatch(c)), _fitting),
     Criterion(_score, _best_published),
     Criterion(
         lambda c, b: c.profile.macs,
@@ -135,12 +137,12 @@ CRITERIA = (
 )
 
 
-def rank(choice: Choice, brief: Brief) -> tuple[float, ...]:
+def rank_key(choice: Choice, brief: Brief) -> tuple[float, ...]:
     """The least is best."""
     return tuple(criterion.value(choice, brief) for criterion in CRITERIA)
 
 
-def why_first(choices: Sequence[Choice], brief: Brief) -> str:
+def explain_first(choices: Sequence[Choice], brief: Brief) -> str:
     """Why the first of the choices, which are in order, is first: a sentence."""
     if not choices:
         return ""
@@ -149,7 +151,7 @@ def why_first(choices: Sequence[Choice], brief: Brief) -> str:
         return (
             f"{title} is the only one: no other family for {brief.task} fits these data and limits."
         )
-    rows = zip(CRITERIA, rank(first, brief), rank(choices[1], brief), strict=True)
+    rows = zip(CRITERIA, rank_key(first, brief), rank_key(choices[1], brief), strict=True)
     decides = next((one for one, here, there in rows if here != there), None)
     reason = decides.why(first, brief) if decides else "it is as good as the next"
     return f"{title}, comes first: {reason}."

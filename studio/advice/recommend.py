@@ -13,25 +13,37 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from studio import zoo
-from studio.advice.budget import told
-from studio.advice.evidence import cited, short
-from studio.advice.infeasible import OF, refusal
-from studio.advice.modality import Start, same_images, start, steep, untried
+from studio.advice.budget import cost, format_amount
+from studio.advice.choice_text import (
+    as_clause,
+    changes_text,
+    choice_title,
+    format_percent,
+    symbolic_law,
+)
+from studio.advice.evidence import citations, short_source
+from studio.advice.infeasible import AMOUNT_OF, explain_refusal
+from studio.advice.modality import (
+    AdaptedPreset,
+    adapt_preset,
+    quadratic_cost,
+    same_image_shape,
+    untested_sizes,
+)
 from studio.advice.questions import Strategy
-from studio.advice.ranking import DATA, HALF, fit, hunger, rank
+from studio.advice.ranking import EXAMPLES_NEEDED, HALF, data_shortfall, mismatch, rank_key
 from studio.advice.requirements import Brief
-from studio.advice.sizing.memory_limit import fitted, paid, share
 from studio.advice.sizing.proportional import ENOUGH
-from studio.advice.sizing.proportions import scaled_knobs
-from studio.advice.sizing.scaling_search import WELL, Search, distorted
-from studio.advice.wording import clause, headline, knobs_of, percent, symbolic
+from studio.advice.sizing.proportions import size_knobs
+from studio.advice.sizing.scaling_search import FULL_SHARE, Search, distortion
+from studio.advice.sizing.strategy import size_design
 from studio.analysis import units
 from studio.analysis.cost.profiler import Profile, freeze_gc, profile
 from studio.family import Design, Family, Preset, Task
 
-AS_PUBLISHED = 0.6  # of a limit: a preset that uses as much is better than a size nobody trained
-FARTHER = 0.5  # octaves that a size made from another preset than the nearest must fit better
-TRIED = 8  # presets, nearest in cost first, that may serve as they are
+PRESET_SHARE = 0.6  # of a limit: a preset that uses as much is better than a size nobody trained
+SECOND_PENALTY = 0.5  # octaves by which a size made from the second nearest preset must be better
+MAX_PRESETS = 8  # presets, nearest in cost first, that may serve as they are
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +56,7 @@ class Choice:
 
     design: Design
     profile: Profile
-    start: Start
+    start: AdaptedPreset
     share: float
     reasons: tuple[str, ...]
     doubts: tuple[str, ...]
@@ -52,12 +64,12 @@ class Choice:
     @property
     def title(self) -> str:
         """The family or preset, and its size."""
-        return headline(self.profile, self.preset)
+        return choice_title(self.profile, self.preset)
 
     @property
     def knobs(self) -> str:
         """What it was made from and how it differs, empty of an unmodified preset."""
-        return knobs_of(self.design, self.preset)
+        return changes_text(self.design, self.preset)
 
     @property
     def preset(self) -> Preset:
@@ -71,7 +83,7 @@ class Choice:
     @property
     def cost(self) -> str:
         """The law by which it costs, empty where the family's has the figures of one network."""
-        return symbolic(self.design.family.guide.cost)
+        return symbolic_law(self.design.family.guide.cost)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -87,35 +99,35 @@ class Choice:
             "base": self.preset.name,
             "share": float(f"{self.share:.4g}"),
             "cost": self.cost,
-            **{name: list(told) for name, told in words.items()},
+            **{name: list(texts) for name, texts in words.items()},
         }
 
 
 def choose(brief: Brief, strategy: Strategy = "recommended") -> tuple[Choice, ...]:
     """The families for the task, best first. Raises DesignError where no design meets the limits,
     which says what the one that comes nearest would take."""
-    found = [of_family(family, brief, strategy) for family in suited(brief.task)]
-    return best_first([choice for choice in found if choice], brief, strategy)
+    found = [choose_in_family(family, brief, strategy) for family in families_for(brief.task)]
+    return sort_choices([choice for choice in found if choice], brief, strategy)
 
 
-def suited(task: Task) -> tuple[Family, ...]:
+def families_for(task: Task) -> tuple[Family, ...]:
     """The families for a task, those that are made for it before those that can do it too."""
     known = [family for family in zoo.families().values() if task in family.guide.tasks]
     return tuple(sorted(known, key=lambda family: family.guide.tasks.index(task)))
 
 
-def best_first(found: Sequence[Choice], brief: Brief, strategy: Strategy) -> tuple[Choice, ...]:
+def sort_choices(found: Sequence[Choice], brief: Brief, strategy: Strategy) -> tuple[Choice, ...]:
     """Those of the choices that can read the data, best first. Raises DesignError for none."""
     if not found:
-        families = suited(brief.task)
+        families = families_for(brief.task)
         with freeze_gc():
             starts = [one for family in families if (one := nearest_preset(family, brief))]
-            raise refusal(families, starts, brief, strategy)
+            raise explain_refusal(families, starts, brief, strategy)
     fitting = [choice for choice in found if not choice.start.misfits]
-    return tuple(sorted(fitting or found, key=lambda choice: rank(choice, brief)))
+    return tuple(sorted(fitting or found, key=lambda choice: rank_key(choice, brief)))
 
 
-def of_family(family: Family, brief: Brief, strategy: Strategy) -> Choice | None:
+def choose_in_family(family: Family, brief: Brief, strategy: Strategy) -> Choice | None:
     """What a family has for a brief; None where it has nothing that does the task, reads the data
     and is within the limits."""
     with freeze_gc():
@@ -130,7 +142,7 @@ def of_family(family: Family, brief: Brief, strategy: Strategy) -> Choice | None
         return _sized(begin, brief, strategy)
 
 
-def _recommended(starts: Sequence[Start], brief: Brief) -> Choice | None:
+def _recommended(starts: Sequence[AdaptedPreset], brief: Brief) -> Choice | None:
     """The preset that uses most of the limits, as it was published, if one uses enough; else a size
     in the proportions of one of the presets nearest in cost."""
     known = sorted(starts, key=lambda one: _far(one, brief))
@@ -138,8 +150,8 @@ def _recommended(starts: Sequence[Start], brief: Brief) -> Choice | None:
     near = [
         one for one in known if one.stretch <= least + 1 and len(one.notes) == len(known[0].notes)
     ]
-    shares = {one: share(profile(one.design, brief.batch), brief.limits) for one in near}
-    published = [one for one in near[:TRIED] if AS_PUBLISHED <= shares[one] <= 1]
+    shares = {one: brief.limits.share(profile(one.design, brief.batch)) for one in near}
+    published = [one for one in near[:MAX_PRESETS] if PRESET_SHARE <= shares[one] <= 1]
     if published:
         order = {preset.name: place for place, preset in enumerate(starts[0].design.family.presets)}
         best = min(
@@ -150,8 +162,8 @@ def _recommended(starts: Sequence[Start], brief: Brief) -> Choice | None:
     found: list[tuple[float, Choice]] = []
     for place, one in enumerate(_of_other_sizes(near)):
         if choice := _sized(one, brief, "recommended"):
-            found.append((fit(choice) + place * FARTHER, choice))
-            if fit(choice) <= ENOUGH:
+            found.append((mismatch(choice) + place * SECOND_PENALTY, choice))
+            if mismatch(choice) <= ENOUGH:
                 break
     chosen = min(found, key=lambda one: one[0])[1] if found else None
     if chosen and chosen.share < HALF and max(shares.values()) < HALF:
@@ -159,58 +171,58 @@ def _recommended(starts: Sequence[Start], brief: Brief) -> Choice | None:
     return chosen
 
 
-def _largest_published(one: Start, brief: Brief) -> Choice:
+def _largest_published(one: AdaptedPreset, brief: Brief) -> Choice:
     """The largest preset as it is, of a family that has no sound size for a budget so large."""
     choice = _made(one, one.design, brief)
     size = units.count(choice.published.params)
-    doubt = f"its largest published size for such data, {one.preset.name}, has {size} parameters"
+    doubt = f"its largest published size for this data is {one.preset.name}, {size} parameters"
     return replace(choice, doubts=(doubt, *choice.doubts))
 
 
-def _of_other_sizes(starts: Sequence[Start]) -> list[Start]:
+def _of_other_sizes(starts: Sequence[AdaptedPreset]) -> list[AdaptedPreset]:
     """The first two whose sizes differ."""
-    seen: dict[tuple[object, ...], Start] = {}
+    seen: dict[tuple[object, ...], AdaptedPreset] = {}
     for one in starts:
-        seen.setdefault(tuple(one.design.value(name) for name in scaled_knobs(one.design)), one)
+        seen.setdefault(tuple(one.design.value(name) for name in size_knobs(one.design)), one)
     return list(seen.values())[:2]
 
 
-def _sized(begin: Start, brief: Brief, strategy: Strategy) -> Choice | None:
+def _sized(begin: AdaptedPreset, brief: Brief, strategy: Strategy) -> Choice | None:
     design = begin.design
-    used = share(profile(design, brief.batch), brief.limits)
-    if not WELL <= used <= 1:
-        found = fitted(design, brief.limits, brief.batch, strategy, same_images(design))
+    used = brief.limits.share(profile(design, brief.batch))
+    if not FULL_SHARE <= used <= 1:
+        found = size_design(design, brief.limits, brief.batch, strategy, same_image_shape(design))
         if found is None:
             return None
         design = found.design
     return _made(begin, design, brief)
 
 
-def _made(begin: Start, design: Design, brief: Brief) -> Choice:
+def _made(begin: AdaptedPreset, design: Design, brief: Brief) -> Choice:
     counted = profile(design, brief.batch)
     return Choice(
         design=design,
         profile=counted,
         start=begin,
-        share=share(counted, brief.limits),
+        share=brief.limits.share(counted),
         reasons=tuple(_reasons(counted, begin.preset, brief)),
         doubts=tuple(_doubts(counted, begin.preset, brief)),
     )
 
 
-def resized(choice: Choice, design: Design, brief: Brief, reasons: tuple[str, ...]) -> Choice:
+def resize_choice(choice: Choice, design: Design, brief: Brief, reasons: tuple[str, ...]) -> Choice:
     """The choice at another size of its family, with what more speaks for it."""
     counted = profile(design, brief.batch)
     return replace(
         choice,
         design=design,
         profile=counted,
-        share=share(counted, brief.limits),
+        share=brief.limits.share(counted),
         reasons=(*_reasons(counted, choice.preset, brief), *reasons),
     )
 
 
-def nearest_preset(family: Family, brief: Brief) -> Start | None:
+def nearest_preset(family: Family, brief: Brief) -> AdaptedPreset | None:
     """The preset that takes the task's data best, and of equals the one whose cost is nearest to
     the limits, set to the task. None for a family that has no such design."""
     starts = _starts(family, brief)
@@ -219,21 +231,21 @@ def nearest_preset(family: Family, brief: Brief) -> Start | None:
     return min(starts, key=lambda one: _far(one, brief))
 
 
-def _starts(family: Family, brief: Brief) -> list[Start]:
-    return [one for preset in family.presets if (one := start(family, preset, brief))]
+def _starts(family: Family, brief: Brief) -> list[AdaptedPreset]:
+    return [one for preset in family.presets if (one := adapt_preset(family, preset, brief))]
 
 
-def _far(one: Start, brief: Brief) -> tuple[float, ...]:
+def _far(one: AdaptedPreset, brief: Brief) -> tuple[float, ...]:
     """How far a preset is from what is asked: its data first, then its input and its cost."""
     far = abs(math.log(Search(brief.limits, brief.batch).share(one.design)))
     return len(one.misfits), len(one.notes), one.stretch / 2 + far
 
 
-def _first(starts: Sequence[Start]) -> Start:
+def _first(starts: Sequence[AdaptedPreset]) -> AdaptedPreset:
     """The family's first preset, unless another is as it was asked for, and not much larger."""
     size = profile(starts[0].design).params
 
-    def far(one: Start) -> tuple[float, ...]:
+    def far(one: AdaptedPreset) -> tuple[float, ...]:
         larger = max(0.0, math.log(profile(one.design).params / size))
         return len(one.misfits), len(one.notes), one.stretch + larger
 
@@ -242,23 +254,24 @@ def _first(starts: Sequence[Start]) -> Start:
 
 def _reasons(found: Profile, preset: Preset, brief: Brief) -> Iterator[str]:
     design, guide = found.design, found.design.family.guide
-    yield f"good fit when {clause(guide.use_when)}"
+    yield f"good fit when {as_clause(guide.use_when)}"
     for name, limit in brief.limits.given.items():
-        here = paid(found, name)
-        yield f"{told(name, here)} of {told(name, limit)} {OF[name]} ({percent(here / limit)})"
+        here = cost(found, name)
+        used = f"{format_amount(name, here)} of {format_amount(name, limit)} {AMOUNT_OF[name]}"
+        yield f"{used} ({format_percent(here / limit)})"
     if design.preset:
-        yield f"unmodified preset: {preset.name} ({short(preset.source)})"
-    yield from cited(design, preset, brief.task)
+        yield f"unmodified preset: {preset.name} ({short_source(preset.source)})"
+    yield from citations(design, preset, brief.task)
 
 
 def _doubts(found: Profile, preset: Preset, brief: Brief) -> Iterator[str]:
     family = found.design.family
-    yield f"poor fit when {clause(family.guide.avoid_when)}"
-    if hunger(family, brief) > 0:
+    yield f"poor fit when {as_clause(family.guide.avoid_when)}"
+    if data_shortfall(family, brief) > 0:
         yield (
-            f"it needs a {family.guide.data} dataset, about {DATA[family.guide.data]:,} examples or"
-            f" more, and there are {brief.examples:,}"
+            f"needs a {family.guide.data} dataset, about {EXAMPLES_NEEDED[family.guide.data]:,}"
+            f" examples or more; there are {brief.examples:,}"
         )
-    yield from distorted(found.design, preset)
-    yield from untried(found.design)
-    yield from steep(found)
+    yield from distortion(found.design, preset)
+    yield from untested_sizes(found.design)
+    yield from quadratic_cost(found)

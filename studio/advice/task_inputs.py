@@ -15,7 +15,7 @@ IMAGES: Settings = {"image_size": 224, "in_channels": 3}
 
 # Of each task the data that it is understood to have, and others that it may have: each is known by
 # the settings that name it.
-USUAL: Mapping[Task, tuple[Settings, ...]] = {
+DEFAULTS: Mapping[Task, tuple[Settings, ...]] = {
     "classification": ({**IMAGES, "num_classes": 1000}, {"seq_len": 128, "vocab_size": 30_522}),
     "detection": ({"image_size": 640, "in_channels": 3},),
     "segmentation": ({"image_size": 512, "in_channels": 3, "num_classes": 21},),
@@ -25,13 +25,19 @@ USUAL: Mapping[Task, tuple[Settings, ...]] = {
     "generation": ({"image_size": 64, "in_channels": 3}, {"seq_len": 512, "vocab_size": 50_257}),
     "multi-modal": ({**IMAGES, "seq_len": 32},),
 }
-MARKS = ("vocab_size", "image_size", "in_channels", "seq_len", "max_seq_len")  # of a kind of data
+KIND_SETTINGS = (
+    "vocab_size",
+    "image_size",
+    "in_channels",
+    "seq_len",
+    "max_seq_len",
+)  # of a kind of data
 
 
-def usual(task: Task, given: Mapping[str, object]) -> Settings:
+def default_settings(task: Task, given: Mapping[str, object]) -> Settings:
     """The settings that hold where none is given, for the kind of data that is."""
-    known = USUAL[task]
-    named = [name for name in MARKS if name in given]
+    known = DEFAULTS[task]
+    named = [name for name in KIND_SETTINGS if name in given]
     for settings in known:
         if named and not (set(named) & settings.keys()):
             continue
@@ -65,15 +71,15 @@ BENCHMARKS: Mapping[Task, tuple[str, ...]] = {  # whose sizes are the defaults
 }
 
 
-def default_in_words(task: Task, name: str, kind: int = 0) -> str:
+def default_text(task: Task, name: str, kind: int = 0) -> str:
     """What holds where a setting of a task with this kind of data is not given."""
-    default = USUAL[task][kind].get(name)
+    default = DEFAULTS[task][kind].get(name)
     return "default of each family" if default is None else f"default ({default:,})"
 
 
-def default_explained(task: Task, name: str, kind: int = 0) -> str:
+def default_source(task: Task, name: str, kind: int = 0) -> str:
     """Where the default of a setting comes from."""
-    default = USUAL[task][kind].get(name)
+    default = DEFAULTS[task][kind].get(name)
     if default is None:
         return "Left empty, each network keeps the value of its preset."
     return f"Left empty, it is {default:,}, as usual for the task ({BENCHMARKS[task][kind]})."

@@ -39,7 +39,7 @@ def architect(
 ) -> str:
     """Recommend designs for a task and a budget, best first, with reasons."""
     from studio.advice.budget import Limits
-    from studio.advice.ranking import why_first
+    from studio.advice.ranking import explain_first
     from studio.advice.requirements import Brief
 
     limits = {limit.field: amounts[_parameter("max", name)] for name, limit in LIMITS.items()}
@@ -59,7 +59,7 @@ def architect(
         return json_text(_json(brief, max_latency_s, timed))
     choices = [choice for choice, _ in timed]
     table = tables.choices(choices, limited=bool(brief.limits.given))
-    return f"{why_first(choices, brief)}\n\n{table}"
+    return f"{explain_first(choices, brief)}\n\n{table}"
 
 
 def _parameter(*words: str) -> str:
@@ -70,12 +70,12 @@ def _parameter(*words: str) -> str:
 def _json(
     brief: Brief, limit_s: float | None, timed: Sequence[tuple[Choice, Timing | None]]
 ) -> dict[str, Any]:
-    from studio.advice.ranking import why_first
+    from studio.advice.ranking import explain_first
 
     return {
         "task": brief.task,
         "limits": brief.limits.given | ({} if limit_s is None else {"latency_s": limit_s}),
-        "why_first": why_first([choice for choice, _ in timed], brief),
+        "why_first": explain_first([choice for choice, _ in timed], brief),
         "choices": [
             choice.to_dict() | ({"latency": timing.to_dict()} if timing else {})
             for choice, timing in timed
@@ -85,24 +85,24 @@ def _json(
 
 def _within_budget(brief: Brief, strategy: Strategy) -> Sequence[Choice]:
     """The choices, best first. A terminal shows the progress."""
-    from studio.advice.recommend import best_first, of_family, suited
+    from studio.advice.recommend import sort_choices, choose_in_family, families_for
 
     found: list[Choice] = []
-    with tqdm(suited(brief.task), bar_format=BAR, leave=False, disable=None) as families:
+    with tqdm(families_for(brief.task), bar_format=BAR, leave=False, disable=None) as families:
         for family in families:
             latest = f", so far {found[-1].title}" if found else ""
             families.set_description_str(f"sizing {family.title}{latest}")
-            if choice := of_family(family, brief, strategy):
+            if choice := choose_in_family(family, brief, strategy):
                 found.append(choice)
-    return best_first(found, brief, strategy)
+    return sort_choices(found, brief, strategy)
 
 
 def _within_latency(
     brief: Brief, limit_s: float, device: str, strategy: Strategy
 ) -> tuple[tuple[Choice, Timing], ...]:
-    from studio.advice.latency_limit import chosen, stopwatch
+    from studio.advice.latency_limit import choose_within_latency, stopwatch
     from studio.process.backend import canonical_device
 
     conditions = Conditions(batch=brief.batch, device=canonical_device(device))
     say("measuring a few designs of each family, about 15 s for each")
-    return chosen(brief, limit_s, stopwatch(conditions), strategy)
+    return choose_within_latency(brief, limit_s, stopwatch(conditions), strategy)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from studio.analysis import units
 from studio.bench.results import LayerTime, Measurement
 from studio.knobs import Knob
-from studio.reporting.latency_text import conditions, iqr, latency
+from studio.reporting.latency_text import condition_texts, format_iqr, format_latency
 
 if TYPE_CHECKING:
     from studio.advice.recommend import Choice
@@ -134,17 +134,17 @@ def measurement(design: Design, found: Measurement) -> str:
     """A latency and how it was measured, one fact per line."""
     runs = {True: ", none interrupted", False: ", machine busy", None: ""}[found.clean]
     median = f"{units.seconds(found.median_s)} (median of {found.runs} runs{runs})"
-    value, band, under_load = latency(found)
+    value, band, under_load = format_latency(found)
     rows = [("latency", median)]
     if under_load:
         rows = [("latency", f"{value} ({band})"), ("under load", median)]
-    rows.append(("IQR", iqr(found)))
+    rows.append(("IQR", format_iqr(found)))
     if found.compile_s:
         rows.append(("compile time", units.seconds(found.compile_s)))
     rows += [
         ("first call", units.seconds(found.first_call_s)),
         ("throughput", f"{found.throughput:,.1f} examples/s"),
-        ("conditions", ", ".join(conditions(found))),
+        ("conditions", ", ".join(condition_texts(found))),
         ("device", found.device),
     ]
     return _headline(design, found.batch) + _aligned(rows)
@@ -226,7 +226,7 @@ def _point(knobs: Sequence[Knob], found: Profile, time: Measurement | None) -> S
         units.size(found.inference_bytes),
         _training_size(found),
         _latency(time) if time else "-",
-        iqr(time) if time else "-",
+        format_iqr(time) if time else "-",
     )
 
 

@@ -16,9 +16,9 @@ from studio.bench.idle_latency import idle_latency
 from studio.bench.results import Measurement
 from studio.family import BATCH
 from studio.reporting import latency_text
-from studio.reporting.document import Block, Paragraph, Section, Table, Text, share
+from studio.reporting.document import Block, Paragraph, Section, Table, Text, percent
 
-ROOMS = (8e9, 16e9, 24e9, 80e9)  # bytes, of the usual accelerators
+ACCELERATOR_BYTES = (8e9, 16e9, 24e9, 80e9)  # bytes, of the usual accelerators
 MOST_KINDS = 7
 SMALL = 0.01  # of the arithmetic and of the traffic: kinds below it share a row
 MEANING = {
@@ -33,7 +33,7 @@ MEANING = {
 }
 
 
-def economy(found: Profile, measured: Measurement | None) -> Section:
+def cost_section(found: Profile, measured: Measurement | None) -> Section:
     """What the design of a profile costs."""
     blocks = (*_arithmetic(found), *_memory(found), *_latency(measured))
     return Section("4. Optimisation", blocks)
@@ -93,9 +93,9 @@ def _kind(
         name.replace("_", " "),
         f"{sum(runs[k] for k in kinds):,}",
         units.macs(macs_here) if macs_here else "",
-        share(macs_here, whole.flops // 2),
+        percent(macs_here, whole.flops // 2),
         units.size(moved_here),
-        share(moved_here, whole.moved_bytes),
+        percent(moved_here, whole.moved_bytes),
     )
 
 
@@ -112,7 +112,7 @@ def _dominant(macs: Counter[str]) -> str:
     (group, most), total = groups.most_common(1)[0], macs.total()
     attention = groups[ATTENTION]
     beside = (
-        f" Attention between tokens takes {share(attention, total)}; that part grows with the"
+        f" Attention between tokens takes {percent(attention, total)}; that part grows with the"
         " square of the sequence length."
         if attention and group != ATTENTION
         else ""
@@ -121,7 +121,7 @@ def _dominant(macs: Counter[str]) -> str:
 
 
 def _of(part: int, whole: int) -> str:
-    return "All" if part == whole else f"{share(part, whole)} of"
+    return "All" if part == whole else f"{percent(part, whole)} of"
 
 
 def _group(kind: str) -> str:
@@ -135,7 +135,7 @@ def _group(kind: str) -> str:
 
 def _intensity(whole: OpCost) -> str:
     ratio = whole.flops / max(whole.moved_bytes, 1)
-    weights = share(whole.weight_bytes, whole.moved_bytes)
+    weights = percent(whole.weight_bytes, whole.moved_bytes)
     return (
         f"Arithmetic intensity is {ratio:.3g} FLOPs per byte; a device whose ratio is higher is"
         f" limited by memory bandwidth. Weights are {weights} of the traffic; a larger batch reads"
@@ -165,7 +165,7 @@ def _memory(found: Profile) -> Iterator[Block]:
         f"{_largest_part(training, found.batch)} The peak is a maximum over time: gradients appear"
         " while saved activations are freed. Workspace of kernels and PyTorch itself come on top."
     )
-    if found.training_bytes() <= max(ROOMS):
+    if found.training_bytes() <= max(ACCELERATOR_BYTES):
         yield _batches(found)
 
 
@@ -180,7 +180,7 @@ def _parts(inference: PeakMemory, training: PeakMemory) -> Iterator[tuple[Text, 
 def _largest_part(training: PeakMemory, batch: int) -> str:
     """What to do about it, by what is largest at this batch."""
     fixed = training.parameters + training.gradients + training.states
-    part = share(max(fixed, training.activations), training.total)
+    part = percent(max(fixed, training.activations), training.total)
     if training.activations > fixed:
         return (
             f"Activations are {part} of the peak of a training step at batch {batch}: a smaller"
@@ -194,8 +194,8 @@ def _largest_part(training: PeakMemory, batch: int) -> str:
 
 
 def _batches(found: Profile) -> Block:
-    head = ("Memory", *map(units.size, ROOMS))
-    row = ("largest batch", *(_batch(found, room) for room in ROOMS))
+    head = ("Memory", *map(units.size, ACCELERATOR_BYTES))
+    row = ("largest batch", *(_batch(found, room) for room in ACCELERATOR_BYTES))
     return Table("Largest batch of a training step with Adam that fits", head, (row,))
 
 
@@ -220,15 +220,15 @@ def _latency(measured: Measurement | None) -> Iterator[Block]:
         f" {units.seconds(measured.q75_s)}){_rate(measured)}"
     )
     yield Paragraph(
-        f"Conditions: {', '.join(latency_text.conditions(measured))}; on {measured.device}; PyTorch"
-        f" {measured.torch_version}{when}."
+        f"Conditions: {', '.join(latency_text.condition_texts(measured))}; on {measured.device};"
+        f" PyTorch {measured.torch_version}{when}."
     )
 
 
 def _rate(measured: Measurement) -> str:
     """What the runs amount to. Of a busy machine the first call says nothing, nor does its rate."""
     if expected := idle_latency(measured):
-        value, band, _ = latency_text.latency(measured)
+        value, band, _ = latency_text.format_latency(measured)
         rate = measured.batch / expected.seconds
         return (
             f" under load. An idle machine is expected to take {value} ({band}), the CPU time of a"

@@ -21,7 +21,7 @@ class Math(NamedTuple):
     tex: str
 
 
-class Stressed(NamedTuple):
+class Emphasis(NamedTuple):
     """A word that is stressed."""
 
     text: str
@@ -33,7 +33,7 @@ class Code(NamedTuple):
     text: str
 
 
-Piece = str | Math | Stressed | Code
+Piece = str | Math | Emphasis | Code
 Text = str | tuple[Piece, ...]
 
 
@@ -102,11 +102,11 @@ class Report:
     appendix: Section
 
 
-def pieces(text: Text) -> tuple[Piece, ...]:
+def text_pieces(text: Text) -> tuple[Piece, ...]:
     return (text,) if isinstance(text, str) else text
 
 
-def said(text: str) -> tuple[Piece, ...]:
+def parse_markup(text: str) -> tuple[Piece, ...]:
     """The pieces of a sentence from a family's file, where `$` sets off a formula, a star a word
     that is stressed, and a back quote a name."""
     return tuple(_said(text))
@@ -120,7 +120,7 @@ def _said(text: str) -> Iterator[Piece]:
         if mark["math"]:
             yield Math(mark["math"])
         elif mark["stressed"]:
-            yield Stressed(mark["stressed"])
+            yield Emphasis(mark["stressed"])
         else:
             yield Code(mark["code"])
         end = mark.end()
@@ -128,7 +128,7 @@ def _said(text: str) -> Iterator[Piece]:
         yield text[end:]
 
 
-def share(part: float, whole: float) -> str:
+def percent(part: float, whole: float) -> str:
     """A part in per cent, empty where there is none."""
     if not (part and whole):
         return ""
@@ -136,7 +136,7 @@ def share(part: float, whole: float) -> str:
     return "< 0.1 %" if found < 0.0005 else f"{100 * found:.1f} %" if found < 0.9995 else "100 %"
 
 
-def linked(text: str) -> Iterator[tuple[str, str]]:
+def split_links(text: str) -> Iterator[tuple[str, str]]:
     """A text as (words, address): the address of a link is its words, elsewhere it is empty."""
     end = 0
     for link in URL.finditer(text):

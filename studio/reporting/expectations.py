@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from studio import zoo
-from studio.advice.wording import clause
+from studio.advice.choice_text import as_clause
 from studio.analysis import units
 from studio.analysis.cost.profiler import Profile, profile
 from studio.analysis.cost.scaling import (
@@ -22,14 +22,14 @@ from studio.analysis.cost.scaling import (
 from studio.drawing.render.chart import Plot, chart
 from studio.family import Design, Result
 from studio.knobs import Knob
-from studio.reporting.document import Block, Drawing, Paragraph, Section, Table, Text, said
+from studio.reporting.document import Block, Drawing, Paragraph, Section, Table, Text, parse_markup
 
 MOST_RESULTS = 8
 MOST_AXES = 4
-FEWEST = 3  # points that make a curve
+MIN_POINTS = 3  # points that make a curve
 
 
-def outlook(found: Profile) -> Section:
+def expectations_section(found: Profile) -> Section:
     """What can be expected of the design of a profile."""
     blocks = (*_results(found), *_growth(found), *_trade_offs(found.design))
     return Section("5. Expected performance", blocks)
@@ -94,11 +94,11 @@ def _honestly(design: Design) -> str:
 def _growth(found: Profile) -> Iterator[Block]:
     """The cost law of the family, and how this design's costs grow along each axis."""
     design = found.design
-    cost = said(design.family.guide.cost)
+    cost = parse_markup(design.family.guide.cost)
     yield Paragraph(("Cost of the family: ", *cost, "."))
     shown = list(axes(design).items())[:MOST_AXES]
     curves = {name: _curve(found, name) for name, _ in shown}
-    known = {name: points for name, points in curves.items() if len(points) >= FEWEST}
+    known = {name: points for name, points in curves.items() if len(points) >= MIN_POINTS}
     if not known:
         return
     yield Table(
@@ -121,7 +121,7 @@ def _law(design: Design, axis: str, knob: Knob, points: tuple[Profile, ...]) -> 
     xs = [position(knob, point.design.value(knob.name)) for point in points]
     here = position(knob, design.value(knob.name))
     laws = (_power(xs, [getattr(p, what) for p in points], here) for what in ("params", "macs"))
-    return axis, label(knob), f"{here:g}", f"{xs[0]:g} to {xs[-1]:g}", *laws
+    return axis, axis_label(knob), f"{here:g}", f"{xs[0]:g} to {xs[-1]:g}", *laws
 
 
 def _power(xs: list[float], ys: list[int], here: float) -> str:
@@ -138,7 +138,7 @@ def _chart(design: Design, knob: Knob, points: tuple[Profile, ...]) -> Iterator[
     """The figures that change along the axis; what stays as it is needs no picture."""
     xs = tuple(position(knob, point.design.value(knob.name)) for point in points)
     here = position(knob, design.value(knob.name))
-    plot = partial(Plot, axis=label(knob), xs=xs, here=here)
+    plot = partial(Plot, axis=axis_label(knob), xs=xs, here=here)
     params, macs = (tuple(map(float, ys)) for ys in zip(*map(_pair, points), strict=True))
     drawn = {
         "Parameters": plot(title="Parameters", ys=params, write=units.count),
@@ -150,7 +150,7 @@ def _chart(design: Design, knob: Knob, points: tuple[Profile, ...]) -> Iterator[
             f"{name} {plot.write(plot.ys[0])} at {xs[0]:g}, {plot.write(plot.ys[-1])} at {xs[-1]:g}"
             for name, plot in moving.items()
         )
-        words = f"{' and '.join(moving)} along {label(knob)}, this design in orange. {ends}."
+        words = f"{' and '.join(moving)} along {axis_label(knob)}, this design in orange. {ends}."
         yield Drawing(chart(tuple(moving.values())), words)
 
 
@@ -158,7 +158,7 @@ def _pair(point: Profile) -> tuple[int, int]:
     return point.params, point.macs
 
 
-def label(knob: Knob) -> str:
+def axis_label(knob: Knob) -> str:
     """The name of the quantity on an axis: of a tuple its sum or its mean, as it is scaled."""
     if not isinstance(knob.default, tuple):
         return knob.name
@@ -173,9 +173,9 @@ def _trade_offs(design: Design) -> Iterator[Block]:
     yield Paragraph(
         (
             f"Use {family.title} when ",
-            *said(clause(guide.use_when)),
+            *parse_markup(as_clause(guide.use_when)),
             "; avoid it when ",
-            *said(clause(guide.avoid_when)),
+            *parse_markup(as_clause(guide.avoid_when)),
             f".{also}",
         )
     )

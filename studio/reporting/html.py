@@ -10,6 +10,7 @@ from studio.reporting.document import (
     Block,
     Code,
     Drawing,
+    Emphasis,
     Listing,
     Math,
     Paragraph,
@@ -17,11 +18,10 @@ from studio.reporting.document import (
     Points,
     Report,
     Section,
-    Stressed,
     Table,
     Text,
-    linked,
-    pieces,
+    split_links,
+    text_pieces,
 )
 from studio.reporting.mathml import mathml
 
@@ -185,19 +185,19 @@ def _kind(table: Table, number: int) -> str:
 
 
 def _text(text: Text) -> str:
-    return "".join(map(_piece, pieces(text)))
+    return "".join(map(_piece, text_pieces(text)))
 
 
 def _piece(piece: Piece) -> str:
     match piece:
         case Math(tex):
             return mathml(tex)
-        case Stressed(text):
+        case Emphasis(text):
             return f"<em>{escape(text)}</em>"
         case Code(text):
             return f"<code>{escape(text)}</code>"
         case _:
-            return "".join(_link(words, url) for words, url in linked(piece))
+            return "".join(_link(words, url) for words, url in split_links(piece))
 
 
 def _link(words: str, url: str) -> str:

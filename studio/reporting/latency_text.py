@@ -19,16 +19,16 @@ class Latency(NamedTuple):
     under_load: str
 
 
-def latency(found: Measurement, device: str = "cpu") -> Latency:
+def format_latency(found: Measurement, device: str = "cpu") -> Latency:
     """The figure of a measurement with its spread."""
     expected, seen = idle_latency(found, device), units.seconds(found.median_s)
     if expected is None:
-        return Latency(seen, f"IQR {iqr(found)}", "")
+        return Latency(seen, f"IQR {format_iqr(found)}", "")
     band = f"{units.seconds(expected.low)} to {units.seconds(expected.high)} when idle"
     return Latency(f"≈ {units.seconds(expected.seconds)}", band, f"{seen} under load")
 
 
-def conditions(found: Measurement) -> Iterator[str]:
+def condition_texts(found: Measurement) -> Iterator[str]:
     """Under which a latency was measured, in words."""
     yield "training step" if found.mode == "training" else "inference"
     yield found.dtype
@@ -39,6 +39,6 @@ def conditions(found: Measurement) -> Iterator[str]:
     yield f"{found.threads} thread" + "s" * (found.threads > 1)
 
 
-def iqr(found: Measurement) -> str:
+def format_iqr(found: Measurement) -> str:
     """The interquartile range of the runs."""
     return f"{units.seconds(found.q25_s)} to {units.seconds(found.q75_s)}"

@@ -9,6 +9,7 @@ from studio.reporting.document import (
     Block,
     Code,
     Drawing,
+    Emphasis,
     Listing,
     Math,
     Paragraph,
@@ -16,11 +17,10 @@ from studio.reporting.document import (
     Points,
     Report,
     Section,
-    Stressed,
     Table,
     Text,
-    linked,
-    pieces,
+    split_links,
+    text_pieces,
 )
 
 SPECIAL = re.compile(r"[\\`*<\[\]|$~]|(?<!\w)_|_(?!\w)|&(?=#?\w+;)|^[#>+-]")
@@ -84,20 +84,22 @@ def _listing(listing: Listing) -> str:
 
 
 def _text(text: Text) -> str:
-    return "".join(map(_piece, pieces(text)))
+    return "".join(map(_piece, text_pieces(text)))
 
 
 def _piece(piece: Piece) -> str:
     match piece:
         case Math(tex):
             return f"${tex}$"
-        case Stressed(text):
+        case Emphasis(text):
             return f"*{_plain(text)}*"
         case Code(text):
             inside = " ".join(text.replace("`", "'").replace("|", "\\|").split())
             return f"`{inside}`"
         case _:
-            return "".join(f"<{url}>" if url else _plain(words) for words, url in linked(piece))
+            return "".join(
+                f"<{url}>" if url else _plain(words) for words, url in split_links(piece)
+            )
 
 
 def _plain(text: str) -> str:

@@ -11,19 +11,19 @@ from collections.abc import Iterator
 
 from studio import exports
 from studio.advice import modality
-from studio.advice.budget import cost, told
+from studio.advice.budget import cost, format_amount
+from studio.advice.choice_text import as_clause
 from studio.advice.questions import LIMITS, SETTINGS
-from studio.advice.ranking import DATA
+from studio.advice.ranking import EXAMPLES_NEEDED
 from studio.advice.recommend import Choice
 from studio.advice.requirements import Brief
-from studio.advice.wording import clause
 from studio.analysis import units
 from studio.analysis.cost.profiler import Profile, profile
 from studio.analysis.cost.starved_norm import training_memory_text
 from studio.bench.results import Measurement
 from studio.family import Design, Preset, Task
 from studio.reporting import latency_text
-from studio.reporting.cost import economy
+from studio.reporting.cost import cost_section
 from studio.reporting.document import (
     Block,
     Code,
@@ -35,11 +35,11 @@ from studio.reporting.document import (
     Section,
     Table,
     Text,
-    said,
-    share,
+    parse_markup,
+    percent,
 )
-from studio.reporting.expectations import outlook
-from studio.reporting.structure import counted, structure
+from studio.reporting.expectations import expectations_section
+from studio.reporting.structure import count_text, structure_section
 from studio.version import __version__
 
 TASK_TEXTS: dict[Task, str] = {
@@ -85,9 +85,9 @@ def report(
         sections=(
             Section("1. Task analysis", tuple(_task(found, brief))),
             Section("2. Architecture choice", tuple(_architecture(found, base, choice))),
-            structure(found),
-            economy(found, measured),
-            outlook(found),
+            structure_section(found),
+            cost_section(found, measured),
+            expectations_section(found),
         ),
         appendix=Section("Appendix", tuple(_appendix(design, link))),
     )
@@ -111,7 +111,7 @@ def _headline(found: Profile, measured: Measurement | None) -> Iterator[tuple[st
 
 
 def _stated(measured: Measurement) -> str:
-    value, band, under_load = latency_text.latency(measured)
+    value, band, under_load = latency_text.format_latency(measured)
     return f"{value} ({band}; {under_load})" if under_load else value
 
 
@@ -129,14 +129,14 @@ def _dimensions(found: Profile) -> Iterator[Block]:
     design = found.design
     forward = getattr(design.family.model, "forward", None)
     meaning = (forward.__doc__ if forward else "") or design.family.example.__doc__ or ""
-    known = modality.decided(design, SETTINGS)
+    known = modality.task_settings(design, SETTINGS)
     decided: list[Piece] = []
     for name in known:
         text = design.knobs[name].told(design.value(name))
         decided += [", " if decided else "", Code(f"{name}={text}")]
     set_by = (" Set by the task: ", *decided, ".") if decided else ()
     first = re.sub(r"\s+", " ", meaning.strip().split("\n\n")[0])
-    yield Paragraph(("The network goes from ", *said(clause(first)), ".", *set_by))
+    yield Paragraph(("The network goes from ", *parse_markup(as_clause(first)), ".", *set_by))
     shapes = [*_named("input", found.inputs), *_named("output", found.output_shapes)]
     head = ("Tensor", "Shape")
     yield Table(f"Dimensions at batch {found.batch}", head, tuple(shapes), frozenset({1}))
@@ -149,7 +149,11 @@ def _named(name: str, shapes: tuple[tuple[int, ...], ...]) -> Iterator[tuple[str
 
 def _requirements(found: Profile, brief: Brief | None) -> Iterator[Block]:
     amount = found.design.family.guide.data
-    enough = f"about {units.round_count(DATA[amount])}" if DATA[amount] else "a few hundred"
+    enough = (
+        f"about {units.round_count(EXAMPLES_NEEDED[amount])}"
+        if EXAMPLES_NEEDED[amount]
+        else "a few hundred"
+    )
     wants = f"The family needs {enough} examples"
     have = f"; there are {brief.examples:,}" if brief and brief.examples is not None else ""
     if not brief or not brief.limits.given:
@@ -163,26 +167,31 @@ def _requirements(found: Profile, brief: Brief | None) -> Iterator[Block]:
 
 def _requirement(found: Profile, name: str, limit: int) -> tuple[Text, ...]:
     here = cost(found, name)
-    return LIMIT_NAMES.get(name, name), told(name, limit), told(name, here), share(here, limit)
+    return (
+        LIMIT_NAMES.get(name, name),
+        format_amount(name, limit),
+        format_amount(name, here),
+        percent(here, limit),
+    )
 
 
 def _architecture(found: Profile, base: Preset, choice: Choice | None) -> Iterator[Block]:
     family = found.design.family
     guide = family.guide
     lesson = " ".join(family.lesson.strip().split("\n\n")[0].split())
-    use = (" Use it when ", *said(clause(guide.use_when)), ".")
-    yield Paragraph((f"The design is based on {family.title}. ", *said(lesson), *use))
+    use = (" Use it when ", *parse_markup(as_clause(guide.use_when)), ".")
+    yield Paragraph((f"The design is based on {family.title}. ", *parse_markup(lesson), *use))
     if paper := PAPER.search(family.lesson):
         yield Paragraph(f"Paper: {' '.join(paper[1].split())}.")
     if choice:
         own = [reason for reason in choice.reasons if not reason.startswith("right when ")]
         yield Paragraph("Reasons for it:")
-        yield Points(tuple(said(reason) for reason in (*own, *guide.strengths)))
+        yield Points(tuple(parse_markup(reason) for reason in (*own, *guide.strengths)))
         yield Paragraph("Reasons against it:")
-        yield Points(tuple(said(doubt) for doubt in (*choice.doubts, *choice.notes)))
+        yield Points(tuple(parse_markup(doubt) for doubt in (*choice.doubts, *choice.notes)))
     else:
         yield Paragraph("Strengths:")
-        yield Points(tuple(map(said, guide.strengths)))
+        yield Points(tuple(map(parse_markup, guide.strengths)))
     yield from _changes(found, base)
 
 
@@ -205,7 +214,7 @@ def _changes(found: Profile, base: Preset) -> Iterator[Block]:
         ((Code(name),), was, here, knobs[name].help)
         for name, was, here in design.moved(base.config)
     )
-    changed = counted(len(rows), "knob", "knobs")
+    changed = count_text(len(rows), "knob", "knobs")
     yield Table(f"Modifications of {base.name}", ("Knob", "Preset", "Here", "Meaning"), rows, ALL)
     yield Paragraph(
         f"The design is {base.name} with {changed} changed. It has {count}:"

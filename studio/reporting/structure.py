@@ -26,7 +26,7 @@ from studio.drawing.layout.layered import layout
 from studio.drawing.render.svg import svg
 from studio.family import Design
 from studio.records import RecordKnob
-from studio.reporting.document import Block, Code, Drawing, Paragraph, Section, Table, Text, share
+from studio.reporting.document import Block, Code, Drawing, Paragraph, Section, Table, Text, percent
 
 MOST_ROWS = 32  # of layers: what a page of paper holds
 MOST_BOXES = 8  # that a caption can name
@@ -42,7 +42,7 @@ MEETINGS: Mapping[Connection, tuple[str, str]] = {
 WITHOUT = "There are no skip connections: the data flows straight from layer to layer. "
 
 
-def structure(found: Profile) -> Section:
+def structure_section(found: Profile) -> Section:
     """How the network of a profile is made."""
     blocks = (_picture(found), *_layers(found), *_rows_of_records(found.design))
     return Section("3. Model structure", (*blocks, *_connections(found.root), *_choices(found)))
@@ -112,7 +112,7 @@ def _cells(rows: Sequence[LayerRow], macs: int) -> Iterator[tuple[Text, ...]]:
             row.output,
             f"{row.params:,}".replace("-", "−") if row.params else "",
             units.macs(row.macs) if row.macs else "",
-            share(row.macs, macs),
+            percent(row.macs, macs),
         )
         around.append(f"{name.partition(' ')[0]}.")
 
@@ -168,14 +168,14 @@ def _meeting(meeting: Connection, met: Mapping[tuple[Connection, str], int]) -> 
     several = name.replace(" ", "s ", 1) if name[:5] in ("skip ", "conca") else f"{name}s"
     places = [f"{runs} in {block}" if len(where) > 1 else block for block, runs in where.items()]
     inside = "" if len(where) > 1 else "in "
-    return f"It has {counted(total, name, several)} ({inside}{', '.join(places)}): {meaning}."
+    return f"It has {count_text(total, name, several)} ({inside}{', '.join(places)}): {meaning}."
 
 
 def _attention(attended: Mapping[AttentionShape, int]) -> str:
     if not attended:
         return "It has no attention."
     forms = [
-        f"{counted(runs, 'time', 'times')} with {counted(form.heads, 'head', 'heads')} of"
+        f"{count_text(runs, 'time', 'times')} with {count_text(form.heads, 'head', 'heads')} of"
         f" dimension {form.head_dim}, {form.queries:,} queries and {form.keys:,} keys"
         for form, runs in attended.items()
     ]
@@ -219,5 +219,5 @@ def _listed(what: str, kinds: Mapping[str, int]) -> str:
     return f"{what}: {named or 'none'}."
 
 
-def counted(number: int, one: str, many: str) -> str:
+def count_text(number: int, one: str, many: str) -> str:
     return f"{number:,} {one if number == 1 else many}"

@@ -10,9 +10,9 @@ from __future__ import annotations
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import cache, lru_cache
 
-from studio.advice.published import Published, published
+from studio.advice.published import PublishedResult, published_results
 from studio.advice.questions import Strategy
-from studio.advice.recommend import Choice, of_family, suited
+from studio.advice.recommend import Choice, choose_in_family, families_for
 from studio.advice.requirements import Brief
 from studio.bench.results import Measurement
 from studio.family import Design, DesignError, Task
@@ -46,8 +46,8 @@ class Search:
         self.brief, self.strategy = brief, strategy
         self._desk = QueueClient(office())
         self._parts = [
-            self._desk.submit(of_family, family, brief, strategy, limit_s=LIMIT_S)
-            for family in suited(brief.task)
+            self._desk.submit(choose_in_family, family, brief, strategy, limit_s=LIMIT_S)
+            for family in families_for(brief.task)
         ]
         self._refusal: Future[Answer] | None = None
         self._whole: Answer | None = None
@@ -130,9 +130,9 @@ def clock() -> Executor:
 
 
 @lru_cache(maxsize=16)
-def map_of(task: Task) -> Future[tuple[Published, ...]]:
+def map_of(task: Task) -> Future[tuple[PublishedResult, ...]]:
     """What was published for a task, with what each network costs."""
-    return QueueClient(office()).submit(published, task, limit_s=LIMIT_S)
+    return QueueClient(office()).submit(published_results, task, limit_s=LIMIT_S)
 
 
 @lru_cache(maxsize=32)

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from studio.advice.budget import Limits
 from studio.advice.infeasible import UnmetError
-from studio.advice.latency_limit import chosen, stopwatch
+from studio.advice.latency_limit import choose_within_latency, stopwatch
 from studio.advice.questions import Strategy
-from studio.advice.ranking import why_first
-from studio.advice.recommend import Choice, best_first, of_family, suited
+from studio.advice.ranking import explain_first
+from studio.advice.recommend import Choice, choose_in_family, families_for, sort_choices
 from studio.advice.requirements import Brief
 from studio.advice.sizing.pareto import candidates
 from studio.bench.results import Conditions, Measurement
@@ -34,17 +34,17 @@ class Answer:
 
 
 def answer(brief: Brief, strategy: Strategy) -> Answer:
-    found = [of_family(family, brief, strategy) for family in suited(brief.task)]
+    found = [choose_in_family(family, brief, strategy) for family in families_for(brief.task)]
     return answer_of(found, brief, strategy)
 
 
 def answer_of(found: Sequence[Choice | None], brief: Brief, strategy: Strategy) -> Answer:
     """The answer that these choices of families make, some of which have none."""
     try:
-        choices = best_first([choice for choice in found if choice], brief, strategy)
+        choices = sort_choices([choice for choice in found if choice], brief, strategy)
     except DesignError as error:
         return _refused(error)
-    return Answer(choices, why_first(choices, brief))
+    return Answer(choices, explain_first(choices, brief))
 
 
 def _refused(error: DesignError) -> Answer:
@@ -55,11 +55,13 @@ def _refused(error: DesignError) -> Answer:
 def answer_in_time(brief: Brief, strategy: Strategy, limit_s: float) -> Answer:
     """As `answer`, with designs whose forward pass was measured within a limit on this machine."""
     try:
-        found = chosen(brief, limit_s, stopwatch(Conditions(batch=brief.batch)), strategy)
+        found = choose_within_latency(
+            brief, limit_s, stopwatch(Conditions(batch=brief.batch)), strategy
+        )
     except DesignError as error:
         return _refused(error)
     choices = tuple(choice for choice, _ in found)
-    return Answer(choices, why_first(choices, brief))
+    return Answer(choices, explain_first(choices, brief))
 
 
 @dataclass(frozen=True)

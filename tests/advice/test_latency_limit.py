@@ -8,7 +8,12 @@ import pytest
 
 import studio
 from studio.advice.budget import Limits
-from studio.advice.latency_limit import ANCHORS, TRIES, chosen, fastened
+from studio.advice.latency_limit import (
+    ANCHORS,
+    MAX_TRIES,
+    choose_within_latency,
+    size_within_latency,
+)
 from studio.advice.requirements import Brief
 from studio.analysis.cost.op_costs import total_cost
 from studio.analysis.cost.profiler import Profile, profile
@@ -60,7 +65,7 @@ class Simulated:
 @pytest.mark.parametrize("limit_s", [0.001, 0.003, 0.02])
 def test_the_limit_is_met_and_used(limit_s: float) -> None:
     time = Simulated()
-    design, timing = fastened(START, BRIEF, limit_s, time)
+    design, timing = size_within_latency(START, BRIEF, limit_s, time)
     assert timing.seconds == linear(profile(design)) <= limit_s
     assert timing.seconds >= 0.85 * limit_s
     assert timing.tries <= 2
@@ -69,7 +74,7 @@ def test_the_limit_is_met_and_used(limit_s: float) -> None:
 
 def test_other_limits_hold_beside_it() -> None:
     brief = Brief(task="classification", limits=Limits(params=2_000_000))
-    design, timing = fastened(START, brief, 0.05, Simulated())
+    design, timing = size_within_latency(START, brief, 0.05, Simulated())
     assert profile(design).params <= 2_000_000
     assert timing.seconds <= 0.05
 
@@ -84,7 +89,7 @@ def test_a_finalist_that_is_slower_than_predicted_is_followed_by_a_smaller_one()
             seen(linear(profile(d)) * factor) for d, factor in zip(designs, late, strict=True)
         )
 
-    design, timing = fastened(START, BRIEF, 0.003, slower_alone)
+    design, timing = size_within_latency(START, BRIEF, 0.003, slower_alone)
     assert timing.tries > 1
     assert timing.seconds == 1.4 * linear(profile(design)) <= 0.003
 
@@ -92,8 +97,8 @@ def test_a_finalist_that_is_slower_than_predicted_is_followed_by_a_smaller_one()
 def test_measuring_ends_where_nothing_is_fast_enough() -> None:
     time = Simulated(lambda cost: 1.0 + linear(cost))
     with pytest.raises(DesignError, match=r"latency at most 3\.00 ms .* it takes 1\.00 s"):
-        fastened(START, BRIEF, 0.003, time)
-    assert len(time.asked) <= TRIES + 3
+        size_within_latency(START, BRIEF, 0.003, time)
+    assert len(time.asked) <= MAX_TRIES + 3
 
 
 def test_a_design_that_cannot_be_measured_is_shrunk_first() -> None:
@@ -104,12 +109,12 @@ def test_a_design_that_cannot_be_measured_is_shrunk_first() -> None:
         )
 
     giant = studio.design("vit", "ViT-L/16")
-    design, timing = fastened(giant, BRIEF, 0.01, limited)
+    design, timing = size_within_latency(giant, BRIEF, 0.01, limited)
     assert timing.seconds == linear(profile(design)) <= 0.01
 
 
 def test_it_says_when_the_machine_was_busy_and_holds_cpu_time_against_the_limit() -> None:
-    _, timing = fastened(START, BRIEF, 0.003, Simulated(clean=False))
+    _, timing = size_within_latency(START, BRIEF, 0.003, Simulated(clean=False))
     assert timing.seconds == timing.measured.cpu_s
     assert "busy" in timing.told
     assert "predicted" in timing.told
@@ -117,7 +122,7 @@ def test_it_says_when_the_machine_was_busy_and_holds_cpu_time_against_the_limit(
 
 def test_the_first_families_that_meet_it_are_told_with_their_times() -> None:
     brief = Brief(task="classification", limits=Limits(params=3_000_000), settings=BRIEF.settings)
-    found = chosen(brief, 0.005, Simulated())
+    found = choose_within_latency(brief, 0.005, Simulated())
     assert len(found) == 3
     for choice, timing in found:
         assert choice.profile.params <= 3_000_000

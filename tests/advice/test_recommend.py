@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 import studio
-from studio.advice.budget import Limits
+from studio.advice.budget import Limits, cost
 from studio.advice.infeasible import UnmetError
-from studio.advice.modality import does, reads, start
-from studio.advice.ranking import why_first
+from studio.advice.modality import adapt_preset, input_kinds, performs
+from studio.advice.ranking import explain_first
 from studio.advice.recommend import choose
 from studio.advice.requirements import Brief
-from studio.advice.sizing.memory_limit import fitted, paid
-from studio.advice.task_inputs import USUAL
+from studio.advice.sizing.strategy import size_design
+from studio.advice.task_inputs import DEFAULTS
 from studio.analysis.cost.profiler import profile
 from studio.family import DesignError, Family, Task
 
@@ -27,9 +27,9 @@ SERVED = [(family, task) for family in FAMILIES.values() for task in family.guid
 
 @pytest.mark.parametrize(("family", "task"), SERVED, ids=lambda one: getattr(one, "key", one))
 def test_each_family_has_a_preset_that_does_each_of_its_tasks(family: Family, task: Task) -> None:
-    kinds = ({}, *USUAL[task], {"image_size": 64, "vocab_size": 1000})  # of data
+    kinds = ({}, *DEFAULTS[task], {"image_size": 64, "vocab_size": 1000})  # of data
     briefs = [Brief(task=task, settings=kind) for kind in kinds]
-    assert any(start(family, preset, b) for b in briefs for preset in family.presets)
+    assert any(adapt_preset(family, preset, b) for b in briefs for preset in family.presets)
 
 
 @pytest.mark.parametrize(
@@ -47,14 +47,14 @@ def test_each_family_has_a_preset_that_does_each_of_its_tasks(family: Family, ta
 def test_what_a_network_reads_is_told_from_its_inputs(
     family: str, preset: str, kinds: set[str]
 ) -> None:
-    assert reads(studio.design(family, preset)) == kinds
+    assert input_kinds(studio.design(family, preset)) == kinds
 
 
 def test_members_of_a_family_that_do_something_else_are_passed_over() -> None:
-    assert not does(studio.design("bert", "BERT-tiny masked LM"), "classification")
-    assert does(studio.design("bert", "BERT-base classifier"), "classification")
-    assert not does(studio.design("hybrid", "CRNN"), "segmentation")
-    assert not does(studio.design("gan", "DCGAN discriminator"), "generation")
+    assert not performs(studio.design("bert", "BERT-tiny masked LM"), "classification")
+    assert performs(studio.design("bert", "BERT-base classifier"), "classification")
+    assert not performs(studio.design("hybrid", "CRNN"), "segmentation")
+    assert not performs(studio.design("gan", "DCGAN discriminator"), "generation")
 
 
 def families(task: Task, **settings: object) -> list[str]:
@@ -82,12 +82,12 @@ def test_a_video_network_is_a_candidate_for_videos_alone() -> None:
     assert videos == ["hybrid"]
     assert "hybrid" not in families("time-series", input_size=12, seq_len=256)
     images = choose(Brief(task="classification", limits=Limits(params=2_000_000)))
-    assert all(reads(choice.design) == {"images"} for choice in images)
+    assert all(input_kinds(choice.design) == {"images"} for choice in images)
 
 
 @pytest.mark.parametrize("task", ["classification", "segmentation", "time-series", "generation"])
 def test_candidates_for_a_task_without_a_size_read_the_same_input(task: Task) -> None:
-    found = [choice for choice in choose(Brief(task=task)) if reads(choice.design)]
+    found = [choice for choice in choose(Brief(task=task)) if input_kinds(choice.design)]
     sizes = {math.prod(choice.profile.inputs[0]) for choice in found if not choice.notes}
     assert len(sizes) == 1
 
@@ -95,8 +95,8 @@ def test_candidates_for_a_task_without_a_size_read_the_same_input(task: Task) ->
 def test_it_is_said_why_the_first_is_first() -> None:
     brief = Brief(task="time-series", limits=Limits(params=1_000_000))
     found = choose(brief)
-    assert why_first(found, brief).startswith(f"{found[0].title}, comes first: ")
-    assert "is the only one" in why_first(found[:1], brief)
+    assert explain_first(found, brief).startswith(f"{found[0].title}, comes first: ")
+    assert "is the only one" in explain_first(found[:1], brief)
 
 
 def test_of_presets_that_use_most_of_a_budget_the_best_published_comes_first() -> None:
@@ -112,7 +112,7 @@ def test_of_presets_that_use_most_of_a_budget_the_best_published_comes_first() -
         and result.metric == "ImageNet-1k top-1"
     }
     assert choices[0].title == max(known, key=lambda title: known[title])
-    assert "has the best published result of those that fit" in why_first(choices, brief)
+    assert "has the best published result of those that fit" in explain_first(choices, brief)
 
 
 def test_a_size_of_images_that_nobody_tried_counts_against_a_family() -> None:
@@ -190,7 +190,9 @@ def test_what_nothing_meets_names_the_limit_and_carries_the_nearest_design() -> 
 def test_a_way_of_scaling_that_cannot_reach_the_limit_is_named_with_it() -> None:
     brief = Brief(task="time-series", limits=Limits(params=2_000), settings={"input_size": 7})
     assert choose(brief)
-    with pytest.raises(UnmetError, match="strategy=resolution and params at most") as caught:
+    with pytest.raises(
+        UnmetError, match="strategy=resolution cannot meet params at most"
+    ) as caught:
         choose(brief, "resolution")
     assert profile(caught.value.design).params <= 2_000
 
@@ -200,10 +202,10 @@ def test_a_way_of_scaling_that_cannot_reach_the_limit_is_named_with_it() -> None
 )
 def test_memory_for_training_is_kept_and_used_as_simulated(family: str, preset: str) -> None:
     begin = FAMILIES[family].design(preset)
-    limits = Limits(training_bytes=paid(profile(begin, 2), "training_bytes") // 3)
-    found = fitted(begin, limits, 2, "proportions")
+    limits = Limits(training_bytes=cost(profile(begin, 2), "training_bytes") // 3)
+    found = size_design(begin, limits, 2, "proportions")
     assert found
-    peak = paid(profile(found.design, 2), "training_bytes")
+    peak = cost(profile(found.design, 2), "training_bytes")
     assert limits.training_bytes
     assert 0.8 * limits.training_bytes <= peak <= limits.training_bytes
     assert found.share == peak / limits.training_bytes

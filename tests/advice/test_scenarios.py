@@ -13,11 +13,10 @@ from pathlib import Path
 import pytest
 
 import studio
-from studio.advice.budget import Limits, told
+from studio.advice.budget import Limits, cost, format_amount
 from studio.advice.questions import TASKS
 from studio.advice.recommend import Choice, choose
 from studio.advice.requirements import Brief
-from studio.advice.sizing.memory_limit import paid
 from studio.family import Task
 from studio.reporting.markdown import markdown
 from studio.reporting.sections import report
@@ -89,7 +88,7 @@ def first(task: Task) -> Choice:
 def test_the_first_choice_keeps_every_limit_and_uses_the_one_that_binds(task: Task) -> None:
     brief, choice = BRIEFS[task], first(task)
     for name, limit in brief.limits.given.items():
-        assert paid(choice.profile, name) <= limit
+        assert cost(choice.profile, name) <= limit
     assert 0.5 <= choice.share <= 1
     assert choice.profile == studio.profile(choice.design, brief.batch)
     assert choice.notes == ()
@@ -123,7 +122,10 @@ def test_the_report_states_what_was_asked_and_what_was_chosen(task: Task) -> Non
     brief, choice = BRIEFS[task], first(task)
     text = markdown(report(choice.design, brief.batch, None, brief, choice))
     for name, limit in brief.limits.given.items():
-        assert f"| {told(name, limit)} | {told(name, paid(choice.profile, name))} |" in text
+        assert (
+            f"| {format_amount(name, limit)} | {format_amount(name, cost(choice.profile, name))} |"
+            in text
+        )
     for name, value in brief.settings.items():
         if name in choice.design.knobs:
             assert f"`{name}={value}`" in text

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any
 
 import studio
-from studio.advice.sizing.pareto import counted, grid
+from studio.advice.sizing.pareto import grid, profiles
 from studio.analysis.cost.profiler import clear_caches, profile
 from studio.analysis.trace.tracer import MEMO
 
@@ -43,7 +43,7 @@ def test_a_thousand_candidates_are_profiled_exactly(benchmark: Any) -> None:
     one_s = statistics.median(cold_s() for _ in range(9))
     fresh()
     wall, cpu = time.perf_counter(), time.thread_time()
-    found = counted(designs)
+    found = profiles(designs)
     wall, cpu = time.perf_counter() - wall, time.thread_time() - cpu
     for cost in found[::20]:
         fresh()

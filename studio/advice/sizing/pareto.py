@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from studio.advice.budget import Limits
-from studio.advice.sizing.scaling_search import scaled
+from studio.advice.sizing.scaling_search import scale_axes
 from studio.analysis.cost.profiler import Profile, freeze_gc, profile
 from studio.analysis.cost.scaling import axes
 from studio.family import Design
@@ -48,23 +48,25 @@ def candidates(
     Resolution is left as it is, unless the task leaves it open and it is asked for. Takes about
     10 ms a design, once.
     """
-    costs = counted(grid(start, along), batch)
+    costs = profiles(grid(start, along), batch)
     found = sorted(costs, key=lambda cost: (cost.macs, -cost.params, cost.inference_bytes))
     fits = [limits.share(cost) <= 1 for cost in found]
-    best = {cost.design for cost in front([c for c, fit in zip(found, fits, strict=True) if fit])}
+    best = {
+        cost.design for cost in pareto_front([c for c, fit in zip(found, fits, strict=True) if fit])
+    }
     return tuple(
         Candidate(cost.design, cost, fit, cost.design in best)
         for cost, fit in zip(found, fits, strict=True)
     )
 
 
-def counted(designs: Iterable[Design], batch: int = 1) -> list[Profile]:
+def profiles(designs: Iterable[Design], batch: int = 1) -> list[Profile]:
     """The profile of each."""
     with freeze_gc():
         return [profile(design, batch) for design in designs]
 
 
-def front(found: Sequence[Profile]) -> Iterator[Profile]:
+def pareto_front(found: Sequence[Profile]) -> Iterator[Profile]:
     """Of designs in rising order of compute those with more parameters than any before them whose
     inputs are as large; of equals the first."""
     most: dict[object, int] = {}
@@ -87,11 +89,13 @@ def grid(start: Design, along: Sequence[Axis] = SIZES) -> tuple[Design, ...]:
 def _scaled(start: Design, factors: dict[Axis, float]) -> Design:
     width, heads = axes(start).get("width"), axes(start).get("heads")
     if width is None or heads is None or not {"width", "heads"} <= factors.keys():
-        return scaled(start, factors)
+        return scale_axes(start, factors)
     wide = width.clamp(start.value(width.name) * factors["width"])
     each = start.value(width.name) / start.value(heads.name) / factors["heads"]
-    rest = scaled(start, {axis: f for axis, f in factors.items() if axis not in ("width", "heads")})
+    rest = scale_axes(
+        start, {axis: f for axis, f in factors.items() if axis not in ("width", "heads")}
+    )
     try:
         return rest.replace(**{width.name: wide, heads.name: heads.clamp(wide / each)})
     except DesignError:
-        return scaled(start, factors)
+        return scale_axes(start, factors)

@@ -10,28 +10,34 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from studio.advice.sizing.proportions import WITHIN, depths, resized, spread, widths
-from studio.advice.sizing.scaling_search import Search, Sized
+from studio.advice.sizing.proportions import (
+    MAX_SPREAD,
+    depth_factors,
+    resize,
+    spread,
+    width_factors,
+)
+from studio.advice.sizing.scaling_search import Search, SizedDesign
 from studio.family import Design
 
 ENOUGH = 0.5  # octaves of what is unused and changed, below which there is no need to look on
-DEEPER = 0.5  # an octave of depth counts as half an octave of changed proportions
+DEPTH_PENALTY = 0.5  # an octave of depth counts as half an octave of changed proportions
 CUBIC = 1 / 3  # of a cost that grows with the depth and the square of the width
 
 
-def recommended(base: Design, search: Search) -> Sized | None:
+def recommend_size(base: Design, search: Search) -> SizedDesign | None:
     """The design made from `base` that suits the limits best; None where nothing in its
     proportions is within them."""
-    best: tuple[float, Sized] | None = None
+    best: tuple[float, SizedDesign] | None = None
     around = max(search.share(base), 1e-9) ** -CUBIC
-    for depth in depths(base, around):
-        if best and best[0] <= DEEPER * abs(math.log2(depth)):
+    for depth in depth_factors(base, around):
+        if best and best[0] <= DEPTH_PENALTY * abs(math.log2(depth)):
             continue  # so far from the depth of `base` that no width makes up for it
         found = search.largest(tuple(_rising(base, depth)))
         if found is None:
             continue
-        sized = Sized(found, search.share(found))
-        far = effort(sized, base) + DEEPER * abs(math.log2(depth))
+        sized = SizedDesign(found, search.share(found))
+        far = size_mismatch(sized, base) + DEPTH_PENALTY * abs(math.log2(depth))
         if best is None or far < best[0]:
             best = far, sized
         if best[0] <= ENOUGH:
@@ -39,13 +45,13 @@ def recommended(base: Design, search: Search) -> Sized | None:
     return best[1] if best else None
 
 
-def effort(found: Sized, base: Design) -> float:
+def size_mismatch(found: SizedDesign, base: Design) -> float:
     """Octaves of changed proportions and of unused budget."""
     return spread(found.design, base) + math.log2(1 / max(found.share, 1e-9))
 
 
 def _rising(base: Design, depth: float) -> Iterator[Design]:
-    factor = 2**WITHIN
-    for width in widths(base, depth / factor, depth * factor):
-        if found := resized(base, depth, width):
+    factor = 2**MAX_SPREAD
+    for width in width_factors(base, depth / factor, depth * factor):
+        if found := resize(base, depth, width):
             yield found

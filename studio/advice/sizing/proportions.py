@@ -18,7 +18,7 @@ from studio.analysis.cost.scaling import axes
 from studio.family import Design, Family
 from studio.knobs import DesignError, Knob
 
-WITHIN = 1.0  # octaves between the ratios of depths and widths to those of a preset
+MAX_SPREAD = 1.0  # octaves between the ratios of depths and widths to those of a preset
 BITS = 3  # of a width: 1.25 times the next smaller one at most
 MULTIPLE = 8  # of a width, in channels or features
 EVEN, BY_FOUR = 16, 32  # blocks above which a depth is even, or a multiple of four
@@ -27,7 +27,7 @@ KV_HEADS = "num_kv_heads"
 TINY = 1e-9
 
 
-def scaled_knobs(design: Design) -> dict[str, Knob]:
+def size_knobs(design: Design) -> dict[str, Knob]:
     """The numbers of blocks and the widths of a design, by name."""
     return {
         name: knob
@@ -42,7 +42,7 @@ def spread(design: Design, base: Design) -> float:
 
     One block cannot become less, so where all else shrinks it does not count.
     """
-    here, there = scaled_knobs(design), scaled_knobs(base)
+    here, there = size_knobs(design), size_knobs(base)
     if {name: len(_entries(design.value(name))) for name in here} != {
         name: len(_entries(base.value(name))) for name in there
     }:
@@ -73,7 +73,7 @@ def _entries(value: Any) -> tuple[float, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
-def rounded_width(value: float) -> int:
+def round_width(value: float) -> int:
     """The nearest width with three significant bits, a multiple of 8."""
     unit = _unit(value)
     return max(MULTIPLE, math.floor(value / unit + 0.5) * unit)
@@ -83,15 +83,15 @@ def _unit(width: float) -> int:
     return max(MULTIPLE, int(2 ** (math.floor(math.log2(max(width, 1))) - BITS + 1)))
 
 
-def rounded_depth(value: float) -> int:
+def round_depth(value: float) -> int:
     """The nearest number of blocks, even above 16 and a multiple of four above 32."""
     unit = 1 if value <= EVEN else 2 if value <= BY_FOUR else 4
     return max(1, math.floor(value / unit + 0.5) * unit)
 
 
-def widths(base: Design, low: float, high: float) -> tuple[float, ...]:
+def width_factors(base: Design, low: float, high: float) -> tuple[float, ...]:
     """Factors of the width of `base` from `low` to `high` that lead to usual widths, rising."""
-    knob = next((k for k in scaled_knobs(base).values() if k.axis == "width"), None)
+    knob = next((k for k in size_knobs(base).values() if k.axis == "width"), None)
     if knob is None:
         return (1.0,)
     here = max(_entries(base.value(knob.name)))
@@ -103,7 +103,7 @@ def _usual(family: Family, knob: Knob, low: float, high: float) -> Iterator[floa
     if knob.kind is float:
         yield from _multipliers(family, knob)
         return
-    value = rounded_width(low)
+    value = round_width(low)
     while value <= high:
         yield value
         value += _unit(value)
@@ -119,11 +119,11 @@ def _multipliers(family: Family, knob: Knob) -> list[float]:
     return sorted(found)
 
 
-def resized(base: Design, depth: float, width: float) -> Design | None:
+def resize(base: Design, depth: float, width: float) -> Design | None:
     """The design with about these factors of the depth and the width of `base`, in usual values
     and with heads as wide as published ones; None where there is none, or it is contorted."""
     settings: dict[str, Any] = {}
-    for name, knob in scaled_knobs(base).items():
+    for name, knob in size_knobs(base).items():
         factor = depth if knob.axis == "depth" else width
         settings[name] = _times(base.family, knob, base.value(name), factor)
     try:
@@ -135,7 +135,7 @@ def resized(base: Design, depth: float, width: float) -> Design | None:
         return None
     found = Design(base.family, config)
     asked = all(found.value(name) == value for name, value in settings.items())
-    return found if asked and spread(found, base) <= WITHIN + TINY else None
+    return found if asked and spread(found, base) <= MAX_SPREAD + TINY else None
 
 
 def _new(base: Design, name: str, value: Any) -> bool:
@@ -152,8 +152,8 @@ def _times(family: Family, knob: Knob, value: Any, factor: float) -> Any:
     if knob.kind is float:
         return min(_multipliers(family, knob), key=lambda known: abs(known - value * factor))
     if knob.axis == "depth":
-        return knob.clamp(rounded_depth(value * factor))
-    return knob.clamp(rounded_width(value * factor)) if value >= MULTIPLE else value
+        return knob.clamp(round_depth(value * factor))
+    return knob.clamp(round_width(value * factor)) if value >= MULTIPLE else value
 
 
 def _heads(base: Design, widths: dict[str, Any]) -> dict[str, int]:
@@ -204,7 +204,7 @@ def head_dims(family: Family) -> frozenset[int]:
     return frozenset(found)
 
 
-def depths(base: Design, around: float) -> tuple[float, ...]:
+def depth_factors(base: Design, around: float) -> tuple[float, ...]:
     """Factors of the depth of `base` to try: its own depth, and others by their distance from
     `around`, without those that lead to the same numbers of blocks."""
     near = [around * 2 ** (k / 4) for k in (0, -1, 1, -2, 2, -3, 3)]
@@ -212,7 +212,7 @@ def depths(base: Design, around: float) -> tuple[float, ...]:
     for factor in (1.0, *near):
         blocks = tuple(
             _times(base.family, knob, base.value(name), factor)
-            for name, knob in scaled_knobs(base).items()
+            for name, knob in size_knobs(base).items()
             if knob.axis == "depth"
         )
         seen.setdefault(blocks, factor)

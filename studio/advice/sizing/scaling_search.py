@@ -21,16 +21,16 @@ from studio.family import Design, Preset
 from studio.knobs import Axis, DesignError, Knob
 
 Share = Callable[[Profile], float]  # of a limit that is not counted, such as a predicted latency
-Way = Literal["proportions", "width", "depth", "resolution", "compound"]  # to use all of a budget
+ScalingStrategy = Literal["proportions", "width", "depth", "resolution", "compound"]
 
 AXES: tuple[Axis, ...] = ("width", "depth")  # that a budget may go to
-WELL = 0.97  # of a limit: a budget that is used to this share is used well
+FULL_SHARE = 0.97  # of a limit: a budget that is used to this share is used well
 FACTORS = tuple(2.0 ** (k / 8) for k in range(-48, 49))  # from 1/64 to 64
 DIGITS = 3  # of a fraction after the point
 HEADS = 4  # other numbers of heads that are tried
 DISTORTED = 4.0  # between the factors of depth and of width: proportions that nobody has tried
-HARDLY = 0.05  # of a limit: perhaps all that the family can be is within it
-FAIRLY = 0.8  # of a limit: what a nearer design fills up step by step
+TINY_SHARE = 0.05  # of a limit: perhaps all that the family can be is within it
+GOOD_SHARE = 0.8  # of a limit: what a nearer design fills up step by step
 DEPTHS = tuple(2.0 ** (k / 4) for k in (0, -1, 1, -2, 2, -3, 3, -4, 4))  # of the one to start from
 NEAREST = 5  # depths, that are tried with other numbers of heads too
 FAR_DEPTHS = (2.0**-1.5, 2.0**1.5, 2.0**-2, 2.0**2)
@@ -40,59 +40,59 @@ COMPOUND: Mapping[Axis, float] = {"depth": 1.2, "width": 1.1, "resolution": 1.15
 
 
 @dataclass(frozen=True)
-class Sized:
+class SizedDesign:
     """A design that meets the limits, and the share of the binding one that it uses."""
 
     design: Design
     share: float
 
 
-def nothing(_: Profile) -> float:
+def unlimited(_: Profile) -> float:
     """The share of a limit that is open."""
     return 0.0
 
 
-def sized(
+def fill_budget(
     start: Design,
     limits: Limits,
     batch: int = 1,
-    strategy: Way = "proportions",
-    also: Share = nothing,
-) -> Sized | None:
+    strategy: ScalingStrategy = "proportions",
+    also: Share = unlimited,
+) -> SizedDesign | None:
     """The largest design that the limits allow, and one more (`also`), made from `start`; None
     where the smallest breaks them. With all limits open it is `start`."""
     search = Search(limits, batch, also)
-    if not limits.given and also is nothing:
-        return Sized(start, 0.0)
+    if not limits.given and also is unlimited:
+        return SizedDesign(start, 0.0)
     if strategy == "proportions":
-        if search.share(start) < HARDLY and search.fits(largest := most(start)):
-            return Sized(largest, search.share(largest))
+        if search.share(start) < TINY_SHARE and search.fits(largest := largest_design(start)):
+            return SizedDesign(largest, search.share(largest))
         found = _in_proportion(start, search) or search.along(start, tuple(_sizable(start)))
     elif strategy == "compound":
-        found = search.largest([compound(start, 8 * math.log2(factor)) for factor in FACTORS])
+        found = search.largest([scale_compound(start, 8 * math.log2(factor)) for factor in FACTORS])
     else:
-        found = search.along(start, levers(start, strategy))
+        found = search.along(start, axis_knobs(start, strategy))
     filled = search.filled(found) if found else None
-    return Sized(filled, search.share(filled)) if filled else None
+    return SizedDesign(filled, search.share(filled)) if filled else None
 
 
-def steps(design: Design) -> Iterator[Design]:
+def next_sizes(design: Design) -> Iterator[Design]:
     """The designs that are one step of one knob larger."""
     for knob in _sizable(design):
         yield from _raised(design, knob, design)
 
 
-def least(start: Design) -> Design:
+def smallest_design(start: Design) -> Design:
     """The smallest design that comes of the knobs that are sized."""
     return _all_times(start, tuple(_sizable(start)), start, FACTORS[0])
 
 
-def most(start: Design) -> Design:
+def largest_design(start: Design) -> Design:
     """The largest design that comes of the knobs that are sized."""
     return _all_times(start, tuple(_sizable(start)), start, FACTORS[-1])
 
 
-def distorted(design: Design, preset: Preset) -> Iterator[str]:
+def distortion(design: Design, preset: Preset) -> Iterator[str]:
     """What is against a design that is far deeper and narrower than its preset, or the contrary."""
     base = Design(design.family, preset.config)
     turned = {axis: factor for axis in AXES if (factor := _factor(design, base, axis))}
@@ -110,20 +110,20 @@ def _factor(design: Design, base: Design, axis: Axis) -> float:
     return here / there if there else 0.0
 
 
-def compound(start: Design, phi: float) -> Design:
+def scale_compound(start: Design, phi: float) -> Design:
     """Depth, width and resolution scaled together (Tan & Le 2019, eq. 3), to the nearest legal."""
-    return scaled(start, {axis: base**phi for axis, base in COMPOUND.items()})
+    return scale_axes(start, {axis: base**phi for axis, base in COMPOUND.items()})
 
 
-def scaled(start: Design, factors: Mapping[Axis, float]) -> Design:
+def scale_axes(start: Design, factors: Mapping[Axis, float]) -> Design:
     """The knobs of each axis times a factor, to the nearest value that is legal."""
     design = start
     for axis, factor in factors.items():
-        design = _all_times(design, levers(start, axis), start, factor)
+        design = _all_times(design, axis_knobs(start, axis), start, factor)
     return design
 
 
-def levers(design: Design, axis: Axis) -> tuple[Knob, ...]:
+def axis_knobs(design: Design, axis: Axis) -> tuple[Knob, ...]:
     """The knobs that an axis of the whole design is turned by: its first one, and where the design
     is made of records (the stages of a composition) that of each."""
     known = axes(design)
@@ -137,7 +137,7 @@ class Search:
 
     limits: Limits
     batch: int = 1
-    also: Share = nothing
+    also: Share = unlimited
 
     def share(self, design: Design) -> float:
         found = profile(design, self.batch)
@@ -177,11 +177,11 @@ class Search:
     def filled(self, design: Design) -> Design:
         """What is left of the budget goes to the knobs that are sized, the finest steps last; where
         there are many of a kind, to all of them a step at a time."""
-        if any(len(levers(design, axis)) > 1 for axis in AXES):
+        if any(len(axis_knobs(design, axis)) > 1 for axis in AXES):
             return self._filled_in_turn(design)
         for _ in range(2):
             for knob in _sizable(design):
-                if self.share(design) >= WELL:
+                if self.share(design) >= FULL_SHARE:
                     return design
                 design = self.climbed(design, knob)
         return design
@@ -191,7 +191,7 @@ class Search:
         while grown:
             grown = False
             for knob in _sizable(design):
-                if self.share(design) >= WELL:
+                if self.share(design) >= FULL_SHARE:
                     return design
                 if higher := next(filter(self.fits, _raised(design, knob, start)), None):
                     design, grown = higher, True
@@ -202,15 +202,15 @@ def _in_proportion(start: Design, search: Search) -> Design | None:
     """The first that uses the budget well, by distance from the proportions of `start`; where none
     does, the one that uses it best. Proportions that are far off are for budgets that else would be
     used poorly."""
-    width = levers(start, "width")
+    width = axis_knobs(start, "width")
     best: tuple[float, Design] | None = None
     for variant, far in _variants(start):
-        if far and best and best[0] >= FAIRLY:
+        if far and best and best[0] >= GOOD_SHARE:
             break
         if (found := search.along(variant, width)) is None:
             continue
         share = search.share(found)
-        if share >= WELL:
+        if share >= FULL_SHARE:
             return found
         best = max(best or (share, found), (share, found), key=lambda one: one[0])
     return best[1] if best else None
@@ -219,7 +219,7 @@ def _in_proportion(start: Design, search: Search) -> Design | None:
 def _variants(start: Design) -> Iterator[tuple[Design, bool]]:
     """The depths to try, the one of `start` first, and then other numbers of heads: each has other
     widths that it divides. At last depths that are far off, which is said."""
-    depth, heads = levers(start, "depth"), axes(start).get("heads")
+    depth, heads = axis_knobs(start, "depth"), axes(start).get("heads")
     near = [_all_times(start, depth, start, factor) for factor in (DEPTHS if depth else (1.0,))]
     yield from ((design, False) for design in near)
     if heads:

@@ -107,7 +107,7 @@ def _latency(case: Case, first: Case) -> str:
     point, base = LEDGER[case], LEDGER[first]
     if not isinstance(point, Measurement):
         return _cell("–", str(point) if point else "not measured yet")
-    value, band, under_load = latency_text.latency(point, case.device)
+    value, band, under_load = latency_text.format_latency(point, case.device)
     below = "; ".join(filter(None, (band, under_load)))
     if case == first or not isinstance(base, Measurement):
         return _cell(value, below)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import streamlit as st
 
 from studio import zoo
-from studio.advice.published import Published, metrics
+from studio.advice.published import PublishedResult, metrics
 from studio.advice.recommend import Choice
 from studio.analysis import units
 from studio.analysis.cost.profiler import Profile
@@ -67,7 +67,7 @@ def _drawn(task: Task, choices: Sequence[Choice], here: Case) -> tuple[Landmark,
     return tuple(lines)
 
 
-def _map(task: Task, found: tuple[Published, ...], lines: tuple[Landmark, ...]) -> None:
+def _map(task: Task, found: tuple[PublishedResult, ...], lines: tuple[Landmark, ...]) -> None:
     if not found:
         st.caption("The families for this task cite no published results.")
         return
@@ -83,7 +83,9 @@ def _map(task: Task, found: tuple[Published, ...], lines: tuple[Landmark, ...]) 
     st.caption(HONEST)
 
 
-def scatter(found: Sequence[Published], lines: Sequence[Landmark], cost: str) -> dict[str, Any]:
+def scatter(
+    found: Sequence[PublishedResult], lines: Sequence[Landmark], cost: str
+) -> dict[str, Any]:
     """The published results of one metric over the cost, and a line at the cost of each landmark
     with a mark at its foot that says which it is."""
     name, write = COSTS[cost]
@@ -117,7 +119,7 @@ def scatter(found: Sequence[Published], lines: Sequence[Landmark], cost: str) ->
 
 
 def _dots(
-    found: Sequence[Published], family: str, cost: str, write: Write, colour: str
+    found: Sequence[PublishedResult], family: str, cost: str, write: Write, colour: str
 ) -> dict[str, Any]:
     """The results of one family; where there are few, each with its name."""
     return {

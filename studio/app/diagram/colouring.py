@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import streamlit as st
 
-from studio.advice.wording import clause
+from studio.advice.choice_text import as_clause
 from studio.analysis.graph.cost_heatmap import (
     METRICS,
     NO_SECONDS,
@@ -91,7 +91,7 @@ def lens(now: State) -> None:
 
 def _option(name: str) -> str:
     title = METRICS[name].title if name in METRICS else "Kind of layer"
-    return f"Colour by {clause(title)}"
+    return f"Colour by {as_clause(title)}"
 
 
 def _turn(name: str) -> None:
@@ -119,11 +119,11 @@ def seen(now: State) -> Seen:
     if pinned:
         found = changed(pinned, now.case, now.lens)
         legend = _legend(_changes(found, pinned, quantity))
-        caption = f"{clause(quantity.title)} against {named(pinned)}"
+        caption = f"{as_clause(quantity.title)} against {named(pinned)}"
         return Seen(found.graph, found.marks, legend, caption)
     hot = heat_map(graph, quantity, now.opened, seconds(now.case, quantity))
     top = quantity.write(hot.scale.top)
-    caption = f"coloured by {clause(quantity.title)}, from 0 (pale) to {top} (dark)"
+    caption = f"coloured by {as_clause(quantity.title)}, from 0 (pale) to {top} (dark)"
     return Seen(hot.graph, hot.marks, _legend(_steps(hot.scale)), caption)
 
 

@@ -9,7 +9,7 @@ from html import escape
 
 import streamlit as st
 
-from studio.advice.wording import clause
+from studio.advice.choice_text import as_clause
 from studio.analysis import units
 from studio.analysis.cost.attention_cost import AttentionCost
 from studio.analysis.graph.cost_heatmap import percent
@@ -118,7 +118,7 @@ def _lines(found: NodeDetails, case: Case, before: NodeDetails | None) -> Iterat
         if cost.formula.total or cost.formula.note or moved:
             yield escape(cost.name), _cost(cost, moved)
         else:
-            free.append(clause(cost.name))
+            free.append(as_clause(cost.name))
     if free:
         yield "No", escape(", no ".join(free))
     if time := _time(found, case):

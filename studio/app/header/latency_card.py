@@ -127,7 +127,7 @@ def _card(now: State, patience: Patience, waits: bool) -> None:
     value, words = "…" if waits else "—", iter([""])
     match point:
         case Measurement():
-            value, band, seen = latency_text.latency(point, now.case.device)
+            value, band, seen = latency_text.format_latency(point, now.case.device)
             words = chain([line(band if seen else spread(point, now.case.device))], notes(now))
         case None:
             words = iter(

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
+from studio.advice.choice_text import format_percent
 from studio.advice.recommend import Choice
-from studio.advice.task_inputs import FIELDS, default_explained, default_in_words
-from studio.advice.wording import percent
+from studio.advice.task_inputs import FIELDS, default_source, default_text
 from studio.analysis import units
 from studio.analysis.cost.profiler import Profile
 from studio.analysis.cost.starved_norm import training_memory_text
@@ -90,8 +90,8 @@ def brief(wish: Commission) -> None:
     data = {
         name: Entry(
             label,
-            default_in_words(wish.task, name, wish.kind),
-            default_explained(wish.task, name, wish.kind),
+            default_text(wish.task, name, wish.kind),
+            default_source(wish.task, name, wish.kind),
         )
         for name, label in settings_of(wish.task, wish.kind).items()
     }
@@ -243,7 +243,7 @@ def _parts(choice: Choice, rank: int, wish: Commission) -> Iterator[str]:
     cells = (f"<div><span>{name}</span><b>{value}</b></div>" for name, value in _costs(choice))
     yield f'<div class="costs">{"".join(cells)}</div>'
     if choice.share:
-        share = f"{percent(choice.share)} of the binding limit"
+        share = f"{format_percent(choice.share)} of the binding limit"
         yield f'<div class="used" title="{share}"><i style="width:{choice.share:.1%}"></i></div>'
     words = (("for", choice.reasons), ("but", choice.doubts), ("bent", choice.notes))
     lines = (f'<li class="{kind}">{escape(line)}</li>' for kind, said in words for line in said)

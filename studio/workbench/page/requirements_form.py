@@ -9,7 +9,7 @@ from typing import Literal
 from studio.advice.budget import Limits
 from studio.advice.questions import LIMITS, SETTINGS, STRATEGIES, TASKS, Strategy
 from studio.advice.requirements import Brief
-from studio.advice.task_inputs import FIELDS, USUAL
+from studio.advice.task_inputs import DEFAULTS, FIELDS
 from studio.analysis import quantities
 from studio.analysis.quantities import COUNT
 from studio.family import BATCH, Task
@@ -73,7 +73,7 @@ class Commission:
         fields = settings_of(self.task, self.kind)
         settings = {name: read[name] for name in fields if name in read}
         if self.kind:  # nothing else says that it is not the task's first kind of data
-            settings = {**USUAL[self.task][self.kind], **settings}
+            settings = {**DEFAULTS[self.task][self.kind], **settings}
         return Brief(
             task=self.task,
             limits=Limits(**limits),

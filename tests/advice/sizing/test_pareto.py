@@ -8,7 +8,7 @@ import pytest
 
 import studio
 from studio.advice.budget import Limits
-from studio.advice.sizing.pareto import FACTORS, SIZES, Candidate, candidates, front, grid
+from studio.advice.sizing.pareto import FACTORS, SIZES, Candidate, candidates, grid, pareto_front
 from studio.analysis.cost.profiler import clear_caches, profile
 
 NANO = studio.design("vit", "ViT-Ti/16", image_size=64, num_classes=10)
@@ -78,4 +78,4 @@ def test_the_collector_is_left_as_it_was() -> None:
 
 
 def test_a_front_of_nothing_is_nothing() -> None:
-    assert list(front([])) == []
+    assert list(pareto_front([])) == []

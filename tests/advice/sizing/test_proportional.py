@@ -9,12 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import studio
-from studio.advice.budget import Limits
+from studio.advice.budget import Limits, cost
 from studio.advice.questions import TASKS
-from studio.advice.recommend import Choice, of_family, suited
+from studio.advice.recommend import Choice, choose_in_family, families_for
 from studio.advice.requirements import Brief
-from studio.advice.sizing.memory_limit import paid
-from studio.advice.sizing.proportions import WITHIN, head_dims, rounded_width, scaled_knobs, spread
+from studio.advice.sizing.proportions import MAX_SPREAD, head_dims, round_width, size_knobs, spread
 from studio.family import Design, Family, Task
 
 BUDGETS = (10**5, 10**6, 5 * 10**6, 3 * 10**7, 10**8, 10**9, 8 * 10**9)
@@ -24,7 +23,7 @@ BITS = 3
 
 def widths(design: Design) -> list[int]:
     """Of each stage."""
-    found = [design.value(name) for name, k in scaled_knobs(design).items() if k.axis == "width"]
+    found = [design.value(name) for name, k in size_knobs(design).items() if k.axis == "width"]
     flat = [entry for value in found for entry in (value if isinstance(value, tuple) else (value,))]
     return [width for width in flat if isinstance(width, int)]
 
@@ -42,7 +41,7 @@ def judge(choice: Choice) -> None:
     """What an engineer would look at first."""
     design, family = choice.design, choice.design.family
     presets = [Design(family, preset.config) for preset in family.presets]
-    assert min(spread(design, preset) for preset in presets) <= WITHIN + 1e-6, choice.title
+    assert min(spread(design, preset) for preset in presets) <= MAX_SPREAD + 1e-6, choice.title
     known = published(family)
     assert all(is_usual(width) or width in known for width in widths(design)), choice.title
     if "head_dim" not in design.knobs and {"embed_dim", "num_heads"} <= design.knobs.keys():
@@ -51,7 +50,7 @@ def judge(choice: Choice) -> None:
         assert width // heads in head_dims(family), choice.title
 
 
-SERVED = [(family, task) for task in TASKS for family in suited(task)]
+SERVED = [(family, task) for task in TASKS for family in families_for(task)]
 
 
 @pytest.mark.parametrize(("family", "task"), SERVED, ids=lambda one: getattr(one, "key", one))
@@ -69,10 +68,10 @@ def test_a_recommendation_stays_near_a_published_preset(
     if task in ("language", "time-series"):
         sizes = {"seq_len": 256 if large else 64}
     brief = Brief(task=task, limits=Limits(**{limit: amount}), settings=sizes)
-    if choice := of_family(family, brief, "recommended"):
+    if choice := choose_in_family(family, brief, "recommended"):
         judge(choice)
-        assert paid(choice.profile, limit) <= amount
-        assert choice.share == paid(choice.profile, limit) / amount
+        assert cost(choice.profile, limit) <= amount
+        assert choice.share == cost(choice.profile, limit) / amount
 
 
 @pytest.mark.parametrize(("key", "preset"), [("resnet", "ResNet-50"), ("llama", "LLaMA-7B")])
@@ -81,7 +80,9 @@ def test_a_published_preset_at_60_to_100_percent_is_taken_as_it_is(key: str, pre
     task = family.guide.tasks[0]
     for factor in (1.0, 1.1):
         budget = int(studio.profile(family.design(preset)).params * factor)
-        choice = of_family(family, Brief(task=task, limits=Limits(params=budget)), "recommended")
+        choice = choose_in_family(
+            family, Brief(task=task, limits=Limits(params=budget)), "recommended"
+        )
         assert choice
         known = [Design(family, one.config) for one in family.presets]
         assert any(widths(one) == widths(choice.design) for one in known)
@@ -91,5 +92,5 @@ def test_a_published_preset_at_60_to_100_percent_is_taken_as_it_is(key: str, pre
 @pytest.mark.parametrize(("bits", "shift"), list(product((4, 5, 6, 7), (4, 6, 8))))
 def test_widths_that_people_use_stay_as_they_are(bits: int, shift: int) -> None:
     width = bits << shift
-    assert rounded_width(width) == width
-    assert is_usual(rounded_width(width * 1.1))
+    assert round_width(width) == width
+    assert is_usual(round_width(width * 1.1))

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 import studio
 from studio.advice.budget import Limits, cost
 from studio.advice.sizing.scaling_search import (
-    WELL,
+    FULL_SHARE,
     Search,
-    compound,
-    least,
-    most,
-    scaled,
-    sized,
-    steps,
+    fill_budget,
+    largest_design,
+    next_sizes,
+    scale_axes,
+    scale_compound,
+    smallest_design,
 )
 from studio.analysis.cost.profiler import profile
 from studio.family import Family
@@ -39,21 +39,21 @@ def test_a_budget_of_parameters_is_used_within_three_percent_where_a_knob_allows
         (family.design(p.name) for p in family.presets),
         key=lambda design: abs(profile(design).params - budget),
     )
-    found = sized(start, Limits(params=budget))
+    found = fill_budget(start, Limits(params=budget))
     assert found
     used = profile(found.design).params
     assert used <= budget
     assert found.share == used / budget
     search = Search(Limits(params=budget))
-    if used < WELL * budget:
-        assert not any(search.fits(higher) for higher in steps(found.design))
+    if used < FULL_SHARE * budget:
+        assert not any(search.fits(higher) for higher in next_sizes(found.design))
 
 
 @every_family
 def test_a_budget_that_nothing_meets_is_met_by_nothing(family: Family) -> None:
     start = family.design()
-    assert profile(least(start)).params <= profile(start).params
-    assert sized(start, Limits(params=1)) is None
+    assert profile(smallest_design(start)).params <= profile(start).params
+    assert fill_budget(start, Limits(params=1)) is None
 
 
 @pytest.mark.parametrize("limit", ["params", "macs", "inference_bytes", "training_bytes"])
@@ -61,7 +61,7 @@ def test_a_budget_that_nothing_meets_is_met_by_nothing(family: Family) -> None:
 def test_every_strategy_keeps_every_limit(limit: str, strategy: str) -> None:
     start = studio.design("efficientnet")
     limits = Limits(**{limit: 2 * cost(profile(start), limit)})
-    found = sized(start, limits, strategy=strategy)
+    found = fill_budget(start, limits, strategy=strategy)
     assert found
     assert found.share <= 1
     assert found.share == limits.share(profile(found.design))
@@ -69,7 +69,7 @@ def test_every_strategy_keeps_every_limit(limit: str, strategy: str) -> None:
 
 def test_several_limits_are_kept_at_once_and_the_binding_one_is_named() -> None:
     limits = Limits(params=20_000_000, macs=1_000_000_000)
-    found = sized(studio.design("resnet"), limits)
+    found = fill_budget(studio.design("resnet"), limits)
     assert found
     counted = profile(found.design)
     assert counted.params <= 20_000_000
@@ -79,12 +79,12 @@ def test_several_limits_are_kept_at_once_and_the_binding_one_is_named() -> None:
 
 def test_with_nothing_asked_the_design_stays() -> None:
     start = studio.design("vit")
-    assert sized(start, Limits()).design == start
+    assert fill_budget(start, Limits()).design == start
 
 
 def test_compound_scaling_of_nothing_is_nothing() -> None:
     start = studio.design("efficientnet")
-    assert compound(start, 0) == start
+    assert scale_compound(start, 0) == start
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_the_official_coefficients_make_of_b0_what_was_published(
 ) -> None:
     b0 = studio.design("efficientnet", "EfficientNet-B0")
     factors = {"width": width, "depth": depth, "resolution": image_size / b0.value("image_size")}
-    design = scaled(b0, factors)
+    design = scale_axes(b0, factors)
     published = studio.families()["efficientnet"].preset(name)
     assert profile(design).params == published.params
     assert design.value("image_size") == image_size
@@ -112,7 +112,7 @@ def test_the_official_coefficients_make_of_b0_what_was_published(
 
 def test_a_budget_without_end_is_met_by_the_largest_that_there_is() -> None:
     start = FAMILIES["vit"].design("ViT-B/16")
-    with_room = sized(start, Limits(params=10**15))
+    with_room = fill_budget(start, Limits(params=10**15))
     assert with_room
-    assert with_room.design == most(start)
+    assert with_room.design == largest_design(start)
     assert with_room.design.value("depth") == start.knobs["depth"].le

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from studio.advice.published import metrics, published
+from studio.advice.published import metrics, published_results
 from studio.app.charts import pareto as chart_of_sizes
 from studio.app.charts.tradeoff import COSTS, scatter
 from studio.app.session import FIRST
@@ -42,7 +42,9 @@ def at_once(still: None, monkeypatch: pytest.MonkeyPatch) -> None:
         return done(sizes(start, wish.brief.limits, wish.brief.batch))
 
     monkeypatch.setattr("studio.app.pages.architect.asked", asked)
-    monkeypatch.setattr("studio.app.charts.tradeoff.map_of", lambda task: done(published(task)))
+    monkeypatch.setattr(
+        "studio.app.charts.tradeoff.map_of", lambda task: done(published_results(task))
+    )
     monkeypatch.setattr("studio.app.charts.pareto.sizes_of", sizes_of)
 
 
@@ -162,7 +164,7 @@ def test_a_search_that_finds_nothing_says_why(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_map_draws_published_results_alone() -> None:
-    found = published("detection")
+    found = published_results("detection")
     metric = metrics(found)[0]
     of_metric = [one for one in found if one.result.metric == metric]
     for cost in COSTS:

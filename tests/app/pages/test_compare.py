@@ -16,7 +16,7 @@ from studio.app.session import FIRST
 from studio.bench.results import Measurement
 from studio.cli import tables
 from studio.reporting import latency_text
-from studio.reporting.cost import economy
+from studio.reporting.cost import cost_section
 from studio.reporting.document import Paragraph
 from studio.reporting.sections import report
 from studio.workbench import results
@@ -67,7 +67,7 @@ def test_a_latency_under_load_is_one_figure_everywhere() -> None:
     said = compare_table.table(PINS)
     for pin in PINS:
         LEDGER.forget(pin)
-    value, band, under_load = latency_text.latency(LOADED)
+    value, band, under_load = latency_text.format_latency(LOADED)
     assert (value, under_load) == ("≈ 449 ms", "712 ms under load")
     assert f"<b>{value}</b><small>{band}; {under_load}</small>" in said
     assert "+449 ms (×2)" in said
@@ -76,7 +76,7 @@ def test_a_latency_under_load_is_one_figure_everywhere() -> None:
     assert dict(written.figures)["Latency"].startswith(f"{value} ({band}")
     words = [
         str(block.text)
-        for block in economy(profile(case.design), LOADED).blocks
+        for block in cost_section(profile(case.design), LOADED).blocks
         if isinstance(block, Paragraph)
     ]
     told = " ".join(words)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import studio
-from studio.reporting.plain_text import plain
+from studio.reporting.latex_to_text import plain_text
 
 
 @pytest.mark.parametrize(
@@ -19,11 +19,11 @@ from studio.reporting.plain_text import plain
     ],
 )
 def test_a_formula_is_plain_text(text: str, printed: str) -> None:
-    assert plain(text) == printed
+    assert plain_text(text) == printed
 
 
 @pytest.mark.parametrize("key", studio.families())
 def test_no_sentence_of_a_guide_keeps_a_mark(key: str) -> None:
     guide = studio.families()[key].guide
     for sentence in (guide.cost, guide.use_when, guide.avoid_when, *guide.strengths):
-        assert not set("\\${}`") & set(plain(sentence))
+        assert not set("\\${}`") & set(plain_text(sentence))

@@ -13,10 +13,10 @@ from studio.family import Design, Preset
 OF_ONE_NETWORK = re.compile(
     r"\d\s*(\\,)?\s*(\\mathrm\{[kMGTB]\}|[kMGTB]\b)|\bR(18|34|50|101|152)\b"
 )
-MARGIN = " ("  # before what a family's title adds to the name
+SUBTITLE = " ("  # before what a family's title adds to the name
 
 
-def headline(found: Profile, base: Preset) -> str:
+def choice_title(found: Profile, base: Preset) -> str:
     """`ViT-B/16, 86.6 M parameters` of a preset at any input, `U-Net, 4.37 M parameters` of what
     was made from one."""
     design = found.design
@@ -26,28 +26,28 @@ def headline(found: Profile, base: Preset) -> str:
 
 def _kind(design: Design, base: Preset) -> str:
     """The family's short name, or what a preset's name adds to it: `DeepLabV3+`."""
-    family = design.family.title.partition(MARGIN)[0]
+    family = design.family.title.partition(SUBTITLE)[0]
     first = base.name.split()[0]
     return first if first.startswith(family) and "-" not in first else family
 
 
-def knobs_of(design: Design, base: Preset) -> str:
+def changes_text(design: Design, base: Preset) -> str:
     """What a design was made from and how it differs; empty of an unmodified preset."""
     return f"based on {design.titled(base)}" if design.changes(base) else ""
 
 
-def symbolic(law: str) -> str:
+def symbolic_law(law: str) -> str:
     """A law of cost where it is one in symbols; empty where it carries the figures of one network,
     which hold of no other."""
     return "" if OF_ONE_NETWORK.search(law) else law
 
 
-def percent(share: float) -> str:
+def format_percent(share: float) -> str:
     """A share of a limit; what is small is not nothing."""
     return f"{share:.0%}" if share >= 0.01 else "under 1%"
 
 
-def clause(text: str) -> str:
+def as_clause(text: str) -> str:
     """A sentence as a part of another one; an abbreviation at its start keeps its capitals."""
     text = text.rstrip(".")
     return text[:1].lower() + text[1:] if text[1:2].islower() or text[:2] == "A " else text

@@ -4,44 +4,44 @@ from __future__ import annotations
 
 import re
 
-from studio.reporting.document import Math, said
+from studio.reporting.document import Math, parse_markup
 
-LETTERS = {"alpha": "α", "beta": "β", "gamma": "γ", "phi": "φ", "epsilon": "ε"}
+GREEK = {"alpha": "α", "beta": "β", "gamma": "γ", "phi": "φ", "epsilon": "ε"}
 SIGNS = {"cdot": "·", "times": "×", "le": "≤", "approx": "≈", "propto": "∝"}
 UPRIGHT = re.compile(r"\\(?:text|mathrm|operatorname)\{([^{}]*)\}")
 FRACTION = re.compile(r"\\frac\{([^{}]*)\}\{([^{}]*)\}")
 SPACE = re.compile(r"\\[,; ]")
 COMMAND = re.compile(r"\\([A-Za-z]+)")
-RAISED = re.compile(r"\^(?:\{([^{}]*)\}|(\S))")
-HIGH = str.maketrans("0123456789-+n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿ")
+SUPERSCRIPT = re.compile(r"\^(?:\{([^{}]*)\}|(\S))")
+SUPERSCRIPTS = str.maketrans("0123456789-+n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿ")
 
 
-def plain(text: str) -> str:
+def plain_text(text: str) -> str:
     """`about $18\\,n\\,c_i^2$` becomes `about 18 n c_i²`."""
     return "".join(
-        formula(piece.tex)
+        unicode_formula(piece.tex)
         if isinstance(piece, Math)
         else piece
         if isinstance(piece, str)
         else piece[0]
-        for piece in said(text)
+        for piece in parse_markup(text)
     )
 
 
-def formula(tex: str) -> str:
+def unicode_formula(tex: str) -> str:
     """A formula from LaTeX to one line of plain text."""
     tex = FRACTION.sub(r"\1/\2", UPRIGHT.sub(r"\1", tex))
     tex = COMMAND.sub(lambda found: _sign(found[1]), SPACE.sub(" ", tex))
-    return RAISED.sub(_raised, tex).translate(str.maketrans("", "", "{}\\"))
+    return SUPERSCRIPT.sub(_raised, tex).translate(str.maketrans("", "", "{}\\"))
 
 
 def _sign(name: str) -> str:
-    return SIGNS.get(name) or LETTERS.get(name) or name
+    return SIGNS.get(name) or GREEK.get(name) or name
 
 
 def _raised(found: re.Match[str]) -> str:
     index: str = found[1] if found[1] is not None else found[2]
-    high = index.translate(HIGH)
+    high = index.translate(SUPERSCRIPTS)
     if not set(high) & set(index):
         return high
     return f"^({index})" if len(index) > 1 else f"^{index}"
