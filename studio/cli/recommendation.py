@@ -85,7 +85,7 @@ def _json(
 
 def _within_budget(brief: Brief, strategy: Strategy) -> Sequence[Choice]:
     """The choices, best first. A terminal shows the progress."""
-    from studio.advice.recommend import sort_choices, choose_in_family, families_for
+    from studio.advice.recommend import choose_in_family, families_for, sort_choices
 
     found: list[Choice] = []
     with tqdm(families_for(brief.task), bar_format=BAR, leave=False, disable=None) as families:
