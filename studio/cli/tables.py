@@ -114,20 +114,20 @@ def choices(found: Sequence[Choice], *, limited: bool) -> str:
 
 
 def _choice(number: int, choice: Choice, limited: bool) -> Iterator[str]:
-    from studio.advice.wording import percent  # torch
-    from studio.reporting.plain_text import plain
+    from studio.advice.choice_text import format_percent  # torch
+    from studio.reporting.latex_to_text import plain_text
 
     cost = choice.profile
     inputs = " and ".join(map(units.shape, cost.inputs))
-    share = f"; {percent(choice.share)} of the budget" if limited else ""
+    share = f"; {format_percent(choice.share)} of the budget" if limited else ""
     yield f"{number}. {choice.design.family.key}: {choice.title}, input {inputs}"
     yield f"   {cost.params:,} parameters, {cost.macs:,} MACs{share}"
     if choice.knobs:
         yield f"   {choice.knobs}"
-    if law := plain(choice.cost):
+    if law := plain_text(choice.cost):
         yield f"   cost: {law}"
-    yield from (f"   + {plain(reason)}" for reason in choice.reasons)
-    yield from (f"   - {plain(doubt)}" for doubt in (*choice.doubts, *choice.notes))
+    yield from (f"   + {plain_text(reason)}" for reason in choice.reasons)
+    yield from (f"   - {plain_text(doubt)}" for doubt in (*choice.doubts, *choice.notes))
 
 
 def measurement(design: Design, found: Measurement) -> str:
