@@ -1,7 +1,7 @@
 r"""Self-attention lets every token of a sequence ask every other token a question.
 
 Each token gives three vectors, all linear maps of itself: a *query* (what it looks for), a *key*
-(what it can be found by) and a *value* (what it has to say). How well a query matches a key decides
+(what it is matched by) and a *value* (what it contributes). How well a query matches a key decides
 how much of that value is taken (equation 1 of the paper):
 
 $$\mathrm{Attention}(Q, K, V) = \mathrm{softmax}\!\left(\frac{QK^\top}{\sqrt{d}}\right)V$$
@@ -13,18 +13,18 @@ to 1 whatever the width.
 
 **What heads cost: nothing.** $h$ heads split the width $D$ into $h$ parts of $d = D/h$, and each
 part attends on its own. The maps stay $D \times D$, the products still sum over $D$ features in
-all: move the slider and neither the parameters nor the multiplications change. What changes is how
-many different questions a token can ask at once, and how finely it can ask each.
+total: move the slider, and neither parameters nor MACs change. What changes is how many different
+queries a token has, and how many dimensions each query has.
 
-**What length costs:** $N$ tokens ask $N$ tokens, so the scores grow with $N^2$ (a fused kernel
-computes them without ever storing them all), while all the linear layers grow with $N$. Per block
-that is $12 N D^2$ multiplications in linear layers (with an MLP four times as wide) and $2 N^2 D$
-in attention: the square takes over at $N = 6D$.
+**What length costs:** $N$ tokens attend to $N$ tokens, so the scores grow with $N^2$ (a fused
+kernel computes them without ever storing them all), while all the linear layers grow with $N$. Per
+block that is $12 N D^2$ multiplications in linear layers (with an MLP four times as wide) and $2
+N^2 D$ in attention: the square takes over at $N = 6D$.
 
 Attention does not see order: shuffle the tokens and the same outputs come out, shuffled. Positions
 are therefore added to the embeddings, as fixed waves or as learned vectors. The blocks here
-normalise *before* each sub-layer, which trains at any depth; the paper normalised after. The answer
-is read from the mean of all tokens; sequences are taken to be full, without padding.
+normalise *before* each sub-layer, which trains at any depth; the paper normalised after. The head
+reads the mean of all tokens; sequences are assumed to be full, without padding.
 
 Shapes: B batch, N tokens (seq_len), D embed_dim, h heads, d = D/h, K classes.
 

@@ -1,28 +1,28 @@
-r"""BERT reads: every token sees the whole text, on both sides of it, and so does what it becomes.
+r"""BERT reads: every token attends to the whole text, to the left and to the right of it.
 
-A model that predicts the *next* token must not look ahead. BERT is asked another question: 15 % of
-the tokens are hidden, and it says what stood there (*masked language model*, section 3.1). To fill
-a gap one may read left and right, so no token is hidden from another, and each token's vector ends
-up knowing its whole context. Trained once so, on text without labels, the same encoder then serves
-any task of understanding with one more layer: that made *pre-train, then fine-tune* the rule.
+A model that predicts the *next* token must not look ahead. BERT has another task: 15 % of the
+tokens are masked, and it predicts them (*masked language model*, section 3.1). To fill a gap it may
+read left and right, so attention needs no causal mask, and each token's vector depends on its whole
+context. Pre-trained once on text without labels, the same encoder then serves any language
+understanding task with one more layer: that made *pre-train, then fine-tune* the rule.
 
-**Input** (Figure 2). Three embeddings are added: which token, which place, and which of the two
-segments (a question and its paragraph; 0 for a single text). The first token is always `[CLS]`, and
-what it has become at the end stands for the whole text.
+**Input** (Figure 2). Three embeddings are added: of the token, of its position, and of its segment
+(a question and its paragraph; 0 for a single text). The first token is always `[CLS]`, and its
+final vector stands for the whole text.
 
-**Post-norm.** BERT normalises *after* each residual sum, as Vaswani et al. did:
-$x' = \mathrm{LN}(x + \mathrm{attention}(x))$. A norm at every layer holds the signal steady, but
-every gradient has to pass all of them: such stacks need warm-up, and grow unstable when deep. GPT-2
-and those after it normalise before.
+**Post-norm.** BERT normalises *after* each residual sum, as Vaswani et al. did: $x' = \mathrm{LN}(x
++ \mathrm{attention}(x))$. A norm at every layer keeps the activations stable, but every gradient
+has to pass all of them: such stacks need warm-up, and become unstable when deep. GPT-2 and later
+models normalise before.
 
 **Heads** are choices here. `PooledFeatures` gives every token's vector and the pooled first one.
-`MaskedLMHead` gives logits at each place, by products with the token embeddings themselves (one
-matrix for both, counted once) and a bias per token. `PreTrainingHead` also says whether the second
-segment follows the first in the corpus. `ClassificationHead` labels the text.
+`MaskedLMHead` gives logits at each position, by a product with the token embeddings (a tied matrix,
+counted once) and a bias per token. `PreTrainingHead` also predicts whether the second segment
+follows the first in the corpus. `ClassificationHead` labels the text.
 
-**What to watch.** A block holds $12 D^2$ parameters, but in the small ones embeddings rule: of
-BERT-tiny's 4.4 million, 3.9 million are the vocabulary. $N^2$ of attention passes the MLP's cost
-only at $N = 4D$ tokens; places beyond `max_seq_len` have no embedding.
+**What to watch.** A block holds $12 D^2$ parameters, but in small models the embeddings dominate:
+of BERT-tiny's 4.4 million, 3.9 million are the vocabulary. The $N^2$ of attention exceeds the MLP's
+cost only at $N = 4D$ tokens; positions beyond `max_seq_len` have no embedding.
 
 Shapes: B batch, N tokens (seq_len), D embed_dim, h heads, d = D/h, V vocab_size, K num_classes.
 

@@ -3,20 +3,22 @@ r"""A convolutional network looks through a small window, and slides it over the
 A 3 × 3 convolution computes each output pixel from its nine neighbours, with the *same* weights
 everywhere. That is the whole idea: what was learned in one corner is known in every other, and a
 layer needs only $9\,C\,C'$ weights however large the image is. Normalisation after each convolution
-keeps the signal in range, the activation bends it, and max-pooling keeps the strongest of every
-2 × 2. After $L$ such blocks a pixel of the small map has seen a large part of the image, and the
-$c\,2^{L-1}$ channels say *what* is there while the map still says *where*.
+keeps the activations in range, the activation function makes the layer non-linear, and max pooling
+keeps the largest value of every 2 × 2 pixels. After $L$ such blocks a pixel of the small map has
+seen a large part of the image, and the $c\,2^{L-1}$ channels say *what* is there while the map
+still says *where*.
 
 **What to watch.** Each block halves the map and doubles the channels, so every block after the
-first costs about as much to compute as the one before, and four times its weights. Most weights
-are not in the convolutions at all: the first linear layer reads the whole flattened map,
+first costs about as much compute as the one before and has four times its weights. Most weights are
+not in the convolutions at all: the first linear layer reads the whole flattened map,
 $c\,2^{L-1}\,(S/2^L)^2$ numbers for an image of side $S$. Double the resolution and that layer
 becomes four times as large; add a block and it halves. That is why later networks (ResNet) average
 the map instead of flattening it.
 
 **Try.** Replace ReLU by Sigmoid or Tanh, switch normalisation off and add blocks. The slope of a
 sigmoid is never above 1/4, so every layer that the gradient passes on its way back shrinks it, and
-the first layers stop learning: gradients *vanish*. ReLU passes them on unchanged where it is open.
+the first layers stop learning: gradients *vanish*. ReLU passes them on unchanged where its input is
+positive.
 
 Shapes: B batch, C channels, C' = c·2^(L-1) channels after L blocks, c base_channels, L depth,
 H W image, H' = H/2^L, F = C'·H'·W' features.
@@ -26,7 +28,7 @@ https://doi.org/10.1109/5.726791; Simonyan & Zisserman, "Very Deep Convolutional
 2015, https://arxiv.org/abs/1409.1556 (3 × 3 throughout); Ioffe & Szegedy, "Batch Normalization",
 ICML 2015, https://arxiv.org/abs/1502.03167
 
-Official code: there is none; the layout is the one that every course begins with.
+Official code: none; the layout is that of introductory courses.
 """
 
 from __future__ import annotations

@@ -1,27 +1,27 @@
 r"""ConvNeXt takes a ResNet and changes it, step by step, into what a transformer would be.
 
-Vision transformers had overtaken convolutional networks; was it attention, or all the rest that had
-changed with it? The paper starts from ResNet-50 and borrows the rest, one decision at a time
-(Figure 2): longer training with strong augmentation, the *patchify* stem, depthwise convolutions,
-a wide inside and narrow ends, large kernels, GELU for ReLU, layer norm for batch norm, and fewer of
-both. No attention is left in it, and it matches the Swin transformer.
+Vision transformers had overtaken convolutional networks; was that due to attention, or to
+everything else that had changed with it? The paper starts from ResNet-50 and adopts everything
+else, one decision at a time (Figure 2): longer training with strong augmentation, the *patchify*
+stem, depthwise convolutions, inverted bottlenecks, large kernels, GELU for ReLU, layer norm for
+batch norm, and fewer of both. It has no attention, and matches the Swin transformer.
 
 **The block** is a transformer's in convolutions (Figure 4). A $7 \times 7$ *depthwise* convolution
-mixes the pixels, each channel for itself, as attention mixes tokens; then an MLP of two pointwise
-layers, four times as wide within, mixes the channels of each pixel. One normalisation and one
-activation serve the whole block, and what it adds to the shortcut is scaled by $\gamma$, one
-learned number a channel:
+mixes the pixels, each channel separately, as attention mixes tokens; then an MLP of two pointwise
+layers, with four times the width inside, mixes the channels of each pixel. One normalisation and
+one activation serve the whole block, and what it adds to the shortcut is scaled by $\gamma$, one
+learned value per channel:
 
 $$y = x + \gamma \odot \mathrm{MLP}(\mathrm{LN}(\mathrm{dwconv}_{7 \times 7}(x)))$$
 
-*Layer scale* begins at $\gamma = 10^{-6}$: at the start every block is the identity, and each
-learns how much it wants to say. That is what lets deep ones train without a fuss.
+*Layer scale* begins at $\gamma = 10^{-6}$: at the start every block is almost the identity, and
+each learns how much to add. That makes deep networks easy to train.
 
 **What to watch.** Nearly all parameters and compute are in the two pointwise layers: $8 C^2$ a
-block, so the kernel is almost free in MACs (try 3 and 11), though not in time. Between the stages
-a $2 \times 2$ convolution of stride 2 halves the map and doubles the channels; the third stage is
-the deep one. Layer norm does not look at the batch: what the network says of an image does not
-depend on its company, and batches of one can be trained.
+block, so the kernel is almost free in MACs (try 3 and 11), though not in time. Between the stages a
+$2 \times 2$ convolution of stride 2 halves the map and doubles the channels; the third stage is the
+deep one. Layer norm does not use batch statistics: the output for an image does not depend on the
+others in its batch, and it can be trained with a batch of one.
 
 The pointwise layers are linear layers over the last axis, so each block turns the map to
 channels-last and back. That is the official code's form: the same result as $1 \times 1$

@@ -5,26 +5,27 @@ Self-attention takes queries, keys and values from one sequence. Cross-attention
 
 $$\mathrm{softmax}\!\left(\frac{(X W^Q)(Y W^K)^\top}{\sqrt d}\right) Y W^V$$
 
-so that every patch $x_i$ of the image gathers what the sentence $Y$ has to say about it. The two
-need not have the same length, nor come from the same sense; once both are tokens of width $D$, a
-picture can ask a sentence, a robot's camera a command, a molecule a protein.
+so that every patch $x_i$ of the image gathers information from the sentence $Y$. The two need not
+have the same length or modality; once both are tokens of width $D$, a picture can ask a sentence, a
+robot's camera a command, a molecule a protein.
 
 Two encoders make the tokens. The **image** is cut into patches, as in a ViT. The **text** is
 embedded and read by a few encoder blocks of its own. Then $L$ *fusion blocks* work on the image
 tokens, each with three sub-layers in the order of LXMERT's cross-modality layer (section 2.2):
-attention to the text, attention among the patches, an MLP. The answer, one of $K$ as in visual
-question answering, is read from the mean of all patches. LXMERT lets the text ask the image as
+attention to the text, attention among the patches, an MLP. The head predicts one of $K$ answers, as
+in visual question answering, from the mean of all patches. LXMERT lets the text ask the image as
 well; here one direction is enough to see how it works, and half the cost.
 
 **The gate** is Flamingo's (section 2.2 there): what comes from the text is multiplied by
-$\tanh(\alpha)$ with $\alpha = 0$ at the start. A new model is then an image model that has not
-heard of text, and learns by how much to listen, which is how a pre-trained one is extended without
-harm. (At the start, $\alpha$ alone learns: the maps behind a closed gate have no gradient yet.)
+$\tanh(\alpha)$ with $\alpha = 0$ at the start. At the start the model is therefore an image model
+that ignores the text, and it learns how much of it to use. That is how a pre-trained model is
+extended without harm. (At the start only $\alpha$ has a gradient; the layers behind the closed gate
+have none yet.)
 
-**What to watch.** With $N$ patches and $M$ words cross-attention costs $N M$ scores where joining
-both into one sequence and attending to all would cost $(N + M)^2$. Its keys and values depend on
-the text alone: one question to many pictures can reuse them. This design is our own, small enough
-for a class; no published weights fit it.
+**What to watch.** With $N$ patches and $M$ words cross-attention computes $N M$ scores; attention
+over both in one sequence would compute $(N + M)^2$. Its keys and values depend on the text alone:
+one question to many pictures can reuse them. This design is our own, small enough for a class; no
+published weights fit it.
 
 Shapes: B batch, C channels, H W image, P patch_size, N = HW/P² patches, M words (seq_len),
 D embed_dim, h heads, d = D/h, K num_classes.

@@ -1,31 +1,31 @@
-r"""DeepLab labels every pixel, and sees far without going down.
+r"""DeepLab labels every pixel: a large receptive field without losing resolution.
 
-A classifier throws resolution away: five strides of two, and a pixel of the last map stands for 32
-of the image. For labels that is too coarse, yet the last layers must see far. *Atrous* convolution
-(à trous: with holes) gives both. Spread the nine taps of a 3 × 3 kernel over every $r$-th pixel
-(equation 1),
+A classifier discards resolution: after five strides of two, a pixel of the last map stands for 32 ×
+32 of the image. For labels that is too coarse, yet the last layers need a large receptive field.
+*Atrous* convolution (à trous: with holes) gives both. Spread the nine taps of a 3 × 3 kernel over
+every $r$-th pixel (equation 1),
 
 $$y[i] = \sum_k x[i + r \cdot k]\, w[k]$$
 
 and it sees as far as it would on a map that is $r$ times smaller, with the same nine weights. So
-take a ResNet, drop its last strides, and give the later layers $r = 2$ and $4$ in their place. The
-weights of the classifier fit as they are, and at `output_stride` 8 the last map has sixteen times
-the pixels.
+take a ResNet and replace its last strides by rates $r = 2$ and $4$ in the layers after them. The
+classifier's weights fit unchanged, and at `output_stride` 8 the last map has sixteen times the
+pixels.
 
-**ASPP: several distances at once.** Things come near and far. *Atrous spatial pyramid pooling*
-looks at the last map in five ways side by side: a 1 × 1 convolution, three 3 × 3 ones at the rates
-12, 24 and 36, and the mean over the whole image. A rate beyond the map leaves a kernel nothing but
-its middle tap, so the pyramid cannot see the whole image by rates alone: that is what the mean is
-for (section 3.3). The rates count pixels of the map: at `output_stride` 16 they are 6, 12 and 18.
+**ASPP: several scales at once.** Objects differ in size. *Atrous spatial pyramid pooling* reads the
+last map in five parallel branches: a 1 × 1 convolution, three 3 × 3 ones at the rates 12, 24 and
+36, and the mean over the whole image. At a rate larger than the map only the middle tap of a kernel
+lies inside, so rates alone cannot cover the whole image: that is what the mean is for (section
+3.3). The rates count pixels of the map: at `output_stride` 16 they are 6, 12 and 18.
 
-**V3 or V3+.** V3 classifies the coarse map and interpolates the answer eight-fold: borders are
+**V3 or V3+.** V3 classifies the coarse map and interpolates the result eight-fold: borders are
 soft. V3+ adds a small decoder: it interpolates four-fold, joins the sharp map C2 of the first
-stage, squeezed to 48 channels so that it does not drown the context, and convolves once more. With
+stage, reduced to 48 channels so that it does not outweigh the context, and convolves again. With
 it, `output_stride` 16 is good enough, at about a third of the compute.
 
 **What to watch.** Output stride is the expensive knob: halve it, and the compute and the memory of
-the last stages grow four-fold, while no parameter changes. The auxiliary head on C4 helps the
-gradient in training; drop it when you deploy.
+the last stages grow four-fold, while no parameter changes. The auxiliary head on C4 helps training;
+remove it for deployment.
 
 Shapes: B batch, C image channels, H W image, c channels of a map, h w its size, D head_channels,
 K num_classes.

@@ -1,27 +1,27 @@
-r"""DETR asks an image a hundred questions and gets a set of objects.
+r"""DETR predicts the set of objects in an image directly, with a hundred learned queries.
 
-Detectors before it laid a hundred thousand boxes over the image, classified each, and threw the
-duplicates away by a rule written by hand. DETR predicts the *set* itself. A ResNet makes a coarse
-map, a transformer encoder lets its pixels look at one another, and a decoder turns $Q = 100$
-learned *object queries* into $Q$ answers, each a class and a box. There are more queries than
-objects: most answer "no object", one more class of its own.
+Detectors before it placed a hundred thousand boxes on the image, classified each, and removed
+duplicates by a hand-written rule. DETR predicts the *set* itself. A ResNet makes a coarse map, a
+transformer encoder lets its pixels attend to one another, and a decoder turns $Q = 100$ learned
+*object queries* into $Q$ predictions, each a class and a box. There are more queries than objects:
+most predict "no object", an additional class.
 
 **Why no duplicates.** In training, every true object is matched with exactly one prediction, by the
-cheapest one-to-one assignment (the Hungarian algorithm, equation 1); all others are told that they
-saw nothing. So a second box on the same dog is an error, and the queries, which see one another in
-the decoder's self-attention, learn to share the image among them. There is no suppression to
-write, no anchor to tune: `postprocess` only sorts.
+cheapest one-to-one assignment (the Hungarian algorithm, equation 1); all others are trained to
+predict "no object". So a second box on the same dog is an error, and the queries, which attend to
+one another in the decoder's self-attention, learn to predict different objects. There is no
+suppression to implement and no anchor to tune: `postprocess` only sorts.
 
-**Where is a pixel?** Attention knows no order. The map's sine positions, half of the features for
+**Where is a pixel?** Attention ignores order. The map's sine positions, half of the features for
 $y$ and half for $x$, are added to queries and keys *in every layer*, and not to the values: they
-say where to look, not what is there. A query has no place of its own; its embedding is learned and
-is added the same way (Figure 10).
+tell where to look, not what is there. A query has no position; its learned embedding is added the
+same way (Figure 10).
 
-**What to watch.** The map is 1/32 of the image, so small objects drown; DC5 dilates the last stage
-instead of striding, four times the tokens and twice the compute, for a point of AP. Each layer of
-the encoder costs $N^2$ in the number of pixels of that map. Training is patient work: 500 epochs in
-the paper. As in its code, batch normalisation is frozen, and so are the stem and the first stage:
-they count as parameters, but not as trainable ones.
+**What to watch.** The map is 1/32 of the image, so small objects are lost; DC5 dilates the last
+stage in place of its stride: four times the tokens and twice the compute, for a point of AP. Each
+layer of the encoder costs $N^2$ in the number of pixels of that map. Training is slow: 500 epochs
+in the paper. As in its code, batch normalisation is frozen, and so are the stem and the first
+stage: they count as parameters, but not as trainable ones.
 
 Shapes: B batch, C channels, H W image, c channels of C5, h w its size, N = h·w tokens, Q
 num_queries, D embed_dim, K num_classes, n heads, d = D/n.

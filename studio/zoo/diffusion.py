@@ -1,26 +1,26 @@
-r"""A diffusion model learns to undo noise, a little at a time; run from pure noise it draws images.
+r"""A diffusion model learns to remove noise step by step; from pure noise it generates images.
 
-The *forward process* spoils an image $x_0$ in $T = 1000$ small steps. No network is needed for it,
-and it can be leapt over: with $\bar\alpha_t$ falling from 1 to almost 0,
+The *forward process* adds noise to an image $x_0$ in $T = 1000$ small steps. It needs no network,
+and any step can be computed directly: with $\bar\alpha_t$ falling from 1 to almost 0,
 
 $$x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon, \qquad
 \epsilon \sim \mathcal{N}(0, I)$$
 
-The network sees $x_t$ and $t$ and says which noise $\epsilon$ is in it; the loss is the squared
-error of that answer (equation 14), nothing else. There is no game to keep in balance as in a GAN.
-To draw, start at $x_T$ and step back $T$ times, each time taking off a little of the noise that
-the network sees and adding a smaller one (`sample`, Algorithm 2).
+The network gets $x_t$ and $t$ and predicts the noise $\epsilon$ in it; the loss is the squared
+error of that prediction (equation 14). There is no game to keep in balance as in a GAN. To sample,
+start at $x_T$ and step back $T$ times, each time removing a part of the predicted noise and adding
+a smaller one (`sample`, Algorithm 2).
 
-**The network** must give back an image of the size that it took, and judge both texture and
-content: a U-Net. Each level holds residual blocks, and every block is told the time: $t$ becomes
-sines and cosines as the positions of a transformer do, passes through two linear layers, and is
-added to the block's channels. Where the maps are small, at $16 \times 16$, self-attention lets
-every pixel see every other. The skips do not only join the levels: *each* block on the way up gets
-the map of a block on the way down.
+**The network** must output an image of the input's size, and capture both texture and content: a
+U-Net. Each level has residual blocks, and every block is conditioned on the time: $t$ becomes sines
+and cosines, like positions in a transformer, passes through two linear layers, and is added to the
+block's channels. Where the maps are small, at $16 \times 16$, self-attention lets every pixel
+attend to every other. Not only the levels have skips: *each* block of the decoder gets the map of a
+block of the encoder.
 
 **What to watch.** One image costs a thousand forward passes, so the MACs of one pass matter more
 than anywhere else (better samplers need 20 to 50). MACs grow with $HW$ and most of them lie in the
-upper levels; the parameters lie in the lower ones. Attention pays $N^2$ for $N = HW$ pixels: at
+upper levels; the parameters lie in the lower ones. Attention costs $N^2$ for $N = HW$ pixels: at
 $64 \times 64$ it costs 256 times as much as at $16 \times 16$.
 
 Shapes: B batch, C channels of the image, C' of a map, c base_channels, E = 4c, H W image,

@@ -1,30 +1,31 @@
 r"""A Diffusion Transformer removes noise with a plain transformer in place of a U-Net.
 
-Diffusion learns to say which noise $\epsilon$ is in a spoilt image (see the family `diffusion`).
-The DiT does so not on pixels but on *latents*: an autoencoder has shrunk an image of
-$256 \times 256 \times 3$ to $32 \times 32 \times 4$ beforehand. The latents are cut into
-$N = (H/P)^2$ patches, as in a ViT; $L$ blocks work on the tokens; a linear map turns each token
-back into its patch. Nothing in it is made for images, no down-sampling, no skips, and yet it
-draws better than the U-Nets before it, the better the more compute a pass takes: the patch counts
-as much as the depth.
+Diffusion learns to predict the noise $\epsilon$ in a noisy image (see the family `diffusion`). The
+DiT works not on pixels but on *latents*: an autoencoder has compressed an image of $256 \times 256
+\times 3$ to $32 \times 32 \times 4$ beforehand. The latents are cut into $N = (H/P)^2$ patches, as
+in a ViT; $L$ blocks work on the tokens; a linear map turns each token back into its patch. Nothing
+in it is specific to images, no downsampling and no skips, and yet it generates better images than
+earlier U-Nets, and better ones the more compute a pass takes: the patch size matters as much as the
+depth.
 
-**adaLN-Zero: how the block is told time and class.** Both are embedded and added to one vector
-$c$. In each block a linear map turns $c$ into six vectors of width $D$: a shift $\beta$, a scale
-$\gamma$ and a gate $\alpha$ for the attention, and the same for the MLP,
+**adaLN-Zero: conditioning on time and class.** Both are embedded and added to one vector $c$. In
+each block a linear map turns $c$ into six vectors of width $D$: a shift $\beta$, a scale $\gamma$
+and a gate $\alpha$ for the attention, and the same for the MLP,
 
 $$x \leftarrow x + \alpha \odot F(\mathrm{LN}(x) \odot (1 + \gamma) + \beta)$$
 
-The layer norm has no gain and no bias of its own: it gets them from $c$. That map begins at zero,
-so $\alpha = 0$ and each block begins as the identity, which trains much better (Figure 5). It is a
-third of the weights of a block, and hardly any of its compute.
+The layer norm has no gain and no bias of its own: it gets them from $c$. That linear map is
+initialised to zero, so $\alpha = 0$ and each block starts as the identity, which trains much better
+(Figure 5). It holds a third of the weights of a block and takes hardly any of its compute.
 
 **Guidance.** In training one label in ten is replaced by a *null class*, so that one network learns
-to draw with and without a class. To draw, both answers are taken and their difference is
-stretched (`sample`): images truer to the class, less various.
+to generate with and without a class. To sample, both predictions are computed and their difference
+is amplified (`sample`): images match the class better, with less variety.
 
-**What to watch.** Halving the patch leaves the parameters almost alone and makes four times the
-tokens: DiT-XL/8, /4 and /2 weigh the same and cost 1 : 4 : 16. With $\Sigma$ learned the output has
-two values for each input: the noise, and how large a step's variance is between its two limits.
+**What to watch.** Halving the patch size hardly changes the parameters but makes four times the
+tokens: DiT-XL/8, /4 and /2 have about the same size and cost 1 : 4 : 16. With $\Sigma$ learned the
+output has two values for each input: the noise, and how large a step's variance is between its two
+limits.
 
 Shapes: B batch, C in_channels, C' channels out (2C with learned Σ), H W latents, P patch_size,
 N = HW/P² tokens, D embed_dim, h heads, d = D/h, F = 256 frequencies.

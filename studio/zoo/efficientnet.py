@@ -1,15 +1,15 @@
 r"""EfficientNet asks in which proportion a network should grow, and answers with one number.
 
 Give a network more compute and it can become deeper, wider, or look at larger images. Each alone
-soon stops to pay: a deeper network on the same small image has nothing more to see. The paper grows
-all three together. With a *compound coefficient* $\phi$ (eq. 3),
+soon stops paying off: a deeper network on the same small image has nothing more to see. The paper
+scales all three together. With a *compound coefficient* $\phi$ (eq. 3),
 
 $$\text{depth} = \alpha^\phi \qquad \text{width} = \beta^\phi \qquad
 \text{resolution} = \gamma^\phi \qquad \alpha \cdot \beta^2 \cdot \gamma^2 \approx 2$$
 
 Compute grows with depth, but with the square of width and of resolution, so one step of $\phi$
-about doubles it: the product is 1.92, and rounding adds to it at first. A search on the small
-network gave $\alpha = 1.2$, $\beta = 1.1$, $\gamma = 1.15$.
+about doubles it (the product is 1.92, and rounding up adds a little). A search on the small network
+gave $\alpha = 1.2$, $\beta = 1.1$, $\gamma = 1.15$.
 
 **The network.** B0 is a stack of *MBConv* blocks, found by architecture search: MobileNetV2's
 inverted residuals, with a *squeeze-and-excite* that lets the whole map decide how much each channel
@@ -18,12 +18,12 @@ counts, and the smooth activation $x\,\sigma(x)$ (SiLU, or swish) throughout.
 **Two ways to scale.** The knob `phi` follows the law from wherever the other knobs stand: it
 multiplies `depth_mult`, `width_mult` and `image_size`. The published B1 to B7 are the law rounded
 by hand (B3, say, is $\phi = 2$: the law gives 1.44, 1.21 and 296, the table says 1.4, 1.2 and 300),
-so they stand here with the table's multipliers and $\phi = 0$. Compare B0 at $\phi = 2$ with B3.
+so the presets have the table's multipliers and $\phi = 0$. Compare B0 at $\phi = 2$ with B3.
 
-**What to watch.** Widths are rounded to multiples of eight, repeats are rounded up: small steps of
-$\phi$ move some layers and leave others. Most parameters sit in the last stages, most activations
-in the first: at high resolution it is memory that runs out, not parameters. Depthwise filters and
-squeeze-and-excite do little work a byte, so a GPU needs more time than the MACs promise.
+**What to watch.** Widths are rounded to multiples of eight, repeats are rounded up: a small step of
+$\phi$ changes some layers and not others. Most parameters sit in the last stages, most activations
+in the first: at high resolution activation memory is the limit, not parameters. Depthwise filters
+and squeeze-and-excite do little work per byte, so a GPU needs more time than the MACs suggest.
 
 B0 to B4 have the batch norm of torchvision's weights, B5 and above that of the official ones.
 TensorFlow pads a stride-2 convolution on the right and below only; here, as in torchvision, it is

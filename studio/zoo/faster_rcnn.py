@@ -1,28 +1,28 @@
-r"""Faster R-CNN looks twice: once for where something is, once for what it is.
+r"""Faster R-CNN detects in two stages: first where something is, then what it is.
 
-**Where.** A *region proposal network* slides a small head over the map. At every place stand three
-*anchors*, boxes of fixed size and shape; for each it says how likely it holds an object, and four
-deltas that fit the anchor to it (equation 2). The best thousand become proposals.
+**Where.** A *region proposal network* slides a small head over the map. At every pixel there are
+three *anchors*, boxes of fixed size and shape; for each it predicts the probability of an object
+and four deltas that fit the anchor to it (equation 2). The best thousand become proposals.
 
 **What.** Each proposal is cut out of the map as 7 × 7 bins (`RoIAlign`), and two fully connected
-layers name its class and fit the box once more, this time knowing the class. Both looks share one
-backbone: that is what made proposals nearly free, and the whole network one network.
+layers predict its class and, for each class, refine the box. Both stages share one backbone: that
+made proposals nearly free, and the detector a single network.
 
 **The pyramid.** A stride of 32 loses small objects, and a stride of 4 sees too little. The *feature
-pyramid* (FPN) takes the backbone's four maps and hands what the coarse ones know down to the fine
-ones, so that anchors of 32 pixels stand on P2 and those of 512 on P6, and each proposal is cut out
-of the level that fits its size.
+pyramid* (FPN) takes the backbone's four maps and passes the features of the coarse ones down to the
+fine ones, so that anchors of 32 pixels lie on P2 and those of 512 on P6, and each proposal is cut
+out of the level that fits its size.
 
 **Fixed shapes.** The number of objects in an image is not known in advance; a network that is
 traced and exported needs fixed shapes. So the number of proposals $R$ is fixed, and proposals that
 overlap a better one are sorted to the end instead of being dropped. They are found in one step
 (`duplicates`), which also counts overlaps with proposals that are duplicates themselves; the
-papers' code suppresses one by one. `postprocess`, which need not be traced, does as the papers'
-code: thresholds, then suppression one by one, class by class.
+papers' code runs sequential non-maximum suppression. `postprocess`, which need not be traced, does
+so too: a threshold, then suppression for each class.
 
 **What to watch.** The backbone, the pyramid and the head on P2 grow with the pixels; the box head
-grows with $R$, whatever the image. Batches are of a few large images, so batch normalisation keeps
-the statistics it was pre-trained with (`FrozenBatchNorm`); from scratch take `GroupNorm`.
+grows with $R$, whatever the image. Batches hold a few large images, so batch normalisation keeps
+its pre-trained statistics (`FrozenBatchNorm`); to train from scratch, use `GroupNorm`.
 
 Shapes: B batch, C channels, H W image, c channels of a map, h w its size, D fpn_channels, A anchors
 of all levels, a anchors of one level, R num_proposals, S side of the bins, F hidden_dim, K

@@ -1,25 +1,25 @@
-r"""A GAN learns to draw by playing a game: a forger against a detective.
+r"""A GAN learns to generate images in a game between a forger and a detective.
 
 The *generator* $G$ turns noise $z$ into an image. The *discriminator* $D$ looks at an image and
-says how probable it is that it was real. Both learn at once, from the same score,
+predicts the probability that it is real. Both learn at once, from the same objective,
 
 $$\min_G \max_D \; \mathbb{E}_x[\log D(x)] + \mathbb{E}_z[\log(1 - D(G(z)))]$$
 
-and nobody ever has to write down what a good image is: $D$ is a loss function that learns. Where
-the two are in balance, $G$ draws from the distribution of the data and $D$ can only guess.
+and nobody has to define what a good image is: $D$ is a learned loss function. In equilibrium $G$
+samples from the distribution of the data and $D$ can only guess.
 
 The **DCGAN** is the recipe that made it work with convolutions, and its two networks mirror each
 other. $G$ starts from a map of $4 \times 4$ and doubles it with transposed convolutions while the
 channels halve; $D$ halves the image with strided convolutions while the channels double. No
-pooling, no dense hidden layers; BatchNorm everywhere but at the image and at the score; ReLU in
+pooling, no dense hidden layers; BatchNorm everywhere except at the image and at the score; ReLU in
 $G$, leaky ReLU in $D$, and tanh for pixels in $[-1, 1]$. A kernel of 4 with a stride of 2 covers
-each pixel equally often, which helps against checkerboards.
+each pixel equally often, which helps against checkerboard patterns.
 
 **What to watch.** Each further level doubles the side of the image and the width of the narrowest
-map, so that parameters grow fourfold. Only balance trains: a $D$ that is far ahead leaves $G$
-without a gradient, so in practice $G$ maximises $\log D(G(z))$ instead. And $G$ may please $D$ with
-a few images over and over (*mode collapse*); the scores do not show it, so look at the images.
-With Adam take $\beta_1 = 0.5$ and a step of 0.0002.
+map, so that parameters grow fourfold. Training needs balance: a $D$ that is far ahead leaves $G$
+without a gradient, so in practice $G$ maximises $\log D(G(z))$ instead. And $G$ may generate the
+same few images over and over (*mode collapse*); the scores do not show it, so look at the images.
+With Adam, use $\beta_1 = 0.5$ and a learning rate of 0.0002.
 
 Shapes: B batch, Z latent_dim, c base_channels, C channels of the image, C' of a map,
 H W image (4 · 2^depth), H' W' map.

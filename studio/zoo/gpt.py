@@ -1,33 +1,33 @@
-r"""A GPT writes: it reads the tokens so far and says how likely each token is to come next.
+r"""A GPT writes: it reads the tokens so far and predicts the probability of each next token.
 
-One sum over a text is all there is to learn (equation 1 of GPT-1, section 2 of GPT-2):
+The training objective is a single sum over a text (equation 1 of GPT-1, section 2 of GPT-2):
 
 $$\max \sum_n \log P(t_n \mid t_1, \ldots, t_{n-1})$$
 
 No labels are needed: every text is its own answer. And because the model must continue *any* text,
 a translation, a summary or the answer to a question is just a text whose continuation is asked for.
 
-**One pass, N lessons.** Token $n$ may look at itself and at what stands before it, never at what
-follows. With that *causal mask* one forward pass answers at all $N$ places at once, each as if the
-text ended there: a sequence of 1024 tokens is 1024 exercises. The mask is an argument of the fused
-attention kernel; no $N \times N$ matrix of it is kept.
+**One pass, N lessons.** Token $n$ may attend to itself and to earlier tokens, never to later ones.
+With that *causal mask* one forward pass predicts at all $N$ positions at once, each as if the text
+ended there: a sequence of 1024 tokens is 1024 training examples. The mask is an argument of the
+fused attention kernel; no $N \times N$ matrix is stored.
 
 **Pre-norm.** GPT-1 normalised after each sub-layer, as Vaswani et al. did (`PostNormBlock`). GPT-2
-moved the norm to the *input* of each sub-layer (`PreNormBlock`, section 2.3), so that a stream of
-plain sums runs from the embedding to the end, and gradients with it; that is what makes 96 layers
-trainable. The stream itself is never normalised, so one more norm follows the last block. The
-projections that write into it start smaller, by $1/\sqrt{2L}$ for $2L$ writers.
+moved the norm to the *input* of each sub-layer (`PreNormBlock`, section 2.3), so that a *residual
+stream* of plain sums runs from the embedding to the last block, and gradients flow back along it;
+that makes 96 layers trainable. The stream itself is never normalised, so one more norm follows the
+last block. The $2L$ projections that add to it are initialised smaller, by $1/\sqrt{2L}$.
 
 **The head is the embedding.** Logits are the products of the last state with every token's
-embedding: one matrix serves both ends, and is counted once. In GPT-2 small it is a third of all
-parameters; in GPT-3 175B less than half a percent.
+embedding: input and output share one matrix, which is counted once. In GPT-2 small it is a third of
+all parameters; in GPT-3 175B less than half a percent.
 
-**What to watch.** A block holds $12D^2$ parameters, so that $12LD^2$ tells the size of any GPT:
-$12 \cdot 96 \cdot 12288^2 = 174 \cdot 10^9$. Tokens cost $N^2$ in attention, but with
-$D = 12288$ and $N = 2048$ that is under 3 % of the work. We count the full square: a causal kernel
-may skip half of it. GPT-3 alternates full attention with a banded sparse one; here all of it is
-full, which changes no parameter. Weights in OpenAI's format (`Conv1D`) lie transposed; ours are
-plain linear layers.
+**What to watch.** A block holds $12D^2$ parameters, so $12LD^2$ estimates the size of any GPT: $12
+\cdot 96 \cdot 12288^2 = 174 \cdot 10^9$. Tokens cost $N^2$ in attention, but with $D = 12288$ and
+$N = 2048$ that is under 3 % of the work. We count the full square: a causal kernel may skip half of
+it. GPT-3 alternates full attention with a banded sparse one; here all attention is full, which
+changes no parameter count. Weights in OpenAI's format (`Conv1D`) are transposed; ours are plain
+linear layers.
 
 Shapes: B batch, N tokens (seq_len), D embed_dim, h heads, d = D/h, V vocab_size, L depth.
 

@@ -1,24 +1,24 @@
 r"""An Inception module does not choose a filter size: it tries several at once, and keeps them all.
 
 How large is the thing that matters, one pixel or five? A module looks at its input in four ways
-side by side (1 × 1, 3 × 3, 5 × 5, and the strongest of each 3 × 3) and *concatenates* what they
-found. The next layer picks from the menu. GoogLeNet stacks nine such modules; 22 layers with
-weights, and yet twenty times fewer parameters than VGG.
+side by side (1 × 1, 3 × 3 and 5 × 5 convolutions, and 3 × 3 max pooling) and *concatenates* the
+results. The next layer learns which of them to use. GoogLeNet stacks nine such modules: 22 weight
+layers, and yet twenty times fewer parameters than VGG.
 
-**Why it is cheap.** A 5 × 5 convolution on hundreds of channels would cost a fortune, so each of
-the large filters stands behind a *1 × 1 reduction*, which first squeezes the channels. In module 4a
-the 5 × 5 branch would take $25 \cdot 480 \cdot 48 = 576\,000$ weights; through a reduction to 16
-it takes $480 \cdot 16 + 25 \cdot 16 \cdot 48 = 26\,880$. And the head averages the last map instead
-of flattening it, which saves VGG's hundred million.
+**Why it is cheap.** A 5 × 5 convolution on hundreds of channels would be expensive, so each of the
+large filters follows a *1 × 1 reduction* of the channels. In module 4a the 5 × 5 branch would take
+$25 \cdot 480 \cdot 48 = 576\,000$ weights; through a reduction to 16 it takes $480 \cdot 16 + 25
+\cdot 16 \cdot 48 = 26\,880$. And the head averages the last map instead of flattening it, which
+saves the hundred million weights of VGG's first linear layer.
 
 **Auxiliary heads.** In 2014, before batch normalisation, the gradient hardly reached the first
-modules of a network so deep. Two small classifiers, on 4a and 4d, give the middle a loss of its
-own: add 0.3 of each to the loss of the last. They work in training only, as in torchvision: the
-model then returns (logits, auxiliary logits of 4d, those of 4a), and in evaluation the logits
-alone. So they cost parameters and no inference.
+modules of a network so deep. Two small classifiers, on 4a and 4d, give the middle of the network a
+loss of its own, which is added to the main loss with a weight of 0.3. They run in training only, as
+in torchvision: the model then returns (logits, auxiliary logits of 4d, those of 4a), and in
+evaluation the logits alone. So they cost parameters but no inference time.
 
 **Two layouts.** The default is torchvision's: BatchNorm after each convolution and no bias, and the
-"5 × 5" branch is in truth a 3 × 3, a slip that was kept so that the trained weights go on fitting.
+"5 × 5" branch is in fact a 3 × 3, a mistake that was kept so that the trained weights still fit.
 The layout of the paper has biases and no BatchNorm, a real 5 × 5, local response normalisation in
 the stem, and 3 × 3 in the last max-pooling where torchvision has 2 × 2.
 

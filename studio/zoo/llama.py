@@ -1,32 +1,32 @@
-r"""LLaMA is the decoder that open language models settled on: GPT with four parts exchanged.
+r"""LLaMA is the decoder that open language models settled on: GPT with four parts replaced.
 
-Each part had been published before; the paper's section 2.2 lists where from. What they share: the
-same or better results for fewer parameters, or fewer bytes to move.
+Each part had been published before; section 2.2 of the paper lists the sources. All give the same
+or better results with fewer parameters or fewer bytes to move.
 
-**RMSNorm in place of LayerNorm** (from Zhang & Sennrich). The mean need not be removed; dividing by
-the root mean square is enough: $x / \sqrt{\mathrm{mean}(x^2) + \epsilon} \cdot g$.
+**RMSNorm in place of LayerNorm** (Zhang & Sennrich). Subtracting the mean is not needed; dividing
+by the root mean square is enough: $x / \sqrt{\mathrm{mean}(x^2) + \epsilon} \cdot g$.
 
-**Rotary positions in place of learned ones** (from Su et al.). Nothing is added to the tokens.
-Instead every pair of features of a query or key at place $n$ is *turned* by the angle
+**Rotary positions in place of learned ones** (Su et al.). Nothing is added to the tokens. Instead
+every pair of features of a query or key at position $n$ is *rotated* by the angle
 $n\,\theta^{-2i/d}$. The product of a query at $m$ and a key at $n$ then depends on $m - n$ alone:
-attention sees distances, no table limits the length, and no parameter is spent. A larger $\theta$
-makes the slow hands of this clock slower, for longer contexts: 10,000 at first, 500,000 in Llama 3.
-Llama 3.1 slows the slowest hands once more, by `rope_factor`.
+attention depends on relative positions, no table limits the length, and there are no parameters. A
+larger $\theta$ makes slow rotations slower, for longer contexts: 10,000 at first, 500,000 in Llama
+3. Llama 3.1 slows the slowest rotations further, by `rope_factor`.
 
-**SwiGLU in place of the MLP** (from Shazeer): $W_2(\mathrm{SiLU}(W_1 x) \odot W_3 x)$. Three
-matrices in place of two; at $\tfrac{8}{3} D$ features in place of $4D$ they cost the same.
+**SwiGLU in place of the MLP** (Shazeer): $W_2(\mathrm{SiLU}(W_1 x) \odot W_3 x)$. Three matrices in
+place of two; at $\tfrac{8}{3} D$ features in place of $4D$ they cost the same.
 
 **Grouped-query attention in place of one key a query** (Llama 2, section 2.2; Ainslie et al.).
-While writing, a model keeps the keys and values of every token it has seen:
-$2 \, L \, g \, d$ numbers a token. With $g = h$ heads of their own for keys and values that memory,
-not arithmetic, is the limit. Here $h / g$ query heads share one pair: Llama-2-70B keeps an eighth,
-and is hardly worse. With $g = 1$ it is multi-query attention.
+While generating, a model keeps the keys and values of all earlier tokens (the KV cache): $2 \, L \,
+g \, d$ values per token. With $g = h$ key-value heads that memory, not arithmetic, is the limit.
+Here $h / g$ query heads share one key-value head: Llama-2-70B stores an eighth, and is hardly
+worse. With $g = 1$ it is multi-query attention.
 
-**What to watch.** A block holds $2 D d (h + g) + 3 D \cdot \text{hidden}$ parameters. The heads'
-width $d$ is a knob of its own: published models widen by adding heads, $h = D/d$. A small model
-with a large vocabulary is mostly embedding: that is why Llama-3.2-1B ties its head to it. Mistral
-7B has the same layout; its version 0.1 hides what lies more than 4096 tokens back, which the 2048
-tokens here never reach. Weights are laid out as transformers has them.
+**What to watch.** A block holds $2 D d (h + g) + 3 D \cdot \text{hidden}$ parameters. The head
+dimension $d$ is a knob of its own: published models widen by adding heads, $h = D/d$. A small model
+with a large vocabulary is mostly embedding: that is why Llama-3.2-1B ties its output layer to it.
+Mistral 7B has the same layout; its version 0.1 attends at most 4096 tokens back, which the 2048
+tokens here never reach. Weights have the layout of transformers.
 
 Shapes: B batch, N tokens (seq_len), D embed_dim, h heads (num_heads), g heads of keys and values
 (num_kv_heads), d head_dim, V vocab_size, L depth.

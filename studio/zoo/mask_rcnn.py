@@ -1,26 +1,26 @@
-r"""Mask R-CNN draws the outline of every object: a third answer for each box.
+r"""Mask R-CNN segments every object: a third output for each box.
 
-Faster R-CNN says what is in a box and where the box ends. Mask R-CNN asks beside it which pixels of
+Faster R-CNN predicts the class and the extent of each box. Mask R-CNN also predicts which pixels of
 the box belong to the object: a small fully convolutional head reads 14 × 14 bins and gives a mask
-of 28 × 28 *for every class*. The class is decided by the box head alone, and its mask is taken; so
-the masks of two classes never compete, each is a plain yes or no for a pixel (a sigmoid, no
-softmax). Deciding class and shape apart is worth 5.5 points of mask AP (Table 2b).
+of 28 × 28 *for every class*. The box head alone decides the class, and the mask of that class is
+taken; so the masks of two classes never compete: each pixel of each is a binary decision (a
+sigmoid, not a softmax). Separating class and shape is worth 5.5 points of mask AP (Table 2b).
 
-**RoIAlign.** To cut a box out of a map, the detectors before rounded its corners to whole pixels of
-that map. For a class that does not matter; for a mask, half a pixel of a map of stride 16 is eight
-pixels of the image. `RoIAlign` rounds nothing: it interpolates, at exact places. That alone gave
-10 % to 50 % better masks, and the stricter the measure, the more.
+**RoIAlign.** To cut a box out of a map, earlier detectors rounded its corners to whole pixels of
+that map. For classification that does not matter; for a mask, half a pixel of a map of stride 16 is
+eight pixels of the image. `RoIAlign` does not round: it interpolates at exact positions. That alone
+improved masks by 10 % to 50 %, the more the stricter the metric.
 
-**Fixed shapes.** The mask head looks at detections, not at proposals: fewer boxes, and tighter
-ones. In `forward`, which is traced, all shapes are fixed: the $R$ likeliest pairs of a proposal and
-a class are candidates, those that overlap a better one of their class are sorted to the end (in one
-step, see `duplicates`), and the first $N$ = `num_detections` get a mask; `postprocess` then drops
-what is unlikely. `detect` does as the papers' code: suppression one by one, and masks for what is
-left.
+**Fixed shapes.** The mask head reads detections, not proposals: fewer and tighter boxes. In
+`forward`, which is traced, all shapes are fixed: the $R$ likeliest pairs of a proposal and a class
+are candidates, those that overlap a better one of their class are sorted to the end (in one step,
+see `duplicates`), and the first $N$ = `num_detections` get a mask; `postprocess` then drops the
+unlikely ones. `detect` follows the papers' code: sequential suppression, and masks for the
+remaining boxes.
 
 **What to watch.** The mask head costs as much for one detection as 37 proposals cost the box head:
 for 100 detections nearly half of what backbone, pyramid and proposal head cost together. `detect`
-masks only what is likely; a traced network masks all $N$.
+computes masks of likely detections only; a traced network computes all $N$.
 
 Shapes: B batch, C channels, H W image, c channels of a map, h w its size, D fpn_channels, A anchors
 of all levels, R num_proposals, N num_detections, S side of the bins, K num_classes, M boxes of all

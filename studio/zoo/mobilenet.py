@@ -3,31 +3,31 @@ r"""MobileNets filter each channel by itself, then mix the channels pixel by pix
 A $k \times k$ convolution from $c$ to $c'$ channels does two things at once: it looks around, and
 it mixes channels. That costs $k^2 c\,c'$ multiply-accumulates a pixel. Done one after the other, a
 *depthwise* convolution (one $k \times k$ filter a channel) and a *pointwise* one ($1 \times 1$),
-the price is a sum instead of a product:
+the cost is a sum instead of a product:
 
-$$k^2 c + c\,c' \qquad\text{a fraction } \frac{1}{c'} + \frac{1}{k^2} \text{ of the full price}$$
+$$k^2 c + c\,c' \qquad\text{a fraction } \frac{1}{c'} + \frac{1}{k^2} \text{ of the full cost}$$
 
 With $k = 3$ that is eight to nine times less, for about one percent of accuracy.
 
 **Three versions, one idea.** V1 is a plain stack of such pairs. V2 puts each depthwise filter
 inside an *inverted residual*: a $1 \times 1$ convolution expands the channels $t$ times, the filter
-works there, and a second $1 \times 1$ without activation projects back to a narrow end, to which
-the input is added. Memory holds the narrow ends, the wide middle is soon gone. V3 was found by
-search: each line of its table has its own kernel and expansion, some let a *squeeze-and-excite*
-weigh the channels, and the expensive ends of the network were redrawn by hand. Its hard-swish,
-$x \cdot \mathrm{ReLU6}(x + 3)/6$, is a swish that small processors can afford. The *minimalistic*
-V3 does without these three luxuries, for accelerators to which they are slow.
+works there, and a second $1 \times 1$ without activation projects back to few channels, to which
+the input is added. Only the narrow ends stay in memory; the wide middle is freed at once. V3 was
+found by search: each line of its table has its own kernel and expansion, some weight the channels
+with a *squeeze-and-excite*, and the expensive first and last layers were redesigned by hand. Its
+hard-swish, $x \cdot \mathrm{ReLU6}(x + 3)/6$, is a swish that small processors can afford. The
+*minimalistic* V3 omits 5 × 5 kernels, squeeze-and-excite and hard-swish, slow on some accelerators.
 
 **What to watch.** The width multiplier $\alpha$ thins every layer, so compute falls with about
 $\alpha^2$; the last layer of V2 and V3 keeps its width when $\alpha < 1$, and then holds most of
 the parameters. Resolution changes compute alone, with its square. (The depth multiplier, which
-repeats the lines of a table, is EfficientNet's idea; the papers keep it at 1.) Almost all of
-the compute is in the $1 \times 1$ convolutions, yet the depthwise ones take more of the time than
-their share: they do little work for each byte they read, so fewer MACs are not always fewer
-milliseconds, on a GPU above all.
+repeats the lines of a table, is EfficientNet's idea; the papers keep it at 1.) Almost all of the
+compute is in the $1 \times 1$ convolutions, yet the depthwise ones take more than their share of
+the time: they do little work per byte read, so fewer MACs are not always fewer milliseconds, least
+of all on a GPU.
 
 TensorFlow pads a stride-2 convolution on the right and below only; here, as in torchvision, all
-sides are padded, so the official checkpoints, copied in, would look one pixel aside.
+sides are padded, so with the official checkpoints these layers would be shifted by one pixel.
 
 Shapes: B batch, C channels, C' channels after a layer, E expanded channels, S squeezed channels,
 F features of the classifier, H W image, H' W' after striding.

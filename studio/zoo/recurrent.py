@@ -1,32 +1,33 @@
-r"""A recurrent network reads a sequence one step at a time and carries what it knows in a state.
+r"""A recurrent network reads a sequence one step at a time and carries its memory in a state.
 
-The plain RNN (Elman 1990) mixes the input and the last state, and squashes the mix:
-$h_t = \tanh(W x_t + U h_{t-1} + b)$. A gradient that travels back through $T$ steps is multiplied
-$T$ times by $U$ and by the slope of tanh. As a rule it vanishes, and what was long ago cannot be
-learnt; where $U$ is large it may explode instead, so gradients are clipped.
+The plain RNN (Elman 1990) combines the input and the last state: $h_t = \tanh(W x_t + U h_{t-1} +
+b)$. A gradient that travels back through $T$ steps is multiplied $T$ times by $U$ and by the slope
+of tanh. Usually it vanishes, so that long-range dependencies are not learned; where $U$ is large it
+may explode instead, so gradients are clipped.
 
 The **LSTM** adds a second state $c$ that is changed by *addition*, behind three gates between 0
 and 1: forget (which Gers et al. added in 2000), input and output,
 
 $$c_t = f_t \odot c_{t-1} + i_t \odot g_t \qquad h_t = o_t \odot \tanh(c_t)$$
 
-so that with $f_t \approx 1$ both the memory and its gradient pass through time unharmed. The
-**GRU** does it with one state and two gates: $h_t = (1 - z_t) \odot n_t + z_t \odot h_{t-1}$. Per
-unit the RNN learns one map, the GRU three, the LSTM four: that is the ratio of their sizes.
+so that with $f_t \approx 1$ both the memory and its gradient pass through time unchanged. The
+**GRU** needs one state and two gates: $h_t = (1 - z_t) \odot n_t + z_t \odot h_{t-1}$. The RNN has
+one pair of weight matrices, the GRU three, the LSTM four: that is the ratio of their sizes.
 
-**Both directions.** A second network may read the sequence from its end; each step then knows its
-past and its future. Mind where the answer is: the forward network has read all of the sequence at
-the *last* step, but the backward one at the *first*. Whoever takes the outputs of the last step
-takes a backward state that has seen a single step, a common and silent mistake. `FinalStateHead`
-takes each direction where it ends.
+**Both directions.** A second network may read the sequence from its end; each step then depends on
+its past and its future. The forward network has read the whole sequence at the *last* step, the
+backward one at the *first*. To take both outputs from the last step is a common and silent mistake:
+the backward state there has read a single step. `FinalStateHead` takes each direction where it
+ends.
 
-**What to watch.** Parameters grow with the square of the hidden size and know nothing of the length
-$T$: the same weights serve every step. MACs grow with $T$ only, where attention pays $T^2$. But
-step $t$ waits for step $t - 1$, so the latency grows with $T$ on the widest of machines.
+**What to watch.** Parameters grow with the square of the hidden size and do not depend on the
+length $T$: the same weights serve every step. MACs grow with $T$ only, where attention pays $T^2$.
+But step $t$ waits for step $t - 1$, so latency grows with $T$ however parallel the machine is.
 
-Text comes as tokens and is embedded. A time series comes as F features a step and is taken as it is
-(`embedding=Identity`). One answer a sequence is read from the final states, an answer a step (a
-language model, a tagger) from every output; without a head the outputs are features for others.
+Text comes as tokens and is embedded. A time series comes as F features per step and needs no
+embedding (`embedding=Identity`). One output per sequence is read from the final states, one per
+step (a language model, a tagger) from every state; without a head the states are features for other
+layers.
 
 Shapes: B batch, T steps (seq_len), F input_size, H hidden_size, S = H or 2H in both directions,
 K num_classes.

@@ -8,28 +8,28 @@ block computes $\mathcal{F}(x)$ and the *shortcut* carries $x$ around it:
 
 $$y = \mathrm{ReLU}(\mathcal{F}(x) + x)$$
 
-**Why it trains.** In the backward pass the sum passes the gradient through unchanged:
-$\partial y/\partial x$ contains an identity plus the derivative of $\mathcal{F}$, so the gradient
-reaches the first layers however many blocks lie between. Set the shortcut to `PlainUnit` to switch
-it off, and compare the gradients layer by layer. It is often said that they vanish without it; that
-is so for saturating activations without normalisation (see the classic CNN). Behind batch
-normalisation they *explode* towards the first layers: before the first step of training we measured
-a factor of ten million between the last convolution and the first of a plain 110-layer network;
-with shortcuts it was about two hundred where option B fits the shapes, and about thirty with option
-A (both are below).
+**Why it trains.** In the backward pass the sum passes the gradient through unchanged: $\partial
+y/\partial x$ contains an identity plus the derivative of $\mathcal{F}$, so the gradient reaches the
+first layers however many blocks lie between. Set the shortcut to `PlainUnit` to switch it off, and
+compare the gradients layer by layer. It is often said that they vanish without it; that holds for
+saturating activations without normalisation (see the classic CNN). Behind batch normalisation they
+*explode* towards the first layers: before the first step of training we measured a factor of ten
+million between the last convolution and the first of a plain 110-layer network; with shortcuts it
+was about two hundred where option B fits the shapes, and about thirty with option A (both are
+below).
 
 **What to watch.** Each stage halves the map and doubles the channels, so every block costs the same
 compute, and the last stage holds most of the parameters. A `BasicBlock` is two 3 × 3 convolutions.
-A `Bottleneck` squeezes to a quarter of the channels by 1 × 1, does its 3 × 3 there, and expands
-again: three layers at the price of two, which is how ResNet-50 becomes deeper than ResNet-34 at
-about the same compute. The map is averaged before the one linear layer, so parameters do not depend
-on the resolution.
+A `Bottleneck` reduces to a quarter of the channels with a 1 × 1 convolution, applies its 3 × 3
+convolution there, and expands again: three layers at the price of two, which is how ResNet-50
+becomes deeper than ResNet-34 at about the same compute. The map is averaged before the one linear
+layer, so parameters do not depend on the resolution.
 
 Where a stage begins, $x$ and $\mathcal{F}(x)$ differ in shape. Option B (`ResidualUnit`) projects
 $x$ by a 1 × 1 convolution; option A (`PaddedResidualUnit`) skips every other pixel and pads the new
 channels with zeros, and so has no parameters at all. As in torchvision, the stride of a bottleneck
-sits on its 3 × 3 convolution ("v1.5"); the paper had it on the first 1 × 1, which throws three
-pixels of four away unseen.
+sits on its 3 × 3 convolution ("v1.5"); the paper had it on the first 1 × 1, which discards three of
+every four pixels.
 
 Shapes: B batch, C channels, C' channels after a unit or the stem, C'' after the last stage,
 w width of F, H W image, H' W' after striding, H'' W'' after the last stage.

@@ -7,23 +7,24 @@ target word by word and looks at the source through cross-attention.
 
 It differs from the Transformer of 2017 in four places that all change the numbers (section 2.1):
 
-- **Position is a bias on the scores.** No vector is added to the tokens. How far token $j$ lies
-  from token $i$ adds one learned number per head, $\mathrm{softmax}(QK^\top + b_{j-i})V$. Offsets
-  share *buckets*: the near ones have one each, the far ones share them on a logarithmic scale up to
-  128 steps, and all beyond fall into the last. The table is learned once, kept in the first block,
-  and used by every block of its stack. Cross-attention has none.
+- **Position is a bias on the scores.** No vector is added to the tokens. The offset from token $i$
+  to token $j$ adds one learned value per head, $\mathrm{softmax}(QK^\top + b_{j-i})V$. Offsets
+  share *buckets*: near ones have one each, far ones share buckets of logarithmic size up to 128
+  steps, and all beyond fall into the last. The table belongs to the first block, and every block of
+  its stack uses it. Cross-attention has none.
 - **No $1/\sqrt d$.** The scale is in the initialisation: $W^Q$ starts smaller by $\sqrt d$.
 - **RMS norm before each sub-layer**, without mean and bias; no bias anywhere else either.
 - **One embedding for source, target and output.** The decoder's output is scaled by $D^{-1/2}$
-  before it meets the matrix again, or the logits would be too large.
+  before it is multiplied by this matrix, or the logits would be too large.
 
 **Version 1.1** (also mT5 and ByT5) replaces the ReLU layer by a gated one,
 $W_o(\mathrm{GELU}(W_0x) \odot W_1x)$, and gives the output a matrix of its own, without the scale.
 
-**What to watch.** The heads need not add up to the width: T5-11B has 128 heads of 128 on a width of
-1,024, and a hidden layer 64 times as wide as a token, because wide layers run well on accelerators.
-The vocabulary weighs: a quarter of T5-small is its embedding, and five sixths of mT5-small are its
-two matrices. ByT5 reads bytes, needs hardly any, and spends what it saves on a deep encoder.
+**What to watch.** The heads' dimensions need not add up to the width: T5-11B has 128 heads of 128
+on a width of 1,024, and a hidden layer 64 times as wide as a token, because wide layers run well on
+accelerators. The vocabulary is large: a quarter of T5-small is its embedding, and five sixths of
+mT5-small are its two vocabulary matrices. ByT5 reads bytes, needs hardly any embeddings, and spends
+the saved parameters on a deep encoder.
 
 Shapes: B batch, N source tokens (seq_len), T target tokens (target_len), S keys attended to,
 D embed_dim, h heads, d head_dim, M mlp_dim, V vocab_size.

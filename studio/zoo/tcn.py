@@ -2,10 +2,10 @@ r"""A temporal convolutional network reads a sequence with convolutions that loo
 
 Three ideas make a convolution a rival of the recurrent network (section 3):
 
-- **Causal.** The output at step $t$ is made of steps up to $t$. The input is padded by
-  $p = (k - 1)\,d$ zeros, and what the padding makes beyond the end is cut off ("chomped").
-- **Dilated.** A kernel of $k$ taps that stand $d$ steps apart (equation 2) reaches back $(k-1)\,d$
-  steps, and $d = 2^i$ doubles from level to level.
+- **Causal.** The output at step $t$ depends on steps up to $t$. The input is padded by $p = (k -
+  1)\,d$ zeros, and the extra outputs at the end are cut off ("chomped").
+- **Dilated.** A kernel of $k$ taps, $d$ steps apart (equation 2), reaches back $(k-1)\,d$ steps,
+  and $d = 2^i$ doubles from level to level.
 - **Residual.** A level is a block of two such convolutions whose result is added to its input, so
   that many levels train well.
 
@@ -14,23 +14,22 @@ that $n$ levels see
 
 $$1 + 2\,(k-1)\,(2^n - 1) \text{ steps:}$$
 
-depth doubles it, kernel size only multiplies it. *It must cover what the task asks for*: with
-$k = 7$ and 8 levels it is 3,061 steps, enough for the 784 pixels of a digit read one by one; with 6
-levels it is 757 and the first pixels are out of reach, however long one trains. The config knows it
-(`receptive_field`).
+it doubles with each level, but grows only linearly with the kernel size. *It must cover the
+dependencies of the task*: with $k = 7$ and 8 levels it is 3,061 steps, enough for the 784 pixels of
+a digit read one by one; with 6 levels it is 757 and the first pixels are out of reach, however long
+one trains. The config computes it (`receptive_field`).
 
-**Weight norm.** Every kernel is written as a direction and a length,
-$w = g\,v / \lVert v \rVert$, with one gain $g$ per output channel, which steadies the steps of the
-optimiser where batch norm would mix the steps of time.
+**Weight norm.** Every kernel is written as a direction and a length, $w = g\,v / \lVert v \rVert$,
+with one gain $g$ per output channel, which stabilises training; batch norm would mix time steps.
 
 **What to watch.** All steps are computed at once, so training is quick where a recurrent network
-waits for each step. But in use one step at a time the network needs the whole receptive field at
-hand, where a recurrent network keeps one state. Parameters grow with $k n H^2$ and not with the
-length. The official code pads both ends and chomps one; it is done so here too, and the MACs count
-the $p$ steps that are thrown away.
+waits for each step. But in streaming use it has to store its whole receptive field, where a
+recurrent network keeps one state. Parameters grow with $k n H^2$ and not with the length. The
+official code pads both ends and chomps one; so does this model, and the MACs count the $p$
+discarded steps.
 
-A signal comes as F features a step. Text comes as tokens and is embedded; there the last level is
-as wide as a token if the output reads with the embedding's matrix (`tied_head`).
+A signal comes as F features per step. Text comes as tokens and is embedded; with `tied_head` the
+last level is as wide as the embedding.
 
 Shapes: B batch, F input_size, T steps (seq_len), H width, C channels, K num_classes, k kernel_size,
 n depth.

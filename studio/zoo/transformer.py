@@ -1,29 +1,29 @@
 r"""The Transformer translates without recurrence and without convolution: attention does it all.
 
-An **encoder** turns the source sentence into a memory, one vector a word, each of which has looked
-at all others. A **decoder** writes the target one word at a time; each of its layers looks at what
-has been written (causal self-attention) and then at the memory (cross-attention: the queries are
-the decoder's, the keys and values the encoder's). The paper names the three uses in section 3.2.3.
+An **encoder** turns the source sentence into a memory, one vector per word, each computed from all
+others. A **decoder** writes the target one word at a time; each of its layers looks at what has
+been written (causal self-attention) and then at the memory (cross-attention: the queries are the
+decoder's, the keys and values the encoder's). The paper names the three uses in section 3.2.3.
 
-In training the whole target is there, shifted right by one, and a causal mask hides from each place
-what comes after it: all places learn at once, which is what made the Transformer beat the recurrent
-networks. In translation the decoder runs once for every word it writes.
+In training the decoder gets the whole target, shifted right by one, and a causal mask hides from
+each position what comes after it. So all positions train at once, which made the Transformer faster
+to train than recurrent networks. In translation the decoder runs once for every word it writes.
 
 **Post-norm.** The paper normalises *after* adding: $x \leftarrow \mathrm{LayerNorm}(x +
 \mathrm{Sublayer}(x))$. The signal then passes a norm at every layer, gradients near the output are
 large at the start, and training needs a slow warm-up. Pre-norm, $x \leftarrow x +
-\mathrm{Sublayer}(\mathrm{LayerNorm}(x))$, leaves the sum untouched and trains at any depth, which
-is why later models use it; it needs one more norm after each stack.
+\mathrm{Sublayer}(\mathrm{LayerNorm}(x))$, leaves the residual sum untouched and trains at any
+depth, which is why later models use it; it needs one more norm after each stack.
 
 **Which matrices are shared?** There are three of size $V \times D$: the embedding of the source, of
 the target, and the map before the softmax. The paper uses **one matrix for all three** (section
 3.4, with a vocabulary common to both languages), and multiplies it by $\sqrt D$ where it embeds.
-`shared_embed` shares source and target, `tied_head` target and output. It decides the size: base
-has 44.1 million parameters in its layers, and 18.9 million more for each matrix. Published as "65M"
-with one matrix of about 37,000 pieces, it counts 63.1 million with exactly 37,000, and 101 million
-with three.
+`shared_embed` shares source and target, `tied_head` target and output. The choice decides the size:
+base has 44.1 million parameters in its layers, and 18.9 million more for each matrix. Published as
+"65M" with one matrix of about 37,000 pieces, it counts 63.1 million with exactly 37,000, and 101
+million with three.
 
-Positions are fixed waves of sine and cosine, added once. Sequences are taken to be full, without
+Positions are fixed sine and cosine waves, added once. Sequences are assumed to be full, without
 padding.
 
 Shapes: B batch, N source tokens (seq_len), T target tokens (target_len), D embed_dim, h heads,

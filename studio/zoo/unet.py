@@ -1,26 +1,25 @@
-r"""A U-Net says for every pixel what it belongs to.
+r"""A U-Net predicts a class for every pixel.
 
 To know *what* a pixel shows, a network must see far around it, so it pools: each level halves the
 map and doubles the channels. To know *where* the borders run, it needs every pixel, which pooling
-threw away. The U-Net has both: an *encoder* goes down, a *decoder* comes back up, and at each level
-a *skip* hands the encoder's map, still sharp, across to the decoder. Drawn with the levels below
-one another it is the letter U.
+discards. The U-Net has both: an *encoder* goes down, a *decoder* comes back up, and at each level a
+*skip* passes the encoder's sharp map to the decoder. Drawn with the levels below one another, it
+looks like the letter U.
 
-**The decoder's level, slowly**, since it is often written wrong. From below come $2C$ channels at
-half the size. Up-sampling doubles the size and halves the channels to $C$. The skip adds its $C$
-channels by *concatenation*, so there are $2C$ again, and a double convolution brings them down to
-$C$. Then the next level may begin. Leave that convolution out, and the next level meets twice the
-channels it was built for.
+**A level of the decoder, step by step**, since it is often implemented wrong. From below come $2C$
+channels at half the size. Upsampling doubles the size and halves the channels to $C$. The skip adds
+its $C$ channels by *concatenation*, so there are $2C$ again, and a double convolution brings them
+down to $C$. Without that convolution, the next level would get twice the channels it was built for.
 
 **What to watch.** Each level costs as much compute as the one above it, and four times its
-parameters: depth is paid in weights. Resolution is paid in compute and memory: the maps of the top
-level, at full size, wait for their skips until the very end, and fill most of the memory in
-training. Transposed convolutions learn how to up-sample, and can leave a checkerboard; bilinear
-interpolation cannot, and has no parameters.
+parameters: depth costs weights. Resolution costs compute and memory: the full-size maps of the top
+level are kept for their skips until the end, and fill most of the memory in training. Transposed
+convolutions learn how to upsample, and can leave checkerboard patterns; bilinear interpolation
+cannot, and has no parameters.
 
 **Padded or valid.** The paper's convolutions are not padded: each loses a border of one pixel, an
-image of 572 gives a mask of 388, and the skips are cropped to fit. No pixel is then judged from
-made-up surroundings. Most later code pads, so that the mask is as large as the image.
+image of 572 gives a mask of 388, and the skips are cropped to fit. So no prediction depends on
+padded pixels. Most later code pads, so that the mask is as large as the image.
 
 Shapes: B batch, C channels, C' channels after a layer, c base_channels, i level from 0 at the top,
 H W image, H' W' map at a level (half of the level above, less the borders of valid convolutions).

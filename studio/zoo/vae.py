@@ -1,30 +1,30 @@
-r"""A variational autoencoder describes an image by a few numbers, and knows how sure it is of each.
+r"""A variational autoencoder encodes an image as a distribution over a few latent values.
 
-An autoencoder squeezes an image $x$ through a narrow code and learns to restore it. Its codes lie
-anywhere, and a point between two of them means nothing. The VAE's *encoder* answers with a small
-cloud in place of a point: a mean $\mu$ and a variance $\sigma^2$ for each of $Z$ latent values. The
-*decoder* must restore $x$ from any point of the cloud, and all clouds together are drawn towards
-the standard normal distribution. So the space of codes is filled without gaps: to draw a new
-image, take $z \sim \mathcal{N}(0, I)$ and decode it.
+An autoencoder compresses an image $x$ to a short code and learns to reconstruct it. Its codes lie
+anywhere, and a point between two of them means nothing. The VAE's *encoder* predicts a distribution
+in place of a point: a mean $\mu$ and a variance $\sigma^2$ for each of $Z$ latent values. The
+*decoder* must reconstruct $x$ from any sample of it, and each distribution is pulled towards the
+standard normal one. So the latent space has no gaps: to generate a new image, take $z \sim
+\mathcal{N}(0, I)$ and decode it.
 
-Both wishes are one bound on the likelihood of the data, the ELBO (equation 10 of the paper),
+Both goals together are a lower bound on the likelihood of the data, the ELBO (equation 10 of the
+paper),
 
 $$\log p(x) \ge \mathbb{E}_{q(z|x)}[\log p(x|z)]
 + \tfrac{1}{2} \sum_j (1 + \log \sigma_j^2 - \mu_j^2 - \sigma_j^2)$$
 
-whose first part is the restoration (cross-entropy or squared error) and whose second is the
-Kullback-Leibler divergence from the prior.
+whose first term is the reconstruction (cross-entropy or squared error) and whose second is the
+negative Kullback-Leibler divergence from the prior.
 
-**The reparameterisation.** A gradient cannot pass through a draw from $\mathcal{N}(\mu,
-\sigma^2)$. It passes through $z = \mu + \sigma \epsilon$, where all the chance is in
-$\epsilon \sim \mathcal{N}(0, I)$. Here $\epsilon$ is what it is in the formula: a second *input*.
-The model is then a plain function, the same in training, in evaluation and exported; noise of
-zeros gives the mean.
+**The reparameterisation.** A gradient cannot pass through a sample from $\mathcal{N}(\mu,
+\sigma^2)$. It passes through $z = \mu + \sigma \epsilon$, where all randomness is in $\epsilon \sim
+\mathcal{N}(0, I)$. Here $\epsilon$ is a second *input*, so the model is a deterministic function,
+the same in training, in evaluation and exported; a noise of zeros gives the mean.
 
-**What to watch.** With the squared error images come out blurred: the mean of all that could have
-been. Much weight on the divergence, or a strong decoder, and latent values fall silent
-(*posterior collapse*). The linear maps at the bottleneck grow with the size of the map that is
-flattened: one level more shrinks it four-fold, and doubles its channels.
+**What to watch.** With the squared error images are blurred: the mean of all plausible ones. A
+large weight on the divergence, or a strong decoder, makes latent values carry no information
+(*posterior collapse*). The linear layers at the bottleneck grow with the size of the flattened map:
+one level more shrinks it four-fold, and doubles its channels.
 
 Shapes: B batch, C channels, H W image, Z latent_dim, F features of the encoder.
 

@@ -1,24 +1,25 @@
 r"""VGG asks one question: how far does depth alone carry a plain convolutional network?
 
-Everything else is held still. Every convolution is 3 × 3, the smallest window that knows left from
-right and up from down, every pooling halves the map, and after each pooling the channels double
-until there are $8c$. Then layers are added, from 11 with weights to 19, and the error falls.
+Everything else is fixed. Every convolution is 3 × 3, the smallest window with a left, a right, a
+top and a bottom, every pooling halves the map, and after each pooling the channels double until
+there are $8c$. Then depth grows from 11 to 19 weight layers, and the error falls.
 
-**Why 3 × 3.** Two in a row see 5 × 5 pixels, three see 7 × 7. But three layers of $C$ channels
+**Why 3 × 3.** Two in sequence see 5 × 5 pixels, three see 7 × 7. But three layers of $C$ channels
 have $3 \cdot 9\,C^2 = 27\,C^2$ weights where one 7 × 7 layer has $49\,C^2$, and there are three
-ReLUs between instead of one: more decisions for fewer numbers. Almost every network since is built
-on this observation.
+ReLUs instead of one: more non-linearity for fewer weights. Almost every network since is built on
+this observation.
 
-**What to watch.** The parameters are in the wrong place. The first linear layer alone reads
-$7 \cdot 7 \cdot 512$ features into 4096: 103 of VGG-16's 138 million weights, and less than a
-hundredth of its compute. `OneLayerHead` averages the map first, as later networks do, and what is
-left are the 15 million of the convolutions. The compute is at the top: 64 channels at full
+**What to watch.** The parameters are in the wrong place. The first linear layer alone reads $7
+\cdot 7 \cdot 512$ features into 4096: 103 of VGG-16's 138 million weights, and less than a
+hundredth of its compute. `OneLayerHead` averages the map first, as later networks do, which leaves
+the 15 million weights of the convolutions. Most compute is in the first stages: 64 channels at full
 resolution cost as much as 512 at an eighth, and their maps fill most of the memory in training.
 
 **Where plain depth ends.** Without normalisation, networks of 16 and more layers could only be
 trained from the weights of shallower ones (or by careful initialisation). Batch normalisation
-repairs that; beyond some twenty layers even this is not enough, and ResNet begins. The bias of the
-convolutions is kept beside BatchNorm, as in torchvision, though it has no effect there.
+removes that limit; beyond some twenty layers even this is not enough, and residual networks take
+over. Convolutions keep their bias before BatchNorm, as in torchvision, although it has no effect
+there.
 
 The head reads a map of 7 × 7; for images other than 224 the last map is averaged (or repeated) to
 that size, as in torchvision, so that the same weights fit every resolution.

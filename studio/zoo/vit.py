@@ -1,17 +1,17 @@
 r"""A Vision Transformer reads an image the way a language model reads a sentence.
 
 The image is cut into $N = HW/P^2$ square patches; one linear map turns each into a token of width
-$D$. A learned *class token* joins them, learned *position embeddings* say where each patch was,
-and $L$ identical encoder blocks let every token look at every other. What the class token knows at
-the end is the answer.
+$D$. A learned *class token* joins them, learned *position embeddings* say where each patch was, and
+$L$ identical encoder blocks let every token look at every other. The final class token is
+classified.
 
 **What to watch.** Depth $L$ multiplies everything. Width $D$ counts twice: parameters and most of
-the compute grow with $D^2$. Heads change neither: they split the same $D$ into $h$ parts of
-$d = D/h$. Resolution leaves the parameters almost alone and makes tokens: halve the patch and $N$
-is four times as large, and the $N^2$ of attention begins to show.
+the compute grow with $D^2$. Heads change neither: they split the same $D$ into $h$ parts of $d =
+D/h$. Resolution hardly changes the parameters, but the number of tokens: halve the patch size and
+$N$ is four times as large, and the $N^2$ of attention begins to dominate.
 
-A convolution knows that neighbours matter before it has seen a single picture; a ViT has to learn
-it. That is why it needs a lot of data, or strong augmentation, and why it then generalises so well.
+A convolution has it built in that neighbours matter; a ViT has to learn it. That is why it needs a
+lot of data, or strong augmentation, and why it then generalises so well.
 
 Shapes: B batch, C channels, H W image, P patch_size, N = HW/P² patches, T = N + 1 tokens,
 D embed_dim, h heads, d = D/h.
