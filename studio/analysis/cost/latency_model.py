@@ -1,12 +1,12 @@
-"""Prediction: from a few designs that were measured to others of their family.
+"""Latency model: predict the latency of designs from a few measured ones of their family.
 
-The latency is taken for a sum: so much for each FLOP, for each byte moved, more for each byte of
-weights (they come from memory and are packed anew at every call, activations lie in a cache), and
-so much for each operation started. What each costs is fitted to the measured designs, the anchors.
+The latency is modelled as a sum: a time for each FLOP, for each byte moved, more for each byte of
+weights (they come from memory and are packed anew at every call; activations are cached), and for
+each operation started. These four are fitted to the measured designs.
 
 Over 27 designs each of ResNet, ViT, U-Net, GPT and MobileNet (one thread, shared server) and many
-choices of anchors, the mean error on the designs left out was 13 % after three anchors, 9 % after
-five and 7 % after eight; 17, 12 and 10 % without telling weights apart and holding back.
+choices of measured designs, the mean error on the others was 13 % with three measured designs, 9 %
+with five and 7 % with eight; 17, 12 and 10 % without separate weights and regularisation.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from studio.analysis.cost.op_costs import OpCost
 
 Array = NDArray[np.float64]
 
-MIN_MEASURED = 3  # anchors; with two, nothing is left to check a fit by
-# What holds the fit back where the anchors do not tell its parts from one another: errors of about
+MIN_MEASURED = 3  # with two designs, nothing is left to check the fit
+# Regularisation, for parts that the measured designs do not separate: errors of about
 # 9 %, squared, over shares in the latency of about 30 %, squared.
 RIDGE = 0.1
 SUPPORTS = tuple(
@@ -45,13 +45,13 @@ class PredictedLatency(NamedTuple):
 
 @dataclass(frozen=True)
 class LatencyModel:
-    """What each part of the work costs, in seconds, and how far that misses.
+    """What each part of the work costs, in seconds, and the error of the fit.
 
-    The band reaches as far, up and down, as the worst error (a ratio: `factor`) that was made on an
-    anchor by the fit to the others. One more design that is drawn like the anchors is the worst of
-    all with a chance of one in n + 1, so the band should hold `coverage` of such designs: 3 in 4
-    after three anchors, 5 in 6 after five. Of designs unlike the anchors it holds fewer: anchors
-    along one axis alone say little of the other axes (half of the designs were held).
+    The band is the worst error (a ratio: `factor`) made on a measured design by the fit to the
+    others, up and down. A further design drawn like the measured ones is the worst of all with a
+    chance of 1 in n + 1, so the band should hold for `coverage` of such designs: 3 in 4 after
+    three, 5 in 6 after five. It holds for fewer designs unlike the measured ones: those along one
+    axis say little about the other axes (the band held for half of the designs).
     """
 
     costs: tuple[float, ...]
@@ -60,7 +60,7 @@ class LatencyModel:
 
     @property
     def coverage(self) -> float:
-        """The share of designs like the anchors that the band should hold."""
+        """The share of designs like the measured ones for which the band should hold."""
         return self.measured / (self.measured + 1)
 
     def __call__(self, work: OpCost) -> PredictedLatency:
@@ -70,11 +70,11 @@ class LatencyModel:
 
 
 def fit(works: Sequence[OpCost], seconds: Sequence[float]) -> LatencyModel | None:
-    """A predictor from the anchors' work and their measured seconds, in the same order.
+    """A model from the work of measured designs and their latencies in seconds, in the same order.
 
-    All of one family, device and conditions. CPU times (one thread), or wall times of a quiet
-    machine: those of a busy one hit long calls harder, and give two to three times the error. None
-    for fewer than three anchors.
+    All of one family, device and conditions. CPU times (one thread), or wall times of an idle
+    machine: those of a busy one distort long calls, and give two to three times the error. None for
+    fewer than three designs.
     """
     parts, times = np.array(works, dtype=float), np.array(seconds, dtype=float)
     if len(works) < MIN_MEASURED:
@@ -84,14 +84,14 @@ def fit(works: Sequence[OpCost], seconds: Sequence[float]) -> LatencyModel | Non
 
 
 def _held_out_error(parts: Array, times: Array, i: int) -> float:
-    """How many times too long or too short an anchor is predicted that the fit has not seen."""
+    """The ratio by which a design is mispredicted by the fit to the others."""
     others = np.arange(len(times)) != i
     ratio = float(parts[i] @ _costs(parts[others], times[others])) / float(times[i])
     return max(ratio, 1 / ratio) if ratio else math.inf
 
 
 def _costs(parts: Array, times: Array) -> Array:
-    """Non-negative least squares of the relative errors, held back a little (`HOLD`).
+    """Non-negative least squares of the relative errors, regularised by `RIDGE`.
 
     Exact: the solution is an ordinary one with some parts left out, and there are fifteen choices.
     """
@@ -107,7 +107,7 @@ def _costs(parts: Array, times: Array) -> Array:
 
 
 def _solution(gram: Array, aim: Array, support: list[int]) -> Array:
-    """The ordinary solution with these parts alone."""
+    """The ordinary least-squares solution with these parts only."""
     shares = np.zeros(len(aim))
     shares[support] = np.linalg.solve(gram[np.ix_(support, support)], aim[support])
     return shares

@@ -1,4 +1,4 @@
-"""The layers of a traced model as rows of a table, each with what it costs."""
+"""The layers of a traced model as rows of a table, with their costs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ OWN = "(own)"
 
 @dataclass(frozen=True)
 class LayerRow:
-    """A layer, or a run of equal ones, with the figures of all its repeats together.
+    """A layer, or a run of equal layers, with the costs of all repeats together.
 
-    `modules` are the paths of all the modules that it stands for, `body` one of them; `level` is 1
+    `modules` are the paths of all modules in the run, `trace` is that of one of them; `level` is 1
     for the layers of the model, 2 for those inside them.
     """
 
@@ -49,10 +49,11 @@ class LayerRow:
 def layer_rows(
     trace: Trace, path: str = "", calls: int = 1, within: tuple[str, ...] = ("",), level: int = 1
 ) -> Iterator[LayerRow]:
-    """The layers inside a body that is called so often, each followed by what is inside it, and
-    last what the body has beside them: together they add up to it. Runs of equal ones are folded.
+    """The layers inside a trace that runs `calls` times, each followed by those inside it, then the
+    cost of the trace itself that is in none of its layers: together they add up to the trace.
 
-    A module that is called twice has its weights once: `within` are the modules.
+    Runs of equal layers are one row. A module that is called twice has its parameters once:
+    `within` are the paths of the modules.
     """
     own = _row(f"{path}{OWN}", trace, calls, within, "outside its layers", "", level)
     whole = own

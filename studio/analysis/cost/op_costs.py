@@ -1,7 +1,7 @@
-"""The work of a design: what a device has to compute, to move and to start in one forward pass.
+"""The work of a forward pass: FLOPs, bytes moved, and operations started.
 
-Read off the tree of layers. Equal layers share their body, so a tree of 96 equal blocks is walked
-once, and each of its operations counts as often as it runs.
+Read off the trace. Equal layers share a trace, so a model of 96 equal blocks is walked once, and
+each operation counts as often as it runs.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 from studio.analysis.trace.tree import Shape, Trace
 
-VALUE_BYTES = 4  # float32; token numbers, a tiny part, are taken for it too
+VALUE_BYTES = 4  # of float32; also assumed for token ids, a tiny part
 
 
 class OpCost(NamedTuple):
-    """FLOPs (two a multiply-accumulate), bytes read and written, weights among them, and operations
-    started."""
+    """FLOPs (two per multiply-accumulate), bytes read and written, weights among them, and
+    operations started."""
 
     flops: int
     moved_bytes: int
@@ -27,7 +27,7 @@ class OpCost(NamedTuple):
 
 
 def total_cost(root: Trace) -> OpCost:
-    """What all operations of a traced model take together."""
+    """The cost of all operations of a traced model together."""
     parts = [tuple(runs * part for part in op_cost(op)) for op, runs in operations(root)]
     return OpCost(*map(sum, zip(*parts, strict=True))) if parts else OpCost(0, 0, 0, 0)
 
@@ -35,15 +35,15 @@ def total_cost(root: Trace) -> OpCost:
 def operations(root: Trace) -> tuple[tuple[Trace, int], ...]:
     """The different operations of a traced model, each with how often it runs.
 
-    An operation is a layer of torch's own or a function between layers; a recurrent layer is one,
-    however many steps it takes. What hands its input on starts none, and neither do views, casts
-    and copies, which a trace leaves out.
+    An operation is a torch layer or a function between layers; a recurrent layer is one, however
+    many steps it takes. Modules that pass their input through start none, and neither do views,
+    casts and copies, which are not in the trace.
     """
     return tuple((trace, runs) for trace, runs in distinct_traces(root) if _is_operation(trace))
 
 
 def distinct_traces(root: Trace) -> tuple[tuple[Trace, int], ...]:
-    """The different bodies of a traced model, each before what it calls, with how often it runs."""
+    """The different traces in a model, callers first, each with how often it runs."""
     runs = Counter({id(root): 1})
     order = tuple(_callees_first(root, set()))[::-1]
     for trace in order:
@@ -53,8 +53,8 @@ def distinct_traces(root: Trace) -> tuple[tuple[Trace, int], ...]:
 
 
 def op_cost(trace: Trace) -> OpCost:
-    """An operation reads its inputs and its weights, and writes its outputs, once each; a look-up
-    reads no more of its table than it writes."""
+    """An operation reads its inputs and weights and writes its outputs, once each; a lookup reads
+    only as much of its table as it writes."""
     written = _values(trace.outputs)
     weights = _values(shape for _, shape in (*trace.weights, *trace.buffers))
     if trace.kind == "Embedding":
@@ -64,7 +64,7 @@ def op_cost(trace: Trace) -> OpCost:
 
 
 def _callees_first(trace: Trace, seen: set[int]) -> Iterator[Trace]:
-    """Every body of a tree once, after all that it calls."""
+    """Every trace in a tree once, after its callees."""
     if id(trace) not in seen:
         seen.add(id(trace))
         for call in trace.calls:

@@ -1,17 +1,17 @@
-"""The most memory that a design needs at once, at one batch and at many.
+"""The peak memory of a design, at one batch size and at many.
 
-The figure is the profile's: the model runs once on meta, in training with its backward pass, and
-every storage that is allocated and freed on the way is written down (`rehearsal`). Where most bytes
-are alive is the peak. In training that is the second step, when the optimiser has its states:
-forward in training mode, the mean of the squared outputs as loss, backward, the step of the
-optimiser one parameter at a time (`foreach=False`), gradients set to None.
+The model runs once on the meta device, in training with its backward pass, and every storage
+allocated and freed is recorded (`training_trace`). The peak is where most bytes are live. For
+training it is that of the second step, when the optimizer has its states: forward in training mode,
+the mean of the squared outputs as loss, backward, the optimizer step one parameter at a time
+(`foreach=False`), gradients set to None.
 
-On a CPU the figures are within 10 % of the tensors alive at the peak, mostly within 2 %; of deep
-and narrow recurrent networks at batch 1 they are up to 12 % above, in training. The scratchpad of
-kernels comes on top, which counts in small networks of convolutions and in an LSTM in inference.
-The workspace that an LSTM keeps in training is a tensor, and counted. A process needs more (about
-1.2 times, convolutions up to 1.7), and a GPU the context of CUDA (0.3 to 0.5 GB) and the workspace
-of its libraries.
+On a CPU the figures are within 10 % of the tensors alive at the peak, mostly within 2 %; for deep,
+narrow recurrent networks at batch 1 they are up to 12 % above, in training. Temporary buffers of
+kernels come on top, which matter for small convolutional networks and for an LSTM in inference. The
+workspace that an LSTM saves in training is a tensor, and counted. A process needs more (about 1.2
+times, convolutions up to 1.7), and a GPU also the CUDA context (0.3 to 0.5 GB) and the workspace of
+its libraries.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from studio.analysis.cost.training_step import Optimizer, PeakMemory, step_at_ba
 from studio.family import BATCH, Design
 from studio.knobs import Mode
 
-MAX_SECANT_STEPS = 6  # guesses along a line, before the rest is halved
+MAX_SECANT_STEPS = 6  # secant steps, before bisection
 
 
 def peak_memory(
     design: Design, batch: int = 1, mode: Mode = "inference", optimizer: Optimizer = "adam"
 ) -> PeakMemory:
-    """The peak of one forward pass, or of one training step. Raises DesignError for a batch that
-    there is not."""
+    """Peak memory of one forward pass or one training step. Raises DesignError for an invalid
+    batch."""
     return profile(design, batch).memory(mode, optimizer)
 
 
 def peak_over_batches(
     design: Design, batches: Sequence[int], mode: Mode, optimizer: Optimizer = "adam"
 ) -> tuple[PeakMemory, ...]:
-    """The peaks at many batches; of training steps for the price of three."""
+    """Peak memory at many batch sizes; for training steps at the cost of three traces."""
     return tuple(_peak(design, batch, mode, optimizer) for batch in batches)
 
 
@@ -52,10 +52,8 @@ def _peak(design: Design, batch: int, mode: Mode, optimizer: Optimizer) -> PeakM
 def largest_batch(
     design: Design, room_bytes: float, mode: Mode, optimizer: Optimizer = "adam"
 ) -> int:
-    """The largest batch whose peak is at most `room_bytes`; 0 where not even one example fits.
-
-    At most the largest batch that the studio knows.
-    """
+    """The largest batch whose peak is at most `room_bytes`; 0 if not even one example fits. At most
+    the largest batch that the studio supports."""
 
     def total(batch: int) -> int:
         return _peak(design, batch, mode, optimizer).total
@@ -66,7 +64,7 @@ def largest_batch(
 
 def _largest_within(total: Callable[[int], int], room: float, limit: int) -> int:
     """The largest number from 1 to `limit` whose total, which rises with it, fits; else 0. Totals
-    rise along a line or bend upwards: a secant finds the place in a few steps."""
+    are linear or convex, so secant steps converge fast."""
     low, high, at_low = 1, limit + 1, total(1)
     if at_low > room:
         return 0

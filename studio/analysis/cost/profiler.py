@@ -25,13 +25,13 @@ from studio.process.caching import lru
 
 T = TypeVar("T")
 
-# Building a blueprint takes longer than tracing it, and it is traced twice, in either mode: the
-# latest ones are kept, for one thread at a time.
+# Building a model takes longer than tracing it, and it is traced twice, in either mode: the
+# last few are cached, for one thread at a time.
 TRACE_LOCK = PriorityLock()
 cached_model = lru_cache(maxsize=4)(build_on_meta)
 _cache_clearers: list[Callable[[], None]] = [cached_model.cache_clear]
 
-CACHED_MB = 64  # of either trace
+CACHED_MB = 64  # for each kind of trace
 CALL_BYTES, TRAINING_CALL_BYTES = (
     1100,
     2100,
@@ -40,11 +40,11 @@ CALL_BYTES, TRAINING_CALL_BYTES = (
 
 @dataclass(frozen=True)
 class Profile:
-    """What a design costs for one batch, in float32.
+    """The cost of a design for one batch, in float32.
 
-    `params` counts each parameter once, `macs` are multiply-accumulates of one forward pass
-    (convolutions and matrix products). `root` is the tree of layers, `inputs` the shapes it was
-    given. Memory is in bytes and leaves out the workspace of kernels and the framework itself.
+    `params` counts each parameter once, `macs` are the multiply-accumulates of one forward pass
+    (convolutions and matrix products). `root` is the trace of the model, `inputs` the shapes of its
+    inputs. Memory is in bytes, without the workspace of kernels and the framework itself.
     """
 
     design: Design
@@ -62,18 +62,19 @@ class Profile:
 
     @property
     def flops(self) -> int:
-        """Floating-point operations: two for each multiply-accumulate."""
+        """Floating-point operations: two per multiply-accumulate."""
         return 2 * self.macs
 
     @property
     def activation_count(self) -> int:
-        """Elements that convolutions and matrix products write in a forward pass: the activations
+        """Elements written by convolutions and matrix products in a forward pass: the activations
         of Radosavovic et al. 2020 (RegNet), as timm and fvcore count them."""
         return self.root.activation_count
 
     @property
     def causal_saving_macs(self) -> int:
-        """MACs, counted, that a kernel of causal attention saves by skipping the masked half."""
+        """MACs, included in the count, that a causal attention kernel saves by skipping the masked
+        half."""
         return causal_saving(self.root)
 
     @property
@@ -86,12 +87,12 @@ class Profile:
 
     @property
     def activation_bytes(self) -> int:
-        """Peak activation memory: the most alive at once in inference, the inputs among them."""
+        """Peak of live activations in inference, inputs included."""
         return self.input_bytes + self.root.peak_bytes
 
     @property
     def inference_bytes(self) -> int:
-        """The peak of a forward pass: parameters, buffers, and peak activation memory."""
+        """Peak memory of a forward pass: parameters, buffers and activations."""
         return self.memory("inference").total
 
     @property
@@ -100,17 +101,17 @@ class Profile:
         return training_trace(self.design, self.batch).saved_bytes
 
     def training_bytes(self, optimizer: Optimizer = "adam") -> int:
-        """The peak of a training step: whatever is alive at its highest point."""
+        """Peak memory of a training step."""
         return self.memory("training", optimizer).total
 
     def memory(self, mode: Mode, optimizer: Optimizer = "adam") -> PeakMemory:
-        """What is alive at the peak of a forward pass, or of a training step, part by part."""
+        """Peak memory of a forward pass or a training step, by what it holds."""
         if mode == "training":
             return training_step(self.design, self.batch).peak(optimizer)
         return PeakMemory(self.parameter_bytes, self.buffer_bytes, 0, 0, self.activation_bytes)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values, in the order of the public face."""
+        """Plain JSON values, in the order of the public API."""
         return self.design.to_dict() | {
             "batch": self.batch,
             "params": self.params,
@@ -126,17 +127,17 @@ class Profile:
 
 
 def profile(design: Design, batch: int = 1) -> Profile:
-    """Build the design on meta, run it once, and say what it costs. Raises DesignError."""
+    """Build the design on the meta device, run it once, and return its cost. Raises DesignError."""
     found = _profile(design, BATCH.read(batch))
-    # An equal design may have been traced that was come by in another way, and is called otherwise.
-    is_called_so = found.design.origin == design.origin or design.preset
-    return found if is_called_so else replace(found, design=design)
+    # An equal design with another title may have been traced before.
+    has_same_title = found.design.origin == design.origin or design.preset
+    return found if has_same_title else replace(found, design=design)
 
 
 @contextmanager
 def freeze_gc() -> Iterator[None]:
-    """The collector meanwhile looks at nothing that was alive before: else a thousand models on
-    meta make it walk the whole process again and again, half of the time."""
+    """Call gc.freeze() while building many models on the meta device; otherwise collections of the
+    oldest generation take half of the time."""
     gc.freeze()
     try:
         yield
@@ -145,7 +146,7 @@ def freeze_gc() -> Iterator[None]:
 
 
 def clear_caches() -> None:
-    """So that all is traced anew."""
+    """Clear all caches, so that designs are traced again."""
     for clear in _cache_clearers:
         clear()
 
@@ -153,8 +154,7 @@ def clear_caches() -> None:
 def _cache_by_design(
     size: Callable[[Any], float],
 ) -> Callable[[Callable[[Design, int], T]], Callable[[Design, int], T]]:
-    """Cached and one at a time. Who waited finds what another thread has traced meanwhile, so that
-    a class that asks for a design at once has it traced once."""
+    """Cached, and one at a time: concurrent requests for a design trace it once."""
 
     def with_cache(trace: Callable[[Design, int], T]) -> Callable[[Design, int], T]:
         results, lock = lru(CACHED_MB, size), RLock()
@@ -179,7 +179,7 @@ def _cache_by_design(
 
 
 def trace_bytes(root: Trace, call_bytes: int = CALL_BYTES) -> int:
-    """The memory of a trace, within a factor of 2.5: for each call of all its bodies, each once."""
+    """The memory of a trace, within a factor of 2.5, from the number of calls in all its traces."""
     seen, found = set(), [root]
     count = 0
     while found:
@@ -209,12 +209,12 @@ def _profile(design: Design, batch: int) -> Profile:
 
 
 def training_trace(design: Design, batch: int) -> Trace:
-    """The tree of layers in training mode: each body knows what it saves for backward."""
+    """The trace in training mode: each node knows what it saves for the backward pass."""
     return _training_run(design, batch)[0]
 
 
 def training_step(design: Design, batch: int) -> TrainingStep:
-    """All that a training step allocates and frees."""
+    """Everything that a training step allocates and frees."""
     return _training_run(design, batch)[1]
 
 

@@ -1,9 +1,9 @@
 """Roofline: how long a design would take if every operation ran at a limit of the device.
 
 Williams, Waterman and Patterson, "Roofline: an insightful visual performance model for multicore
-architectures" (CACM 52, 2009), with a fixed overhead for each operation. Few kernels reach
-the limits: over five families on one CPU the sum was 0.7 of the measured time, from 0.3 to 1.0. So
-it orders designs and says what holds a layer back, and that is all.
+architectures" (CACM 52, 2009), with a fixed overhead per operation. Few kernels reach the limits:
+for five families on one CPU the roofline was 0.7 of the measured time, from 0.3 to 1.0. So it ranks
+designs and shows what limits a layer, but does not predict latency.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Bottleneck = Literal["compute", "memory", "overhead"]
 
 
 class DataSheetValue(NamedTuple):
-    """A figure of a device as people write it: its unit, what the unit is worth, and its range."""
+    """A value of a data sheet: its unit, the scale of the unit, and its range."""
 
     name: str
     unit: str
@@ -29,7 +29,7 @@ class DataSheetValue(NamedTuple):
     maximum: float
 
     def read(self, given: object) -> float:
-        """In seconds, FLOPs and bytes. Raises DesignError."""
+        """The value in seconds, FLOPs or bytes. Raises DesignError."""
         try:
             number = float(str(given).strip().removesuffix(self.unit))
         except ValueError:
@@ -53,8 +53,8 @@ OVERHEAD = DataSheetValue("overhead per operation", "µs", 1e-6, 0, 1e5)
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceLimits:
-    """The limits of a device: FLOPs and bytes a second, and the seconds that starting one
-    operation takes."""
+    """The limits of a device: FLOPs and bytes per second, and the seconds to start one
+    operation."""
 
     flops_per_s: float
     bytes_per_s: float
@@ -62,10 +62,10 @@ class DeviceLimits:
 
     @classmethod
     def read(cls, compute: object, bandwidth: object, overhead: object) -> DeviceLimits:
-        """From figures as a data sheet has them, numbers or text: TFLOP/s in float32, GB/s, and
-        microseconds an operation. Raises DesignError in one sentence.
+        """From data sheet values, as numbers or text: TFLOP/s in float32, GB/s, and microseconds
+        per operation. Raises DesignError in one sentence.
 
-        >>> Device.read(19.5, "1555 GB/s", "5").bytes_per_s
+        >>> DeviceLimits.read(19.5, "1555 GB/s", "5").bytes_per_s
         1555000000000.0
         """
         return cls(
@@ -76,14 +76,14 @@ class DeviceLimits:
 
 
 def roofline_seconds(device: DeviceLimits, root: Trace) -> float:
-    """The sum over a model's operations of computing or moving, whichever takes longer, and of
-    starting. It orders designs and is no latency."""
+    """The sum over a model's operations of the larger of compute and memory time, plus the
+    overhead. It ranks designs; it does not predict latency."""
     return sum(_seconds_by_bottleneck(device, root).values())
 
 
 def bottleneck(device: DeviceLimits, trace: Trace) -> Bottleneck | None:
-    """What most of a layer's roofline goes into, `overhead` being that of all its operations; None
-    for one that starts none."""
+    """What takes most of a layer's roofline time, `overhead` being that of all its operations; None
+    for a layer without operations."""
     longest, name = max(
         (seconds, name) for name, seconds in _seconds_by_bottleneck(device, trace).items()
     )
@@ -91,7 +91,7 @@ def bottleneck(device: DeviceLimits, trace: Trace) -> Bottleneck | None:
 
 
 def _seconds_by_bottleneck(device: DeviceLimits, root: Trace) -> dict[Bottleneck, float]:
-    """The seconds of a model's operations, by what they wait for."""
+    """The roofline seconds of a model's operations, by what limits them."""
     spent: dict[Bottleneck, float] = {"compute": 0.0, "memory": 0.0, "overhead": 0.0}
     for trace, runs in operations(root):
         work = op_cost(trace)

@@ -1,8 +1,8 @@
-"""What each call keeps for the backward pass, so that the calls of a body add up to the body.
+"""What each call saves for the backward pass, so that the calls of a trace add up to the trace.
 
-A tensor that several calls keep is counted once, with the first that keeps it: a ReLU its output, a
-batch normalisation its input. What is kept between two calls (a copy in another layout, an index)
-goes with the second.
+A tensor saved by several calls is counted once, with the first that saves it: a ReLU its output, a
+batch norm its input. What is saved between two calls (a copy in another layout, an index) is
+counted with the second.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 from studio.analysis.trace.tree import Call, Trace
 
-Occurrence = tuple[str, int]  # the name of a call, and how many of that name are before it
+Occurrence = tuple[str, int]  # the name of a call, and how many earlier calls have that name
 
 
 class CallSaves(NamedTuple):
-    """Bytes that a call keeps, and those of them that are its inputs, by their numbers."""
+    """Bytes that a call saves, and those of them that are its inputs, by input number."""
 
     nbytes: int
     inputs: Mapping[int, int]
@@ -27,16 +27,19 @@ class CallSaves(NamedTuple):
 
 @dataclass(frozen=True)
 class SavedTensors:
-    """A body traced in training mode; `inputs` are those of its own that are counted inside it, and
-    their bytes. Equal calls share a body: what is a part of a larger tensor in the one, which keeps
-    the whole of it, may be a tensor of its own in the other."""
+    """A trace in training mode, with those of its inputs that it is the first to save, and their
+    bytes.
+
+    Equal calls share a trace: what is part of a larger tensor in one call, which saves all of it,
+    may be a tensor of its own in another.
+    """
 
     trace: Trace
     inputs: Mapping[int, int] = field(default_factory=dict)
 
     @cached_property
     def calls(self) -> dict[Occurrence, tuple[Trace, CallSaves]]:
-        """Each call's body and what it keeps, by its name."""
+        """Each call's trace and what it saves, by its name."""
         found = zip(self.trace.calls, _call_saves(self.trace, self.inputs), strict=True)
         names = occurrences(self.trace.calls)
         return {name: (call.trace, saves) for name, (call, saves) in zip(names, found, strict=True)}
@@ -45,7 +48,7 @@ class SavedTensors:
         return self.calls[name][1].nbytes if name in self.calls else 0
 
     def calls_of(self, run: Sequence[Occurrence]) -> tuple[tuple[Trace, CallSaves], ...]:
-        """The bodies of calls in training mode, each with what it keeps."""
+        """The traces of these calls in training mode, each with what it saves."""
         return tuple(self.calls[name] for name in run if name in self.calls)
 
     def inside(self, name: Occurrence) -> SavedTensors | None:
@@ -56,7 +59,7 @@ class SavedTensors:
 
 
 def occurrences(calls: Sequence[Call]) -> list[Occurrence]:
-    """Names for calls that are the same in an inference and in a training trace."""
+    """Names for calls that are the same in an inference trace and a training trace."""
     seen: Counter[str] = Counter()
     names = []
     for call in calls:

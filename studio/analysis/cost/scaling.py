@@ -1,4 +1,4 @@
-"""How figures grow along an axis: neighbours of a design, and the exponent of a power law."""
+"""How costs scale along an axis: neighbours of a design, and the exponent of a power law."""
 
 from __future__ import annotations
 
@@ -17,20 +17,18 @@ from studio.records import with_values
 
 ENTRY = re.compile(r"\.\d+\.")  # in the name of a knob of one of several records
 FACTORS = (1 / 4, 3 / 8, 1 / 2, 3 / 4, 3 / 2, 2, 3, 4)
-MAX_CANDIDATES = 64  # how many values to try for a legal one beside a round one
+MAX_CANDIDATES = 64  # values tried to find a valid one near a round one
 MAX_POINTS = 7  # on a chart
-MAX_TRACES = 900  # bodies traced for one chart: half a second, at 0.6 ms each in the worst families
-MIN_R2 = 0.995  # R² above which points on log-log axes lie on a line
-MAX_RMS = (
-    0.005  # their distance from it (root mean square) at which they lie on any nearly level line
-)
+MAX_TRACES = 900  # traces for one chart: half a second, at 0.6 ms each in the slowest families
+MIN_R2 = 0.995  # R² above which points on log-log axes form a line
+MAX_RMS = 0.005  # RMS distance below which they do anyway
 
 
 def axes(design: Design) -> Mapping[str, Knob]:
-    """The axes that a design can be scaled along, each with its first knob: the one that is swept.
+    """The axes that a design can be scaled along, each with its first knob, which is the one swept.
 
-    Width is a matter of `embed_dim` first and of `mlp_ratio` second: one knob a curve. Each of
-    several records (the stages of a composition) has axes of its own, by the names of their knobs.
+    Width depends on `embed_dim` first and `mlp_ratio` second: one knob per curve. Each stage of a
+    composition has axes of its own, named by their knobs.
     """
     known = [k for k in design.knobs.values() if not k.options and k.axis is not None]
     shared = [k for k in known if not ENTRY.search(k.name)]
@@ -40,27 +38,27 @@ def axes(design: Design) -> Mapping[str, Knob]:
 
 
 def position(knob: Knob, value: Any) -> float:
-    """Where a value lies on its axis: a tuple of depths at their sum, one of widths at the mean."""
+    """Where a value lies on its axis: a tuple of depths at their sum, one of widths at
+    their mean."""
     if not isinstance(value, tuple):
         return float(value)
     return float(sum(value)) if knob.axis == "depth" else statistics.fmean(value)
 
 
 def affordable_points(root: Trace) -> int:
-    """How many designs like this one can be traced for a chart without a pause: 3 to 7.
+    """How many designs like this one can be traced for a chart without a noticeable pause: 3 to 7.
 
-    A trace takes as long as it has different bodies. The design itself is traced already.
+    Tracing time grows with the number of different traces. The design itself is traced already.
     """
     return max(3, min(MAX_POINTS, 1 + MAX_TRACES // len(_trace_ids(root, set()))))
 
 
 def axis_points(design: Design, axis: str, count: int = MAX_POINTS) -> tuple[Design, ...]:
-    """The design and its legal neighbours along an axis, at most `count`, in rising order.
+    """The design and its valid neighbours along an axis, at most `count`, in rising order.
 
-    Only the axis' first knob moves. Its values are all there are where the range is that short, and
-    else the round ones of the field (2^k and 3·2^k) and the ends of the range, so that designs that
-    differ in this knob alone share their points. Raises KeyError for an axis that the family does
-    not have.
+    Only the first knob of the axis changes. Its values are all in a short range, else the field's
+    round ones (2^k and 3·2^k) and the ends of the range, so that designs which differ only in this
+    knob share their points. Raises KeyError for an axis that the family does not have.
     """
     knob = axes(design)[axis]
     here = position(knob, design.value(knob.name))
@@ -75,8 +73,8 @@ def axis_points(design: Design, axis: str, count: int = MAX_POINTS) -> tuple[Des
 def exponent(xs: Sequence[float], ys: Sequence[float]) -> float | None:
     """The p of the power law y = c·x^p that fits best on log-log axes (least squares).
 
-    None where it cannot be told (fewer than two different x, or a figure that is not positive) and
-    where the points do not lie on a line there: not every growth is a power law.
+    None if there are fewer than two different x or a value is not positive, and if the points do
+    not form a line: not every cost is a power law.
     """
     slope = average_slope(xs, ys)
     if slope is None:
@@ -89,8 +87,8 @@ def exponent(xs: Sequence[float], ys: Sequence[float]) -> float | None:
 
 
 def average_slope(xs: Sequence[float], ys: Sequence[float]) -> float | None:
-    """The exponent over the whole range, whether or not the points lie on a line: least squares on
-    log-log axes. None for fewer than two different x, or a figure that is not positive."""
+    """The exponent over the whole range, whether or not the points form a line: least squares on
+    log-log axes. None for fewer than two different x, or if a value is not positive."""
     if len(set(xs)) < 2 or min(*xs, *ys) <= 0:
         return None
     return statistics.linear_regression(list(map(math.log, xs)), list(map(math.log, ys))).slope
@@ -98,10 +96,10 @@ def average_slope(xs: Sequence[float], ys: Sequence[float]) -> float | None:
 
 def local_slope(xs: Sequence[float], ys: Sequence[float], x: float) -> float | None:
     """The exponent at `x`: the slope on log-log axes between its two neighbours, or at an end
-    between the last point and its one neighbour.
+    between the last point and its neighbour.
 
-    `x` need not be a point itself where it has a neighbour on either side. None where it cannot be
-    told: too few points, `x` beyond them, or a figure that is not positive.
+    `x` need not be a point if it has a neighbour on either side. None if there are too few points,
+    `x` is outside of them, or a value is not positive.
     """
     known = dict(zip(xs, ys, strict=True))
     here = [x] if x in known else []
@@ -117,7 +115,7 @@ def local_slope(xs: Sequence[float], ys: Sequence[float], x: float) -> float | N
 
 
 def _trace_ids(root: Trace, seen: set[int]) -> set[int]:
-    """The different bodies of a tree, by identity: equal layers share theirs."""
+    """The different traces in a tree, by identity: equal layers share theirs."""
     if id(root) not in seen:
         seen.add(id(root))
         for call in root.calls:
@@ -126,7 +124,7 @@ def _trace_ids(root: Trace, seen: set[int]) -> set[int]:
 
 
 def _values(design: Design, knob: Knob, count: int) -> Iterator[Any]:
-    """A short range as a whole; of a longer one 2^k and 3·2^k and its ends; a tuple by factors."""
+    """All of a short range; of a longer one 2^k, 3·2^k and its ends; a tuple scaled by factors."""
     value = design.value(knob.name)
     if isinstance(value, tuple):
         entry = replace(knob, default=value[0])
@@ -146,10 +144,10 @@ def _values(design: Design, knob: Knob, count: int) -> Iterator[Any]:
 
 
 def _nearest(design: Design, knob: Knob, value: Any) -> Design | None:
-    """The design with this value, or the nearest to it that the rules allow.
+    """The design with this value, or the nearest that the rules allow.
 
-    The values are the knob's own, so only the config's rules are asked: a refusal by
-    `Design.replace` would look for the values that it offers, at every try anew.
+    The values are the knob's own, so only the rules of the config are checked: `Design.replace`
+    would search for nearest values at every try.
     """
     for candidate in chain((value,), islice(knob.near(value), MAX_CANDIDATES)):
         try:

@@ -1,7 +1,7 @@
-"""Whether batch normalisation can be trained: it needs two or more values per channel.
+"""Whether batch normalisation can be trained: it needs at least two values per channel.
 
-In training it divides by the deviation over batch and pixels. A map of one pixel, of a batch of
-one, has none, and PyTorch raises an error.
+In training it divides by the standard deviation over batch and pixels. With one example and one
+pixel there is none, and PyTorch raises an error.
 """
 
 from __future__ import annotations
@@ -18,15 +18,13 @@ from studio.analysis.cost.profiler import Profile, training_trace
 from studio.analysis.trace.tree import Trace
 from studio.family import Design, DesignError
 
-MAX_TRIES = 12  # larger resolutions that are looked at
+MAX_TRIES = 12  # larger resolutions that are tried
 
 
 @lru_cache(maxsize=512)
 def batch_too_small(design: Design, batch: int) -> str:
     """Why this batch cannot be trained on, in one sentence with the nearest that can; else empty.
-
-    Takes milliseconds: the training trace is known, or traced as for the page.
-    """
+    Takes milliseconds."""
     path = next(_starved_norms(training_trace(design, batch)), None)
     if path is None:
         return ""
@@ -40,7 +38,7 @@ def batch_too_small(design: Design, batch: int) -> str:
 
 
 def can_train(found: Profile) -> bool:
-    """Whether a training step of this design can be run at this batch at all."""
+    """Whether a training step of this design runs at this batch size."""
     return _can_train(found.design, found.batch)
 
 
@@ -50,14 +48,14 @@ def _can_train(design: Design, batch: int) -> bool:
 
 
 def training_memory_text(found: Profile) -> str:
-    """The peak of a training step with Adam, with its unit; or that there can be no such step."""
+    """Peak memory of a training step with Adam, with its unit, or that there is no such step."""
     if can_train(found):
         return units.size(found.training_bytes())
     return f"cannot be trained at batch {found.batch}"
 
 
 def _starved_norms(trace: Trace, path: str = "") -> Iterator[str]:
-    """The paths of the batch norms that see one value per channel."""
+    """The paths of the batch norms that get one value per channel."""
     if issubclass(trace.cls or object, _BatchNorm) and trace.inputs:
         examples, _, *sides = trace.inputs[0]
         if examples * math.prod(sides) == 1:
@@ -67,7 +65,7 @@ def _starved_norms(trace: Trace, path: str = "") -> Iterator[str]:
 
 
 def _resolutions(design: Design) -> list[str]:
-    """The knobs of the input's height and width."""
+    """The knobs for the height and width of the input."""
     return [
         name
         for name, knob in design.knobs.items()
@@ -76,7 +74,7 @@ def _resolutions(design: Design) -> list[str]:
 
 
 def _larger(design: Design, name: str, batch: int) -> str:
-    """The next larger value of a knob with which training works; empty where none is near."""
+    """The next larger value of a knob at which training works; empty if none is near."""
     here = design.value(name)
     for value in islice((v for v in design.knobs[name].near(here) if v > here), MAX_TRIES):
         try:

@@ -1,4 +1,4 @@
-"""The most memory that a forward pass or a training step needs at once, from its tape."""
+"""The peak memory of a training step, from its timeline."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from studio.analysis.trace.allocations import Timeline, extrapolate
 
 Optimizer = Literal["sgd", "momentum", "adam"]
 
-STATES: dict[Optimizer, int] = {"sgd": 0, "momentum": 1, "adam": 2}  # values kept per parameter
-# Adam makes the root of the second moment and then its quotient, each as large as the parameter.
+STATES: dict[Optimizer, int] = {
+    "sgd": 0,
+    "momentum": 1,
+    "adam": 2,
+}  # optimizer states per parameter
+# Adam computes the root of the second moment and a quotient, each the size of the parameter.
 TEMPORARIES: dict[Optimizer, int] = {"sgd": 0, "momentum": 0, "adam": 2}
 
 
 @dataclass(frozen=True)
 class PeakMemory:
-    """What is alive at the peak, in bytes; `activations` are all other tensors, inputs included."""
+    """Live bytes at the peak; `activations` are all other tensors, inputs included."""
 
     parameters: int
     buffers: int
@@ -31,9 +35,10 @@ class PeakMemory:
 
 @dataclass(frozen=True)
 class TrainingStep:
-    """A training step: what is there before it, and the tape of its two passes, in bytes.
+    """A training step: the bytes that exist before it, and the timeline of its two passes.
 
-    `learned` are all parameters that get a gradient, `largest` is the largest that may.
+    `gradients` are the bytes of all gradients, `largest_parameter` those of the largest trained
+    parameter.
     """
 
     parameters: int
@@ -44,7 +49,7 @@ class TrainingStep:
     timeline: Timeline
 
     def peak(self, optimizer: Optimizer) -> PeakMemory:
-        """The highest point of the passes, or of the optimiser's step where that needs more."""
+        """The peak of the two passes, or of the optimizer step if that needs more."""
         level, learned = self.timeline.usage, self.gradients
         stepping = TEMPORARIES[optimizer] * self.largest_parameter
         gradients, rest = level.top_gradients, level.top - level.top_gradients
@@ -60,8 +65,8 @@ class TrainingStep:
 
 
 def step_at_batch(two: TrainingStep, three: TrainingStep, batch: int) -> TrainingStep | None:
-    """The course at any batch from 2 on: what changes from 2 to 3, so many times more. None where
-    these two take other steps (a loop over the examples)."""
+    """The step at any batch size from 2 on, extrapolated from those at batch 2 and 3. None if these
+    two run different operations (a loop over the examples)."""
     timeline = extrapolate(two.timeline, three.timeline, batch)
     inputs = two.inputs + (batch - 2) * (three.inputs - two.inputs)
     return None if timeline is None else replace(two, inputs=inputs, timeline=timeline)

@@ -1,7 +1,7 @@
-"""What a training step allocates and frees, in order, as a tree: equal parts of it share one tape.
+"""What a training step allocates and frees, in order, as a tree: equal parts share one timeline.
 
-A tape of a block of twelve is one tape that occurs twelve times, so a deep model is a small tree,
-and its peak is found without walking through every allocation.
+Twelve equal blocks are one timeline that occurs twelve times. So a deep model is a small tree, and
+its peak is found without walking through every allocation.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ class MemoryEvent(NamedTuple):
 
 
 class MemoryUsage(NamedTuple):
-    """Bytes alive beyond those at the start: `end` when the tape is over, `top` at its highest
-    point. `end_gradients` and `top_gradients` are the gradients of parameters among them."""
+    """Live bytes beyond those at the start: `end` after the timeline, `top` at its peak.
+    `end_gradients` and `top_gradients` are the gradients of parameters among them."""
 
     end: int = 0
     end_gradients: int = 0
@@ -28,7 +28,7 @@ class MemoryUsage(NamedTuple):
     top_gradients: int = 0
 
     def then(self, after: MemoryUsage) -> MemoryUsage:
-        """The level of this tape followed by another."""
+        """The usage of this timeline followed by another."""
         end, gradients = self.end + after.end, self.end_gradients + after.end_gradients
         if self.end + after.top <= self.top:
             return MemoryUsage(end, gradients, self.top, self.top_gradients)
@@ -39,7 +39,7 @@ class MemoryUsage(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Timeline:
-    """Allocations and releases in their order; compared by identity, since tapes are shared."""
+    """Allocations and releases in order. Compared by identity, since timelines are shared."""
 
     entries: tuple[MemoryEvent | Timeline, ...] = ()
 
@@ -62,8 +62,8 @@ Pairs = dict[tuple[Timeline, Timeline], Timeline | None]
 
 
 def extrapolate(two: Timeline, three: Timeline, batch: int) -> Timeline | None:
-    """The tape at any batch, from those at batch 2 and 3: each allocation is a constant and a share
-    per example. None where the two do not take the same steps."""
+    """The timeline at any batch size, from those at batch 2 and 3: each allocation is a constant
+    plus a part per example. None if the two do not have the same steps."""
     return _extrapolate_pair(two, three, batch - 2, {})
 
 

@@ -1,7 +1,8 @@
-"""The backward pass of a traced training step: autograd's own engine over what need not be run.
+"""The backward pass of a traced training step: autograd's own engine, over nodes that need not be
+run.
 
-An operation that a rule tells, and a module that was traced before, take part in autograd as one
-node. So torch itself decides in what order gradients appear, and when a saved tensor is freed.
+An operation with a rule, and a module that was traced before, are one autograd node each. So torch
+itself decides in what order gradients appear, and when a saved tensor is freed.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ Gradients = tuple[Tensor | None, ...]
 
 
 class CallerRelease(NamedTuple):
-    """Where a tape frees what belongs to the caller: the gradient of an output, or an output."""
+    """Where a timeline releases a tensor of the caller: an output, or the gradient of an output."""
 
     kind: str  # "gradient" or "output"
     number: int  # of the output
@@ -34,7 +35,8 @@ BackwardTimeline = tuple[Timeline | CallerRelease, ...]
 
 
 class AutogradNode(Protocol):
-    """What autograd has in the place of an operation: `made` and `saved` until it is joined."""
+    """What takes part in autograd in place of an operation; `made` and `saved` are dropped once it
+    does."""
 
     made: Sequence[Tensor]
     saved: Sequence[Tensor]
@@ -43,8 +45,8 @@ class AutogradNode(Protocol):
 
 
 class NodeFunction(Function):
-    """The outputs of a node as autograd's own. `anchor` needs a gradient, so that a node has one
-    whose inputs need none, and whose parameters do."""
+    """Makes the outputs of a node part of autograd. `anchor` requires a gradient, so that the node
+    takes part even if only its parameters need one."""
 
     @staticmethod
     def forward(
@@ -63,7 +65,8 @@ class NodeFunction(Function):
 
 
 class CaptureGradients(Function):
-    """The inputs of a module that is traced apart; `found` are their gradients in the end."""
+    """Passes on the inputs of a module that is traced on its own; puts their gradients into
+    `found`."""
 
     @staticmethod
     def forward(
@@ -80,8 +83,8 @@ class CaptureGradients(Function):
 
 
 class SeedGradients(Function):
-    """What a backward pass starts from: each output gets a gradient, whose storages' numbers come
-    into `numbers`."""
+    """The start of a backward pass: a gradient for each output, whose storage numbers are put into
+    `numbers`."""
 
     @staticmethod
     def forward(
@@ -99,7 +102,7 @@ class SeedGradients(Function):
 
 
 class RuleNode:
-    """The node of an operation that a rule tells, with the parameters of its module."""
+    """The node of an operation with a rule, with the parameters of its module."""
 
     def __init__(
         self,
@@ -128,7 +131,7 @@ class RuleNode:
 
 
 def _accumulate_gradient(parameter: nn.Parameter | None) -> None:
-    """The gradient of a parameter stays; one that comes second is added to it, and freed."""
+    """Keep the first gradient of a parameter; a second one is added to it and freed."""
     if parameter is not None and parameter.requires_grad:
         gradient = torch.empty_like(parameter)
         if parameter.grad is None:
@@ -136,7 +139,8 @@ def _accumulate_gradient(parameter: nn.Parameter | None) -> None:
 
 
 class InputGradient(NamedTuple):
-    """Where the gradient of an input lies: in a storage of its own, or in that of an output's."""
+    """Where the gradient of an input is stored: in a storage of its own, or in that of an
+    output's."""
 
     placed: StoredTensor
     output: int | None = None
@@ -144,9 +148,11 @@ class InputGradient(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RecordedPasses:
-    """What a module allocates and frees in its forward and in its backward pass; `kept` bytes
-    inside it stay between the two. `learned` are the places of its parameters that get a gradient,
-    `gradients` are those of its inputs."""
+    """What a module allocates and frees in its forward and backward pass.
+
+    `kept_bytes` inside it stay between the two. `trained_params` are the positions of its
+    parameters that get a gradient, `gradients` those of its inputs.
+    """
 
     forward: Timeline
     backward: BackwardTimeline
@@ -201,7 +207,7 @@ class ReplayNode:
             self.counter.mark(self.counter.storage_number(gradient))
 
     def _accumulate_gradients(self) -> None:
-        """To a parameter that has a gradient already the new one is added, into a third tensor."""
+        """If a parameter has a gradient already, the sum with the new one is a third tensor."""
         again = 0
         parameters = list(self.module.parameters()) if self.known.trained_params else []
         for place in self.known.trained_params:
@@ -223,7 +229,7 @@ def _make_gradient(
 
 
 def gradient_layouts(inputs: Iterable[Tensor]) -> list[TensorLayout | None]:
-    """How the gradients of those inputs look that need one."""
+    """The layouts of the gradients of the inputs that need one."""
     return [
         TensorLayout.of(t)._replace(requires_grad=False) if t.requires_grad else None
         for t in inputs
@@ -233,7 +239,7 @@ def gradient_layouts(inputs: Iterable[Tensor]) -> list[TensorLayout | None]:
 def split_at_releases(
     events: Iterable[Event], lent: Mapping[int, CallerRelease], gradients: set[int]
 ) -> BackwardTimeline:
-    """The events of a backward pass, with the places where it frees what is lent to it."""
+    """The events of a backward pass, split where it releases tensors of the caller."""
     found: list[Timeline | CallerRelease] = []
     entries: list[MemoryEvent | Timeline] = []
     for event in events:

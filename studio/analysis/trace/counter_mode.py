@@ -1,4 +1,4 @@
-"""A meter under the model: multiply-accumulates and bytes alive, operation by operation."""
+"""A dispatch mode that counts MACs and live bytes, operation by operation."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from torch.utils.flop_counter import flop_registry
 
 from studio.analysis.trace.allocations import Timeline
 
-Event = tuple[int, int] | Timeline  # the number of a storage and its bytes, or what a tape tells
+Event = tuple[int, int] | Timeline  # a storage's number and bytes, or a timeline
 
 
 def storage_id(tensor: Tensor) -> int:
-    """Which memory a tensor looks at: equal for a tensor and its views, while both are alive."""
+    """The identity of a tensor's memory: equal for a tensor and its views, while both are alive."""
     place: int = tensor.untyped_storage()._cdata
     return place
 
 
 class CounterState(NamedTuple):
-    """A reading of the meter, to be subtracted from a later one."""
+    """The state of the counter, to be subtracted from a later one."""
 
     macs: int
     activation_count: int
@@ -34,8 +34,8 @@ class CounterState(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """Multiply-accumulates, elements that convolutions and matrix products wrote, and the most
-    bytes alive beyond those at the start."""
+    """MACs, elements written by convolutions and matrix products, and the peak of live bytes beyond
+    those at the start."""
 
     macs: int
     activation_count: int
@@ -43,7 +43,7 @@ class Counts(NamedTuple):
 
 
 class CounterMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts while it is active. `peak` is the most alive since the last `begin`."""
+    """Counts while it is active. `peak` is the peak of live bytes since the last `begin`."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -52,7 +52,7 @@ class CounterMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """Nobody compiles under the meter; guarding against it costs a second's import."""
+        """Private hook: skipping dynamo would import torch's compiler, which takes a second."""
         return False
 
     def begin(self) -> CounterState:
@@ -61,14 +61,14 @@ class CounterMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return mark
 
     def end(self, mark: CounterState) -> Counts:
-        """What was counted since the mark."""
+        """What was counted since `begin`."""
         peak, self.peak = self.peak, max(mark.peak_bytes, self.peak)
         return Counts(
             self.macs - mark.macs, self.written - mark.activation_count, peak - mark.live_bytes
         )
 
     def add(self, macs: int, written: int, peak: int = 0) -> None:
-        """Enter work that is known and need not be run."""
+        """Count known work that is not run."""
         self.macs += macs
         self.written += written
         self.peak = max(self.peak, self.alive + peak)
@@ -93,7 +93,7 @@ class CounterMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return result
 
     def watch(self, tensors: Iterable[Tensor]) -> None:
-        """Note that these are alive now, and when they no longer are."""
+        """Count these tensors as live until their storages are freed."""
         for tensor in tensors:
             self._watch(tensor)
 
@@ -113,25 +113,25 @@ class CounterMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 class AllocationRecorder(CounterMode):  # type: ignore[no-untyped-call]
-    """A meter that writes down every storage allocated (+) and freed (-), in order.
+    """A counter that also records every storage allocated (+) and freed (-), in order.
 
-    Each storage has a number of its own, which no later one gets. A `Tape` among the events stands
-    for what is known and need not be run. A mark (of size 0) is the place where a storage that
-    belongs to somebody else would be freed, if nobody else holds it: should it be freed before
-    anything else is allocated, it is freed there.
+    Each storage has a unique number. A `Timeline` among the events stands for known work that is
+    not run. A mark (of size 0) is where a storage that belongs to somebody else would be freed if
+    nobody else holds it: if it is freed before anything else is allocated, the release is recorded
+    there.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.events: list[Event] = []
-        self._numbers: dict[int, int] = {}  # storage -> its number, while it is alive
+        self._numbers: dict[int, int] = {}  # storage id -> number, while it is alive
         self._next = 0
-        self._marks: dict[int, int] = {}  # number -> where among the events it may be freed
-        self._silent: set[int] = set()  # numbers whose release a tape tells already
+        self._marks: dict[int, int] = {}  # number -> index of the event where it may be freed
+        self._silent: set[int] = set()  # numbers whose release is in a timeline already
 
     def storage_number(self, tensor: Tensor) -> int:
-        """The number of a tensor's storage; one that was there before has its place, which is far
-        beyond them."""
+        """The number of a tensor's storage; a storage that existed before has its id, a far larger
+        number."""
         return self.number_of(tensor.untyped_storage())
 
     def number_of(self, memory: UntypedStorage) -> int:
@@ -139,14 +139,14 @@ class AllocationRecorder(CounterMode):  # type: ignore[no-untyped-call]
         return self._numbers.get(place, place)
 
     def adopt(self, tensors: Iterable[Tensor]) -> None:
-        """Watch these, whose allocation a tape tells already."""
+        """Watch tensors whose allocation is in a timeline already."""
         events, marks = self.events, self._marks
         self.events, self._marks = [], {}
         self.watch(tensors)
         self.events, self._marks = events, marks
 
     def silence(self, tensor: Tensor) -> None:
-        """A tape tells when this is freed."""
+        """Do not record the release of this tensor; it is in a timeline already."""
         self._silent.add(self.storage_number(tensor))
 
     def mark(self, number: int) -> None:
@@ -157,12 +157,12 @@ class AllocationRecorder(CounterMode):  # type: ignore[no-untyped-call]
         self.events.append(timeline)
 
     def clear_marks(self) -> None:
-        """Another node of autograd begins."""
+        """Called when another autograd node begins."""
         self._marks.clear()
 
     @contextmanager
     def separate_events(self) -> Iterator[list[Event]]:
-        """What happens within goes into a list of its own, and its work does not count here."""
+        """Record events within into a list of their own, and do not count their work."""
         outer, marks, counted = self.events, self._marks, (self.macs, self.written)
         self.events, self._marks = [], {}
         try:

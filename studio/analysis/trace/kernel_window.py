@@ -1,4 +1,4 @@
-"""How filters and pools slide, as modules and as functions."""
+"""Kernel, stride and dilation of convolutions and pools, as modules and as functions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ARGUMENTS = ("input", "weight", "bias", "stride", "padding", "dilation")
 
 
 def of_module(module: nn.Module) -> Window | None:
-    """Of torch's convolutions and pools: what they have in common."""
+    """The window of a torch convolution or pool; None for other modules."""
     kernel = getattr(module, "kernel_size", None)
     if kernel is None or not hasattr(module, "stride"):
         return None
@@ -32,7 +32,7 @@ def of_module(module: nn.Module) -> Window | None:
 def of_function(
     func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> Window | None:
-    """Of a convolution whose weights are its own caller's."""
+    """The window of a functional convolution; None for other functions."""
     if func not in CONVOLUTIONS:
         return None
     given = dict(zip(ARGUMENTS, args, strict=False)) | dict(kwargs)
@@ -42,6 +42,6 @@ def of_function(
 
 
 def _per_dim(value: Any, sides: int) -> tuple[int, ...]:
-    """One number for every side, or a number for each."""
+    """One number for all spatial dimensions, or one for each."""
     given = tuple(value) if isinstance(value, (tuple, list)) else (value,)
     return given * sides if len(given) == 1 else given

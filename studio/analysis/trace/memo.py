@@ -1,4 +1,4 @@
-"""What a trace writes down of a module under way, and what it knows from those before."""
+"""The state of a module call while it is traced, and the traces known from before."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ from studio.analysis.trace.tree import Call, Shape, Source, Trace
 
 @dataclass(frozen=True, slots=True)
 class CachedTrace:
-    """A traced body with what it takes to stand in for another run of its module."""
+    """A trace, and what is needed to replay it in place of another run of its module."""
 
     trace: Trace
-    result: Any  # what the call returned, a Layout in the place of each tensor
+    result: Any  # what the call returned, tensors replaced by `StoredTensor`
     saved_inside: int
-    aliased: bool  # an output is an input or a parameter: the call must be run again
-    passes: RecordedPasses | None = None  # in training
+    aliased: bool  # an output is an input or a parameter, so the call must be run again
+    passes: RecordedPasses | None = None  # in training mode mode
 
 
 @dataclass
 class ActiveCall:
-    """What is being recorded inside one module call. A leaf's inner operations are not recorded."""
+    """What is being recorded in one module call. Operations inside a leaf are not recorded."""
 
     module: nn.Module
     leaf: bool
     calls: list[Call] = field(default_factory=list)
     inputs: list[Shape] = field(default_factory=list)
-    input_storages: list[weakref.ref[Any]] = field(default_factory=list)  # their storages
+    input_storages: list[weakref.ref[Any]] = field(
+        default_factory=list
+    )  # the storages of the inputs
     sources: dict[int, Source | str | None] = field(default_factory=dict)
     saved: dict[int, int] = field(default_factory=dict)  # storage -> bytes
     input_storage_ids: list[int] = field(default_factory=list)  # the same, as numbers
-    reported: int = 0  # how many of those saved the calls have told
+    reported: int = 0  # how many entries of `saved` are assigned to calls
     external_tensors: dict[str, Shape] = field(
         default_factory=dict
-    )  # tensors of other modules, in use
+    )  # tensors of other modules that it uses
 
 
 class Memo:
-    """Everything traced so far, kept between traces; starts afresh when it has grown large.
-
-    One trace at a time uses it, whichever thread it runs in.
-    """
+    """All traces so far; cleared when it has grown large. One trace uses it at a time, from any
+    thread."""
 
     LIMIT = 20_000
 
@@ -59,7 +59,7 @@ class Memo:
     def clear(self) -> None:
         self.signature_ids: SignatureIds = {}
         self.traces: dict[Hashable, CachedTrace] = {}
-        self.passthrough_keys: set[Hashable] = set()  # calls that hand on what they were given
+        self.passthrough_keys: set[Hashable] = set()  # calls that return one of their inputs
 
     def clear_if_full(self) -> None:
         if len(self.signature_ids) + len(self.traces) + len(self.passthrough_keys) > self.LIMIT:

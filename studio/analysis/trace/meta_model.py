@@ -1,4 +1,4 @@
-"""A model as a blueprint: the real module on the meta device, with shapes and without memory."""
+"""Build a model on the meta device: the real module, with shapes and without memory."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ RANDOM_FACTORIES = {
 
 
 class SkipValuesMode(TorchFunctionMode):
-    """Skips what only sets numbers: on meta there are none, and torch takes long to draw them."""
+    """Skips functions that only set values: the meta device has none, and torch is slow to draw
+    them."""
 
     def __torch_function__(
         self,
@@ -49,7 +50,7 @@ class SkipValuesMode(TorchFunctionMode):
 
 
 class Drawn(local):
-    """The layers of torch's own that a blueprint under way has, in this thread."""
+    """The torch layers of the model that this thread is building."""
 
     layers: list[nn.Module] | None = None
 
@@ -58,8 +59,8 @@ _drawn = Drawn()
 
 
 def _disable_reset(module: nn.Module, _: str, __: Any) -> None:
-    """A layer of torch's own sets its parameters once it has them, which takes as long as all else
-    in a blueprint together; there, this goes before."""
+    """Disable `reset_parameters()` on torch layers while building; it would double the
+    build time."""
     if _drawn.layers is None or "reset_parameters" in vars(module):
         return
     resets = getattr(type(module), "reset_parameters", None)
@@ -69,7 +70,7 @@ def _disable_reset(module: nn.Module, _: str, __: Any) -> None:
 
 
 def _skip_reset() -> None:
-    """What there is to set on a layer without numbers."""
+    """No-op in place of `reset_parameters`."""
 
 
 # One for the process: torch does not allow for hooks that come and go as other threads build.
@@ -78,7 +79,7 @@ register_module_parameter_registration_hook(_disable_reset)
 
 @contextmanager
 def meta_construction() -> Iterator[None]:
-    """Modules that this thread makes within are on meta, and nothing is set on them."""
+    """Modules built by this thread within are on the meta device and are not initialised."""
     layers = _drawn.layers = []
     try:
         with torch.device("meta"), SkipValuesMode():
@@ -90,18 +91,19 @@ def meta_construction() -> Iterator[None]:
 
 
 def build_on_meta(design: Design) -> nn.Module:
-    """The design's module on meta, in evaluation mode. Takes milliseconds and no memory."""
+    """The design's module on the meta device, in evaluation mode. Takes milliseconds and no
+    memory."""
     with meta_construction():
         return design.family.model(design.config).eval()
 
 
 def example_on_meta(design: Design, batch: int) -> tuple[Tensor, ...]:
-    """The design's example inputs on meta."""
+    """The design's example inputs on the meta device."""
     with torch.device("meta"), SkipValuesMode():
         return design.family.example(design.config, batch)
 
 
 def _size(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[int, ...]:
-    """The size given to randn(2, 3), randn((2, 3)), randint(9, (2, 3)) or by its name."""
+    """The size given to randn(2, 3), randn((2, 3)) or randint(9, (2, 3)), or by keyword."""
     given = kwargs.get("size", next((a for a in args if isinstance(a, (tuple, list))), args))
     return tuple(given)

@@ -1,9 +1,9 @@
-"""A survey of a model before it runs: names, parameters, and which modules are equal.
+"""An index of a model's modules before it runs: names, parameters, and which modules are equal.
 
-Two modules are equal when they have the same signature: class, plain attributes, shapes of
-parameters and buffers, and the signatures of their children, which is all that a forward pass on
-meta can depend on. Signatures are numbered, so that comparing two modules, however deep, compares
-two integers.
+Two modules are equal if they have the same signature: class, plain attributes, shapes of parameters
+and buffers, and the signatures of their children, which is all that a forward pass on the meta
+device can depend on. Signatures are numbered, so comparing two modules, however deep, compares two
+integers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import nn
 
-# What every module carries in its dictionary, before anything of its own.
+# The attributes that nn.Module.__init__ sets on every module.
 MODULE_INTERNALS = tuple(vars(nn.Module()))
 
 SignatureIds = dict[Hashable, int]
@@ -22,19 +22,19 @@ SignatureIds = dict[Hashable, int]
 
 @dataclass
 class ModuleIndex:
-    """What one walk over a model finds. A module with a hook, or with an attribute that cannot be
-    compared by value, has no signature: each call of it must be run."""
+    """The result of one walk over a model. A module with a hook, or with an attribute that cannot
+    be compared by value, has no signature, and every call of it is run."""
 
-    signature_ids: SignatureIds  # signature -> its number, kept from one model to the next
+    signature_ids: SignatureIds  # signature -> number, shared between models
     names: dict[nn.Module, str] = field(default_factory=dict)
     signatures: dict[nn.Module, int | None] = field(default_factory=dict)
     params: dict[nn.Module, int] = field(default_factory=dict)  # each parameter counted once
     owned_params: dict[nn.Module, int] = field(
         default_factory=dict
-    )  # without those of a module before
+    )  # without those held by an earlier module
     frozen_params: dict[nn.Module, int] = field(
         default_factory=dict
-    )  # of those, what does not learn
+    )  # of those, the ones that are not trained
     tied: dict[nn.Module, dict[str, str]] = field(default_factory=dict)  # tensor -> its first name
     tensor_names: dict[int, str] = field(
         default_factory=dict
@@ -80,7 +80,7 @@ class ModuleIndex:
                     continue
                 full = prefix + name
                 first = self.tensor_names.setdefault(id(tensor), full)
-                if first is not full:  # a tied weight: not the same as one of its own
+                if first is not full:  # a tied weight differs from an own one
                     self.shared.add(module)
                     self.tied[module][name] = first
                     name = f"{name} is {first}"
@@ -100,15 +100,15 @@ class ModuleIndex:
 
 
 def index_modules(model: nn.Module, numbers: SignatureIds) -> ModuleIndex:
-    """Walk over a model once. `numbers` goes from one survey to the next."""
+    """Walk over a model once. `numbers` is passed from one index to the next."""
     found = ModuleIndex(numbers)
     found.visit(model, "")
     return found
 
 
 def _attributes(module: nn.Module) -> Hashable:
-    """What was set on the module. Layers of torch's own keep tensors in private attributes, which
-    say nothing that their parameters do not."""
+    """The attributes set on the module. Private attributes of torch layers hold tensors that
+    duplicate their parameters, and are skipped."""
     own = vars(module)
     names = tuple(own)
     if names[: len(MODULE_INTERNALS)] == MODULE_INTERNALS:

@@ -1,4 +1,4 @@
-"""A lock for work of two kinds: what a hand on a slider waits for goes before all else."""
+"""A lock with two priorities: what a user waits for at a slider goes before all other work."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from contextvars import ContextVar
 from threading import Condition
 from time import monotonic
 
-MAX_WAIT_S = 1.0  # that the hurried, who may never cease, go before one who is not
+MAX_WAIT_S = 1.0  # that urgent callers may overtake another one
 
 _is_urgent = ContextVar("hurried", default=False)
 
 
 @contextmanager
 def prioritize() -> Iterator[None]:
-    """What this thread asks for within goes before what others ask for without."""
+    """Calls of this thread within have priority over those without."""
     token = _is_urgent.set(True)
     try:
         yield
@@ -24,12 +24,13 @@ def prioritize() -> Iterator[None]:
 
 
 class PriorityLock:
-    """One at a time; of those who wait, the hurried first, but nobody is passed without end."""
+    """One holder at a time. Waiting urgent callers go first, but nobody waits longer than
+    `MAX_WAIT_S` for them."""
 
     def __init__(self) -> None:
-        self._free = Condition()  # guards those below
+        self._free = Condition()  # guards the two below
         self._taken = False
-        self._hurried = 0  # who wait
+        self._hurried = 0  # waiting
 
     @contextmanager
     def hold(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""Tensors in the nested tuples, lists and dictionaries that a module takes and returns."""
+"""Tensors in the nested tuples, lists and dicts that a module takes and returns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from studio.analysis.trace.tree import Shape
 
 
 class TensorLayout(NamedTuple):
-    """All of a tensor that matters on meta, and how to make another like it."""
+    """Everything about a tensor that matters on the meta device; makes empty tensors like it."""
 
     shape: Shape
     stride: tuple[int, ...]
@@ -30,21 +30,21 @@ class TensorLayout(NamedTuple):
 
 
 class StoredTensor(NamedTuple):
-    """A tensor's layout, and where it lies in which of the storages that are made together."""
+    """A tensor's layout, and its position in one of several storages."""
 
     layout: TensorLayout
     storage: int
     offset: int
-    nbytes: int  # of the storage
+    nbytes: int  # size of the storage
 
     @property
     def is_alone(self) -> bool:
-        """Whether a contiguous tensor of this layout fills the storage."""
+        """Whether a contiguous tensor of this layout fills the whole storage."""
         return self.nbytes == math.prod(self.layout.shape) * self.layout.dtype.itemsize
 
 
 def storage_reader() -> Callable[[Tensor], StoredTensor]:
-    """Reads the places of tensors, one after the other."""
+    """A function that returns the `StoredTensor` of one tensor after the other."""
     seen: list[int] = []
 
     def place(tensor: Tensor) -> StoredTensor:
@@ -60,7 +60,8 @@ def storage_reader() -> Callable[[Tensor], StoredTensor]:
 
 
 def tensor_maker() -> Callable[[StoredTensor], Tensor]:
-    """Makes tensors in such places: those that shared a storage share one again."""
+    """A function that makes tensors from `StoredTensor`s; those that shared a storage share one
+    again."""
     made: dict[int, Tensor] = {}
 
     def make(placed: StoredTensor) -> Tensor:
@@ -79,7 +80,7 @@ def tensor_maker() -> Callable[[StoredTensor], Tensor]:
 
 
 def tensors_in(tree: Any) -> Iterator[Tensor]:
-    """The tensors in nested tuples, lists and dictionaries, in order."""
+    """The tensors in nested tuples, lists and dicts, in order."""
     if isinstance(tree, Tensor):
         yield tree
     elif isinstance(tree, (tuple, list)):
@@ -90,7 +91,7 @@ def tensors_in(tree: Any) -> Iterator[Tensor]:
 
 
 def map_instances(tree: Any, kind: type, change: Callable[[Any], Any]) -> Any:
-    """The same nesting with every `kind` in it changed."""
+    """The same nesting with `change` applied to every instance of `kind`."""
     if isinstance(tree, kind):
         return change(tree)
     if isinstance(tree, (tuple, list)):
@@ -102,7 +103,7 @@ def map_instances(tree: Any, kind: type, change: Callable[[Any], Any]) -> Any:
 
 
 def tree_key(tree: Any) -> Hashable:
-    """The same nesting as a key: tensors by what matters of them, the rest by value."""
+    """The same nesting as a hashable key: tensors by their layout, everything else by value."""
     if isinstance(tree, Tensor):
         return TensorLayout.of(tree)
     if isinstance(tree, (tuple, list)):

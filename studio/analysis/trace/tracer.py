@@ -1,11 +1,11 @@
-"""Trace: run a model once on meta, and keep what happened as a tree.
+"""Trace a model: run it once on the meta device and record what happens as a tree.
 
-Every module call, and every operation between modules, is a `Call` of a `Body`. A body is traced
-once: equal modules on equal inputs share it (`studio.analysis.trace.module_index`), so a trace does
-not take longer for a deeper model, and "block × 12" is one body that is called twelve times.
+Every module call, and every operation between modules, is a `Call` of a `Trace`. Equal modules with
+equal inputs are traced once and share the result (`studio.analysis.trace.module_index`), so tracing
+does not take longer for a deeper model, and "block × 12" is one trace called twelve times.
 
-Multiply-accumulates (MACs) are torch's own formulas (`torch.utils.flop_counter`, halved):
-convolutions and matrix products, no biases, norms or activations.
+Multiply-accumulates (MACs) come from torch's formulas (`torch.utils.flop_counter`, halved):
+convolutions and matrix products, without biases, norms and activations.
 """
 
 from __future__ import annotations
@@ -37,20 +37,22 @@ from studio.analysis.trace.rules.kernels import FUNCTION_RULES, MODULE_RULES
 from studio.analysis.trace.rules.result import RuleResult
 from studio.analysis.trace.tree import INPUT, Call, FirstSave, NamedShapes, Source, Trace
 
-no_function_mode = torch._C.DisableTorchFunction  # while the tracer itself looks at tensors
-no_dispatch_mode = torch._C._DisableTorchDispatch  # ... and makes some
+no_function_mode = torch._C.DisableTorchFunction  # while the tracer itself reads tensors
+no_dispatch_mode = (
+    torch._C._DisableTorchDispatch
+)  # ... and creates tensors that must not be counted
 Sources = tuple[Source | str | None, ...]
-MAX_FRAMES = 12  # how many calls of functions lie between a module's forward and the tracer
-# Operations that move or copy data and compute nothing: not worth a box of their own.
+MAX_FRAMES = 12  # Python frames searched for the module's forward
+# Operations that only move or copy data, and are not drawn.
 DATA_MOVES = frozenset({"reshape", "contiguous", "clone", "to", "float", "type_as", "detach"})
 SHOWN_ARGUMENTS = ("mode", "is_causal")
 
 
 def trace(model: nn.Module, inputs: tuple[Tensor, ...], memo: Memo | None = None) -> Trace:
-    """Run `model(*inputs)`, both on meta, and return what happened.
+    """Run `model(*inputs)`, both on the meta device, and return the trace.
 
-    The trace knows what is alive at once. Equal bodies are kept in `memo` from one trace to the
-    next (by default in one for the process). The model must not change tensors in place.
+    It includes the peak of live bytes. Equal traces are reused from `memo` (by default one for the
+    process). The model must not modify tensors in place.
     """
     memo = MEMO if memo is None else memo
     with memo.lock:
@@ -62,7 +64,8 @@ def trace(model: nn.Module, inputs: tuple[Tensor, ...], memo: Memo | None = None
 
 
 class Tracer(TorchFunctionMode):
-    """Sees every module call (it stands in for `forward`) and every torch function between."""
+    """Intercepts every module call (by replacing `forward`) and every torch function
+    between them."""
 
     def __init__(self, model: nn.Module, memo: Memo, counter: CounterMode | None = None) -> None:
         super().__init__()
@@ -84,13 +87,13 @@ class Tracer(TorchFunctionMode):
                 del vars(module)["forward"]
 
     def _autograd_mode(self) -> AbstractContextManager[Any]:
-        """How autograd is to be while the model runs."""
+        """The autograd mode in which the model runs."""
         return torch.no_grad()
 
     # -- module calls ------------------------------------------------------------------------
 
     def _call(self, module: nn.Module, forward: Callable[..., Any], *args: Any, **kw: Any) -> Any:
-        """Stands in for `module.forward`: run it, or replay the trace of an equal call."""
+        """Replaces `module.forward`: run it, or replay the trace of an equal call."""
         with no_function_mode():
             line = self._caller_line()
             tensors = list(tensors_in((args, kw)))
@@ -117,7 +120,7 @@ class Tracer(TorchFunctionMode):
         sources: Sources,
         line: int,
     ) -> Any:
-        """Run the module where it is called."""
+        """Run the module as part of its caller."""
         with no_function_mode():
             frame, mark = self._enter(module, tensors_in((args, kw))), self.counter.begin()
         result = self._run(module, forward, args, kw)
@@ -130,7 +133,7 @@ class Tracer(TorchFunctionMode):
         return result
 
     def _run(self, module: nn.Module, forward: Callable[..., Any], args: Any, kw: Any) -> Any:
-        """The module's forward, by a rule where there is one."""
+        """Run the module's forward, or its rule if it has one."""
         rule = MODULE_RULES.get(type(module).forward)
         if rule is None:
             return forward(*args, **kw)
@@ -143,11 +146,11 @@ class Tracer(TorchFunctionMode):
     def _trace_separately(
         self, key: Hashable, module: nn.Module, forward: Callable[..., Any], args: Any, kw: Any
     ) -> CachedTrace | None:
-        """The trace of a module by itself, to be replayed; None where it is to be run in place."""
+        """The trace of a module run on its own, to be replayed; None if it is run in place."""
         return None
 
     def _key(self, module: nn.Module, given: Any, tensors: list[Tensor]) -> Hashable:
-        """All that the call depends on; None where it must be run."""
+        """Everything that the call depends on; None if it must be run."""
         signature = self.index.signatures.get(module)
         if signature is None:
             return None
@@ -221,12 +224,12 @@ class Tracer(TorchFunctionMode):
         )
 
     def _constant(self, tensor: Tensor) -> bool:
-        """A parameter or a buffer, or a view of one."""
+        """Whether a tensor is a parameter or a buffer, or a view of one."""
         base = tensor._base if tensor._is_view() else tensor
         return id(base) in self.index.tensor_names
 
     def _replay(self, known: CachedTrace, module: nn.Module, tensors: list[Tensor]) -> Any:
-        """The outputs of a call that need not run, entered in the books as if it had."""
+        """The outputs of a known call, counted as if it had been run."""
         trace = known.trace
         self.counter.add(trace.macs, trace.activation_count, trace.peak_bytes)
         with no_dispatch_mode():
@@ -306,7 +309,7 @@ class Tracer(TorchFunctionMode):
         return source
 
     def _caller_line(self) -> int:
-        """Where the `forward` that makes the present call is at this moment."""
+        """The line that the calling `forward` is executing."""
         code = getattr(type(self.frames[-1].module).forward, "__code__", None)
         here = sys._getframe(2)
         for _ in range(MAX_FRAMES):
@@ -318,11 +321,11 @@ class Tracer(TorchFunctionMode):
         return 0
 
     def _new_saves(self, frame: ActiveCall, places: list[int]) -> tuple[int, tuple[FirstSave, ...]]:
-        """What is saved since the last call, in training: see `Call`."""
+        """What was saved since the last call, in training: see `Call`."""
         return 0, ()
 
     def _assign_late_saves(self, frame: ActiveCall) -> None:
-        """What is saved after the last call goes with it."""
+        """Assign what was saved after the last call to it."""
         if frame.calls:
             call, (saved, first) = frame.calls[-1], self._new_saves(frame, [])
             frame.calls[-1] = call._replace(
@@ -344,7 +347,7 @@ class Tracer(TorchFunctionMode):
         result: Any,
         line: int,
     ) -> None:
-        """Record the call of a module, by its path within the module that calls it."""
+        """Record a module call, named by its path within the calling module."""
         caller, path = self.index.names.get(self.frames[-1].module, ""), self.index.names[module]
         inside = f"{caller}." if caller else ""
         elsewhere = not path.startswith(inside)
@@ -354,7 +357,7 @@ class Tracer(TorchFunctionMode):
 
 
 def _own_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """The parameters and buffers of the module itself."""
+    """The module's own parameters and buffers."""
     for name, tensor in (*module._parameters.items(), *module._buffers.items()):
         if tensor is not None:
             yield name, tensor
@@ -365,17 +368,17 @@ def _named_shapes(tensors: Mapping[str, Tensor | None]) -> NamedShapes:
 
 
 def _is_leaf(module: nn.Module) -> bool:
-    """A layer of torch's own, whose inner operations are nobody's business."""
+    """Whether a module is a torch layer, whose inner operations are not recorded."""
     return not module._modules and type(module).forward.__module__.startswith("torch.nn")
 
 
 def _argument_text(kwargs: Mapping[str, Any]) -> str:
-    """Of an operation's arguments those that say what it is."""
+    """The arguments of an operation that define what it computes, as name=value."""
     return ", ".join(f"{name}={kwargs[name]}" for name in SHOWN_ARGUMENTS if kwargs.get(name))
 
 
 def _attribute_text(module: nn.Module) -> str:
-    """What a module holds of its arguments, as far as these are plain values."""
+    """Plain constructor arguments stored on the module (int, float, str, tuple), as name=value."""
     own = ((name, value) for name, value in vars(module).items() if not name.startswith("_"))
     plain = (f"{name}={value!r}" for name, value in own if _is_plain(value) and name != "training")
     return module.extra_repr() or ", ".join(plain)
@@ -388,7 +391,7 @@ def _is_plain(value: object) -> bool:
 
 
 def _moves_only(func: Callable[..., Any], inputs: list[Tensor], outputs: list[Tensor]) -> bool:
-    """Views, indexing, casts and constants: no computation, so no box."""
+    """Whether an operation computes nothing: views, indexing, casts and constants."""
     places = {storage_id(t) for t in inputs}
     in_place = all(storage_id(t) in places for t in outputs)
     return not inputs or in_place or func.__name__.strip("_") in DATA_MOVES

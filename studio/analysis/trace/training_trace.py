@@ -1,9 +1,10 @@
-"""Trace a training step on meta: what it saves for the backward pass, and all that it allocates.
+"""Trace a training step on the meta device: what it saves for the backward pass, and all that it
+allocates.
 
-Each module that is seen for the first time is taken out of the model: its forward and its backward
-pass run by themselves under autograd, between inputs and gradients that are lent to it. What they
-allocate and free is its tape. In the model, and wherever an equal module is called, it then is a
-single node of autograd, whose two passes are entered from the tape.
+Each module that is new is run on its own: its forward and backward pass under autograd, with inputs
+and gradients that belong to the caller. What they allocate and free is its timeline. In the model,
+and wherever an equal module is called, it is then a single autograd node, whose two passes are
+replayed from the timeline.
 """
 
 from __future__ import annotations
@@ -49,9 +50,12 @@ from studio.analysis.trace.tree import FirstSave, Trace
 def trace_training(
     model: nn.Module, inputs: tuple[Tensor, ...], memo: Memo | None = None
 ) -> tuple[Trace, Timeline, int]:
-    """The trace of a model in training mode; the tape of its two passes: forward, the mean of the
-    squared outputs as loss, backward (what is there before them is not on it); and the bytes of the
-    parameters that get a gradient."""
+    """The trace of a model in training mode, the timeline of its step, and the bytes of all
+    gradients.
+
+    The step is forward, the mean of the squared outputs as loss, and backward; what exists before
+    it is not in the timeline.
+    """
     memo = MEMO if memo is None else memo
     with memo.lock:
         memo.clear_if_full()
@@ -70,7 +74,7 @@ def trace_training(
 
 
 def loss(outputs: Any) -> Tensor:
-    """The sum of the means of all squared outputs: a loss that there is for every model."""
+    """The sum of the mean squares of all outputs: a loss that every model has."""
     floats = [t for t in tree_leaves(outputs) if isinstance(t, Tensor) and t.is_floating_point()]
     return torch.stack([output.square().mean() for output in floats]).sum()
 
@@ -82,13 +86,13 @@ class TrainingTracer(Tracer):
 
     def __init__(self, model: nn.Module, memo: Memo) -> None:
         super().__init__(model, memo, AllocationRecorder())
-        # What is there anyway is not saved.
+        # Parameters and buffers exist anyway, and do not count as saved.
         self.constants = {storage_id(t) for t in (*model.parameters(), *model.buffers())}
-        self.learned: set[int] = set()  # parameters (their ids) that have a gradient by now
+        self.learned: set[int] = set()  # ids of the parameters that have a gradient by now
         self.anchor = torch.empty(0, device="meta", requires_grad=True)
 
     def run_step(self, model: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        """The two passes; a method of its own, so that nothing lives longer than in a loop."""
+        """The two passes; a method of its own, so that no local variable keeps a tensor alive."""
         outputs = model(*inputs)
         with no_function_mode():
             total = loss(outputs)
@@ -128,7 +132,7 @@ class TrainingTracer(Tracer):
     def _by_rule(
         self, module: nn.Module, args: Any, kw: Any, made: list[Event]
     ) -> CachedTrace | None:
-        """What a rule says of a layer of torch's own, whose passes need not be run."""
+        """The trace of a torch layer that has a rule, whose passes need not be run."""
         rule = MODULE_RULES.get(type(module).forward)
         with no_function_mode():
             inputs = list(tensors_in((args, kw)))
@@ -186,7 +190,7 @@ class TrainingTracer(Tracer):
     def _trace_alone(
         self, module: nn.Module, forward: Callable[..., Any], args: Any, kw: Any, made: list[Event]
     ) -> CachedTrace:
-        """A module's two passes by themselves; `made` fills with what the forward pass does."""
+        """A module's two passes on their own; `made` fills with the events of the forward pass."""
         found: list[Tensor | None] = []
         with no_function_mode():
             args, kw = self._detach_inputs((args, kw), found)
@@ -204,7 +208,8 @@ class TrainingTracer(Tracer):
             return replace(known, passes=self._run_passes(module, inputs, outputs, found, made))
 
     def _detach_inputs(self, given: Any, found: list[Tensor | None]) -> Any:
-        """The same arguments, cut off from the model's graph; their gradients come into `found`."""
+        """The same arguments detached from the model's graph; their gradients are put into
+        `found`."""
         learned = [t for t in tensors_in(given) if t.requires_grad]
         if not learned or not torch.is_grad_enabled():
             return given
@@ -219,7 +224,7 @@ class TrainingTracer(Tracer):
         found: list[Tensor | None],
         made: list[Event],
     ) -> RecordedPasses:
-        """Run the backward pass too, `outputs` let go before it as a caller does."""
+        """Run the backward pass too; `outputs` are released before it, as a caller does."""
         forward, whole = _timeline(made), {storage_id(t): t for t in outputs}
         kept = forward.usage.end - sum(t.untyped_storage().nbytes() for t in whole.values())
         learned = [i for i, t in enumerate(outputs) if t.requires_grad]
@@ -250,8 +255,8 @@ class TrainingTracer(Tracer):
         return RecordedPasses(forward, (*backward, _timeline([(0, -left)])), kept, places, given)
 
     def _take_gradients(self, module: nn.Module) -> tuple[tuple[int, ...], set[int]]:
-        """The places of those parameters of a module that have a gradient now, and the storages of
-        these gradients, which are taken away."""
+        """Which parameters of a module have a gradient now, by position, and the storages of these
+        gradients, which are removed."""
         places, own = [], set()
         for i, parameter in enumerate(module.parameters()):
             if parameter.grad is not None:
@@ -265,7 +270,7 @@ class TrainingTracer(Tracer):
     def _input_gradients(
         self, inputs: list[Tensor], found: list[Tensor | None], seeds: dict[int, int]
     ) -> tuple[InputGradient | None, ...]:
-        """How the gradients of the inputs are made."""
+        """How the gradients of the inputs are stored."""
         place, gradients = storage_reader(), iter(found)
         made: list[InputGradient | None] = []
         for tensor in inputs:
@@ -307,7 +312,7 @@ class TrainingTracer(Tracer):
     def _as_node_outputs(
         self, node: RuleNode | ReplayNode, result: Any, inputs: list[Tensor]
     ) -> Any:
-        """The result as the outputs of a node of autograd, where one of them needs a gradient."""
+        """The result as the outputs of an autograd node, if one of them needs a gradient."""
         if not any(t.requires_grad for t in node.made):
             node.made = node.saved = ()
             return result
@@ -315,7 +320,7 @@ class TrainingTracer(Tracer):
         return map_instances(result, Tensor, lambda _: next(outputs))
 
     def _save(self, tensor: Tensor) -> Tensor:
-        """Note that a tensor is saved for the backward pass (parameters are there anyway)."""
+        """Record that a tensor is saved for the backward pass (parameters exist anyway)."""
         memory = storage_id(tensor)
         if memory not in self.constants:
             size = tensor.untyped_storage().nbytes()

@@ -1,7 +1,7 @@
-"""What a trace finds: a tree of bodies and their calls, as values.
+"""The result of a trace: a tree of traces and calls, as values.
 
-A `Body` is what a module or an operation does with inputs of certain shapes; a `Call` is one use of
-it. Equal modules share one body, so that a deep model is a small tree.
+A `Trace` records what a module or an operation does with inputs of given shapes; a `Call` is one
+use of it. Equal modules share a trace, so a deep model is a small tree.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ RECURRENT = ("LSTM", "GRU", "RNN")  # the kinds of recurrent layers
 
 
 class Source(NamedTuple):
-    """Where a tensor comes from: output `output` of call number `call` in the same body."""
+    """Where a tensor comes from: output `output` of call number `call` in the same trace."""
 
     call: int
     output: int = 0
@@ -25,23 +25,23 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What a module or an operation does with inputs of certain shapes; shared by equal calls.
+    """What a module or an operation does with inputs of given shapes; shared by equal calls.
 
     `params` counts each parameter once, `macs` are multiply-accumulates, `activation_count` the
-    elements that convolutions and matrix products write. An inference trace knows
-    `peak_bytes`, the most that is alive at once beyond the inputs; a training trace `saved_bytes`,
-    the activations made inside that stay alive for the backward pass, `saved_outputs`, the bytes of
-    each output among them (0 for one that does not stay), and `saved_inputs`, those of each input
-    that is kept too.
+    elements written by convolutions and matrix products. A trace in inference mode has
+    `peak_bytes`, the peak of live bytes beyond its inputs. A trace in training mode has
+    `saved_bytes`, the activations made inside that are saved for the backward pass,
+    `saved_outputs`, the bytes of each output among them (0 if it is not saved), and `saved_inputs`,
+    the bytes of each input that is saved.
 
-    `weights` and `buffers` are a module's own tensors, `borrowed` those of other modules that it
-    uses itself. `owned` counts the parameters that no module before this one holds: over a model
-    they add up to its parameters; `frozen` are those among them that do not learn, and `tied` says
-    of the module's own tensors where another holds them too: (`weight`, `token_embed.weight`).
-    `settings` are its arguments, as a layer of torch's own tells them; `held` what another holds of
-    them, which may be other for equal bodies. A `transparent` body hands
-    its input on (dropout in evaluation, flatten). `cls` is the class of a module, `window` how a
-    filter or a pool slides.
+    `weights` and `buffers` are the module's own tensors, `external_tensors` those of other modules
+    that it uses directly. `owned_params` are the parameters that no earlier module holds; over a
+    model they add up to its parameters. `frozen_params` are those of them that are not trained.
+    `tied` names, for the module's own tensors, the earlier tensor each is shared with: (`weight`,
+    `token_embed.weight`). `settings` is the `extra_repr` of a torch layer; `attributes` the same
+    for other modules, excluded from equality since it does not affect the trace. `is_passthrough`:
+    each output is a view of an input (dropout in evaluation mode, flatten). `cls` is the class of
+    the module, `window` the kernel of a convolution or a pool.
     """
 
     kind: str
@@ -71,7 +71,7 @@ class Trace:
 
 
 class Window(NamedTuple):
-    """How a filter or a pool slides over its input, axis by axis."""
+    """Kernel, stride and dilation of a convolution or a pool, for each spatial dimension."""
 
     kernel: tuple[int, ...]
     stride: tuple[int, ...]
@@ -79,8 +79,9 @@ class Window(NamedTuple):
 
 
 class FirstSave(NamedTuple):
-    """A tensor that a call is the first to save which is there before it: its bytes, which input of
-    the call it is (-1: of an operation between), and which of the caller's (-1: none)."""
+    """A tensor made before a call which this call is the first to save: its bytes, which input of
+    the call it is (-1: of an operation before the call), and which input of the caller (-1: none).
+    """
 
     nbytes: int
     input: int
@@ -88,13 +89,16 @@ class FirstSave(NamedTuple):
 
 
 class Call(NamedTuple):
-    """One use of a body. Each input tensor comes from another call of the same body, from an input
-    of it, from a parameter (its name), or from nowhere (None: a constant, or a table of whole
-    numbers, by which values are looked up). `line` is where the caller's `forward` makes it, in its
-    file; 0 where the caller is a layer of torch's own. A module from `elsewhere` is not one of the
-    caller's: its name is its path in the model. In training, `saved` are the bytes that stay for
-    the backward pass from this call on, or from what lies between it and the call before, and were
-    made by the caller; `first` are tensors made before this call that it is the first to save."""
+    """One use of a trace.
+
+    Each input comes from another call of the same trace, from an input of the trace, from a
+    parameter (its name), or from nowhere (None: a constant, or an integer table that is indexed).
+    `line` is the line of the caller's `forward`; 0 if the caller is a torch layer. `is_external`:
+    the module belongs to another module than the caller, and its name is its path in the model. In
+    training mode, `saved_bytes` are the bytes made by the caller that are saved from this call on,
+    or by an operation since the call before; `first_saves` are tensors made earlier that this call
+    is the first to save.
+    """
 
     name: str
     trace: Trace

@@ -1,9 +1,9 @@
-"""Rules for what runs as one kernel on a device but would be taken apart on meta.
+"""Rules for operations that are one kernel on a device but are decomposed on the meta device.
 
-A rule returns the outputs, the multiply-accumulates that torch's decomposition would count, and
-what is kept for the backward pass. It is faster than the decomposition and nearer to the device:
-fused attention never holds the T × T scores (Dao et al. 2022). Modules are found by their
-`forward`, so a rule also serves a subclass that changes only the constructor.
+A rule returns the outputs, the MACs that torch would count for the decomposition, and what is saved
+for the backward pass. It is faster than the decomposition and closer to the device: fused attention
+never materialises the T × S scores (Dao et al. 2022). Modules are looked up by their `forward`, so
+a rule also serves a subclass that changes only the constructor.
 """
 
 from __future__ import annotations
@@ -37,10 +37,12 @@ def attention(
     *_: Any,
     **__: Any,
 ) -> RuleResult | None:
-    """F.scaled_dot_product_attention: q kᵀ and its product with v; keeps q, k, v, the output and
-    one log-sum-exp a row. A causal mask saves nothing: the full T × S is counted. Left to torch,
-    which then holds the T × S scores on a CPU: dropout, a mask that learns or is of three
-    dimensions, and values of another width than the keys."""
+    """F.scaled_dot_product_attention: q kᵀ and the product with v.
+
+    Saves q, k, v, the output and one log-sum-exp per row. A causal mask saves nothing: all T × S
+    pairs are counted. Left to torch, which materialises the T × S scores on a CPU: dropout, a mask
+    that is trained or has three dimensions, and values wider than keys.
+    """
     if dropout_p or value.shape[-1] != query.shape[-1] or not _is_fused(attn_mask):
         return None
     S, d, e = key.shape[-2], query.shape[-1], value.shape[-1]
@@ -57,8 +59,8 @@ def _is_fused(mask: Tensor | None) -> bool:
 
 
 def convolution(conv: nn.Conv1d | nn.Conv2d, x: Tensor) -> RuleResult | None:
-    """One product of the filter with each output pixel; keeps its input. Left to torch: padding by
-    name or by anything but zeros, and inputs that do not fit."""
+    """One product of the kernel with each output pixel; saves its input. Left to torch: padding
+    given by name or not zeros, and inputs that do not fit."""
     if isinstance(conv.padding, str) or conv.padding_mode != "zeros":
         return None
     sides = zip(
@@ -72,7 +74,7 @@ def convolution(conv: nn.Conv1d | nn.Conv2d, x: Tensor) -> RuleResult | None:
 
 
 def linear(layer: nn.Linear, x: Tensor) -> RuleResult | None:
-    """One product of each row with the matrix; keeps its input."""
+    """One product of each row with the matrix; saves its input."""
     if x.shape[-1:] != (layer.in_features,):
         return None
     out = with_grad_of(new_empty(x, *x.shape[:-1], layer.out_features), x, *layer.parameters())
@@ -80,7 +82,7 @@ def linear(layer: nn.Linear, x: Tensor) -> RuleResult | None:
 
 
 def embedding(table: nn.Embedding, tokens: Tensor) -> RuleResult:
-    """A look-up computes nothing, and keeps the tokens."""
+    """A lookup computes nothing, and saves the tokens."""
     out = new_empty(table.weight, *tokens.shape, table.embedding_dim)
     return RuleResult(with_grad_of(out, table.weight), 0, (tokens,))
 
@@ -94,9 +96,11 @@ def embedding_bag(
     per_sample_weights: Tensor | None = None,
     **others: Any,
 ) -> RuleResult | None:
-    """A weighted sum of rows of a table for each bag (B, n); keeps rows and weights, and three
-    integers a bag. The backward pass counts and sorts the rows. Left to torch: bags of unequal
-    length, weights that learn, and all but plain sums."""
+    """A weighted sum of table rows for each bag (B, n).
+
+    Saves rows, weights and three integers per bag. The backward pass counts and sorts the rows.
+    Left to torch: bags of unequal length, trained weights, and modes other than sum.
+    """
     weights = per_sample_weights
     others.pop("norm_type", None)
     plain = mode == "sum" and offsets is None and not any(others.values())
@@ -117,8 +121,8 @@ def embedding_bag(
 
 
 def normalisation(norm: nn.Module, x: Tensor) -> RuleResult:
-    """Batch, layer and group norm keep their input, and a mean and a deviation (float32) for each
-    set of values that they normalise together."""
+    """Batch, layer and group norm save their input, and a mean and a deviation (float32) for each
+    group of values."""
     match norm:
         case nn.LayerNorm():
             sets = x.numel() // math.prod(norm.normalized_shape)
@@ -130,8 +134,8 @@ def normalisation(norm: nn.Module, x: Tensor) -> RuleResult:
 
 
 def activation(layer: nn.Module, x: Tensor) -> RuleResult:
-    """The derivative of ReLU, Sigmoid and Tanh is found from the output, of GELU and SiLU from the
-    input: that is what they keep."""
+    """The derivatives of ReLU, Sigmoid and Tanh use the output, those of GELU and SiLU the input:
+    that is what is saved."""
     out = with_grad_of(torch.empty_like(x), x)
     return RuleResult(out, 0, (x if isinstance(layer, (nn.GELU, nn.SiLU)) else out,))
 

@@ -1,8 +1,8 @@
-"""Rules for what works number by number, and for means and concatenations.
+"""Rules for element-wise operations, means and concatenations.
 
-On meta torch takes these apart in Python: of a model of many small operations that takes most of
-the time, and the first of them imports torch's compiler, for more than a second. What each keeps
-for the backward pass is what its derivative is written in.
+On the meta device torch decomposes these in Python. For a model of many small operations that takes
+most of the time, and the first one imports torch's compiler, which takes over a second. What each
+saves for the backward pass is what torch's derivative formula uses.
 """
 
 from __future__ import annotations
@@ -31,13 +31,15 @@ SAVED_BY_UNARY = {
     "output": ("exp", "sqrt", "rsqrt", "sigmoid", "tanh", "relu"),
     "nothing": ("neg", "floor"),
 }
-# Derivatives that torch writes with factors of their own: x² as g · (2 · x), 1/√x as (g / -2) · y³.
+# Temporaries in torch's derivative formulas: x² as g · (2 · x), 1/√x as (g / -2) · y³.
 GRADIENT_TEMPORARIES = {"square": 2, "rsqrt": 2, "cos": 2, "sin": 1, "abs": 1, "sqrt": 1}
 
 
 def unary(kept: str, gradients: GradientRule) -> Rule:
+    """The rule of a function of one tensor, by what it saves."""
+
     def rule(x: Tensor, *args: Any, **kwargs: Any) -> RuleResult | None:
-        if args or any(kwargs.values()) or not x.is_floating_point():  # inplace=False is no matter
+        if args or any(kwargs.values()) or not x.is_floating_point():  # inplace=False is fine
             return None
         out = with_grad_of(torch.empty_like(x), x)
         return RuleResult(
@@ -48,13 +50,13 @@ def unary(kept: str, gradients: GradientRule) -> Rule:
 
 
 def addition(one: Any, other: Any, **_: Any) -> RuleResult | None:
-    """A sum or a difference keeps nothing."""
+    """A sum or a difference saves nothing."""
     out = _broadcast_output(one, other)
     return None if out is None else RuleResult(out, 0, gradients=pass_gradient)
 
 
 def product(one: Any, other: Any) -> RuleResult | None:
-    """Each factor is kept for the derivative by the other one."""
+    """Each factor is saved for the derivative by the other."""
     out = _broadcast_output(one, other)
     if out is None:
         return None
@@ -63,7 +65,7 @@ def product(one: Any, other: Any) -> RuleResult | None:
 
 
 def quotient(one: Tensor, other: Any, **kwargs: Any) -> RuleResult | None:
-    """x / y keeps y, and x too where y has a gradient, which is -g · ((x / y) / y)."""
+    """x / y saves y, and x too if y needs a gradient, which is -g · ((x / y) / y)."""
     out = None if kwargs else _broadcast_output(one, other, torch.get_default_dtype())
     if out is None:
         return None
@@ -73,26 +75,26 @@ def quotient(one: Tensor, other: Any, **kwargs: Any) -> RuleResult | None:
 
 
 def reciprocal(x: Tensor, number: float) -> RuleResult | None:
-    """number / x keeps 1 / x, which is of the output's size."""
+    """number / x saves 1 / x, which has the size of the output."""
     out = _broadcast_output(x, number, torch.get_default_dtype())
     return None if out is None else RuleResult(out, 0, (torch.empty_like(out),))
 
 
 def power(x: Tensor, base: float) -> RuleResult | None:
-    """base ** x keeps its output, and x."""
+    """base ** x saves its output and x."""
     out = _broadcast_output(x, base)
     return None if out is None else RuleResult(out, 0, (x, out))
 
 
 def clamp(x: Tensor, min: float | None = None, max: float | None = None) -> RuleResult | None:
-    """A clamp keeps its input, to see where it was in bounds."""
+    """A clamp saves its input, to see where it was in bounds."""
     if any(isinstance(bound, Tensor) for bound in (min, max)) or not x.is_floating_point():
         return None
     return RuleResult(with_grad_of(torch.empty_like(x), x), 0, (x,))
 
 
 def mean(x: Tensor, dim: Any = None, keepdim: bool = False, **kwargs: Any) -> RuleResult | None:
-    """A mean over some axes keeps nothing: its derivative is a constant."""
+    """A mean over some dimensions saves nothing: its derivative is a constant."""
     if kwargs or not x.is_floating_point():
         return None
     dims = range(x.dim()) if dim is None else (dim,) if isinstance(dim, int) else dim
@@ -102,8 +104,8 @@ def mean(x: Tensor, dim: Any = None, keepdim: bool = False, **kwargs: Any) -> Ru
 
 
 def concatenation(tensors: Sequence[Tensor], dim: int = 0, **kwargs: Any) -> RuleResult | None:
-    """Tensors one after the other along an axis that they have; keeps nothing. Left to torch: what
-    differs beside that axis."""
+    """Concatenation along an existing dimension; saves nothing. Left to torch: tensors that differ
+    in another dimension."""
     first = tensors[0]
     dim %= max(first.dim(), 1)
     rest = {(t.dtype, *t.shape[:dim], None, *t.shape[dim + 1 :]) for t in tensors}
@@ -117,8 +119,8 @@ def concatenation(tensors: Sequence[Tensor], dim: int = 0, **kwargs: Any) -> Rul
 
 
 def _broadcast_output(one: Any, other: Any, at_least: torch.dtype | None = None) -> Tensor | None:
-    """What two terms give, laid out like the first of them that has its shape and type. Left to
-    torch: what is not of floating point."""
+    """The output of a binary operation, laid out like the first operand of its shape and dtype.
+    None, left to torch, if it is not floating-point."""
     tensors = (*_tensors(one), *_tensors(other))
     promoted = torch.result_type(one, other)
     dtype = promoted if promoted.is_floating_point else at_least
@@ -131,7 +133,7 @@ def _broadcast_output(one: Any, other: Any, at_least: torch.dtype | None = None)
 
 
 def _tensors(term: Any) -> tuple[Tensor, ...]:
-    """A term where it is a tensor, no number."""
+    """The operand as a tuple if it is a tensor; empty for a number."""
     return (term,) if isinstance(term, Tensor) else ()
 
 
@@ -140,7 +142,7 @@ def _needs_gradient(term: Any) -> bool:
 
 
 def _callables_of(name: str) -> Iterator[Callable[..., Any]]:
-    """An operation as a method, as a function of torch, and as one of torch.nn.functional."""
+    """An operation as a method, a function of torch, and a function of torch.nn.functional."""
     yield from (getattr(owner, name) for owner in (Tensor, torch, F) if hasattr(owner, name))
 
 

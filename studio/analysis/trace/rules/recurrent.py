@@ -1,10 +1,10 @@
-"""The rule for nn.RNN, nn.GRU and nn.LSTM, and what these layers make on their way on a CPU.
+"""The rule for nn.RNN, nn.GRU and nn.LSTM, with the tensors that these layers make on a CPU.
 
-RNN, GRU and an LSTM with projections go step by step (RNN.cpp of ATen): the product of the weights
+RNN, GRU and LSTM with projections run step by step (RNN.cpp of ATen): the product of the weights
 with the inputs of all steps is made at once, each step adds a state, and the states are stacked. An
-LSTM without projections is one kernel of oneDNN for each layer and direction; in training it hands
-out its workspace, a tensor that stays for the backward pass. What all steps make is one allocation
-here: a thousand steps take no longer than one.
+LSTM without projections is one oneDNN kernel per layer and direction; in training it returns its
+workspace, a tensor that is saved for the backward pass. The tensors of all steps are one allocation
+here, so a thousand steps take no longer than one.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from torch import Tensor, nn
 from studio.analysis.trace.rules.result import RuleResult, new_empty, with_grad_of
 
 GATES = {"LSTM": 4, "GRU": 3}
-CACHE_LINE = 16  # numbers in a line of the cache, to which oneDNN rounds the length of a row
+CACHE_LINE = 16  # floats in a cache line, to which oneDNN rounds the length of a row
 
 
 @dataclass
 class RecurrentRun:
-    """A recurrent layer at work on its inputs; `kept` is what it keeps in training so far."""
+    """A recurrent layer applied to its inputs; `saved` is what it has saved in training so far."""
 
     rnn: nn.RNNBase
     x: Tensor
@@ -39,7 +39,7 @@ class RecurrentRun:
 
     @property
     def state_size(self) -> int:
-        """Values that a step passes on to the next one."""
+        """Values that a step passes to the next one."""
         return self.rnn.proj_size or self.rnn.hidden_size
 
     @property
@@ -48,26 +48,29 @@ class RecurrentRun:
 
     @property
     def widths(self) -> list[int]:
-        """Of the inputs of each layer."""
+        """The input width of each layer."""
         between = self.directions * self.state_size
         return [self.rnn.input_size] + [between] * (self.rnn.num_layers - 1)
 
     def per_step(self, width: int) -> Tensor:
-        """So many values for each step of all sequences."""
+        """A tensor with `width` values for each step of all sequences."""
         return new_empty(self.x, *self.x.shape[:-1], width)
 
     def save(self, *tensors: Tensor) -> None:
         self.saved += tensors * self.learns
 
     def time_major(self, x: Tensor) -> Tensor:
-        """The inputs step by step in memory: a copy where they lie sequence by sequence."""
+        """The inputs ordered by step in memory: a copy if they are ordered by sequence."""
         moved = x is self.x and self.rnn.batch_first and x.dim() == 3 and 1 not in x.shape[:2]
         return torch.empty_like(x) if moved else x
 
 
 def recurrent(rnn: nn.RNNBase, x: Tensor, *state: Tensor) -> RuleResult:
-    """Sequences (B, T, F) with `batch_first`, else (T, B, F), or one (T, F). In training a step
-    keeps gates, products and states, or the kernel its workspace, and a layer keeps its inputs."""
+    """Sequences (B, T, F) with `batch_first`, else (T, B, F), or one (T, F).
+
+    In training a step saves gates, products and states (or the kernel its workspace), and a layer
+    saves its inputs.
+    """
     run = RecurrentRun(rnn, x, with_grad_of(new_empty(x), x, *rnn.parameters()).requires_grad)
     H, count = rnn.hidden_size, rnn.num_layers * run.directions
     batch = (run.batch,) if x.dim() == 3 else ()
@@ -87,10 +90,10 @@ def recurrent(rnn: nn.RNNBase, x: Tensor, *state: Tensor) -> RuleResult:
 
 
 def _layers(run: RecurrentRun) -> Tensor:
-    """The outputs at each step, of all layers one after the other, with dropout between them."""
+    """The outputs of all layers, with dropout between them."""
     rnn, is_fused = run.rnn, _is_fused(run)
     x = run.time_major(run.x) if is_fused else run.x
-    held = x  # a copy for the kernels stays until the last of them is done
+    held = x  # the copy for the kernels stays alive until the last layer
     for layer in range(rnn.num_layers):
         if layer and rnn.dropout and rnn.training:
             noise = torch.empty_like(x)
@@ -110,7 +113,7 @@ def _run_steps(run: RecurrentRun, x: Tensor) -> Tensor:
     for _ in range(run.directions):
         ordered = run.time_major(x)
         following = run.per_step(run.gates * run.rnn.hidden_size)
-        products = following  # those of the other direction are still there until now
+        products = following  # frees those of the other direction
         run.save(ordered)
         del ordered, following
         states.append(run.per_step(per_step if run.learns else run.state_size))
@@ -122,7 +125,7 @@ def _run_steps(run: RecurrentRun, x: Tensor) -> Tensor:
 
 
 def _run_fused(run: RecurrentRun, x: Tensor) -> Tensor:
-    """One layer as a kernel for each direction."""
+    """One layer as one kernel per direction."""
     run.save(x)
     outputs = []
     for _ in range(run.directions):
@@ -134,14 +137,14 @@ def _run_fused(run: RecurrentRun, x: Tensor) -> Tensor:
 
 
 def _is_fused(run: RecurrentRun) -> bool:
-    """Whether the layer is one of oneDNN's. (Not for projections, and not where there is none.)"""
+    """Whether the layer is a oneDNN kernel: no projections, and oneDNN is available."""
     fits = run.rnn.mode == "LSTM" and not run.rnn.proj_size and run.x.dtype == torch.float32
     return fits and bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
 
 
 def _workspace(run: RecurrentRun, width: int) -> int:
-    """Numbers in the workspace of an LSTM (rnn_utils.cpp of oneDNN): for each step gates, and
-    states of both passes, with one more of those that lead into the first step."""
+    """Size of an LSTM's workspace in floats (rnn_utils.cpp of oneDNN): gates for each step, and
+    states of both passes with one more for the initial state."""
     H, B = run.rnn.hidden_size, run.batch
     steps = run.x.numel() // run.x.shape[-1] // B
     states = 6 * _padded_row(max(width, H)) + 4 * H
@@ -149,6 +152,7 @@ def _workspace(run: RecurrentRun, width: int) -> int:
 
 
 def _padded_row(width: int) -> int:
-    """The length of a row: whole lines, and no multiple of 1 kB, whose rows share cache sets."""
+    """The length of a row: whole cache lines, and no multiple of 1 kB, whose rows would share cache
+    sets."""
     length = -(-width // CACHE_LINE) * CACHE_LINE
     return length + CACHE_LINE * (length % 256 == 0)

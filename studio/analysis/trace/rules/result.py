@@ -1,4 +1,4 @@
-"""What a rule says about an operation that need not be run, and how it makes its outputs."""
+"""The result of a rule: outputs, MACs, and what is saved for the backward pass."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from studio.analysis.trace.pytree import TensorLayout
 
 GradientLayouts = Sequence[
     TensorLayout | None
-]  # the inputs that need a gradient; None for the others
+]  # of the inputs that need a gradient; None for the others
 GradientRule = Callable[[Tensor, GradientLayouts], Sequence[Tensor | None]]
 
 
 def new_gradients(gradient: Tensor, inputs: GradientLayouts) -> list[Tensor | None]:
-    """The gradient of each input is a tensor of its own."""
+    """Each input's gradient is a new tensor."""
     return [None if layout is None else layout.empty() for layout in inputs]
 
 
 def gradients_with_temporaries(*factors: int) -> GradientRule:
-    """As `fresh`, by expressions with so many factors of the output's size that are made on the way
-    (the last number is for all further inputs). An input that was broadcast takes one more: its
-    gradient is made at full size, and summed up."""
+    """Like `new_gradients`, with temporaries of the output's size: so many for each input (the last
+    number is for all further inputs). A broadcast input takes one more, since its gradient is made
+    at full size and then reduced."""
 
     def made(gradient: Tensor, inputs: GradientLayouts) -> list[Tensor | None]:
         found: list[Tensor | None] = []
@@ -43,7 +43,7 @@ def gradients_with_temporaries(*factors: int) -> GradientRule:
 
 
 def pass_gradient(gradient: Tensor, inputs: GradientLayouts) -> list[Tensor | None]:
-    """The gradient itself, summed up for an input that was broadcast."""
+    """The gradient itself, reduced for an input that was broadcast."""
     return [
         layout.empty() if layout is not None and layout.shape != gradient.shape else gradient
         for layout in inputs
@@ -51,7 +51,7 @@ def pass_gradient(gradient: Tensor, inputs: GradientLayouts) -> list[Tensor | No
 
 
 def slice_gradients(dim: int) -> GradientRule:
-    """The gradients of what was joined along an axis are views of one."""
+    """The gradients of concatenated tensors are views of one."""
 
     def slices(gradient: Tensor, inputs: GradientLayouts) -> list[Tensor | None]:
         return [
@@ -64,10 +64,9 @@ def slice_gradients(dim: int) -> GradientRule:
 
 @dataclass(frozen=True)
 class RuleResult:
-    """The outputs, their multiply-accumulates, and what is kept for the backward pass: `kept` are
-    tensors, `kept_bytes` what is kept besides. `gradients` makes the gradients of the inputs from
-    that of the output. `written` are the elements that its convolutions and matrix products write.
-    """
+    """Outputs, MACs, and what is saved for the backward pass: the tensors `saved`, and
+    `saved_bytes` beside them. `gradients` makes the gradients of the inputs from that of the
+    output. `activation_count` are the elements written by its convolutions and matrix products."""
 
     outputs: Any
     macs: int
@@ -77,15 +76,16 @@ class RuleResult:
     activation_count: int = 0
 
 
-Rule = Callable[..., RuleResult | None]  # None: this case is left to torch
+Rule = Callable[..., RuleResult | None]  # None: left to torch
 
 
 def new_empty(source: Tensor, *shape: int, dtype: torch.dtype | None = None) -> Tensor:
-    """Contiguous. (`new_empty` on meta is decomposed, which costs a second's import.)"""
+    """A contiguous tensor. (`new_empty` of torch is decomposed on meta, which imports its
+    compiler.)"""
     return torch.empty(shape, dtype=dtype or source.dtype, device=source.device)
 
 
 def with_grad_of(made: Tensor, *sources: Tensor) -> Tensor:
-    """An output takes part in autograd if one of its inputs does."""
+    """Make an output require a gradient if one of its inputs does."""
     needed = torch.is_grad_enabled() and any(t.requires_grad for t in sources)
     return made.requires_grad_(needed)
