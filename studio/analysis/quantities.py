@@ -1,7 +1,8 @@
-"""Quantities as people type them, with units that are understood or refused: "5M", "8 GB", "20 ms".
+"""Quantities as people type them, with units that are understood or rejected: "5M", "8 GB", "20
+ms".
 
-A budget that is misread is met by another network, so nothing is guessed: `5MB` of parameters is
-refused, and of a bare `2` it is asked whether `2M` was meant.
+A misread budget would be met by the wrong network, so nothing is guessed: `5MB` of parameters is
+rejected, and for a bare `2` the error asks whether `2M` was meant.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ PREFIXES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "p": 10**15}
 BINARY = {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 SIZES = {f"{prefix}b": scale for prefix, scale in (PREFIXES | BINARY).items()}
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6}
-LEAST = 1000  # below it a number without a unit is asked about
+LEAST = 1000  # below it, a number without a unit is rejected with a question
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """What is asked for, how it is written, and by how much each unit multiplies.
+    """A kind of quantity: its name, an example, and the factor of each unit.
 
-    `usual` are the units that are offered for a number that is too small to be meant.
+    `usual` are the units offered for a number that is too small to be meant.
     """
 
     name: str
@@ -37,7 +38,7 @@ class Quantity:
     usual: tuple[str, ...] = ()
 
     def read(self, text: str) -> int:
-        """The whole number that is written. Raises ValueError, in one sentence."""
+        """The whole number in a text. Raises ValueError with one sentence."""
         number, unit = _parts(text)
         if number is None or unit.lower() not in self.units or (not unit and number % 1):
             raise ValueError(f"{quoted(text)} {self._fault(number, unit)}")
@@ -95,12 +96,12 @@ def whole(text: str) -> int:
 
 
 def unit_of(text: str) -> str:
-    """What is wrong with a number that has a unit where none is wanted; empty for all else."""
+    """The problem with a unit where none is wanted; empty if there is no unit."""
     number, unit = _parts(text)
     if number is None or not unit:
         return ""
     low = unit.lower()
-    if low in PREFIXES:  # of a context or a vocabulary both are usual
+    if low in PREFIXES:  # both are usual for a context length or a vocabulary
         plain = {number * PREFIXES[low], number * BINARY.get(f"{low}i", PREFIXES[low])}
     else:
         plain = {number / 100 if unit == "%" else number * SCALES.get(low, 1)}
@@ -111,10 +112,8 @@ def unit_of(text: str) -> str:
 
 
 def duration(text: str, bare: str = "") -> float:
-    """Seconds: "20 ms", "0.5s", and a number without a unit in the unit `bare`, if there is one.
-
-    Raises ValueError, in one sentence.
-    """
+    """Seconds: "20 ms", "0.5s", or a number without a unit in the unit `bare`, if given. Raises
+    ValueError with one sentence."""
     number, unit = _parts(text)
     scale = SECONDS.get((unit or bare).lower())
     if number is None or scale is None or not 0 < (found := float(number) * scale) < float("inf"):
@@ -124,7 +123,7 @@ def duration(text: str, bare: str = "") -> float:
 
 
 def _parts(text: str) -> tuple[Decimal | None, str]:
-    """The number and what stands behind it; no number where it is written in another way."""
+    """The number and its unit; no number if the text has another form."""
     read = WRITTEN.fullmatch(text.strip()) if len(text) <= LONGEST else None
     try:
         return (Decimal(read[1].replace(",", "")), "".join(read[2].split())) if read else (None, "")

@@ -1,4 +1,4 @@
-"""Figures as a person reads them: three digits and a unit, never more precise than that."""
+"""Numbers for people: three significant digits and a unit."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ SECONDS = ((1.0, " s"), (1e-3, " ms"), (1e-6, " µs"))
 
 
 def count(number: float) -> str:
-    """Parameters, with B for billions as the field has it: 174604259328 -> "175 B"."""
+    """Parameters, with B for billions as is usual in the field: 174604259328 -> "175 B"."""
     return _scaled(number, COUNTS).rstrip()
 
 
 def round_count(number: float) -> str:
-    """A count that is a round number: 1000000 -> "1 M"."""
+    """A round count: 1000000 -> "1 M"."""
     figure, _, unit = count(number).partition(" ")
     return f"{float(figure):g} {unit}".rstrip()
 

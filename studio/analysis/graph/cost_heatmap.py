@@ -1,5 +1,4 @@
-"""Where the cost of a model lies: of each box of its graph what it costs, its share of the whole,
-and how hot that makes it."""
+"""The cost of each node of a graph, its share of the total, and its colour in a heat map."""
 
 from __future__ import annotations
 
@@ -13,16 +12,14 @@ from studio.analysis.graph.layer_graph import NodeUse, module_paths, walk_with_r
 from studio.drawing.decoration import Mark
 from studio.drawing.graph import Figures, Graph, Node
 
-ADAM_BYTES_PER_PARAMETER = (
-    16  # bytes in training by Adam in float32: value, gradient, and two moments
-)
+ADAM_BYTES_PER_PARAMETER = 16  # in float32: weight, gradient and two moments
 NO_SECONDS: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Metric:
-    """What boxes are compared by: how it is called, `whole` as in "7 % of the parameters", how it
-    is written, and how it is read from figures. Time is not: it is measured."""
+    """What nodes are compared by: title, `total_text` as in "7 % of the parameters", how it is
+    written, and how it is read from the figures of a node. Time has no `read`: it is measured."""
 
     title: str
     total_text: str
@@ -64,27 +61,27 @@ DEFAULT_METRIC = METRICS["parameters"]
 
 @dataclass(frozen=True)
 class HeatScale:
-    """From nothing to `top`, the most that a box shows. Heat goes with the root, so that a box with
-    a quarter of the most is halfway: costs lie octaves apart."""
+    """From 0 to `top`, the largest value shown. Heat is the square root, so that a node with a
+    quarter of the top is halfway: costs differ by orders of magnitude."""
 
     metric: Metric
     top: float
 
     def heat(self, value: float) -> float:
-        """From 0 to 1; what is beyond the top is as hot as the top."""
+        """From 0 to 1; values above the top have the heat of the top."""
         return math.sqrt(min(max(value, 0.0) / self.top, 1.0)) if self.top else 0.0
 
     def value(self, heat: float) -> float:
-        """What has this heat."""
+        """The value with this heat."""
         return self.top * heat * heat
 
 
 def node_costs(
     graph: Graph, quantity: Metric, seconds: Mapping[str, float] = NO_SECONDS
 ) -> dict[str, float]:
-    """What each box costs in the whole model, with all repeats of it and of the blocks around it:
-    those of a level add up to the block. The root, "", is the whole. `seconds` are the measured
-    times; a box whose time is not known has no cost then."""
+    """The cost of each node in the whole model, with all repeats of it and of the blocks around it,
+    so that the nodes of a block add up to the block. The root, "", is the total. `seconds` are
+    measured times; a node without a measured time has no cost then."""
     if quantity.read is None:
         known = {node.id for node in graph.root.walk()}
         return {name: time for name, time in seconds.items() if name in known}
@@ -95,13 +92,13 @@ def node_costs(
 
 
 def cost_shares(found: Mapping[str, float]) -> dict[str, float]:
-    """Costs as shares of the whole; empty where there is nothing to share."""
+    """Costs as shares of the total; empty if the total is 0."""
     whole = found.get("", 0.0)
     return {name: value / whole for name, value in found.items()} if whole else {}
 
 
 def share_bars(graph: Graph, quantity: Metric = DEFAULT_METRIC) -> dict[str, Mark]:
-    """A bar on each box that has a share."""
+    """A bar on each node that has a share."""
     found = node_costs(graph, quantity)
     return {
         name: Mark(share=share, note=_note(share, found[name], quantity))
@@ -112,7 +109,7 @@ def share_bars(graph: Graph, quantity: Metric = DEFAULT_METRIC) -> dict[str, Mar
 
 @dataclass(frozen=True)
 class HeatMap:
-    """A graph whose boxes say what they cost of one quantity, and have a colour by it."""
+    """A graph whose nodes show their cost in one metric and are coloured by it."""
 
     graph: Graph
     marks: Mapping[str, Mark]
@@ -125,8 +122,8 @@ def heat_map(
     opened: Container[str] = (),
     seconds: Mapping[str, float] = NO_SECONDS,
 ) -> HeatMap:
-    """The graph by a quantity, with the blocks named in `opened` open: the hottest colour is that
-    of the box that costs most of those that are closed."""
+    """The graph coloured by a metric, with the blocks in `opened` expanded. The hottest colour is
+    that of the most expensive visible node that is not expanded."""
     found = node_costs(graph, quantity, seconds)
     part = cost_shares(found)
     scale = HeatScale(
@@ -141,14 +138,14 @@ def heat_map(
                 heat=scale.heat(value),
                 note=_note(share, value, quantity),
             )
-            every = times * node.repeat  # its colour is that of all of them
+            every = times * node.repeat  # it is coloured by all of them together
             one = f"{every} × " * (every > 1) + quantity.write(value / every)
             details[node.id] = f"{one} · {percent(share)}" if value else ""
     return HeatMap(replace(graph, root=_with_details(graph.root, details)), marks, scale)
 
 
 def closed_nodes(graph: Graph, opened: Container[str]) -> Iterator[Node]:
-    """The boxes that can be seen and are not open."""
+    """The visible nodes that are not expanded."""
     return _closed_nodes(graph.root, opened)
 
 
@@ -161,7 +158,8 @@ def _closed_nodes(block: Node, opened: Container[str]) -> Iterator[Node]:
 
 
 def _with_details(node: Node, details: Mapping[str, str]) -> Node:
-    """With the details in place of its own; a round sign and a tensor have no room for one."""
+    """The nodes with these details instead of their own; operator signs and tensors have no room
+    for one."""
     detail = node.detail if node.is_symbol or node.kind == "parameter" else details.get(node.id, "")
     detail = node.detail if node.kind in ("input", "output", "fault") else detail
     return replace(
@@ -176,16 +174,16 @@ def _note(share: float, value: float, quantity: Metric) -> str:
 
 
 def percent(share: float) -> str:
-    """0.0713 -> "7.1 %"; what is hardly anything is less than 0.1 %."""
+    """0.0713 -> "7.1 %"; tiny shares are "< 0.1 %"."""
     if 0 < share < 0.001:
         return "< 0.1 %"
     return f"{100 * share:.{1 if 0 < share < 0.0995 else 0}f} %"
 
 
 def node_seconds(uses: Mapping[str, NodeUse], times: Mapping[str, float]) -> dict[str, float]:
-    """The seconds of each box that is a module, from those of all modules by their paths: of all
-    its repeats and those of the blocks around it. A module that is called again counts where it is
-    called first, as the profiler cannot tell its calls apart."""
+    """The seconds of each module node, from those of all modules by path: with all its repeats and
+    those of the blocks around it. A module that is called again counts at its first call, as the
+    profiler cannot separate its calls."""
     found: dict[str, float] = {}
     counted: set[str] = set()
     for name, use in uses.items():

@@ -1,8 +1,8 @@
-"""What has changed from one design to another of its family: in the graph, and layer by layer.
+"""The difference between two designs of a family: in the graph, and layer by layer.
 
-Boxes and layers that have the same path in both are the same. In the graph a repeated block is
-compared as a whole, and what is inside it within one of the repeats, so that another depth is one
-change; the rows of a table are those of all repeats, since they add up.
+Nodes and layers with the same path are the same. In the graph a repeated block is compared as a
+whole, and its inside within one of the repeats, so that another depth is one change; the rows of a
+table include all repeats, since they add up.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from studio.analysis.graph.layer_graph import walk_with_repeats
 from studio.drawing.decoration import Change, Mark
 from studio.drawing.graph import Figures, Graph, Node
 
-TIME_NOISE = 0.1  # measured times that are so near to each other are the same
+TIME_NOISE = 0.1  # measured times that differ by less count as equal
 ENDS = ("input", "output", "fault")
-MAX_FACTS = 3  # facts that a note tells
+MAX_FACTS = 3  # changed facts in a note
 Seconds = Mapping[str, float]
 
 
 @dataclass(frozen=True)
 class GraphDiff:
-    """One graph of both designs, in which what vanished stands where it was, with its edges; and
-    for each box how it changed."""
+    """One graph of both designs, with removed nodes at their old position with their edges, and for
+    each node how it changed."""
 
     graph: Graph
     marks: Mapping[str, Mark]
@@ -51,7 +51,7 @@ def graph_diff(
     quantity: Metric = DEFAULT_METRIC,
     seconds: tuple[Seconds, Seconds] = (NO_SECONDS, NO_SECONDS),
 ) -> GraphDiff:
-    """From one graph to another, told in a quantity; `seconds` are the measured times of each."""
+    """The difference of two graphs in one metric; `seconds` are the measured times of each."""
     old, new = (
         _DesignCosts.of(graph, quantity, times)
         for graph, times in zip((before, now), seconds, strict=True)
@@ -77,8 +77,8 @@ def graph_diff(
 
 @dataclass(frozen=True)
 class _DesignCosts:
-    """One of the two designs: its boxes by id, and what each costs within one of the block around
-    it."""
+    """One of the two designs: its nodes by id, and the cost of each within one repeat of the block
+    around it."""
 
     nodes: Mapping[str, Node]
     costs: Mapping[str, float]
@@ -99,7 +99,7 @@ class _GraphPair:
     metric: Metric
 
     def merge(self, node: Node) -> Node:
-        """A box of the second design, in it what vanished from it."""
+        """A node of the second design, with the removed nodes inside it."""
         if not node.children:
             return node
         old = self.before.nodes.get(node.id)
@@ -110,13 +110,13 @@ class _GraphPair:
         return replace(node, children=tuple(filter(None, found)))
 
     def _ghost(self, node: Node) -> Node | None:
-        """What of a box of the first design is nowhere in the second."""
+        """The part of a node of the first design that does not exist in the second."""
         children = tuple(filter(None, map(self._ghost, node.children)))
         gone = node.id not in self.now.nodes and (children or not node.children)
         return replace(node, children=children) if gone else None
 
     def changes(self, root: Node) -> dict[str, Change]:
-        """How each box changed; a block in which something did, at least turned."""
+        """How each node changed; a block with a change inside is at least modified."""
         found: dict[str, Change] = {}
         for node in reversed(list(root.walk())):
             inside = any(found[child.id] != "unchanged" for child in node.children)
@@ -137,7 +137,7 @@ class _GraphPair:
         return "unchanged" if same else "modified"
 
     def _cost_change(self, name: str) -> float:
-        """By how much a box of both costs more; 0 where it is not known of both."""
+        """How much more a node of both designs costs; 0 if its cost is not known in both."""
         if name not in self.before.costs or name not in self.now.costs:
             return 0.0
         old, new = self.before.costs[name], self.now.costs[name]
@@ -146,7 +146,7 @@ class _GraphPair:
         return new - old
 
     def annotate(self, node: Node, changes: Mapping[str, Change]) -> Node:
-        """The merged boxes, which say what became of them."""
+        """The merged nodes, with texts that say what changed."""
         children = tuple(self.annotate(child, changes) for child in node.children)
         if not node.id:
             return replace(node, children=children)
@@ -155,13 +155,13 @@ class _GraphPair:
         return replace(node, label=self._label(node), detail=detail, children=children)
 
     def _label(self, node: Node) -> str:
-        """Its name, and the former one or the former number of repeats where that is another."""
+        """Its label, with the old label or number of repeats if it changed."""
         old = self.before.nodes.get(node.id)
         if old is None or (old.label, old.repeat) == (node.label, node.repeat) or node.is_symbol:
             return node.label
         if old.label != node.label:
             return f"{old.label} → {node.label}"
-        once = " × 1" if node.repeat == 1 else ""  # more are written behind the name anyway
+        once = " × 1" if node.repeat == 1 else ""  # other numbers are drawn behind the name anyway
         return f"{node.label} × {old.repeat} →{once}"
 
     def _detail(self, node: Node, change: Change) -> str:
@@ -182,7 +182,7 @@ class _GraphPair:
                 return node.detail if usual else self.metric.write(is_) if is_ else ""
 
     def note(self, name: str, change: Change, share: float | None) -> str:
-        """The change in words, and its share of the whole."""
+        """The change in words, and its share of the total."""
         old, new = self.before.nodes.get(name), self.now.nodes.get(name)
         was, is_ = self.before.costs.get(name, 0.0), self.now.costs.get(name, 0.0)
         said = f"{change}: {_signed_text(is_ - was, self.metric)}" if was != is_ else change
@@ -197,7 +197,7 @@ def _appearance(node: Node) -> tuple[object, ...]:
 
 
 def _changed_facts(old: Node, new: Node) -> Iterator[str]:
-    """The first facts that are others now, as `before → after`; of a path, the same in both."""
+    """The first facts that changed, as `before → after`; without a prefix that both have."""
     pairs = zip(old.facts[1:], new.facts[1:], strict=False)
     moved = [
         f"{before} → {after.removeprefix(before[: before.find(': ') + 2])}"
@@ -216,7 +216,7 @@ def _signed_text(value: float, quantity: Metric) -> str:
 
 
 def align(before: Sequence[str], now: Sequence[str]) -> list[str]:
-    """The names of now in their order, and each that is gone behind the one it stood behind."""
+    """The names in `now` in order, with each removed name after the one that it followed."""
     kept, order = set(now), list(now)
     at = 0
     for name in before:
@@ -230,7 +230,7 @@ def align(before: Sequence[str], now: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class LayerDiff:
-    """A row of the table of both designs: a layer as it is, or was where it vanished."""
+    """A row of the table of both designs: a layer as it is, or as it was if it was removed."""
 
     row: LayerRow
     before: Figures | None
@@ -238,7 +238,7 @@ class LayerDiff:
 
     @property
     def change(self) -> Change:
-        """Of one in which some figures grew and others shrank: that it turned."""
+        """`modified` if some costs grew and others shrank."""
         if self.before is None:
             return "added"
         if self.now is None:
@@ -257,8 +257,8 @@ class LayerDiff:
 def layer_diffs(
     before: Sequence[LayerRow], now: Sequence[LayerRow], alike: bool = True
 ) -> list[LayerDiff]:
-    """The rows of both tables in one. Of families that are not `alike` no two layers are the
-    same."""
+    """The rows of both tables in one. If the families are not `alike`, no two layers are
+    the same."""
     old, new = _by_name(before, "" if alike else "before "), _by_name(now, "")
     return [
         LayerDiff(
@@ -271,7 +271,7 @@ def layer_diffs(
 
 
 def _by_name(rows: Sequence[LayerRow], prefix: str) -> dict[str, LayerRow]:
-    """By path, without how many they are; one that is called again is another."""
+    """By path, without the number of repeats; a layer that is called again is another one."""
     seen: Counter[str] = Counter()
     found = {}
     for row in rows:

@@ -1,9 +1,9 @@
-"""What tells the calls of one body from their like: names, windows, and what they give.
+"""Labels that distinguish nodes of one class: names, windows and output sizes.
 
-Three boxes called Linear say little; `q`, `k` and `v` do. Of a convolution or a pool the window is
-always told, and of blocks where in one of their like just one convolution looks beyond its place;
-of others only what their convolutions have other than those of their like have. Blocks that give
-tensors of other sizes than their like do say which: `stage 2 · 512 × 28 × 28`.
+Three nodes called Linear say little; `q`, `k` and `v` do. Convolutions and pools always show kernel
+and stride. Blocks show them if one of their siblings contains exactly one convolution with a kernel
+larger than 1; otherwise only what differs between siblings. Blocks whose output sizes differ show
+the size: `stage 2 · 512 × 28 × 28`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 from studio.analysis.trace.tree import Call, Trace, Window
 
-NUMBER = "0123456789_"  # where names differ in it alone, as conv1 and conv2, the order says as much
+NUMBER = "0123456789_"  # names that differ only in it (conv1, conv2) say no more than the order
 
 
 class NodeLabel(NamedTuple):
-    """The name that a module has among its like, its window, and the size of what it gives for one
-    example; empty where they say nothing."""
+    """The name of a module among its siblings, its window, and its output size for one example;
+    empty if they say nothing."""
 
     name: str = ""
     window: str = ""
@@ -30,8 +30,8 @@ NO_LABEL = NodeLabel()
 
 
 def distinguishing_labels(calls: Sequence[Call], around: str = "") -> dict[str, NodeLabel]:
-    """By the path of a module a few words: `gate`, `3 × 3 · stride 2`, `512 × 28 × 28`.
-    `around` is the path of the module that makes the calls."""
+    """Labels by module path: `gate`, `3 × 3 · stride 2`, `512 × 28 × 28`. `around` is the path of
+    the calling module."""
     kinds: dict[str, dict[str, Trace]] = {}
     for call in calls:
         if call.trace.is_module:
@@ -43,13 +43,13 @@ def distinguishing_labels(calls: Sequence[Call], around: str = "") -> dict[str, 
 
 
 def _labels_of_kind(kind: str, alike: dict[str, Trace], around: str) -> dict[str, NodeLabel]:
-    """The words of all modules of one kind."""
+    """The labels of all modules of one class."""
     names = _names(alike) if kind != "Sequential" else {}
     windows = _windows(alike)
     blocks = any(trace.calls for trace in alike.values())
     differ = kind != "Sequential" and blocks
     differ = differ and len({trace.outputs for trace in alike.values()}) > 1
-    if differ and not names:  # a size says what a stride did
+    if differ and not names:  # the size already shows the effect of a stride
         windows = {path: (kernel, "", rate) for path, (kernel, _, rate) in windows.items()}
         if not any(kernel for kernel, _, _ in windows.values()):
             names = _numbers(alike, around)
@@ -66,12 +66,12 @@ def _labels_of_kind(kind: str, alike: dict[str, Trace], around: str) -> dict[str
 
 
 def output_size(trace: Trace) -> str:
-    """What it gives for one example: `512 × 28 × 28`; empty of a number."""
+    """The output size for one example: `512 × 28 × 28`; empty for a scalar."""
     return " × ".join(map(str, trace.outputs[0][1:]))
 
 
 def _numbers(alike: dict[str, Trace], around: str) -> dict[str, str]:
-    """The items of one list by their numbers: `stage 1`."""
+    """The items of one list by number: `stage 1`."""
     places = {path: f"{around}.{path}".rpartition(".") for path in alike}
     lists = {place for place, _, _ in places.values()}
     if len(lists) > 1 or not all(own.isdigit() for _, _, own in places.values()):
@@ -81,7 +81,7 @@ def _numbers(alike: dict[str, Trace], around: str) -> dict[str, str]:
 
 
 def _names(alike: dict[str, Trace]) -> dict[str, str]:
-    """Their own names, where these differ; where all are items of lists, those of the lists."""
+    """Attribute names, if they differ; if all are items of lists, the names of the lists."""
     own = {path: path.rpartition(".")[2] for path in alike}
     if all(map(str.isdigit, own.values())):
         own = {path: path.rpartition(".")[0].rpartition(".")[2] for path in alike}
@@ -122,18 +122,17 @@ def _windows(alike: dict[str, Trace]) -> dict[str, tuple[str, ...]]:
 
 
 def _total_stride(windows: Sequence[Window]) -> tuple[int, ...]:
-    """The stride of windows one after the other."""
+    """The stride of consecutive windows."""
     return tuple(math.prod(sides) for sides in zip(*(w.stride for w in windows), strict=True))
 
 
 def _without_stride(window: Window) -> Window:
-    """A window that does not move on: blocks of one kind may halve their maps or not."""
+    """A window without its stride: some blocks of one class halve their maps, some do not."""
     return window._replace(stride=())
 
 
 def _effective_windows(trace: Trace) -> list[Window]:
-    """The windows of the convolutions in a block, of those only that look beyond one place where
-    there are any."""
+    """The windows of the convolutions in a block; if any has a kernel larger than 1, only those."""
     found = list(_convolutions(trace))
     return [window for window in found if math.prod(window.kernel) > 1] or found
 
@@ -150,5 +149,5 @@ def _kernel_text(kernel: tuple[int, ...]) -> str:
 
 
 def _stride_text(sides: tuple[int, ...]) -> str:
-    """One number where all sides have the same."""
+    """One number if all dimensions have the same."""
     return str(sides[0]) if len(set(sides)) == 1 else " × ".join(map(str, sides))

@@ -1,13 +1,13 @@
-"""From a trace to what is drawn: blocks that fold, boxes that compute, and the data between them.
+"""From a trace to a layer graph: nested blocks, operations that compute, and the data between them.
 
-Left out is what computes nothing (views, casts, dropout in evaluation), and what is the same for
-every input (zeros to begin with, places to count from), unless it is a parameter or a buffer.
-Neighbours that are one body in a chain become one node with a `repeat`. Edges run from the box that
-made the data to the box that uses it, however deep the two lie, so that a residual can be followed
-into a block.
+Left out is what computes nothing (views, casts, dropout in evaluation mode), and what does not
+depend on the input (initial zeros, position indices), unless it is a parameter or a buffer.
+Consecutive calls of one trace become one node with a `repeat`. Edges run from the node that
+computes the data to the node that uses it, at any depth, so that a residual can be followed into a
+block.
 
-The rows of a composition have names of their own: each is one box, even where it computes nothing
-or equals its neighbour.
+Each stage of a composition is one node with a title, even if it computes nothing or equals its
+neighbour.
 """
 
 from __future__ import annotations
@@ -49,14 +49,16 @@ from studio.knobs import Knob
 from studio.records import RecordKnob, knobs_of, titled
 
 NO_TITLES: Mapping[str, str] = MappingProxyType({})
-LOOP_SOURCE = "↺"  # what a block is fed by that repeats itself from a constant on
+LOOP_SOURCE = "↺"  # placeholder source of a repeated block whose first input is a constant (a loop)
 NO_CROSSINGS: Mapping[str, str] = MappingProxyType({})
 
 
 class NodeUse(NamedTuple):
-    """What a node stands for: `repeat` calls of one body, made by the forward of another. `times`
-    is how often those around it repeat. `kept` is what each of the calls keeps for the backward
-    pass, where that is known; `told` tells it from its like."""
+    """The calls that a node stands for: `repeat` calls of one trace, made by `caller`.
+
+    `outer_repeats` is how often the blocks around them repeat. `saved` is what each call saves for
+    the backward pass, if known; `label` distinguishes the node from others of its class.
+    """
 
     call: Call
     repeat: int
@@ -68,27 +70,27 @@ class NodeUse(NamedTuple):
 
 
 class TensorOrigin(NamedTuple):
-    """A tensor on its way: the box that made it, the shape that it had there, and by the boxes that
-    it has left and entered since how it was written there, with the names of its axes."""
+    """A tensor in the graph: the node that computed it, its shape there, and the text of its shape
+    at each block border that it has crossed since."""
 
     node: str
     shape: Shape
     crossings: Mapping[str, str] = NO_CROSSINGS
 
     def crossing(self, box: str, shape: Shape, dims: Dims) -> TensorOrigin:
-        """Past the border of a box, where it has this shape."""
+        """The same tensor after it has crossed the border of a box with this shape."""
         return self._replace(crossings={**self.crossings, box: shape_text(dims, shape)})
 
 
 def stage_titles(config: Any) -> dict[str, str]:
-    """How the rows of a composition are called in its graph, by their paths: `1 Residual × 3`."""
+    """The titles of the stages of a composition in its graph, by path: `1 Residual × 3`."""
     held = {name: k for name, k in knobs_of(config).items() if isinstance(k, RecordKnob)}
     placed = chain.from_iterable(k.rows(getattr(config, name)) for name, k in held.items())
     return {place: f"{titled(place, row)}{_times(knobs_of(row), row)}" for place, row in placed}
 
 
 def _times(known: Mapping[str, Knob], row: Any) -> str:
-    """How many blocks it has where it is scaled by that, and has more than one."""
+    """The number of blocks of a stage that is scaled by depth, if there are several."""
     depth = row.depth if "depth" in known and known["depth"].axis == "depth" else 1
     return f" × {depth}" if depth > 1 else ""
 
@@ -96,15 +98,15 @@ def _times(known: Mapping[str, Knob], row: Any) -> str:
 def build_graph(
     root: Trace, rows: Mapping[str, str] = NO_TITLES, training: Trace | None = None
 ) -> Graph:
-    """The picture of a model traced for inference. Ids are paths of modules, the same at every
-    depth. What is kept for the backward pass is known from its trace in training mode."""
+    """The layer graph of a model traced in inference mode. Ids are module paths, the same at any
+    depth. Bytes saved for the backward pass come from its trace in training mode."""
     return build_graph_with_uses(root, rows, training)[0]
 
 
 def build_graph_with_uses(
     root: Trace, rows: Mapping[str, str] = NO_TITLES, training: Trace | None = None
 ) -> tuple[Graph, Mapping[str, NodeUse]]:
-    """The picture, and by id what each of its nodes stands for, where that is a call."""
+    """The layer graph, and the calls that each of its nodes stands for."""
     plan = GraphBuilder(rows, called_modules(root))
     local = name_dims(root, no_dims(root))
     scope = Scope.of(root, local, (None,) * len(root.inputs))
@@ -133,7 +135,7 @@ def _end_nodes(
     shapes: Sequence[Shape],
     dims: Sequence[Dims],
 ) -> tuple[Node, ...]:
-    """The boxes at which the data enters or leaves."""
+    """The nodes where data enters or leaves the network."""
     texts = map(shape_text, dims, shapes)
     return tuple(
         Node(id=f"{kind}{i or ''}", label=name, detail=text, kind=kind, facts=(text,))
@@ -142,9 +144,9 @@ def _end_nodes(
 
 
 class BlockContext(NamedTuple):
-    """Where a body is being drawn: the ids in it begin with `path`, its modules' paths with
-    `modules` (a module that is called again has the same); `ledger` knows what it keeps for the
-    backward pass, and `times` how often it runs."""
+    """The block being built: ids of its nodes begin with `path`, paths of its modules with
+    `modules` (the same for a module that is called again); `saved` is what it saves for the
+    backward pass, `times` how often it runs."""
 
     path: str
     modules: str
@@ -152,8 +154,8 @@ class BlockContext(NamedTuple):
     times: int
 
     def unboxed_saves(self, shown: Mapping[Occurrence, str]) -> dict[str, int]:
-        """What calls without a box keep (dropout, which is there in training alone): each with the
-        box of the call before it, or of the first one."""
+        """Bytes saved by calls without a node (dropout, which exists in training only), by the node
+        of the call before, or of the first call."""
         found: dict[str, int] = {}
         owner = next(iter(shown.values()), "")
         for name, (_, kept) in self.saved.calls.items() if self.saved else ():
@@ -164,7 +166,7 @@ class BlockContext(NamedTuple):
 
 
 def add_saved_bytes(node: Node, more: int) -> Node:
-    """The node, and what is last in it, with more bytes that are kept for the backward pass."""
+    """The node, and the last node inside it, with more bytes saved for the backward pass."""
     figures, children = node.figures + Figures(saved_bytes=more), node.children
     if children and node.repeat == 1:
         children = (*children[:-1], add_saved_bytes(children[-1], more))
@@ -173,9 +175,9 @@ def add_saved_bytes(node: Node, more: int) -> Node:
 
 @dataclass
 class GraphBuilder:
-    """The edges found so far, while the tree of nodes is built.
+    """Builds the tree of nodes and collects the edges.
 
-    `uses` are what nodes stand for, `counted` the parameters and modules that have been counted.
+    `uses` are the calls that nodes stand for, `counted` the parameters and modules counted so far.
     """
 
     stage_titles: Mapping[str, str]
@@ -188,7 +190,8 @@ class GraphBuilder:
     def connect(
         self, source: TensorOrigin | None, target: str, shape: Shape, dims: Dims = None
     ) -> None:
-        """An edge says what leaves the one box and what enters the other."""
+        """Add an edge from the source's node, which says what leaves it and what enters the
+        target."""
         if source is not None:
             there = source.crossing(target, shape, dims)
             self.edges.append(Edge(source.node, target, at=tuple(there.crossings.items())))
@@ -201,10 +204,10 @@ class GraphBuilder:
         local: ForwardDims,
         scope: Scope,
     ) -> tuple[tuple[Node, ...], list[TensorOrigin | None]]:
-        """The nodes of a body's calls, and for each output of the body the box that makes it;
-        `local` are the names of the axes in its forward, `scope` what their letters mean."""
+        """The nodes of a trace's calls, and for each of its outputs the node that computes it.
+        `local` are the dimension names in its forward, `scope` what their letters mean."""
         nodes: dict[str, Node] = {}
-        made: list[list[TensorOrigin | None]] = []  # per call, per output
+        made: list[list[TensorOrigin | None]] = []  # by call and output
         names = occurrences(trace.calls)
         words = distinguishing_labels(trace.calls, place.modules.removesuffix("."))
         own = dict((*trace.weights, *trace.buffers))
@@ -221,7 +224,7 @@ class GraphBuilder:
             return made_by[source.output]
 
         apart = {name.removeprefix(place.path) for name in self.stage_titles}
-        shown: dict[Occurrence, str] = {}  # the box that stands for a call
+        shown: dict[Occurrence, str] = {}  # the node of each call
         for first, repeat in _runs(trace.calls, apart):
             call = trace.calls[first]
             sources = [origin(source) for source in call.sources]
@@ -244,7 +247,7 @@ class GraphBuilder:
             made += [outputs] * repeat
         for name, more in place.unboxed_saves(shown).items():
             nodes[name] = add_saved_bytes(nodes[name], more)
-        outs = [origin(source) for source in trace.returns]  # a parameter may be one
+        outs = [origin(source) for source in trace.returns]  # an output may be a parameter
         return self._distinct(nodes), outs
 
     def build_call(
@@ -287,7 +290,7 @@ class GraphBuilder:
             outputs = list(own)
         if looped and outputs[0]:
             self._close_loop(mark, outputs[0].node)
-        # A block may call a module that another holds: it counts where it is first called.
+        # A block may call a module of another block, which counts where it is first called.
         params = sum(child.figures.params for child in children) if children else owned
         work = trace.macs * use.repeat, saved_bytes, trace.activation_count * use.repeat
         figures = Figures(params * use.repeat, *work)
@@ -306,15 +309,15 @@ class GraphBuilder:
         return add_sizes_where_equal(tuple(nodes.values()), sizes)
 
     def _close_loop(self, mark: int, end: str) -> None:
-        """Feed a repeated block that begins with a constant from its own end: so are all but the
-        first of its repeats. `mark` is where its edges begin."""
+        """Feed a repeated block that begins with a constant from its own end, as all but the first
+        repeat are. `mark` is the index of its first edge."""
         self.edges[mark:] = [
             replace(edge, source=end, feedback=True) if edge.source == LOOP_SOURCE else edge
             for edge in self.edges[mark:]
         ]
 
     def _count_once(self, name: str) -> bool:
-        """Whether a module or a tensor has not been counted yet; it is from now on."""
+        """Whether a module or tensor has not been counted yet; from now on it is."""
         new = name not in self.counted
         self.counted.add(name)
         return new
@@ -322,8 +325,8 @@ class GraphBuilder:
     def _parameter(
         self, trace: Trace, place: BlockContext, name: str, label: str, shape: Shape
     ) -> Node:
-        """A parameter or a buffer that joins the flow, under its path where it is another
-        module's: there it counts only where nobody calls that module."""
+        """The node of a parameter or a buffer that is used directly. One of another module has its
+        full path, and counts here only if that module is never called."""
         mine = dict(trace.weights)
         whole = f"{place.modules}{label}" if label in mine else label
         counts = label in mine or (
@@ -337,7 +340,7 @@ class GraphBuilder:
 
 
 def called_modules(trace: Trace, path: str = "") -> frozenset[str]:
-    """The paths of the modules that are called, of equal neighbours the first alone."""
+    """The paths of the called modules; of equal consecutive ones only the first."""
     found = set()
     for first, _ in _runs(trace.calls, ()):
         call = trace.calls[first]
@@ -348,12 +351,12 @@ def called_modules(trace: Trace, path: str = "") -> frozenset[str]:
 
 
 def _is_list(trace: Trace) -> bool:
-    """A plain Sequential of blocks is a list of them; one of layers is a block of its own."""
+    """Whether a Sequential is a plain list of blocks; one of layers is a block of its own."""
     return trace.kind == "Sequential" and any(call.trace.calls for call in trace.calls)
 
 
 def _runs(calls: Sequence[Call], apart: Container[str]) -> Iterator[tuple[int, int]]:
-    """(first, length) of each chain of calls of one body that feed one another; those named in
+    """(first, length) of each chain of calls of one trace that feed one another; the calls named in
     `apart` are chains of one."""
     first = 0
     while first < len(calls):
@@ -365,7 +368,7 @@ def _runs(calls: Sequence[Call], apart: Container[str]) -> Iterator[tuple[int, i
 
 
 def _continues_run(calls: Sequence[Call], number: int) -> bool:
-    """Does this call do to the last one's output what the last one did to its own input?"""
+    """Whether this call does to the last call's output what the last call did to its input."""
     this, last = calls[number], calls[number - 1]
     return (
         this.trace is last.trace
@@ -377,14 +380,14 @@ def _continues_run(calls: Sequence[Call], number: int) -> bool:
 
 
 def walk_with_repeats(node: Node, times: int = 1) -> Iterator[tuple[Node, int]]:
-    """A node and all below it, and how often the blocks around each repeat."""
+    """A node and everything below it, each with how often the blocks around it repeat."""
     yield node, times
     for child in node.children:
         yield from walk_with_repeats(child, times * node.repeat)
 
 
 def module_paths(name: str, uses: Mapping[str, NodeUse]) -> tuple[str, ...]:
-    """The paths of all the modules that a node stands for; the model itself is ""."""
+    """The paths of all modules that a node stands for; the model itself is ""."""
     if not name:
         return ("",)
     use = uses[name]

@@ -1,4 +1,4 @@
-"""What stands on the boxes of a graph: names, signs, details, and facts for who looks closer."""
+"""The texts on the nodes of a graph: labels, operator signs, details, and facts for a tooltip."""
 
 from __future__ import annotations
 
@@ -54,21 +54,19 @@ SIGNS = {
     "interpolate": "up-sample",
     "adaptive_avg_pool2d": "average pool",
 }
-CONSTANT_OPS = frozenset(
-    {"zeros_like", "ones_like", "full_like", "empty_like"}
-)  # no value is taken
+CONSTANT_OPS = frozenset({"zeros_like", "ones_like", "full_like", "empty_like"})  # use no values
 CASTS = frozenset(
     {"flatten", "Flatten", "long", "int", "double", "half", "bool"}
 )  # copies and casts
 
 
 def is_constant(trace: Trace, fed: bool) -> bool:
-    """Whether an operation gives the same whatever the model is given: its result is no data."""
+    """Whether an operation's result does not depend on the input of the model."""
     return not trace.is_module and (trace.kind in CONSTANT_OPS or not fed)
 
 
 def is_undrawn(trace: Trace) -> bool:
-    """Whether a call computes nothing that would be worth a box: it hands on what it is given."""
+    """Whether a call computes nothing that deserves a node: it passes its input on."""
     part = trace.kind == "getitem" and len(trace.inputs) == 1
     return trace.is_passthrough or part or trace.kind in CASTS
 
@@ -83,8 +81,11 @@ def call_node(
     row: str = "",
     told: NodeLabel = NO_LABEL,
 ) -> Node:
-    """The box of a call, and of its equal neighbours; `axes` are the names of what it takes and
-    gives, `row` is how a composition calls it, `told` what tells it from its like."""
+    """The node of a call and of its equal neighbours.
+
+    `dims` are the dimension names of its inputs and outputs, `row` its title if it is a stage of a
+    composition, `told` what distinguishes it from other nodes of its class.
+    """
     trace = call.trace
     return Node(
         id=name,
@@ -100,8 +101,8 @@ def call_node(
 
 
 def add_sizes_where_equal(nodes: Sequence[Node], sizes: Mapping[str, str]) -> tuple[Node, ...]:
-    """Neighbours, of which those that would say the same of different things say the size of what
-    they give too: `197 × 3072 · 2.36 M parameters`."""
+    """Nodes of one block; those with equal texts but different output sizes get the size as well:
+    `197 × 3072 · 2.36 M parameters`."""
     alike: dict[tuple[str, str, int], set[str]] = {}
     for node in nodes:
         alike.setdefault(_text(node), set()).add(sizes.get(node.id, ""))
@@ -118,13 +119,13 @@ def _text(node: Node) -> tuple[str, str, int]:
 
 
 def _with_size(detail: str, size: str) -> str:
-    """With a size before the last of its words, the parameters."""
+    """The detail with a size before its last part, the parameters."""
     *words, last = detail.split(" · ")
     return " · ".join(filter(None, (*words, size, last)))
 
 
 def parameter_node(name: str, label: str, shape: Shape, figures: Figures) -> Node:
-    """The box of a parameter or a buffer that joins the flow."""
+    """The node of a parameter or a buffer that is used directly."""
     facts = (shape_text(None, shape), f"{math.prod(shape):,} values")
     label = label.removesuffix(".weight").replace("_", " ")
     return Node(id=name, label=label, kind="parameter", facts=facts, figures=figures)

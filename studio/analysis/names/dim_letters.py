@@ -1,11 +1,11 @@
-"""One letter, one size: the dimensions of all tensors in a picture, in one alphabet.
+"""One letter, one size: the dimensions of all tensors in a graph, in one alphabet.
 
-Within a forward a letter means one size (`axes`), but a picture shows many forwards, and N may be
-the 196 patches in one and the 197 tokens in the next. In a picture a letter keeps the size that it
-has where the data meet it first. Where a forward means another size by it, the dimension is called
-as its caller calls it; where that has no name for it, the letter gets an index: C = 3, C₁ = 64,
-C₂ = 256. Height and width of a map are H and W in every picture, whether a forward calls them
-H, W or h, w: elsewhere h is the number of heads, and w the width of a block.
+Within a forward a letter means one size (`dim_names`), but a graph shows many forwards, and N may
+be the 196 patches in one and the 197 tokens in the next. In a graph a letter keeps the size that it
+has where the data meet it first. If a forward uses it for another size, the dimension has its
+caller's name; if the caller has none, the letter gets an index: C = 3, C₁ = 64, C₂ = 256. Height
+and width of a map are H and W in every graph, whether a forward writes H, W or h, w: elsewhere h is
+the number of heads and w the width of a block.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from studio.analysis.trace.tree import Shape, Trace
 LETTER = re.compile(r"[^\W\d]\w*'*")  # C, hidden, C'
 SHORT = re.compile(r"[^\W\d]\w*")
 CALLER_NAME = re.compile(r"[^\W\d][A-Za-z_]*( \+ \d+)?")  # T for 197 tokens, or N + 1
-MAP_SIDES = {"h": "H", "w": "W"}  # of a map, where they stand side by side
+MAP_SIDES = {"h": "H", "w": "W"}  # of a map, if they are adjacent
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 class Scope(NamedTuple):
-    """What the letters mean within one forward: their sizes, as far as each has one alone, what
-    the caller calls a letter of a size, and those that another letter means in a picture."""
+    """What the letters mean within one forward: the size of each that has only one, the caller's
+    name of a letter with a size, and letters that have another name in a graph."""
 
     sizes: Mapping[str, int]
     outside: Mapping[tuple[str, int], str]
@@ -37,20 +37,20 @@ class Scope(NamedTuple):
 
     @classmethod
     def of(cls, trace: Trace, local: ForwardDims, given: Sequence[Dims]) -> Scope:
-        """Of a body's forward; `given` is how the picture names what the body takes."""
+        """The scope of a forward; `given` are the names that the graph has for its inputs."""
         ends = [(local.own, trace), *zip(local.calls, (c.trace for c in trace.calls), strict=True)]
         sides = MAP_SIDES if any(map(_has_sides, _all_dims(ends))) else {}
         return cls(_sizes(ends), _caller_names(local.own.ins, given, trace.inputs), sides)
 
     def plain(self, letter: str) -> str:
-        """The letter of a picture under which a letter of this forward stands."""
+        """The letter of a graph for a letter of this forward."""
         bare = letter.rstrip("'")
         return self.sides.get(bare, bare)
 
 
 @dataclass
 class Alphabet:
-    """The letters of a picture so far, each with its sizes and how these are called."""
+    """The letters of a graph so far, each with its sizes and the name of each size."""
 
     names: dict[str, dict[int, str]] = field(default_factory=dict)
     terms: dict[str, int] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class Alphabet:
     def translate(
         self, scope: Scope, dims: Sequence[Dims], shapes: Sequence[Shape]
     ) -> tuple[Dims, ...]:
-        """The axes of tensors in the letters of the picture, from those of a forward."""
+        """The dimensions of tensors in the letters of the graph, from those of a forward."""
         return tuple(
             dims and tuple(self._name(*pair, scope) for pair in zip(dims, shape, strict=True))
             for dims, shape in zip(dims, shapes, strict=True)
@@ -72,8 +72,8 @@ class Alphabet:
         return term or self._letter(letters[0], size, scope)
 
     def _term(self, term: str, size: int, scope: Scope) -> str:
-        """A term such as 3*D in the letters of the picture; empty where it is not true in them, or
-        no short name. Of a letter that is not known, as K in K + 1, it must be the only use."""
+        """A term such as 3*D in the letters of the graph; empty if it is not true in them, or not
+        short. An unknown letter, as K in K + 1, must be used only there."""
         letters = dict.fromkeys(LETTER.findall(term))
         strange = [letter for letter in letters if letter not in scope.sizes]
         if any(scope.plain(letter) in self.names for letter in strange):
@@ -90,7 +90,7 @@ class Alphabet:
         first = next(iter(letters))
         has_own = size in self.names.get(scope.plain(first), {})
         if "/" in term and has_own and called.get(first) != first:
-            return ""  # half of H₂ is H₃ by now
+            return ""  # half of H₂ is called H₃
         text = LETTER.sub(lambda found: called.get(found[0], found[0]), term)
         return text if self.terms.setdefault(text, size) == size else ""
 
@@ -106,7 +106,7 @@ class Alphabet:
 
 
 def _sizes(ends: list[tuple[IODims, Trace]]) -> dict[str, int]:
-    """What the letters mean that mean one size alone: in a loop they may change."""
+    """The sizes of the letters that have only one: in a loop they may change."""
     found: dict[str, set[int]] = {}
     for name, size in _named_sizes(ends):
         if LETTER.fullmatch(name):
@@ -120,7 +120,7 @@ def _all_dims(ends: list[tuple[IODims, Trace]]) -> Iterator[Dims]:
 
 
 def _has_sides(dims: Dims) -> bool:
-    """Whether axes have a height h beside a width w."""
+    """Whether dimensions contain a height h next to a width w."""
     bare = [name.rstrip("'") for name in dims or ()]
     return ("h", "w") in pairwise(bare)
 
@@ -135,7 +135,7 @@ def _named_sizes(ends: list[tuple[IODims, Trace]]) -> Iterator[tuple[str, int]]:
 def _caller_names(
     own: Sequence[Dims], given: Sequence[Dims], shapes: Sequence[Shape]
 ) -> dict[tuple[str, int], str]:
-    """The caller's names of the letters that a body has for what it takes; a number is no name."""
+    """The caller's names for the letters of a forward's inputs; numbers are no names."""
     return {
         (mine, size): theirs
         for local, around, shape in zip(own, given, shapes, strict=True)
@@ -146,7 +146,7 @@ def _caller_names(
 
 
 def _is_true(term: str, size: int, sizes: Mapping[str, int]) -> bool:
-    """Whether a term of letters comes to a size; a letter with a prime is one of its own."""
+    """Whether a term of letters has this value; a letter with a prime is a letter of its own."""
     places = {letter: f"x{i}" for i, letter in enumerate(dict.fromkeys(LETTER.findall(term)))}
     text = LETTER.sub(lambda found: places[found[0]], term)
     return evaluate(text, {place: sizes[letter] for letter, place in places.items()}) == size

@@ -1,11 +1,11 @@
-"""Names for the axes of tensors: (B, N, D), as the source of a network states them.
+"""Names for tensor dimensions: (B, N, D), as the source of a network states them.
 
-Each forward has letters of its own. What it says of its inputs and beside its lines comes first,
-then what a layer that keeps a shape was given, then what the docstring of the called module
-promises, and last what is usual for a layer of its kind. A name is checked before it is shown: the
-rank, numbers and terms must fit, and a letter means one size within one forward. Another size on
-the axis of a letter gets the letter with a prime, as in the sources themselves: C' are other
-channels than C. Where the name of an axis cannot be true, its tensor has none.
+Each forward has its own letters. Sources, in this order: its comments and docstrings, then the
+input of a layer that keeps the shape, then the docstring of the called module, then what is usual
+for a layer of its kind. A name is checked before it is shown: rank, numbers and terms must fit, and
+a letter means one size within one forward. Another size in place of a letter gets a prime, as in
+the sources: C' is another number of channels than C. If a name of a dimension cannot be true, its
+tensor has no names.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from studio.analysis.trace.tree import INPUT, Call, Shape, Source, Trace
 
 Dims = DimNames | None
 LETTER = re.compile(r"[^\W\d]\w*")
-WORDY = re.compile(r"\w{3,}.*[·*/]|[·*/].*\w{3,}")  # a term of words is no short name
+WORDY = re.compile(r"\w{3,}.*[·*/]|[·*/].*\w{3,}")  # a term of words is too long to show
 MAP, SERIES = ("B", "C", "H", "W"), ("B", "C", "T")
 USUAL = {
     **dict.fromkeys(("Conv2d", "ConvTranspose2d", "conv2d", "BatchNorm2d", "batch_norm"), MAP),
@@ -41,14 +41,16 @@ USUAL = {
 
 
 class IODims(NamedTuple):
-    """The names of all that goes into a call or a body, and of all that comes out of it."""
+    """The dimension names of all inputs and of all outputs of a call or trace; None for a tensor
+    without names."""
 
     ins: tuple[Dims, ...]
     outs: tuple[Dims, ...]
 
 
 class ForwardDims(NamedTuple):
-    """The names within one body: of its own ends, and of those of each call."""
+    """The dimension names within one forward: of its own inputs and outputs, and of those of each
+    call."""
 
     own: IODims
     calls: tuple[IODims, ...]
@@ -59,13 +61,13 @@ def no_dims(trace: Trace) -> IODims:
 
 
 def name_dims(trace: Trace, outside: IODims) -> ForwardDims:
-    """The names of the axes within a body; `outside` is how the one who calls it names its ends,
-    which a Sequential, having no words of its own, takes over."""
+    """The dimension names within a trace. `outside` are the names that its caller has for its
+    inputs and outputs, which a Sequential, having no source of its own, takes over."""
     return _DimNamer(trace, outside).named()
 
 
 def shape_text(dims: Dims, shape: Shape) -> str:
-    """(B, N, D) = (1, 197, 768); the numbers alone where the axes have no names."""
+    """(B, N, D) = (1, 197, 768); the numbers only if the dimensions have no names."""
     numbers = _tuple_text(map(str, shape))
     names = (name.replace("**", "^").replace("*", "·") for name in dims or ())
     return f"{_tuple_text(names)} = {numbers}" if dims and shape else numbers
@@ -77,20 +79,21 @@ def _tuple_text(sizes: Iterable[str]) -> str:
 
 
 def is_letter(name: str) -> bool:
-    """Whether a name means one size within a forward: no number, no term, and without a prime."""
+    """Whether a name is a letter that means one size within a forward: no number, term or prime."""
     return name.isidentifier()
 
 
 @dataclass
 class DimLetters:
-    """What the letters mean within one forward; `said` is the line at which each was first used."""
+    """What the letters mean within one forward; `first_lines` is the line where each was first
+    used."""
 
     sizes: dict[str, int] = field(default_factory=dict)
     first_lines: dict[str, int] = field(default_factory=dict)
 
     def bind(self, dims: Dims, shape: Shape, line: int = 0, loop: Lines | None = None) -> bool:
-        """Whether axes can be those of a shape; if so, their letters mean its sizes from now on. A
-        letter that first stands in a loop may change from round to round of it."""
+        """Whether these can be the dimensions of a shape. If so, their letters mean its sizes from
+        now on. A letter first used in a loop may change from iteration to iteration."""
         meant = self._bindings(dims, shape, loop)
         if meant is None or dims is None:
             return False
@@ -101,11 +104,11 @@ class DimLetters:
         return True
 
     def fits(self, dims: Dims, shape: Shape) -> bool:
-        """Whether axes can be those of a shape, without learning from it."""
+        """Whether these can be the dimensions of a shape; learns nothing."""
         return self._bindings(dims, shape, None) is not None
 
     def _bindings(self, dims: Dims, shape: Shape, loop: Lines | None) -> dict[str, int] | None:
-        """What the letters mean if these are the axes of a shape; None where that cannot be."""
+        """What the letters mean if these are the dimensions of a shape; None if they cannot be."""
         if dims is None or len(dims) != len(shape) or REST in dims:
             return None
         meant = dict(self.sizes)
@@ -120,8 +123,8 @@ class DimLetters:
         return meant if all(evaluate(name, meant) in (None, size) for name, size in terms) else None
 
     def adapt(self, dims: Dims, shape: Shape) -> Dims:
-        """Axes from elsewhere in the letters of this forward, other sizes with a prime; None where
-        that cannot be."""
+        """Names from elsewhere in the letters of this forward, other sizes with a prime; None if
+        they cannot be true."""
         if dims is None or len(dims) != len(shape) or REST in dims:
             return None
         found: list[str] = []
@@ -130,7 +133,7 @@ class DimLetters:
             if short is None:
                 return None
             found.append(short)
-        # One letter for two axes of different sizes (S, S): the second is another one.
+        # One letter for two dimensions of different sizes (S, S): rejected by `bind`.
         return tuple(found) if self.bind(tuple(found), shape) else None
 
     def _name(self, name: str, size: int) -> str | None:
@@ -143,14 +146,14 @@ class DimLetters:
         return name if evaluate(name, self.sizes) in (None, size) else self.primed(name, size)
 
     def primed(self, name: str, size: int) -> str | None:
-        """The name of another size on the axis of a name."""
+        """The name for another size in place of a name."""
         letter = LETTER.search(name)
         if size == 1 or letter is None:
             return str(size) if size == 1 else None
         return letter[0] if self.sizes.get(letter[0]) == size else f"{letter[0]}'"
 
     def carry(self, dims: Dims, given: Shape, made: Shape) -> Dims:
-        """The axes of an output from those of an input of the same rank."""
+        """The names of an output from those of an input of the same rank."""
         if dims is None or len(given) != len(made):
             return None
         names = (
@@ -325,8 +328,7 @@ def _text(trace: Trace) -> StatedShapes:
 
 
 def _translate(gives: Dims, takes: Sequence[DimNames], ins: Sequence[tuple[Dims, Shape]]) -> Dims:
-    """What a module promises, in the letters of the one who calls it: those that it takes have
-    other names there."""
+    """Documented shapes of a called module in the letters of its caller, matched by its inputs."""
     if gives is None or len(takes) != len(ins):
         return gives
     known = ((own, dims) for own, (dims, _) in zip(takes, ins, strict=True) if dims)
@@ -336,7 +338,7 @@ def _translate(gives: Dims, takes: Sequence[DimNames], ins: Sequence[tuple[Dims,
 
 
 def _nth(gives: Sequence[DimNames], output: int, many: int) -> Dims:
-    """The shape promised for one of many outputs; one for all of them, if it is the only one."""
+    """The shape documented for one of many outputs; the only documented one counts for all."""
     if len(gives) == many:
         return gives[output]
     return gives[0] if len(gives) == 1 or (gives and many == 1) else None

@@ -1,8 +1,8 @@
-"""How a network calls what it takes and what it gives, in the words of its own forward.
+"""Names of a network's inputs and outputs, read from its forward.
 
 `def forward(self, images, noise)` names the inputs, `return {"logits": ..., "boxes": ...}` or
-`return restored, mean` the outputs; where a network hands on what it takes to a part of it, or
-returns what a part gives, that part's forward is asked. `x` is no name.
+`return restored, mean` the outputs. If a network passes an input to a submodule, or returns the
+output of one, that module's forward is read. `x` is not a name.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from studio.analysis.names.shape_comments import VIEWS, forward_source, is_torch
 from studio.analysis.trace.tree import INPUT, Source, Trace
 
 NAMELESS = "x"
-Names = tuple[str, ...]  # empty for one that has no name
+Names = tuple[str, ...]  # empty for a tensor without a name
 
 
 def input_names(trace: Trace) -> Names:
@@ -39,7 +39,7 @@ def _input_names(trace: Trace) -> Names:
 
 
 def _name_in_callee(trace: Trace, source: Source) -> str:
-    """What the part that is first given a tensor calls it."""
+    """The name of a tensor in the submodule that uses it first."""
     for number, call in enumerate(trace.calls):
         if source in call.sources:
             if call.trace.is_passthrough:
@@ -54,7 +54,7 @@ def _output_names(trace: Trace) -> Names:
     module: Any = trace.cls
     count = len(trace.outputs)
     said = [names for names in (_return_names(module) if module else ()) if len(names) == count]
-    # Where one return says otherwise than another, none is believed.
+    # If two returns disagree, neither counts.
     own = [names[0] if len(set(names)) == 1 else "" for names in zip(*said, strict=True)]
     return tuple(
         name or _name_from_callee(trace, output)
@@ -63,7 +63,7 @@ def _output_names(trace: Trace) -> Names:
 
 
 def _name_from_callee(trace: Trace, source: Source | str | None) -> str:
-    """What the part that gives an output calls it."""
+    """The name of an output in the submodule that computes it."""
     if not isinstance(source, Source) or source.call == INPUT:
         return ""
     part = trace.calls[source.call].trace
@@ -71,7 +71,7 @@ def _name_from_callee(trace: Trace, source: Source | str | None) -> str:
 
 
 def _as_words(kind: str, names: Sequence[str]) -> Names:
-    """The names as words; those that are missing or alike get numbers where there are several."""
+    """The names as words; missing and equal names get numbers if there are several."""
     words = [name.replace("_", " ") or kind for name in names]
     return tuple(
         f"{word} {words[: i + 1].count(word)}" if words.count(word) > 1 else word
@@ -81,7 +81,7 @@ def _as_words(kind: str, names: Sequence[str]) -> Names:
 
 @lru_cache(maxsize=1024)
 def _parameters(module: type[Any]) -> Names:
-    """What a module's forward calls its arguments; torch's own say no more than `input`."""
+    """The argument names of a module's forward; torch's own say no more than `input`."""
     if is_torch_forward(module):
         return ()
     known = list(inspect.signature(module.forward).parameters.values())[1:]
@@ -109,7 +109,7 @@ def _return_names(module: type[Any]) -> tuple[Names, ...]:
 
 
 def _dicts(statements: Sequence[ast.AST]) -> dict[str, list[Names]]:
-    """The keys of the dicts that variables hold: those that each begins with, and all of them."""
+    """The keys of dicts held by variables: those of the literal, and all that are set."""
     found: dict[str, list[Names]] = {}
     for node in statements:
         match node:
@@ -123,7 +123,7 @@ def _dicts(statements: Sequence[ast.AST]) -> dict[str, list[Names]]:
 
 
 def _statements(block: ast.AST) -> Iterator[ast.AST]:
-    """All that is in a function, without the functions in it."""
+    """Everything in a function, without the functions in it."""
     for node in ast.iter_child_nodes(block):
         yield node
         if not isinstance(node, (ast.FunctionDef, ast.Lambda, ast.ClassDef)):

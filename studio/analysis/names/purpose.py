@@ -1,7 +1,7 @@
-"""What a layer, an operation or a row of a composition is for, in one sentence.
+"""What a layer, an operation or a stage is for, in one sentence.
 
-Of a class of the studio's own it is the first sentence of the docstring; of PyTorch's layers and
-operations it is written here, since their docstrings tell how they are called.
+For a class of the studio, the first sentence of its docstring; for PyTorch's layers and operations
+a sentence below, since their docstrings explain how to call them.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ LAYERS: Mapping[str, str] = MappingProxyType(
         "Conv1d": "Finds local patterns in a sequence with learned filters",
         "Conv2d": "Finds local patterns in a map with learned filters, one for each output channel",
         "ConvTranspose2d": "Enlarges a map: each pixel spreads a learned pattern",
-        "Dropout": "Zeroes features at random in training; in inference it passes all through",
+        "Dropout": "Zeroes features at random in training; does nothing in inference",
         "Embedding": "Looks up a learned vector for each index",
-        "Flatten": "Lays several axes in one row",
+        "Flatten": "Flattens several dimensions into one",
         "GELU": "Weights each value by how likely a normal variable is to be below it",
         "GroupNorm": "Normalises groups of channels of one example over all pixels",
         "GRU": "Reads a sequence step by step; two gates decide what its state keeps",
@@ -51,12 +51,12 @@ LAYERS: Mapping[str, str] = MappingProxyType(
         "SiLU": "Multiplies each value by its own sigmoid",
         "Softmax": "Turns scores into weights that sum to 1",
         "Tanh": "Squashes each value to between -1 and 1",
-        "Unflatten": "Lays one axis out as several",
+        "Unflatten": "Splits one dimension into several",
         "Upsample": "Enlarges a map by repeating or interpolating its pixels",
         "UpsamplingBilinear2d": "Enlarges a map by interpolating between its pixels",
         "UpsamplingNearest2d": "Enlarges a map by repeating its pixels",
-        "ZeroPad2d": "Puts a border of zeros around a map",
-        "ZeroPad3d": "Puts zeros around a tensor, such as for channels that a shortcut lacks",
+        "ZeroPad2d": "Pads a map with zeros",
+        "ZeroPad3d": "Pads a tensor with zeros, such as the channels that a shortcut lacks",
     }
 )
 COMPARISONS = dict.fromkeys(("eq", "ge", "gt", "le", "lt", "ne"), "Compares element by element")
@@ -74,41 +74,41 @@ OPERATIONS: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("floordiv", "floor_divide"), "Divides and rounds down"),
         **dict.fromkeys(("mod", "remainder", "fmod"), "Takes the remainder of a division"),
         **dict.fromkeys(("pow", "rpow"), "Raises to a power, element by element"),
-        **dict.fromkeys(("max", "amax"), "Takes the maximum along an axis"),
-        **dict.fromkeys(("min", "amin"), "Takes the minimum along an axis"),
-        **dict.fromkeys(("cat", "concat"), "Puts tensors side by side along an axis"),
+        **dict.fromkeys(("max", "amax"), "Takes the maximum along a dimension"),
+        **dict.fromkeys(("min", "amin"), "Takes the minimum along a dimension"),
+        **dict.fromkeys(("cat", "concat"), "Concatenates tensors along a dimension"),
         **dict.fromkeys(("matmul", "bmm", "einsum"), "Multiplies matrices"),
-        **dict.fromkeys(("zeros_like", "ones_like", "full_like"), "Makes a constant tensor"),
-        **dict.fromkeys(("long", "float", "to"), "Converts the numbers to another type"),
+        **dict.fromkeys(("zeros_like", "ones_like", "full_like"), "Creates a constant tensor"),
+        **dict.fromkeys(("long", "float", "to"), "Converts to another dtype"),
         "abs": "Takes absolute values",
         "batch_norm": "Normalises each channel over the batch",
         "clamp": "Clips values to a range",
         "conv1d": "Finds local patterns in a sequence with filters",
         "conv2d": "Finds local patterns in a map with filters",
         "cos": "Takes the cosine of each element",
-        "cumsum": "Sums up along an axis",
+        "cumsum": "Computes the running sum along a dimension",
         "embedding": "Looks up a vector for each index",
         "embedding_bag": "Looks up vectors by their indices and sums them with weights",
         "exp": "Takes the exponential of each element",
-        "flatten": "Lays several axes in one row",
+        "flatten": "Flattens several dimensions into one",
         "floor": "Rounds down",
         "gather": "Picks elements by their indices",
         "gelu": LAYERS["GELU"],
         "getitem": "Picks a part of a tensor",
         "interpolate": "Resizes a map by repeating or interpolating its pixels",
         "layer_norm": LAYERS["LayerNorm"],
-        "linalg_vector_norm": "Takes the length of each vector",
+        "linalg_vector_norm": "Computes the norm of each vector",
         "linear": LAYERS["Linear"],
         "log": "Takes the logarithm of each element",
         "log2": "Takes the logarithm to base 2 of each element",
         "max_pool2d": LAYERS["MaxPool2d"],
         "maximum": "Takes the larger of two elements",
-        "mean": "Averages along an axis",
+        "mean": "Averages along a dimension",
         "minimum": "Takes the smaller of two elements",
-        "neg": "Changes the sign of each element",
+        "neg": "Negates each element",
         "normalize": "Scales each vector to length 1",
-        "pad": "Puts a border around a tensor",
-        "prod": "Multiplies along an axis",
+        "pad": "Pads a tensor at its borders",
+        "prod": "Multiplies along a dimension",
         "relu": LAYERS["ReLU"],
         "rsqrt": "Takes one over the square root of each element",
         "scaled_dot_product_attention": "Averages values by how well each key fits the query",
@@ -117,23 +117,23 @@ OPERATIONS: Mapping[str, str] = MappingProxyType(
         "sin": "Takes the sine of each element",
         "softmax": LAYERS["Softmax"],
         "softplus": "Approximates ReLU smoothly",
-        "sort": "Sorts along an axis",
+        "sort": "Sorts along a dimension",
         "sqrt": "Takes the square root of each element",
         "square": "Squares each element",
-        "stack": "Puts tensors side by side along a new axis",
-        "sum": "Sums along an axis",
+        "stack": "Stacks tensors along a new dimension",
+        "sum": "Sums along a dimension",
         "tanh": LAYERS["Tanh"],
-        "topk": "Picks the largest elements along an axis",
-        "triu": "Keeps what is above the diagonal, as a causal mask does",
-        "var_mean": "Takes the variance and the mean along axes",
+        "topk": "Picks the largest elements along a dimension",
+        "triu": "Keeps the part above the diagonal, as a causal mask does",
+        "var_mean": "Takes the variance and the mean along dimensions",
         "where": "Picks from two tensors by a condition",
     }
 )
 
 
 def purpose(kind: type) -> str:
-    """What a class is for: of PyTorch's as it is written above, of others as their docstring says;
-    empty where neither says it."""
+    """The purpose of a class: as listed above for PyTorch's, from the docstring for others; empty
+    if unknown."""
     for cls in kind.__mro__:
         if not cls.__module__.startswith(OWN):
             said = LAYERS.get(cls.__name__, "") if issubclass(cls, nn.Module) else ""
@@ -145,7 +145,7 @@ def purpose(kind: type) -> str:
 
 
 def purpose_of(trace: Trace) -> str:
-    """What a module or an operation is for; empty where nobody says it."""
+    """The purpose of a module or an operation; empty if unknown."""
     if trace.cls:
         return purpose(trace.cls)
     said = OPERATIONS.get(trace.kind, "")
@@ -153,6 +153,6 @@ def purpose_of(trace: Trace) -> str:
 
 
 def first_sentence(text: str) -> str:
-    """Of a docstring, on one line, without its full stop, and without shapes at its end."""
+    """The first sentence of a docstring, on one line, without its full stop and trailing shapes."""
     paragraph = " ".join(text.partition("\n\n")[0].split())
     return SHAPES.sub("", SENTENCE.split(paragraph, maxsplit=1)[0])

@@ -1,7 +1,8 @@
-"""Shapes that source text states: beside the lines of a forward, and in docstrings.
+"""Shapes stated in source text: beside the lines of a forward, and in docstrings.
 
-`x = self.proj(x)  # (B, N, D)` says what shape the line gives, `(B, N, D) -> (B, D)` in a docstring
-what a module takes and gives. A test keeps the comments true (`tests/zoo/shape_comments.py`).
+`x = self.proj(x) # (B, N, D)` states the shape that the line computes, `(B, N, D) -> (B, D)` in a
+docstring the shapes of inputs and outputs. A test keeps the comments true
+(`tests/zoo/shape_comments.py`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from itertools import takewhile
 from textwrap import dedent
 from typing import Any, NamedTuple
 
-DimNames = tuple[str, ...]  # of a shape, axis by axis: letters, numbers, or terms such as 3*D
+DimNames = tuple[str, ...]  # of a shape, by dimension: letters, numbers, or terms such as 3*D
 REST = "..."
 COMMENT = re.compile(r"#\s*(\w+ × )?\(([^()]*)\)")
 SIZE = re.compile(r"[\w'²]+( ?[·*/+-] ?[\w'²]+)*|\.\.\.")
@@ -31,7 +32,7 @@ TERMS: Mapping[type[ast.operator], Callable[[float, float], float]] = {
     ast.Div: operator.truediv,
     ast.Pow: operator.pow,
 }
-# Methods that look at a tensor in another way: what is said beside them is not what was computed.
+# Methods that return a view: a comment beside them does not describe what was computed.
 VIEWS = frozenset(
     {"chunk", "expand", "flatten", "permute", "reshape", "split", "squeeze", "transpose"}
     | {"unbind", "unflatten", "unsqueeze", "view", "view_as"}
@@ -39,7 +40,7 @@ VIEWS = frozenset(
 
 
 class Lines(NamedTuple):
-    """From the first to the last, both included."""
+    """First and last line, both included."""
 
     first: int
     last: int
@@ -47,12 +48,12 @@ class Lines(NamedTuple):
 
 @dataclass(frozen=True)
 class Statement:
-    """An assignment or a return: its lines, the names it sets, and the sizes it claims.
+    """An assignment or a return: its lines, the names it sets, and the shape that its comment
+    states.
 
-    `each` is whether these are the sizes of several tensors (`# 3 × (B, N, D)`), `reads` the
-    variables that it reads, `calls` how many calls stand in it, `view` the method that looks at
-    what it computed in another way, if it ends with one, and `loop` the lines of the innermost loop
-    around it.
+    `for_each`: the shape is that of several tensors (`# 3 × (B, N, D)`). `reads` are the variables
+    that it reads, `calls` the number of calls in it, `view` the view method that it ends with,
+    `loop` the lines of the innermost loop around it.
     """
 
     first: int
@@ -67,7 +68,8 @@ class Statement:
 
 
 class DocumentedShapes(NamedTuple):
-    """The shapes that a module takes and gives, as its docstrings and its last line state them."""
+    """The shapes of a module's inputs and outputs, as its docstrings and its last line
+    state them."""
 
     inputs: tuple[DimNames, ...]
     outputs: tuple[DimNames, ...]
@@ -78,20 +80,20 @@ UNDOCUMENTED = DocumentedShapes((), ())
 
 @dataclass(frozen=True)
 class StatedShapes:
-    """What the source of a module says about shapes: its statements, and what it promises."""
+    """What the source of a module says about shapes: its statements, and its documented shapes."""
 
     statements: tuple[Statement, ...] = ()
     documented: DocumentedShapes = UNDOCUMENTED
 
     @cached_property
     def lines(self) -> dict[int, Statement]:
-        """The statement that each line belongs to."""
+        """The statement of each line."""
         return {line: s for s in self.statements for line in range(s.first, s.last + 1)}
 
     @cached_property
     def read_dims(self) -> dict[int, tuple[DimNames | None, ...]]:
-        """What was last said of the variables that a statement reads, by its first line; None for
-        one that has been set again since, without a word."""
+        """The last stated shapes of the variables that a statement reads, by its first line; None
+        for a variable that was set again since without a comment."""
         return {s.first: tuple(self._read_dims(s)) for s in self.statements}
 
     def _read_dims(self, statement: Statement) -> Iterator[DimNames | None]:
@@ -106,7 +108,7 @@ NO_SHAPES = StatedShapes()
 
 @lru_cache(maxsize=1024)
 def stated_shapes(module: type[Any]) -> StatedShapes:
-    """The text of a module's class; of torch's own, and where no source is known, there is none."""
+    """The shapes stated by a module's class; none for torch's own, and if there is no source."""
     if is_torch_forward(module):
         return StatedShapes(documented=_documented_shapes(module, None))
     written = forward_source(module)
@@ -120,12 +122,12 @@ def stated_shapes(module: type[Any]) -> StatedShapes:
 
 
 def is_torch_forward(module: type[Any]) -> bool:
-    """Whether a module's forward is one of torch's own."""
+    """Whether a module's forward is torch's own."""
     return bool(module.forward.__module__.startswith("torch."))
 
 
 def forward_source(module: type[Any]) -> tuple[str, int] | None:
-    """The text of a module's forward, and the number of its first line; None where it has none."""
+    """The source of a module's forward and the number of its first line; None if there is none."""
     try:
         lines, first = inspect.getsourcelines(module.forward)
     except (OSError, TypeError):
@@ -134,8 +136,8 @@ def forward_source(module: type[Any]) -> tuple[str, int] | None:
 
 
 def statements(source: str, first: int = 1) -> dict[int, Statement]:
-    """The assignments and returns of a source, whose first line has the number `first`, by their
-    first line and in their order."""
+    """The assignments and returns in a source whose first line has the number `first`, by first
+    line."""
     lines, shift = source.splitlines(), first - 1
     found = {}
     for node, loop in _simple_statements(ast.parse(source).body, None):
@@ -168,7 +170,7 @@ def statements(source: str, first: int = 1) -> dict[int, Statement]:
 def _simple_statements(
     trace: Sequence[ast.stmt], loop: Lines | None
 ) -> Iterator[tuple[ast.stmt, Lines | None]]:
-    """The statements that hold no others, in their order, each with the innermost loop around."""
+    """The statements without nested ones, in order, each with the innermost loop around it."""
     for node in trace:
         around = _span(node) if isinstance(node, ast.For) else loop
         blocks = [getattr(node, name, []) for name in BLOCKS]
@@ -183,7 +185,7 @@ def _span(node: ast.stmt) -> Lines:
 
 
 def evaluate(size: str, letters: Mapping[str, int]) -> float | None:
-    """What a size such as `3*D` or `H/P` comes to, where all its letters are known."""
+    """The value of a size such as `3*D` or `H/P`, if all its letters are known."""
     term = _term(size)
     try:
         return None if term is None else _evaluate(term, letters)
@@ -193,7 +195,7 @@ def evaluate(size: str, letters: Mapping[str, int]) -> float | None:
 
 @lru_cache(maxsize=4096)
 def _term(size: str) -> ast.expr | None:
-    """A size as an expression; None for one that is no term of numbers and letters, as H'."""
+    """A size as an expression; None if it is no term of numbers and letters, as H'."""
     try:
         term = ast.parse(size.translate(SIGNS), mode="eval").body
     except SyntaxError:
@@ -209,7 +211,7 @@ def _evaluate(term: ast.expr, letters: Mapping[str, int]) -> float:
 
 
 def documented_shapes(docstring: str) -> DocumentedShapes:
-    """The shapes on both sides of the last arrow: "(B, N, D) -> (B, D)"; or else of the first "to":
+    """The shapes on both sides of the last arrow, "(B, N, D) -> (B, D)", else of the first "to":
     "Images (B, C, H, W) to logits (B, num_classes)"."""
     for sentence in reversed(SENTENCE.split(docstring.replace("\n", " "))):
         if " -> " in sentence:
@@ -220,7 +222,7 @@ def documented_shapes(docstring: str) -> DocumentedShapes:
 
 
 def _documented_shapes(module: type[Any], returned: DimNames | None) -> DocumentedShapes:
-    """From the docstring of the forward, or that of the class or of one that it is made from."""
+    """From the docstring of the forward, else of the class or one of its bases."""
     own = takewhile(lambda cls: not cls.__module__.startswith("torch."), module.__mro__)
     told = [] if is_torch_forward(module) else [module.forward.__doc__]
     found = [documented_shapes(doc) for doc in (*told, *(cls.__doc__ for cls in own)) if doc]
