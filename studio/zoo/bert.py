@@ -231,6 +231,10 @@ class BERT(nn.Module):
             for _ in range(config.depth)
         )
         self.head = config.head(self.embed.token, config.num_classes, config.activation, dropout)
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """Truncated normal, σ = 0.02, in weights and embeddings; zero biases (official code)."""
         for module in self.modules():
             if isinstance(module, (nn.Linear, nn.Embedding)):
                 nn.init.trunc_normal_(module.weight, std=0.02, a=-0.04, b=0.04)

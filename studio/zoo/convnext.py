@@ -114,9 +114,13 @@ class ConvNeXt(nn.Module):
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.norm = LayerNorm(channels)
         self.head = nn.Linear(channels, config.num_classes)
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """Truncated normal, σ = 0.02; zero biases (official code)."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
-                nn.init.trunc_normal_(module.weight, std=0.02)  # as in the official code
+                nn.init.trunc_normal_(module.weight, std=0.02)
                 nn.init.zeros_(module.bias)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -231,11 +231,15 @@ class DETR(nn.Module):
         self.box_head = nn.Sequential(
             nn.Linear(D, D), nn.ReLU(), nn.Linear(D, D), nn.ReLU(), nn.Linear(D, 4)
         )
+        for part in (self.backbone.stem, self.backbone.stages[0]):  # as in the official code
+            part.requires_grad_(False)
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """Xavier in the matrices of encoder and decoder (section 4)."""
         for weight in (*self.encoder.parameters(), *self.decoder.parameters()):
             if weight.dim() > 1:
                 nn.init.xavier_uniform_(weight)
-        for part in (self.backbone.stem, self.backbone.stages[0]):  # as in the official code
-            part.requires_grad_(False)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Images (B, C, H, W) to `logits` (B, Q, K + 1) and `boxes` (B, Q, 4).

@@ -296,10 +296,10 @@ class DDPM(nn.Module):
         self.norm_out = GroupNorm32(channels)
         self.act = nn.SiLU()
         self.conv_out = nn.Conv2d(channels, config.in_channels, 3, padding=1)
-        self._initialise()
+        self.init_weights()
 
-    def _initialise(self) -> None:
-        """Every block begins as the identity: what ends a residual, or the network, is zero."""
+    def init_weights(self) -> None:
+        """Xavier; zero in each block's last layer, so that it starts as the identity."""
         for name, parameter in self.named_parameters():
             if parameter.dim() > 1:
                 nn.init.xavier_uniform_(parameter)

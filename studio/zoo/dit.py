@@ -220,10 +220,10 @@ class DiT(nn.Module):
             DiTBlock(D, config.num_heads, hidden, config.activation) for _ in range(config.depth)
         )
         self.final_layer = FinalLayer(D, P, out_channels)
-        self._initialise()
+        self.init_weights()
 
-    def _initialise(self) -> None:
-        """Linear maps by Xavier, embeddings small; gates and the output are zero (adaLN-Zero)."""
+    def init_weights(self) -> None:
+        """Xavier in linear layers, σ = 0.02 in embeddings; zero gates and output (adaLN-Zero)."""
         for name, parameter in self.named_parameters():
             ends = "adaLN" in name or name.startswith("final_layer")
             if parameter.dim() == 1 or ends:

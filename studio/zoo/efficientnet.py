@@ -157,7 +157,19 @@ class EfficientNet(nn.Module):
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.dropout = nn.Dropout(config.dropout)
         self.fc = nn.Linear(features, config.num_classes)
-        self.apply(initialise_efficientnet)
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """By fan-out; the classifier uniform in ±1/√(num_classes) (official code)."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out")
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+            elif isinstance(module, nn.Linear):
+                bound = module.out_features**-0.5
+                nn.init.uniform_(module.weight, -bound, bound)
+                nn.init.zeros_(module.bias)
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) to logits (B, num_classes)."""
@@ -166,18 +178,6 @@ class EfficientNet(nn.Module):
         x = self.head(x)  # (B, F, H', W')
         x = self.pool(x).flatten(1)  # (B, F)
         return self.fc(self.dropout(x))  # (B, num_classes)
-
-
-def initialise_efficientnet(module: nn.Module) -> None:
-    """The official code's: normal over what a filter gives, uniform for the classifier."""
-    if isinstance(module, nn.Conv2d):
-        nn.init.kaiming_normal_(module.weight, mode="fan_out")
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
-    elif isinstance(module, nn.Linear):
-        bound = module.out_features**-0.5
-        nn.init.uniform_(module.weight, -bound, bound)
-        nn.init.zeros_(module.bias)
 
 
 def example(config: EfficientNetConfig, batch: int) -> tuple[Tensor, ...]:

@@ -105,6 +105,10 @@ class ProposalHead(nn.Module):
         self.convs = nn.Sequential(*layers)
         self.objectness = nn.Conv2d(channels, 3, 1)
         self.deltas = nn.Conv2d(channels, 3 * 4, 1)
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """Normal, σ = 0.01 (Ren et al. 2015, section 3.1.3)."""
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.normal_(module.weight, std=0.01)

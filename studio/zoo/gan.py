@@ -139,7 +139,11 @@ class DCGAN(nn.Module):
         # nn.Identity takes the arguments of the network it stands for, and ignores them.
         self.generator = config.generator(*sizes)
         self.discriminator = config.discriminator(*sizes)
-        for module in self.modules():  # section 4, and the example's code for BatchNorm
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """Normal, σ = 0.02 (section 4); BatchNorm gains around 1 (pytorch/examples)."""
+        for module in self.modules():
             if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
                 nn.init.normal_(module.weight, 0.0, 0.02)
             elif isinstance(module, nn.BatchNorm2d):

@@ -185,10 +185,10 @@ class GPT(nn.Module):
         self.norm = block.final_norm(D, bias=config.bias)
         self.head = nn.Linear(D, config.vocab_size, bias=False)
         self.head.weight = self.token_embed.weight
-        self.initialise(config.depth)
+        self.init_weights(config.depth)
 
-    def initialise(self, depth: int) -> None:
-        """Normal, σ = 0.02; less for the 2L maps into the stream (GPT-2, section 2.3)."""
+    def init_weights(self, depth: int) -> None:
+        """Normal, σ = 0.02; 1/√(2L) of it in layers that add to the stream (GPT-2, section 2.3)."""
         for name, parameter in self.named_parameters():
             if name.endswith(("attn.proj.weight", "mlp.fc2.weight")):
                 nn.init.normal_(parameter, std=0.02 / (2 * depth) ** 0.5)

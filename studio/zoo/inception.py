@@ -195,8 +195,12 @@ class GoogLeNet(nn.Module):
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.dropout = nn.Dropout(config.dropout)
         self.fc = nn.Linear(self.stage5.out_channels, config.num_classes)
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """By fan-in (He et al. 2015), since the paper's layout has no norm."""
         for module in self.modules():
-            if isinstance(module, nn.Conv2d):  # He et al. 2015: the paper's layout has no norm
+            if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
 
     def forward(self, images: Tensor) -> Tensor | tuple[Tensor, ...]:

@@ -170,8 +170,12 @@ class Llama(nn.Module):
         self.head = nn.Linear(D, config.vocab_size, bias=False)
         if config.tied_head:
             self.head.weight = self.token_embed.weight
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """Normal, σ = 0.02, in all matrices (transformers); the gains of the norms stay 1."""
         for parameter in self.parameters():
-            if parameter.dim() == 2:  # all but the gains of the norms
+            if parameter.dim() == 2:
                 nn.init.normal_(parameter, std=0.02)
 
     def forward(self, tokens: Tensor) -> Tensor:

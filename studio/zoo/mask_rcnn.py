@@ -138,6 +138,10 @@ class MaskHead(nn.Module):
         self.up = nn.ConvTranspose2d(channels, channels, 2, stride=2)
         self.relu = nn.ReLU()
         self.classes = nn.Conv2d(channels, num_classes, 1)
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """By fan-out (He et al. 2015), as in detectron2."""
         for module in self.modules():
             if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -64,16 +64,16 @@ class Line(NamedTuple):
     n: int
     c: int
     s: int
-    t: float = 1  # how much wider an inverted residual is within
-    k: int = 3  # the kernel of its depthwise convolution
+    t: float = 1  # expansion of an inverted residual
+    k: int = 3  # kernel size of its depthwise convolution
     squeeze: bool = False
     activation: type[nn.Module] = nn.ReLU
 
 
 class Version(nn.Sequential):
-    """What comes before the classifier: (B, C, H, W) -> (B, channels, H/32, W/32).
+    """The layers before the classifier: (B, C, H, W) -> (B, channels, H/32, W/32).
 
-    A version is a table, `lines`, of what its `block` stacks behind a stem of stride 2.
+    A stem of stride 2, then a `block` for each entry of `lines`, the table of the version.
     """
 
     stem: int
@@ -288,13 +288,16 @@ class MobileNet(nn.Module):
         self.features = config.version(config.in_channels, config.width_mult, config.depth_mult)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.classifier = self.features.classifier(config.num_classes, config.dropout)
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """By fan-out; the classifier normal with σ = 0.01 (torchvision)."""
         for module in self.modules():
-            if isinstance(module, nn.Conv2d):  # as torchvision does
+            if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out")
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
             elif isinstance(module, nn.Linear):
                 nn.init.normal_(module.weight, std=0.01)
+            if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
                 nn.init.zeros_(module.bias)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -329,7 +332,6 @@ def v3(version: type[MobileNetV3], width_mult: float = 1.0) -> MobileNetConfig:
     return MobileNetConfig(version=version, width_mult=width_mult)
 
 
-# fmt: off
 PRESETS = (
     Preset("MobileNetV2 1.0", v2(1.0), 3_504_872, COUNT_V2),
     Preset("MobileNetV2 0.35", v2(0.35), 1_677_128, COUNT_V2),
@@ -351,7 +353,6 @@ PRESETS = (
     Preset("MobileNetV3-Small 1.25", v3(MobileNetV3Small, 1.25), 3_205_384, COUNT_V3),
     Preset("MobileNetV3-Small minimalistic", v3(MobileNetV3SmallMinimal), 2_044_736, COUNT_V3),
 )
-# fmt: on
 
 V1_TABLE_6 = "Howard et al. 2017, Table 6"
 CHECKPOINTS = "official code, mobilenet/README.md, checkpoints at 224"
@@ -372,7 +373,6 @@ RESULTS = (
         "MobileNetV3-Large 1.0": 75.2, "MobileNetV3-Large 0.75": 73.3,
         "MobileNetV3-Small 1.0": 67.4, "MobileNetV3-Small 0.75": 65.4}),
 )
-# fmt: on
 
 FAMILY = Family(
     title="MobileNet",

@@ -166,8 +166,12 @@ class ResNet(nn.Module):
             channels = config.block.expansion * w
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(channels, config.num_classes)
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """By fan-out (He et al. 2015, https://arxiv.org/abs/1502.01852)."""
         for module in self.modules():
-            if isinstance(module, nn.Conv2d):  # He et al. 2015, https://arxiv.org/abs/1502.01852
+            if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, images: Tensor) -> Tensor:

@@ -247,8 +247,12 @@ class UNet(nn.Module):
             Decoder(config.up, widths[i], above[i], *layer) for i in reversed(range(config.depth))
         )
         self.head = nn.Conv2d(widths[0], config.num_classes, 1)
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """Normal with σ = √(2/N), N inputs of a unit (section 3)."""
         for module in self.modules():
-            if isinstance(module, nn.Conv2d):  # a deviation of √(2/N), section 3
+            if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
 
     def forward(self, images: Tensor) -> Tensor:

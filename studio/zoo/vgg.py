@@ -145,22 +145,22 @@ class VGG(nn.Module):
         self.classifier = config.head(
             widths[-1], config.hidden_dim, config.dropout, config.num_classes
         )
-        self.apply(init_vgg)
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """By fan-out (He et al. 2015), so that it trains without a norm (torchvision)."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            if isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight, std=0.01)
+            if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
+                nn.init.zeros_(module.bias)
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) to logits (B, num_classes)."""
         x = self.features(images)  # (B, C', H', W')
         return self.classifier(x)  # (B, num_classes)
-
-
-def init_vgg(module: nn.Module) -> None:
-    """torchvision's: by fan-out (He et al. 2015), so that it trains from scratch without a norm."""
-    if isinstance(module, nn.Conv2d):
-        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-    if isinstance(module, nn.Linear):
-        nn.init.normal_(module.weight, std=0.01)
-    if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
-        nn.init.zeros_(module.bias)
 
 
 def example(config: VGGConfig, batch: int) -> tuple[Tensor, ...]:

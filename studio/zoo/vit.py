@@ -103,7 +103,6 @@ class ViT(nn.Module):
         self.patch_embed = PatchEmbedding(config.patch_size, config.in_channels, D)
         self.class_token = nn.Parameter(torch.zeros(1, 1, D))
         self.pos_embed = nn.Parameter(torch.empty(1, num_patches + 1, D))
-        nn.init.normal_(self.pos_embed, std=0.02)
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.Sequential(
             *(
@@ -120,6 +119,11 @@ class ViT(nn.Module):
         )
         self.norm = config.norm(D)
         self.head = nn.Linear(D, config.num_classes)
+        self.init_weights()
+
+    def init_weights(self) -> None:
+        """Position embeddings normal, σ = 0.02 (official code); linear layers as in PyTorch."""
+        nn.init.normal_(self.pos_embed, std=0.02)
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W) to logits (B, num_classes)."""
