@@ -55,7 +55,7 @@ TESTED_IN = {
         "advice/budget",
         "advice/requirements",
     ),
-    "advice/test_wording.py": (
+    "advice/test_choice_text.py": (
         "advice/evidence",
         "advice/task_inputs",
     ),
@@ -157,8 +157,7 @@ TESTED_IN = {
     ),
     "bench/test_sweep.py": ("bench/timing/reference_model",),
     "bench/timing/test_timing_loop.py": ("bench/timing/float16_guard",),
-    "cli/test_cli.py": (
-        "cli/commands",
+    "cli/test_commands.py": (
         "cli/inputs",
         "cli/output",
         "cli/tables",

@@ -17,7 +17,7 @@ import studio
 from studio import cli, exports
 from studio.cli import options
 from studio.quoting import path_echoed
-from tests.cli.test_cli import TINY, studio_command
+from tests.cli.test_commands import TINY, studio_command
 
 SUFFIXES = [(suffix, form) for form, names in options.FORMS.items() for suffix in names]
 REPORT = ("report", *("recurrent", "--set", "seq_len=8"))

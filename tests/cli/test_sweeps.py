@@ -14,7 +14,7 @@ from studio.cli.output import say_warnings
 from studio.process import fair_queue
 from studio.process.backend import Platform
 from tests.bench.simulated import Simulated, StopsAfter
-from tests.cli.test_cli import TINY, data
+from tests.cli.test_commands import TINY, data
 
 
 def test_a_sweep_that_is_known_is_there_at_once_and_fresh_it_is_measured_anew(

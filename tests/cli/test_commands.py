@@ -1,4 +1,4 @@
-"""The `studio` command: its JSON, its tables, its refusals, and its manners in a pipe."""
+"""The commands: their JSON, their tables, their errors, and what they do in a pipe."""
 
 from __future__ import annotations
 
@@ -356,3 +356,19 @@ def test_two_axes_make_a_grid_without_the_corners_that_cannot_be(
     assert [point["values"] for point in grid["points"]] == [[2, 3], [4, 3]]
     (line,) = said.splitlines()  # for one reason
     assert "depth=2, num_heads=5 and 1 more are left out: num_heads=5 must divide" in line
+
+
+def test_a_picture_in_pixels_goes_to_a_file_or_on_but_to_no_terminal(
+    capsysbinary: pytest.CaptureFixture[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = ["export", "vit", *TINY, "--form", "png"]
+    path = tmp_path / "vit.png"
+    assert cli.main([*line, "-o", str(path)]) == 0
+    assert capsysbinary.readouterr().out == b""
+    assert cli.main(line) == 0
+    assert capsysbinary.readouterr().out == path.read_bytes()
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert cli.main(line) == 2
+    printed = capsysbinary.readouterr()
+    assert printed.out == b""
+    assert printed.err == b"studio: png is binary and cannot be shown on a terminal; use -o FILE\n"
