@@ -167,7 +167,6 @@ TESTED_IN = {
         "cli/param_types",
         "cli/recommendation",
         "cli/sweep_axes",
-        "version",
     ),
     "codegen/test_slice.py": ("codegen/members",),
     "drawing/layout/test_layered.py": (
