@@ -1,6 +1,6 @@
-"""Calibration: what the device at hand reaches in products, copies and tiny operations.
+"""Calibration: the rates that a device reaches in matrix products, copies and tiny operations.
 
-Takes about two seconds in the measuring process: `worker(device).submit(calibrate, conditions)`.
+Takes about two seconds in the worker process: `worker(device).submit(calibrate, conditions)`.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from studio.bench.results import Conditions
 from studio.bench.timing.timing_loop import drop_models
 from studio.process.device import device_name, resolve_device
 
-SIZES = (256, 512, 1024, 2048, 4096, 8192)  # of square products, until one takes too long
-MAX_PRODUCT_S = 0.15  # expected of one product
-SAMPLING_S = 0.3  # for the samples of each figure
+SIZES = (256, 512, 1024, 2048, 4096, 8192)  # of square matrix products, until one takes too long
+MAX_PRODUCT_S = 0.15  # expected time of one product
+SAMPLING_S = 0.3  # sampling time of each rate
 MIN_SAMPLES = 3  # at least
-BUFFER_BYTES = 256 * 2**20  # copied; processors cache less
-CHAIN = 200  # tiny additions in a sample, each of which needs the one before
+BUFFER_BYTES = 256 * 2**20  # copied; larger than CPU caches
+CHAIN = 200  # dependent tiny additions in a sample
 
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """Rates that were reached, each the median of several samples: FLOPs a second in the best of
-    a few matrix products, bytes a second (read and written) in a copy, and the seconds between
-    two tiny operations, Python's part included."""
+    """Rates reached, each the median of several samples: FLOPs per second in the best matrix
+    product, bytes per second (read and written) in a copy, and seconds per tiny operation, Python
+    included."""
 
     flops_per_s: float
     bytes_per_s: float
@@ -42,8 +42,8 @@ class Calibration:
 def calibrate(conditions: Conditions) -> Calibration:
     """Calibrate a device for a dtype and a number of threads; the batch does not matter.
 
-    Lets go of the models that are kept ready, whose memory it needs. Raises MeasureError where
-    this machine has no such device.
+    Drops the models kept ready, since it needs their memory. Raises MeasureError if this machine
+    has no such device.
     """
     place = torch.device(resolve_device(conditions.device))
     dtype = getattr(torch, conditions.dtype)
@@ -66,7 +66,8 @@ def calibrate(conditions: Conditions) -> Calibration:
 def _product_rates(
     place: torch.device, dtype: torch.dtype, wait: Callable[[], None]
 ) -> Iterator[float]:
-    """FLOPs a second of square products. One twice as large is expected to take eight times."""
+    """FLOPs per second of square matrix products. Twice the size takes about eight times as
+    long."""
     for size in SIZES:
         left, right = (torch.randn(size, size, device=place, dtype=dtype) for _ in range(2))
         taken_s = _median_s(partial(torch.mm, left, right), wait)
@@ -93,7 +94,7 @@ def _gap_s(place: torch.device, dtype: torch.dtype, wait: Callable[[], None]) ->
 
 
 def _median_s(call: Callable[[], object], wait: Callable[[], None]) -> float:
-    """Seconds of a call with all that it started, after one that warms up."""
+    """Median seconds of a call with everything it started, after one warm-up call."""
     call()
     wait()
     taken: list[float] = []

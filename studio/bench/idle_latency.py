@@ -1,4 +1,4 @@
-"""What a figure that was measured on a busy machine says of an idle one."""
+"""An estimate of the idle latency from a measurement on a busy machine."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import NamedTuple
 from studio.bench.results import Measurement
 from studio.bench.store import Store, store
 
-BAND = 0.2  # either way, at the least: CPU times of runs beside busy neighbours lie so far apart
+BAND = 0.2  # at least, up and down: the spread of CPU times on a busy machine
 
 
 class IdleLatency(NamedTuple):
-    """The expected latency in seconds, and its band."""
+    """The estimated latency in seconds, and its band."""
 
     seconds: float
     low: float
@@ -21,8 +21,8 @@ class IdleLatency(NamedTuple):
 
 
 def idle_latency(point: object, device: str = "cpu") -> IdleLatency | None:
-    """What one that was measured under load would take on an idle machine: its CPU time, which
-    others hardly stretch; None for any other figure."""
+    """The idle latency of a design measured under load: its CPU time, which load hardly affects.
+    None for any other point."""
     if not isinstance(point, Measurement) or point.clean is not False or point.cpu_s is None:
         return None
     apart = 1 + max(BAND, run_to_run_deviation(point, device) or 0.0)
@@ -30,12 +30,12 @@ def idle_latency(point: object, device: str = "cpu") -> IdleLatency | None:
 
 
 def run_to_run_deviation(point: Measurement, device: str) -> float | None:
-    """How far two runs on this device usually lie apart (relative standard deviation), by what the
-    anchor took in the sweeps so far; None where there were too few."""
+    """Relative standard deviation between runs on this device, from the reference model in the
+    sweeps so far; None if there were too few."""
     return _run_to_run_deviation(store(), device, point.device, int(monotonic()))
 
 
 @lru_cache(maxsize=16)
 def _run_to_run_deviation(known: Store, device: str, machine: str, second: int) -> float | None:
-    """At most once a second from the disk: every bar of every look asks."""
+    """Reads the disk at most once a second: every error bar of every redraw asks."""
     return known.run_to_run_deviation(device, machine)

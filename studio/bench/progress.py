@@ -1,4 +1,4 @@
-"""How far a sweep is, told by time: what it has taken, and what it will still take at its pace."""
+"""The progress of a sweep in terms of time: what it has taken, and an estimate of what is left."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from itertools import pairwise
 from time import monotonic
 from typing import NamedTuple
 
-RECENT_BUILDS = 3  # looks; neighbours take alike, and the very first waits for a process to start
+RECENT_BUILDS = 3  # neighbours take alike, and the first waits for the process to start
 
 
 class ProgressEstimate(NamedTuple):
-    """The share of its time that has passed, from 0 to 1, and when (by the clock) it will end."""
+    """The share of the time that has passed, from 0 to 1, and the expected end, by the clock."""
 
     share: float
     end_s: float
 
 
 class Progress:
-    """The pace of a sweep of `count` designs: a first look at each, which builds it, and then
-    rounds of timing, which take `budget_s` seconds if nobody else has a turn meanwhile.
+    """The progress of a sweep of `count` designs: each is built and timed briefly, then rounds of
+    timing take `budget_s` seconds if no other session has a turn.
 
-    `clock` tells seconds from any start. The share never falls.
+    `clock` returns seconds. The share never falls.
     """
 
     def __init__(self, count: int, budget_s: float, clock: Callable[[], float] = monotonic) -> None:
         self._count, self._budget_s, self._clock = count, budget_s, clock
-        self._times = [clock()]  # of the start and after each look
+        self._times = [clock()]  # at the start and after each build
         self._share = 0.0
 
     def record_build(self) -> ProgressEstimate:
-        """After one more first look."""
+        """Call after each build."""
         self._times.append(self._clock())
         latest = self._times[-RECENT_BUILDS - 1 :]
         look_s = statistics.median(b - a for a, b in pairwise(latest))
@@ -39,7 +39,7 @@ class Progress:
         return self._estimate(ahead * look_s + self._budget_s)
 
     def record_round(self, share: float) -> ProgressEstimate:
-        """After a round, with this share of the timing done."""
+        """Call after each round, with the share of the timing that is done."""
         taken_s = self._clock() - self._times[-1]
         return self._estimate(taken_s * (1 - share) / share if share else self._budget_s)
 

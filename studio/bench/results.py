@@ -1,8 +1,8 @@
-"""What is asked of a measurement, and what comes back: values only, without torch.
+"""Conditions of a measurement and its results: values only, without torch.
 
-A figure is a median with its middle half. A mean follows the outliers of a shared machine, and the
-spread within one run says little about the spread between runs, so neither a mean nor a confidence
-interval is ever given.
+A latency is a median with its interquartile range. A mean follows the outliers of a shared machine,
+and the spread within one run says little about the spread between runs, so neither a mean nor a
+confidence interval is given.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ CHOICES: Mapping[str, tuple[object, ...]] = MappingProxyType(
         "compiled": (False, True),
     }
 )
-LIMIT_S, COMPILE_LIMIT_S = 30.0, 600.0  # a large model's compilation takes minutes
-CLEAN_SHARE = 0.97  # of its wall time, spent computing: the run was not interrupted
-QUIET_RUNS, QUIET_SHARE = 3, 0.1  # that many runs without interruption stand for all
+LIMIT_S, COMPILE_LIMIT_S = 30.0, 600.0  # compiling a large model takes minutes
+CLEAN_SHARE = 0.97  # CPU share of the wall time above which a run counts as uninterrupted
+QUIET_RUNS, QUIET_SHARE = 3, 0.1  # so many uninterrupted runs are enough
 IMAGE_DIMENSIONS = 4  # batch, channels, height, width
-RUNS_FOR_P95 = 60  # below, the 95th percentile is one of the three slowest runs: an anecdote
+RUNS_FOR_P95 = 60  # with fewer, the 95th percentile is one of the three slowest runs
 
 
 Floats = tuple[float, ...]
@@ -45,11 +45,11 @@ TEXTS = (  # of a measurement
 
 @dataclass(frozen=True)
 class Subject:
-    """What is measured: the text of a script, and three names in it.
+    """A script to measure, and the names in it.
 
-    The script defines the config class (`config`, made without arguments), the model class
-    (`model`, made from the config) and the function (`example`, of a config and a batch) that makes
-    the tuple of its inputs.
+    The script defines the config class (`config`, constructed without arguments), the model class
+    (`model`, constructed from the config) and a function (`example`, of a config and a batch) that
+    returns the tuple of inputs.
     """
 
     source: str
@@ -60,12 +60,12 @@ class Subject:
 
 @dataclass(frozen=True, kw_only=True)
 class Conditions:
-    """How it is measured. One thread by default: with as many threads as cores, one busy neighbour
-    turns milliseconds into half seconds, and the spread does not show it.
+    """The conditions of a measurement. One thread by default: with as many threads as cores, one
+    busy process turns milliseconds into half seconds, and the spread does not show it.
 
     A `training` step is a forward pass in training mode, with the mean squares of the outputs as
-    its loss, a backward pass, and an update by SGD. `channels_last` orders the memory of images and
-    of convolutions by pixel. `compiled` is torch.compile as it comes.
+    loss, a backward pass, and an SGD update. `channels_last` is torch's memory format of images and
+    convolutions. `compiled` is torch.compile with its defaults.
     """
 
     batch: int = 1
@@ -88,12 +88,12 @@ class Conditions:
 
     @property
     def limit_s(self) -> float:
-        """How long one subject may take, in seconds."""
+        """The time limit for one subject, in seconds."""
         return COMPILE_LIMIT_S if self.compiled else LIMIT_S
 
 
 def layout_problem(inputs: Sequence[Sequence[int]], layout: str) -> str:
-    """Why inputs of these shapes cannot have the layout, in one sentence; empty where they can."""
+    """Why inputs of these shapes do not support the layout, in one sentence; else empty."""
     if layout != "channels_last" or any(len(shape) == IMAGE_DIMENSIONS for shape in inputs):
         return ""
     shapes = " and ".join(str(tuple(shape)) for shape in inputs)
@@ -105,7 +105,7 @@ def layout_problem(inputs: Sequence[Sequence[int]], layout: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Samples:
-    """The raw times of one subject, in seconds a call. Those of several rounds add up.
+    """The raw times of one subject, in seconds per call; those of several rounds add up.
 
     A model faster than a millisecond is timed in blocks of `block` calls; a block is one sample.
     """
@@ -129,7 +129,7 @@ class Samples:
         return sum(self.walls) * self.block
 
     def measurement(self, conditions: Conditions) -> Measurement:
-        """Their median and middle half, measured as of now."""
+        """Their median and quartiles, measured as of now."""
         walls, cpus, clean = self._undisturbed(conditions)
         twentieths = statistics.quantiles(walls, n=20, method="inclusive")
         return Measurement(
@@ -155,10 +155,10 @@ class Samples:
         )
 
     def _undisturbed(self, conditions: Conditions) -> tuple[Floats, Floats, bool | None]:
-        """Wall and CPU times of the runs that nobody interrupted, and whether there were enough.
+        """Wall and CPU times of the uninterrupted runs, and whether there were enough.
 
-        One thread that is never made to wait spends its wall time computing. Elsewhere CPU time
-        does not tell (None), and on a machine too busy for this all runs count (False).
+        One thread that never waits spends its wall time computing. Otherwise CPU time tells nothing
+        (None), and on a machine too busy for this all runs count (False).
         """
         if conditions.device != "cpu" or conditions.threads > 1:
             return self.walls, self.cpus, None
@@ -172,16 +172,15 @@ class Samples:
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """The latency of one call (a forward pass, or a training step) and how it was come by.
+    """The latency of one call (a forward pass or a training step) and how it was measured.
 
-    Times are in seconds. The first call stands apart, since it pays for what later calls find
-    ready; so does `compile_s`, the call before it, in which torch.compile did its work (None where
-    nothing was compiled). `cpu_s` is the
-    median CPU time of a call, which a busy machine hardly moves (one thread on a CPU, else None).
-    `clean`: the figures are of runs that nothing interrupted; False where the machine was too busy
-    for enough of them, None where it cannot be told (accelerators, several threads). `p95_s` needs
-    60 runs. `measured_at` is a time in UTC as ISO 8601 writes it, by the clock of the process that
-    asked; it is empty, as is `studio_version`, in what an older studio has written.
+    Times are in seconds. The first call is separate, since it pays for lazy initialisation; so is
+    `compile_s`, the call before it, in which torch.compile ran (None if nothing was compiled).
+    `cpu_s` is the median CPU time of a call, which load hardly affects (one thread on a CPU, else
+    None). `clean`: the figures are those of uninterrupted runs; False if the machine was too busy
+    for enough of them, None if unknown (accelerators, several threads). `p95_s` needs 60 runs.
+    `measured_at` is the UTC time in ISO 8601, by the clock of the calling process; empty if an
+    older studio wrote it.
     """
 
     median_s: float
@@ -205,26 +204,28 @@ class Measurement:
     studio_version: str = ""
 
     def __post_init__(self) -> None:
-        """What another machine calls itself, or a file does, stands in reports and on the page."""
+        """Names from other machines and files are shown in reports and on the page, so they are
+        escaped."""
         for name in TEXTS:
             object.__setattr__(self, name, named(str(getattr(self, name))))
 
     @property
     def throughput(self) -> float:
-        """Examples a second at this batch."""
+        """Examples per second at this batch."""
         return self.batch / self.median_s
 
     def to_dict(self) -> Mapping[str, Any]:
-        """Plain JSON values, times to four figures: ratios of medians are good to about 1 %."""
+        """Plain JSON values, times to four significant digits: ratios of medians are good to about
+        1 %."""
         return _rounded(asdict(self) | {"throughput": self.throughput})
 
     def to_json(self) -> str:
-        """Every figure in full, for `from_json`; `to_dict` is what people read."""
+        """Every figure in full, for `from_json`; `to_dict` is for people."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> Measurement:
-        """The measurement that `to_json` has written. Raises MeasureError for other text."""
+        """The measurement written by `to_json`. Raises MeasureError for other text."""
         kinds = get_type_hints(cls)
         try:
             found = cls(**parse(text))
@@ -239,8 +240,8 @@ class Measurement:
 
 
 def comparable_seconds(points: Sequence[Measurement]) -> tuple[float, ...]:
-    """Times of several designs that compare, in seconds: their medians where no run was disturbed,
-    and else CPU times, of all of them alike (medians where those cannot be told)."""
+    """Times of several designs that can be compared, in seconds: medians if no run was disturbed,
+    else CPU times of all of them (medians if those are unknown)."""
     times = tuple(point.cpu_s for point in points if point.cpu_s is not None)
     disturbed = any(point.clean is False for point in points)
     if disturbed and len(times) == len(points):
@@ -251,7 +252,7 @@ def comparable_seconds(points: Sequence[Measurement]) -> tuple[float, ...]:
 @dataclass(frozen=True)
 class LayerTime:
     """The time of one module in a forward pass, in seconds: of all its `calls` together, without
-    (`own_s`) and with the modules that it calls (`total_s`). `clean` is of the whole pass, as in
+    (`own_s`) and with (`total_s`) the modules it calls. `clean` is that of the whole pass, as in
     `Measurement`."""
 
     own_s: float
@@ -260,12 +261,12 @@ class LayerTime:
     clean: bool | None = None
 
     def to_dict(self) -> Mapping[str, Any]:
-        """Plain JSON values, times to four figures."""
+        """Plain JSON values, times to four significant digits."""
         return _rounded(asdict(self))
 
 
 def utc_text(seconds: float) -> str:
-    """A time since 1970 in ISO 8601: `2026-11-23T18:27:00+00:00`."""
+    """Seconds since 1970 as UTC in ISO 8601: `2026-11-23T18:27:00+00:00`."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 

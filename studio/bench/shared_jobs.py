@@ -1,4 +1,4 @@
-"""Sweeps that several sessions have asked for alike, made once."""
+"""Sweeps that several sessions ask for alike run once, shared by reference counting."""
 
 from __future__ import annotations
 
@@ -19,33 +19,34 @@ AWAY_S = 10.0
 
 
 class JobOwners:
-    """Who wants a job, by number: it ends when nobody does, and then nobody joins it any more.
+    """The sessions that want a job, by number. When the last one leaves, the job ends and nobody
+    can join.
 
-    An owner that is not `present` any more is no owner after a while: a connection may come back.
+    An owner whose `present` is false counts as gone after `AWAY_S`: a connection may come back.
     """
 
     def __init__(self) -> None:
         self._present: dict[int, Present] = {}
         self._seen: dict[int, float] = {}
-        self._lock = Lock()  # between who joins and who finds that nobody is left
+        self._lock = Lock()  # so that nobody joins a job that is ending
         self._over = False
 
     def __len__(self) -> int:
         return len(self._present)
 
     def join(self, number: int, present: Present) -> bool:
-        """Whether it was not over yet."""
+        """Add an owner. Returns False if the job is over already."""
         with self._lock:
             if not self._over:
                 self._seen[number], self._present[number] = monotonic(), present
             return not self._over
 
     def leave(self, number: int) -> None:
-        """Nothing but this: it may run in the middle of anything, whatever locks are held there."""
+        """Remove an owner. Called from a finalizer, so it must not take locks."""
         self._present.pop(number, None)
 
     def count_present(self) -> int:
-        """How many there are, after a look at who is still present."""
+        """The number of owners, after a check of who is still present."""
         for number, present in tuple(self._present.items()):
             if present():
                 self._seen[number] = monotonic()
@@ -54,7 +55,7 @@ class JobOwners:
         return 0 if self.close_if_empty() else len(self)
 
     def close_if_empty(self) -> bool:
-        """Whether nobody is left."""
+        """Close the job if nobody is left. Returns whether it is closed."""
         with self._lock:
             self._over = self._over or not self._present
             return self._over
@@ -62,25 +63,26 @@ class JobOwners:
 
 @dataclass(frozen=True, eq=False)
 class SharedJob:
-    """A job under way and who wants it."""
+    """A running job and its owners."""
 
     job: SweepJob
     owners: JobOwners
 
 
 class JobHandle:
-    """One owner's part in a job, which it looks like. To cancel it, or to drop it, is to let go.
+    """One owner's handle on a shared job, with the interface of the job. Cancelling or deleting it
+    releases the job.
 
-    A job that nobody owns any more stops within a second.
+    A job without owners stops within a second.
     """
 
     def __init__(self, shared: SharedJob, number: int) -> None:
         self._shared, self._number = shared, number
-        self._last: tuple[float, Points] | None = None  # what it saw last, once it has let go
+        self._last: tuple[float, Points] | None = None  # progress and points when it was released
         weakref.finalize(self, shared.owners.leave, number).atexit = False
 
     def snapshot(self) -> Points:
-        """The latest figures, in the order of the subjects."""
+        """The latest measurements, in the order of the subjects."""
         return self._last[1] if self._last else self._shared.job.snapshot()
 
     @property
@@ -90,12 +92,12 @@ class JobHandle:
 
     @property
     def position(self) -> int:
-        """How many rounds of other sessions come before its next one."""
+        """How many rounds of other sessions are before its next one."""
         return 0 if self._last else self._shared.job.position
 
     @property
     def eta_s(self) -> float | None:
-        """Seconds left at its pace so far; None before it has one."""
+        """Estimated seconds left; None before there is an estimate."""
         return 0.0 if self._last else self._shared.job.eta_s
 
     @property
@@ -109,7 +111,7 @@ class JobHandle:
         return None if self._last else self._shared.job.error
 
     def cancel(self) -> None:
-        """Let go. The last owner stops the job at once; the figures so far stay."""
+        """Release the job. The last owner stops it at once; the measurements so far stay."""
         job, owners = self._shared.job, self._shared.owners
         self._last = (job.progress, job.snapshot())
         owners.leave(self._number)
@@ -118,7 +120,7 @@ class JobHandle:
 
 
 class SharedJobs:
-    """The jobs under way, by what was asked."""
+    """The running jobs, by what was asked."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -126,7 +128,7 @@ class SharedJobs:
         self._running: dict[JobKey, SharedJob] = {}
 
     def __len__(self) -> int:
-        """How many parts in jobs under way are held."""
+        """How many handles on running jobs there are."""
         return sum(len(s.owners) for s in tuple(self._running.values()) if not s.job.done)
 
     def ask(
@@ -138,10 +140,10 @@ class SharedJobs:
         present: Present = lambda: True,
         **rules: Any,
     ) -> JobHandle:
-        """A part in the job for this wish, which is begun where there is none.
+        """A handle on the job for this request; starts it if there is none.
 
-        `present` tells whether who asks is still there. `rules` are those of `Job`; rounds count as
-        those of the session that was first.
+        `present` returns whether the session is still connected. `rules` are arguments of
+        `SweepJob`; its rounds are queued for the session that asked first.
         """
         wish: JobKey = (tuple(subjects), conditions, budget_s)
         number = next(self._numbers)

@@ -1,9 +1,8 @@
-"""Finished measurements on disk, shared by all sessions and processes of a person.
+"""Measurements on disk, shared by all sessions and processes of a user.
 
-A figure is filed under the text that was measured, the conditions, the machine and the version of
-torch. The store is a convenience: a disk that is full, read-only or damaged costs the memory of
-past figures and never a measurement. Nothing in it is code, so a file that somebody else wrote
-can only be wrong.
+A measurement is stored by the measured text, the conditions, the machine and the version of torch.
+A disk that is full, read-only or damaged loses past measurements and never fails a new one. Nothing
+in the store is code, so a file written by somebody else can only be wrong.
 """
 
 from __future__ import annotations
@@ -34,10 +33,10 @@ from studio.process.errors import MeasureError
 T = TypeVar("T")
 Figures = Mapping[Subject, Measurement]
 
-NAME = "measurements-1.sqlite"  # the number is that of the layout below
+NAME = "measurements-1.sqlite"  # the number is the version of the schema below
 ROWS = 20_000  # 10 to 20 MB
-PAGES = 8_192  # of 4 kB: a bound for the file, whatever is written
-BUSY_S = 2.0  # how long another process that writes is waited for
+PAGES = 8_192  # of 4 kB: limits the size of the file
+BUSY_S = 2.0  # wait for another process that writes
 HISTORY = 30  # sweeps
 MIN_SWEEPS = 3
 DOCSTRING = re.compile(r'\Ar?""".*?"""\n+', re.DOTALL)
@@ -71,8 +70,8 @@ FIND_REFERENCES = (
 
 @dataclass(frozen=True)
 class StoreContents:
-    """What a store holds: measurements, times of the anchor (one a sweep, for the error bars), and
-    the bytes of its files on disk; 0 bytes where it is in memory only."""
+    """What a store holds: measurements, times of the reference model (one per sweep, for error
+    bars), and the bytes of its files on disk; 0 bytes if it is in memory only."""
 
     path: Path
     measurements: int
@@ -81,15 +80,13 @@ class StoreContents:
 
 
 class Store:
-    """Figures on disk, at most `rows` of them: the oldest go first."""
+    """Measurements on disk, at most `rows` of them: the oldest are dropped."""
 
     def __init__(self, folder: Path, rows: int = ROWS) -> None:
         self.path, self._rows = folder / NAME, rows
         self._lock = Lock()
-        self.clear_count = 0  # times: a sweep that began before the last one is not filed
-        self.fallback_reason = (
-            ""  # why it goes on in memory, in one sentence; empty where it does not
-        )
+        self.clear_count = 0  # a sweep that began before the store was cleared is not stored
+        self.fallback_reason = ""  # why it is in memory only, in one sentence; else empty
         try:
             self._disk = _open(self.path)
         except (OSError, sqlite3.Error) as error:
@@ -98,8 +95,8 @@ class Store:
     def find(
         self, subjects: Sequence[Subject], conditions: Conditions, places: Sequence[Platform]
     ) -> tuple[Measurement, ...] | None:
-        """The figures of all subjects, of the latest sweep that timed all of them in one place:
-        only then they compare."""
+        """The measurements of all subjects from the latest sweep that timed all of them on one
+        platform: only then they are comparable."""
         for place in places:
             found = [self._figures(store_key(s, conditions, place)) for s in subjects]
             common = set.intersection(*map(set, found)) if found else set()
@@ -109,7 +106,7 @@ class Store:
         return None
 
     def save_sweep(self, figures: Figures, conditions: Conditions) -> None:
-        """File the figures of one sweep, which has just ended."""
+        """Store the results of a finished sweep."""
         rows = _rows(figures, conditions)
 
         def write(disk: sqlite3.Connection) -> None:
@@ -120,7 +117,8 @@ class Store:
         self._do(write)
 
     def save_partial(self, figures: Figures, conditions: Conditions) -> None:
-        """File what a sweep under way has so far, in case it ends early: the latest of each."""
+        """Store the results of a running sweep so far, in case it ends early: the latest of each
+        subject."""
         rows = _rows(figures, conditions)
 
         def write(disk: sqlite3.Connection) -> None:
@@ -132,8 +130,8 @@ class Store:
     def find_partial(
         self, subjects: Sequence[Subject], conditions: Conditions, places: Sequence[Platform]
     ) -> tuple[Measurement | None, ...]:
-        """What sweeps that ended early have left of each subject, of the first place that has any;
-        for none of them comparable with another."""
+        """The result of each subject from sweeps that ended early, on the first platform that has
+        any; None for the others. They are not comparable with one another."""
         for place in places:
             found = [self._figures(store_key(s, conditions, place), FIND_PARTIAL) for s in subjects]
             if any(found):
@@ -143,7 +141,7 @@ class Store:
     def delete(
         self, subjects: Sequence[Subject], conditions: Conditions, places: Sequence[Platform]
     ) -> None:
-        """Every figure of these subjects under these conditions."""
+        """Delete every measurement of these subjects under these conditions."""
         keys = [(store_key(s, conditions, place),) for s in subjects for place in places]
 
         def write(disk: sqlite3.Connection) -> None:
@@ -155,7 +153,7 @@ class Store:
     def save_reference_time(
         self, anchor: Measurement, subject: Subject, conditions: Conditions
     ) -> None:
-        """File the time of the anchor in one sweep."""
+        """Store the time of the reference model in one sweep."""
         key = store_key(subject, conditions, platform_of(anchor))
         row = (time.time_ns(), anchor.device, conditions.device, key, anchor.median_s)
 
@@ -166,11 +164,12 @@ class Store:
         self._do(write)
 
     def run_to_run_deviation(self, device: str = "cpu", machine: str | None = None) -> float | None:
-        """Relative standard deviation of the anchor between the last sweeps, at most 30.
+        """Relative standard deviation of the reference model's time between the last sweeps, at
+        most 30.
 
-        It is the error bar of an absolute time on this machine (or the one so named), which the
-        spread within one run is not. Sweeps under other conditions are compared with their own
-        mean. None below three.
+        It is the error bar of an absolute time on this machine (or the named one), which the spread
+        within one run is not. Sweeps under different conditions are compared with their own mean.
+        None below three sweeps.
         """
         machine = machine or local_platform(device).machine
         rows = self._do(
@@ -192,7 +191,7 @@ class Store:
         return StoreContents(self.path, measurements, anchors, sum(f.stat().st_size for f in files))
 
     def clear(self) -> None:
-        """Forget everything, on disk too; where that fails, `trouble` says why."""
+        """Delete everything, on disk too; if that fails, `fallback_reason` says why."""
         self.clear_count += 1
         self._do(lambda disk: disk.executescript(CLEAR))
         self._do(lambda disk: disk.execute("VACUUM"))
@@ -222,9 +221,9 @@ class Store:
     def _fall_back(
         self, error: Exception, disk: sqlite3.Connection | None = None
     ) -> sqlite3.Connection:
-        """From now on in memory, with what the disk can still tell."""
+        """Continue in memory, with what can still be read from the disk."""
         self.fallback_reason = (
-            f"measurements are kept until the studio ends and not on disk, since {self.path}"
+            f"measurements are kept in memory and not on disk, since {self.path}"
             f" cannot be used: {getattr(error, 'strerror', None) or error}"
         )
         logging.getLogger(__name__).warning(self.fallback_reason)
@@ -238,11 +237,11 @@ class Store:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    """The database, a new one in place of a damaged one. Raises OSError, sqlite3.Error."""
+    """The database; a damaged one is replaced by a new one. Raises OSError, sqlite3.Error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         return _connect(path)
-    except sqlite3.OperationalError:  # full, read-only, locked: the file itself may be sound
+    except sqlite3.OperationalError:  # full, read-only or locked: the file may be intact
         raise
     except sqlite3.DatabaseError:
         for file in path.parent.glob(f"{path.name}*"):
@@ -275,11 +274,11 @@ def _rows(figures: Figures, conditions: Conditions) -> list[tuple[str, int, str]
 
 
 def store_key(subject: Subject, conditions: Conditions, place: Platform) -> str:
-    """The text, the conditions and the place as one hash.
+    """The text, the conditions and the platform as one hash.
 
-    The docstring at the top of the text is left out: it names versions and a link, and has no part
-    in what is timed. So is the usual name of the example, as in the keys of before it was a field:
-    figures that were kept then are still found.
+    The docstring at the top of the text is left out: it names versions and a link, and does not
+    affect the time. So is the default name of the example, so that keys from before it was a field
+    are still found.
     """
     what = asdict(subject) | {"source": DOCSTRING.sub("", subject.source, count=1)}
     if subject.example == Subject.example:
@@ -293,7 +292,7 @@ def platform_of(figure: Measurement) -> Platform:
 
 
 def cache_folder() -> Path:
-    """STUDIO_CACHE, or where this system keeps the caches of programs."""
+    """STUDIO_CACHE, or the system's folder for caches."""
     if chosen := os.environ.get("STUDIO_CACHE"):
         return Path(chosen)
     return user_cache_path("neural-architecture-studio", appauthor=False, opinion=False)

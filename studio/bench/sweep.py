@@ -1,8 +1,8 @@
-"""Measure one design, or all designs along an axis in turn, with figures after every round.
+"""Measure one design, or all designs along an axis interleaved, with results after every round.
 
-A point shows its first figure as soon as it has been built. Then all points are timed in turn in
-short rounds, and these interleaved times replace the first ones: they keep ratios and exponents
-true (an exponent within 0.04 on a loaded machine, where one point after another gives 0.18-0.27).
+A point has its first result as soon as it is built. Then all points are timed interleaved in short
+rounds, which replace the first results and keep ratios and exponents true (an exponent within 0.04
+on a loaded machine; timing one point after another gives 0.18-0.27).
 """
 
 from __future__ import annotations
@@ -31,27 +31,27 @@ from studio.process.errors import MeasureError
 from studio.process.fair_queue import Demand, QueuedCall, queue_client
 from studio.process.worker import NoWorkerError
 
-Point = Measurement | MeasureError | None  # None until it has a figure
+Point = Measurement | MeasureError | None  # None until it is measured
 Points = tuple[Point, ...]
 Submit = Callable[..., Future[tuple[Samples, ...]]]
 MeasureGroup = Callable[
     [Sequence[int], float], tuple[Samples, ...]
-]  # points, seconds -> their samples
+]  # point numbers, seconds -> their samples
 
 FIRST_ROUND_S = 0.05  # or three calls
-MAX_ROUND_S = 3.0  # a round of slow models; others wait for it
-DEMAND_CHECK_S = 0.5  # between two looks at whether anybody still wants a job
+MAX_ROUND_S = 3.0  # of slow models; other sessions wait for it
+DEMAND_CHECK_S = 0.5  # between checks whether anybody still wants a job
 REFERENCE = Subject(
     (Path(__file__).with_name("timing") / "reference_model.py").read_text("utf-8"),
     "Config",
     "Model",
 )
-REFERENCE_BYTES = 2**24  # more than it weighs
+REFERENCE_BYTES = 2**24  # an upper bound of its weights
 
 
 @dataclass(frozen=True)
 class SweepState:
-    """How far a sweep is, from 0 to 1, the figures so far, and when it will end at its pace."""
+    """The progress of a sweep from 0 to 1, the results so far, and its estimated end."""
 
     progress: float
     points: Points
@@ -82,11 +82,11 @@ def sweep(
     limit_s: float | None = None,
     on: CallExecutor | None = None,
 ) -> Iterator[Points]:
-    """The figures of all subjects so far, after every round of about `round_s` seconds.
+    """The results of all subjects so far, after every round of about `round_s` seconds.
 
-    `budget_s` is the time spent timing, without building; `limit_s` is granted to each subject. A
-    subject that cannot be measured is a MeasureError in its place. Closing the iterator ends the
-    sweep. Raises MeasureError where there is no measuring process at all.
+    `budget_s` is the time spent timing, without building; `limit_s` is the time limit of each
+    subject. A subject that cannot be measured is a MeasureError in its place. Closing the iterator
+    ends the sweep. Raises MeasureError if there is no worker process at all.
     """
     submit = (on or queue_client(conditions.device)).submit
     ask = _group_measurer(submit, subjects, conditions, limit_s)
@@ -95,13 +95,13 @@ def sweep(
 
 
 class SweepJob:
-    """A sweep that runs by itself; a page looks in whenever it likes, and never waits.
+    """A sweep in a thread of its own, to be polled.
 
-    A sweep of several designs times the anchor among them. With a `store`, figures of an earlier
-    sweep of the same designs are taken from there, unless they are to be `fresh`; where the machine
-    was busy then, or that sweep ended early, they are there at once and measured again. What is
-    found is filed after every round, unless the store was cleared meanwhile. `wanted` says by how
-    many: who is wanted by more is served before others, and stops by itself when nobody is left.
+    A sweep of several designs times the reference model among them. With a `store`, results of an
+    earlier sweep of the same designs are used, unless `fresh`; if the machine was busy then, or
+    that sweep ended early, they are there at once and measured again. Results are stored after
+    every round, unless the store was cleared since the start. `wanted` returns how many sessions
+    want the job: more of them give it priority, and it stops when there are none.
     """
 
     def __init__(
@@ -126,7 +126,9 @@ class SweepJob:
         self._task: Future[Any] | None = None
         self._cancelled = False
         self._error: Exception | None = None
-        anchored = len(subjects) > 1 and not conditions.compiled  # compiling it takes a minute
+        anchored = (
+            len(subjects) > 1 and not conditions.compiled
+        )  # compiling the reference takes a minute
         timed = (*self._subjects, REFERENCE) if anchored else self._subjects
         ask = _group_measurer(self._submit, timed, conditions, limit_s, wanted)
         self._rounds = partial(
@@ -136,7 +138,7 @@ class SweepJob:
         self._thread.start()
 
     def snapshot(self) -> Points:
-        """The latest figures, in the order of the subjects."""
+        """The latest results, in the order of the subjects."""
         return self._stage.points
 
     @property
@@ -146,13 +148,14 @@ class SweepJob:
 
     @property
     def position(self) -> int:
-        """How many rounds of other sessions come before its next one."""
+        """How many rounds of other sessions are before its next one."""
         task = self._task
         return task.position if isinstance(task, QueuedCall) else 0
 
     @property
     def eta_s(self) -> float | None:
-        """Seconds left at its pace so far, waiting for others included; None before it has one."""
+        """Estimated seconds left, including waiting for others; None before there is an
+        estimate."""
         if self.done:
             return 0.0
         end_s = self._stage.end_s
@@ -165,11 +168,11 @@ class SweepJob:
 
     @property
     def error(self) -> Exception | None:
-        """Why the whole sweep failed, if it did. A single point's failure is in the snapshot."""
+        """Why the whole sweep failed, if it did. The error of a single point is in the snapshot."""
         return self._error
 
     def cancel(self) -> None:
-        """Stop at once, in the middle of a round too. The figures so far stay."""
+        """Stop at once, also in the middle of a round. The results so far stay."""
         self._cancelled = True
         if self._task:
             self._task.cancel()
@@ -179,7 +182,7 @@ class SweepJob:
             device = self._conditions.device
             self._on = queue_client(device, self._session, self._wanted, self._has_no_figure)
         self._task = self._on.submit(*call, **rules)
-        if self._cancelled:  # between two rounds, when there was no task to cancel
+        if self._cancelled:  # cancelled between two rounds
             self._task.cancel()
         return self._task
 
@@ -203,7 +206,7 @@ class SweepJob:
             self._error = error
 
     def _stored_points(self) -> tuple[Points, bool]:
-        """What the store has of each, and whether nothing is left to measure."""
+        """The stored point of each subject, and whether nothing is left to measure."""
         nothing: Points = (None,) * len(self._subjects)
         if self._store is None or self._fresh:
             return nothing, False
@@ -245,13 +248,13 @@ def _group_measurer(
             raise CancelledError
         task = submit(measure_round, chosen, conditions, budget_s, next(seeds), limit_s=limit)
         try:
-            # One that is cancelled in the queue is not done until its turn comes.
+            # A call cancelled in the queue is not done until its turn comes.
             while not (wait((task,), DEMAND_CHECK_S).done or task.cancelled()):
                 if not wanted():
                     raise CancelledError
             return task.result()
         finally:
-            task.cancel()  # a caller that is interrupted while it waits leaves nothing running
+            task.cancel()  # an interrupted caller leaves nothing running
 
     return ask
 
@@ -266,9 +269,9 @@ def _sweep_states(
     anchored: bool = False,
     known: Points = (),
 ) -> Iterator[SweepState]:
-    """After every step: how far the sweep is, and the figures so far. An anchor comes last.
+    """The state of the sweep after every step. The reference model is the last subject.
 
-    What is `known` of a point stands for its first look.
+    A point in `known` needs no first round.
     """
     points: list[Point] = list(known) or [None] * count
     first = {i: _samples_of(p) for i, p in enumerate(points) if isinstance(p, Measurement)}
@@ -300,10 +303,11 @@ def _interleaved_rounds(
     ask: MeasureGroup,
     reference: tuple[int, ...] = (),
 ) -> Iterator[tuple[float, Mapping[int, Samples]]]:
-    """How much of the timing is done, from 0 to 1, and each point's samples, after every round."""
+    """The share of the timing that is done, from 0 to 1, and each point's samples, after every
+    round."""
     samples: dict[int, Samples] = {}
     groups = deque(_groups(first))
-    alone: set[tuple[int, ...]] = set()  # groups that failed beside the anchor
+    alone: set[tuple[int, ...]] = set()  # groups that failed together with the reference
     count = unseen = len(groups)
     spent = 0.0
     while groups and (spent < budget_s or unseen > 0):
@@ -326,8 +330,8 @@ def _interleaved_rounds(
 
 
 def _samples_of(figure: Measurement) -> Samples:
-    """For the first look that an earlier sweep had, which tells how points are grouped; its times
-    are in no figure. What it weighs is not known: a group that turns out too heavy is halved."""
+    """Samples in place of the first round of a stored point. They only decide how points are
+    grouped. The weight is unknown: a group that turns out too heavy is split."""
     return Samples(
         walls=(figure.median_s,),
         cpus=(figure.median_s,),
@@ -340,18 +344,18 @@ def _samples_of(figure: Measurement) -> Samples:
 
 
 def _merge(old: Samples | None, new: Samples) -> Samples:
-    """Those of another machine, to which the sweep had to move, are not mixed."""
+    """Samples of another machine, to which the sweep had to move, are not mixed."""
     return old + new if old and old.device == new.device else new
 
 
 def _has_room(group: Sequence[int], first: Mapping[int, Samples]) -> bool:
-    """Whether the anchor can be held ready beside a group."""
+    """Whether the reference model fits in memory beside a group."""
     weight = sum(first[i].weight_bytes for i in group)
     return len(group) < MAX_READY_MODELS and weight + REFERENCE_BYTES <= MAX_READY_BYTES
 
 
 def _groups(first: Mapping[int, Samples]) -> Iterator[tuple[int, ...]]:
-    """Neighbours that can be held ready together and timed together in one round."""
+    """Neighbouring points that fit in memory together and can be timed in one round."""
     group: list[int] = []
     weight, cycle_s = 0, 0.0
     for i, seen in first.items():
@@ -367,9 +371,9 @@ def _groups(first: Mapping[int, Samples]) -> Iterator[tuple[int, ...]]:
 
 
 def _split(group: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
-    """A group that failed, in two parts: each point ran alone, so it was their company that failed.
+    """A group that failed, in two halves: each point ran alone, so it failed because of the others.
 
-    A point that fails by itself now is not tried again and keeps the figure it has.
+    A point that then fails by itself is not tried again and keeps its result.
     """
     middle = len(group) // 2
     return (group[:middle], group[middle:]) if middle else ()

@@ -1,4 +1,4 @@
-"""Which lines of a text are new, for a page that marks what a change of the design did."""
+"""The lines of a text that changed, for a page that highlights the effect of a change."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from difflib import SequenceMatcher
 
 
 def changed_lines(before: str, after: str) -> tuple[int, ...]:
-    """The numbers (from 1) of the lines of `after` that `before` does not have in their place."""
+    """The numbers (from 1) of the lines of `after` that are not in `before` at their position."""
     matcher = SequenceMatcher(None, before.splitlines(), after.splitlines(), autojunk=False)
     return tuple(
         number + 1

@@ -1,8 +1,8 @@
-"""The members of a class that are read: what nobody reads is not exported.
+"""Class members that the exported code reads: the others are not exported.
 
-The studio asks more of a class than its model does: what may follow it, what it may join. This is
-about classes that are ours from top to bottom, without a base of torch or of Python that would
-call a method by itself; special methods and the fields of a dataclass stay.
+The studio asks more of a class than its model does: what may follow it, what it may join. This
+applies to classes that are entirely ours, without a base class of torch or Python that calls
+methods by itself; special methods and dataclass fields stay.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from studio.codegen.source import ROOMS
 
 @lru_cache(maxsize=1024)
 def mentioned_names(text: str) -> frozenset[str]:
-    """The names of members that a text may read: those after a dot, and those in quotes."""
+    """The member names that a text may read: those after a dot, and those in quotes."""
     found = set()
     for node in ast.walk(ast.parse(text)):
         match node:
@@ -32,7 +32,7 @@ def mentioned_names(text: str) -> frozenset[str]:
 
 @lru_cache(maxsize=1024)
 def without_unread_members(text: str, module: str, name: str, read: frozenset[str]) -> str:
-    """The lines of a definition, without the members that have none of these names."""
+    """The lines of a definition, without the members that are not in `read`."""
     held = getattr(sys.modules[module], name, None)
     if not isinstance(held, type) or not _is_ours(held):
         return text
@@ -58,7 +58,7 @@ def _is_ours(kind: type) -> bool:
 
 
 def _member(part: ast.stmt, is_record: bool) -> str | None:
-    """The name of a member that may go."""
+    """The name of a member that may be left out; None if it must stay."""
     match part:
         case ast.FunctionDef(name=name) if not name.startswith("__"):
             return name
@@ -71,7 +71,7 @@ def _member(part: ast.stmt, is_record: bool) -> str | None:
 
 
 def _span(part: ast.stmt, lines: list[str]) -> tuple[int, int]:
-    """The lines of a member, with its decorators, the comment above and one of two blanks."""
+    """The lines of a member, with its decorators, the comment above, and one of two blank lines."""
     decorators = part.decorator_list if isinstance(part, ast.FunctionDef) else []
     first = min([part.lineno, *(d.lineno for d in decorators)]) - 1
     last = part.end_lineno or part.lineno

@@ -1,4 +1,4 @@
-"""The standalone script: one file that needs torch alone, and that proves its own figures."""
+"""The standalone script: one file that needs only torch and checks its own figures."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ from studio.version import __version__
 Shape = tuple[int, ...]
 NO_SHAPES: Mapping[str, Shape] = MappingProxyType({})
 NO_BREAK = "\N{NO-BREAK SPACE}"
-URL = ":/?#[]@!$&'()*+,;=%"  # what stands unquoted in a link (RFC 3986)
+URL = ":/?#[]@!$&'()*+,;=%"  # unquoted in a link (RFC 3986)
 
 
 @dataclass(frozen=True)
 class Script:
-    """A text to run, and the names in it of the config's class, the model's and the example."""
+    """A script, and the names in it of the config class, the model class and the example
+    function."""
 
     text: str
     config: str
@@ -72,7 +73,7 @@ def _docstring(
 ) -> str:
     """What the file is, where it comes from, and what it costs."""
     lesson = design.family.lesson.strip().split("\n\n")
-    # Quoted, so that no link can end the docstring and become code.
+    # Quoted, so that a link cannot end the docstring and become code.
     reopen = quote(link, safe=URL) if link else f"?{design.query}"
     version = torch.__version__.partition("+")[0]
     paragraphs = (
@@ -93,7 +94,7 @@ def _docstring(
 
 
 def _origin(design: Design) -> Iterator[str]:
-    """What the design is, and where the preset is from, that it is or was made from."""
+    """What the design is, and the source of the preset that it is or was made from."""
     if not _resembles_preset(design):
         yield f"{design.family.title}."
         return
@@ -107,9 +108,9 @@ def _origin(design: Design) -> Iterator[str]:
 
 
 def _resembles_preset(design: Design) -> bool:
-    """Whether a composition was made from its nearest preset: whether most rows are of its kinds.
+    """Whether a composition was made from its nearest preset: whether most stages have its kinds.
 
-    What has no rows is kin to its nearest preset, whatever was changed.
+    A design without stages resembles its nearest preset, whatever was changed.
     """
     theirs = dict(_stages(design.family, design.base.config))
     kinds = [
@@ -119,15 +120,14 @@ def _resembles_preset(design: Design) -> bool:
 
 
 def _stages(family: Family, config: Any) -> Iterator[tuple[str, Any]]:
-    """The rows of a composition, each with its place."""
+    """The stages of a composition, each with its path."""
     for name, knob in family.knobs.items():
         if isinstance(knob, RecordKnob):
             yield from knob.rows(getattr(config, name))
 
 
 def _outline(design: Design, shapes: Mapping[str, Shape]) -> Iterator[str]:
-    """The rows of a composition, each by its place, and what flows out: what a reader looks for
-    first."""
+    """The stages of a composition with their output shapes."""
     rows = {place: as_source(row) for place, row in _stages(design.family, design.config)}
     if rows:
         told = {place: _no_break(shapes[place]) if place in shapes else "" for place in rows}
@@ -153,14 +153,14 @@ def _no_break(shape: Shape) -> str:
 
 
 def _wrap(paragraph: str) -> str:
-    """The paragraph as it is where its lines fit, else wrapped; a link is never broken."""
+    """The paragraph unchanged if its lines fit, else wrapped; links are never broken."""
     if all(len(line) <= LINE_LENGTH for line in paragraph.splitlines()):
         return paragraph
     return textwrap.fill(paragraph, LINE_LENGTH, break_long_words=False, break_on_hyphens=False)
 
 
 def _import_block(imports: Iterable[Import]) -> str:
-    """The imports as isort writes them: the future, the standard library, then torch."""
+    """The imports in isort's order: the future, the standard library, then torch."""
     sections = defaultdict(list)
     for item in imports:
         future, standard = item.root == "__future__", item.root in sys.stdlib_module_names
@@ -205,7 +205,7 @@ TENSORS = '''def tensors(outputs: torch.Tensor | tuple | list | dict) -> list[to
 def _demo(
     config: str, model: str, example: str, params: int, output_shapes: tuple[Shape, ...]
 ) -> str:
-    """The end of the file: it builds the model, runs it once, and asserts what was promised."""
+    """The end of the file: builds the model, runs it once, and asserts the figures."""
     return f"""if __name__ == "__main__":
     config = {config}()
     model = {model}(config).eval()
@@ -223,7 +223,7 @@ def _demo(
 
 
 def _list_of(shapes: tuple[Shape, ...]) -> str:
-    """The shapes as a list: on one line if it is short, else one shape a line."""
+    """The shapes as a list: on one line if short, else one shape per line."""
     line = str(list(shapes))
     if len(f"    assert output_shapes == {line}") <= LINE_LENGTH:
         return line

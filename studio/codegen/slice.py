@@ -1,9 +1,9 @@
-"""Slice the definitions that a design runs on out of the package's own source.
+"""Slice the definitions that a design runs on out of the package's source.
 
 From a family's config, model and example we follow every top-level name that their code uses,
-through the zoo and the blocks, and take each definition's lines as they stand. One thing is
-rewritten: a `knob(...)` becomes this design's value, with the knob's help as a comment. So a class
-that was not chosen is not followed, and not exported; nor is a member that nothing reads
+through the zoo, the stages and the blocks, and take the lines of each definition unchanged. One
+thing is rewritten: a `knob(...)` becomes this design's value, with the knob's help as a comment. So
+a class that was not chosen is not followed, and not exported; nor is a member that nothing reads
 (`studio.codegen.members`).
 """
 
@@ -45,7 +45,7 @@ class Definition:
 
 @dataclass(frozen=True)
 class Slice:
-    """What a design runs on: its imports from elsewhere, and its definitions in running order."""
+    """What a design runs on: its external imports, and its definitions in execution order."""
 
     imports: tuple[Import, ...]
     definitions: tuple[Definition, ...]
@@ -55,9 +55,9 @@ Item = Definition | Import
 
 
 def slice_design(design: Design) -> Slice:
-    """The definitions that a design runs on, callees first, the config as early as it can stand.
+    """The definitions that a design runs on, callees first, the config as early as possible.
 
-    Raises ValueError where a file breaks the rules of `studio.codegen.source`, or where two things
+    Raises ValueError if a file breaks the rules of `studio.codegen.source`, or if two definitions
     share a name.
     """
     code = design.family.code_of(design.config)
@@ -72,8 +72,8 @@ def slice_design(design: Design) -> Slice:
     order = _modules(home)
 
     def place(definition: Definition) -> tuple[bool, bool, int, int]:
-        # Files in the order in which Python runs them, each top to bottom; the config before all
-        # but what it needs to be defined.
+        # Files in the order in which Python runs them, each top to bottom; the config before
+        # all except what its definition needs.
         late = definition.name not in early
         rank = order.index(definition.module)
         return late, late and definition.name != config.name, rank, definition.line
@@ -86,7 +86,7 @@ def slice_design(design: Design) -> Slice:
 def _reachable(
     start: Sequence[Item | None], config: Definition
 ) -> tuple[dict[str, Item], frozenset[str]]:
-    """Everything that `start` needs, with the members alone that it reads, and their names."""
+    """Everything that `start` needs, with only the members that are read, and their names."""
     read: frozenset[str] = frozenset()
     while True:
         found = _closure(start, config, read)
@@ -100,7 +100,7 @@ def _reachable(
 def _closure(
     start: Iterable[Item | None], config: Definition, read: frozenset[str]
 ) -> dict[str, Item]:
-    """Everything that `start` needs, itself included, by name; of members those of these names."""
+    """Everything that `start` needs, itself included, by name, with only the members in `read`."""
     found: dict[str, Item] = {}
     queue = list(start)
     while queue:
@@ -132,7 +132,7 @@ def _uses(definition: Definition, methods: bool = True) -> Iterator[Item | None]
 
 @lru_cache(maxsize=4096)
 def _global_names(text: str, methods: bool) -> tuple[str, ...]:
-    """The names that a definition takes from around it, sorted; without those of its methods."""
+    """The global names that a definition uses, sorted; without those in its methods, if asked."""
     table = symtable.symtable(text, "<definition>", "exec")
     return tuple(sorted(set(_globals_in(table, methods))))
 
@@ -161,7 +161,7 @@ def _resolve(module: str, name: str) -> Item | None:
 
 
 def _class_item(value: type) -> Item:
-    """A class that was chosen by a knob, whether or not the family's file imports it."""
+    """A class chosen by a knob, whether or not the family's file imports it."""
     if _is_torch_class(value):
         return Import("torch", "nn")
     return _with_defaults(load(value.__module__), value.__name__)
@@ -173,7 +173,7 @@ def _with_defaults(source: ModuleSource, name: str) -> Definition:
 
 
 def _define(source: ModuleSource, name: str, settings: Mapping[str, Any]) -> Definition:
-    """The lines that define a name; its knobs take the values of `settings`, or their defaults."""
+    """The lines that define a name; its knobs have the values in `settings`, or their defaults."""
     node = source.statements[name]
     first, last = source.lines_of(node)
     lines = list(source.lines[first - 1 : last])
@@ -193,7 +193,7 @@ def _define(source: ModuleSource, name: str, settings: Mapping[str, Any]) -> Def
 
 
 def _field(statement: str, help: str) -> list[str]:
-    """One field of a config, with its help beside it, or above it where the line is too short."""
+    """One field of a config, with its help beside it, or above if the line is too long."""
     line = f"    {statement}  # {help}"
     if len(line) <= LINE_LENGTH and "\n" not in statement:
         return [line]
@@ -202,7 +202,7 @@ def _field(statement: str, help: str) -> list[str]:
 
 
 def _classes_in(value: object) -> Iterator[type]:
-    """The classes in a knob's value: it may be one, or a record, or records, that hold some."""
+    """The classes in a knob's value: it may be a class, a record, or records that contain some."""
     if isinstance(value, type):
         yield value
     elif isinstance(value, tuple):
@@ -215,7 +215,7 @@ def _classes_in(value: object) -> Iterator[type]:
 
 
 def as_source(value: object) -> str:
-    """A knob's value as Python writes it in the exported file."""
+    """A knob's value as Python source in the exported file."""
     match value:
         case type():
             return f"nn.{value.__name__}" if _is_torch_class(value) else value.__name__
@@ -231,8 +231,8 @@ def as_source(value: object) -> str:
 
 
 def _arguments(record: Any) -> Iterator[str]:
-    """What a reader wants to see of a record: its size, what it joins, and all that is not as
-    usual."""
+    """The arguments of a record that a reader wants to see: size, joins, and everything that is not
+    the default."""
     kind: Any = type(record)
     for name, knob in knobs(kind).items():
         value = getattr(record, name)
@@ -246,7 +246,7 @@ def _is_torch_class(value: type) -> bool:
 
 @cache
 def _modules(module: str) -> tuple[str, ...]:
-    """The module and those it follows, in the order in which Python runs them."""
+    """The module and those it imports, in the order in which Python runs them."""
     inner = [
         name
         for item in load(module).imports.values()

@@ -1,9 +1,11 @@
-"""A file of the zoo, the stages or the blocks as text: what it imports, what it defines, and where.
+"""A file of the zoo, the stages or the blocks as text: its imports, its definitions, and their
+lines.
 
-Export takes definitions out of these files by name, so they keep a few rules, which `check_module`
-reports: every import at the top level; from the studio only `from studio.x import Name`, never a
-module, a star or an alias; beside it only torch and the standard library; one statement for each
-top-level name and no code between them; a knob's default and help stand first, the help a string.
+Export takes definitions out of these files by name, so they follow a few rules, which
+`check_module` checks: every import at the top level; from the studio only `from studio.x import
+Name`, never a module, a star or an alias; otherwise only torch and the standard library; one
+statement for each top-level name and no code between them; a knob's default and help come first,
+the help a string.
 """
 
 from __future__ import annotations
@@ -35,13 +37,13 @@ class Import:
 
     @property
     def bound(self) -> str:
-        """The name by which the importing file knows it."""
+        """The name that it binds in the importing file."""
         return self.alias or self.name or self.root
 
 
 @dataclass(frozen=True, eq=False)
 class ModuleSource:
-    """One file, read once: its lines, its imports by bound name, its statements by defined name."""
+    """One file: its lines, its imports by bound name, its statements by defined name."""
 
     module: str
     lines: tuple[str, ...]
@@ -73,7 +75,7 @@ def load(module: str) -> ModuleSource:
     )
 
 
-# A file edited under a running server must not be exported for the classes it already holds.
+# Cached, so that a file edited under a running server is not exported for the classes in memory.
 @cache
 def read(module: str) -> str:
     """The text of a module's file, as it was when first read."""
@@ -109,7 +111,7 @@ def defined_name(node: ast.stmt) -> str | None:
 
 
 def check_module(module: str) -> tuple[str, ...]:
-    """What in the file breaks the rules above, one sentence each; empty for a good file."""
+    """The rules above that a file breaks, one sentence each; empty for a valid file."""
     tree = parse(module)
     body = tree.body[1:] if ast.get_docstring(tree) is not None else tree.body
     return (*_check_statements(body), *_check_imports(tree), *_check_knobs(tree))

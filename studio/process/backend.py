@@ -1,9 +1,8 @@
-"""Where measurements run: on this machine, or on a cluster that is there already.
+"""Where measurements run: on this machine, or on an existing cluster.
 
-An engine is shaped like an executor of concurrent.futures, but a call has a time limit, and a
-cancel stops a call that has begun. By default it is the measuring process of this machine; where
-the environment variable STUDIO_SCHEDULER names a Dask scheduler (`tcp://host:port`), the same calls
-go there.
+A backend is like an executor of concurrent.futures, but a call has a time limit, and `cancel` stops
+a running call. By default it is the worker process of this machine; if the environment variable
+STUDIO_SCHEDULER names a Dask scheduler (`tcp://host:port`), calls go there.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ SCHEDULER_VARIABLE = "STUDIO_SCHEDULER"
 
 
 class Platform(NamedTuple):
-    """What a figure is a figure of, beside the subject and the conditions."""
+    """The machine and torch version that a measurement is valid for."""
 
     machine: str
     torch_version: str
 
 
 class CallExecutor(Protocol):
-    """Calls functions one at a time, elsewhere; their failures come as MeasureError."""
+    """Calls functions one at a time, elsewhere; their failures are raised as MeasureError."""
 
     def submit(
         self, function: Callable[..., T], /, *arguments: Any, limit_s: float = LIMIT_S
@@ -37,7 +36,7 @@ class CallExecutor(Protocol):
 
 
 class Backend(CallExecutor, Protocol):
-    """One device, and what other devices there are where it is."""
+    """An executor for one device; knows the other devices there."""
 
     def devices(self) -> tuple[str, ...]: ...
 
@@ -45,14 +44,14 @@ class Backend(CallExecutor, Protocol):
 
 
 def backend(device: str = "cpu") -> Backend:
-    """The engine of a device, the first where several machines have one. Raises MeasureError."""
+    """The backend of a device, the first if several machines have one. Raises MeasureError."""
     return backends(device)[0]
 
 
 def backends(device: str = "cpu") -> tuple[Backend, ...]:
-    """An engine for each machine with such a device; at least one. Raises MeasureError.
+    """A backend for each machine with such a device; at least one. Raises MeasureError.
 
-    A sweep keeps to one of them, since figures of two machines do not compare.
+    A sweep stays on one of them, since measurements of two machines are not comparable.
     """
     if address := scheduler_address():
         from studio.process import dask_backend  # an optional extra
@@ -62,20 +61,20 @@ def backends(device: str = "cpu") -> tuple[Backend, ...]:
 
 
 def scheduler_address() -> str:
-    """The address of the cluster that measures; empty where this machine does."""
+    """The address of the Dask scheduler; empty if this machine measures."""
     return os.environ.get(SCHEDULER_VARIABLE, "")
 
 
 def canonical_device(name: str) -> str:
-    """The one name of a device of this machine; a cluster finds its own by any. Raises
-    MeasureError where this machine has no such device."""
+    """The canonical name of a device of this machine; a cluster resolves names itself. Raises
+    MeasureError if this machine has no such device."""
     return name if scheduler_address() else resolve_device(name)
 
 
 def devices() -> tuple[str, ...]:
-    """What can be measured on, `cpu` first where there is one. Raises MeasureError.
+    """The devices that can measure, `cpu` first if there is one. Raises MeasureError.
 
-    Of this machine it is known at once; a cluster is asked, which may take seconds.
+    Known at once for this machine; a cluster is asked, which may take seconds.
     """
     if address := scheduler_address():
         from studio.process import dask_backend
@@ -85,7 +84,8 @@ def devices() -> tuple[str, ...]:
 
 
 def platforms(device: str) -> tuple[Platform, ...]:
-    """Where such a device is measured: older figures of these places are still good."""
+    """The platforms that such a device measures on: stored measurements of these are still
+    valid."""
     if address := scheduler_address():
         from studio.process import dask_backend
 
@@ -94,7 +94,7 @@ def platforms(device: str) -> tuple[Platform, ...]:
 
 
 def local_platform(device: str) -> Platform:
-    """This machine, as its measurements name it."""
+    """The platform of this machine."""
     import torch
 
     return Platform(device_name(device), torch.__version__)

@@ -1,11 +1,11 @@
-"""The same calls on a Dask cluster that is there already.
+"""The same calls on an existing Dask cluster.
 
-Each worker of the cluster that has the device (as a resource of that name) is an engine of its
-own. A call runs in the measuring process of that machine, a guarded child of the Dask worker, so it
-keeps its time limit, its memory limit and its cancel, and nobody but Dask moves data. The call
-of a Dask worker that dies is sent once more, to another one.
+Each Dask worker that has the device (as a resource of that name) is a backend. A call runs in the
+worker process of that machine, a child of the Dask worker, so it keeps its time limit, its memory
+limit and its cancel, and only Dask moves data. If a Dask worker dies, its call is sent once more,
+to another one.
 
-Dask unpickles what reaches a scheduler: who can reach its port can run any code on the cluster.
+Dask unpickles what reaches a scheduler: anybody who can reach its port can run code on the cluster.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ T = TypeVar("T")
 
 WorkerDevices = Mapping[str, tuple[str, ...]]
 CONNECT_S = 5.0
-ANSWER_S = 30.0  # a scheduler that has not told its workers by then hangs
-POLL_S = 0.25  # between two looks of a running call at whether it is still wanted
+ANSWER_S = 30.0  # a scheduler that has not answered by then hangs
+POLL_S = 0.25  # between checks whether a running call is still wanted
 ATTEMPTS = 2
-GRACE_S = 10.0  # Dask's nanny starts a dead worker anew in 3 s
+GRACE_S = 10.0  # Dask's nanny restarts a dead worker in 3 s
 
 
 class ClusterCall(Future[T]):
-    """A call on its way through the cluster. `cancel` stops it even when it has begun."""
+    """A call on its way through the cluster. `cancel` stops it even after it has started."""
 
     def __init__(self, remote: ClusterDevice, send: Callable[[str], distributed.Future[T]]) -> None:
         super().__init__()
@@ -66,23 +66,23 @@ class ClusterCall(Future[T]):
     def _run(self) -> None:
         try:
             self.set_result(self._outcome())
-        except CancelledError as error:  # by us, or by a client whose scheduler has gone
+        except CancelledError as error:  # by us, or by a client whose scheduler is gone
             self.set_exception(error if self._cancelled.is_set() else self._remote.lost())
         except MeasureError as error:
             self.set_exception(self._remote.root_cause(error))
-        except Exception as error:  # of Dask, which has many
+        except Exception as error:  # Dask raises many kinds
             self.set_exception(self._remote.root_cause(dask_failure(error)))
 
     def _outcome(self) -> T:
         for _ in range(ATTEMPTS):
-            home = self._remote.home(self._cancelled)
+            worker_address = self._remote.find_worker(self._cancelled)
             with contextlib.suppress(ClusterWorkerLostError):
-                return self._at(home)
+                return self._at(worker_address)
         raise MeasureError("two workers of the cluster ended without a result")
 
-    def _at(self, home: str) -> T:
-        """The result of the call at this worker."""
-        sent = self._send(home)
+    def _at(self, worker_address: str) -> T:
+        """The result of the call at this Dask worker."""
+        sent = self._send(worker_address)
         try:
             while True:
                 with contextlib.suppress(TimeoutError):
@@ -90,31 +90,31 @@ class ClusterCall(Future[T]):
                     return result
                 if self._cancelled.is_set():
                     raise CancelledError
-                if home not in self._remote.homes():
+                if worker_address not in self._remote.worker_addresses():
                     raise ClusterWorkerLostError
         except FutureCancelledError:
             raise self._remote.lost() from None
         finally:
-            sent.cancel()  # `guarded` looks whether it is still wanted
+            sent.cancel()  # `run_guarded` checks whether it is still wanted
 
 
 class ClusterWorkerLostError(Exception):
-    """The worker has left the cluster."""
+    """The Dask worker has left the cluster."""
 
 
 class ClusterDevice:
-    """A device of one worker of the cluster; of another such worker once that one is gone."""
+    """A device of one Dask worker, or of another one once that is gone."""
 
     def __init__(
         self,
         client: distributed.Client,
         scheduler: str,
-        find_worker: str,
+        worker_address: str,
         device: str,
         resource: str,
     ) -> None:
         self.device, self._resource = device, resource
-        self._client, self._home = client, find_worker
+        self._client, self._worker_address = client, worker_address
         self._scheduler = scheduler
 
     def submit(
@@ -122,14 +122,14 @@ class ClusterDevice:
     ) -> ClusterCall[T]:
         """Call a function that the cluster can import."""
 
-        def send(home: str) -> distributed.Future[T]:
+        def send(worker_address: str) -> distributed.Future[T]:
             return self._client.submit(
                 run_guarded,
                 *(function, arguments, limit_s, self.device),
-                pure=False,  # a repeated measurement is another one
+                pure=False,  # a repeated measurement is a new one
                 resources={self._resource: 1},
-                workers=[home],
-                priority=-time.time_ns(),  # first come, first served; Dask alone starves some
+                workers=[worker_address],
+                priority=-time.time_ns(),  # first come, first served; Dask's default starves some
             )
 
         return ClusterCall(self, send)
@@ -141,34 +141,34 @@ class ClusterDevice:
         self._client.close()
 
     def platform(self) -> Platform:
-        """The machine that is measured, asked of the machine itself."""
+        """The platform of the Dask worker, as it reports it."""
         try:
             (found,) = self._client.run(
-                local_platform_with_host, self.device, workers=[self._home]
+                local_platform_with_host, self.device, workers=[self._worker_address]
             ).values()
         except Exception as error:
             raise self.root_cause(dask_failure(error)) from None
         return Platform(*found)
 
-    def home(self, cancelled: Event) -> str:
+    def find_worker(self, cancelled: Event) -> str:
         """The worker that measures. Raises NoWorkerError where none is left, or comes back."""
         end = time.monotonic() + GRACE_S
-        while not (workers := self.homes()):
+        while not (workers := self.worker_addresses()):
             if cancelled.wait(POLL_S):
                 raise CancelledError
             if time.monotonic() > end:
                 gone = f"no worker of the cluster has the device {self.device} any more"
                 raise NoWorkerError(gone)
-        if self._home not in workers:
-            self._home = workers[0]
-        return self._home
+        if self._worker_address not in workers:
+            self._worker_address = workers[0]
+        return self._worker_address
 
-    def homes(self) -> tuple[str, ...]:
+    def worker_addresses(self) -> tuple[str, ...]:
         offers = self._offers().items()
-        return tuple(home for home, names in offers if self._resource in names)
+        return tuple(worker_address for worker_address, names in offers if self._resource in names)
 
     def root_cause(self, error: MeasureError) -> MeasureError:
-        """Why a call failed: whatever came of it, a scheduler that answers no more is the cause."""
+        """The error to raise: that the scheduler is gone, if it is, else `error`."""
         try:
             self._offers()
         except NoWorkerError as scheduler_lost:
@@ -186,13 +186,16 @@ class ClusterDevice:
 
 
 def backends(address: str, device: str) -> tuple[ClusterDevice, ...]:
-    """An engine for each worker of the cluster with this device. Raises MeasureError."""
+    """A backend for each Dask worker with this device. Raises MeasureError."""
     client, found = _connect(address)
     for resource in dict.fromkeys((device, f"{device}:0", device.removesuffix(":0"))):
-        if homes := [home for home, names in found.items() if resource in names]:
+        if addresses := [
+            worker_address for worker_address, names in found.items() if resource in names
+        ]:
             with _FIRST:
                 return tuple(
-                    _cluster_device(client, address, home, device, resource) for home in homes
+                    _cluster_device(client, address, worker_address, device, resource)
+                    for worker_address in addresses
                 )
     known = _device_names(found)
     offered = (
@@ -204,7 +207,7 @@ def backends(address: str, device: str) -> tuple[ClusterDevice, ...]:
 
 
 def devices(address: str) -> tuple[str, ...]:
-    """What the workers of the cluster offer, `cpu` first. Raises MeasureError."""
+    """The devices of all Dask workers, `cpu` first. Raises MeasureError."""
     _, found = _connect(address)
     return _device_names(found)
 
@@ -213,7 +216,7 @@ def _connect(address: str) -> tuple[distributed.Client, WorkerDevices]:
     client = _client(address)
     try:
         return client, worker_devices(client)
-    except Exception as error:  # it has gone, and the client has not seen it yet
+    except Exception as error:  # it is gone, and the client has not noticed yet
         raise no_scheduler(address, error) from None
 
 
@@ -223,18 +226,21 @@ def _device_names(found: WorkerDevices) -> tuple[str, ...]:
 
 
 def worker_devices(client: distributed.Client) -> WorkerDevices:
-    """The devices of each worker of the cluster, by its address.
+    """The devices of each Dask worker, by its address.
 
-    Raises whatever Dask raises where the scheduler does not answer. `Client.scheduler_info` tells
-    its last answer then, nothing at all once it has given up, and at times one without workers.
+    Raises whatever Dask raises if the scheduler does not answer. (`Client.scheduler_info` returns
+    an old answer then, nothing once it has given up, and at times one without workers.)
     """
     identity = client.scheduler.identity
     workers = client.sync(identity, n_workers=-1, callback_timeout=ANSWER_S)["workers"]
-    return {home: tuple(worker.get("resources", ())) for home, worker in workers.items()}
+    return {
+        worker_address: tuple(worker.get("resources", ()))
+        for worker_address, worker in workers.items()
+    }
 
 
 def dask_failure(error: Exception) -> MeasureError:
-    """Dask has many exceptions; ours have one sentence."""
+    """Any exception of Dask as a MeasureError of one sentence."""
     said = str(error) or f"it gave no reason ({type(error).__name__})"
     return MeasureError(cut(f"the cluster could not make the call: {said}", 300))
 
@@ -249,10 +255,10 @@ def no_scheduler(address: str, error: Exception) -> NoWorkerError:
 def run_guarded(
     function: Callable[..., T], arguments: tuple[Any, ...], limit_s: float, device: str
 ) -> T:
-    """In a thread of a Dask worker: make the call in the measuring process of that machine.
+    """In a thread of a Dask worker: make the call in the worker process of that machine.
 
-    Dask cannot stop a task that has begun. But it tells the worker that nobody wants the result any
-    more, also when the one who asked has died, and the process can be stopped.
+    Dask cannot stop a running task. But it tells the worker if nobody wants the result any more,
+    also if the caller has died, and the worker process can be stopped.
     """
     dask = distributed.get_worker()
     key = dask.get_current_task()
@@ -265,12 +271,12 @@ def run_guarded(
 
 def is_wanted(dask: distributed.Worker, key: str) -> bool:
     task = dask.state.tasks.get(key)
-    at_work = dask.status in (Status.running, Status.paused)  # else its scheduler has gone
+    at_work = dask.status in (Status.running, Status.paused)  # else its scheduler is gone
     return at_work and task is not None and task.state != "cancelled"
 
 
 def with_host_name(result: T) -> T:
-    """The result with the name of the machine in what was measured."""
+    """The result with the host name in its device."""
     if not isinstance(result, tuple):
         return result
     named = (
@@ -292,18 +298,20 @@ _clients: dict[str, distributed.Client] = {}
 
 
 def _client(address: str) -> distributed.Client:
-    """One connection to a scheduler, a new one where that was lost. Raises NoWorkerError."""
+    """One connection to a scheduler; a new one if it was lost. Raises NoWorkerError."""
     with _FIRST:
         known = _clients.get(address)
         if known and known.status == "running":
             return known
         try:
-            with ThreadPoolExecutor(1, "greeting") as alone:  # here a notebook has a loop
+            with ThreadPoolExecutor(
+                1, "greeting"
+            ) as alone:  # a notebook runs an event loop in this thread
                 alone.submit(asyncio.run, _check_scheduler(address)).result()
             client = distributed.Client(address, timeout=CONNECT_S, set_as_default=False)
-        except Exception as error:  # of no address, of a server of another kind: Dask has many
+        except Exception as error:  # no address, another kind of server: Dask raises many kinds
             raise no_scheduler(address, error) from None
-        # What becomes of the connection is said in one sentence, without Dask's own tracebacks.
+        # Errors of the connection are one sentence, without Dask's own tracebacks.
         logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
         atexit.register(client.close)
         _clients[address] = client
@@ -311,10 +319,10 @@ def _client(address: str) -> distributed.Client:
 
 
 async def _check_scheduler(address: str) -> None:
-    """Raises whatever comes of an address where there is no scheduler.
+    """Raise an error if no scheduler answers at this address.
 
-    A client would wait without end for one that is silent; and after a failure half-way it cannot
-    be closed, waits for 10 s and prints a traceback.
+    A client would wait forever for a silent one; and after a failure half-way it cannot be closed,
+    waits for 10 s and prints a traceback.
     """
     how = distributed.Security().get_connection_args("client")
     try:

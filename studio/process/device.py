@@ -1,4 +1,4 @@
-"""The devices of this machine, by one name each."""
+"""The devices of this machine, each with one canonical name."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from studio.quoting import echoed
 
 
 def devices() -> tuple[str, ...]:
-    """What there is to compute on: `cpu`, then `cuda:0`, `cuda:1` or `mps:0`."""
-    import torch  # here, so that a refusal of other kinds does not wait for it
+    """The devices of this machine: `cpu`, then `cuda:0`, `cuda:1` or `mps:0`."""
+    import torch  # imported here, so that other errors do not wait for it
 
     found = torch.accelerator.current_accelerator(check_available=True)
     count = torch.accelerator.device_count() if found else 0
@@ -19,7 +19,7 @@ def devices() -> tuple[str, ...]:
 
 
 def resolve_device(name: object) -> str:
-    """The one name of a device: `cuda` and `cuda:0` are the same. Raises MeasureError."""
+    """The canonical name of a device: `cuda` and `cuda:0` are the same. Raises MeasureError."""
     known, asked = devices(), str(name)
     for device in (asked, f"{asked}:0"):
         if device in known:
@@ -28,12 +28,12 @@ def resolve_device(name: object) -> str:
 
 
 def _description(asked: str) -> str:
-    """`CUDA device` for a kind of device, `device cuda:3` for one by its number or another name."""
+    """`CUDA device` for a kind of device, `device cuda:3` for one by number or another name."""
     return f"{asked.upper()} device" if asked in ("cuda", "mps") else f"device {echoed(asked)}"
 
 
 def device_name(device: str) -> str:
-    """The device as people know it, such as `AMD EPYC` or `NVIDIA H200`."""
+    """The product name of a device, such as `AMD EPYC` or `NVIDIA H200`."""
     import torch
 
     if device.startswith("cuda"):

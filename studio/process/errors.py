@@ -1,4 +1,4 @@
-"""What can go wrong in another process, as one sentence for the person who asked."""
+"""Errors of a worker process, each one sentence for the user."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from studio.quoting import one_line
 
 
 class MeasureError(RuntimeError):
-    """A measurement that could not be made; the message is one sentence."""
+    """A failed measurement; the message is one sentence."""
 
     def __init__(self, message: str) -> None:
         super().__init__(one_line(message))
 
 
 class NoMemoryError(MeasureError):
-    """Memory ran out in the worker process, although the prediction had fitted."""
+    """Memory ran out in the worker process, although the prediction fit."""

@@ -1,10 +1,10 @@
-"""The queue before an engine: sessions are served in turn, however much one of them asks for.
+"""A fair queue before a backend: sessions take turns, however much one of them asks for.
 
-A first figure goes a few turns before rounds that only refine one, and the more turns the more
+A first result goes a few turns before rounds that only refine one, and the more turns the more
 sessions wait for it: in a class half of the pages are the same, and one call serves them all. With
-40 sessions that ask for eight points each behind one that asked for 120, the median session waits
-half a second for its first point, where first come, first served makes it 5.6 s. The price is that
-a unit of work must be short: a round of a sweep, three seconds at most.
+40 sessions that ask for eight points each after one that asked for 120, the median session waits
+half a second for its first point; first come, first served makes it 5.6 s. The price is that a unit
+of work must be short: a round of a sweep, three seconds at most.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from studio.process.worker import LIMIT_S
 
 T = TypeVar("T")
 Send = Callable[[Backend], Future[T]]
-Demand = Callable[[], int]  # by how many
-IsFirst = Callable[[], bool]  # whether they have no figure yet
-LEAD = 3  # turns, for each who waits for a first figure; as many as a page's own design takes
+Demand = Callable[[], int]  # how many sessions want the call
+IsFirst = Callable[[], bool]  # whether it is their first result
+LEAD = 3  # turns per session that waits for a first result; as many as a page's own design takes
 
 
 class QueuedCall(Future[T]):
-    """A call that waits for its turn, or has it. `cancel` stops it even when it has begun."""
+    """A call that waits for its turn, or has it. `cancel` stops it even after it has started."""
 
     def __init__(
         self,
@@ -48,13 +48,14 @@ class QueuedCall(Future[T]):
 
     @property
     def priority_key(self) -> tuple[int, int, int]:
-        """The least is served first. It changes as more sessions want the same."""
+        """The smallest is served first. It changes as more sessions want the same call."""
         wanted = self._wanted()
-        return self._rank - LEAD * wanted * self._blank, -wanted, self._number
+        lead = LEAD * wanted if self._blank else 0
+        return self._rank - lead, -wanted, self._number
 
     @property
     def position(self) -> int:
-        """How many calls of other sessions come before it; 0 once it is served."""
+        """How many calls of other sessions are before it; 0 once it is served."""
         return self._front.calls_ahead(self)
 
     def cancel(self) -> bool:
@@ -64,36 +65,35 @@ class QueuedCall(Future[T]):
         return self._sent.cancel() if self._sent else self.running()
 
     def run(self, engine: Backend) -> None:
-        """Have the call made, and wait until it is over."""
+        """Make the call and wait until it is done."""
         if not self.set_running_or_notify_cancel():
             return
         try:
             self._sent = self._send(engine)
-            if self._interrupted:  # while it was being sent, when there was nothing to cancel
+            if self._interrupted:  # while it was being sent
                 self._sent.cancel()
             result = self._sent.result()
-        except Exception as error:  # whatever it is, it is for who waits for this call
+        except Exception as error:  # any error is for whoever waits for this call
             self.set_exception(error)
         else:
             self.set_result(result)
 
 
 class FairQueue:
-    """One call at a time goes to the engine, of the session that has had the fewest turns.
+    """Sends one call at a time to the backend, of the session that has had the fewest turns.
 
-    Calls of a session have ranks that rise by one; the lowest rank is served first, and each who
-    waits for a first figure puts it `LEAD` ranks lower. Who comes later begins at the rank that is
-    being served: nobody saves up turns, nobody is made to catch up, and nobody is passed without
-    end.
+    Calls of a session have ranks that rise by one; the lowest rank is served first, and each
+    session that waits for a first result lowers it by `LEAD`. A new session starts at the rank
+    being served: nobody saves up turns, nobody has to catch up, and nobody waits forever.
     """
 
     def __init__(self, engine: Backend) -> None:
         self._engine = engine
         self._numbers = count()
-        self._changed = Condition()  # guards those below
+        self._changed = Condition()  # guards the fields below
         self._waiting: list[QueuedCall[Any]] = []
-        self._ranks: dict[str, int] = {}  # of each session's last call, if it may still matter
-        self._rank = 0  # that is being served
+        self._ranks: dict[str, int] = {}  # of each session's last call, if not yet passed
+        self._rank = 0  # being served
         self._served: QueuedCall[Any] | None = None
         Thread(target=self._serve, name="front", daemon=True).start()
 
@@ -150,7 +150,7 @@ class FairQueue:
 
 @dataclass(frozen=True)
 class QueueClient:
-    """A front as one session sees it: an engine."""
+    """A fair queue as one session sees it: an executor."""
 
     queue: FairQueue
     session: str = ""
@@ -175,7 +175,7 @@ _fronts: dict[Backend, FairQueue] = {}
 
 
 def fair_queue(engine: Backend) -> FairQueue:
-    """The one queue before an engine."""
+    """The one queue before a backend."""
     with _FIRST:
         if engine not in _fronts:
             _fronts[engine] = FairQueue(engine)
@@ -188,6 +188,6 @@ def queue_client(
     wanted: Demand = lambda: 1,
     blank: IsFirst = lambda: False,
 ) -> QueueClient:
-    """Where a session asks for the device: the shortest queue of those for such a device."""
+    """A session's client of the shortest queue for a device."""
     shortest = min((fair_queue(engine) for engine in backends(device)), key=len)
     return QueueClient(shortest, session, wanted, blank)

@@ -12,12 +12,12 @@ from time import monotonic
 from studio.process.device import resolve_device
 from studio.process.errors import MeasureError
 
-# A process peaks above the live bytes of its tensors: by up to 1.7 where convolutions re-order
-# their inputs and the allocator fragments, and by the libraries that torch loads on first use.
+# A process needs more than the live bytes of its tensors: up to 1.7 times where convolutions copy
+# their inputs and the allocator fragments, plus the libraries that torch loads on first use.
 OVERHEAD = 1.7
 FIXED_BYTES = 200_000_000
 
-# Where control groups keep their limit and their use: version 2 (no controllers named), version 1.
+# Where control groups have their limit and usage: version 2 (no named controllers), version 1.
 GROUPS = {
     "": (Path("/sys/fs/cgroup"), "memory.max", "memory.current"),
     "memory": (
@@ -34,11 +34,10 @@ def require_free_memory(
     nearest: Callable[[float], str] = lambda room: "",
     device: str = "cpu",
 ) -> None:
-    """Let pass what fits the device.
+    """Raise MeasureError, with the memory needed and the memory free, if a workload does not fit.
 
-    `needed_bytes` is the predicted peak of live tensors, `what` its name; `nearest` says, given
-    the bytes of live tensors that fit, what to ask for instead; this room knows no design.
-    Raises MeasureError with the memory needed and the memory free.
+    `needed_bytes` is the predicted peak of live bytes, `what` the name of the workload. `nearest`
+    names an alternative, given the live bytes that fit; this room does not know designs.
     """
     needed, free = OVERHEAD * needed_bytes + FIXED_BYTES, free_bytes(device)
     if needed > free:
@@ -52,22 +51,23 @@ def require_free_memory(
 
 
 def tensor_budget(room_bytes: float) -> float:
-    """What tensors may take at their peak in a process that has so much room."""
+    """The peak of live bytes that fits into so much free memory."""
     return (room_bytes - FIXED_BYTES) / OVERHEAD
 
 
 def free_bytes(device: str) -> int:
-    """Memory that a measurement on this device may use. Raises MeasureError where there is none.
+    """Memory that a measurement on this device may use. Raises MeasureError if there is no such
+    device.
 
-    Looked up at most once a second, as that of the machine. The first look at a CUDA device takes
-    about a second, and some memory there for as long as this process lives.
+    Read at most once a second. The first read of a CUDA device takes about a second, and some of
+    its memory for as long as this process lives.
     """
     return available_bytes() if device == "cpu" else _device_bytes(device, int(monotonic()))
 
 
 @lru_cache(maxsize=16)
 def _device_bytes(device: str, second: int) -> int:
-    import torch  # here: a CPU's memory is told without it
+    import torch  # imported here: the memory of a CPU is known without it
 
     known = resolve_device(device)
     if known.startswith("cuda"):
@@ -78,7 +78,7 @@ def _device_bytes(device: str, second: int) -> int:
 def available_bytes() -> int:
     """Memory that a new process may use without swapping, within the limits of its container.
 
-    Looked up at most once a second, since every design of every chart of a class asks for it.
+    Read at most once a second, since every point of every chart asks for it.
     """
     return _available_bytes(int(monotonic()))
 
@@ -89,7 +89,7 @@ def _available_bytes(second: int) -> int:
     if meminfo.exists():
         return max(0, min(_machine_bytes(meminfo.read_text()), *_cgroup_bytes()))
     if hasattr(os, "sysconf"):
-        # macOS does not count its free pages here; half of all is what it can usually free.
+        # macOS does not report free pages here; half of the memory is what it can usually free.
         pages = os.sysconf("SC_PHYS_PAGES") // 2
         return pages * os.sysconf("SC_PAGE_SIZE")
     return sys.maxsize
@@ -101,7 +101,7 @@ def _machine_bytes(meminfo: str) -> int:
 
 
 def _cgroup_bytes() -> Iterator[int]:
-    """What is left in each control group with a limit that this process is in."""
+    """The memory left in each control group with a limit that this process is in."""
     yield sys.maxsize
     for line in _text(Path("/proc/self/cgroup")).splitlines():
         _, controllers, path = line.split(":", 2)

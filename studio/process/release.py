@@ -1,4 +1,4 @@
-"""What a worker process gives up when a call has failed or nobody needs it for a while."""
+"""Memory that a worker process frees when a call has failed or it is idle for a while."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ def on_release(callback: Callable[[], None]) -> Callable[[], None]:
 
 
 def release() -> None:
-    """Call them all."""
+    """Call all registered functions."""
     for callback in _callbacks:
         callback()

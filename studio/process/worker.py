@@ -1,10 +1,10 @@
-"""The measuring process, seen from the process that asks: one for a device, kept for long.
+"""The worker process, seen from its caller: one per device, kept alive.
 
-A fresh process costs 2.5 s a point (importing torch), a kept one 0.3 ms, and the medians are the
-same. It is started as a program of its own. So its environment is fixed before torch and the
-allocator read it, and, unlike a child of multiprocessing, it never runs the caller's main script
-(the page, a notebook, a script without a `__main__` guard) a second time. It is also a plain
-subprocess with two pipes, which works within another pool's worker.
+A new process costs 2.5 s per point (importing torch), a running one 0.3 ms, with the same medians.
+It is started as a program of its own. So its environment is set before torch and the allocator read
+it, and, unlike a child of multiprocessing, it never runs the caller's main script (the page, a
+notebook, a script without a `__main__` guard) again. It is a plain subprocess with two pipes, so it
+also works within a worker of another pool.
 """
 
 # Why not pebble's ProcessPool (5.2, tried): it has time limits and cancels a running call, but its
@@ -33,9 +33,9 @@ from studio.process.errors import MeasureError
 from studio.process.free_memory import available_bytes
 
 T = TypeVar("T")
-Answer = tuple[bool, Any]  # whether it went well; the result, or else a MeasureError
+Answer = tuple[bool, Any]  # success, and the result or a MeasureError
 
-# Spinning threads turn 8 ms into 496 ms beside one busy neighbour. The allocator would give back
+# Spinning threads turn 8 ms into 496 ms beside one busy process. The allocator would return
 # and fault in again every large activation (+18 % on ResNet-18 at batch 16), and how often depends
 # on what the process did before; so it keeps them. A compilation likewise starts from nothing, and
 # in this process, so that none outlives it. The profiler does not report on itself.
@@ -56,11 +56,11 @@ NICENESS = 5
 
 
 class NoWorkerError(MeasureError):
-    """The measuring process does not start, so nothing can be measured."""
+    """The worker process does not start, so nothing can be measured."""
 
 
 class ProcessLostError(Exception):
-    """The process ended before it answered; `cause` is None where nobody here ended it."""
+    """The process ended before it answered; `cause` is None if nobody here ended it."""
 
     def __init__(self, cause: Exception | None) -> None:
         super().__init__("the measuring process ended before it answered")
@@ -68,7 +68,7 @@ class ProcessLostError(Exception):
 
 
 class WorkerTask(Future[T]):
-    """A call (pickled) on its way through a worker. `cancel` stops it even when it has begun."""
+    """A pickled call on its way through a worker. `cancel` stops it even after it has started."""
 
     def __init__(self, worker: Worker, call: bytes, limit_s: float) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ class WorkerTask(Future[T]):
 
 
 class WorkerProcess:
-    """One process: it is asked, and it answers or ends. A child that was ended is never reused."""
+    """One process. A process that was ended is never reused."""
 
     def __init__(self, memory_bytes: int) -> None:
         root = str(Path(__file__).parents[2])
@@ -91,7 +91,7 @@ class WorkerProcess:
             env={**os.environ, **ENVIRONMENT, "PYTHONPATH": path},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            process_group=0,  # Ctrl-C is for the caller alone, as long as torch is imported too
+            process_group=0,  # Ctrl-C reaches only the caller, also while torch is imported
         )
 
     @property
@@ -99,7 +99,8 @@ class WorkerProcess:
         return self.cause is None and self.process.poll() is None
 
     def ask(self, call: bytes, limit_s: float, late: Exception) -> Answer:
-        """The answer to a call, or to none the greeting. Raises LostError, after `limit_s` too."""
+        """The answer to a call, or the greeting for an empty one. Raises ProcessLostError, also
+        after `limit_s`."""
         assert self.process.stdin
         assert self.process.stdout
         with self._deadline(limit_s, late):
@@ -116,7 +117,7 @@ class WorkerProcess:
         self.process.kill()
 
     def close(self) -> int:
-        """End the process, and say how it ended: its exit code, or minus the signal."""
+        """End the process and return its exit code, or minus the signal."""
         self.process.kill()
         for pipe in (self.process.stdin, self.process.stdout):
             with contextlib.suppress(OSError):  # unsent bytes of a call to a dead process
@@ -136,11 +137,11 @@ class WorkerProcess:
 
 
 class Worker:
-    """Calls functions in a process of its own, one at a time, in the order in which they came.
+    """Calls functions in a process of its own, one at a time, in order.
 
     A call that takes too long is ended with its process; a process that dies is replaced and the
-    call is sent once more. `memory_bytes` is what the process may use, by default what is free
-    when it starts.
+    call is sent once more. `memory_bytes` is what the process may use, by default what is free when
+    it starts.
     """
 
     def __init__(self, memory_bytes: int | None = None) -> None:
@@ -154,14 +155,14 @@ class Worker:
 
     @property
     def pid(self) -> int | None:
-        """The measuring process, None while there is none."""
+        """The id of the worker process; None if there is none."""
         child = self._child
         return child.process.pid if child and child.alive else None
 
     def submit(
         self, function: Callable[..., T], /, *arguments: Any, limit_s: float = LIMIT_S
     ) -> WorkerTask[T]:
-        """Call a function that the process can import. Its failures come as MeasureError."""
+        """Call a function that the process can import. Its failures are raised as MeasureError."""
         task: WorkerTask[T] = WorkerTask(self, pickle.dumps((function, arguments)), limit_s)
         with self._lock:
             if self._stopped:
@@ -170,15 +171,15 @@ class Worker:
         return task
 
     def warm(self) -> WorkerTask[int]:
-        """Start the process and its import of torch, without waiting for them."""
+        """Start the process and its import of torch, without waiting."""
         return self.submit(os.getpid)
 
     def devices(self) -> tuple[str, ...]:
-        """What this machine has to compute on."""
+        """The devices of this machine."""
         return devices()
 
     def interrupt(self, task: WorkerTask[Any]) -> bool:
-        """End the process if it is at work on this task."""
+        """End the process if it is running this task."""
         with self._lock:
             if task is not self._current:
                 return False
@@ -188,7 +189,7 @@ class Worker:
             return True
 
     def stop(self) -> None:
-        """End the process; calls that wait are cancelled."""
+        """End the process; waiting calls are cancelled."""
         with self._lock:
             self._stopped = True
             if self._child:
@@ -241,7 +242,7 @@ class Worker:
         )
 
     def _reap(self, lost: ProcessLostError) -> int:
-        """The exit code of a process that was lost. Raises the reason, where it was ended here."""
+        """The exit code of a lost process. Raises the reason if it was ended here."""
         assert self._child
         code = self._child.close()
         if lost.cause:
@@ -269,9 +270,9 @@ _FIRST = threading.Lock()
 
 
 def worker(device: str = "cpu") -> Worker:
-    """The one worker of this process for a device: two at once would halve each other's figures.
+    """The one worker of this process for a device: two at once would slow each other down.
 
-    Raises MeasureError where this machine has no such device.
+    Raises MeasureError if this machine has no such device.
     """
     known = resolve_device(device)
     with _FIRST:
@@ -279,10 +280,11 @@ def worker(device: str = "cpu") -> Worker:
 
 
 def lower_priority() -> None:
-    """Let measuring go first: for a process that serves people, before it starts other threads.
+    """Lower the priority of this process below its workers: for a server, before it starts other
+    threads.
 
-    On Linux a priority is a thread's, and is handed down: the thread that starts the measuring
-    processes is there already and keeps its own.
+    On Linux each thread has its own priority and passes it on: the thread that starts worker
+    processes exists already and keeps its own.
     """
     _worker("cpu")
     with contextlib.suppress(OSError, AttributeError):

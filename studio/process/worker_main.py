@@ -1,8 +1,8 @@
-"""The worker process: `python -m studio.process.worker_main BYTES` answers calls until its caller
-goes.
+"""The worker process: `python -m studio.process.worker_main BYTES` runs calls until its caller
+exits.
 
-Calls come in by standard input and answers go out by standard output, both pickled. At most BYTES
-of memory are used beside what torch needs for itself.
+Calls arrive on standard input and answers leave on standard output, both pickled. At most BYTES of
+memory are used beyond what torch needs for itself.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from studio.process.errors import MeasureError, NoMemoryError
 from studio.process.release import release
 
 Call = tuple[Callable[..., Any], tuple[Any, ...]]
-Answer = tuple[bool, Any]  # whether it went well; the result, or else a MeasureError
+Answer = tuple[bool, Any]  # success, and the result or a MeasureError
 
 TORCH_BYTES = 2 * 2**30  # address space of torch's libraries and threads; 0.8 GB was seen
 IDLE_S = 60.0
-FAULTS = (  # what a defect of code raises: its text says nothing to who asked for a figure
+FAULTS = (  # raised by a defect of the code: the text means nothing to a user
     AssertionError,
     AttributeError,
     ImportError,
@@ -38,19 +38,21 @@ FAULTS = (  # what a defect of code raises: its text says nothing to who asked f
     TypeError,
 )
 NO_MEMORY = ("can't allocate memory", "not enough memory")
-REASONS = {  # what torch says -> what it means here
+REASONS = {  # torch's message -> ours
     "No working C++ compiler": "torch.compile needs a C++ compiler, and this machine has none",
     "working triton": "torch.compile needs Triton on this device, and it is not installed",
 }
 
 
 def main() -> None:
-    """Answer calls one by one. Does not return: the process ends when its input does."""
+    """Run calls one by one. Does not return: the process ends with its input."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what the measured code prints is no answer
-    warnings.simplefilter("ignore")  # they are of torch and the measured code, for no reader
+    os.dup2(
+        sys.stderr.fileno(), sys.stdout.fileno()
+    )  # prints of the measured code must not mix with answers
+    warnings.simplefilter("ignore")  # nobody would read those of torch and the measured code
     with contextlib.suppress(OSError, AttributeError):
-        os.nice(-10)  # where it is allowed; beside two busy neighbours 7 ms instead of 25
+        os.nice(-10)  # if allowed; 7 ms instead of 25 beside two busy processes
     limit_memory(int(sys.argv[1]) + TORCH_BYTES)
     calls: SimpleQueue[Call] = SimpleQueue()
     Thread(target=listen, args=(sys.stdin.buffer, calls), daemon=True).start()
@@ -60,7 +62,7 @@ def main() -> None:
 
 
 def next_call(calls: SimpleQueue[Call]) -> Call:
-    """Wait for a call; a process that is not needed for a while keeps no memory."""
+    """Wait for a call; free memory after being idle for a while."""
     try:
         return calls.get(timeout=IDLE_S)
     except Empty:
@@ -71,9 +73,9 @@ def next_call(calls: SimpleQueue[Call]) -> Call:
 def listen(stream: BinaryIO, calls: SimpleQueue[Call]) -> None:
     """Read calls while the main thread works.
 
-    The input ends when the caller has ended, however it ended, and with it this process, in the
-    middle of a measurement too. (Linux could signal a parent's death, but means the thread that
-    made the child, and a page's threads come and go.)
+    The input ends when the caller ends, however it ends, and with it this process, also in the
+    middle of a measurement. (Linux can signal the death of a parent, but means the thread that made
+    the child, and the threads of a page come and go.)
     """
     try:
         while True:
@@ -89,7 +91,7 @@ def answer(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Answer:
         return False, error
     except (Exception, SystemExit) as error:
         refusal = as_measure_error(error)
-    release()  # only now: the traceback held the model that failed
+    release()  # only now: the traceback held the failed model
     return False, refusal
 
 
@@ -110,7 +112,8 @@ def as_measure_error(error: BaseException) -> MeasureError:
 
 
 def limit_memory(limit: int) -> None:
-    """A net under the checks made before: an allocation beyond it fails, and only here."""
+    """RLIMIT_AS as a safety net behind `require_free_memory`: an allocation beyond it fails here
+    only."""
     if sys.platform == "linux" and not torch.accelerator.is_available():
         import resource
 
@@ -118,7 +121,7 @@ def limit_memory(limit: int) -> None:
 
 
 def send(stream: BinaryIO, answer: Answer) -> None:
-    """Like the input, the output ends when the caller has ended."""
+    """Send an answer; exit if the caller has ended."""
     try:
         pickle.dump(answer, stream)
         stream.flush()

@@ -68,6 +68,6 @@ def test_a_cache_that_cannot_be_used_is_said_in_one_line(
         say_warnings()
     assert Store(tmp_path / "file" / "folder").fallback_reason
     said = capsys.readouterr().err
-    assert said.startswith("studio: measurements are kept until the studio ends")
+    assert said.startswith("studio: measurements are kept in memory and not on disk")
     assert "Errno" not in said
     assert said.count("\n") == 1

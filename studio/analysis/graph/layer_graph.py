@@ -262,7 +262,7 @@ class GraphBuilder:
         again = f"#{run[0][1] + 1}" if run[0][1] else ""
         name = f"{place.path}{call.name}{again}"
         module = call.name if call.is_external else f"{place.modules}{call.name}"
-        owned = self._count_once(module) * trace.owned_params
+        owned = trace.owned_params if self._count_once(module) else 0
         saved_bytes = sum(map(saved.bytes_of, run)) if saved else 0
         self.uses[name] = use
         mark, looped = len(self.edges), use.repeat > 1 and sources[0] is None

@@ -1,4 +1,4 @@
-"""All there is to know about one node of a layer graph, as a value."""
+"""Everything known about one node of a layer graph, as a value."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TRAINING_STATE_NOTE = (
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """A tensor that goes in or comes out: its shape, and how its axes are called."""
+    """An input or output: its shape and the names of its dimensions."""
 
     shape: Shape
     names: Names = ()
@@ -37,8 +37,10 @@ class TensorInfo:
 
 @dataclass(frozen=True)
 class CostItem:
-    """One figure of a node: its formula, and what part of the model it is, with all repeats of the
-    node and of the blocks around it (`times` the total); `whole` is 0 where there is no such share.
+    """One cost of a node: its formula, and its share of the model's total.
+
+    `times` is how often the blocks around the node repeat; `whole` is the total, 0 if there is no
+    such share.
     """
 
     name: str
@@ -56,11 +58,11 @@ class CostItem:
 class NodeDetails:
     """What a node is and what it costs.
 
-    `kind` is its class, or the operation; `settings` its arguments, `held` what a module of one's
-    own holds of them. `repeat` equal neighbours are one node, `times` is how often the blocks
-    around them repeat. `modules` are the paths of the modules it stands for, empty for what is no
-    module. `source` are the classes whose lines tell of it: its own, else the one that calls it.
-    `purpose` is what it is for, in a sentence.
+    `kind` is its class or operation, `settings` the arguments of a torch layer, `attributes` those
+    stored on another module. `repeat` equal neighbours are one node, `times` is how often the
+    blocks around them repeat. `modules` are the paths of its modules; empty for an operation.
+    `source` are the classes whose lines define it: its own, else the one that calls it. `purpose`
+    says what it is for, in one sentence.
     """
 
     id: str
@@ -83,7 +85,8 @@ class NodeDetails:
 def node_details(
     name: str, graph: Graph, uses: Mapping[str, NodeUse], profile: Profile
 ) -> NodeDetails | None:
-    """The node of that id in a design's graph; "" is the whole model. None where there is none."""
+    """The details of a node in a design's graph; "" is the whole model. None if there is no such
+    node."""
     found = next((pair for pair in walk_with_repeats(graph.root) if pair[0].id == name), None)
     if found is None:
         return None
@@ -112,7 +115,7 @@ def node_details(
 
 
 def _shared_attributes(use: NodeUse) -> str:
-    """What all that the node stands for hold; empty where they differ in it."""
+    """The attributes that all modules of a node have in common; empty if they differ."""
     if use.repeat == 1:
         return use.call.trace.attributes
     calls = use.caller.calls
@@ -129,7 +132,7 @@ def model_use(profile: Profile) -> NodeUse:
 
 
 def layer_dims(use: NodeUse) -> LayerDims:
-    """How the axes of what flows in and out of a call are named."""
+    """The dimension names of the inputs and outputs of a call."""
     return LayerDims(*(tuple(names or () for names in side) for side in use.dims))
 
 
@@ -151,8 +154,8 @@ def _costs(
 
 
 def training_state(memory: Formula, times: int) -> CostItem:
-    """What of a block is alive at some time of a training step. No share is told: nothing that is
-    shown is the sum of it over the blocks."""
+    """Parameters, gradients, optimizer states and saved activations of a block. No share: the sum
+    over the blocks is no figure of the model."""
     return CostItem(
         TRAINING_STATE,
         replace(memory, note=TRAINING_STATE_NOTE) if memory.total else memory,
@@ -165,7 +168,7 @@ def training_state(memory: Formula, times: int) -> CostItem:
 def _tensor_details(
     node: Node, times: int, root: Node, uses: Mapping[str, NodeUse], profile: Profile
 ) -> NodeDetails:
-    """A parameter that joins the flow, or an end of the network."""
+    """A parameter that is used directly, or an input or output of the network."""
     shape = _shape(node, uses, profile)
     flow = (TensorInfo(shape),) if shape is not None else ()
     counted = node_cost.tensor_formula(shape or (), bool(node.figures.params))

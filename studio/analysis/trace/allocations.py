@@ -54,7 +54,7 @@ class Timeline:
 def _usage(entry: MemoryEvent | Timeline) -> MemoryUsage:
     if isinstance(entry, Timeline):
         return entry.usage
-    gradient = entry.nbytes * entry.of_gradient
+    gradient = entry.nbytes if entry.of_gradient else 0
     return MemoryUsage(entry.nbytes, gradient, max(entry.nbytes, 0), max(gradient, 0))
 
 

@@ -246,7 +246,8 @@ def split_at_releases(
         if isinstance(event, Timeline):
             entries.append(event)
         elif event[0] not in lent:
-            entries += [MemoryEvent(event[1], event[0] in gradients)] * bool(event[1])
+            if event[1]:
+                entries.append(MemoryEvent(event[1], event[0] in gradients))
         elif event[1] < 0:
             found += [Timeline(tuple(entries)), lent[event[0]]]
             entries = []

@@ -1,4 +1,4 @@
-"""float16 on a processor: most have no kernels for it."""
+"""float16 on a CPU: most CPUs have no kernels for it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from studio.process.errors import MeasureError
 
 @contextlib.contextmanager
 def slow_call_guard(conditions: Conditions) -> Iterator[None]:
-    """Ends a model's call, by MeasureError, once it is too slow to be measured within the limit.
+    """Stops a model's call with MeasureError once it is too slow to be measured within the limit.
 
-    One thread of an x86 processor without float16 does 1.5 GMACs a second in its convolutions, and
-    36 in float32. A detector took its whole limit, in which others waited.
+    One thread of an x86 CPU without float16 computes 1.5 GMACs per second in convolutions, and 36
+    in float32. Without the guard, a detector blocked the queue for its whole time limit.
     """
     if conditions.dtype != "float16" or conditions.device != "cpu" or conditions.compiled:
         yield
@@ -33,7 +33,8 @@ def slow_call_guard(conditions: Conditions) -> Iterator[None]:
 
 
 class SlowCallHook:
-    """At the time, whenever a module is called: seconds since the call of the outermost one."""
+    """Forward pre-hook: raises MeasureError once the outermost call takes longer than
+    `longest_s`."""
 
     def __init__(self, longest_s: float) -> None:
         self._longest_s, self._began = longest_s, 0.0

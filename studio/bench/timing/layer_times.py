@@ -1,8 +1,8 @@
-"""How the time of a forward pass is spread over the layers of a model.
+"""The time of each layer in a forward pass.
 
-The shares are what torch's profiler sees: time on a CPU, the time of kernels on an accelerator. It
-slows a pass down (by a fifth for a small ViT), so passes without it run in turn with those under
-it, and the shares are of their median, of those that nothing interrupted where there are enough.
+Shares come from torch's profiler: CPU time, or kernel time on an accelerator. The profiler slows a
+pass down (by a fifth for a small ViT), so passes without it are interleaved with profiled ones, and
+the shares are scaled to their median; uninterrupted passes only, if there are enough.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from studio.process.backend import CallExecutor
 from studio.process.errors import MeasureError
 from studio.process.fair_queue import queue_client
 
-# torch.profiler.record_function costs 20 µs a range under the profiler, this one 7.
+# Private: torch.profiler.record_function costs 20 µs per range under the profiler, this one 7.
 record_range = torch._C._profiler._RecordFunctionFast
 RANGE = "layer:"
 PASSES_PER_TURN = 3  # passes
 PROFILED = ("cpu", "cuda")
 
-Chain = tuple[str, ...]  # the paths of the modules that are at work, each called by the one before
-Ranges = list[tuple[Chain, float]]  # the calls of modules in one pass, with the seconds of each
+Chain = tuple[str, ...]  # paths of the nested module calls, outermost first
+Ranges = list[tuple[Chain, float]]  # module calls in one pass, with the seconds of each
 Times = Mapping[Chain, float]
-PassTime = tuple[float, float]  # the wall and the CPU time of a pass, in seconds
+PassTime = tuple[float, float]  # wall and CPU seconds of a pass
 
 
 def layer_times(
@@ -48,10 +48,10 @@ def layer_times(
     budget_s: float = 1.0,
     on: CallExecutor | None = None,
 ) -> Mapping[str, LayerTime]:
-    """The time of each module that is called, by its path as in `named_modules()`; "" is the model.
+    """The time of each module by its path as in `named_modules()`; "" is the model.
 
-    Own times add up to the total of the model. They are of a forward pass, as `mode=inference`
-    times it. Raises MeasureError.
+    Own times add up to the total of the model, and are those of a forward pass in inference. Raises
+    MeasureError.
     """
     submit = (on or queue_client(conditions.device)).submit
     task = submit(measure_layers, subject, conditions, budget_s, limit_s=conditions.limit_s)
@@ -64,7 +64,7 @@ def layer_times(
 def measure_layers(
     subject: Subject, conditions: Conditions, budget_s: float
 ) -> dict[str, LayerTime]:
-    """What runs in the measuring process. Takes about `budget_s` seconds beside building."""
+    """Runs in the worker process. Takes about `budget_s` seconds, plus building."""
     if why := unsupported_reason(conditions):
         raise MeasureError(why)
     configure_process(conditions)
@@ -81,7 +81,7 @@ def measure_layers(
 
 
 def unsupported_reason(conditions: Conditions) -> str:
-    """Why layers are not timed under such conditions, in one sentence; empty where they are."""
+    """Why layers are not timed under these conditions, in one sentence; empty if they are."""
     if conditions.mode == "training":
         return "layers are timed in a forward pass; mode=inference works"
     if conditions.compiled:
@@ -92,7 +92,7 @@ def unsupported_reason(conditions: Conditions) -> str:
 
 
 def _whole_pass(plain: Sequence[PassTime], conditions: Conditions) -> Measurement:
-    """What the passes without the profiler took, by the same rules as every other measurement."""
+    """The passes without the profiler as a measurement, by the same rules as any other."""
     walls, cpus = zip(*plain, strict=True)
     return Samples(
         walls=walls,
@@ -108,14 +108,14 @@ def _whole_pass(plain: Sequence[PassTime], conditions: Conditions) -> Measuremen
 def _passes(
     model: nn.Module, call: Call, conditions: Conditions, budget_s: float
 ) -> tuple[list[PassTime], list[Ranges]]:
-    """Times of passes without the profiler, and the ranges of passes under it, taken in turn.
+    """Times of passes without the profiler, and the ranges of profiled passes, interleaved.
 
-    The first pass after such a turn finds the caches cold, and is left out.
+    The first pass after a switch has cold caches and is left out.
     """
     finish = synchronizer(conditions)
     plain: list[PassTime] = []
     passes: list[Ranges] = []
-    _profile_passes(model, call, conditions)  # the first use of the profiler starts it up
+    _profile_passes(model, call, conditions)  # the first use of the profiler initialises it
     end = perf_counter() + budget_s
     while not plain or perf_counter() < end:
         for turn in range(1 + PASSES_PER_TURN):
@@ -146,7 +146,7 @@ def _profile_passes(model: nn.Module, call: Call, conditions: Conditions) -> lis
 
 @contextmanager
 def _record_modules(model: nn.Module) -> Iterator[None]:
-    """While it lasts, every call of a module is a range of its own in the profile."""
+    """Record every module call as a range in the profile."""
     opened: list[Any] = []
     hooks = []
     for path, module in model.named_modules():
@@ -168,7 +168,8 @@ def _record_modules(model: nn.Module) -> Iterator[None]:
 
 
 def _is_range(event: FunctionEvent) -> bool:
-    """Also on an accelerator's own timeline there is a range; it is not of this kind."""
+    """Whether an event is a module call. An accelerator's timeline repeats the ranges, as other
+    events."""
     return event.name.startswith(RANGE) and event.device_type.name == "CPU"
 
 
@@ -192,7 +193,8 @@ def _medians(passes: Sequence[Times]) -> Times:
 
 
 def _spread(whole: Measurement, own: Times, calls: Mapping[str, int]) -> dict[str, LayerTime]:
-    """The whole, spread over the modules in the proportions of their own times."""
+    """The measured time of the model, divided among its modules in proportion to their own
+    times."""
     scale = whole.median_s / sum(own.values())
     own_s: defaultdict[str, float] = defaultdict(float)
     total_s: defaultdict[str, float] = defaultdict(float)

@@ -1,4 +1,4 @@
-"""A specimen: a subject, built under its conditions and warmed up, that is ready to be timed."""
+"""Build a subject under its conditions and warm it up, ready to be timed."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from studio.bench.results import IMAGE_DIMENSIONS, Conditions, Subject, layout_p
 from studio.bench.timing.time_bound import SLOW_S
 from studio.process.errors import MeasureError
 
-BLOCK_S = 1e-3  # timer and synchronisation are far below 1 % of it
-WARM_UP_S = 0.1  # in which an accelerator chooses its kernels for these shapes
-BRIEF_WARM_UP_S = 0.02  # of a CPU, which has chosen in its first call
+BLOCK_S = 1e-3  # timer and synchronisation take far less than 1 % of it
+WARM_UP_S = 0.1  # an accelerator chooses its kernels for these shapes
+BRIEF_WARM_UP_S = 0.02  # a CPU has chosen in its first call
 
 Call = Callable[[], object]
 MODULE_NUMBERS = count(1)
@@ -30,8 +30,9 @@ MODULE_NUMBERS = count(1)
 
 @dataclass(frozen=True, eq=False)
 class PreparedModel:
-    """One call of it takes `block` times less than a sample, and `call_s` seconds or somewhat more.
-    `compile_s` is the call that compiled it, `first_call_s` the one after that; both in seconds."""
+    """A model ready to be timed. One timing sample is `calls_per_sample` consecutive calls;
+    `call_s` is the fastest call so far. `compile_s` is the time of the call that compiled it,
+    `first_call_s` of the one after; both in seconds."""
 
     module_name: str
     call: Call
@@ -43,7 +44,7 @@ class PreparedModel:
 
 
 def prepare(subject: Subject, conditions: Conditions) -> PreparedModel:
-    """Build the subject, call it a first time, and warm it up. To be called in `grad_mode`."""
+    """Build the subject, call it once, and warm it up. Call within `grad_mode`."""
     module, model, inputs = build(subject, conditions)
     if conditions.compiled:
         model.compile()
@@ -61,7 +62,8 @@ def prepare(subject: Subject, conditions: Conditions) -> PreparedModel:
     on_cpu = conditions.device == "cpu"
     slow = on_cpu and first_call_s > SLOW_S
     fastest = first_call_s if slow else call_s()
-    end = perf_counter() + (BRIEF_WARM_UP_S if on_cpu else WARM_UP_S) * (not slow)
+    warm_up_s = 0.0 if slow else BRIEF_WARM_UP_S if on_cpu else WARM_UP_S
+    end = perf_counter() + warm_up_s
     while perf_counter() < end:
         fastest = min(fastest, call_s())
     tensors = (*model.parameters(), *model.buffers())
@@ -77,20 +79,20 @@ def prepare(subject: Subject, conditions: Conditions) -> PreparedModel:
 
 
 def grad_mode(conditions: Conditions) -> AbstractContextManager[object]:
-    """What autograd does while a model is built and called."""
+    """The autograd mode in which a model is built and called."""
     return torch.enable_grad() if conditions.mode == "training" else torch.inference_mode()
 
 
 def synchronizer(conditions: Conditions) -> Callable[[], None]:
-    """What waits for the device to have done all that it was given."""
+    """A function that waits until the device has finished."""
     on_cpu = conditions.device == "cpu"
     return (lambda: None) if on_cpu else partial(torch.accelerator.synchronize, conditions.device)
 
 
 def build(subject: Subject, conditions: Conditions) -> tuple[str, nn.Module, tuple[Tensor, ...]]:
-    """The name of the subject's code among the modules, its model, and inputs for it.
+    """The name of the subject's module in sys.modules, its model, and inputs for it.
 
-    The weights are as the model initialises them: zeros would be timed up to 8 % too fast.
+    The weights have the model's own initialisation: zeros would be timed up to 8 % too fast.
     """
     module = _load(subject.source)
     device, dtype = torch.device(conditions.device), getattr(torch, conditions.dtype)
@@ -109,7 +111,7 @@ def build(subject: Subject, conditions: Conditions) -> tuple[str, nn.Module, tup
 def _load(source: str) -> ModuleType:
     name = f"subject_{next(MODULE_NUMBERS)}"
     module = ModuleType(name)
-    sys.modules[name] = module  # dataclasses look their module up by name
+    sys.modules[name] = module  # dataclasses look up their module by name
     exec(compile(source, f"<{name}>", "exec"), module.__dict__)
     return module
 
@@ -131,7 +133,7 @@ def _forward_pass(model: nn.Module, inputs: tuple[Tensor, ...]) -> Call:
 
 
 def _training_step(model: nn.Module, inputs: tuple[Tensor, ...]) -> Call:
-    """At a learning rate of 0, so that the weights, and with them the times, stay as they are."""
+    """With a learning rate of 0, so that the weights, and with them the times, do not change."""
     learned = [p for p in model.parameters() if p.requires_grad]
     if not learned:
         raise MeasureError("a training step needs parameters that learn, and this model has none")
@@ -149,7 +151,7 @@ def _training_step(model: nn.Module, inputs: tuple[Tensor, ...]) -> Call:
 
 
 def _differentiable(outputs: Any) -> Iterator[Tensor]:
-    """The tensors with a gradient in a model's outputs, however they are nested."""
+    """The tensors with a gradient in a model's nested outputs."""
     if isinstance(outputs, Tensor):
         if outputs.requires_grad:
             yield outputs

@@ -1,8 +1,8 @@
-"""The anchor: a small network that every sweep times among its own designs.
+"""The reference model: a small network that every sweep times among its own designs.
 
-It is always the same, so the spread of its time from sweep to sweep says how far any absolute time
-on this machine may be trusted. The text of this file is what is measured; to change it is to begin
-the history anew. Two blocks of a transformer at the width of ViT-Ti/16 (Touvron et al.,
+It is always the same, so the spread of its time between sweeps shows how far an absolute time on
+this machine can be trusted. The code of this file is what is timed; changing it starts a new
+history. Two transformer blocks with the width of ViT-Ti/16 (Touvron et al.,
 https://arxiv.org/abs/2012.12877, table 1), on 64 tokens.
 """
 

@@ -1,9 +1,9 @@
-"""What runs in the measuring process: build the subjects, then time them in turn.
+"""Runs in the worker process: build the subjects, then time them interleaved.
 
-The subjects of a round are called one after another in an order that is shuffled for every cycle,
-so that a slow second of the machine falls on all of them and their ratios stay true (1-3 % on a
-loaded machine, where one after another gives 28-43 %). A fixed order would favour the model whose
-neighbour leaves the caches warm, by up to 25 %.
+The subjects of a round are called one after another, in an order shuffled for every cycle, so that
+a slow second of the machine affects all of them and their ratios stay true (1-3 % on a loaded
+machine; timing one after another gives 28-43 %). A fixed order would favour the model whose
+predecessor leaves the caches warm, by up to 25 %.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from studio.process.errors import MeasureError
 from studio.process.release import on_release
 
 MIN_CYCLES, SLOW_CYCLES = 3, 2
-MAX_READY_BYTES = 10**9  # weights of all the models that are kept ready
+MAX_READY_BYTES = 10**9  # weights of all models kept ready
 MAX_READY_MODELS = 32
 
 _ready_models: OrderedDict[tuple[Subject, Conditions], PreparedModel] = OrderedDict()
@@ -37,11 +37,11 @@ _ready_models: OrderedDict[tuple[Subject, Conditions], PreparedModel] = OrderedD
 def measure_round(
     subjects: Sequence[Subject], conditions: Conditions, budget_s: float, seed: int
 ) -> tuple[Samples, ...]:
-    """Time all subjects in turn until the budget (in seconds) is spent, three cycles at least (two,
-    where one takes seconds).
+    """Time all subjects interleaved for `budget_s` seconds, at least three cycles (two if one takes
+    seconds).
 
-    A subject is built when it is first seen and stays ready for later rounds. Raises MeasureError
-    where the models together weigh more than is held at once, and whatever a subject raises.
+    A subject is built when first seen and kept ready for later rounds. Raises MeasureError if the
+    models together exceed `MAX_READY_BYTES`, and whatever a subject raises.
     """
     configure_process(conditions)
     with grad_mode(conditions):
@@ -65,28 +65,29 @@ def measure_round(
 
 @on_release
 def drop_models() -> None:
-    """Let go of every model that is kept ready, and give their memory back to the system."""
+    """Drop all models that are kept ready, and return their memory to the system."""
     for specimen in _ready_models.values():
         sys.modules.pop(specimen.module_name, None)
     _ready_models.clear()
-    if "torch._dynamo" in sys.modules:  # torch.compile has been used, and holds what it compiled
+    if "torch._dynamo" in sys.modules:  # torch.compile was used, and holds its results
         torch.compiler.reset()
     trim_memory()
 
 
 def configure_process(conditions: Conditions) -> None:
-    """Make the process ready for the conditions. Raises MeasureError where the machine is not."""
+    """Prepare the process for the conditions. Raises MeasureError if the machine cannot
+    meet them."""
     resolve_device(conditions.device)
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     if conditions.threads > cores:
         raise MeasureError(f"threads={conditions.threads} exceeds the {cores} available cores")
     if torch.get_num_threads() != conditions.threads:
         torch.set_num_threads(conditions.threads)
-    torch.set_flush_denormal(True)  # random activations may fall there, at many times the cost
+    torch.set_flush_denormal(True)  # random activations may be denormal, at many times the cost
 
 
 def trim_memory() -> None:
-    """Return freed memory to the system, which the allocator's settings keep for the next call."""
+    """Return freed memory to the system; the allocator is configured to keep it."""
     gc.collect()
     if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
         trim(0)
@@ -98,7 +99,7 @@ def _cycles(
     budget_s: float,
     shuffler: random.Random,
 ) -> list[list[tuple[float, float]]]:
-    """(wall, CPU) seconds a call: a list for each specimen, an entry for each cycle."""
+    """(wall, CPU) seconds per call: one list for each model, one entry for each cycle."""
     times: list[list[tuple[float, float]]] = [[] for _ in specimens]
     order = list(range(len(specimens)))
     slow = sum(specimen.call_s for specimen in specimens) > SLOW_S

@@ -1,7 +1,7 @@
-"""A figure as a formula: what it is the sum of, in letters and with this design's values put in.
+"""A cost as a formula: a sum in symbols, and with the values of this design.
 
-A formula is a value. Its terms are products of factors, each with a symbol and a number; the total
-is no more than what stands in them, so that a formula cannot say one thing and its total another.
+A formula is a value. Its terms are products of factors, each with a symbol and a number; its total
+is computed from them, so a formula and its total cannot disagree.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 SUM = re.compile(r"[+−-]")
-Names = tuple[str, ...]  # of the axes of a shape; empty where they have none
+Names = tuple[str, ...]  # of the dimensions of a shape; empty if they have none
 
 
 class Factor(NamedTuple):
@@ -25,7 +25,7 @@ class Factor(NamedTuple):
 
 @dataclass(frozen=True)
 class Term:
-    """A product. `name` says what it is the size of (a bias), or whose figure it is (a part)."""
+    """A product. `name` says what it is the size of (a bias), or which part it belongs to."""
 
     factors: tuple[Factor, ...]
     name: str = ""
@@ -37,19 +37,19 @@ class Term:
 
     @property
     def symbols(self) -> str:
-        """`D × 3D`; empty of a part, which has a name and a number alone."""
+        """`D × 3D`; empty for a part, which has only a name and a number."""
         return "" if _is_plain(self.factors) else " × ".join(f.symbol for f in self.factors)
 
     @property
     def values(self) -> str:
-        """`768 × 2,304`; of a part with its name before it."""
+        """`768 × 2,304`; a part has its name first."""
         numbers = " × ".join(f"{factor.value:,}" for factor in self.factors)
         return f"{self.name} {numbers}" if self.name and _is_plain(self.factors) else numbers
 
 
 @dataclass(frozen=True)
 class Formula:
-    """`times` the sum of the terms, a count or a number of bytes. `note` says what is left out."""
+    """`times` the sum of the terms: a count or a number of bytes. `note` says what is left out."""
 
     terms: tuple[Term, ...] = ()
     times: int = 1
@@ -61,20 +61,22 @@ class Formula:
 
     @property
     def symbols(self) -> str:
-        """In letters; empty where it is a sum of parts."""
+        """In symbols; empty for a sum of parts."""
         if not all(term.symbols for term in self.terms):
             return ""
         return self._sum(lambda term: term.symbols)
 
     @property
     def values(self) -> str:
-        """With the numbers of this design put in."""
+        """With the numbers of this design."""
         return self._sum(lambda term: term.values)
 
     def text(self, told: Callable[[int], str] = "{:,}".format) -> str:
         """`D × 3D + 3D = 768 × 2,304 + 2,304 = 1,771,776`, without steps that only repeat."""
         alone = self.times == 1 and len(self.terms) == 1 and not self.terms[0].symbols
-        total = "" if alone and self.terms[0].name else told(self.total)  # a part is its whole
+        total = (
+            "" if alone and self.terms[0].name else told(self.total)
+        )  # a single part is the total
         steps = dict.fromkeys((self.symbols, self.values, total))
         return " = ".join(step for step in steps if step)
 
@@ -95,7 +97,7 @@ def number(value: int) -> Factor:
 
 
 def dim_factors(shape: Iterable[int], names: Iterable[str]) -> tuple[Factor, ...]:
-    """A factor for each axis of a shape."""
+    """A factor for each dimension of a shape."""
     return tuple(Factor(bracket(name), n) for name, n in zip(names, shape, strict=True))
 
 
@@ -105,13 +107,13 @@ def bracket(name: str) -> str:
 
 
 def part(name: str, value: int, times: int = 1) -> Term:
-    """The figure of a part by its name, which so many of them have together."""
+    """The cost of `times` equal parts together, by name."""
     whole = (number(times), number(value // times)) if times > 1 else (number(value),)
     return Term(whole, name)
 
 
 def remainder(name: str, value: int) -> Term:
-    """What is to be added beside all else, or taken away."""
+    """What is missing from a sum, or too much."""
     return Term((number(abs(value)),), name, -1 if value < 0 else 1)
 
 
@@ -120,5 +122,5 @@ def _is_plain(factors: Iterable[Factor]) -> bool:
 
 
 def _starts_negative(parts: list[str]) -> bool:
-    """Whether the first part is taken away."""
+    """Whether the first part is subtracted."""
     return bool(parts) and parts[0].startswith(" − ")

@@ -1,6 +1,6 @@
-"""The terms of a single layer or operation: what its weights, its products and its activations are.
+"""The terms of one layer or operation: parameters, multiply-accumulates and saved tensors.
 
-Each is told in the letters of the axes where these are known (`Axes`), else in torch's own words.
+In the letters of the dimensions if these are known (`LayerDims`), else in torch's argument names.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ TENSOR = re.compile(r"(weight|bias)_(ih|hh|hr)_l(\d+)(_reverse)?")
 
 
 class LayerDims(NamedTuple):
-    """The names of the axes of what flows in and out, tensor by tensor; empty where unknown."""
+    """Dimension names of inputs and outputs, tensor by tensor; empty if unknown."""
 
     inputs: tuple[Names, ...] = ()
     outputs: tuple[Names, ...] = ()
@@ -50,7 +50,7 @@ NO_DIMS = LayerDims()
 
 
 def weight_terms(trace: Trace, dims: LayerDims = NO_DIMS) -> tuple[Term, ...]:
-    """The terms of a layer's own weights, of those alone that no layer before it holds."""
+    """The terms of a layer's own parameters, without those that an earlier layer holds."""
     tied = dict(trace.tied)
     own = {name: shape for name, shape in trace.weights if name not in tied}
     cls = trace.cls or object
@@ -66,7 +66,7 @@ def weight_terms(trace: Trace, dims: LayerDims = NO_DIMS) -> tuple[Term, ...]:
 
 
 def _symbols(trace: Trace, dims: LayerDims) -> Mapping[str, Names]:
-    """How the axes of its weights are called, by the names of the weights."""
+    """The dimension names of its parameters, by parameter name."""
     cls, shape = trace.cls or object, dict(trace.weights).get("weight", ())
     if issubclass(cls, nn.Linear):
         out = dims.out(-1, "out_features")
@@ -81,7 +81,7 @@ def _symbols(trace: Trace, dims: LayerDims) -> Mapping[str, Names]:
 def _filter_symbols(
     trace: Trace, shape: Shape, dims: LayerDims, transposed: bool
 ) -> Mapping[str, Names]:
-    """A filter is laid out as (out, in / groups, k, k); a transposed one the other way round."""
+    """A kernel has the shape (out, in / groups, k, k); a transposed one swaps the first two."""
     out, into = dims.out(1, "C_out"), dims.into(1, "C_in")
     bias = (out,)
     channels = (trace.outputs if transposed else trace.inputs)[0][1]
@@ -103,7 +103,7 @@ def _kernel_symbols(kernel: Shape) -> Names:
 
 
 def _norm_terms(cls: type, own: Mapping[str, Shape], dims: LayerDims) -> Iterator[Term]:
-    """A scale and a shift for each channel, or for each feature."""
+    """A scale and a shift for each channel or feature."""
     dim, word = (-1, "D") if issubclass(cls, nn.LayerNorm) else (1, "C")
     for shape, count in Counter(own.values()).items():
         names = (dims.into(dim, word),) if len(shape) == 1 else ("D",) * len(shape)
@@ -112,8 +112,8 @@ def _norm_terms(cls: type, own: Mapping[str, Shape], dims: LayerDims) -> Iterato
 
 
 def _recurrent_terms(trace: Trace, own: Mapping[str, Shape]) -> Iterator[Term]:
-    """Equal tensors of all layers and directions together: gates × H rows, as wide as what they
-    read."""
+    """Equal tensors of all layers and directions together: gates × H rows, as wide as their
+    input."""
     cls = trace.cls or object
     gates = next(count for kind, count in GATES.items() if issubclass(cls, kind))
     found: Counter[tuple[str, str, bool, Shape]] = Counter()
@@ -173,8 +173,7 @@ def _mac_terms(trace: Trace, dims: LayerDims) -> Iterator[Term]:
 
 
 def _convolution_term(trace: Trace, dims: LayerDims) -> Term:
-    """The filter, once for each pixel that it is laid at: of a transposed one those read, else
-    those written."""
+    """The kernel, once for each output pixel; of a transposed convolution, for each input pixel."""
     cls = trace.cls or object
     transposed = issubclass(cls, _ConvTransposeNd) or trace.kind in TRANSPOSED
     shape = dict(trace.weights)["weight"] if trace.is_module else trace.inputs[1]
@@ -190,7 +189,7 @@ def _convolution_term(trace: Trace, dims: LayerDims) -> Term:
 
 
 def _attention_term(trace: Trace, dims: LayerDims) -> Term:
-    """q kᵀ over d features, and its product with v over e: for each query, each key."""
+    """q kᵀ over d features, and its product with v over e features: for each query and key."""
     query, key, value = trace.inputs[:3]
     around = ("B", "h") if len(query) == 4 else ("B",) * (len(query) - 2)
     rows = dim_factors(
@@ -215,7 +214,7 @@ def _recurrent_mac_terms(trace: Trace, dims: LayerDims) -> Iterator[Term]:
 
 
 def _contraction_term(trace: Trace, dims: LayerDims) -> tuple[Term, ...]:
-    """Of any other product: each value of the result is a sum over so many."""
+    """Any other product: each output value is a sum over so many products."""
     out = trace.outputs[0]
     summed, left = divmod(trace.macs, max(math.prod(out), 1))
     if left:
@@ -225,8 +224,8 @@ def _contraction_term(trace: Trace, dims: LayerDims) -> tuple[Term, ...]:
 
 
 def saved_term(shape: Shape, size: int, names: Names, name: str) -> Term:
-    """A tensor that stays in memory: bytes of a value, and the values; a larger one (of which it is
-    a part) by its bytes."""
+    """A saved tensor: bytes per value times its values; if it is part of a larger one, the bytes of
+    that."""
     each, left = divmod(size, max(math.prod(shape), 1))
     if left or each > 8:
         return Term((number(size),), name)
@@ -235,6 +234,6 @@ def saved_term(shape: Shape, size: int, names: Names, name: str) -> Term:
 
 
 def _name(known: Iterable[Names], dim: int, other: str) -> str:
-    """What the first tensor's axis is called."""
+    """The name of the first tensor's dimension."""
     names = next(iter(known), ())
     return bracket(names[dim]) if -len(names) <= dim < len(names) else other

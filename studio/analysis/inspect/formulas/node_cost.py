@@ -1,7 +1,7 @@
-"""The formulas of a node's figures: of a layer from its shapes, of a block as the sum of its parts.
+"""The formulas of a node's costs: of a layer from its shapes, of a block as the sum of its parts.
 
-The totals are the figures on the node. What a sum of parts does not hold is a term of its own and
-says what it is: parameters that no forward pass uses, what training alone keeps.
+The totals are the costs on the node. What the sum of parts does not include is a term of its own
+that says what it is: parameters that no forward pass uses, tensors saved in training only.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ STATES = 4
 ADAM = "(weight + gradient + 2 Adam moments)"
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 TRAINING_ONLY = "in training alone: dropout after it, copies in another layout"
-MAX_PARTS = 8  # parts that a sum tells one by one
+MAX_PARTS = 8  # parts listed one by one in a sum
 Read = Callable[[Figures], int]
 
 
 def parameter_formula(node: Node, use: NodeUse | None, dims: LayerDims = NO_DIMS) -> Formula:
-    """Of a block its parts, of a layer its weights, of a parameter its own shape. Each counts once:
-    what an earlier layer holds is told in the note."""
+    """Of a block its parts, of a layer its weights, of a parameter its shape. Each counts once; the
+    note says if an earlier layer holds it."""
     if node.children:
         found, each = sum_of_parts(node, lambda f: f.params), node.figures.params // node.repeat
         return _with_remainder(found, each, "that no forward pass uses")
@@ -58,7 +58,7 @@ def parameter_formula(node: Node, use: NodeUse | None, dims: LayerDims = NO_DIMS
 
 
 def shared_note(node: Node, trace: Trace) -> str:
-    """Where parameters are counted that this layer has, but not first."""
+    """Where the layer's parameters are counted, if not here."""
     if trace.tied:
         return "; ".join(f"{name} is {first}, counted there" for name, first in trace.tied)
     if trace.params and not node.figures.params:
@@ -67,7 +67,7 @@ def shared_note(node: Node, trace: Trace) -> str:
 
 
 def tensor_formula(shape: Shape, counted: bool, names: Names = ()) -> Formula:
-    """A parameter that joins the flow; one that another node counts, or a buffer, is none here."""
+    """A parameter that is used directly; 0 for a buffer, and for one that is counted elsewhere."""
     if not counted:
         return Formula(note="a constant, or counted where its layer is")
     factors = tuple(Factor(*pair) for pair in zip(names, shape, strict=True)) if names else ()
@@ -82,8 +82,9 @@ def mac_formula(node: Node, use: NodeUse | None, dims: LayerDims = NO_DIMS) -> F
 
 
 def saved_formula(node: Node, use: NodeUse | None, dims: LayerDims = NO_DIMS) -> Formula:
-    """Bytes that stay for the backward pass: each tensor with the first node that keeps it. Of
-    equal blocks the first may keep an input that the last one hands to the next, or not."""
+    """Bytes saved for the backward pass: each tensor with the first node that saves it. The first
+    of several repeated blocks may also save its input, or not need to; the difference is a term of
+    its own."""
     total = node.figures.saved_bytes
     if use is None or not use.saved:
         return _completed_to(Formula(), total, TRAINING_ONLY)
@@ -107,8 +108,8 @@ def saved_formula(node: Node, use: NodeUse | None, dims: LayerDims = NO_DIMS) ->
 
 
 def memory_formula(node: Node, use: NodeUse | None) -> Formula:
-    """Bytes in training with Adam: a weight, its gradient and two moments for each parameter that
-    learns, the weight alone of one that does not, and the activations that it keeps."""
+    """Bytes in training with Adam: weight, gradient and two moments for each trained parameter, the
+    weight only for a frozen one, and the saved activations."""
     figures = node.figures
     frozen = min(use.call.trace.frozen_params * use.repeat, figures.params) if use else 0
     learned = figures.params - frozen
@@ -122,19 +123,19 @@ def memory_formula(node: Node, use: NodeUse | None) -> Formula:
 
 
 def sum_of_parts(node: Node, read: Read) -> Formula:
-    """The figures of the parts of a block; of equal blocks those of one, so often."""
+    """The costs of the parts of a block; for repeated blocks, of one, times their number."""
     children = [child for child in node.children if read(child.figures)]
     return Formula(tuple(_part_terms(node, children, read)), node.repeat)
 
 
 def _with_remainder(found: Formula, each: int, name: str) -> Formula:
-    """With what the parts of a block lack to its figure."""
+    """With a term for what the parts lack."""
     left = each - sum(term.value for term in found.terms)
     return replace(found, terms=(*found.terms, remainder(name, left))) if left else found
 
 
 def _completed_to(found: Formula, total: int, name: str) -> Formula:
-    """With what the terms lack to a figure; where that is something, without a factor for all."""
+    """With a term for what the terms lack; the common factor is then expanded."""
     left = total - found.total
     if not left:
         return found
@@ -150,7 +151,7 @@ def _repeat_term(term: Term, times: int) -> Term:
 
 
 def _part_terms(node: Node, children: list[Node], read: Read) -> Iterator[Term]:
-    """The children one by one, or where there are many by the first word of their names."""
+    """The children one by one; many are grouped by the first word of their names."""
     if len(children) <= MAX_PARTS:
         for child in children:
             yield part(local_name(node, child), read(child.figures), child.repeat)
@@ -165,8 +166,8 @@ def _part_terms(node: Node, children: list[Node], read: Read) -> Iterator[Term]:
 
 
 def local_name(node: Node, child: Node) -> str:
-    """A child's name within its block; of equal neighbours from the first to the last. A number
-    alone would read as one of the figures: it is the index of the class."""
+    """A child's name within its block; for equal neighbours from the first to the last. A number
+    alone would read as a cost, so it is written as an index of the class."""
     name = child.id.removeprefix(f"{node.id}.")
     head, _, last = name.rpartition(".")
     if child.repeat > 1 and last.isdigit():
@@ -175,7 +176,7 @@ def local_name(node: Node, child: Node) -> str:
 
 
 def _saved_by_layer(use: NodeUse, dims: LayerDims) -> Formula:
-    """What a layer keeps: its output, inputs that none before it keeps, and what it makes."""
+    """What a layer saves: its output, inputs that no earlier layer saves, and internal tensors."""
     runs = [(next(equal), key) for key, equal in groupby(use.saved, key=lambda kept: kept[1])]
     if len(runs) == 1:
         return Formula(tuple(_saved_tensor_terms(*use.saved[0], dims)), len(use.saved))
@@ -189,7 +190,7 @@ def _saved_tensor_terms(trace: Trace, kept: CallSaves, dims: LayerDims) -> Itera
     made = tuple(_tensor_terms("output", trace.outputs, trace.saved_outputs, dims.outputs))
     given = [kept.inputs.get(i, 0) for i in range(len(trace.inputs))]
     inside = trace.saved_bytes - sum(term.value for term in made)
-    if inside < 0:  # several outputs are one tensor
+    if inside < 0:  # several outputs are views of one tensor
         made, inside = (), trace.saved_bytes
     yield from _tensor_terms("input", trace.inputs, given, dims.inputs)
     yield from made
@@ -198,8 +199,8 @@ def _saved_tensor_terms(trace: Trace, kept: CallSaves, dims: LayerDims) -> Itera
 
 
 def _internal_name(trace: Trace, size: int) -> str:
-    """What bytes are that a layer makes and keeps, and that are neither input nor output: of a norm
-    the mean and 1/σ of each group, which are fewer than the values they are of."""
+    """What the bytes of internal tensors are: for a norm, mean and 1/σ of each group, which are
+    fewer than the values."""
     values = max((math.prod(shape) for shape in trace.inputs), default=0)
     is_norm = "norm" in trace.kind.lower() and size < VALUE_BYTES * values
     return "saved statistics" if is_norm else "temporaries"
@@ -215,8 +216,8 @@ def _tensor_terms(
 
 
 def _unboxed_note(use: NodeUse) -> str:
-    """What a block keeps beside its parts: what runs in training alone (masks of dropout,
-    auxiliary heads), else copies of what flows from part to part."""
+    """What a block saves beside its parts: what runs in training only (dropout masks, auxiliary
+    heads), else copies between parts."""
     drawn = {call.name for call in use.call.trace.calls if not call.trace.is_passthrough}
     calls = use.saved[-1][0].calls
     alone = {c.trace.kind: None for c in calls if c.trace.saved_bytes and c.name not in drawn}
@@ -224,7 +225,7 @@ def _unboxed_note(use: NodeUse) -> str:
 
 
 def tensor_shapes(root: Trace, uses: Mapping[str, NodeUse]) -> dict[str, Shape]:
-    """The shapes of all parameters and buffers that may join the flow, by their nodes' ids."""
+    """The shapes of all parameters and buffers that may be used directly, by node id."""
     found: dict[str, Shape] = {}
     for path, trace in (("", root), *((f"{name}.", use.call.trace) for name, use in uses.items())):
         own: NamedShapes = (*trace.weights, *trace.buffers)

@@ -60,8 +60,8 @@ def product(one: Any, other: Any) -> RuleResult | None:
     out = _broadcast_output(one, other)
     if out is None:
         return None
-    kept = *_tensors(one) * _needs_gradient(other), *_tensors(other) * _needs_gradient(one)
-    return RuleResult(out, 0, kept, gradients=gradients_with_temporaries(0))
+    saved = *_tensors(one, _needs_gradient(other)), *_tensors(other, _needs_gradient(one))
+    return RuleResult(out, 0, saved, gradients=gradients_with_temporaries(0))
 
 
 def quotient(one: Tensor, other: Any, **kwargs: Any) -> RuleResult | None:
@@ -69,9 +69,12 @@ def quotient(one: Tensor, other: Any, **kwargs: Any) -> RuleResult | None:
     out = None if kwargs else _broadcast_output(one, other, torch.get_default_dtype())
     if out is None:
         return None
-    kept = _tensors(one) * _needs_gradient(other)
-    kept = *kept, *_tensors(other) * (_needs_gradient(one) or _needs_gradient(other))
-    return RuleResult(out, 0, kept, gradients=gradients_with_temporaries(0, 3))
+    other_learns = _needs_gradient(other)
+    saved = (
+        *_tensors(one, other_learns),
+        *_tensors(other, other_learns or _needs_gradient(one)),
+    )
+    return RuleResult(out, 0, saved, gradients=gradients_with_temporaries(0, 3))
 
 
 def reciprocal(x: Tensor, number: float) -> RuleResult | None:
@@ -132,9 +135,9 @@ def _broadcast_output(one: Any, other: Any, at_least: torch.dtype | None = None)
     return with_grad_of(made, *tensors)
 
 
-def _tensors(term: Any) -> tuple[Tensor, ...]:
-    """The operand as a tuple if it is a tensor; empty for a number."""
-    return (term,) if isinstance(term, Tensor) else ()
+def _tensors(term: Any, wanted: bool = True) -> tuple[Tensor, ...]:
+    """The operand as a tuple if it is a tensor and wanted; else empty."""
+    return (term,) if wanted and isinstance(term, Tensor) else ()
 
 
 def _needs_gradient(term: Any) -> bool:

@@ -57,7 +57,8 @@ class RecurrentRun:
         return new_empty(self.x, *self.x.shape[:-1], width)
 
     def save(self, *tensors: Tensor) -> None:
-        self.saved += tensors * self.learns
+        if self.learns:
+            self.saved += tensors
 
     def time_major(self, x: Tensor) -> Tensor:
         """The inputs ordered by step in memory: a copy if they are ordered by sequence."""
@@ -155,4 +156,4 @@ def _padded_row(width: int) -> int:
     """The length of a row: whole cache lines, and no multiple of 1 kB, whose rows would share cache
     sets."""
     length = -(-width // CACHE_LINE) * CACHE_LINE
-    return length + CACHE_LINE * (length % 256 == 0)
+    return length if length % 256 else length + CACHE_LINE
