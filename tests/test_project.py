@@ -84,6 +84,7 @@ TESTED_IN = {
         "analysis/trace/rules/result",
     ),
     "analysis/trace/test_tracer.py": (
+        "analysis/torch_private",
         "analysis/trace/counter_mode",
         "analysis/trace/memo",
         "analysis/trace/module_index",

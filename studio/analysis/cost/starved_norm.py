@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
 
-from torch.nn.modules.batchnorm import _BatchNorm
-
 from studio.analysis import units
 from studio.analysis.cost.profiler import Profile, training_trace
+from studio.analysis.torch_private import BatchNorm
 from studio.analysis.trace.tree import Trace
 from studio.family import Design, DesignError
 
@@ -56,7 +55,7 @@ def training_memory_text(found: Profile) -> str:
 
 def _starved_norms(trace: Trace, path: str = "") -> Iterator[str]:
     """The paths of the batch norms that get one value per channel."""
-    if issubclass(trace.cls or object, _BatchNorm) and trace.inputs:
+    if issubclass(trace.cls or object, BatchNorm) and trace.inputs:
         examples, _, *sides = trace.inputs[0]
         if examples * math.prod(sides) == 1:
             yield path

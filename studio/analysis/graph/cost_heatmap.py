@@ -139,7 +139,8 @@ def heat_map(
                 note=_note(share, value, quantity),
             )
             every = times * node.repeat  # it is coloured by all of them together
-            one = f"{every} × {quantity.write(value / every)}" if every > 1 else quantity.write(value)
+            one = quantity.write(value / every)
+            one = f"{every} × {one}" if every > 1 else one
             details[node.id] = f"{one} · {percent(share)}" if value else ""
     return HeatMap(replace(graph, root=_with_details(graph.root, details)), marks, scale)
 

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from torch import nn
-from torch.nn.modules.conv import _ConvTransposeNd
 
 from studio.analysis.cost.op_costs import distinct_traces
 from studio.analysis.graph.layer_graph import NodeUse
+from studio.analysis.torch_private import TransposedConvolution
 from studio.analysis.trace.tree import (
     ATTENTION,
     INPUT,
@@ -223,7 +223,7 @@ def _window_rule(trace: Trace, used: Shape, out: Shape, grid: Grid) -> GridRule:
         return GridRule("lost", grid, LOST)
     after = out[-k:]
     if trace.window:
-        transposed = issubclass(trace.cls or object, _ConvTransposeNd)
+        transposed = issubclass(trace.cls or object, TransposedConvolution)
         return GridRule("transposed" if transposed else "window", grid, after, trace.window)
     if "daptive" in trace.kind:
         if after == grid:

@@ -11,7 +11,7 @@ tensor has no names.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -58,12 +58,6 @@ class ForwardDims(NamedTuple):
 
 def no_dims(trace: Trace) -> IODims:
     return IODims((None,) * len(trace.inputs), (None,) * len(trace.outputs))
-
-
-def name_dims(trace: Trace, outside: IODims) -> ForwardDims:
-    """The dimension names within a trace. `outside` are the names that its caller has for its
-    inputs and outputs, which a Sequential, having no source of its own, takes over."""
-    return _DimNamer(trace, outside).named()
 
 
 def shape_text(dims: Dims, shape: Shape) -> str:
@@ -164,165 +158,209 @@ class DimLetters:
         return tuple(found) if len(found) == len(made) else None
 
 
-class _DimNamer:
-    """One forward on its way to names: its own words first, then call by call."""
+@dataclass(frozen=True)
+class _Forward:
+    """One forward: its trace, the names its caller has for its inputs and outputs, what its source
+    states, and the letters that have a meaning so far."""
 
-    def __init__(self, trace: Trace, outside: IODims) -> None:
-        self.body, self.outside = trace, outside
-        self.text = _text(trace)
-        self.letters = DimLetters()
-        self.said: dict[tuple[int, int], Dims] = {}  # what comments say, by call and output
-        self.ins: list[tuple[Dims, ...]] = []
-        self.outs: list[tuple[Dims, ...]] = []
-        self.wordless = not self.text.statements
+    trace: Trace
+    outside: IODims
+    stated: StatedShapes
+    letters: DimLetters = field(default_factory=DimLetters)
 
-    def named(self) -> ForwardDims:
-        own = tuple(self._own())
-        statements = [self.text.lines.get(call.line) for call in self.body.calls]
-        for statement, numbers in groupby(range(len(statements)), statements.__getitem__):
-            if statement and statement.dims:
-                self._hear(statement, statement.dims, tuple(numbers))
-        self.given = tuple(
-            dims or self._first((outside, *self._received(i)), shape)
-            for i, (dims, outside, shape) in enumerate(
-                zip(own, self.outside.ins, self.body.inputs, strict=True)
-            )
-        )
-        self.promised = self._promised()
-        for number, call in enumerate(self.body.calls):
-            statement = statements[number]
-            self.ins.append(
-                tuple(self._taken(call, place, statement) for place in range(len(call.sources)))
-            )
-            self.outs.append(tuple(self._made(number, call)))
-        calls = tuple(map(IODims, self.ins, self.outs))
-        return ForwardDims(IODims(self.given, tuple(self._returned())), calls)
+    def shape(self, source: Source) -> Shape:
+        """The shape that a tensor had where it was computed."""
+        if source.call == INPUT:
+            return self.trace.inputs[source.output]
+        return self.trace.calls[source.call].trace.outputs[source.output]
 
-    # -- what lines say of themselves ----------------------------------------------------------
-
-    def _hear(self, statement: Statement, sizes: DimNames, numbers: Sequence[int]) -> None:
-        """A line speaks of the last call in it, and of those before that give the same shape; if it
-        ends with a view, only where that is a call of its own, being a copy."""
-        calls = self.body.calls
-        if statement.view not in ("", calls[numbers[-1]].trace.kind):
-            return
-        alone = statement.calls == 1 and statement.loop is not None
-        shape = calls[numbers[-1]].trace.outputs[:1]
-        for number in reversed(numbers):
-            outputs = calls[number].trace.outputs
-            if not (alone or outputs[:1] == shape):
-                continue
-            for output in range(len(outputs) if statement.for_each else 1):
-                if self.letters.bind(sizes, outputs[output], statement.first, statement.loop):
-                    self.said[number, output] = sizes
-
-    # -- the ends of the body ------------------------------------------------------------------
-
-    def _own(self) -> Iterator[Dims]:
-        """What the module itself says of its inputs; of a single one perhaps several forms, as
-        tokens (B, T) or features (B, T, F)."""
-        for i, shape in enumerate(self.body.inputs):
-            yield self._sure(self._forms(i, shape), shape)
-
-    def _forms(self, i: int, shape: Shape) -> Sequence[DimNames]:
-        """What may be said of an input of that shape."""
-        takes, many = self.text.documented.inputs, len(self.body.inputs)
-        if many == 1:
-            return [sizes for sizes in takes if len(sizes) == len(shape) or len(takes) == 1]
-        return takes[i : i + 1] if len(takes) == many else takes if len(takes) == 1 else ()
-
-    def _received(self, i: int) -> Iterator[Dims]:
-        """What the module that is first given an input says of it."""
-        source = Source(INPUT, i)
-        first = next((call for call in self.body.calls if source in call.sources), None)
-        if first and first.trace.calls:
-            inside = name_dims(first.trace, no_dims(first.trace))
-            yield inside.own.ins[first.sources.index(source)]
-
-    def _promised(self) -> dict[Source | str | None, Dims]:
-        """What the module promises to give, by where that is made."""
-        gives, many = self.text.documented.outputs, len(self.body.outputs)
-        return {source: _nth(gives, i, many) for i, source in enumerate(self.body.returns)}
-
-    def _returned(self) -> Iterator[Dims]:
-        for source, shape in zip(self.body.returns, self.body.outputs, strict=True):
-            yield self._sure((self._known(source, shape), self.promised[source]), shape)
-
-    def _sure(self, choice: Iterable[Dims], shape: Shape) -> Dims:
+    def exact(self, choice: Iterable[Dims], shape: Shape) -> Dims:
         """The first of some names in the letters of this forward that is true as it stands."""
         short = (dims for dims in choice if dims and not any(map(WORDY.search, dims)))
         return next((dims for dims in short if self.letters.bind(dims, shape)), None)
 
-    def _first(self, choice: Iterable[Dims], shape: Shape) -> Dims:
+    def adapted(self, choice: Iterable[Dims], shape: Shape) -> Dims:
         """The first of some names from elsewhere that fits."""
         fits = (self.letters.adapt(dims, shape) for dims in choice)
         return next((dims for dims in fits if dims), None)
 
-    # -- the ends of a call --------------------------------------------------------------------
 
-    def _shape(self, source: Source) -> Shape:
-        """The shape that a tensor had where it was made."""
-        if source.call == INPUT:
-            return self.body.inputs[source.output]
-        return self.body.calls[source.call].trace.outputs[source.output]
+@dataclass(frozen=True)
+class _Known:
+    """The names of the inputs, those that comments state by call and output, and the documented
+    names of the outputs by their source."""
 
-    def _known(self, source: Source | str | None, shape: Shape) -> Dims:
-        """The names that a tensor has since it was made, if it still has its shape."""
-        if not isinstance(source, Source) or self._shape(source) != shape:
-            return None
-        names = self.given if source.call == INPUT else self.outs[source.call]
-        return names[source.output]
-
-    def _taken(self, call: Call, place: int, statement: Statement | None) -> Dims:
-        source, shape = call.sources[place], call.trace.inputs[place]
-        if statement is None or (isinstance(source, Source) and self._shape(source) == shape):
-            return self._known(source, shape)
-        return self._read(call, place, statement)
-
-    def _read(self, call: Call, place: int, statement: Statement) -> Dims:
-        """What is said of the variable that a line hands to a call: of the one in that place where
-        the line is nothing but the call, else of the one that fits; None where several may."""
-        read, shape = self.text.read_dims[statement.first], call.trace.inputs[place]
-        if statement.calls == 1 and len(read) == len(call.sources):
-            read = read[place : place + 1]
-        fit = {dims for dims in read if dims is None or self.letters.fits(dims, shape)}
-        dims = fit.pop() if len(fit) == 1 else None
-        return dims if self.letters.bind(dims, shape) else None
-
-    def _made(self, number: int, call: Call) -> Iterator[Dims]:
-        trace = call.trace
-        ins = tuple(zip(self.ins[number], trace.inputs, strict=True))
-        for i, shape in enumerate(trace.outputs):
-            said = self.said.get((number, i))
-            kept = next((dims for dims, given in ins if dims and given == shape), None)
-            said = said or self._sure((self.promised.get(Source(number, i)),), shape)
-            usual = self._usual(trace, i, ins)
-            yield said or kept or self._shared(shape) or self._first(usual, shape)
-
-    def _shared(self, shape: Shape) -> Dims:
-        """In a Sequential: the names that its ends of that shape have outside."""
-        if not self.wordless:
-            return None
-        names = (*self.outside.ins, *self.outside.outs)
-        ends = (*self.body.inputs, *self.body.outputs)
-        alike = (dims for dims, end in zip(names, ends, strict=True) if end == shape)
-        return self._sure(alike, shape)
-
-    def _usual(
-        self, trace: Trace, output: int, ins: Sequence[tuple[Dims, Shape]]
-    ) -> Iterator[Dims]:
-        """What a call may give: what its docstring promises, what a layer of torch's makes of what
-        it is given, what is usual for its kind, and what its own forward says."""
-        promise = _text(trace).documented
-        yield _translate(_nth(promise.outputs, output, len(trace.outputs)), promise.inputs, ins)
-        if ins and _is_torch(trace):
-            yield self.letters.carry(*ins[0], trace.outputs[output])
-        yield USUAL.get(trace.kind)
-        if trace.calls:
-            yield name_dims(trace, no_dims(trace)).own.outs[output]
+    inputs: tuple[Dims, ...]
+    commented: Mapping[tuple[int, int], Dims]
+    documented: Mapping[Source | str | None, Dims]
 
 
-def _text(trace: Trace) -> StatedShapes:
+def name_dims(trace: Trace, outside: IODims) -> ForwardDims:
+    """The dimension names within a trace. `outside` are the names that its caller has for its
+    inputs and outputs, which a Sequential, having no source of its own, takes over."""
+    forward = _Forward(trace, outside, _stated(trace))
+    documented = [
+        forward.exact(_documented_inputs(forward, i), shape) for i, shape in enumerate(trace.inputs)
+    ]
+    statements = [forward.stated.lines.get(call.line) for call in trace.calls]
+    commented = _commented(forward, statements)
+    inputs = tuple(
+        dims or forward.adapted((around, *_in_first_callee(trace, i)), shape)
+        for i, (dims, around, shape) in enumerate(
+            zip(documented, outside.ins, trace.inputs, strict=True)
+        )
+    )
+    known = _Known(inputs, commented, _documented_outputs(forward))
+    calls: list[IODims] = []
+    for number, statement in enumerate(statements):
+        ins = tuple(_call_inputs(forward, known, calls, number, statement))
+        calls.append(IODims(ins, tuple(_call_outputs(forward, known, number, ins))))
+    outputs = tuple(
+        forward.exact((_since_computed(forward, known, calls, source, shape), dims), shape)
+        for source, shape in zip(trace.returns, trace.outputs, strict=True)
+        for dims in [known.documented[source]]
+    )
+    return ForwardDims(IODims(inputs, outputs), tuple(calls))
+
+
+def _commented(
+    forward: _Forward, statements: Sequence[Statement | None]
+) -> dict[tuple[int, int], Dims]:
+    """The names stated beside the lines of a forward, by call and output."""
+    found: dict[tuple[int, int], Dims] = {}
+    for statement, numbers in groupby(range(len(statements)), statements.__getitem__):
+        if statement and statement.dims:
+            for number, output in _described(forward.trace, statement, tuple(numbers)):
+                shape = forward.trace.calls[number].trace.outputs[output]
+                if forward.letters.bind(statement.dims, shape, statement.first, statement.loop):
+                    found[number, output] = statement.dims
+    return found
+
+
+def _described(
+    trace: Trace, statement: Statement, numbers: Sequence[int]
+) -> Iterator[tuple[int, int]]:
+    """The outputs that the comment of a line describes, by call and output: those of its last call,
+    and of earlier calls with the same shape. If the line ends with a view, only if that is a call
+    of its own, being a copy."""
+    calls = trace.calls
+    if statement.view not in ("", calls[numbers[-1]].trace.kind):
+        return
+    is_alone = statement.calls == 1 and statement.loop is not None
+    shape = calls[numbers[-1]].trace.outputs[:1]
+    for number in reversed(numbers):
+        outputs = calls[number].trace.outputs
+        if is_alone or outputs[:1] == shape:
+            yield from ((number, i) for i in range(len(outputs) if statement.for_each else 1))
+
+
+def _documented_inputs(forward: _Forward, i: int) -> Sequence[DimNames]:
+    """What the docstring may say about an input; about a single one perhaps in several forms, as
+    tokens (B, T) or features (B, T, F)."""
+    stated, shapes = forward.stated.documented.inputs, forward.trace.inputs
+    if len(shapes) == 1:
+        return [dims for dims in stated if len(dims) == len(shapes[i]) or len(stated) == 1]
+    if len(stated) == len(shapes):
+        return stated[i : i + 1]
+    return stated if len(stated) == 1 else ()
+
+
+def _in_first_callee(trace: Trace, i: int) -> Iterator[Dims]:
+    """The name that the first module to use an input has for it."""
+    source = Source(INPUT, i)
+    first = next((call for call in trace.calls if source in call.sources), None)
+    if first and first.trace.calls:
+        inside = name_dims(first.trace, no_dims(first.trace))
+        yield inside.own.ins[first.sources.index(source)]
+
+
+def _documented_outputs(forward: _Forward) -> dict[Source | str | None, Dims]:
+    """What the docstring says about the outputs, by where they are computed."""
+    stated, trace = forward.stated.documented.outputs, forward.trace
+    return {source: _nth(stated, i, len(trace.outputs)) for i, source in enumerate(trace.returns)}
+
+
+def _since_computed(
+    forward: _Forward,
+    known: _Known,
+    calls: Sequence[IODims],
+    source: Source | str | None,
+    shape: Shape,
+) -> Dims:
+    """The names that a tensor has had since it was computed, if it still has its shape."""
+    if not isinstance(source, Source) or forward.shape(source) != shape:
+        return None
+    names = known.inputs if source.call == INPUT else calls[source.call].outs
+    return names[source.output]
+
+
+def _call_inputs(
+    forward: _Forward,
+    known: _Known,
+    calls: Sequence[IODims],
+    number: int,
+    statement: Statement | None,
+) -> Iterator[Dims]:
+    """The names of the inputs of a call, after those of the calls before it."""
+    call = forward.trace.calls[number]
+    for i, (source, shape) in enumerate(zip(call.sources, call.trace.inputs, strict=True)):
+        has_shape = isinstance(source, Source) and forward.shape(source) == shape
+        if statement is None or has_shape:
+            yield _since_computed(forward, known, calls, source, shape)
+        else:
+            yield _read(forward, call, i, statement)
+
+
+def _read(forward: _Forward, call: Call, i: int, statement: Statement) -> Dims:
+    """The names stated for the variable that a line passes to a call: for the one at its position
+    if the line is just the call, else for the one that fits; None if several may."""
+    read, shape = forward.stated.read_dims[statement.first], call.trace.inputs[i]
+    if statement.calls == 1 and len(read) == len(call.sources):
+        read = read[i : i + 1]
+    fit = {dims for dims in read if dims is None or forward.letters.fits(dims, shape)}
+    dims = fit.pop() if len(fit) == 1 else None
+    return dims if forward.letters.bind(dims, shape) else None
+
+
+def _call_outputs(
+    forward: _Forward, known: _Known, number: int, dims: Sequence[Dims]
+) -> Iterator[Dims]:
+    """The names of the outputs of a call, given those of its inputs."""
+    trace = forward.trace.calls[number].trace
+    ins = tuple(zip(dims, trace.inputs, strict=True))
+    for i, shape in enumerate(trace.outputs):
+        documented = known.documented.get(Source(number, i))
+        stated = known.commented.get((number, i)) or forward.exact((documented,), shape)
+        same = next((names for names, given in ins if names and given == shape), None)
+        usual = _usual(forward.letters, trace, i, ins)
+        yield stated or same or _as_outside(forward, shape) or forward.adapted(usual, shape)
+
+
+def _as_outside(forward: _Forward, shape: Shape) -> Dims:
+    """In a Sequential: the names that its inputs and outputs of that shape have outside."""
+    if forward.stated.statements:
+        return None
+    names = (*forward.outside.ins, *forward.outside.outs)
+    shapes = (*forward.trace.inputs, *forward.trace.outputs)
+    same = (dims for dims, end in zip(names, shapes, strict=True) if end == shape)
+    return forward.exact(same, shape)
+
+
+def _usual(
+    letters: DimLetters, trace: Trace, output: int, ins: Sequence[tuple[Dims, Shape]]
+) -> Iterator[Dims]:
+    """The likely names of a call's output: those in its docstring, those of the input for a torch
+    layer, those usual for its kind, and those in its own forward."""
+    stated = _stated(trace).documented
+    yield _translate(_nth(stated.outputs, output, len(trace.outputs)), stated.inputs, ins)
+    if ins and _is_torch(trace):
+        yield letters.carry(*ins[0], trace.outputs[output])
+    yield USUAL.get(trace.kind)
+    if trace.calls:
+        yield name_dims(trace, no_dims(trace)).own.outs[output]
+
+
+def _stated(trace: Trace) -> StatedShapes:
     module: Any = trace.cls
     return stated_shapes(module) if module else NO_SHAPES
 
@@ -345,4 +383,4 @@ def _nth(gives: Sequence[DimNames], output: int, many: int) -> Dims:
 
 
 def _is_torch(trace: Trace) -> bool:
-    return not _text(trace).statements
+    return not _stated(trace).statements

@@ -15,12 +15,12 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 
+from studio.analysis.torch_private import no_dispatch_mode
 from studio.analysis.trace.allocations import MemoryEvent, Timeline
 from studio.analysis.trace.counter_mode import AllocationRecorder, Event
 from studio.analysis.trace.pytree import StoredTensor, TensorLayout, tensor_maker
 from studio.analysis.trace.rules.result import RuleResult
 
-unmetered = torch._C._DisableTorchDispatch
 Gradients = tuple[Tensor | None, ...]
 
 
@@ -176,7 +176,7 @@ class ReplayNode:
         self.known, self.counter, self.module, self.learned = known, counter, module, learned
         self.outputs = [counter.storage_number(t) for t in made]
         self.made, self.saved = made, saved
-        with unmetered():
+        with no_dispatch_mode():
             self.kept = torch.empty(max(known.kept_bytes, 0), dtype=torch.uint8, device="meta")
         counter.adopt([self.kept])
 
@@ -191,7 +191,7 @@ class ReplayNode:
         counter.silence(self.kept)
         self._accumulate_gradients()
         make = tensor_maker()
-        with unmetered():
+        with no_dispatch_mode():
             found = tuple(
                 None if gradient is None else _make_gradient(gradient, gradients, make)
                 for gradient in self.known.gradients

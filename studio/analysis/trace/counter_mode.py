@@ -9,19 +9,17 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from torch import Tensor, UntypedStorage
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
+from studio.analysis.torch_private import TorchDispatchMode, storage_id, tree_leaves
 from studio.analysis.trace.allocations import Timeline
 
 Event = tuple[int, int] | Timeline  # a storage's number and bytes, or a timeline
 
 
-def storage_id(tensor: Tensor) -> int:
+def memory_of(tensor: Tensor) -> int:
     """The identity of a tensor's memory: equal for a tensor and its views, while both are alive."""
-    place: int = tensor.untyped_storage()._cdata
-    return place
+    return storage_id(tensor.untyped_storage())
 
 
 class CounterState(NamedTuple):
@@ -87,9 +85,9 @@ class CounterMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
             # torch counts 2 FLOPs for one multiply-accumulate
             self.macs += formula(*args, **kwargs, out_val=result) // 2
             self.written += sum(t.numel() for t in tree_leaves(result) if isinstance(t, Tensor))
-        given = {storage_id(arg) for arg in args if isinstance(arg, Tensor)}
+        given = {memory_of(arg) for arg in args if isinstance(arg, Tensor)}
         leaves = (leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor))
-        self.watch(leaf for leaf in leaves if storage_id(leaf) not in given)  # no views
+        self.watch(leaf for leaf in leaves if memory_of(leaf) not in given)  # no views
         return result
 
     def watch(self, tensors: Iterable[Tensor]) -> None:
@@ -99,7 +97,7 @@ class CounterMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _watch(self, tensor: Tensor) -> None:
         memory = tensor.untyped_storage()
-        place = storage_id(tensor)
+        place = memory_of(tensor)
         if place in self._watched:
             return
         size = memory.nbytes()
@@ -135,7 +133,7 @@ class AllocationRecorder(CounterMode):  # type: ignore[no-untyped-call]
         return self.number_of(tensor.untyped_storage())
 
     def number_of(self, memory: UntypedStorage) -> int:
-        place: int = memory._cdata
+        place = storage_id(memory)
         return self._numbers.get(place, place)
 
     def adopt(self, tensors: Iterable[Tensor]) -> None:
@@ -177,7 +175,7 @@ class AllocationRecorder(CounterMode):  # type: ignore[no-untyped-call]
         if self.alive > before:
             self._marks.clear()
             self._next += 1
-            self._numbers[storage_id(tensor)] = self._next
+            self._numbers[memory_of(tensor)] = self._next
             self.events.append((self._next, self.alive - before))
 
     def _on_release(self, place: int, size: int, memory: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from threading import local
 from typing import Any
 
@@ -49,43 +50,47 @@ class SkipValuesMode(TorchFunctionMode):
         return rule_result.outputs if rule_result else func(*args, **kwargs)
 
 
-class Drawn(local):
+class _Building(local):
     """The torch layers of the model that this thread is building."""
 
     layers: list[nn.Module] | None = None
 
 
-_drawn = Drawn()
+_building = _Building()
 
 
 def _disable_reset(module: nn.Module, _: str, __: Any) -> None:
     """Disable `reset_parameters()` on torch layers while building; it would double the
     build time."""
-    if _drawn.layers is None or "reset_parameters" in vars(module):
+    if _building.layers is None or "reset_parameters" in vars(module):
         return
     resets = getattr(type(module), "reset_parameters", None)
     if getattr(resets, "__module__", "").startswith("torch.nn."):
         vars(module)["reset_parameters"] = _skip_reset
-        _drawn.layers.append(module)
+        _building.layers.append(module)
 
 
 def _skip_reset() -> None:
     """No-op in place of `reset_parameters`."""
 
 
-# One for the process: torch does not allow for hooks that come and go as other threads build.
-register_module_parameter_registration_hook(_disable_reset)
+@cache
+def _install_reset_hook() -> None:
+    """Register the hook, once for the process: it does nothing in threads that build no model, and
+    torch has no hooks that come and go safely while other threads build."""
+    register_module_parameter_registration_hook(_disable_reset)
 
 
 @contextmanager
 def meta_construction() -> Iterator[None]:
     """Modules built by this thread within are on the meta device and are not initialised."""
-    layers = _drawn.layers = []
+    _install_reset_hook()
+    layers = _building.layers = []
     try:
         with torch.device("meta"), SkipValuesMode():
             yield
     finally:
-        _drawn.layers = None
+        _building.layers = None
         for layer in layers:
             del vars(layer)["reset_parameters"]
 

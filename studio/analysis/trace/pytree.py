@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from studio.analysis.torch_private import storage_id
 from studio.analysis.trace.tree import Shape
 
 
@@ -49,9 +50,10 @@ def storage_reader() -> Callable[[Tensor], StoredTensor]:
 
     def place(tensor: Tensor) -> StoredTensor:
         memory = tensor.untyped_storage()
-        if memory._cdata not in seen:
-            seen.append(memory._cdata)
-        number = seen.index(memory._cdata)
+        key = storage_id(memory)
+        if key not in seen:
+            seen.append(key)
+        number = seen.index(key)
         return StoredTensor(
             TensorLayout.of(tensor), number, int(tensor.storage_offset()), memory.nbytes()
         )

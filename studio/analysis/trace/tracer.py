@@ -21,8 +21,9 @@ import torch
 from torch import Tensor, UntypedStorage, nn
 from torch.overrides import TorchFunctionMode
 
+from studio.analysis.torch_private import no_dispatch_mode, no_function_mode, storage_id
 from studio.analysis.trace import kernel_window
-from studio.analysis.trace.counter_mode import CounterMode, Counts, storage_id
+from studio.analysis.trace.counter_mode import CounterMode, Counts, memory_of
 from studio.analysis.trace.memo import MEMO, ActiveCall, CachedTrace, Memo
 from studio.analysis.trace.module_index import index_modules
 from studio.analysis.trace.pytree import (
@@ -37,10 +38,6 @@ from studio.analysis.trace.rules.kernels import FUNCTION_RULES, MODULE_RULES
 from studio.analysis.trace.rules.result import RuleResult
 from studio.analysis.trace.tree import INPUT, Call, FirstSave, NamedShapes, Source, Trace
 
-no_function_mode = torch._C.DisableTorchFunction  # while the tracer itself reads tensors
-no_dispatch_mode = (
-    torch._C._DisableTorchDispatch
-)  # ... and creates tensors that must not be counted
 Sources = tuple[Source | str | None, ...]
 MAX_FRAMES = 12  # Python frames searched for the module's forward
 # Operations that only move or copy data, and are not drawn.
@@ -154,7 +151,7 @@ class Tracer(TorchFunctionMode):
         signature = self.index.signatures.get(module)
         if signature is None:
             return None
-        places = [storage_id(t) for t in tensors]
+        places = [memory_of(t) for t in tensors]
         how = self.training, torch.is_grad_enabled()
         return signature, tree_key(given), tuple(map(places.index, places)), *how
 
@@ -297,8 +294,7 @@ class Tracer(TorchFunctionMode):
 
     def _storage_id(self, memory: UntypedStorage) -> int:
         """A number for a storage, above 0."""
-        place: int = memory._cdata
-        return place
+        return storage_id(memory)
 
     def _source(self, tensor: Tensor) -> Source | str | None:
         frame = self.frames[-1]
@@ -392,6 +388,6 @@ def _is_plain(value: object) -> bool:
 
 def _moves_only(func: Callable[..., Any], inputs: list[Tensor], outputs: list[Tensor]) -> bool:
     """Whether an operation computes nothing: views, indexing, casts and constants."""
-    places = {storage_id(t) for t in inputs}
-    in_place = all(storage_id(t) in places for t in outputs)
+    places = {memory_of(t) for t in inputs}
+    in_place = all(memory_of(t) in places for t in outputs)
     return not inputs or in_place or func.__name__.strip("_") in DATA_MOVES

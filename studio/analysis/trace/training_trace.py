@@ -18,8 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor, UntypedStorage, nn
 from torch.autograd.graph import saved_tensors_hooks
-from torch.utils._pytree import tree_leaves
 
+from studio.analysis.torch_private import no_dispatch_mode, no_function_mode, tree_leaves
 from studio.analysis.trace.allocations import MemoryEvent, Timeline
 from studio.analysis.trace.backward_pass import (
     CallerRelease,
@@ -32,7 +32,7 @@ from studio.analysis.trace.backward_pass import (
     SeedGradients,
     split_at_releases,
 )
-from studio.analysis.trace.counter_mode import AllocationRecorder, Counts, Event, storage_id
+from studio.analysis.trace.counter_mode import AllocationRecorder, Counts, Event, memory_of
 from studio.analysis.trace.memo import MEMO, ActiveCall, CachedTrace, Memo
 from studio.analysis.trace.pytree import (
     StoredTensor,
@@ -43,7 +43,7 @@ from studio.analysis.trace.pytree import (
 )
 from studio.analysis.trace.rules.kernels import MODULE_RULES
 from studio.analysis.trace.rules.result import RuleResult
-from studio.analysis.trace.tracer import Tracer, no_dispatch_mode, no_function_mode
+from studio.analysis.trace.tracer import Tracer
 from studio.analysis.trace.tree import FirstSave, Trace
 
 
@@ -87,7 +87,7 @@ class TrainingTracer(Tracer):
     def __init__(self, model: nn.Module, memo: Memo) -> None:
         super().__init__(model, memo, AllocationRecorder())
         # Parameters and buffers exist anyway, and do not count as saved.
-        self.constants = {storage_id(t) for t in (*model.parameters(), *model.buffers())}
+        self.constants = {memory_of(t) for t in (*model.parameters(), *model.buffers())}
         self.learned: set[int] = set()  # ids of the parameters that have a gradient by now
         self.anchor = torch.empty(0, device="meta", requires_grad=True)
 
@@ -225,7 +225,7 @@ class TrainingTracer(Tracer):
         made: list[Event],
     ) -> RecordedPasses:
         """Run the backward pass too; `outputs` are released before it, as a caller does."""
-        forward, whole = _timeline(made), {storage_id(t): t for t in outputs}
+        forward, whole = _timeline(made), {memory_of(t): t for t in outputs}
         kept = forward.usage.end - sum(t.untyped_storage().nbytes() for t in whole.values())
         learned = [i for i, t in enumerate(outputs) if t.requires_grad]
         lent = {
@@ -321,7 +321,7 @@ class TrainingTracer(Tracer):
 
     def _save(self, tensor: Tensor) -> Tensor:
         """Record that a tensor is saved for the backward pass (parameters exist anyway)."""
-        memory = storage_id(tensor)
+        memory = memory_of(tensor)
         if memory not in self.constants:
             size = tensor.untyped_storage().nbytes()
             self.frames[-1].saved.setdefault(self.counter.storage_number(tensor), size)

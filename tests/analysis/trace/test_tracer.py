@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from studio import zoo
-from studio.analysis.trace.counter_mode import CounterMode, storage_id
+from studio.analysis.trace.counter_mode import CounterMode, memory_of
 from studio.analysis.trace.memo import CachedTrace, Memo
 from studio.analysis.trace.meta_model import build_on_meta, example_on_meta
 from studio.analysis.trace.tracer import trace
@@ -85,12 +85,12 @@ CONVOLUTIONAL = [family for family in FAMILIES if family.key in ("cnn", "resnet"
 def test_saved_bytes_are_those_that_autograd_keeps_on_a_real_device(family: Family) -> None:
     design = small(family)
     model, inputs = family.model(design.config).train(), family.example(design.config, 4)
-    constants = {storage_id(t) for t in (*model.parameters(), *model.buffers(), *inputs)}
+    constants = {memory_of(t) for t in (*model.parameters(), *model.buffers(), *inputs)}
     kept: dict[int, Tensor] = {}
 
     def keep(tensor: Tensor) -> Tensor:
-        if storage_id(tensor) not in constants:
-            kept.setdefault(storage_id(tensor), tensor)
+        if memory_of(tensor) not in constants:
+            kept.setdefault(memory_of(tensor), tensor)
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):

@@ -12,8 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from studio.analysis.inspect.formulas.formula import (
     Factor,
@@ -23,6 +21,7 @@ from studio.analysis.inspect.formulas.formula import (
     dim_factors,
     number,
 )
+from studio.analysis.torch_private import BatchNorm, Convolution, TransposedConvolution
 from studio.analysis.trace.tree import ATTENTION, Shape, Trace
 
 MAP_DIMS = {1: ("L",), 2: ("H", "W"), 3: ("T", "H", "W")}
@@ -56,7 +55,7 @@ def weight_terms(trace: Trace, dims: LayerDims = NO_DIMS) -> tuple[Term, ...]:
     cls = trace.cls or object
     if issubclass(cls, nn.RNNBase):
         return tuple(_recurrent_terms(trace, own))
-    if issubclass(cls, (nn.LayerNorm, nn.GroupNorm, _BatchNorm)):
+    if issubclass(cls, (nn.LayerNorm, nn.GroupNorm, BatchNorm)):
         return tuple(_norm_terms(cls, own, dims))
     names = _symbols(trace, dims)
     return tuple(
@@ -73,8 +72,8 @@ def _symbols(trace: Trace, dims: LayerDims) -> Mapping[str, Names]:
         return {"weight": (out, dims.into(-1, "in_features")), "bias": (out,)}
     if issubclass(cls, nn.Embedding):
         return {"weight": ("num_embeddings", dims.out(-1, "embedding_dim"))}
-    if issubclass(cls, _ConvNd):
-        return _filter_symbols(trace, shape, dims, issubclass(cls, _ConvTransposeNd))
+    if issubclass(cls, Convolution):
+        return _filter_symbols(trace, shape, dims, issubclass(cls, TransposedConvolution))
     return {}
 
 
@@ -166,7 +165,7 @@ def _mac_terms(trace: Trace, dims: LayerDims) -> Iterator[Term]:
         many = dim_factors(rows, names) if names else (Factor("rows", math.prod(rows)),)
         symbols = _symbols(trace, dims)["weight"]
         yield Term((*many, *dim_factors(dict(trace.weights)["weight"][::-1], symbols[::-1])))
-    elif issubclass(cls, _ConvNd) or trace.kind in (*CONVOLUTIONS, *TRANSPOSED):
+    elif issubclass(cls, Convolution) or trace.kind in (*CONVOLUTIONS, *TRANSPOSED):
         yield _convolution_term(trace, dims)
     elif trace.kind == ATTENTION:
         yield _attention_term(trace, dims)
@@ -175,7 +174,7 @@ def _mac_terms(trace: Trace, dims: LayerDims) -> Iterator[Term]:
 def _convolution_term(trace: Trace, dims: LayerDims) -> Term:
     """The kernel, once for each output pixel; of a transposed convolution, for each input pixel."""
     cls = trace.cls or object
-    transposed = issubclass(cls, _ConvTransposeNd) or trace.kind in TRANSPOSED
+    transposed = issubclass(cls, TransposedConvolution) or trace.kind in TRANSPOSED
     shape = dict(trace.weights)["weight"] if trace.is_module else trace.inputs[1]
     pixels, names = (trace.inputs, dims.inputs) if transposed else (trace.outputs, dims.outputs)
     batch, _, *sides = pixels[0]
