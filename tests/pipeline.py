@@ -19,12 +19,12 @@ from typing import Any
 import studio
 from studio import zoo
 from studio.analysis.graph.layer_graph import build_graph
-from studio.app.session import FIRST
 from studio.exports import standalone_script
 from studio.family import Design, DesignError, Family
 from studio.knobs import Knob
 from studio.records import RecordKnob, knobs_of
-from studio.workbench.workload import Case
+from studio.workbench.page.state import FIRST
+from studio.workbench.workload import Workload
 
 MOST_TURNED = 4  # knobs of a design
 MOST_STAGES = 5
@@ -104,7 +104,7 @@ def followed(design: Design) -> None:
     compile(script.text, "script.py", "exec")
     assert studio.design_from_json(design.to_json()) == design
     assert zoo.design_from_query(design.to_query()) == design
-    page = replace(FIRST, case=Case(design), preset=design.base)
+    page = replace(FIRST, workload=Workload(design), preset=design.base)
     restored = FIRST.followed(page.link)
     assert not restored.refusal, restored.refusal
     assert restored.design == design

@@ -10,7 +10,7 @@ a clock.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -215,3 +215,45 @@ def _too_slow(start: Design, brief: Brief, limit_s: float, time: Stopwatch) -> D
         value=limit_s,
         nearest=(seconds,),
     )
+
+
+@dataclass(frozen=True)
+class Needed:
+    """Designs that have to be measured before the search can go on, each with its script, or why it
+    cannot be measured."""
+
+    subjects: Mapping[Design, Subject | MeasureError]
+
+
+class _NotMeasured(Exception):  # noqa: N818 - a step of the search, not an error
+    def __init__(self, designs: Sequence[Design]) -> None:
+        super().__init__()
+        self.designs = designs
+
+
+def search_step(
+    choice: Choice, brief: Brief, limit_s: float, strategy: Strategy, known: Mapping[Design, Point]
+) -> Needed | Choice:
+    """The choice made to meet a latency limit, from what has been measured so far; or what has to
+    be measured first. So the search can run in one process and the measuring in another. Raises
+    DesignError where the family cannot meet the limit."""
+
+    def time(designs: Sequence[Design]) -> Points:
+        missing = [design for design in designs if design not in known]
+        if missing:
+            raise _NotMeasured(missing)
+        return tuple(known[design] for design in designs)
+
+    try:
+        design, timing = size_within_latency(choice.start.design, brief, limit_s, time, strategy)
+    except _NotMeasured as needed:
+        conditions = Conditions(batch=brief.batch)
+        return Needed({design: _subject(design, conditions) for design in needed.designs})
+    return resize_choice(choice, design, brief, (timing.told,))
+
+
+def _subject(design: Design, conditions: Conditions) -> Subject | MeasureError:
+    try:
+        return admission.subject(design, conditions)
+    except MeasureError as refused:
+        return refused

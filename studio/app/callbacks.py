@@ -1,7 +1,7 @@
 """What was moved or pressed is done, whatever comes meanwhile.
 
 A control's callback is where the session's state changes. Streamlit ends a callback at its next
-look at that state (`st.session_state`, `st.query_params`) when another message of the browser has
+look at that state (its values, its link) when another message of the browser has
 come, and never calls it again: what it has of the first message is known by then, and no change any
 more. A slider that was moved just before something else was pressed went back to where it had been.
 So a message that comes while a callback runs waits until the callbacks are over: milliseconds.

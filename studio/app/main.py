@@ -5,16 +5,14 @@ from __future__ import annotations
 import streamlit as st
 from streamlit import runtime
 
+from studio.app import session
 from studio.app.callbacks import finish_callbacks
 from studio.app.pages.architect import architect
 from studio.app.pages.compare import compare
 from studio.app.pages.compose import compose
 from studio.app.pages.explore import explore
 from studio.app.pages.page_frame import frame
-from studio.app.runs import RUNS
-from studio.app.session import VIEWS
-from studio.workbench import gc_policy
-from studio.workbench.priority import PRECEDENCE, quicken
+from studio.workbench.page.state import VIEWS
 
 # Three layers, wider and narrower. Streamlit's own icons would be fetched from the network.
 ICON = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16" fill="#d9480f">
@@ -30,10 +28,8 @@ def main() -> None:
         layout="wide",
     )
     finish_callbacks()
-    PRECEDENCE.runs = RUNS
     if runtime.exists():
-        quicken()
-        gc_policy.tend()
+        session.prepare_server()
     frame(
         of_one=dict(zip(VIEWS[:2], (explore, compose), strict=True)),
         of_several=dict(zip(VIEWS[2:], (architect, compare), strict=True)),

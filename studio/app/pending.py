@@ -1,28 +1,46 @@
-"""What another process is asked for: until it is there, the page looks again by itself."""
+"""Draws what takes time, whatever it is: a fragment that polls until the result is there."""
 
 from __future__ import annotations
 
-from concurrent.futures import Future
-from typing import Any
+from collections.abc import Callable
+from typing import TypeVar
 
 import streamlit as st
 
 from studio.app import session
 from studio.app.markup import plain
+from studio.workbench.pending import Failed, Pending, Ready, Waiting
 
-LOOK_S = 0.5  # between two looks
-
-
-def is_there(found: Future[Any], told: str, title: str = "") -> bool:
-    """Whether it is there, or failed; until then it is said what is waited for."""
-    if not found.done():
-        st.fragment(run_every=LOOK_S)(_waiting)(found, told, title)
-    return found.done()
+T = TypeVar("T")
+POLL_S = 0.5
 
 
-def _waiting(found: Future[Any], told: str, title: str) -> None:
-    if found.done():
-        session.again()  # the whole page, so that it ceases to look
-    if title:
-        st.markdown(f"**{plain(title)}**")
-    st.progress(0.0, plain(told))
+def poll(draw: Callable[[], None], is_waiting: Callable[[], bool], every_s: float = POLL_S) -> None:
+    """Draw a part of the page; while something `is_waiting`, draw it again every few tenths of a
+    second, and the whole page once that changes."""
+    waits = is_waiting()
+    st.fragment(run_every=every_s if waits else None)(_draw)(draw, is_waiting, waits)
+
+
+def _draw(draw: Callable[[], None], is_waiting: Callable[[], bool], waits: bool) -> None:
+    with session.bench().priority.background():
+        if is_waiting() != waits or session.mine().wants_page:
+            session.rerun_page()
+        draw()
+
+
+def result(ask: Callable[[], Pending[T]], message: str, failure: str) -> T | None:
+    """The result of `ask` once it is there. Until then `message` stands in its place; where it has
+    failed, `failure` with the reason."""
+    found = ask()
+    if isinstance(found, Ready):
+        return found.value
+    if isinstance(found, Failed):
+        st.caption(f":orange[{plain(f'{failure}: {found.reason}.')}]")
+        return None
+    poll(lambda: _progress(message, ask()), lambda: isinstance(ask(), Waiting))
+    return None
+
+
+def _progress(message: str, found: Pending[T]) -> None:
+    st.progress(found.progress if isinstance(found, Waiting) else 1.0, plain(message))

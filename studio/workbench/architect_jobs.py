@@ -1,172 +1,144 @@
-"""The architect at work: what a commission asks for is counted in a process of its own.
+"""What the architect is asked, answered by a process of its own.
 
-Sizing a task's families takes seconds of Python, which on the page's own process every slider of a
-class would feel. Each family is a call of its own, so that the first choices are there while the
+Sizing the families for a task takes seconds of Python, which every slider of a class would feel in
+the page's process. Each family is a call of its own, so that the first choices are there while the
 others are counted. An answer is shared by all sessions that ask the same.
 """
 
 from __future__ import annotations
 
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from functools import cache, lru_cache
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
 
 from studio.advice.published import PublishedResult, published_results
-from studio.advice.questions import Strategy
 from studio.advice.recommend import Choice, choose_in_family, families_for
 from studio.advice.requirements import Brief
 from studio.bench.results import Measurement
 from studio.family import Design, DesignError, Task
+from studio.process.backend import CallExecutor
 from studio.process.fair_queue import FairQueue, QueueClient
 from studio.process.worker import Worker
 from studio.workbench.page.requirements_form import Commission
-from studio.workbench.recommendations import (
-    Answer,
-    Documents,
-    Size,
-    answer_in_time,
-    answer_of,
-    documents,
-    sizes,
-)
-from studio.workbench.workload import Case
+from studio.workbench.pending import Failed, Pending, Ready, Waiting
+from studio.workbench.recommendations import Answer, Documents, Size, answer_of, documents, sizes
+from studio.workbench.tasks import Tasks
+from studio.workbench.timed_search import timed_answer
+from studio.workbench.workload import Workload
 
 LIMIT_S = 180.0
+SEARCHES = 64
 
 
-@cache
-def office() -> FairQueue:
-    """The process that counts, and the queue before it; it begins when it is first asked."""
-    return FairQueue(Worker())
+def sizing_process() -> CallExecutor:
+    """A process of its own, and the queue before it."""
+    return QueueClient(FairQueue(Worker()))
 
 
 class Search:
-    """The families for a brief, each of which is counted by a call of its own."""
+    """The families for a brief, each of which is sized by a call of its own."""
 
-    def __init__(self, brief: Brief, strategy: Strategy) -> None:
-        self.brief, self.strategy = brief, strategy
-        self._desk = QueueClient(office())
+    def __init__(self, form: Commission, process: CallExecutor) -> None:
+        self._brief, self._strategy, self._process = form.brief, form.strategy, process
         self._parts = [
-            self._desk.submit(choose_in_family, family, brief, strategy, limit_s=LIMIT_S)
-            for family in families_for(brief.task)
+            process.submit(choose_in_family, family, self._brief, self._strategy, limit_s=LIMIT_S)
+            for family in families_for(self._brief.task)
         ]
         self._refusal: Future[Answer] | None = None
-        self._whole: Answer | None = None
+        self._found: tuple[int, Answer] = (0, Answer())  # by how many families it is of
 
-    @property
-    def total(self) -> int:
-        return len(self._parts)
+    def __call__(self) -> Pending[Answer]:
+        """The answer, or what has been found so far."""
+        done = [part for part in self._parts if part.done()]
+        if error := next((e for part in done if (e := part.exception())), None):
+            return Failed(str(error))
+        if len(done) > self._found[0]:
+            found = [choice for part in done if (choice := part.result())]
+            answer = answer_of(found, self._brief, self._strategy) if found else Answer()
+            self._found = len(done), answer
+        answer = self._found[1]
+        if len(done) < len(self._parts):
+            return Waiting(len(done) / len(self._parts), so_far=answer)
+        return Ready(answer) if answer.choices else self._why_none()
 
-    @property
-    def count(self) -> int:
-        """Families that have been counted."""
-        return sum(part.done() for part in self._parts)
-
-    @property
-    def is_over(self) -> bool:
-        """Whether an answer was given that is the last one."""
-        return self._whole is not None or (self._refusal is not None and self._refusal.done())
-
-    @property
-    def error(self) -> BaseException | None:
-        """Why a family could not be counted."""
-        done = [part.exception() for part in self._parts if part.done()]
-        return next((error for error in done if error), None)
-
-    def answer(self) -> Answer:
-        """What has been found so far; where that is nothing in the end, why. Call it again as long
-        as the search is not over."""
-        if self._whole:
-            return self._whole
-        is_over = self.count == self.total
-        found = [choice for part in self._parts if part.done() and (choice := part.result())]
-        if is_over and not found and self._refusal is None:
-            asked = (answer_of, (), self.brief, self.strategy)
-            self._refusal = self._desk.submit(*asked, limit_s=LIMIT_S)
-        if self._refusal:
-            return self._refusal.result() if self._refusal.done() else Answer()
-        answer = answer_of(found, self.brief, self.strategy) if found else Answer()
-        self._whole = answer if is_over else None
-        return answer
+    def _why_none(self) -> Pending[Answer]:
+        """Why nothing meets the requirements, which takes another call."""
+        if self._refusal is None:
+            asked = (answer_of, (), self._brief, self._strategy)
+            self._refusal = self._process.submit(*asked, limit_s=LIMIT_S)
+        if not self._refusal.done():
+            return Waiting(1.0)
+        error = self._refusal.exception()
+        return Failed(str(error)) if error else Ready(self._refusal.result())
 
 
-class Timed:
-    """A search for designs within a latency, which are measured one after the other."""
+class ArchitectJobs:
+    """The process that sizes designs and writes reports, which `start` starts when it is first
+    asked, and what it was asked."""
 
-    total = 1
+    def __init__(self, start: Callable[[], CallExecutor] = sizing_process) -> None:
+        self._start = start
+        self._searches: dict[Commission, Callable[[], Pending[Answer]]] = {}
+        self._timed = Tasks[Answer](SEARCHES)
+        self._published = Tasks[tuple[PublishedResult, ...]](16)
+        self._sizes = Tasks[tuple[Size, ...]](32)
+        self._reports = Tasks[Documents](32)
 
-    def __init__(self, found: Future[Answer]) -> None:
-        self._found = found
+    @cached_property
+    def _process(self) -> CallExecutor:
+        return self._start()
 
-    @property
-    def is_over(self) -> bool:
-        return self._found.done()
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        """A thread that only waits: for the sizing process, and for its turn to measure."""
+        return ThreadPoolExecutor(1, "architect")
 
-    @property
-    def count(self) -> int:
-        return int(self.is_over)
+    def recommend(self, form: Commission) -> Pending[Answer]:
+        """The designs for the requirements of a form, best first. Raises DesignError for a form
+        that cannot be read."""
+        limit_s = form.latency_s
+        if limit_s is not None:
+            asked = (form.brief, form.strategy, limit_s, self._process)
+            return self._timed(form, lambda: self._pool.submit(timed_answer, *asked))
+        search = self._searches.get(form)
+        if search is None:
+            while len(self._searches) >= SEARCHES:
+                self._searches.pop(next(iter(self._searches)))
+            search = self._searches[form] = Search(form, self._process)
+        found = search()
+        if isinstance(found, Failed):
+            self._searches.pop(form, None)
+        return found
 
-    @property
-    def error(self) -> BaseException | None:
-        return self._found.exception() if self.is_over else None
+    def published(self, task: Task) -> Pending[tuple[PublishedResult, ...]]:
+        """What was published for a task, with what each network costs."""
+        return self._published(
+            task, lambda: self._process.submit(published_results, task, limit_s=LIMIT_S)
+        )
 
-    def answer(self) -> Answer:
-        return self._found.result() if self.is_over else Answer()
+    def sizes(self, start: Design, brief: Brief) -> Pending[tuple[Size, ...]]:
+        """The sizes of a family around a design, with what each costs and whether it fits."""
+        asked = (sizes, start, brief.limits, brief.batch)
+        return self._sizes(asked[1:], lambda: self._process.submit(*asked, limit_s=LIMIT_S))
 
+    def report(
+        self, workload: Workload, measured: Measurement | None, form: Commission, link: str
+    ) -> Pending[Documents]:
+        """The report on a workload, and where its design was recommended for a form, on that."""
+        choice = self._chosen(workload.design, form)
+        brief = form.brief if choice else None
+        asked = (workload.design, workload.batch, measured, brief, choice, link)
+        return self._reports(
+            (workload, measured, form, link),
+            lambda: self._process.submit(documents, *asked, limit_s=LIMIT_S),
+        )
 
-@lru_cache(maxsize=64)
-def asked(commission: Commission) -> Search | Timed:
-    """The search that a commission asks for. Raises DesignError for one that cannot be read."""
-    brief, strategy, latency_s = commission.brief, commission.strategy, commission.latency_s
-    if latency_s is None:
-        return Search(brief, strategy)
-    return Timed(clock().submit(answer_in_time, brief, strategy, latency_s))
-
-
-@cache
-def clock() -> Executor:
-    """What is measured waits its turn before the one process that measures for all sessions, so it
-    is asked from here, one commission at a time."""
-    return ThreadPoolExecutor(1, "architect")
-
-
-@lru_cache(maxsize=16)
-def map_of(task: Task) -> Future[tuple[PublishedResult, ...]]:
-    """What was published for a task, with what each network costs."""
-    return QueueClient(office()).submit(published_results, task, limit_s=LIMIT_S)
-
-
-@lru_cache(maxsize=32)
-def sizes_of(start: Design, commission: Commission) -> Future[tuple[Size, ...]]:
-    """The sizes of a family around a choice, with what each costs and whether it fits."""
-    brief = commission.brief
-    return QueueClient(office()).submit(sizes, start, brief.limits, brief.batch, limit_s=LIMIT_S)
-
-
-@lru_cache(maxsize=32)
-def report_on(
-    case: Case, measured: Measurement | None, commission: Commission, link: str
-) -> Future[Documents]:
-    """The report on the case of a page, and where it is a choice for the commission, on that."""
-    choice = chosen(case.design, commission)
-    brief = commission.brief if choice else None
-    asked = (case.design, case.batch, measured, brief, choice, link)
-    return QueueClient(office()).submit(documents, *asked, limit_s=LIMIT_S)
-
-
-def chosen(design: Design, commission: Commission) -> Choice | None:
-    """The choice that a design is, of the answer to a commission, if there is one by now."""
-    try:
-        search = asked(commission) if commission.typed else None
-    except DesignError:
-        return None
-    if search is None or search.error:
-        return None
-    return next((found for found in search.answer().choices if found.design == design), None)
-
-
-def retry() -> None:
-    """Forget the answers, among them those that failed."""
-    asked.cache_clear()
-    sizes_of.cache_clear()
-    report_on.cache_clear()
-    map_of.cache_clear()
+    def _chosen(self, design: Design, form: Commission) -> Choice | None:
+        """The choice that a design is, of the answer to a form, where there is one by now."""
+        try:
+            found = self.recommend(form) if form.typed else None
+        except DesignError:
+            return None
+        answer = found.value if isinstance(found, Ready) else None
+        choices = answer.choices if answer else ()
+        return next((choice for choice in choices if choice.design == design), None)

@@ -1,12 +1,11 @@
-"""Cyclic garbage is looked for when nobody waits for a figure.
+"""Run the garbage collector only while the server draws nothing.
 
-Python now and then walks through all its objects, and every thread stands still meanwhile: 0.2 s
-once torch is loaded, 0.7 s with the pages of a class of forty, every two seconds while they work.
-Here a walk comes every few seconds, in a moment when nothing is drawn, and what it leaves is not
-walked through again (`gc.freeze`), so it is short. All of it is walked through once the server
-rests, and before that whenever what is left out has grown by half: that finds the cycles of pages
-that were closed, also on a server that never rests, and then gives the freed memory back to the
-system.
+A collection of old objects stops every thread: 0.2 s once torch is loaded, 0.7 s with the pages of
+a class of forty, every two seconds while they work. Here a collection runs every few seconds, at a
+moment when nothing is drawn, and freezes what it leaves (`gc.freeze`), so that the next one is
+short. Everything is collected once the server rests, and before that whenever the frozen objects
+have grown by half: that finds the cycles of closed pages, also on a server that never rests, and
+the freed memory goes back to the operating system.
 """
 
 from __future__ import annotations
@@ -14,11 +13,11 @@ from __future__ import annotations
 import ctypes
 import gc
 import sys
-from functools import cache
+from collections.abc import Callable
 from threading import Thread
 from time import monotonic, sleep
 
-from studio.workbench.priority import PRECEDENCE
+from studio.workbench.priority import Priority
 
 PAUSE_S = 5.0  # between two walks
 PATIENCE_S = 5.0  # for a moment when nothing is drawn
@@ -28,34 +27,44 @@ NEVER = 1_000_000
 GROWN = 1.5  # times what the last walk through everything has left
 
 
-@cache
-def tend() -> None:
-    """From now on, in this process."""
-    young, middle, _ = gc.get_threshold()
-    gc.set_threshold(young, middle, NEVER)
-    Thread(target=_tend, name="garbage", daemon=True).start()
+class GcPolicy:
+    """Collects garbage in this process while nothing is drawn, as `priority` tells."""
+
+    def __init__(self, priority: Priority, sleep: Callable[[float], None] = sleep) -> None:
+        self._priority, self._sleep = priority, sleep
+
+    def start(self) -> None:
+        """From now on, in this process: Python's own collection of old objects is off."""
+        young, middle, _ = gc.get_threshold()
+        gc.set_threshold(young, middle, NEVER)
+        Thread(target=self.run, name="garbage", daemon=True).start()
+
+    def run(self) -> None:
+        """Collect again and again. Does not return."""
+        is_clean = False  # whether everything was collected since a page was drawn
+        left = collect(everything=True)
+        while True:
+            self._sleep(PAUSE_S)
+            rested = self._priority.rested_s > REST_S
+            if rested and is_clean:
+                continue
+            self._wait_for_quiet()
+            if rested or gc.get_freeze_count() > GROWN * left:
+                left = collect(everything=True)
+                return_memory()
+            else:
+                collect(everything=False)
+            is_clean = rested
+
+    def _wait_for_quiet(self) -> None:
+        end = monotonic() + PATIENCE_S
+        while self._priority.rested_s == 0 and monotonic() < end:
+            sleep(LOOK_S)
 
 
-def _tend() -> None:
-    whole = False  # whether all has been walked through since a page was drawn
-    left = walk(everything=True)
-    while True:
-        sleep(PAUSE_S)
-        rested = PRECEDENCE.rested_s > REST_S
-        if rested and whole:
-            continue
-        _wait_for_quiet()
-        if rested or gc.get_freeze_count() > GROWN * left:
-            left = walk(everything=True)
-            give_back()
-        else:
-            walk(everything=False)
-        whole = rested
-
-
-def walk(everything: bool) -> int:
-    """Free the cycles among what was made since the last walk, or among everything; the number of
-    objects that are left."""
+def collect(everything: bool) -> int:
+    """Free the cycles among the objects made since the last collection, or among all. Returns the
+    number of objects that are left."""
     if everything:
         gc.unfreeze()
     gc.collect()
@@ -63,13 +72,7 @@ def walk(everything: bool) -> int:
     return gc.get_freeze_count()
 
 
-def give_back() -> None:
-    """Return freed memory to the system, which its allocator would keep."""
+def return_memory() -> None:
+    """Return freed memory to the operating system, which the allocator would keep."""
     if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
         trim(0)
-
-
-def _wait_for_quiet() -> None:
-    end = monotonic() + PATIENCE_S
-    while PRECEDENCE.rested_s == 0 and monotonic() < end:
-        sleep(LOOK_S)

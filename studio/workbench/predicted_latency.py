@@ -1,10 +1,10 @@
-"""What the latency of designs that were not measured is expected to be, and what their layers wait
-for: by designs of the family that were measured, and before there are enough by the device's
-limits alone, which only tell the order.
+"""The predicted latency of workloads that were not measured: fitted to measured designs of the
+family, or before there are enough of them the roofline of the device, which only ranks designs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from threading import Lock
@@ -14,68 +14,74 @@ from studio.analysis.cost.op_costs import OpCost, total_cost
 from studio.analysis.cost.roofline import DeviceLimits
 from studio.bench.calibration import Calibration, calibrate
 from studio.bench.results import Conditions, Measurement
-from studio.process.fair_queue import queue_client
+from studio.process.backend import CallExecutor
 from studio.workbench import results
-from studio.workbench.measurements import LEDGER
-from studio.workbench.workload import Case
+from studio.workbench.measurements import Measurements
+from studio.workbench.workload import Workload
 
-ANCHORS = 24  # the latest; older figures are of other hours
-
-_first = Lock()
-_POOL = ThreadPoolExecutor(1, "calibration")
-_calibrations: dict[tuple[str, str], Future[Calibration]] = {}  # by device and dtype
+LATEST = 24  # measurements that are fitted; older ones are of other hours
 
 
-def begin_calibration(case: Case) -> None:
-    """Have the case's device calibrated for its dtype, once a process, and again where that has
-    failed; takes two seconds of the measuring process, and none of the page's, which must not wait
-    for a cluster that is away."""
-    with _first:
-        known = _calibrations.get((case.device, case.dtype))
-        if known is None or _has_failed(known):
-            made = _POOL.submit(_calibrated, case.device, case.dtype)
-            _calibrations[case.device, case.dtype] = made
+class Calibrations:
+    """The measured peak rates of devices, by device and dtype.
+
+    A calibration takes two seconds of the worker process and none of the page's, which must not
+    wait for a cluster that is away.
+    """
+
+    def __init__(self, queue: Callable[[str, str], CallExecutor]) -> None:
+        self._queue, self._lock = queue, Lock()
+        self._pool = ThreadPoolExecutor(1, "calibration")
+        self._tasks: dict[tuple[str, str], Future[Calibration]] = {}
+
+    def start(self, workload: Workload) -> None:
+        """Have the workload's device calibrated for its dtype, unless that is done or under way."""
+        key = (workload.device, workload.dtype)
+        with self._lock:
+            task = self._tasks.get(key)
+            if task is None or _has_failed(task):
+                self._tasks[key] = self._pool.submit(self._calibrate, *key)
+
+    def device(self, workload: Workload) -> DeviceLimits | None:
+        """The peak rates of the workload's device for its dtype; None while they are not known."""
+        task = self._tasks.get((workload.device, workload.dtype))
+        if task is None or not task.done() or _has_failed(task):
+            return None
+        rates = task.result()
+        return DeviceLimits(
+            flops_per_s=rates.flops_per_s,
+            bytes_per_s=rates.bytes_per_s,
+            seconds_per_op=rates.seconds_per_op,
+        )
+
+    def _calibrate(self, device: str, dtype: str) -> Calibration:
+        conditions = Conditions(device=device, dtype=dtype)
+        return self._queue(device, "calibration").submit(calibrate, conditions).result()
 
 
-def _calibrated(device: str, dtype: str) -> Calibration:
-    conditions = Conditions(device=device, dtype=dtype)
-    return queue_client(device, "calibration").submit(calibrate, conditions).result()
+def _has_failed(task: Future[Calibration]) -> bool:
+    return task.done() and task.exception() is not None
 
 
-def _has_failed(found: Future[Calibration]) -> bool:
-    return found.done() and found.exception() is not None
-
-
-def this_device(case: Case) -> DeviceLimits | None:
-    """The limits of the case's device for its dtype; None as long as they are not known."""
-    found = _calibrations.get((case.device, case.dtype))
-    if found is None or not found.done() or _has_failed(found):
-        return None
-    rates = found.result()
-    return DeviceLimits(
-        flops_per_s=rates.flops_per_s,
-        bytes_per_s=rates.bytes_per_s,
-        seconds_per_op=rates.seconds_per_op,
-    )
-
-
-def learned(here: Case) -> LatencyModel | None:
-    """What measured designs of the family, under the same conditions, say of the others."""
-    anchors = list(LEDGER.alike(here).items())[-ANCHORS:]
-    return _fit(tuple(of(case) for case, _ in anchors), tuple(undisturbed_s(p) for _, p in anchors))
+def predictor(workload: Workload, measurements: Measurements) -> LatencyModel | None:
+    """Predicts the family's latency under the workload's conditions; None with too few
+    measurements."""
+    known = list(measurements.comparable(workload).items())[-LATEST:]
+    costs = tuple(work_of(other) for other, _ in known)
+    return _fit(costs, tuple(undisturbed_s(point) for _, point in known))
 
 
 @lru_cache(maxsize=256)
-def _fit(works: tuple[OpCost, ...], seconds: tuple[float, ...]) -> LatencyModel | None:
-    """Of several looks at the same figures, the first pays."""
-    return fit(works, seconds)
+def _fit(costs: tuple[OpCost, ...], seconds: tuple[float, ...]) -> LatencyModel | None:
+    return fit(costs, seconds)
 
 
 def undisturbed_s(point: Measurement) -> float:
-    """CPU time where it can be told: a busy machine stretches wall times."""
+    """CPU time where it is known: a busy machine stretches wall times."""
     return point.median_s if point.cpu_s is None else point.cpu_s
 
 
 @lru_cache(maxsize=512)
-def of(case: Case) -> OpCost:
-    return total_cost(results.profiled(case).root)
+def work_of(workload: Workload) -> OpCost:
+    """FLOPs, bytes and number of operations of a forward pass."""
+    return total_cost(results.profiled(workload).root)

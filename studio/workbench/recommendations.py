@@ -8,13 +8,12 @@ from typing import NamedTuple
 
 from studio.advice.budget import Limits
 from studio.advice.infeasible import UnmetError
-from studio.advice.latency_limit import choose_within_latency, stopwatch
 from studio.advice.questions import Strategy
 from studio.advice.ranking import explain_first
-from studio.advice.recommend import Choice, choose_in_family, families_for, sort_choices
+from studio.advice.recommend import Choice, sort_choices
 from studio.advice.requirements import Brief
 from studio.advice.sizing.pareto import candidates
-from studio.bench.results import Conditions, Measurement
+from studio.bench.results import Measurement
 from studio.family import Design
 from studio.knobs import DesignError
 from studio.reporting.html import html
@@ -33,35 +32,19 @@ class Answer:
     nearest: Design | None = None
 
 
-def answer(brief: Brief, strategy: Strategy) -> Answer:
-    found = [choose_in_family(family, brief, strategy) for family in families_for(brief.task)]
-    return answer_of(found, brief, strategy)
-
-
 def answer_of(found: Sequence[Choice | None], brief: Brief, strategy: Strategy) -> Answer:
     """The answer that these choices of families make, some of which have none."""
     try:
         choices = sort_choices([choice for choice in found if choice], brief, strategy)
     except DesignError as error:
-        return _refused(error)
+        return refused(error)
     return Answer(choices, explain_first(choices, brief))
 
 
-def _refused(error: DesignError) -> Answer:
+def refused(error: DesignError) -> Answer:
+    """The answer where no design meets the requirements."""
     nearest = error.design if isinstance(error, UnmetError) else None
     return Answer(refusal=str(error), nearest=nearest)
-
-
-def answer_in_time(brief: Brief, strategy: Strategy, limit_s: float) -> Answer:
-    """As `answer`, with designs whose forward pass was measured within a limit on this machine."""
-    try:
-        found = choose_within_latency(
-            brief, limit_s, stopwatch(Conditions(batch=brief.batch)), strategy
-        )
-    except DesignError as error:
-        return _refused(error)
-    choices = tuple(choice for choice, _ in found)
-    return Answer(choices, explain_first(choices, brief))
 
 
 @dataclass(frozen=True)

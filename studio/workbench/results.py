@@ -24,15 +24,15 @@ from studio.family import Design, Family
 from studio.process.caching import bounded
 from studio.records import titled
 from studio.workbench.compose.composition import Draft, prefix
-from studio.workbench.workload import Case
+from studio.workbench.workload import Workload
 
 ITEM_BYTES = 2300  # of a graph for each box and edge
 
 
-def profiled(case: Case) -> Profile:
+def profiled(workload: Workload) -> Profile:
     """The profile, its training trace included."""
-    found = profile(case.design, case.batch)
-    training_trace(case.design, case.batch)
+    found = profile(workload.design, workload.batch)
+    training_trace(workload.design, workload.batch)
     return found
 
 
@@ -41,15 +41,15 @@ def graph_bytes(graph: Graph) -> float:
     return ITEM_BYTES * (len(graph.edges) + sum(1 for _ in graph.root.walk()))
 
 
-def graph(case: Case) -> Graph:
-    return planned(case)[0]
+def graph(workload: Workload) -> Graph:
+    return planned(workload)[0]
 
 
 @bounded(megabytes=64, size=lambda found: graph_bytes(found[0]))
-def planned(case: Case) -> tuple[Graph, Mapping[str, drawn.NodeUse]]:
+def planned(workload: Workload) -> tuple[Graph, Mapping[str, drawn.NodeUse]]:
     """The graph, and what each of its boxes stands for."""
     return drawn.build_graph_with_uses(
-        profiled(case).root, drawn.stage_titles(case.design.config), trained(case)
+        profiled(workload).root, drawn.stage_titles(workload.design.config), trained(workload)
     )
 
 
@@ -92,24 +92,24 @@ def _taking(edge: Edge, wanted: str) -> str:
 
 
 @bounded(megabytes=8)
-def inspected(case: Case, node: str) -> NodeDetails | None:
+def inspected(workload: Workload, node: str) -> NodeDetails | None:
     """All there is to know of a box of the graph; "" is the whole. None where there is none."""
-    graph, uses = planned(case)
-    return node_details(node, graph, uses, profiled(case))
+    graph, uses = planned(workload)
+    return node_details(node, graph, uses, profiled(workload))
 
 
-def trained(case: Case) -> Trace:
+def trained(workload: Workload) -> Trace:
     """The tree of layers in training mode, which knows what each saves for the backward pass."""
-    profiled(case)
-    return training_trace(case.design, case.batch)
+    profiled(workload)
+    return training_trace(workload.design, workload.batch)
 
 
 @bounded(megabytes=8)
-def summary(case: Case) -> str:
+def summary(workload: Workload) -> str:
     """What torchinfo says of the same model, on meta as well."""
-    inputs = example_on_meta(case.design, case.batch)
+    inputs = example_on_meta(workload.design, workload.batch)
     statistics = torchinfo.summary(
-        build_on_meta(case.design),
+        build_on_meta(workload.design),
         input_data=inputs,
         device="meta",
         verbose=0,
@@ -122,6 +122,6 @@ def summary(case: Case) -> str:
 
 
 @bounded(megabytes=16)
-def exported(case: Case, link: str = "") -> Script:
+def exported(workload: Workload, link: str = "") -> Script:
     """The standalone script; its promises are for batch 1."""
-    return standalone_script(case.design, link)
+    return standalone_script(workload.design, link)

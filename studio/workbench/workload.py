@@ -1,4 +1,4 @@
-"""A case: a design and how it is used, the value that all figures of the page are figures of."""
+"""A workload: a design and how it is run, to which all figures of the page belong."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DEVICE = "device"
 
 
 @dataclass(frozen=True)
-class Case:
+class Workload:
     """A design, the batch that it is given, and how it is timed: what all figures of the page are
     figures of. The names are those of `Conditions`."""
 
@@ -51,15 +51,16 @@ class Case:
         return "1 thread" if self.device == devices.FIRST else ""
 
     def to_query(self, base: Preset | None = None) -> dict[str, str]:
-        """The parameters that name this case, told from a preset (by default the nearest one)."""
+        """The parameters of a link to this workload, as changes to a preset (by default the nearest
+        one)."""
         values = ((knob, getattr(self, knob.name)) for knob in CONDITIONS.values())
         named = {knob.name: knob.text(value) for knob, value in values if value != knob.default}
         named |= {DEVICE: self.device} if self.device != devices.default() else {}
         return self.design.to_query(base) | named
 
     @classmethod
-    def read(cls, link: Link, family: str) -> tuple[Case, Preset]:
-        """The case that a link asks for, or the nearest one, and the preset it is told from; of
+    def read(cls, link: Link, family: str) -> tuple[Workload, Preset]:
+        """The workload that a link asks for, or the nearest one, and the preset it is told from; of
         this family where it names none."""
         used = {knob.name: link.take(knob) for knob in CONDITIONS.values()}
         device = link.chosen(DEVICE, devices.read, devices.default())

@@ -16,7 +16,7 @@ from studio.analysis.cost import peak_memory
 from studio.analysis.cost.profiler import clear_caches, profile, training_trace
 from studio.family import Design
 from studio.workbench import results
-from studio.workbench.workload import Case
+from studio.workbench.workload import Workload
 from tests.designs import small
 
 LOOKS: dict[str, Callable[[Design], object]] = {
@@ -24,7 +24,7 @@ LOOKS: dict[str, Callable[[Design], object]] = {
     "training trace": lambda design: training_trace(design, 1),
     "inference simulated": lambda design: peak_memory.peak_memory(design, 1, "inference"),
     "training simulated": lambda design: peak_memory.peak_memory(design, 2, "training"),
-    "torchinfo": lambda design: results.summary(Case(design)),
+    "torchinfo": lambda design: results.summary(Workload(design)),
 }
 
 

@@ -11,14 +11,22 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from studio.app.session import State
+from studio.app import session
+from studio.app.session import RUNS, Session
+from studio.process.backend import CallExecutor
+from studio.workbench.layer_times import Times
+from studio.workbench.page.state import State
+from studio.workbench.pending import Pending, Ready, Waiting
+from studio.workbench.workbench import Workbench
+from studio.workbench.workload import Workload
 
 ROOT = Path(__file__).parents[2]
 MAIN = ROOT / "studio" / "app" / "main.py"
@@ -28,11 +36,59 @@ FLAGS = (
 )
 
 
+class AtOnce:
+    """Answers a call in this process, before anybody waits for it."""
+
+    def submit(self, function: Any, /, *arguments: Any, limit_s: float = 0.0) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(function(*arguments))
+        return future
+
+
+class StillWorkbench(Workbench):
+    """Measures nothing by itself, and remembers what it was asked: no worker process beside a test.
+
+    `times` are the times of layers by workload, of which those without any are under way.
+    """
+
+    rest_s = float("inf")
+
+    def __init__(self) -> None:
+        super().__init__(RUNS, sizing=lambda: cast(CallExecutor, AtOnce()))
+        self.calibrated: list[Workload] = []
+        self.started: list[Workload] = []
+        self.times: dict[Workload, Times] = {}
+
+    def start_calibration(self, workload: Workload) -> None:
+        self.calibrated.append(workload)
+
+    def layer_times(self, workload: Workload) -> Pending[Times]:
+        times = self.times.get(workload)
+        return Waiting() if times == {} else Ready(times or {})
+
+    def known_layer_times(self, workload: Workload) -> Times:
+        return self.times.get(workload, {})
+
+    def start_layer_times(self, workload: Workload, session: str = "") -> None:
+        self.started.append(workload)
+
+    def forget(self, workloads: tuple[Workload, ...]) -> None:
+        for workload in workloads:
+            self.measurements.forget(workload)
+            self.times.pop(workload, None)
+
+
 @pytest.fixture
-def still(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is measured by itself: no measuring process beside the test."""
-    monkeypatch.setattr("studio.app.header.latency_card.REST_S", float("inf"))
-    monkeypatch.setattr("studio.app.tabs.scaling.begin_calibration", lambda case: None)
+def bench(monkeypatch: pytest.MonkeyPatch) -> StillWorkbench:
+    """The workbench of the pages of a test."""
+    made = StillWorkbench()
+    monkeypatch.setattr(session, "shared_workbench", lambda: made)
+    return made
+
+
+@pytest.fixture
+def still(bench: StillWorkbench) -> None:
+    """Nothing is measured by itself."""
 
 
 @pytest.fixture
@@ -138,9 +194,18 @@ def graph(app: AppTest) -> dict[str, Any]:
     return dict(found)
 
 
-def state(app: AppTest) -> State:
-    found: State = app.session_state["state"]
+def session_of(app: AppTest) -> Session:
+    found: Session = app.session_state["session"]
     return found
+
+
+def state(app: AppTest) -> State:
+    return session_of(app).state
+
+
+def put(app: AppTest, state: State) -> None:
+    """Another state, of which the page's link does not tell."""
+    session_of(app).state = state
 
 
 def pressed(slider: Any, key: str) -> None:

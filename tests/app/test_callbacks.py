@@ -11,8 +11,7 @@ from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
 from streamlit.runtime.state.session_state import SessionState
 from streamlit.testing.v1 import AppTest
 
-from studio.app import session as app_state
-from studio.app.session import State
+from studio.workbench.page.state import State
 from tests.app.conftest import run, state, visited
 
 Move = Callable[[AppTest], Any]
@@ -96,21 +95,3 @@ def test_a_late_link_takes_nothing_back(app: AppTest) -> None:
     found = moved(app, lambda app: app.slider(key="vit.depth").set_value(6))
     app.query_params = old
     assert state(run(app)) == found
-
-
-class Session(dict[str, Any]):
-    """What is kept of a session: by item and by attribute, as streamlit's own is."""
-
-    __getattr__, __setattr__ = dict.__getitem__, dict.__setitem__
-
-
-def test_a_control_whose_value_was_set_has_no_default_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Streamlit warns in the log of a control with both."""
-    held = Session({"drawn": {"vit.depth": 6}, "drawing": {}, "vit.depth": 9})
-    monkeypatch.setattr(app_state.st, "session_state", held)
-    monkeypatch.setattr(app_state.RUNS, "is_fragment", lambda: True)
-    assert not app_state.is_meant("vit.depth")
-    assert held["vit.depth"] == 6
-    assert app_state.view("vit.depth", 6, value=6) == {"key": "vit.depth"}
-    app_state.sent()
-    assert app_state.view("vit.depth", 6, value=6) == {"key": "vit.depth", "value": 6}

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import studio
-from studio.app.session import FIRST, IGNORED, START, State
 from studio.drawing.graph import Graph
 from studio.family import BATCH
 from studio.quoting import echoed
@@ -21,7 +20,8 @@ from studio.workbench.page.colour_mode import Lens
 from studio.workbench.page.link import MOST, MOST_SAID, SIZE
 from studio.workbench.page.memory_options import Question
 from studio.workbench.page.requirements_form import Commission
-from studio.workbench.workload import Case
+from studio.workbench.page.state import FIRST, IGNORED, START, State
+from studio.workbench.workload import Workload
 from tests.app.walks import ACTIONS
 
 UNSAID = {"previous", "notes", "refusal"}  # what a link does not tell
@@ -53,7 +53,7 @@ def test_what_a_composition_needs_to_fit_finds_no_room_beyond_its_last_stage() -
     hybrid = studio.families()["hybrid"]
     most = max(hybrid.knobs["stages"].lengths)
     design = hybrid.design(stages="Conv() " * most, head="PooledHead()")
-    full = FIRST.moved(replace(FIRST.case, design=design))
+    full = FIRST.moved(replace(FIRST.workload, design=design))
     full = replace(full, preset=full.design.base)
     for i in (0, most // 2, most + 1):
         for kind in composition.kinds(hybrid, composition.place(full.rows, i)).values():
@@ -72,18 +72,19 @@ def every_box(graph: Graph) -> tuple[str, ...]:
 def test_every_box_of_every_family_can_be_open_in_a_link(family: str) -> None:
     design = studio.design(family)
     state = replace(FIRST.chosen(family), view="Compose")
-    boxes = every_box(results.graph(Case(design)))
+    boxes = every_box(results.graph(Workload(design)))
     for node in (boxes[0], boxes[-1], max(boxes, key=len)):
         comes_back(replace(state, opened=boxes, node=node))
 
 
 def test_no_knob_is_called_as_a_parameter_of_the_page() -> None:
     """Else a link could not tell them apart."""
-    case = Case(START, 2, "training", "bfloat16", "channels_last", True)
+    workload = Workload(START, 2, "training", "bfloat16", "channels_last", True)
     asked = Commission("detection", "compound", (("max-params", "5 M"),))
     page = set(
         State(
-            case=case, preset=START.base, pins=(case,), view="Compare", tab="Code", axis="depth",
+            workload=workload, preset=START.base, pins=(workload,), view="Compare", tab="Code",
+            axis="depth",
             question=Question("inference", "sgd", "resolution", 3.0), commission=asked,
             lens=Lens("macs", True), opened=("a",), node="a", place="stages.1",
         ).link
@@ -125,7 +126,7 @@ def test_what_is_wrong_with_a_link_costs_no_more_than_that(data: st.DataObject) 
     assert (found.design.family, found.preset) == (state.design.family, state.preset)
     assert found.refusal.isprintable()
     assert len(found.refusal) < 4000
-    view = {name for name in link if name not in state.case.to_query(state.preset)} - wrong
+    view = {name for name in link if name not in state.workload.to_query(state.preset)} - wrong
     assert {name: found.link.get(name) for name in view - {"axis", "draft"}} == {
         name: link[name] for name in view - {"axis", "draft"}
     }
@@ -188,9 +189,9 @@ def test_a_bad_part_of_the_view_lands_on_the_nearest(
 def test_a_link_is_read_as_far_as_it_is_of_a_sensible_size() -> None:
     long = FIRST.followed({"family": "hybrid", "stages": "A" * SIZE, "batch": "4"})
     assert "at most 131,072 characters: left out is stages" in long.refusal
-    assert long.case.batch == 4
+    assert long.workload.batch == 4
     many = FIRST.followed({"batch": "4"} | {f"x{i}": "1" for i in range(10 * MOST)})
-    assert many.case.batch == 4
+    assert many.workload.batch == 4
     assert f"at most {MOST} parameters" in many.refusal
     assert many.notes[IGNORED].endswith("more.")
 
@@ -205,8 +206,8 @@ def test_what_the_page_was_refused_or_did_not_know_is_forgotten_at_the_next_move
 
 def test_the_batch_has_one_range_everywhere() -> None:
     largest = int(BATCH.le or 0)
-    assert FIRST.turned("batch", largest).case.batch == largest
-    assert FIRST.followed({"batch": str(largest)}).case.batch == largest
+    assert FIRST.turned("batch", largest).workload.batch == largest
+    assert FIRST.followed({"batch": str(largest)}).workload.batch == largest
     assert f"{largest + 1} is outside 1 to {largest}" in FIRST.turned("batch", largest + 1).refusal
 
 

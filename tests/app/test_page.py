@@ -17,10 +17,10 @@ from studio.analysis import units
 from studio.app.controls import sidebar
 from studio.app.header import headline
 from studio.app.markup import plain
-from studio.app.session import FIRST, START, TABS
 from studio.family import Family
-from studio.workbench.workload import BATCH, Case
-from tests.app.conftest import MAIN, graph
+from studio.workbench.page.state import FIRST, START, TABS
+from studio.workbench.workload import BATCH, Workload
+from tests.app.conftest import MAIN, graph, put, state
 
 
 def opened(link: dict[str, str]) -> AppTest:
@@ -37,7 +37,7 @@ def figures(app: AppTest) -> str:
 
 
 def open_tab(app: AppTest, tab: str) -> None:
-    app.session_state["state"] = replace(app.session_state["state"], tab=tab)
+    put(app, replace(state(app), tab=tab))
     app.run()
 
 
@@ -66,7 +66,7 @@ def test_every_family_opens_with_its_figures(family: str) -> None:
 def test_every_tab_opens_in_every_family(family: str, tab: str) -> None:
     app = opened({"family": family, "tab": tab})
     assert not app.exception
-    assert app.session_state["state"].tab == tab
+    assert state(app).tab == tab
 
 
 def test_a_slider_moves_figures_title_and_link(app: AppTest) -> None:
@@ -127,7 +127,7 @@ def test_a_link_that_is_partly_wrong_gives_one_sentence_and_a_page(
     (warning,) = app.warning
     assert names in warning.value.replace("\\", "")
     assert "\n" not in warning.value
-    assert app.session_state["state"].design.family.key == "vit"
+    assert state(app).design.family.key == "vit"
 
 
 @pytest.mark.usefixtures("still")
@@ -135,7 +135,7 @@ def test_what_of_a_link_is_no_parameter_is_noted() -> None:
     app = opened({"family": "vit", "deep": "5", "depth": "6"})
     assert not app.warning
     assert any("no parameter of this page: deep" in caption.value for caption in app.caption)
-    assert app.session_state["state"].design == studio.design("vit", depth=6)
+    assert state(app).design == studio.design("vit", depth=6)
 
 
 @pytest.mark.usefixtures("still")
@@ -143,13 +143,13 @@ def test_a_link_restores_the_page() -> None:
     link = {"family": "resnet", "preset": "ResNet-18", "depths": "1,2,3,4", "batch": "8"}
     app = opened(link | {"tab": "Code"})
     assert not app.warning
-    assert app.session_state["state"].link == link | {"tab": "Code"}
+    assert state(app).link == link | {"tab": "Code"}
 
 
 def test_reset_goes_back_to_the_preset(app: AppTest) -> None:
     app.slider(key="vit.depth").set_value(6).run()
     next(b for b in app.button if b.label == "Reset to preset").click().run()
-    assert app.session_state["state"].design == START
+    assert state(app).design == START
     assert app.slider(key="vit.depth").value == 12
 
 
@@ -158,12 +158,12 @@ def test_the_chosen_preset_stays_however_far_the_design_goes() -> None:
     link = {"family": "vit", "preset": "ViT-S/16", "embed_dim": "448"}
     link |= {"depth": "13", "num_heads": "8", "image_size": "240"}
     app = opened(link)
-    assert app.session_state["state"].design.base.name == "ViT-B/16"  # by now the nearest one
+    assert state(app).design.base.name == "ViT-B/16"  # by now the nearest one
     assert app.selectbox(key="vit.preset").value == "ViT-S/16"
     assert "ViT-S/16, " in title(app)
-    assert app.session_state["state"].link == link
+    assert state(app).link == link
     next(b for b in app.button if b.label == "Reset to preset").click().run()
-    assert app.session_state["state"].design == studio.design("vit", "ViT-S/16")
+    assert state(app).design == studio.design("vit", "ViT-S/16")
 
 
 def test_a_design_turned_into_another_preset_can_still_be_reset() -> None:
@@ -179,9 +179,9 @@ def test_a_design_turned_into_another_preset_can_still_be_reset() -> None:
 @given(family=st.sampled_from(list(studio.families().values())), data=st.data())
 def test_a_design_comes_back_told_from_any_preset(family: Family, data: st.DataObject) -> None:
     preset, other = (data.draw(st.sampled_from(family.presets)) for _ in range(2))
-    state = replace(FIRST, case=Case(family.design(other.name)), preset=preset)
+    state = replace(FIRST, workload=Workload(family.design(other.name)), preset=preset)
     followed = FIRST.followed(state.link)
-    assert (followed.case, followed.preset) == (state.case, preset)
+    assert (followed.workload, followed.preset) == (state.workload, preset)
 
 
 @pytest.mark.usefixtures("still")
@@ -190,8 +190,8 @@ def test_a_link_restores_the_open_blocks_and_the_selected_node() -> None:
     app = opened(link)
     sent = graph(app)
     assert (sent["open"], sent["selected"]) == (["blocks.0"], "head")
-    assert app.session_state["state"].link == link
-    assert "open" not in app.session_state["state"].chosen("resnet").link
+    assert state(app).link == link
+    assert "open" not in state(app).chosen("resnet").link
 
 
 @pytest.mark.parametrize(
@@ -256,9 +256,9 @@ def test_a_pinned_design_stays_for_comparison(app: AppTest) -> None:
 
 def test_another_family_brings_its_own_sliders(app: AppTest) -> None:
     app.selectbox(key="family").select("resnet").run()
-    assert app.session_state["state"].design == studio.design("resnet")
+    assert state(app).design == studio.design("resnet")
     app.select_slider(key="resnet.depths.2").set_value(9).run()
-    assert app.session_state["state"].design.config.depths == (3, 4, 9, 3)
+    assert state(app).design.config.depths == (3, 4, 9, 3)
 
 
 def test_the_graph_shows_the_blocks_folded(app: AppTest) -> None:
@@ -289,16 +289,16 @@ def _has_children(name: str, names: object) -> bool:
 
 def test_turning_keeps_the_previous_case_and_refusals_keep_everything() -> None:
     turned = FIRST.turned("depth", 6)
-    assert turned.previous == FIRST.case
-    assert turned.turned("depth", 6).previous == FIRST.case
+    assert turned.previous == FIRST.workload
+    assert turned.turned("depth", 6).previous == FIRST.workload
     refused = turned.turned("depth", 600)
-    assert refused.case == turned.case
+    assert refused.workload == turned.workload
     assert "depth=600" in refused.refusal
 
 
 def test_every_state_comes_back_from_its_link() -> None:
     state = FIRST.turned("embed_dim", 576).turned(BATCH.name, 4)
-    assert FIRST.followed(state.link).case == state.case
+    assert FIRST.followed(state.link).workload == state.workload
 
 
 def test_a_slow_browser_that_has_not_heard_of_the_new_link_is_not_followed(app: AppTest) -> None:
@@ -307,7 +307,7 @@ def test_a_slow_browser_that_has_not_heard_of_the_new_link_is_not_followed(app: 
     app.query_params = old
     app.slider(key="vit.depth").set_value(5).run()
     assert app.query_params["depth"] == "5"
-    assert app.session_state.state.design.settings["depth"] == 5
+    assert state(app).design.settings["depth"] == 5
 
 
 def test_a_slow_browser_that_has_not_heard_of_a_preset_does_not_turn_it_back(app: AppTest) -> None:
@@ -315,7 +315,7 @@ def test_a_slow_browser_that_has_not_heard_of_a_preset_does_not_turn_it_back(app
     app.slider(key="vit.embed_dim").set_value(768)  # as before the preset, beside what is moved
     app.slider(key="vit.num_heads").set_value(12)
     app.slider(key="vit.depth").set_value(11).run()
-    settings = app.session_state.state.design.settings
+    settings = state(app).design.settings
     assert [settings[name] for name in ("depth", "embed_dim", "num_heads")] == [11, 192, 3]
     assert app.slider(key="vit.embed_dim").value == 192
 
@@ -323,7 +323,7 @@ def test_a_slow_browser_that_has_not_heard_of_a_preset_does_not_turn_it_back(app
 def test_a_control_that_was_set_can_be_moved_back(app: AppTest) -> None:
     app.selectbox(key="vit.preset").set_value("ViT-Ti/16").run()
     app.slider(key="vit.embed_dim").set_value(768).run()
-    assert app.session_state.state.design.settings["embed_dim"] == 768
+    assert state(app).design.settings["embed_dim"] == 768
 
 
 def test_the_back_button_is_followed(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -333,16 +333,16 @@ def test_the_back_button_is_followed(app: AppTest, monkeypatch: pytest.MonkeyPat
     went = property(lambda context: True, lambda context, value: None)
     monkeypatch.setattr(ScriptRunContext, "is_history_navigation", went)
     app.run()
-    assert app.session_state.state.design.settings["depth"] == 12
+    assert state(app).design.settings["depth"] == 12
 
 
 def test_a_link_restores_the_axis_and_the_pinned_design(still: None) -> None:
     pin = "family=resnet&preset=ResNet-18&batch=4"
     link = {"family": "vit", "preset": "ViT-Ti/16", "axis": "heads", "pin": pin}
-    state = opened(link).session_state.state
-    assert state.axis == "heads"
-    assert state.pinned == Case(studio.design("resnet", "ResNet-18"), 4)
-    assert FIRST.followed(state.link).link == state.link
+    now = state(opened(link))
+    assert now.axis == "heads"
+    assert now.pinned == Workload(studio.design("resnet", "ResNet-18"), 4)
+    assert FIRST.followed(now.link).link == now.link
 
 
 @pytest.mark.usefixtures("still")
@@ -353,4 +353,4 @@ def test_a_browser_that_hears_late_of_another_family_does_not_bring_the_old_one_
     late = app._tree.get_widget_states()
     late.widgets.append(gone)
     app._run(late)
-    assert app.session_state["state"].design.family.key == "diffusion"
+    assert state(app).design.family.key == "diffusion"

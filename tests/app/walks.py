@@ -13,12 +13,12 @@ from studio.advice.questions import SETTINGS
 from studio.analysis.cost.scaling import axes
 from studio.app.compose import editor
 from studio.app.controls import history, navigation, sidebar
-from studio.app.session import TABS, VIEWS, State
 from studio.knobs import Knob
 from studio.workbench.compose import composition, fixes
 from studio.workbench.page.colour_mode import DIFFERENCE, HEAT
 from studio.workbench.page.memory_options import MEMORY
 from studio.workbench.page.requirements_form import LATENCY, LIMIT_FIELDS, STRATEGY, TASK
+from studio.workbench.page.state import TABS, VIEWS, State
 from studio.workbench.workload import CONDITIONS
 from tests.designs import ends
 

@@ -20,7 +20,7 @@ import pytest
 
 from studio import zoo
 from studio.workbench import results
-from studio.workbench.workload import Case
+from studio.workbench.workload import Workload
 from tests.app.conftest import (
     address,  # noqa: F401 - fixtures
     chromium,  # noqa: F401
@@ -68,7 +68,7 @@ WATCH = """
 
 def everything(family: str) -> str:
     """The names of all blocks down to the second level, those too that no level opens."""
-    children = results.graph(Case(zoo.family(family).design())).root.children
+    children = results.graph(Workload(zoo.family(family).design())).root.children
     blocks = [*children, *(below for child in children for below in child.children)]
     return quote(",".join(block.id for block in blocks if block.children))
 

@@ -22,7 +22,7 @@ from studio.app.diagram.component import laid_out
 from studio.family import Design
 from studio.knobs import DesignError
 from studio.workbench import gc_policy, predicted_latency, results
-from studio.workbench.workload import Case
+from studio.workbench.workload import Workload
 
 DESIGNS, LOOK = 5_000, 500  # that are seen, and after how many the process is weighed
 LARGEST_MACS = 1e12  # giants take seconds each and weigh no more
@@ -54,11 +54,11 @@ def designs(chance: random.Random) -> Iterator[Design]:
                 yield design
 
 
-def look_at(case: Case) -> None:
+def look_at(workload: Workload) -> None:
     """What the page asks for when a design is shown."""
-    laid_out(results.graph(case), frozenset())
-    results.exported(case)
-    predicted_latency.of(case)
+    laid_out(results.graph(workload), frozenset())
+    results.exported(workload)
+    predicted_latency.of(workload)
 
 
 @pytest.mark.timeout(7200)
@@ -66,9 +66,9 @@ def test_the_server_stops_growing() -> None:
     sizes: list[float] = []
     some = islice(designs(random.Random(0)), DESIGNS)
     for seen, design in enumerate(some, 1):
-        case = Case(design)
-        if results.profiled(case).macs <= LARGEST_MACS:
-            look_at(case)
+        workload = Workload(design)
+        if results.profiled(workload).macs <= LARGEST_MACS:
+            look_at(workload)
         if seen % WALK == 0:
             gc_policy.walk(everything=seen % (10 * WALK) == 0)
         if seen % LOOK == 0:

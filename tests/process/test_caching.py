@@ -14,7 +14,7 @@ from studio.analysis.cost.profiler import (
 )
 from studio.process.caching import bounded, size_bytes
 from studio.workbench import results
-from studio.workbench.workload import Case
+from studio.workbench.workload import Workload
 
 
 def test_what_was_used_longest_ago_is_forgotten() -> None:
@@ -45,7 +45,7 @@ def test_a_value_weighs_what_it_refers_to_once() -> None:
 def test_estimates_of_memory_are_near(key: str) -> None:
     design = studio.design(key)
     counted, trained = profile(design), training_trace(design, 1)
-    graph, uses = results.planned(Case(design))
+    graph, uses = results.planned(Workload(design))
     found = {
         "trace": (trace_bytes(counted.root), counted),
         "training": (

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from studio.workbench import gc_policy
+from studio.workbench.gc_policy import GcPolicy
+from studio.workbench.page_runs import PageRuns
+from studio.workbench.priority import Priority
 
 
 class Ring:
@@ -27,18 +30,18 @@ def thawed() -> Iterator[None]:
 def test_a_walk_frees_what_was_made_since_the_last_one() -> None:
     ring = weakref.ref(Ring())
     assert ring()
-    gc_policy.walk(everything=False)
+    gc_policy.collect(everything=False)
     assert ring() is None
 
 
 def test_what_a_walk_left_is_freed_once_the_server_rests() -> None:
     ring = Ring()
     known = weakref.ref(ring)
-    gc_policy.walk(everything=False)
+    gc_policy.collect(everything=False)
     del ring
-    gc_policy.walk(everything=False)
+    gc_policy.collect(everything=False)
     assert known()
-    gc_policy.walk(everything=True)
+    gc_policy.collect(everything=True)
     assert known() is None
 
 
@@ -56,8 +59,6 @@ def test_a_server_that_never_rests_walks_through_everything_as_it_grows(
         rings.clear()
         monkeypatch.setattr(gc_policy, "GROWN", 0.5)
 
-    monkeypatch.setattr(gc_policy, "sleep", nap)
-    monkeypatch.setattr(gc_policy, "_wait_for_quiet", lambda: None)  # whatever else is drawn
     with pytest.raises(InterruptedError):
-        gc_policy._tend()
+        GcPolicy(Priority(PageRuns()), sleep=nap).run()
     assert known() is None

@@ -10,7 +10,7 @@ import pytest
 
 from studio.workbench import priority
 from studio.workbench.page_runs import PageRuns
-from studio.workbench.priority import Precedence
+from studio.workbench.priority import Priority
 from tests.process.processes import wait_until
 
 
@@ -47,24 +47,24 @@ class Page:
 
 
 def test_charts_wait_for_figures_and_figures_for_nobody():
-    order = Precedence(PageRuns())
-    figures = [Page(order.first) for _ in range(2)]
+    order = Priority(PageRuns())
+    figures = [Page(order.urgent) for _ in range(2)]
     assert all(page.inside.wait(20) for page in figures)
-    charts = Page(order.after)
+    charts = Page(order.background)
     assert not charts.inside.wait(0.2)
     figures[0].finish()
     assert not charts.inside.wait(0.2)
     figures[1].finish()
     assert charts.inside.wait(20)
-    late = Page(order.first)
+    late = Page(order.urgent)
     assert late.inside.wait(20)
     for page in (late, charts):
         page.finish()
 
 
 def test_charts_are_drawn_one_page_at_a_time():
-    order = Precedence(PageRuns())
-    pages = [Page(order.after) for _ in range(3)]
+    order = Priority(PageRuns())
+    pages = [Page(order.background) for _ in range(3)]
     for left in (3, 2, 1):
         wait_until(lambda: any(page.inside.is_set() for page in pages))
         (drawn,) = [page for page in pages if page.inside.is_set()]
@@ -74,10 +74,10 @@ def test_charts_are_drawn_one_page_at_a_time():
 
 
 def test_a_part_within_a_part_waits_for_nothing():
-    order = Precedence(PageRuns())
-    with order.after(), order.after():
+    order = Priority(PageRuns())
+    with order.background(), order.background():
         pass
-    with order.after():
+    with order.background():
         pass
 
 
@@ -85,53 +85,53 @@ def test_figures_that_never_cease_hold_charts_back_for_a_while_only(
     monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setattr(priority, "LONGEST_S", 0.3)
-    order = Precedence(PageRuns())
-    with order.first():
-        charts = Page(order.after)
+    order = Priority(PageRuns())
+    with order.urgent():
+        charts = Page(order.background)
         assert charts.inside.wait(20)
         charts.finish()
 
 
 def test_a_page_that_is_left_behind_waits_no_longer():
-    order = Precedence(Runs(outdated=True))
-    with order.first(), pytest.raises(InterruptedError), order.after():
+    order = Priority(Runs(outdated=True))
+    with order.urgent(), pytest.raises(InterruptedError), order.background():
         pass
-    with order.after():
+    with order.background():
         pass
 
 
 def test_it_rests_once_the_last_has_left():
-    order = Precedence(PageRuns())
-    with order.first(), order.after():
+    order = Priority(PageRuns())
+    with order.urgent(), order.background():
         assert order.rested_s == 0
     left = order.rested_s
     assert 0 <= left < order.rested_s
 
 
 def test_only_a_press_outlasts_that_its_reader_moves_on() -> None:
-    order = Precedence(Runs(outdated=True))
-    drawn = Page(order.first)
+    order = Priority(Runs(outdated=True))
+    drawn = Page(order.urgent)
     assert drawn.inside.wait(20)
-    pressed = Page(lambda: order.after(pressed=True))
-    with pytest.raises(InterruptedError), order.after():
+    pressed = Page(lambda: order.background(clicked=True))
+    with pytest.raises(InterruptedError), order.background():
         pass
     drawn.finish()
     assert pressed.inside.wait(20)
     pressed.finish()
 
 
-def in_line(order: Precedence, count: int) -> None:
-    wait_until(lambda: len(order._line) == count)
+def in_line(order: Priority, count: int) -> None:
+    wait_until(lambda: len(order._queue) == count)
 
 
 def test_who_waits_longest_is_next_but_looks_let_others_go_first() -> None:
     runs, pages = Runs(), []
-    order = Precedence(runs)
-    drawn = Page(order.after)
+    order = Priority(runs)
+    drawn = Page(order.background)
     assert drawn.inside.wait(20)
     for look in (True, False, False):
         runs.fragment = look
-        pages.append(Page(order.after))
+        pages.append(Page(order.background))
         in_line(order, len(pages))
     look, first, second = pages
     drawn.finish()
@@ -144,13 +144,13 @@ def test_who_waits_longest_is_next_but_looks_let_others_go_first() -> None:
 def test_a_look_is_passed_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(priority, "LATER_S", 0.0)
     runs = Runs(fragment=True)
-    order = Precedence(runs)
-    drawn = Page(order.after)
+    order = Priority(runs)
+    drawn = Page(order.background)
     assert drawn.inside.wait(20)
-    look = Page(order.after)
+    look = Page(order.background)
     in_line(order, 1)
     runs.fragment = False
-    late = Page(order.after)
+    late = Page(order.background)
     in_line(order, 2)
     drawn.finish()
     assert look.inside.wait(20)
@@ -161,14 +161,14 @@ def test_a_look_is_passed_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_who_is_at_work_without_end_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(priority, "LONGEST_WORK_S", 0.1)
-    order = Precedence(PageRuns())
-    stuck = Page(order.after)
+    order = Priority(PageRuns())
+    stuck = Page(order.background)
     assert stuck.inside.wait(20)
-    other = Page(order.after)
+    other = Page(order.background)
     assert other.inside.wait(20)
     monkeypatch.setattr(priority, "LONGEST_WORK_S", 100.0)
     stuck.finish()  # at last: the other one's turn is its own all the same
-    third = Page(order.after)
+    third = Page(order.background)
     assert not third.inside.wait(0.2)
     other.finish()
     assert third.inside.wait(20)

@@ -10,15 +10,15 @@ from studio.analysis import units
 from studio.analysis.cost.profiler import Profile
 from studio.analysis.cost.scaling import axes, axis_points, position
 from studio.analysis.cost.starved_norm import can_train, training_memory_text
+from studio.app import session
 from studio.app.charts.scaling_chart import Curve, Panel
 from studio.app.header.headline import change
-from studio.app.session import State
 from studio.bench.idle_latency import idle_latency
 from studio.bench.results import Measurement
 from studio.reporting import latency_text
 from studio.workbench import results
-from studio.workbench.measurements import LEDGER
-from studio.workbench.workload import Case
+from studio.workbench.page.state import State
+from studio.workbench.workload import Workload
 
 # Okabe & Ito's colours, which the colour-blind tell apart; the first is that of the exact curves.
 COLOURS = ("#4a7fc1", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#8a5cd0", "#777777")
@@ -47,29 +47,29 @@ STYLE = """<style>
 </style>"""
 
 
-def compared(now: State) -> tuple[Case, ...]:
-    """The pinned cases, and the one on the page where it is none of them."""
-    return tuple(dict.fromkeys((*now.pins, now.case)))
+def compared(now: State) -> tuple[Workload, ...]:
+    """The pinned workloads, and the one on the page where it is none of them."""
+    return tuple(dict.fromkeys((*now.pins, now.workload)))
 
 
-def named(case: Case) -> str:
-    """A case in words: the design, and how it is used where that is not the usual way."""
-    extra = {k: v for k, v in case.to_query().items() if k in ("batch", "mode", "dtype")}
+def named(workload: Workload) -> str:
+    """A workload in words: the design, and how it is used where that is not the usual way."""
+    extra = {k: v for k, v in workload.to_query().items() if k in ("batch", "mode", "dtype")}
     return ", ".join(
-        [case.design.titled(case.design.base), *(f"{k}={v}" for k, v in extra.items())]
+        [workload.design.titled(workload.design.base), *(f"{k}={v}" for k, v in extra.items())]
     )
 
 
-def table(cases: Sequence[Case]) -> str:
+def table(workloads: Sequence[Workload]) -> str:
     """The figures as HTML, each against the first design's."""
     heads = "".join(
-        f'<th scope="col"><i style="background:{colour}"></i>{escape(named(case))}'
-        f"<br><small>{escape(case.design.family.title)}</small></th>"
-        for case, colour in zip(cases, COLOURS, strict=False)
+        f'<th scope="col"><i style="background:{colour}"></i>{escape(named(workload))}'
+        f"<br><small>{escape(workload.design.family.title)}</small></th>"
+        for workload, colour in zip(workloads, COLOURS, strict=False)
     )
     body = "".join(
         f'<tr><th scope="row">{escape(name)}</th>{"".join(cells)}</tr>'
-        for name, cells in _rows(cases)
+        for name, cells in _rows(workloads)
     )
     return (
         f'{STYLE}<div class="compared"><table><thead><tr><th></th>{heads}</tr></thead>'
@@ -77,13 +77,13 @@ def table(cases: Sequence[Case]) -> str:
     )
 
 
-def _rows(cases: Sequence[Case]) -> Iterator[tuple[str, Iterator[str]]]:
-    found = [results.profiled(case) for case in cases]
+def _rows(workloads: Sequence[Workload]) -> Iterator[tuple[str, Iterator[str]]]:
+    found = [results.profiled(workload) for workload in workloads]
     for name, read, write in ROWS:
         yield name, (_figure(profile, found[0], name, read, write) for profile in found)
-    yield "Latency, measured", map(_latency, cases, [cases[0]] * len(cases))
-    yield "Published", map(_published, cases)
-    for name, texts in differing(cases).items():
+    yield "Latency, measured", map(_latency, workloads, [workloads[0]] * len(workloads))
+    yield "Published", map(_published, workloads)
+    for name, texts in differing(workloads).items():
         yield name, (_cell(text, "") for text in texts)
 
 
@@ -103,27 +103,27 @@ def _cell(value: str, note: str) -> str:
     return f"<td><b>{escape(value)}</b>{below}</td>"
 
 
-def _latency(case: Case, first: Case) -> str:
-    point, base = LEDGER[case], LEDGER[first]
+def _latency(workload: Workload, first: Workload) -> str:
+    point, base = session.bench().point(workload), session.bench().point(first)
     if not isinstance(point, Measurement):
         return _cell("–", str(point) if point else "not measured yet")
-    value, band, under_load = latency_text.format_latency(point, case.device)
+    value, band, under_load = latency_text.format_latency(point, workload.device)
     below = "; ".join(filter(None, (band, under_load)))
-    if case == first or not isinstance(base, Measurement):
+    if workload == first or not isinstance(base, Measurement):
         return _cell(value, below)
-    against = change(idle_s(point, case), idle_s(base, first), units.seconds)
+    against = change(idle_s(point, workload), idle_s(base, first), units.seconds)
     return _cell(value, f"{against} · {below}")
 
 
-def idle_s(point: Measurement, case: Case) -> float:
+def idle_s(point: Measurement, workload: Workload) -> float:
     """The seconds that are stated of it: measured, or under load expected of an idle machine."""
-    expected = idle_latency(point, case.device)
+    expected = idle_latency(point, workload.device)
     return expected.seconds if expected else point.median_s
 
 
-def _published(case: Case) -> str:
+def _published(workload: Workload) -> str:
     """The results of the preset that a design is, or comes from: the second are not its own."""
-    design = case.design
+    design = workload.design
     results = [r for r in design.family.guide.results if r.preset == design.base.name]
     told = "; ".join(f"{r.metric} {r.value:g} {r.unit} ({r.source})" for r in results)
     if not told:
@@ -133,67 +133,70 @@ def _published(case: Case) -> str:
     return _cell("", f"not published for this variant. {design.base.name}: {told}")
 
 
-def differing(cases: Sequence[Case]) -> dict[str, list[str]]:
+def differing(workloads: Sequence[Workload]) -> dict[str, list[str]]:
     """The knobs in which the designs differ, as text; those that one does not have are a dash."""
-    names = dict.fromkeys(name for case in cases for name in case.design.family.knobs)
-    rows = {name: [_value(case, name) for case in cases] for name in names}
+    names = dict.fromkeys(name for workload in workloads for name in workload.design.family.knobs)
+    rows = {name: [_value(workload, name) for workload in workloads] for name in names}
     return {name: values for name, values in rows.items() if len(set(values)) > 1}
 
 
-def _value(case: Case, name: str) -> str:
-    knobs = case.design.family.knobs
+def _value(workload: Workload, name: str) -> str:
+    knobs = workload.design.family.knobs
     if name not in knobs:
         return "–"
-    text = knobs[name].told(case.design.value(name))
+    text = knobs[name].told(workload.design.value(name))
     return text if len(text) <= 80 else f"{text[:79]}…"
 
 
-def shared_axes(cases: Sequence[Case]) -> list[str]:
+def shared_axes(workloads: Sequence[Workload]) -> list[str]:
     """The axes along which every one of the designs can be scaled."""
-    first, *others = (axes(case.design) for case in cases)
+    first, *others = (axes(workload.design) for workload in workloads)
     return [axis for axis in first if all(axis in other for other in others)]
 
 
-def scale(cases: Sequence[Case], axis: str) -> str:
+def scale(workloads: Sequence[Workload], axis: str) -> str:
     """What is marked off along an axis: a knob that all have, or how many times its own value of it
     a design has, where the knobs differ (a sum of depths is no depth multiplier)."""
-    names = {axes(case.design)[axis].name for case in cases}
+    names = {axes(workload.design)[axis].name for workload in workloads}
     return axis if len(names) == 1 else f"{axis}, × that of each design"
 
 
-def panels(cases: Sequence[Case], axis: str) -> tuple[Panel, ...]:
+def panels(workloads: Sequence[Workload], axis: str) -> tuple[Panel, ...]:
     """How the figures of all designs grow along an axis, one curve for each."""
-    own = scale(cases, axis) != axis
-    along = [_neighbours(case, axis, own) for case in cases]
+    own = scale(workloads, axis) != axis
+    along = [_neighbours(workload, axis, own) for workload in workloads]
     quantities = ((ROWS[0], "Parameters"), (ROWS[1], "MACs"), (ROWS[2], "Activation memory"))
     drawn = [
-        Panel(title, write, tuple(_curves(along, cases, read)), law=" ")
+        Panel(title, write, tuple(_curves(along, workloads, read)), law=" ")
         for (_, read, write), title in quantities
     ]
     (_, read, write), title = ROWS[4], "Training memory"
     trained = [tuple((x, found) for x, found in points if can_train(found)) for points in along]
-    return (*drawn, Panel(title, write, tuple(_curves(trained, cases, read)), law=" "))
+    return (*drawn, Panel(title, write, tuple(_curves(trained, workloads, read)), law=" "))
 
 
 Along = tuple[tuple[float, Profile], ...]  # where on the axis, and what it costs there
 
 
-def _neighbours(case: Case, axis: str, own: bool) -> Along:
-    knob = axes(case.design)[axis]
-    one = position(knob, case.design.value(knob.name)) if own else 1.0
+def _neighbours(workload: Workload, axis: str, own: bool) -> Along:
+    knob = axes(workload.design)[axis]
+    one = position(knob, workload.design.value(knob.name)) if own else 1.0
     return tuple(
-        (position(knob, design.value(knob.name)) / one, results.profiled(Case(design, case.batch)))
-        for design in axis_points(case.design, axis, POINTS)
+        (
+            position(knob, design.value(knob.name)) / one,
+            results.profiled(Workload(design, workload.batch)),
+        )
+        for design in axis_points(workload.design, axis, POINTS)
     )
 
 
-def _curves(along: Sequence[Along], cases: Sequence[Case], read: Read) -> Iterator[Curve]:
-    for points, case, colour in zip(along, cases, COLOURS, strict=False):
+def _curves(along: Sequence[Along], workloads: Sequence[Workload], read: Read) -> Iterator[Curve]:
+    for points, workload, colour in zip(along, workloads, COLOURS, strict=False):
         xs, ys = tuple(x for x, _ in points), tuple(float(read(found)) for _, found in points)
-        yield Curve(named(case), xs, ys, colour)
+        yield Curve(named(workload), xs, ys, colour)
 
 
-def difference(before: Case, after: Case) -> str:
+def difference(before: Workload, after: Workload) -> str:
     """What it takes to come from one design's code to the other's, as a unified diff."""
-    old, new = (results.exported(case).text.splitlines() for case in (before, after))
+    old, new = (results.exported(workload).text.splitlines() for workload in (before, after))
     return "\n".join(unified_diff(old, new, named(before), named(after), lineterm="", n=2))

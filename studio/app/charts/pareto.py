@@ -11,10 +11,8 @@ from studio.analysis import units
 from studio.app import session
 from studio.app.charts.scaling_chart import EXACT, HERE, PALE
 from studio.app.controls.navigation import design_opened
-from studio.app.markup import plain
-from studio.app.pending import is_there
+from studio.app.pending import result
 from studio.family import Design
-from studio.workbench.architect_jobs import sizes_of
 from studio.workbench.page.requirements_form import Commission
 from studio.workbench.recommendations import Size
 
@@ -27,13 +25,13 @@ LEGEND = (
 
 
 def sizes(wish: Commission, design: Design) -> None:
-    found = sizes_of(design, wish)
-    if not is_there(found, "Counting the sizes around this one …"):
+    drawn = result(
+        lambda: session.bench().sizes(design, wish),
+        "Counting the sizes around this one …",
+        "The sizes could not be counted",
+    )
+    if drawn is None:
         return
-    if error := found.exception():
-        st.caption(f":orange[The sizes could not be counted: {plain(error)}.]")
-        return
-    drawn = found.result()
     st.plotly_chart(
         scatter(drawn, design),
         key="sizes.chart",
@@ -45,10 +43,10 @@ def sizes(wish: Commission, design: Design) -> None:
 
 
 def _open(drawn: Sequence[Size]) -> None:
-    points = st.session_state["sizes.chart"].selection.points
+    points = session.value("sizes.chart").selection.points
     if points:
         chosen = drawn[points[0]["customdata"][0]]
-        session.put(design_opened(session.current(), chosen.design))
+        session.commit(design_opened(session.current(), chosen.design))
 
 
 def scatter(drawn: Sequence[Size], here: Design) -> dict[str, Any]:

@@ -7,21 +7,24 @@ from collections.abc import Iterator, Sequence
 from studio.analysis.cost import roofline
 from studio.analysis.cost.latency_model import LatencyModel
 from studio.analysis.cost.roofline import DeviceLimits
+from studio.app import session
 from studio.app.charts.scaling_chart import MEASURED, PALE, Curve
 from studio.workbench import results
-from studio.workbench.predicted_latency import learned, of, this_device
-from studio.workbench.workload import Case
+from studio.workbench.predicted_latency import work_of
+from studio.workbench.workload import Workload
 
 WIDEST = 3.0  # a band that reaches farther says nothing
 
 
 def expected(
-    shown: Sequence[Case], xs: tuple[float, ...], here: Case, other: DeviceLimits | None = None
+    shown: Sequence[Workload],
+    xs: tuple[float, ...],
+    here: Workload,
+    other: DeviceLimits | None = None,
 ) -> Iterator[Curve]:
     """The curves of expected latency: of this machine, and where its figures were typed in of
     another device."""
-    predictor = learned(here)
-    device = this_device(here)
+    predictor, device = session.bench().predictor(here), session.bench().device(here)
     if predictor:
         yield foretold(predictor, shown, xs)
     elif device and here.mode == "inference":
@@ -32,8 +35,8 @@ def expected(
         )
 
 
-def foretold(predictor: LatencyModel, shown: Sequence[Case], xs: tuple[float, ...]) -> Curve:
-    found = [predictor(of(case)) for case in shown]
+def foretold(predictor: LatencyModel, shown: Sequence[Workload], xs: tuple[float, ...]) -> Curve:
+    found = [predictor(work_of(workload)) for workload in shown]
     narrow = predictor.factor <= WIDEST
     n = predictor.measured
     share = f"{n / (n + 1):.0%}".replace("%", " %")
@@ -50,7 +53,9 @@ def foretold(predictor: LatencyModel, shown: Sequence[Case], xs: tuple[float, ..
 
 
 def limited(
-    device: DeviceLimits, shown: Sequence[Case], xs: tuple[float, ...], name: str, colour: str
+    device: DeviceLimits, shown: Sequence[Workload], xs: tuple[float, ...], name: str, colour: str
 ) -> Curve:
-    found = (roofline.roofline_seconds(device, results.profiled(case).root) for case in shown)
+    found = (
+        roofline.roofline_seconds(device, results.profiled(workload).root) for workload in shown
+    )
     return Curve(name, xs, tuple(found), colour, "expected")

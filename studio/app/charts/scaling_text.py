@@ -8,16 +8,16 @@ from studio.analysis.cost.attention_cost import attention_cost
 from studio.analysis.cost.scaling import average_slope, exponent, local_slope
 from studio.app.charts.scaling_chart import MEASURED, Curve, Unit
 from studio.workbench import results
-from studio.workbench.workload import Case
+from studio.workbench.workload import Workload
 
 ALIKE = 0.1  # exponents of sweeps differ by less than half of it by chance
 
 
 @lru_cache(maxsize=256)
-def unit(shown: tuple[Case, ...], xs: tuple[float, ...], word: str) -> Unit:
+def unit(shown: tuple[Workload, ...], xs: tuple[float, ...], word: str) -> Unit:
     """What the laws along an axis are told in: its knob, or the tokens of attention where they grow
     with it, as they do with the square of an image's size."""
-    found = [attention_cost(results.profiled(case).root) for case in shown]
+    found = [attention_cost(results.profiled(workload).root) for workload in shown]
     tokens = [one.queries for one in found if one and one.queries == one.keys]
     power = exponent(xs, tokens) if len(tokens) == len(xs) else None
     return Unit("tokens", power) if power and power > 0.5 else Unit(word)

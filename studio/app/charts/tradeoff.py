@@ -14,15 +14,14 @@ from studio.advice.published import PublishedResult, metrics
 from studio.advice.recommend import Choice
 from studio.analysis import units
 from studio.analysis.cost.profiler import Profile
+from studio.app import session
 from studio.app.charts.compare_table import COLOURS, named
 from studio.app.charts.scaling_chart import HERE
-from studio.app.markup import plain
-from studio.app.pending import is_there
+from studio.app.pending import result
 from studio.family import Task
 from studio.workbench import results
-from studio.workbench.architect_jobs import map_of
 from studio.workbench.page.requirements_form import Commission
-from studio.workbench.workload import Case
+from studio.workbench.workload import Workload
 
 HEIGHT = 380
 HUES = tuple(colour for colour in COLOURS if colour != "#d55e00")  # too near to that of the lines
@@ -37,17 +36,17 @@ HONEST = (
 )
 
 
-def tradeoff(wish: Commission, choices: Sequence[Choice], here: Case) -> None:
+def tradeoff(wish: Commission, choices: Sequence[Choice], here: Workload) -> None:
     """Closed at first: the choices are what was asked for."""
     place = st.expander("What was published for this task, and at what cost", key="tradeoff")
     with place:
-        found = map_of(wish.task)
-        if not is_there(found, "Counting the networks with published results …"):
-            return
-        if error := found.exception():
-            st.caption(f":orange[The published networks could not be counted: {plain(error)}.]")
-        else:
-            st.fragment(_map)(wish.task, found.result(), _drawn(wish.task, choices, here))
+        found = result(
+            lambda: session.bench().published(wish.task),
+            "Counting the networks with published results …",
+            "The published networks could not be counted",
+        )
+        if found is not None:
+            st.fragment(_map)(wish.task, found, _drawn(wish.task, choices, here))
 
 
 class Landmark(NamedTuple):
@@ -58,7 +57,7 @@ class Landmark(NamedTuple):
     dash: str
 
 
-def _drawn(task: Task, choices: Sequence[Choice], here: Case) -> tuple[Landmark, ...]:
+def _drawn(task: Task, choices: Sequence[Choice], here: Workload) -> tuple[Landmark, ...]:
     """The choices, and the design on the page where its family is one for the task."""
     dashes = chain(["solid"], repeat("dot"))
     lines = [Landmark(c.title, c.profile, d) for c, d in zip(choices, dashes, strict=False)]

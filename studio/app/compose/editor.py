@@ -17,7 +17,6 @@ from studio.app import session
 from studio.app.compose.stage_picker import menu
 from studio.app.controls import knob_widgets
 from studio.app.markup import html, plain
-from studio.app.session import State
 from studio.family import Family
 from studio.knobs import Knob
 from studio.records import titled
@@ -25,6 +24,7 @@ from studio.stages.stage import JOINS, Flow, Map
 from studio.workbench import results
 from studio.workbench.compose import composition, fixes
 from studio.workbench.compose.composition import Draft, Rows
+from studio.workbench.page.state import State
 
 STYLE = """<style>
 .st-key-rows .stElementContainer:has(.row) { flex: 0 0 auto; width: auto; }
@@ -164,7 +164,7 @@ def joins(rows: Rows, i: int, knob: Knob) -> None:
 def joined(before: Rows, here: int, key: str, label: str, help: str, turns: dict[str, Any]) -> None:
     earlier = {n - 1: other for n, other in enumerate(before)}
     numbers: list[int] = list(earlier) if here in earlier else [here, *earlier]
-    shown = session.view(key, here, index=numbers.index(here))
+    shown = session.widget(key, here, index=numbers.index(here))
     named = partial(_read, earlier)
     st.selectbox(plain(label), numbers, format_func=named, help=plain(help), **shown, **turns)
 
@@ -239,7 +239,7 @@ def written(now: State) -> list[str]:
         flows = flows[: now.draft.at]
         gone = [""] * (len(now.rows) - len(flows) - 1)
         return [line(flow) for flow in flows] + [line("<b>does not fit</b>"), *map(line, gone)]
-    root = results.profiled(now.case).root
+    root = results.profiled(now.workload).root
     bodies = {call.name: call.trace for call in root.calls}
     flows.append(f"({', '.join(map(str, root.outputs[0][1:]))})")
     places = (composition.place(now.rows, i) for i in range(len(now.rows)))
@@ -276,21 +276,21 @@ def _share(part: float, whole: float) -> str:
 
 
 def _open(place: str) -> None:
-    session.put(replace(session.current(), place=place))
+    session.commit(replace(session.current(), place=place))
 
 
 def _become(place: str, name: str) -> None:
     now = session.current()
     i = composition.index(now.rows, place)
     chosen = composition.kinds(now.design.family, place)[name]
-    session.put(now.composed(_become_of(now.design.family, now.rows, i, chosen), i))
+    session.commit(now.composed(_become_of(now.design.family, now.rows, i, chosen), i))
 
 
 def _add(place: str, name: str) -> None:
     now = session.current()
     i = composition.index(now.rows, place)
     chosen = composition.kinds(now.design.family, "stages")[name]
-    session.put(now.composed(_with(now.design.family, now.rows, i, chosen), i + 1))
+    session.commit(now.composed(_with(now.design.family, now.rows, i, chosen), i + 1))
 
 
 def _become_of(family: Family, rows: Rows, i: int, kind: type) -> Rows:
@@ -310,10 +310,10 @@ def _do(action: str) -> None:
         "down": lambda: (composition.moved(now.rows, i, 1), i + 1),
         "remove": lambda: (composition.removed(now.rows, i), max(i - 1, 1)),
     }[action]()
-    session.put(now.composed(rows, at))
+    session.commit(now.composed(rows, at))
 
 
 def _mend(rows: Rows) -> None:
     now = session.current()
     i = min(composition.index(now.rows, now.place), len(rows) - 1)
-    session.put(now.composed(rows, i))
+    session.commit(now.composed(rows, i))

@@ -1,116 +1,19 @@
-"""The designs of this session, in the order in which they were on the page: undo, redo, go back.
-
-The browser's back button does the same, one view at a time; here each design stands with what was
-changed in it.
-"""
+"""Undo, redo, and the list of the designs of this session."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from difflib import SequenceMatcher
-from functools import lru_cache
-from typing import NamedTuple
 
 import streamlit as st
 
 from studio.app import session
 from studio.app.markup import plain
-from studio.app.session import State
-from studio.family import Preset
-from studio.workbench.compose import composition
-from studio.workbench.compose.composition import Draft, Rows
-from studio.workbench.workload import Case
-
-MOST = 60  # designs that are remembered
-
-
-class Visit(NamedTuple):
-    """A case that was on the page, the preset that it was told from, and the rows that did not fit,
-    if such were there."""
-
-    case: Case
-    preset: Preset
-    draft: Draft | None = None
-
-    @property
-    def rows(self) -> Rows:
-        """The rows of a composition, as they were on the page; empty of other designs."""
-        if self.draft:
-            return self.draft.rows
-        design = self.case.design
-        return composition.rows_of(design.config) if composition.is_composed(design.family) else ()
-
-
-@dataclass(frozen=True)
-class History:
-    """The visits, and which of them is on the page."""
-
-    visits: tuple[Visit, ...] = ()
-    at: int = -1
-
-    def visited(self, visit: Visit) -> History:
-        """With a visit after the one on the page; those that were undone are forgotten."""
-        here = self.visits[self.at] if self.visits else None
-        if here and (here.case, here.draft) == (visit.case, visit.draft):
-            return self
-        kept = (*self.visits[: self.at + 1], visit)[-MOST:]
-        return History(kept, len(kept) - 1)
-
-    def gone(self, at: int) -> History:
-        return replace(self, at=min(max(at, 0), len(self.visits) - 1))
-
-
-@lru_cache(maxsize=1024)
-def change(before: Visit, after: Visit) -> str:
-    """What was changed between two visits, in the words of the knobs: `depth 12 → 13`."""
-    then, now = before.case, after.case
-    if then.design.family is not now.design.family:
-        return f"{now.design.family.title}: {now.design.titled(after.preset)}"
-    if (
-        after.preset != before.preset
-        and now.design.config == after.preset.config
-        and not after.draft
-    ):
-        return after.preset.name
-    moved = [*_rearranged(before.rows, after.rows)] or [*_turned(before, after)]
-    moved += [
-        f"{name} {getattr(then, name)} → {getattr(now, name)}"
-        for name in ("batch", "mode", "dtype", "layout", "compiled", "device")
-        if getattr(then, name) != getattr(now, name)
-    ]
-    return ", ".join(moved) or now.design.titled(after.preset)
-
-
-def _rearranged(olds: Rows, news: Rows) -> Iterator[str]:
-    """The rows of a composition that came and went: `+ 2 Transformer`."""
-    old_kinds, new_kinds = ([type(row).__name__ for row in rows] for rows in (olds, news))
-    matched = SequenceMatcher(None, old_kinds, new_kinds)
-    for tag, i, i_end, j, j_end in matched.get_opcodes():
-        if tag != "equal":
-            yield from (f"− {composition.called(olds, n)}" for n in range(i, i_end))
-            yield from (f"+ {composition.called(news, n)}" for n in range(j, j_end))
-
-
-def _turned(before: Visit, after: Visit) -> Iterator[str]:
-    """The knobs that were turned; of rows of the same kinds those of each."""
-    if not (before.draft or after.draft):
-        moved = after.case.design.moved(before.case.design.config)
-        yield from (f"{name} {was} → {here}" for name, was, here in moved)
-        return
-    for i, (old, new) in enumerate(zip(before.rows, after.rows, strict=True)):
-        for name, knob in composition.knobs_of(new).items():
-            was, here = getattr(old, name), getattr(new, name)
-            if was != here:
-                place = composition.place(after.rows, i)
-                yield f"{place}.{name} {knob.told(was)} → {knob.told(here)}"
+from studio.workbench.page.history import History, Visit, returned, told
+from studio.workbench.page.state import State
 
 
 def history(now: State) -> None:
     """Undo, redo, and the list of all designs so far, those among them that do not fit yet."""
-    visit = Visit(now.case, now.preset, now.draft)
-    known: History = st.session_state.get("history", History()).visited(visit)
-    st.session_state.history = known
+    visit = Visit(now.workload, now.preset, now.draft)
+    known = session.mine().history = session.mine().history.visited(visit)
     with st.container(horizontal=True, gap="xsmall", wrap=False, key="history"):
         for label, at in (("Undo", known.at - 1), ("Redo", known.at + 1)):
             able = 0 <= at < len(known.visits)
@@ -141,19 +44,6 @@ def entries(known: History) -> None:
         )
 
 
-def told(known: History, at: int) -> str:
-    """A visit by what was changed in it, the first by its title; a draft says that it is one."""
-    visit = known.visits[at]
-    words = change(known.visits[at - 1], visit) if at else visit.case.design.titled(visit.preset)
-    return f"{words} · does not fit" if visit.draft else words
-
-
 def _go(at: int) -> None:
-    known: History = st.session_state.history.gone(at)
-    st.session_state.history = known
-    session.put(returned(session.current(), known.visits[known.at]))
-
-
-def returned(now: State, visit: Visit) -> State:
-    """The page with the case of an earlier visit, and its draft."""
-    return replace(now.moved(visit.case), preset=visit.preset, draft=visit.draft)
+    known = session.mine().history = session.mine().history.gone(at)
+    session.commit(returned(session.current(), known.visits[known.at]))

@@ -11,8 +11,8 @@ import streamlit as st
 
 from studio.app import session
 from studio.app.markup import plain
-from studio.app.session import State
 from studio.knobs import Knob
+from studio.workbench.page.state import State
 
 FEW = 3  # options that fit side by side
 STEPS = 100  # more than that on one slider cannot be aimed at
@@ -39,7 +39,7 @@ def size(now: State, name: str) -> None:
     """The control of a size, which is linked to its ratio: a number to type in."""
     knob = now.design.family.knob(now.design.config, name)
     value, key = now.design.value(name), f"{now.design.family.key}.{name}"
-    shown = session.view(key, value, value=value)
+    shown = session.widget(key, value, value=value)
     st.number_input(
         min_value=int(knob.ge or 1),
         max_value=int(knob.le or value),
@@ -65,7 +65,7 @@ def told(knob: Knob) -> dict[str, Any]:
 def switch(knob: Knob, value: Any, key: str) -> None:
     """The control of a knob that is on or off, or one of a few."""
     if isinstance(value, bool):
-        shown = session.view(key, value, value=value)
+        shown = session.widget(key, value, value=value)
         st.toggle(**told(knob), **shown, **turns(knob.name, key))
     else:
         options(knob, knob.text(value), key)
@@ -77,8 +77,8 @@ def turns(knob: str, key: str) -> dict[str, Any]:
 
 
 def _turn(knob: str, key: str) -> None:
-    if session.is_meant(key):
-        session.put(session.current().turned(knob, st.session_state[key]))
+    if session.user_changed(key):
+        session.commit(session.current().turned(knob, session.value(key)))
 
 
 def number(knob: Knob, value: float, key: str, marks: Iterable[float], **rules: Any) -> None:
@@ -89,14 +89,14 @@ def number(knob: Knob, value: float, key: str, marks: Iterable[float], **rules: 
     rules |= told(knob)
     wide = (high - low) / step > STEPS and high / max(low, 1) >= 2**OCTAVES
     if not wide and (knob.kind is not int or knob.clamp(value) == value):
-        shown = session.view(key, value, value=value)
+        shown = session.widget(key, value, value=value)
         st.slider(min_value=low, max_value=high, step=step, **shown, **rules)
         return
     values = ladder(knob, marks)
     if value not in values:  # another ladder is another slider, so it needs another key
         values, key = sorted([*values, value]), f"{key}={value}"
         rules["args"] = (knob.name, key) if len(rules["args"]) == 2 else (*rules["args"][:-1], key)
-    shown = session.view(key, value, value=value)
+    shown = session.widget(key, value, value=value)
     st.select_slider(options=values, format_func=_plain, **shown, **rules)
 
 
@@ -136,11 +136,11 @@ def turns_entry(knob: str, i: int, key: str) -> dict[str, Any]:
 
 
 def _turn_entry(knob: str, i: int, key: str) -> None:
-    if not session.is_meant(key):
+    if not session.user_changed(key):
         return
     now = session.current()
     value = now.value(knob)
-    session.put(now.turned(knob, (*value[:i], st.session_state[key], *value[i + 1 :])))
+    session.commit(now.turned(knob, (*value[:i], session.value(key), *value[i + 1 :])))
 
 
 def lengths(knob: Knob, value: tuple[int, ...], key: str) -> None:
@@ -148,7 +148,7 @@ def lengths(knob: Knob, value: tuple[int, ...], key: str) -> None:
         **told(knob),
         options=knob.lengths,
         format_func=plain,
-        **session.view(key, len(value), default=len(value)),
+        **session.widget(key, len(value), default=len(value)),
         required=True,
         on_change=_turn_length,
         args=(knob.name, key),
@@ -156,11 +156,11 @@ def lengths(knob: Knob, value: tuple[int, ...], key: str) -> None:
 
 
 def _turn_length(knob: str, key: str) -> None:
-    if not session.is_meant(key):
+    if not session.user_changed(key):
         return
     now = session.current()
-    value, length = now.value(knob), st.session_state[key]
-    session.put(now.turned(knob, (value + value[-1:] * length)[:length]))
+    value, length = now.value(knob), session.value(key)
+    session.commit(now.turned(knob, (value + value[-1:] * length)[:length]))
 
 
 def options(knob: Knob, value: str, key: str) -> None:
@@ -168,10 +168,10 @@ def options(knob: Knob, value: str, key: str) -> None:
     names = [knob.text(option) for option in knob.options]
     rules = told(knob) | turns(knob.name, key)
     if sum(map(len, names)) + 4 * len(names) <= 34:
-        shown = session.view(key, value, default=value)
+        shown = session.widget(key, value, default=value)
         st.segmented_control(options=names, format_func=plain, required=True, **shown, **rules)
     else:
-        shown = session.view(key, value, index=names.index(value))
+        shown = session.widget(key, value, index=names.index(value))
         st.selectbox(options=names, **shown, **rules)
 
 

@@ -9,9 +9,9 @@ import streamlit as st
 
 import studio
 from studio.app import session
-from studio.app.session import VIEWS, State
 from studio.family import Design, DesignError
 from studio.workbench.page.link_parts import PLACE
+from studio.workbench.page.state import VIEWS, State
 
 
 def opener() -> None:
@@ -19,14 +19,14 @@ def opener() -> None:
         "Edit stage by stage",
         key="as-stages",
         help="The same network in Compose, each stage with its own knobs",
-        on_click=lambda: session.put(opened(session.current(), studio.as_stages)),
+        on_click=lambda: session.commit(opened(session.current(), studio.as_stages)),
         width="stretch",
     )
 
 
 def design_opened(now: State, design: Design) -> State:
     """The first page with another design, from wherever it was chosen."""
-    moved = now.moved(replace(now.case, design=design))
+    moved = now.moved(replace(now.workload, design=design))
     return replace(
         moved, preset=design.base, view=VIEWS[0], opened=(), node="", axis=None, draft=None
     )
@@ -38,6 +38,6 @@ def opened(now: State, composed: Callable[[Design], Design]) -> State:
         design = composed(now.design)
     except DesignError as error:
         return replace(now, notes={}, refusal=str(error))
-    moved = now.moved(replace(now.case, design=design))
+    moved = now.moved(replace(now.workload, design=design))
     moved = replace(moved, view=VIEWS[1], place=PLACE, opened=(), node="", axis=None)
     return replace(moved, preset=design.base, draft=None)

@@ -15,13 +15,13 @@ from studio.app.controls import knob_widgets
 from studio.app.controls.history import history
 from studio.app.controls.navigation import opener
 from studio.app.markup import plain
-from studio.app.session import VIEWS, State
 from studio.family import BATCH, Family
 from studio.guide import Task
 from studio.knobs import Axis, Knob
 from studio.records import RecordKnob
 from studio.workbench import devices
 from studio.workbench.compose.composition import is_composed
+from studio.workbench.page.state import VIEWS, State
 from studio.workbench.workload import CONDITIONS, DEVICE
 
 COMPOSE = VIEWS[1]
@@ -45,7 +45,7 @@ def sidebar(now: State) -> None:
         with st.expander("More", key="more"):
             controls(now, rest)
     knob_widgets.number(
-        BATCH, now.case.batch, BATCH.name, (), **knob_widgets.turns(BATCH.name, BATCH.name)
+        BATCH, now.workload.batch, BATCH.name, (), **knob_widgets.turns(BATCH.name, BATCH.name)
     )
     with st.expander("Benchmark settings", key="timed"):
         conditions(now)
@@ -55,17 +55,17 @@ def conditions(now: State) -> None:
     """How it is timed, and on which device where there are several."""
     for name, knob in CONDITIONS.items():
         if knob is not BATCH:
-            knob_widgets.switch(knob, getattr(now.case, name), name)
+            knob_widgets.switch(knob, getattr(now.workload, name), name)
     if len(there := devices.known()) > 1:
         shown = Knob(name=DEVICE, default=there[0], help=COMPUTES, options=there)
-        knob_widgets.switch(shown, now.case.device, DEVICE)
+        knob_widgets.switch(shown, now.workload.device, DEVICE)
 
 
 def views(now: State) -> None:
     st.segmented_control(
         "View",
         VIEWS,
-        **session.view("view", now.view, default=now.view),
+        **session.widget("view", now.view, default=now.view),
         required=True,
         label_visibility="collapsed",
         on_change=_look,
@@ -74,12 +74,12 @@ def views(now: State) -> None:
 
 
 def _look() -> None:
-    if session.is_meant("view"):
-        _go(st.session_state.view)
+    if session.user_changed("view"):
+        _go(session.value("view"))
 
 
 def _go(view: str) -> None:
-    session.put(replace(session.current(), view=view))
+    session.commit(replace(session.current(), view=view))
 
 
 def scalars(now: State, axis: Axis | None) -> Iterator[Knob]:
@@ -101,7 +101,7 @@ def pickers(now: State) -> None:
         "Family",
         list(families),
         format_func=lambda key: searchable(families[key]),
-        **session.view("family", family.key, index=list(families).index(family.key)),
+        **session.widget("family", family.key, index=list(families).index(family.key)),
         on_change=_choose_family,
     )
     key = f"{family.key}.preset"
@@ -110,7 +110,7 @@ def pickers(now: State) -> None:
         "Preset",
         presets,
         format_func=lambda name: described(family, name),
-        **session.view(key, now.preset.name, index=presets.index(now.preset.name)),
+        **session.widget(key, now.preset.name, index=presets.index(now.preset.name)),
         on_change=_choose,
         args=(family.key, key),
     )
@@ -143,17 +143,17 @@ def _choose_family() -> None:
     """What is on the page already is no choice: a browser that is late may tell it as one, and the
     design would be lost."""
     now = session.current()
-    if session.is_meant("family") and st.session_state.family != now.design.family.key:
-        session.put(now.chosen(st.session_state.family))
+    if session.user_changed("family") and session.value("family") != now.design.family.key:
+        session.commit(now.chosen(session.value("family")))
 
 
 def _choose(family: str, key: str) -> None:
     now = session.current()
-    if session.is_meant(key) and (family, st.session_state[key]) != (
+    if session.user_changed(key) and (family, session.value(key)) != (
         now.design.family.key,
         now.preset.name,
     ):
-        session.put(now.chosen(family, st.session_state[key]))
+        session.commit(now.chosen(family, session.value(key)))
 
 
 def buttons(now: State) -> None:
@@ -162,13 +162,13 @@ def buttons(now: State) -> None:
         "Reset to preset",
         help=f"Undo all changes to {plain(now.preset.name)}",
         disabled=now.design.config == now.preset.config and now.draft is None,
-        on_click=lambda: session.put(reset(session.current())),
+        on_click=lambda: session.commit(reset(session.current())),
         width="stretch",
     )
     st.button(
-        "Unpin" if now.case in now.pins else "Pin",
+        "Unpin" if now.workload in now.pins else "Pin",
         help="Pin this design to compare later ones with it",
-        on_click=lambda: session.put(pinned(session.current())),
+        on_click=lambda: session.commit(pinned(session.current())),
         width="stretch",
     )
 
@@ -184,4 +184,4 @@ def reset(now: State) -> State:
 
 
 def pinned(now: State) -> State:
-    return now.unpin(now.case) if now.case in now.pins else now.pin(now.case)
+    return now.unpin(now.workload) if now.workload in now.pins else now.pin(now.workload)

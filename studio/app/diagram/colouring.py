@@ -23,15 +23,15 @@ from studio.analysis.graph.cost_heatmap import (
 from studio.analysis.graph.design_diff import GraphDiff, graph_diff
 from studio.app import session
 from studio.app.charts.compare_table import named
-from studio.app.diagram.layer_timing import TIMINGS
+from studio.app.diagram.layer_timing import layer_times
 from studio.app.markup import plain
-from studio.app.session import State
 from studio.drawing.decoration import CHANGE_HUES, CHANGE_SIGNS, HEAT_SCALE, Mark, heat_colours
 from studio.drawing.graph import Graph
 from studio.process.caching import bounded
 from studio.workbench import results
 from studio.workbench.page.colour_mode import HEAT, KIND, Lens
-from studio.workbench.workload import Case
+from studio.workbench.page.state import State
+from studio.workbench.workload import Workload
 
 TICKS = (0.0, 0.5, 1.0)
 NO_TIMES = "Not timed yet: press <i>Time each layer</i> on the Layers tab."
@@ -71,7 +71,7 @@ def lens(now: State) -> None:
         st.selectbox(
             "Colour by",
             HEAT.options,
-            **session.view("heat", now.lens.heat, index=HEAT.options.index(now.lens.heat)),
+            **session.widget("heat", now.lens.heat, index=HEAT.options.index(now.lens.heat)),
             format_func=_option,
             label_visibility="collapsed",
             width="stretch",
@@ -82,7 +82,7 @@ def lens(now: State) -> None:
             name = plain(named(now.pinned))
             st.toggle(
                 "Difference",
-                **session.view("difference", now.lens.difference, value=now.lens.difference),
+                **session.widget("difference", now.lens.difference, value=now.lens.difference),
                 help=f"What grew, shrank, was added or removed against the pinned {name}",
                 on_change=_turn,
                 args=("difference",),
@@ -95,33 +95,33 @@ def _option(name: str) -> str:
 
 
 def _turn(name: str) -> None:
-    if session.is_meant(name):
+    if session.user_changed(name):
         now = session.current()
-        session.put(replace(now, lens=replace(now.lens, **{name: st.session_state[name]})))
+        session.commit(replace(now, lens=replace(now.lens, **{name: session.value(name)})))
 
 
-def against(now: State) -> Case | None:
-    """The pinned case where the layers are seen against it."""
+def against(now: State) -> Workload | None:
+    """The pinned workload where the layers are seen against it."""
     return now.pinned if now.lens.difference else None
 
 
 def seen(now: State) -> Seen:
     """The graph through the lens of the page."""
-    graph, quantity = results.graph(now.case), now.lens.told
+    graph, quantity = results.graph(now.workload), now.lens.told
     plain = Seen(graph, share_bars(graph))
     pinned = against(now)
     if pinned and pinned.design.family is not now.design.family:
-        return replace(plain, legend=_legend(_strangers(pinned, now.case)))
+        return replace(plain, legend=_legend(_strangers(pinned, now.workload)))
     if now.lens.heat == KIND and not pinned:
         return plain
-    if quantity is TIME and not all(map(TIMINGS.known, filter(None, (pinned, now.case)))):
-        return replace(plain, legend=_legend(_untimed(pinned, now.case)))
+    if quantity is TIME and not all(map(layer_times, filter(None, (pinned, now.workload)))):
+        return replace(plain, legend=_legend(_untimed(pinned, now.workload)))
     if pinned:
-        found = changed(pinned, now.case, now.lens)
+        found = changed(pinned, now.workload, now.lens)
         legend = _legend(_changes(found, pinned, quantity))
         caption = f"{as_clause(quantity.title)} against {named(pinned)}"
         return Seen(found.graph, found.marks, legend, caption)
-    hot = heat_map(graph, quantity, now.opened, seconds(now.case, quantity))
+    hot = heat_map(graph, quantity, now.opened, seconds(now.workload, quantity))
     top = quantity.write(hot.scale.top)
     caption = f"coloured by {as_clause(quantity.title)}, from 0 (pale) to {top} (dark)"
     return Seen(hot.graph, hot.marks, _legend(_steps(hot.scale)), caption)
@@ -131,14 +131,14 @@ def scale(now: State) -> HeatScale | None:
     """The scale that colours the graph, for all that is coloured as it is; None where kinds or
     changes colour it."""
     quantity = now.lens.quantity
-    if quantity is None or against(now) or (quantity is TIME and not TIMINGS.known(now.case)):
+    if quantity is None or against(now) or (quantity is TIME and not layer_times(now.workload)):
         return None
-    graph = results.graph(now.case)
-    return heat_map(graph, quantity, now.opened, seconds(now.case, quantity)).scale
+    graph = results.graph(now.workload)
+    return heat_map(graph, quantity, now.opened, seconds(now.workload, quantity)).scale
 
 
-def changed(before: Case, now: Case, lens: Lens) -> GraphDiff:
-    """The difference of two cases of one family."""
+def changed(before: Workload, now: Workload, lens: Lens) -> GraphDiff:
+    """The difference of two workloads of one family."""
     if lens.told is TIME:
         both = (seconds(before, TIME), seconds(now, TIME))
         return graph_diff(results.graph(before), results.graph(now), TIME, both)
@@ -146,16 +146,16 @@ def changed(before: Case, now: Case, lens: Lens) -> GraphDiff:
 
 
 @bounded(megabytes=32, size=lambda found: results.graph_bytes(found.graph))
-def _changed(before: Case, now: Case, heat: str) -> GraphDiff:
+def _changed(before: Workload, now: Workload, heat: str) -> GraphDiff:
     return graph_diff(results.graph(before), results.graph(now), Lens(heat).told)
 
 
-def seconds(case: Case, quantity: Metric) -> Mapping[str, float]:
+def seconds(workload: Workload, quantity: Metric) -> Mapping[str, float]:
     """The measured times of the boxes, where the quantity is the time."""
     if quantity is not TIME:
         return NO_SECONDS
-    times = {path: time.total_s for path, time in TIMINGS.known(case).items()}
-    return MappingProxyType(node_seconds(results.planned(case)[1], times))
+    times = {path: time.total_s for path, time in layer_times(workload).items()}
+    return MappingProxyType(node_seconds(results.planned(workload)[1], times))
 
 
 def _legend(inside: str) -> str:
@@ -174,7 +174,7 @@ def _steps(found: HeatScale) -> str:
     )
 
 
-def _changes(found: GraphDiff, pinned: Case, quantity: Metric) -> str:
+def _changes(found: GraphDiff, pinned: Workload, quantity: Metric) -> str:
     name = escape(named(pinned))
     if found.is_empty:
         return f"No difference from the pinned <b>{name}</b>."
@@ -188,13 +188,13 @@ def _changes(found: GraphDiff, pinned: Case, quantity: Metric) -> str:
     return f"<div>{signs}</div>{what} vs pinned <b>{name}</b>; in a repeated block, of one repeat."
 
 
-def _strangers(pinned: Case, now: Case) -> str:
+def _strangers(pinned: Workload, now: Workload) -> str:
     """Why two designs cannot be laid over each other."""
-    families = (escape(case.design.family.title) for case in (pinned, now))
+    families = (escape(workload.design.family.title) for workload in (pinned, now))
     return "The layers of {} and {} cannot be aligned; the Layers tab lists both.".format(*families)
 
 
-def _untimed(pinned: Case | None, now: Case) -> str:
-    if pinned and TIMINGS.known(now):
+def _untimed(pinned: Workload | None, now: Workload) -> str:
+    if pinned and layer_times(now):
         return f"<b>{escape(named(pinned))}</b> is not timed yet: open it and time its layers."
     return NO_TIMES

@@ -13,6 +13,7 @@ from typing import Any
 
 import streamlit as st
 
+from studio.app import session
 from studio.drawing.decoration import NO_MARKS, Mark
 from studio.drawing.graph import Graph, Node
 from studio.drawing.layout.layered import layout
@@ -69,7 +70,7 @@ def layer_graph(
     }
 
     def asked() -> None:
-        now = st.session_state[key].shown
+        now = session.value(key).shown
         on_change(granted(graph, now), now["selected"])
 
     room = height if isinstance(height, int) else "content"

@@ -7,13 +7,13 @@ from dataclasses import replace
 import streamlit as st
 
 from studio.app.markup import html, plain
-from studio.app.session import TABS, State
 from studio.app.tabs.code import address, slug
 from studio.drawing.figure import Figure, Heading
 from studio.drawing.render.formats import FORMATS
 from studio.exports import figure_heading
 from studio.process.caching import bounded
 from studio.workbench import results
+from studio.workbench.page.state import TABS, State
 
 KINDS = {  # those first that are made at once
     "svg": ("SVG, for a paper", "image/svg+xml"),
@@ -66,7 +66,7 @@ def headed(now: State, caption: str = "") -> Heading:
     """What stands above the page's graph, with what its colours say, and a link to the graph alone:
     not to what was open beside it. A draft has no figures: it is no network yet."""
     alone = replace(now, tab=TABS[0], axis="", node="")
-    whole = figure_heading(results.profiled(now.case), address(alone), now.title)
+    whole = figure_heading(results.profiled(now.workload), address(alone), now.title)
     if not now.draft:
         return replace(whole, figures=(*whole.figures, caption) if caption else whole.figures)
     return replace(whole, title=f"{whole.title}, with a stage that does not fit", figures=())

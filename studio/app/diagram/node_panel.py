@@ -20,14 +20,14 @@ from studio.analysis.names.purpose import purpose
 from studio.app import session
 from studio.app.diagram.colouring import against
 from studio.app.diagram.layer_diff import signed
-from studio.app.diagram.layer_timing import TIMINGS
+from studio.app.diagram.layer_timing import layer_times
 from studio.app.markup import html, plain
-from studio.app.session import State
 from studio.app.tabs.code import address
 from studio.drawing.graph import Node
 from studio.workbench import results
 from studio.workbench.compose import composition
-from studio.workbench.workload import Case
+from studio.workbench.page.state import State
+from studio.workbench.workload import Workload
 
 HINT = "Click a block to open it; click a layer to see where its cost comes from."
 GONE = "<small>Removed. In the pinned design:</small>"
@@ -65,16 +65,16 @@ def inspector(now: State, node: Node) -> None:
 
 
 def _unselect() -> None:
-    session.put(replace(session.current(), node=""))
+    session.commit(replace(session.current(), node=""))
 
 
 def _about(now: State, node: Node) -> None:
-    found = None if now.draft else results.inspected(now.case, node.id)
+    found = None if now.draft else results.inspected(now.workload, node.id)
     pinned = None if now.draft else against(now)
     alike = pinned and pinned.design.family is now.design.family  # else no layer can be aligned
     before = results.inspected(pinned, node.id) if pinned and alike else None
     if found:
-        html(f"{STYLE}{told(found, now.case, before)}")
+        html(f"{STYLE}{told(found, now.workload, before)}")
         if found.source:
             source(now, found)
     elif pinned and before:
@@ -88,27 +88,32 @@ def said(node: Node) -> str:
     return " · ".join([f"<b>{escape(node.label)}</b>", *map(escape, node.facts)])
 
 
-def told(found: NodeDetails, case: Case, before: NodeDetails | None = None) -> str:
+def told(found: NodeDetails, workload: Workload, before: NodeDetails | None = None) -> str:
     """The inspection as HTML; of a time that was measured too, and of what it costs more or less
     than `before`."""
-    lines = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in _lines(found, case, before))
+    lines = "".join(
+        f"<dt>{name}</dt><dd>{text}</dd>" for name, text in _lines(found, workload, before)
+    )
     times = f" × {found.repeat}" if found.repeat > 1 else ""
     place = f"<small>{escape(found.id)}</small>" if found.id != found.label else ""
     head = f"<h6>{escape(found.label)}{times} {place}</h6>"
-    return f'<div class="inspector">{head}<p>{escape(about(found, case))}</p><dl>{lines}</dl></div>'
+    what = escape(about(found, workload))
+    return f'<div class="inspector">{head}<p>{what}</p><dl>{lines}</dl></div>'
 
 
-def about(found: NodeDetails, case: Case) -> str:
+def about(found: NodeDetails, workload: Workload) -> str:
     """What it is for: a row of a composition by its kind, all else by its class or operation."""
-    rows = dict(composition.placed(case.design.config)) if composed(case) else {}
+    rows = dict(composition.placed(workload.design.config)) if composed(workload) else {}
     return purpose(type(rows[found.id])) if found.id in rows else found.purpose
 
 
-def composed(case: Case) -> bool:
-    return composition.is_composed(case.design.family)
+def composed(workload: Workload) -> bool:
+    return composition.is_composed(workload.design.family)
 
 
-def _lines(found: NodeDetails, case: Case, before: NodeDetails | None) -> Iterator[tuple[str, str]]:
+def _lines(
+    found: NodeDetails, workload: Workload, before: NodeDetails | None
+) -> Iterator[tuple[str, str]]:
     """Names and texts, as HTML."""
     yield from _made(found)
     old = {cost.name: cost for cost in before.costs} if before else {}
@@ -121,7 +126,7 @@ def _lines(found: NodeDetails, case: Case, before: NodeDetails | None) -> Iterat
             free.append(as_clause(cost.name))
     if free:
         yield "No", escape(", no ".join(free))
-    if time := _time(found, case):
+    if time := _time(found, workload):
         yield "Measured", time
     if found.attention:
         yield "Attention", _growth(found.attention)
@@ -172,9 +177,9 @@ def _share(part: float) -> str:
     return escape(percent(part))
 
 
-def _time(found: NodeDetails, case: Case) -> str:
+def _time(found: NodeDetails, workload: Workload) -> str:
     """The time of all the modules that it stands for, where the layers were timed."""
-    times = TIMINGS.known(case)
+    times = layer_times(workload)
     known = [times[path].total_s for path in found.modules if path in times]
     if not known:
         return ""
@@ -213,10 +218,10 @@ def _field(field: ReceptiveField, many: bool) -> str:
 
 def source(now: State, found: NodeDetails) -> None:
     """The lines of the class in the exported file, as they are numbered there."""
-    with st.expander("Source", key="source", on_change=session.stay) as shown:
+    with st.expander("Source", key="source", on_change=session.keep_state) as shown:
         if not shown.open:
             return
-        text = results.exported(now.case, address(now)).text
+        text = results.exported(now.workload, address(now)).text
         name, first, lines = excerpt(text, found.source)
         if not name:
             st.caption("A PyTorch layer; the exported file imports it.")

@@ -15,10 +15,10 @@ from studio.analysis.cost.profiler import Profile
 from studio.analysis.cost.starved_norm import batch_too_small, training_memory_text
 from studio.analysis.trace.priority_lock import prioritize
 from studio.app.markup import html, link, ours, plain
-from studio.app.session import State
 from studio.family import Design
 from studio.workbench import results
 from studio.workbench.compose.composition import is_composed
+from studio.workbench.page.state import State
 
 SAME = "unchanged"
 REPOSITORY = re.compile(r"https?://(?:github\.com/)?([^\s,;)]+)")  # owner/repo, or host/path
@@ -153,12 +153,12 @@ def card(name: str, value: str, notes: Iterable[str], kind: str = "figure", help
 
 def explained(figure: Figure, now: State) -> str:
     """What a figure is, and what is to be said of this design's."""
-    return f"{figure.help} {figure.notes(results.profiled(now.case))}".strip()
+    return f"{figure.help} {figure.notes(results.profiled(now.workload))}".strip()
 
 
 def told(figure: Figure, now: State) -> tuple[str, list[str]]:
-    """The figure of the page's case, and the lines beneath it."""
-    here = results.profiled(now.case)
+    """The figure of the page's workload, and the lines beneath it."""
+    here = results.profiled(now.workload)
     if why := figure.lacks(here):
         return "—", [
             f'<p title="{escape(why)}">{escape(training_memory_text(here))}: {escape(why)}</p>'
@@ -167,10 +167,10 @@ def told(figure: Figure, now: State) -> tuple[str, list[str]]:
     notes = [f"<p>{escape(figure.tells(here))}</p>"]
     if figure is FIGURES[0] and (preset := now.design.preset) and preset.params:
         notes = [compared(here.params, preset.params, preset.source)]
-    for case, label in now.others:
-        if figure.lacks(results.profiled(case)):
+    for workload, label in now.others:
+        if figure.lacks(results.profiled(workload)):
             continue  # there is nothing to compare with
-        before = figure.read(results.profiled(case))
+        before = figure.read(results.profiled(workload))
         notes.append(note(change(value, before, figure.write), label))
     return figure.write(value), notes
 
@@ -192,7 +192,7 @@ def linked(text: str, source: str) -> str:
 
 
 def note(change: str, label: str) -> str:
-    """A line beneath a figure: how it moved against the previous or the pinned case."""
+    """A line beneath a figure: how it moved against the previous or the pinned workload."""
     moved = "" if change == SAME else ' class="moved"'
     return f"<p{moved}>{escape(change)} vs {label}</p>"
 

@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import datetime
 from html import escape
 from itertools import chain
-from time import monotonic
 
 import streamlit as st
 
 from studio import admission
 from studio.analysis import units
 from studio.app import session
-from studio.app.controls.session_sweep import sweeping
 from studio.app.header.headline import card, change, note
 from studio.app.markup import html
-from studio.app.session import State
+from studio.app.pending import poll
 from studio.bench.idle_latency import run_to_run_deviation
 from studio.bench.results import Measurement
-from studio.bench.sweep import Point
 from studio.reporting import latency_text
 from studio.workbench import results
-from studio.workbench.measurements import LEDGER, Watch, is_quick, look_s, obstacle
-from studio.workbench.predicted_latency import begin_calibration
-from studio.workbench.priority import PRECEDENCE
-from studio.workbench.retries import Retries
-from studio.workbench.workload import Case
+from studio.workbench.auto_benchmark import AutoBenchmark, is_loaded
+from studio.workbench.benchmarkable import is_quick, obstacle
+from studio.workbench.page.state import State
+from studio.workbench.sweep_job import SweepJob
+from studio.workbench.workload import Workload
 
 AGAIN, BUSY = ":material/refresh:", "Measure again: the machine was busy"
-REST_S = 0.5  # after the last change, before measuring
 TITLES = {"inference": "Measured latency", "training": "Measured training step"}
 CARD = {"inference": "Latency", "training": "Training step"}
 ASKED = "Large model: press Benchmark"
@@ -39,123 +34,109 @@ HOURS_S = 2 * 3600.0  # that nobody waits for a figure
 MEASURING = {False: "measuring on this machine …", True: "compiling, which may take minutes …"}
 RETRIED = "It is measured again when the machine is quiet"
 DAYS = 30  # that are counted; what is older has a date
-LOOK_S = 0.4  # between two looks at a measurement under way, at the least
-QUIET_LOOK_S = 10.0  # and at whether the machine is quiet by now
+POLL_S = 0.4  # of a measurement under way, at the least
+QUIET_POLL_S = 10.0  # of whether the machine is quiet by now
 
 
-@dataclass
-class Patience:
-    """What this session waits for: the case on the page since when, and the watch under way.
-
-    One measurement at a time for a session, so that a slider that is dragged on leaves no queue.
-    """
-
-    case: Case
-    since: float
-    session: str = ""
-    asked: bool = False
-    watch: Watch | None = None
-    retries: Retries = field(default_factory=Retries)
-
-    def step(self, ready: bool) -> None:
-        """Start measuring once the case has rested, or once more when the machine is quiet; look at
-        what is under way."""
-        if self.watch and not self.watch.look():
-            self.watch = None  # an old measurement must not overwrite newer figures
-        if self.watch or not ready or monotonic() - self.since < REST_S:
-            return
-        point = LEDGER[self.case]
-        if point is None or (is_loaded(point) and self.retries.is_due(monotonic())):
-            begin_calibration(self.case)
-            limit_s = limit(self.case) if self.asked else None
-            self.watch = Watch((self.case,), session=self.session, limit_s=limit_s)
-
-
-def is_loaded(point: Point) -> bool:
-    return isinstance(point, Measurement) and point.clean is False
-
-
-def limit(case: Case) -> float:
+def limit(workload: Workload) -> float:
     """What a measurement may take that somebody has pressed for, in seconds."""
-    shortest = admission.duration_s(case.design, case.conditions)
-    known = case.conditions.limit_s
+    shortest = admission.duration_s(workload.design, workload.conditions)
+    known = workload.conditions.limit_s
     return max(known, admission.round_limit_s(shortest)) if shortest else known
 
 
-def hindrance(case: Case) -> str:
+def hindrance(workload: Workload) -> str:
     """Why it cannot be measured however long it may take; empty where it can."""
-    return obstacle(case, HOURS_S)
+    return obstacle(workload, HOURS_S)
 
 
 def latency(now: State) -> None:
-    """The figure's card, which looks again by itself as long as there is none, or a sweep of this
-    session may bring a better one."""
-    patience = _patience(now.case)
-    point = LEDGER[now.case]
-    waits = point is None and _ready(patience)
-    looks = look_s(LOOK_S) if waits or sweeping().watch is not None else None
-    if looks is None and is_loaded(point) and patience.retries.left:
-        looks = look_s(QUIET_LOOK_S)
-    st.fragment(run_every=looks)(_card)(now, patience, waits)
+    """The figure's card, which polls as long as there is none, or a sweep of this session may bring
+    a better one."""
+    bench, benchmark = session.bench(), _benchmark(now.workload)
+    point = bench.point(now.workload)
+    every_s = bench.poll_s(POLL_S)
+    if point is not None and is_loaded(point) and session.mine().sweep.job is None:
+        every_s = bench.poll_s(QUIET_POLL_S)
+    poll(lambda: _card(now), lambda: _is_waiting(now.workload, benchmark), every_s)
 
 
-def _patience(case: Case) -> Patience:
-    mine: Patience | None = st.session_state.get("patience")
-    if mine is None or mine.case != case:
-        watch = mine.watch if mine else None
-        mine = Patience(case, monotonic(), session.session(), watch=watch)
-        st.session_state.patience = mine
-    return mine
+def _benchmark(workload: Workload) -> AutoBenchmark:
+    """What measures the workload by itself; the job of the one before it goes on."""
+    mine = session.mine()
+    if mine.benchmark is None or mine.benchmark.workload != workload:
+        job = mine.benchmark.job if mine.benchmark else None
+        mine.benchmark = AutoBenchmark(workload, job=job)
+    return mine.benchmark
 
 
-def _ready(patience: Patience) -> bool:
-    case = patience.case
-    if patience.asked:
-        return not hindrance(case)
-    return is_quick(results.profiled(case)) and not obstacle(case)
+def _is_waiting(workload: Workload, benchmark: AutoBenchmark) -> bool:
+    """Whether a first figure is to come, or a better one. Takes over what has been measured."""
+    bench, before = session.bench(), session.bench().point(workload)
+    may_start = _may_start(benchmark)
+    benchmark.update(before, lambda: _start(benchmark), may_start=may_start, rest_s=bench.rest_s)
+    point = bench.point(workload)
+    if is_loaded(before) and not is_loaded(point):
+        session.rerun_page()  # the whole page, which draws the better point on its charts
+    waits = point is None and may_start
+    retries = is_loaded(point) and benchmark.retries.left > 0
+    return waits or retries or session.mine().sweep.job is not None
 
 
-@PRECEDENCE.after()
-def _card(now: State, patience: Patience, waits: bool) -> None:
-    before = LEDGER[now.case]
-    patience.step(_ready(patience))
-    point = LEDGER[now.case]
-    if (waits and point is not None) or (is_loaded(before) and not is_loaded(point)):
-        session.again()  # the whole page: it stops looking, and draws the point on its charts
-    why = hindrance(now.case)
+def _start(benchmark: AutoBenchmark) -> SweepJob:
+    bench, workload = session.bench(), benchmark.workload
+    bench.start_calibration(workload)
+    limit_s = limit(workload) if benchmark.is_asked else None
+    return bench.sweep((workload,), session=session.name(), limit_s=limit_s)
+
+
+def _may_start(benchmark: AutoBenchmark) -> bool:
+    workload = benchmark.workload
+    if benchmark.is_asked:
+        return not hindrance(workload)
+    return is_quick(results.profiled(workload)) and not obstacle(workload)
+
+
+def _card(now: State) -> None:
+    benchmark = _benchmark(now.workload)
+    point = session.bench().point(now.workload)
+    waits = point is None and _may_start(benchmark)
+    why = hindrance(now.workload)
     offers = not (waits or why or isinstance(point, Measurement))
     value, words = "…" if waits else "—", iter([""])
     match point:
         case Measurement():
-            value, band, seen = latency_text.format_latency(point, now.case.device)
-            words = chain([line(band if seen else spread(point, now.case.device))], notes(now))
+            value, band, seen = latency_text.format_latency(point, now.workload.device)
+            words = chain([line(band if seen else spread(point, now.workload.device))], notes(now))
         case None:
             words = iter(
-                [line(why or (offer(now.case) if offers else MEASURING[now.case.compiled]))]
+                [line(why or (offer(now.workload) if offers else MEASURING[now.workload.compiled]))]
             )
         case error:
             words = iter([line(str(error))])
     kind = "figure short" if offers else "figure"
-    html(f'<div class="figures one">{card(CARD[now.case.mode], value, words, kind)}</div>')
+    html(f'<div class="figures one">{card(CARD[now.workload.mode], value, words, kind)}</div>')
     if offers:
-        pressed = st.button("Benchmark", key="measure", help=_allowed(now.case), width="stretch")
+        pressed = st.button(
+            "Benchmark", key="measure", help=_allowed(now.workload), width="stretch"
+        )
     else:
         pressed = is_loaded(point) and st.button(AGAIN, key="again", help=BUSY, type="tertiary")
     if pressed:
-        LEDGER.forget(now.case)
-        patience.asked = True
-        session.again()
+        session.bench().measurements.forget(now.workload)
+        benchmark.is_asked = True
+        session.rerun_page()
 
 
-def _allowed(case: Case) -> str:
-    return f"Takes up to {units.seconds(limit(case))}"
+def _allowed(workload: Workload) -> str:
+    return f"Takes up to {units.seconds(limit(workload))}"
 
 
-def offer(case: Case) -> str:
+def offer(workload: Workload) -> str:
     """What a press is asked for."""
-    if not admission.time_problem(case.design, case.conditions):
+    if not admission.time_problem(workload.design, workload.conditions):
         return ASKED
-    return LATE.format(f"{admission.duration_s(case.design, case.conditions):,.0f}")
+    return LATE.format(f"{admission.duration_s(workload.design, workload.conditions):,.0f}")
 
 
 def line(text: str) -> str:
@@ -163,18 +144,18 @@ def line(text: str) -> str:
 
 
 def notes(now: State) -> Iterator[str]:
-    """The change against the previous and pinned cases, and how it was measured."""
-    here = LEDGER[now.case]
+    """The change against the previous and pinned workloads, and how it was measured."""
+    here = session.bench().point(now.workload)
     assert isinstance(here, Measurement)
-    for case, label in now.others:
-        if isinstance(there := LEDGER[case], Measurement):
+    for workload, label in now.others:
+        if isinstance(there := session.bench().point(workload), Measurement):
             told = change(here.median_s, there.median_s, units.seconds)
             yield line(f"within noise of {label}") if is_noise(here, there) else note(told, label)
-    told = conditions(here, now.case.threads)  # a narrow card cuts it short
+    told = conditions(here, now.workload.threads)  # a narrow card cuts it short
     shown, why = escape(told), ""
     if is_loaded(here):  # the device is in the tooltip: there is no room for another line
         shown = f"<strong>under load</strong> {escape(units.seconds(here.median_s))}"
-        why = f"The machine was busy: {spread(here, now.case.device)}. {RETRIED}; "
+        why = f"The machine was busy: {spread(here, now.workload.device)}. {RETRIED}; "
     yield f'<p title="{escape(why + told)}; {escape(in_full(here))}">{shown}</p>'
 
 

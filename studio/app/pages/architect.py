@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import streamlit as st
 
 from studio.advice.choice_text import format_percent
-from studio.advice.recommend import Choice
+from studio.advice.recommend import Choice, families_for
 from studio.advice.task_inputs import FIELDS, default_source, default_text
 from studio.analysis import units
 from studio.analysis.cost.profiler import Profile
@@ -21,10 +21,9 @@ from studio.app.charts.pareto import sizes
 from studio.app.charts.tradeoff import tradeoff
 from studio.app.controls.navigation import design_opened
 from studio.app.markup import html, ours, plain
-from studio.app.session import State
+from studio.app.pending import poll
 from studio.family import BATCH, Design, DesignError
 from studio.knobs import Knob
-from studio.workbench.architect_jobs import Search, Timed, asked, retry
 from studio.workbench.page.requirements_form import (
     DATA,
     EXAMPLES,
@@ -36,6 +35,8 @@ from studio.workbench.page.requirements_form import (
     Commission,
     settings_of,
 )
+from studio.workbench.page.state import State
+from studio.workbench.pending import Failed, Ready, Waiting
 from studio.workbench.recommendations import Answer
 
 FULL = 3  # choices that are told in full; the others open with a click
@@ -119,7 +120,7 @@ def _fields(wish: Commission, fields: Mapping[str, Entry]) -> None:
 
 def _pick(knob: Knob, value: str, label: str) -> None:
     key = f"ask.{knob.name}"
-    shown = session.view(key, value, index=knob.options.index(value))
+    shown = session.widget(key, value, index=knob.options.index(value))
     rules: dict[str, Any] = {
         "help": plain(knob.help),
         "on_change": _choose,
@@ -133,54 +134,57 @@ def _words(option: str) -> str:
 
 
 def _choose(name: str, key: str) -> None:
-    if session.is_meant(key):
+    if session.user_changed(key):
         now = session.current()
-        wish = replace(now.commission, **{name: st.session_state[key]})
-        session.put(replace(now, commission=wish))
+        wish = replace(now.commission, **{name: session.value(key)})
+        session.commit(replace(now, commission=wish))
 
 
 def _field(wish: Commission, name: str, entry: Entry) -> None:
     key = f"ask.{name}"
-    shown = session.view(key, wish.text(name), value=wish.text(name))
+    shown = session.widget(key, wish.text(name), value=wish.text(name))
     rules: dict[str, Any] = {"max_chars": MOST, "on_change": _write, "args": (name, key)}
     text = plain(entry.help) if entry.help else None
     st.text_input(plain(entry.label), placeholder=entry.hint, help=text, **rules, **shown)
 
 
 def _write(name: str, key: str) -> None:
-    if session.is_meant(key):
+    if session.user_changed(key):
         now = session.current()
-        session.put(replace(now, commission=now.commission.written(name, st.session_state[key])))
+        session.commit(replace(now, commission=now.commission.written(name, session.value(key))))
 
 
 def answered(wish: Commission) -> None:
-    """The choices as they are found; until the last is there it looks again by itself."""
+    """The choices as they are found; the page is drawn again with each, until the last is there."""
     try:
-        search = asked(wish)
+        found = session.bench().recommend(wish)
     except DesignError as refusal:
         _warning(f"{refusal}")
         return
-    if error := search.error:
-        retry()
-        _warning(f"The sizes could not be counted: {error}")
+    if isinstance(found, Failed):
+        _warning(f"The sizes could not be counted: {found.reason}")
         return
-    seen = search.count  # before the answer, which may know more
-    found = search.answer()
-    if not search.is_over:
-        st.fragment(run_every=LOOK_S)(_progress)(search, seen)
-    if found.refusal:
-        _warning(found.refusal)
-        if nearest := found.nearest:
+    answer = found.value if isinstance(found, Ready) else found.so_far
+    if isinstance(found, Waiting):
+        poll(lambda: _progress(wish, found), lambda: _is_unchanged(wish, found))
+    if answer and answer.refusal:
+        _warning(answer.refusal)
+        if nearest := answer.nearest:
             st.button("Open the nearest design", on_click=_open, args=(nearest,))
-    elif found.choices:
-        _choices(found, wish, search.is_over)
+    elif answer and answer.choices:
+        _choices(answer, wish, isinstance(found, Ready))
 
 
-def _progress(search: Search | Timed, seen: int) -> None:
-    if search.count != seen or search.is_over:
-        session.again()  # the whole page, with what has been found
-    words = COUNTED.format(seen, search.total) if search.total > 1 else TIMED
-    st.progress(seen / search.total, plain(words))
+def _is_unchanged(wish: Commission, found: Waiting[Answer]) -> bool:
+    """Whether no other family has been sized since."""
+    now = session.bench().recommend(wish)
+    return isinstance(now, Waiting) and now.progress == found.progress
+
+
+def _progress(wish: Commission, found: Waiting[Answer]) -> None:
+    count = len(families_for(wish.task))
+    counted = COUNTED.format(round(found.progress * count), count)
+    st.progress(found.progress, plain(TIMED if wish.text(LATENCY) else counted))
 
 
 def _warning(sentence: str) -> None:
@@ -192,7 +196,7 @@ def _warning(sentence: str) -> None:
 def _choices(found: Answer, wish: Commission, is_over: bool) -> None:
     if is_over:
         html(f'<div class="choice">{escape(found.why)}</div>')
-        tradeoff(wish, found.choices, session.current().case)
+        tradeoff(wish, found.choices, session.current().workload)
     for rank, choice in enumerate(found.choices, 1):
         if rank <= FULL:
             with st.container(border=True):
@@ -215,7 +219,7 @@ def told(choice: Choice, rank: int, wish: Commission) -> None:
             on_click=_open,
             args=(choice.design,),
         )
-        more = st.session_state.get("sizes.of") == choice.design
+        more = session.mine().sizes_of == choice.design
         st.button(
             "Fewer sizes" if more else "Other sizes of this family",
             key=f"sizes.{rank}",
@@ -227,12 +231,12 @@ def told(choice: Choice, rank: int, wish: Commission) -> None:
 
 
 def _open(design: Design) -> None:
-    session.put(design_opened(session.current(), design))
+    session.commit(design_opened(session.current(), design))
 
 
 def _ask_sizes(design: Design | None) -> None:
-    st.session_state["sizes.of"] = design
-    session.stay()
+    session.mine().sizes_of = design
+    session.keep_state()
 
 
 def _parts(choice: Choice, rank: int, wish: Commission) -> Iterator[str]:

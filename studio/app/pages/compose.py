@@ -14,10 +14,10 @@ from studio.app.compose.editor import NAMES, editor, fault
 from studio.app.controls.navigation import opened, opener
 from studio.app.markup import html, plain
 from studio.app.pages.page_frame import Rest, picture
-from studio.app.session import State
 from studio.family import Design, Family
 from studio.workbench import results
 from studio.workbench.compose import composition
+from studio.workbench.page.state import State
 
 
 def compose(now: State) -> Rest:
@@ -26,7 +26,7 @@ def compose(now: State) -> Rest:
     with right, st.container(key="beside", gap="small"):
         if now.draft:
             fault(now, now.draft)
-        shown = results.drafted(family, now.draft) if now.draft else results.graph(now.case)
+        shown = results.drafted(family, now.draft) if now.draft else results.graph(now.workload)
         lit = now.place if composition.is_composed(family) else ""
         sight = now.draft.place if now.draft else lit
         beneath = picture(now, shown, _look, lit=lit, sight=sight)
@@ -76,7 +76,9 @@ def start(family: Family, kind: Literal["primary", "secondary"]) -> None:
 
 
 def _start(family: Family) -> None:
-    session.put(opened(session.current(), lambda _: Design(family, composition.smallest(family))))
+    session.commit(
+        opened(session.current(), lambda _: Design(family, composition.smallest(family)))
+    )
 
 
 def _look(blocks: tuple[str, ...], node: str) -> None:
@@ -86,4 +88,4 @@ def _look(blocks: tuple[str, ...], node: str) -> None:
     new = new if len(new) == 1 else []  # a level opens many at once
     named = [".".join(name.split(".")[: 2 if name.startswith("stages.") else 1]) for name in new]
     place = next(filter(None, named), now.place)
-    session.put(replace(now, opened=blocks, node=node, place=place))
+    session.commit(replace(now, opened=blocks, node=node, place=place))

@@ -10,13 +10,13 @@ from streamlit.delta_generator import DeltaGenerator
 from studio.app import session
 from studio.app.diagram.colouring import lens, seen
 from studio.app.pages.page_frame import Rest, picture
-from studio.app.session import TABS, State
 from studio.app.tabs.code import listing
 from studio.app.tabs.layers import layers
 from studio.app.tabs.lesson import lesson
 from studio.app.tabs.memory import memory
 from studio.app.tabs.report_tab import report
 from studio.app.tabs.scaling import scaling
+from studio.workbench.page.state import TABS, State
 
 VIEWS = dict(zip(TABS, (scaling, layers, memory, listing, report, lesson), strict=True))
 
@@ -46,7 +46,7 @@ def explore(now: State) -> Rest:
 
 def tabs(now: State, place: DeltaGenerator) -> None:
     """Only the open one is computed."""
-    shown = session.view("tab", now.tab, default=now.tab)
+    shown = session.widget("tab", now.tab, default=now.tab)
     all_of_them = place.tabs(TABS, on_change=_turn, **shown)
     for tab, view in zip(all_of_them, VIEWS.values(), strict=True):
         with tab:
@@ -55,5 +55,5 @@ def tabs(now: State, place: DeltaGenerator) -> None:
 
 
 def _turn() -> None:
-    if session.is_meant("tab"):
-        session.put(replace(session.current(), tab=st.session_state.tab))
+    if session.user_changed("tab"):
+        session.commit(replace(session.current(), tab=session.value("tab")))

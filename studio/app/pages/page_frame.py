@@ -26,14 +26,12 @@ from studio.app.diagram.node_panel import HINT, inspector
 from studio.app.header.headline import headline, title
 from studio.app.header.latency_card import latency
 from studio.app.markup import html, plain
-from studio.app.runs import pause
-from studio.app.session import IGNORED, State
 from studio.app.tabs.code import address
 from studio.drawing.decoration import Mark
 from studio.drawing.figure import Figure
 from studio.drawing.graph import Graph
 from studio.workbench import results
-from studio.workbench.priority import PRECEDENCE
+from studio.workbench.page.state import IGNORED, State
 
 NAME = "Neural architecture studio"
 PURPOSE = (
@@ -62,8 +60,8 @@ OfOne = Callable[[State], Rest]  # draws the layer graph of the page's design
 def frame(of_one: Mapping[str, OfOne], of_several: Mapping[str, Callable[[State], None]]) -> None:
     """The page with its open view: one of a single design, beneath that design's figures, or one
     of several designs, which has the page to itself."""
-    with PRECEDENCE.first():
-        now = session.arrived()
+    with session.bench().priority.urgent():
+        now = session.restore()
         masthead(now)
     if now.view in of_one:
         _of_one(now, of_one[now.view])
@@ -72,9 +70,9 @@ def frame(of_one: Mapping[str, OfOne], of_several: Mapping[str, Callable[[State]
             views(now)
             history(now)
         warning(now)
-        with PRECEDENCE.after():
+        with session.bench().priority.background():
             of_several[now.view](now)
-    session.sent()
+    session.mark_rendered()
 
 
 def masthead(now: State) -> None:
@@ -87,19 +85,20 @@ def masthead(now: State) -> None:
 
 
 def _of_one(now: State, view: OfOne) -> None:
-    with PRECEDENCE.first():
+    with session.bench().priority.urgent():
         title(now)
         exact, measured = st.columns([4, 1], gap="xsmall")
         with exact:
             headline(now)
         warning(now)
-    is_new = st.session_state.get("painted", now.case) != now.case
-    with let_paint(FIGURES_S * is_new), PRECEDENCE.after():
-        laid_out(results.graph(now.case), frozenset(now.opened))
-    with let_paint(GRAPH_S * is_new), PRECEDENCE.after():
+    painted = session.mine().painted
+    is_new = painted is not None and painted != now.workload
+    with let_paint(FIGURES_S * is_new), session.bench().priority.background():
+        laid_out(results.graph(now.workload), frozenset(now.opened))
+    with let_paint(GRAPH_S * is_new), session.bench().priority.background():
         rest = view(now)
-    st.session_state.painted = now.case
-    with PRECEDENCE.after():
+    session.mine().painted = now.workload
+    with session.bench().priority.background():
         with measured:
             latency(now)
         with st.sidebar:
@@ -122,17 +121,17 @@ def let_paint(seconds: float) -> Iterator[None]:
     the charts together with figures and graph paints all of them at once, 100 ms later."""
     end = monotonic() + seconds
     yield
-    pause(end - monotonic())
+    session.pause(end - monotonic())
 
 
 def look(opened: tuple[str, ...], node: str) -> None:
     """A block was opened or closed, or a node was selected."""
-    session.put(replace(session.current(), opened=opened, node=node))
+    session.commit(replace(session.current(), opened=opened, node=node))
 
 
 def unused(now: State, graph: Graph) -> int:
     """How many parameters no box of the graph has."""
-    whole = results.profiled(now.case).params
+    whole = results.profiled(now.workload).params
     return max(0, whole - sum(child.figures.params for child in graph.root.children))
 
 

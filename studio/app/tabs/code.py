@@ -9,9 +9,9 @@ from urllib.parse import urlencode, urlsplit
 import streamlit as st
 
 from studio.app.markup import html, plain
-from studio.app.session import State
 from studio.codegen.diff import changed_lines
 from studio.workbench import results
+from studio.workbench.page.state import State
 
 LISTING = ".st-key-listing code"
 # Every line as high as the unit `lh` of the whole listing says, so that stripes fall on lines.
@@ -24,7 +24,7 @@ STRIPE = f"linear-gradient({MARK}, {MARK})"
 
 def listing(now: State) -> None:
     link = address(now)
-    text = results.exported(now.case, link).text
+    text = results.exported(now.workload, link).text
     before = text
     if now.previous and comparable(now):
         before = results.exported(now.previous, link).text

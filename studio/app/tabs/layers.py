@@ -16,14 +16,14 @@ from studio.analysis.trace.tree import Trace
 from studio.app import session
 from studio.app.diagram import layer_diff
 from studio.app.diagram.colouring import against, scale
-from studio.app.diagram.layer_timing import TIMINGS, Times, button
+from studio.app.diagram.layer_timing import button, is_timing, layer_times
 from studio.app.markup import plain
-from studio.app.session import State
+from studio.app.pending import poll
 from studio.process.caching import bounded
 from studio.workbench import results
-from studio.workbench.predicted_latency import this_device
-from studio.workbench.priority import PRECEDENCE
-from studio.workbench.workload import Case
+from studio.workbench.layer_times import Times
+from studio.workbench.page.state import State
+from studio.workbench.workload import Workload
 
 COLUMNS = {
     "Layer": st.column_config.TextColumn(width=124, help="Path in the model"),
@@ -78,7 +78,7 @@ HOT = {
     "memory": layer_diff.MEMORY,
     "time": "Time",
 }
-LOOK_S = 0.4  # between two looks at times that are measured
+POLL_S = 0.4  # while times are measured
 READING = (
     "Leaf rows sum to the total. ×n: n identical layers. (own): what a block adds outside its"
     " sub-layers; negative where weights are shared and counted once."
@@ -86,40 +86,36 @@ READING = (
 
 
 def layers(now: State) -> None:
-    waits = TIMINGS.waits(now.case)
-    st.fragment(run_every=LOOK_S if waits else None)(_rows)(now, waits)
+    poll(lambda: _rows(now), lambda: is_timing(now.workload), POLL_S)
     with st.expander(
-        "The same model by torchinfo", key="torchinfo", on_change=session.stay
+        "The same model by torchinfo", key="torchinfo", on_change=session.keep_state
     ) as other:
         if other.open:
             with st.spinner(
                 "Running torchinfo on the meta device; a recurrent model takes seconds"
             ):
-                text = results.summary(now.case)
+                text = results.summary(now.workload)
             st.code(text, language=None, height=360)
 
 
-@PRECEDENCE.after()
-def _rows(now: State, waited: bool) -> None:
-    if TIMINGS.waits(now.case) != waited:
-        session.again()  # so that the page begins or ceases to look by itself
+def _rows(now: State) -> None:
     pinned = against(now)
-    rows = both(pinned, now.case) if pinned else one(now)
+    rows = both(pinned, now.workload) if pinned else one(now)
     st.dataframe(
         rows, hide_index=True, height=340, column_config=COLUMNS, key="layers", placeholder=""
     )
-    button(now.case)
-    clocked = clock(now.case)
+    button(now.workload)
+    clocked = clock(now.workload)
     times = f"{plain(clocked)}  \n" if clocked else ""
-    body = results.trained(now.case)
+    body = results.trained(now.workload)
     causal = plain(causal_note(body))
     st.caption(f"**{plain(total(body))}**  \n{times}{READING} {causal}")
 
 
 def one(now: State) -> Any:
-    """The layers of the page's case; the column by which the graph is coloured comes first, and is
-    coloured by the same scale."""
-    counted, measured, found = table(now.case), timed(now.case), scale(now)
+    """The layers of the page's workload; the column by which the graph is coloured comes first, in
+    the same colours."""
+    counted, measured, found = table(now.workload), timed(now.workload), scale(now)
     known = counted | measured
     name = HOT.get(now.lens.heat, "") if found else ""
     values = costs(now, found) if found else []
@@ -133,13 +129,13 @@ def one(now: State) -> Any:
 
 def costs(now: State, by: HeatScale) -> list[float | None]:
     """What each row costs of the quantity of a scale."""
-    times, read = TIMINGS.known(now.case), by.metric.read
+    times, read = layer_times(now.workload), by.metric.read
     if read is None:
-        return [seconds(row, times) for row in rows_of(now.case)]
-    return [read(row.figures) for row in rows_of(now.case)]
+        return [seconds(row, times) for row in rows_of(now.workload)]
+    return [read(row.figures) for row in rows_of(now.workload)]
 
 
-def both(before: Case, now: Case) -> Any:
+def both(before: Workload, now: Workload) -> Any:
     """The layers of two designs in one table, with what moved."""
     alike = before.design.family is now.design.family
     columns = layer_diff.columns(design_diff.layer_diffs(rows_of(before), rows_of(now), alike))
@@ -149,14 +145,14 @@ def both(before: Case, now: Case) -> Any:
 
 
 @bounded(megabytes=16)
-def rows_of(case: Case) -> tuple[LayerRow, ...]:
-    return tuple(layer_rows(results.trained(case)))
+def rows_of(workload: Workload) -> tuple[LayerRow, ...]:
+    return tuple(layer_rows(results.trained(workload)))
 
 
 @bounded(megabytes=16)
-def table(case: Case) -> dict[str, list[Any]]:
+def table(workload: Workload) -> dict[str, list[Any]]:
     """The counted columns by their names."""
-    rows = rows_of(case)
+    rows = rows_of(workload)
     return {
         "Layer": [row.path for row in rows],
         "Kind": [row.kind for row in rows],
@@ -168,28 +164,32 @@ def table(case: Case) -> dict[str, list[Any]]:
     }
 
 
-def timed(case: Case) -> dict[str, list[Any]]:
+def timed(workload: Workload) -> dict[str, list[Any]]:
     """The measured columns, where there are any: seconds, and what a layer waits for."""
     found: dict[str, list[Any]] = {}
-    if times := TIMINGS.known(case):
-        found["Time"] = [seconds(row, times) for row in rows_of(case)]
-    if device := this_device(case):
-        found["Limited by"] = bounds(case, device)
+    if times := layer_times(workload):
+        found["Time"] = [seconds(row, times) for row in rows_of(workload)]
+    if device := session.bench().device(workload):
+        found["Limited by"] = bounds(workload, device)
     return found
 
 
 @bounded(megabytes=4)
-def bounds(case: Case, device: DeviceLimits) -> list[str]:
+def bounds(workload: Workload, device: DeviceLimits) -> list[str]:
     """What each row waits for; every row asks its whole subtree, so it is worked out once."""
-    return [bottleneck(device, row.trace) or "" for row in rows_of(case)]
+    return [bottleneck(device, row.trace) or "" for row in rows_of(workload)]
 
 
-def clock(case: Case) -> str:
+def clock(workload: Workload) -> str:
     """How the times were come by, and what they add up to; empty where there are none."""
-    whole = TIMINGS.known(case).get("")
+    whole = layer_times(workload).get("")
     if whole is None:
         return ""
-    kinds = [case.dtype, case.layout if case.layout != "contiguous" else "", case.threads]
+    kinds = [
+        workload.dtype,
+        workload.layout if workload.layout != "contiguous" else "",
+        workload.threads,
+    ]
     kinds += ["under load"] if whole.clean is False else []
     return (
         f"Time: {units.seconds(whole.total_s)} per forward pass, {', '.join(filter(None, kinds))},"

@@ -9,8 +9,8 @@ import streamlit as st
 import studio
 from studio.app import session
 from studio.app.markup import ours, plain
-from studio.app.session import State
 from studio.family import Family, Guide
+from studio.workbench.page.state import State
 
 DATASET = {"small": "little data", "medium": "a medium-sized dataset", "large": "a large dataset"}
 DISPLAYED = re.compile(r"\$\$(.+?)\$\$", re.DOTALL)  # Markdown wants the signs on their own lines
@@ -58,4 +58,4 @@ def related(family: Family) -> None:
 
 
 def _open(family: str) -> None:
-    session.put(session.current().chosen(family))
+    session.commit(session.current().chosen(family))

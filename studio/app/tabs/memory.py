@@ -1,38 +1,35 @@
 """The Memory tab: what is alive at the peak, part by part, and the largest batch that fits.
 
-The neighbours' peaks take a tenth of a second, of large detectors a second. They are worked out in
-a thread of its own, one for the whole server; a page waits a moment for it, shows the peak of its
-own design, which is known, and looks again.
+Until the peaks of the neighbouring designs are there, that of the design on the page stands alone.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
 from studio.analysis import units
-from studio.analysis.cost.peak_memory import largest_batch, peak_memory, peak_over_batches
+from studio.analysis.cost.peak_memory import peak_memory
 from studio.analysis.cost.scaling import axes, axis_points, position
 from studio.analysis.cost.starved_norm import batch_too_small
-from studio.analysis.cost.training_step import Optimizer, PeakMemory
+from studio.analysis.cost.training_step import PeakMemory
 from studio.app import session
 from studio.app.charts.scaling_chart import EXACT, HERE, MEASURED, PALE
 from studio.app.markup import ours, plain
-from studio.app.session import State
+from studio.app.pending import poll
 from studio.app.tabs.scaling import label
 from studio.family import BATCH
 from studio.knobs import Mode
-from studio.process.free_memory import FIXED_BYTES, OVERHEAD, available_bytes, tensor_budget
-from studio.workbench.priority import PRECEDENCE
-from studio.workbench.workload import Case
+from studio.process.free_memory import FIXED_BYTES, OVERHEAD, available_bytes
+from studio.workbench.memory_plan import MemoryPlan, MemoryRequest
+from studio.workbench.page.state import State
+from studio.workbench.pending import Failed, Pending, Ready, Waiting
+from studio.workbench.workload import Workload
 
-WAIT_S = 0.25  # a blink; what takes longer is shown when it comes
-LOOK_S = 0.5  # between two looks at a simulation
 BARS = 7  # powers of two around the batch on the page
 HEIGHT = 320
 ROOM_WIDTH = 330  # of its label and its field, in pixels
@@ -60,57 +57,35 @@ MEANING = (
 )
 SIMULATED = "Simulated on meta tensors; every allocation and release is tracked."
 WAITING = "Simulated on meta tensors; the other bars follow …"
-POOL = ThreadPoolExecutor(1, "simulation")
-
-
-@dataclass(frozen=True)
-class Request:
-    """The designs on the chart with their batches, and the room that the last one asks about."""
-
-    shown: tuple[Case, ...]
-    here: Case
-    mode: Mode
-    optimizer: Optimizer
-    room_bytes: float
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The peak of each design, and the largest batch of the page's own with the peak there: the one
-    whose tensors fit, and the one that fits with the margin that a measurement is given."""
-
-    peaks: tuple[PeakMemory, ...]
-    largest: int
-    there: PeakMemory
-    with_margin: int
 
 
 def memory(now: State) -> None:
     room = controls(now)
     asked = now.question
-    if asked.mode == "training" and (why := batch_too_small(now.design, now.case.batch)):
+    if asked.mode == "training" and (why := batch_too_small(now.design, now.workload.batch)):
         st.warning(plain(f"{why}."))
         return
-    request = Request(shown(now), now.case, asked.mode, asked.optimizer, room * GB)
-    found = simulation(request)
-    wait([found], WAIT_S)
-    waits = not found.done()
-    st.fragment(run_every=LOOK_S if waits else None)(_told)(now, request, found, waits)
+    request = MemoryRequest(shown(now), now.workload, asked.mode, asked.optimizer, room * GB)
+
+    def ask() -> Pending[MemoryPlan]:
+        return session.bench().peak_memory(request, session.name())
+
+    poll(lambda: _plan(now, request, ask()), lambda: isinstance(ask(), Waiting))
 
 
-@PRECEDENCE.after()
-def _told(now: State, request: Request, found: Future[Answer], waits: bool) -> None:
+def _plan(now: State, request: MemoryRequest, found: Pending[MemoryPlan]) -> None:
     """The sentence and the chart; while the others are simulated, the design on the page alone."""
-    if waits and found.done():
-        session.again()  # the whole page, so that it stops looking
-    if found.done():
-        answer = found.result()
-        peaks, source = dict(zip(request.shown, answer.peaks, strict=True)), SIMULATED
-        st.markdown(ours(fitting(request, answer)))
+    if isinstance(found, Failed):
+        st.warning(plain(f"{found.reason}."))
+        return
+    if isinstance(found, Ready):
+        plan = found.value
+        peaks, source = dict(zip(request.shown, plan.peaks, strict=True)), SIMULATED
+        st.markdown(ours(fitting(request, plan)))
     else:
         here, source = request.here, WAITING
         peaks = {here: peak_memory(here.design, here.batch, request.mode, request.optimizer)}
-        st.markdown(f"**Looking for the largest batch** in {units.size(request.room_bytes)} …")
+        st.markdown(f"**Looking for the largest batch** in {units.size(request.available_bytes)} …")
     figure = chart(request, peaks, _title(now))
     st.plotly_chart(figure, key="memory-chart", config={"displayModeBar": False})
     st.caption(f"**{plain(source)}** {MEANING}")
@@ -130,7 +105,7 @@ def controls(now: State) -> float:
 
 
 def _room(room: float) -> None:
-    shown = session.view("memory.room", room, value=room)
+    shown = session.widget("memory.room", room, value=room)
     with st.container(horizontal=True, vertical_alignment="center", width=ROOM_WIDTH, wrap=False):
         st.markdown("Memory available (GB)", width="content")
         st.number_input(
@@ -163,7 +138,7 @@ def _choice(
         disabled=not enabled,
         label_visibility="collapsed",
         width="content",
-        **session.view(key, value, default=value),
+        **session.widget(key, value, default=value),
         **_turns(name, key),
     )
 
@@ -173,16 +148,18 @@ def _turns(name: str, key: str) -> dict[str, Any]:
 
 
 def _turn(name: str, key: str) -> None:
-    if not session.is_meant(key):
+    if not session.user_changed(key):
         return
     now = session.current()
-    session.put(replace(now, question=replace(now.question, **{name: st.session_state[key]})))
+    session.commit(replace(now, question=replace(now.question, **{name: session.value(key)})))
 
 
 def _free() -> float:
     """What this machine has free, in GB, as the session first saw it: it changes all the time."""
-    free: float = st.session_state.setdefault("free", round(available_bytes() / GB, 1))
-    return max(0.1, free)
+    mine = session.mine()
+    if mine.free_gb is None:
+        mine.free_gb = round(available_bytes() / GB, 1)
+    return max(0.1, mine.free_gb)
 
 
 def _over(now: State) -> str:
@@ -193,55 +170,28 @@ def _title(now: State) -> str:
     return "batch" if _over(now) == "batch" else label(axes(now.design)["resolution"], now.design)
 
 
-def shown(now: State) -> tuple[Case, ...]:
-    """The cases on the chart, in rising order, the one on the page among them."""
+def shown(now: State) -> tuple[Workload, ...]:
+    """The workloads on the chart, in rising order, the one on the page among them."""
     if _over(now) == "resolution":
         neighbours = axis_points(now.design, "resolution")
-        return tuple(replace(now.case, design=design) for design in neighbours)
-    here, last = now.case.batch, round(math.log2(BATCH.le or 1))
+        return tuple(replace(now.workload, design=design) for design in neighbours)
+    here, last = now.workload.batch, round(math.log2(BATCH.le or 1))
     first = min(max(0, round(math.log2(here)) - BARS // 2), last - BARS + 1)
     batches = {here} | {2**k for k in range(first, first + BARS)}
-    return tuple(replace(now.case, batch=batch) for batch in sorted(batches))
+    return tuple(replace(now.workload, batch=batch) for batch in sorted(batches))
 
 
-def simulation(request: Request) -> Future[Answer]:
-    """The session's simulation: one at a time, and one that has not begun is given up for the next
-    one. What has been simulated is remembered, whoever asked."""
-    held: tuple[Request, Future[Answer]] | None = st.session_state.get("simulation")
-    if held and held[0] == request:
-        return held[1]
-    if held:
-        held[1].cancel()
-    found = POOL.submit(simulated, request)
-    st.session_state.simulation = request, found
-    return found
-
-
-def simulated(request: Request) -> Answer:
-    """The peaks, all batches of one design together."""
-    mode, optimizer, design = request.mode, request.optimizer, request.here.design
-    if all(case.design == design for case in request.shown):
-        batches = tuple(case.batch for case in request.shown)
-        peaks = peak_over_batches(design, batches, mode, optimizer)
-    else:
-        peaks = tuple(peak_memory(c.design, c.batch, mode, optimizer) for c in request.shown)
-    largest = largest_batch(design, request.room_bytes, mode, optimizer)
-    there = peak_over_batches(design, (max(largest, 1),), mode, optimizer)[0]
-    spared = tensor_budget(request.room_bytes)
-    return Answer(peaks, largest, there, largest_batch(design, spared, mode, optimizer))
-
-
-def fitting(request: Request, answer: Answer) -> str:
+def fitting(request: MemoryRequest, plan: MemoryPlan) -> str:
     """The largest batch that fits, in one sentence for its tensors and one for the process."""
-    room, need = units.size(request.room_bytes), units.size(answer.there.total)
+    room, need = units.size(request.available_bytes), units.size(plan.there.total)
     step = "training" if request.mode == "training" else "inference"
     by = f" with {OPTIMIZERS[request.optimizer]}" if request.mode == "training" else ""
     at = resolution(request.here)
-    if not answer.largest:
+    if not plan.largest:
         return f"**Nothing fits in {room}**{at}: {step}{by} at batch 1 needs {need} already."
     return (
-        f"**The largest batch whose tensors fit in {room} is {_least(answer.largest)}**{at}:"
-        f" {step}{by} peaks at {need} there. {process(request.mode, answer.with_margin)}"
+        f"**The largest batch whose tensors fit in {room} is {_least(plan.largest)}**{at}:"
+        f" {step}{by} peaks at {need} there. {process(request.mode, plan.with_margin)}"
     )
 
 
@@ -258,24 +208,26 @@ def _least(batch: int) -> str:
     return f"{'at least ' if batch == BATCH.le else ''}{batch:,}"  # nobody looked further
 
 
-def resolution(case: Case) -> str:
+def resolution(workload: Workload) -> str:
     """What resolution a figure is for: ` (image_size=32)`; empty where there is none."""
-    knob = axes(case.design).get("resolution")
-    return f" ({knob.name}={knob.text(case.design.value(knob.name))})" if knob else ""
+    knob = axes(workload.design).get("resolution")
+    return f" ({knob.name}={knob.text(workload.design.value(knob.name))})" if knob else ""
 
 
-def chart(request: Request, peaks: Mapping[Case, PeakMemory], axis: str) -> dict[str, Any]:
-    """A bar for each case, its parts stacked and the total above; the case on the page in colour,
-    the room a dashed line where the bars come near it."""
-    places = {case: str(_place(case, axis)) for case in request.shown}
-    bars = {places[case]: found for case, found in peaks.items()}
+def chart(
+    request: MemoryRequest, peaks: Mapping[Workload, PeakMemory], axis: str
+) -> dict[str, Any]:
+    """A bar for each workload, its parts stacked and the total above; the tick of the workload on
+    the page in colour, the available memory a dashed line where the bars come near it."""
+    places = {workload: str(_place(workload, axis)) for workload in request.shown}
+    bars = {places[workload]: found for workload, found in peaks.items()}
     top = 1.15 * max(found.total for found in bars.values())
     line = {"color": HERE, "width": 1.5, "dash": "dash"}
     room = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "line": line}
-    room |= {"y0": request.room_bytes, "y1": request.room_bytes}
-    words = {"text": f"{units.size(request.room_bytes)} room", "textposition": "start"}
-    near = request.room_bytes < top
-    ticks = [_tick(place, case == request.here) for case, place in places.items()]
+    room |= {"y0": request.available_bytes, "y1": request.available_bytes}
+    words = {"text": f"{units.size(request.available_bytes)} room", "textposition": "start"}
+    near = request.available_bytes < top
+    ticks = [_tick(place, workload == request.here) for workload, place in places.items()]
     return {
         "data": [*_parts(bars, axis), _totals(bars)],
         "layout": {
@@ -301,11 +253,11 @@ def chart(request: Request, peaks: Mapping[Case, PeakMemory], axis: str) -> dict
     }
 
 
-def _place(case: Case, axis: str) -> int:
+def _place(workload: Workload, axis: str) -> int:
     if axis == BATCH.name:
-        return case.batch
-    knob = axes(case.design)["resolution"]
-    return round(position(knob, case.design.value(knob.name)))
+        return workload.batch
+    knob = axes(workload.design)["resolution"]
+    return round(position(knob, workload.design.value(knob.name)))
 
 
 def _tick(place: str, here: bool) -> str:

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import streamlit as st
 
-from studio.app.markup import plain
-from studio.app.pending import is_there
-from studio.app.session import State
+from studio.app import session
+from studio.app.pending import result
 from studio.app.tabs.code import address, slug
 from studio.bench.results import Measurement
-from studio.workbench.architect_jobs import report_on, retry
-from studio.workbench.measurements import LEDGER
+from studio.workbench.page.state import State
 from studio.workbench.recommendations import Documents
 
 
 def report(now: State) -> None:
-    point = LEDGER[now.case]
-    measured = point if isinstance(point, Measurement) else None
-    found = report_on(now.case, measured, now.commission, address(now))
-    if not is_there(found, "Writing the report …"):
-        return
-    if error := found.exception():
-        retry()
-        st.warning(f"The report could not be written: {plain(error)}.", icon=":material/block:")
-    else:
-        _shown(now, found.result(), measured)
+    bench, link = session.bench(), address(now)
+    documents = result(
+        lambda: bench.report(now.workload, now.commission, link),
+        "Writing the report …",
+        "The report could not be written",
+    )
+    if documents:
+        _shown(now, documents, bench.measured(now.workload))
 
 
 def _shown(now: State, documents: Documents, measured: Measurement | None) -> None:

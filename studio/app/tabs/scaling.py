@@ -18,24 +18,22 @@ from studio.app import session
 from studio.app.charts import scaling_text
 from studio.app.charts.predicted_curves import expected
 from studio.app.charts.scaling_chart import MEASURED, PALE, Curve, Panel, Unit, chart
-from studio.app.controls.session_sweep import sweeping
-from studio.app.diagram.layer_timing import TIMINGS
 from studio.app.header.latency_card import TITLES, age, short
 from studio.app.markup import plain
-from studio.app.session import State
+from studio.app.pending import poll
 from studio.bench.idle_latency import run_to_run_deviation
 from studio.bench.results import Measurement, comparable_seconds
-from studio.bench.store import store
 from studio.family import Design
 from studio.knobs import DesignError, Knob
 from studio.records import value_of
 from studio.workbench import results
-from studio.workbench.measurements import LEDGER, Watch, forget, is_timely, look_s, obstacle
-from studio.workbench.predicted_latency import begin_calibration
-from studio.workbench.priority import PRECEDENCE
-from studio.workbench.workload import Case
+from studio.workbench.benchmarkable import is_timely, obstacle
+from studio.workbench.page.state import State
+from studio.workbench.pending import Waiting
+from studio.workbench.sweep_job import SweepJob
+from studio.workbench.workload import Workload
 
-LOOK_S = 0.7  # between two looks at a sweep, at the least
+POLL_S = 0.7  # of a sweep, at the least
 SWEEP_S = 6.0  # spent timing, beside building
 HEIGHT = 490
 WIDE = 60  # characters of axes that fit side by side
@@ -45,12 +43,12 @@ TOTALS = {"depths": "total blocks", "widths": "total channels"}
 
 
 def scaling(now: State) -> None:
-    begin_calibration(now.case)
-    watch = sweeping().under_way()
+    session.bench().start_calibration(now.workload)
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         chooser(now)
         other = other_device()
-    st.fragment(run_every=look_s(LOOK_S) if watch else None)(_panels)(now, watch, other)
+    every_s = session.bench().poll_s(POLL_S)
+    poll(lambda: _panels(now, other), lambda: session.mine().sweep.update() is not None, every_s)
 
 
 def other_device() -> DeviceLimits | None:
@@ -82,7 +80,7 @@ def chooser(now: State) -> None:
     key, axis = f"{now.design.family.key}.axis", axis_of(now)
     rules: dict[str, Any] = {"label_visibility": "collapsed", "on_change": _choose, "args": (key,)}
     if sum(map(len, names.values())) + 4 * len(names) <= WIDE:
-        shown = session.view(key, axis, default=axis)
+        shown = session.widget(key, axis, default=axis)
         st.segmented_control(
             "Along which axis",
             list(names),
@@ -92,7 +90,7 @@ def chooser(now: State) -> None:
             **rules,
         )
     else:
-        shown = session.view(key, axis, index=list(names).index(axis))
+        shown = session.widget(key, axis, index=list(names).index(axis))
         st.selectbox(
             "Along which axis",
             list(names),
@@ -112,36 +110,34 @@ def called(design: Design, axis: str) -> str:
 
 
 def _choose(key: str) -> None:
-    if session.is_meant(key):
-        session.put(replace(session.current(), axis=st.session_state[key]))
+    if session.user_changed(key):
+        session.commit(replace(session.current(), axis=session.value(key)))
 
 
-def cases(now: State) -> tuple[Case, ...]:
-    count = affordable_points(results.profiled(now.case).root)
+def workloads(now: State) -> tuple[Workload, ...]:
+    count = affordable_points(results.profiled(now.workload).root)
     neighbours = axis_points(now.design, axis_of(now), count)
-    return tuple(replace(now.case, design=design) for design in neighbours)
+    return tuple(replace(now.workload, design=design) for design in neighbours)
 
 
-@PRECEDENCE.after()
-def _panels(now: State, watch: Watch | None, other: DeviceLimits | None) -> None:
-    """The chart, and the sweep beneath it; while a sweep runs, points appear at every look."""
-    if sweeping().under_way() is not watch:
-        session.again()  # the whole page, so that it begins or ceases to look by itself
+def _panels(now: State, other: DeviceLimits | None) -> None:
+    """The chart, and the sweep beneath it; while a sweep runs, points appear at every poll."""
+    job = session.mine().sweep.job
     axis = axis_of(now)
     knob = axes(now.design)[axis]
-    shown = cases(now)
-    able = tuple(case for case in shown if fits(case, now.case))
-    why = "" if able else obstacle(now.case)
-    hint = "measuring …" if watch else ASK if able else "cannot be measured here"
-    here = _at(now.case, knob)
+    shown = workloads(now)
+    able = tuple(workload for workload in shown if fits(workload, now.workload))
+    why = "" if able else obstacle(now.workload)
+    hint = "measuring …" if job else ASK if able else "cannot be measured here"
+    here = _at(now.workload, knob)
     unit = unit_of(shown, knob)
-    all_of_them = panels(now.case, shown, knob, hint, other)
+    all_of_them = panels(now.workload, shown, knob, hint, other)
     drawn = chart(all_of_them, label(knob, now.design), here, HEIGHT, unit)
     st.plotly_chart(drawn, key="chart", config={"displayModeBar": False})
     *lines, times = all_of_them[-1].curves
     told = scaling_text.reading(times, all_of_them[1].curves[0], unit, here)
     controls(
-        called(now.design, axis), shown, able, watch, told, tuple(line.name for line in lines), why
+        called(now.design, axis), shown, able, job, told, tuple(line.name for line in lines), why
     )
 
 
@@ -156,27 +152,27 @@ def label(knob: Knob, design: Design) -> str:
     )
 
 
-def unit_of(shown: tuple[Case, ...], knob: Knob) -> Unit:
+def unit_of(shown: tuple[Workload, ...], knob: Knob) -> Unit:
     """What the laws along a knob are told in."""
     word = label(knob, shown[0].design)
-    xs = tuple(_at(case, knob) for case in shown)
+    xs = tuple(_at(workload, knob) for workload in shown)
     return scaling_text.unit(shown, xs, f"({word})" if " " in word else word)
 
 
-def _at(case: Case, knob: Knob) -> float:
-    return position(knob, case.design.value(knob.name))
+def _at(workload: Workload, knob: Knob) -> float:
+    return position(knob, workload.design.value(knob.name))
 
 
 def panels(
-    here: Case,
-    shown: tuple[Case, ...],
+    here: Workload,
+    shown: tuple[Workload, ...],
     knob: Knob,
     hint: str = "",
     other: DeviceLimits | None = None,
 ) -> tuple[Panel, ...]:
     """Parameters, compute, activations, memory, and the latency: expected, and measured so far."""
-    xs = tuple(_at(case, knob) for case in shown)
-    found = [results.profiled(case) for case in shown]
+    xs = tuple(_at(workload, knob) for workload in shown)
+    found = [results.profiled(workload) for workload in shown]
     trained = [(x, p.training_bytes()) for x, p in zip(xs, found, strict=True) if can_train(p)]
     training = tuple(x for x, _ in trained), tuple(float(size) for _, size in trained)
     inference = tuple(float(p.inference_bytes) for p in found)
@@ -206,24 +202,24 @@ def panels(
     )
 
 
-def measured(shown: tuple[Case, ...], knob: Knob) -> Curve:
-    points = [(case, p) for case in shown if isinstance(p := LEDGER[case], Measurement)]
+def measured(shown: tuple[Workload, ...], knob: Knob) -> Curve:
+    points = [(workload, p) for workload in shown if (p := session.bench().measured(workload))]
     apart = measured_apart(shown)
-    bars = [bar(p, case.device) for case, p in points]
-    fitted = [p for case, p in points if case not in apart]
-    loaded = frozenset(_at(case, knob) for case, p in points if p.clean is False)
+    bars = [bar(p, workload.device) for workload, p in points]
+    fitted = [p for workload, p in points if workload not in apart]
+    loaded = frozenset(_at(workload, knob) for workload, p in points if p.clean is False)
     steady = (
         comparable_seconds([p for _, p in points]) if any(p.clean is False for p in fitted) else ()
     )
     return Curve(
         "latency",
-        tuple(_at(case, knob) for case, _ in points),
+        tuple(_at(workload, knob) for workload, _ in points),
         tuple(p.median_s for _, p in points),
         MEASURED,
         "measured",
         low=tuple(low for low, _ in bars),
         high=tuple(high for _, high in bars),
-        apart=frozenset(_at(case, knob) for case, _ in points if case in apart),
+        apart=frozenset(_at(workload, knob) for workload, _ in points if workload in apart),
         loaded=loaded,
         steady=steady,
         bars=bars_of(points[0][1], shown[0].device) if points else "",
@@ -242,44 +238,50 @@ def bars_of(point: Measurement, device: str) -> str:
     return "IQR" if run_to_run_deviation(point, device) is None else "another run likely"
 
 
-def measured_apart(shown: tuple[Case, ...]) -> frozenset[Case]:
+def measured_apart(shown: tuple[Workload, ...]) -> frozenset[Workload]:
     """Those whose figures are not of the finished sweep that measured most of them (of several such
     the latest): single looks, other hours', what a cancelled sweep left behind."""
-    points = {case: LEDGER.sweep(case) for case in shown if isinstance(LEDGER[case], Measurement)}
+    points = {
+        workload: session.bench().measurements.sweep_of(workload)
+        for workload in shown
+        if session.bench().measured(workload)
+    }
     counts = Counter(filter(None, points.values()))
     best = max(counts, key=lambda sweep: (counts[sweep], sweep), default=None)
-    return frozenset(case for case, sweep in points.items() if sweep != best)
+    return frozenset(workload for workload, sweep in points.items() if sweep != best)
 
 
 def controls(
     axis: str,
-    shown: tuple[Case, ...],
-    able: tuple[Case, ...],
-    watch: Watch | None,
+    shown: tuple[Workload, ...],
+    able: tuple[Workload, ...],
+    job: SweepJob | None,
     told: str = "",
     lines: tuple[str, ...] = (),
     why: str = "",
 ) -> None:
     """Start a sweep (or `why` there can be none), or see how far it is and stop it; and what the
     marks mean."""
-    if why and not watch:
+    if why and not job:
         st.caption(f":orange[This axis cannot be measured: {plain(why)}.]")
     words, button = st.columns([3, 2], vertical_alignment="center")
-    if watch:
-        words.progress(watch.job.progress, plain(f"{watch.title} · {pace(watch)}"))
-        button.button("Cancel", key="cancel", on_click=watch.job.cancel, width="stretch")
+    if job:
+        words.progress(job.progress.progress, plain(f"{job.title} · {pace(job.progress)}"))
+        button.button("Cancel", key="cancel", on_click=job.cancel, width="stretch")
         return
     left_out = len(shown) - len(able) if able else 0
     if told:
         words.caption(plain(told))
     words.caption(plain(legend(shown, left_out, lines)))
-    for trouble in (sweeping().trouble, store().fallback_reason):
+    for trouble in (session.mine().sweep.trouble, session.bench().storage.fallback_reason):
         if trouble:
             words.caption(f":orange[{plain(trouble[0].upper() + trouble[1:])}.]")
     if able:
         starter(axis, able, button)
-    measured = tuple(case for case in shown if LEDGER[case] is not None)
-    if measured and button.button(
+    measured = tuple(workload for workload in shown if session.bench().point(workload) is not None)
+    if not measured:
+        return
+    button.button(
         "Forget this axis",
         key="forget",
         help=f"Deletes the measured latency of these {len(measured)} designs, and no other",
@@ -287,11 +289,10 @@ def controls(
         on_click=_forget,
         args=(measured,),
         width="stretch",
-    ):
-        session.again()  # the whole page: the figure at its top is forgotten too
+    )
 
 
-def starter(axis: str, able: tuple[Case, ...], place: DeltaGenerator) -> None:
+def starter(axis: str, able: tuple[Workload, ...], place: DeltaGenerator) -> None:
     place.button(
         "Measure this axis",
         key="sweep-start",
@@ -303,22 +304,21 @@ def starter(axis: str, able: tuple[Case, ...], place: DeltaGenerator) -> None:
     )
 
 
-def pace(watch: Watch) -> str:
-    """How far a sweep is, how long it will take, and who comes before it."""
-    job = watch.job
-    left = "" if job.eta_s is None else f" · {max(1, math.ceil(job.eta_s))} s left"
-    line = f" · {job.position} ahead in the queue" if job.position else ""
-    return f"{job.progress:.0%}{left}{line}"
+def pace(found: Waiting[Any]) -> str:
+    """How far a sweep is, how long it will take, and how many calls come before it."""
+    left = "" if found.left_s is None else f" · {max(1, math.ceil(found.left_s))} s left"
+    queue = f" · {found.ahead} ahead in the queue" if found.ahead else ""
+    return f"{found.progress:.0%}{left}{queue}"
 
 
-def fits(case: Case, here: Case) -> bool:
-    """Whether a sweep times it: where it can be, the case on the page always."""
-    return (case == here or is_timely(results.profiled(case))) and not obstacle(case)
+def fits(workload: Workload, here: Workload) -> bool:
+    """Whether a sweep times it: where it can be, the workload on the page always."""
+    return (workload == here or is_timely(results.profiled(workload))) and not obstacle(workload)
 
 
-def legend(shown: tuple[Case, ...], left_out: int, lines: tuple[str, ...] = ()) -> str:
+def legend(shown: tuple[Workload, ...], left_out: int, lines: tuple[str, ...] = ()) -> str:
     """What the marks mean, and the dashed `lines` by what they are expected."""
-    points = [p for c in shown if isinstance(p := LEDGER[c], Measurement)]
+    points = [p for c in shown if (p := session.bench().measured(c))]
     oldest = min(points, key=lambda point: point.measured_at, default=None)
     where = f" on {short(oldest.device)}" if oldest else ""
     threads = f", {shown[0].threads}" if shown[0].threads else ""
@@ -339,16 +339,14 @@ def legend(shown: tuple[Case, ...], left_out: int, lines: tuple[str, ...] = ()) 
     return " ".join(filter(None, sentences))
 
 
-def _forget(cases: tuple[Case, ...]) -> None:
-    session.stay()
-    with PRECEDENCE.after(pressed=True):
-        forget(cases)
-    for case in cases:
-        TIMINGS.asked.pop(case, None)
+def _forget(workloads: tuple[Workload, ...]) -> None:
+    session.request_page()  # the figure at its top is forgotten too
+    with session.bench().priority.background(clicked=True):
+        session.bench().forget(workloads)
 
 
-def _start(able: tuple[Case, ...], title: str) -> None:
-    session.stay()
-    mine, name = sweeping(), session.session()
-    with PRECEDENCE.after(pressed=True):
-        mine.trouble, mine.watch = "", Watch(able, title, SWEEP_S, name)
+def _start(able: tuple[Workload, ...], title: str) -> None:
+    session.keep_state()
+    sweep, bench, name = session.mine().sweep, session.bench(), session.name()
+    with bench.priority.background(clicked=True):
+        sweep.start(bench.sweep(able, title, SWEEP_S, name))

@@ -13,7 +13,7 @@ from studio.renames import updated_records
 from studio.workbench.compose import composition
 from studio.workbench.compose.composition import Rows
 from studio.workbench.page.link import TRIES, Link
-from studio.workbench.workload import Case
+from studio.workbench.workload import Workload
 
 PLACE = "stages.0"  # the row that is open at first
 PLACES = re.compile(r"stem|head|stages\.\d{1,3}")
@@ -31,24 +31,24 @@ def place(link: Link) -> str:
     return PLACE
 
 
-def pinning(pins: Sequence[Case]) -> dict[str, str]:
+def pinning(pins: Sequence[Workload]) -> dict[str, str]:
     """The parameter that `pins` reads."""
     return {"pin": APART.join(urlencode(pin.to_query()) for pin in pins)} if pins else {}
 
 
-def pins(link: Link, family: str) -> tuple[Case, ...]:
+def pins(link: Link, family: str) -> tuple[Workload, ...]:
     """The designs that a link pins, each once."""
     texts = filter(None, link.text("pin").split(APART)[:MOST_PINS])
     return tuple(dict.fromkeys(filter(None, (_pinned(link, text, family) for text in texts))))
 
 
-def _pinned(link: Link, text: str, family: str) -> Case | None:
+def _pinned(link: Link, text: str, family: str) -> Workload | None:
     """None where it names no family."""
     pin = Link.within(text)
     if "family" in pin.left:
-        case, _ = Case.read(pin, family)
+        workload, _ = Workload.read(pin, family)
         link.said += [f"of a pinned design, {said}" for said in pin.said]
-        return case
+        return workload
     link.said.append(f"pin={echoed(text)} names no family")
     return None
 

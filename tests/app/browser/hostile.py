@@ -36,10 +36,10 @@ NAME = "[n](//e.example) <img src=//e.example/n.png> $x^2$"
 
 def spoil() -> None:
     """Give the family of the first page, its preset, a device and a measurement such names."""
+    from studio.app.session import shared_workbench
     from studio.process.errors import MeasureError
     from studio.workbench import devices
-    from studio.workbench.measurements import LEDGER
-    from studio.workbench.workload import Case
+    from studio.workbench.workload import Workload
     from studio.zoo import families, resnet
 
     if resnet.FAMILY.title == NAME:
@@ -51,7 +51,7 @@ def spoil() -> None:
     )
     families.cache_clear()
     devices._local = lambda: ("cpu", NAME)  # type: ignore[assignment]
-    LEDGER.write(Case(resnet.FAMILY.design()), MeasureError(NAME))
+    shared_workbench().measurements.add(Workload(resnet.FAMILY.design()), MeasureError(NAME))
 
 
 def show() -> None:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from studio.app.controls import history, navigation, sidebar
-from studio.app.controls.history import History, Visit, returned
-from studio.app.session import FIRST, State
+from studio.workbench.page.history import History, Visit, returned
+from studio.workbench.page.state import FIRST, State
 from tests.app.conftest import run, state, visited
 from tests.app.walks import ACTIONS, begin
 
@@ -19,7 +19,7 @@ DRAFT = {"view": "Compose", "family": "hybrid", "draft": "SeriesStem() Conv() Po
 
 
 def visit(now: State) -> Visit:
-    return Visit(now.case, now.preset, now.draft)
+    return Visit(now.workload, now.preset, now.draft)
 
 
 @settings(max_examples=20, deadline=None)
@@ -29,13 +29,13 @@ def test_every_page_that_there_was_comes_back(data: st.DataObject) -> None:
     for _ in range(10):
         now = data.draw(st.sampled_from(ACTIONS))(now, data.draw)
         known = known.visited(visit(now))
-        if not seen or (now.case, now.draft) != (seen[-1].case, seen[-1].draft):
+        if not seen or (now.workload, now.draft) != (seen[-1].workload, seen[-1].draft):
             seen.append(visit(now))
     assert len(known.visits) == len(seen)
     for at in (*reversed(range(len(seen))), *range(len(seen))):
         known = known.gone(at)
         now = returned(now, known.visits[known.at])
-        assert (now.case, now.preset, now.draft) == seen[at]
+        assert (now.workload, now.preset, now.draft) == seen[at]
         assert known.visited(visit(now)) is known  # what was undone can be redone
         told = history.told(known, at)
         assert told

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from concurrent.futures import Future
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,20 +12,19 @@ import studio
 from studio.analysis.graph.cost_heatmap import METRICS, HeatScale
 from studio.analysis.graph.design_diff import layer_diffs
 from studio.app.diagram import colouring, layer_diff
-from studio.app.diagram.layer_timing import TIMINGS
-from studio.app.session import FIRST
 from studio.app.tabs.layers import rows_of
 from studio.bench.results import LayerTime
 from studio.drawing.decoration import HEAT_SCALE
 from studio.workbench.page.colour_mode import HEAT, NO_LENS, Lens
 from studio.workbench.page.link import Link
-from studio.workbench.workload import Case
-from tests.app.conftest import graph, run, state, visited
+from studio.workbench.page.state import FIRST
+from studio.workbench.workload import Workload
+from tests.app.conftest import StillWorkbench, graph, put, run, state, visited
 
 pytestmark = pytest.mark.usefixtures("still")
 
 VIT = {"family": "vit", "preset": "ViT-S/16"}
-SMALL = Case(studio.design("vit", "ViT-S/16"))
+SMALL = Workload(studio.design("vit", "ViT-S/16"))
 PIN = {"pin": urlencode({"family": "vit", "preset": "ViT-S/16"})}
 DIFFERENCE = VIT | PIN | {"depth": "6", "difference": "true"}
 
@@ -104,19 +101,16 @@ def test_cells_of_differences_tell_more_from_less() -> None:
     assert layer_diff.signed("{:,}".format)(3) == "+3"
 
 
-def timings(monkeypatch: pytest.MonkeyPatch, **times: float) -> None:
-    task = Future[dict[str, LayerTime]]()
-    task.set_result({name: LayerTime(t, t, 1) for name, t in times.items()})
-    monkeypatch.setattr(
-        TIMINGS, "asked", OrderedDict({Case(studio.design("vit", "ViT-S/16")): task})
-    )
+def timings(bench: StillWorkbench, **times: float) -> None:
+    workload = Workload(studio.design("vit", "ViT-S/16"))
+    bench.times[workload] = {name: LayerTime(t, t, 1) for name, t in times.items()}
 
 
-def test_where_nothing_was_timed_it_says_how_to(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_nothing_was_timed_it_says_how_to(bench: StillWorkbench) -> None:
     app = visited(VIT | {"heat": "time"})
     assert "Time each layer" in legend(app)
     assert "--g-heat" not in drawing(app)
-    timings(monkeypatch, norm=0.01, head=0.002)
+    timings(bench, norm=0.01, head=0.002)
     run(app)
     assert "10.0 ms" in legend(app)
     assert "--g-heat-i," in drawing(app)
@@ -164,7 +158,7 @@ def test_another_family_is_told_in_one_sentence_and_in_the_table() -> None:
 def test_the_switch_goes_with_the_pin() -> None:
     app = visited(DIFFERENCE)
     now = state(app)
-    app.session_state["state"] = now.unpin(now.pins[0])
+    put(app, now.unpin(now.pins[0]))
     run(app)
     assert legend(app) == ""
     assert not [toggle for toggle in app.toggle if toggle.key == "difference"]
@@ -195,7 +189,7 @@ def test_a_lens_is_what_its_link_says(heat: str, difference: bool) -> None:
 
 
 def test_the_columns_of_both_designs_are_as_long_as_each_other() -> None:
-    before, now = (Case(studio.design("resnet", preset=f"ResNet-{n}")) for n in (18, 50))
+    before, now = (Workload(studio.design("resnet", preset=f"ResNet-{n}")) for n in (18, 50))
     found = layer_diff.columns(layer_diffs(rows_of(before), rows_of(now)))
     assert len({len(column) for column in found.values()}) == 1
     assert {*layer_diff.READ, *layer_diff.DELTAS, *layer_diff.BEFORE, "Layer", "Change"} <= set(

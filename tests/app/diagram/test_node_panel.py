@@ -15,10 +15,10 @@ from studio.app.diagram.node_panel import excerpt, said, told
 from studio.app.markup import is_harmless
 from studio.drawing.graph import Node
 from studio.workbench import results
-from studio.workbench.workload import Case
+from studio.workbench.workload import Workload
 from tests.app.conftest import visited
 
-VIT = Case(zoo.family("vit").design("ViT-B/16"))
+VIT = Workload(zoo.family("vit").design("ViT-B/16"))
 
 
 def panel(app: AppTest) -> str:
@@ -48,7 +48,7 @@ def test_a_module_of_ones_own_tells_what_it_holds_of_its_arguments() -> None:
 
 
 def test_the_whole_tells_what_it_holds_itself() -> None:
-    dit = results.inspected(Case(zoo.family("dit").design()), "")
+    dit = results.inspected(Workload(zoo.family("dit").design()), "")
     assert dit
     assert dit.attributes == "side=16, patch_size=2, in_channels=4, num_classes=1000"
 
@@ -60,8 +60,8 @@ def test_what_costs_nothing_is_said_to_be_free() -> None:
 
 
 def test_against_a_pinned_design_each_cost_tells_by_how_much_it_moved() -> None:
-    small = Case(VIT.design.replace(depth=10))
-    now, before = (results.inspected(case, "blocks.0") for case in (VIT, small))
+    small = Workload(VIT.design.replace(depth=10))
+    now, before = (results.inspected(workload, "blocks.0") for workload in (VIT, small))
     assert now
     assert "+14.2 M vs pinned" in told(now, VIT, before)
     assert "vs pinned" not in told(now, VIT, now)
@@ -101,7 +101,7 @@ def test_a_box_without_facts_is_its_name_alone() -> None:
 def test_what_is_told_of_every_box_is_html_that_the_page_shows(family: str) -> None:
     """A share of `< 0.1 %` is no tag."""
     for node, inspection in inspected(family):
-        assert is_harmless(told(inspection, Case(studio.design(family)))), node
+        assert is_harmless(told(inspection, Workload(studio.design(family)))), node
 
 
 @pytest.mark.parametrize("family", studio.families())
@@ -114,15 +114,15 @@ def test_a_percentage_is_of_a_total_that_is_shown(family: str) -> None:
             if cost.name == TRAINING_STATE:
                 assert not cost.whole
                 assert "not all alive at the peak" in cost.formula.note or not cost.formula.total
-        text = told(inspection, Case(studio.design(family)))
+        text = told(inspection, Workload(studio.design(family)))
         assert text.count("of the model") <= 3, node  # parameters, MACs, saved activations
 
 
 def inspected(family: str) -> Iterator[tuple[str, NodeDetails]]:
     """The whole and the outermost boxes of a family's default."""
-    case = Case(studio.design(family))
-    for node in ("", *(child.id for child in results.graph(case).root.children)):
-        if found := results.inspected(case, node):
+    workload = Workload(studio.design(family))
+    for node in ("", *(child.id for child in results.graph(workload).root.children)):
+        if found := results.inspected(workload, node):
             yield node, found
 
 
@@ -131,9 +131,9 @@ def inspected(family: str) -> Iterator[tuple[str, NodeDetails]]:
     [("vit", "blocks.0.norm1", "saved statistics 1,576"), ("vit", "norm", "saved statistics")],
 )
 def test_the_mean_and_deviation_that_a_norm_keeps_are_no_temporaries(family, node, saved) -> None:
-    case = Case(studio.design(family, preset="ViT-B/16"))
-    inspection = results.inspected(case, node)
+    workload = Workload(studio.design(family, preset="ViT-B/16"))
+    inspection = results.inspected(workload, node)
     assert inspection
-    text = told(inspection, case)
+    text = told(inspection, workload)
     assert saved in text
     assert "temporaries" not in text

@@ -7,59 +7,61 @@ from typing import cast
 import pytest
 
 import studio
-from studio.app.header.latency_card import Patience
 from studio.bench.results import Measurement
 from studio.process.errors import MeasureError
-from studio.workbench import retries
-from studio.workbench.measurements import LEDGER, Watch
-from studio.workbench.workload import Case
+from studio.workbench import auto_benchmark
+from studio.workbench.auto_benchmark import RETRIES, AutoBenchmark, Retries
+from studio.workbench.pending import Ready
+from studio.workbench.sweep_job import SweepJob
+from studio.workbench.workload import Workload
+from tests.app.conftest import StillWorkbench
 from tests.app.test_page import figures, opened
 
 
-def test_a_measured_latency_is_shown_with_its_spread_and_device(still: None) -> None:
+def test_a_measured_latency_is_shown_with_its_spread_and_device(bench: StillWorkbench) -> None:
     made = Measurement(
         median_s=0.0081, q25_s=0.0076, q75_s=0.0089, p95_s=None, runs=9, first_call_s=0.1,
         cpu_s=None, clean=True, device="Some(R) CPU @ 2 GHz", threads=1, dtype="float32",
         batch=1, torch_version="2",
     )  # fmt: skip
-    case = Case(studio.design("cnn"))
-    LEDGER.write(case, made)
+    workload = Workload(studio.design("cnn"))
+    bench.measurements.add(workload, made)
     shown = figures(opened({"family": "cnn"}))
     for words in ("8.10 ms", "7.60 ms to 8.90 ms", "Some, 1 thread"):
         assert words in shown
-    LEDGER.forget(case)
+    bench.measurements.forget(workload)
 
 
 def test_under_load_the_expected_idle_latency_is_large_and_the_measured_one_small(
-    still: None,
+    bench: StillWorkbench,
 ) -> None:
     made = Measurement(
         median_s=0.6, q25_s=0.069, q75_s=0.7, p95_s=None, runs=9, first_call_s=0.1,
         cpu_s=0.05, clean=False, device="Some(R) CPU @ 2 GHz", threads=1, dtype="float32",
         batch=1, torch_version="2",
     )  # fmt: skip
-    case = Case(studio.design("cnn"))
-    LEDGER.write(case, made)
+    workload = Workload(studio.design("cnn"))
+    bench.measurements.add(workload, made)
     shown = figures(opened({"family": "cnn"}))
     assert "<b>≈ 50.0 ms</b>" in shown
     assert "41.7 ms to 60.0 ms when idle" in shown
     assert "<strong>under load</strong> 600 ms</p>" in shown
     assert "measured again when the machine is quiet" in shown
-    LEDGER.forget(case)
+    bench.measurements.forget(workload)
 
 
 def test_a_figure_under_load_is_measured_again_when_the_machine_is_quiet(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     load = [9.0]
-    monkeypatch.setattr(retries.os, "getloadavg", lambda: (load[0], 0.0, 0.0))
-    waits = retries.Retries()
+    monkeypatch.setattr(auto_benchmark.os, "getloadavg", lambda: (load[0], 0.0, 0.0))
+    waits = Retries()
     assert not waits.is_due(0.0)
     load[0] = 0.0
     assert waits.is_due(100.0)
     assert not waits.is_due(101.0)  # not at once again
     tried = [waits.is_due(200.0 + 100 * i) for i in range(10)]
-    assert tried.count(True) == retries.TRIES - 1
+    assert tried.count(True) == RETRIES - 1
 
 
 @pytest.mark.usefixtures("still")
@@ -78,31 +80,47 @@ def test_a_model_too_large_to_measure_is_analysed_all_the_same() -> None:
     assert "to be measured, this machine has" in figures(app)
 
 
-def test_a_measurement_that_failed_can_be_asked_for_again(still: None) -> None:
-    case = Case(studio.design("cnn", depth=2))
-    LEDGER.write(case, MeasureError("no result after 30 s"))
-    app = opened(case.design.to_query())
+def test_a_measurement_that_failed_can_be_asked_for_again(bench: StillWorkbench) -> None:
+    workload = Workload(studio.design("cnn", depth=2))
+    bench.measurements.add(workload, MeasureError("no result after 30 s"))
+    app = opened(workload.design.to_query())
     assert "no result after 30 s" in figures(app)
     app.button(key="measure").click().run()
-    assert LEDGER[case] is None
+    assert bench.point(workload) is None
     assert "measuring on this machine" in figures(app)
 
 
-def test_a_measurement_that_is_over_writes_its_figure_once(still: None) -> None:
-    case = Case(studio.design("cnn", depth=4))
-    patience = Patience(case, 0.0, watch=cast(Watch, Over(case)))
-    patience.step(ready=True)
-    LEDGER.forget(case)
-    patience.step(ready=True)
-    assert LEDGER[case] is None
+def test_a_measurement_that_is_over_writes_its_figure_once(bench: StillWorkbench) -> None:
+    workload = Workload(studio.design("cnn", depth=4))
+    benchmark = AutoBenchmark(workload, job=cast(SweepJob, Over(workload, bench)))
+    benchmark.update(None, pytest.fail, may_start=False, rest_s=0.0)
+    assert isinstance(bench.point(workload), MeasureError)
+    bench.measurements.forget(workload)
+    benchmark.update(None, pytest.fail, may_start=False, rest_s=0.0)
+    assert bench.point(workload) is None
+
+
+def test_it_measures_once_the_knobs_have_rested() -> None:
+    started: list[str] = []
+    benchmark = AutoBenchmark(Workload(studio.design("cnn")))
+
+    def start() -> SweepJob:
+        started.append("job")
+        return cast(SweepJob, Over(benchmark.workload, StillWorkbench()))
+
+    benchmark.update(None, start, may_start=True, rest_s=60.0)
+    benchmark.update(None, start, may_start=False, rest_s=0.0)
+    assert not started
+    benchmark.update(None, start, may_start=True, rest_s=0.0)
+    assert started == ["job"]
 
 
 class Over:
-    """A watch whose job has ended."""
+    """A sweep that has ended."""
 
-    def __init__(self, case: Case) -> None:
-        self.case = case
+    def __init__(self, workload: Workload, bench: StillWorkbench) -> None:
+        self.workload, self.bench = workload, bench
 
-    def look(self) -> bool:
-        LEDGER.write(self.case, MeasureError("old"))
-        return False
+    def update(self) -> Ready[tuple[Workload, ...]]:
+        self.bench.measurements.add(self.workload, MeasureError("old"))
+        return Ready((self.workload,))

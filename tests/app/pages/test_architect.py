@@ -3,49 +3,29 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from studio.advice.published import metrics, published_results
 from studio.app.charts import pareto as chart_of_sizes
 from studio.app.charts.tradeoff import COSTS, scatter
-from studio.app.session import FIRST
-from studio.bench.results import Measurement
-from studio.family import Design, DesignError, Task
+from studio.family import DesignError, Task
+from studio.process.backend import CallExecutor
 from studio.workbench import results
-from studio.workbench.architect_jobs import Search, Timed, chosen
+from studio.workbench.architect_jobs import Search
 from studio.workbench.page import requirements_form
 from studio.workbench.page.link import Link
 from studio.workbench.page.requirements_form import Commission
-from studio.workbench.recommendations import Documents, Size, answer, documents, sizes
-from studio.workbench.workload import Case
-from tests.app.conftest import run, state, visited
+from studio.workbench.page.state import FIRST
+from studio.workbench.pending import Ready, Waiting
+from studio.workbench.recommendations import Answer, sizes
+from tests.app.conftest import StillWorkbench, run, session_of, state, visited
 
 ASKED = {"view": "Architect", "ask.task": "time-series", "ask.max-params": "300 k"}
 
 
-def done(value: Any) -> Future[Any]:
-    future: Future[Any] = Future()
-    future.set_result(value)
-    return future
-
-
-def asked(wish: Commission) -> Timed:
-    """As the page asks, but here, and at once."""
-    return Timed(done(answer(wish.brief, wish.strategy)))
-
-
-@pytest.fixture(autouse=True)
-def at_once(still: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    def sizes_of(start: Design, wish: Commission) -> Future[tuple[Size, ...]]:
-        return done(sizes(start, wish.brief.limits, wish.brief.batch))
-
-    monkeypatch.setattr("studio.app.pages.architect.asked", asked)
-    monkeypatch.setattr(
-        "studio.app.charts.tradeoff.map_of", lambda task: done(published_results(task))
-    )
-    monkeypatch.setattr("studio.app.charts.pareto.sizes_of", sizes_of)
+pytestmark = pytest.mark.usefixtures("still")
 
 
 def test_a_choice_is_opened_and_keeps_the_budget() -> None:
@@ -54,7 +34,7 @@ def test_a_choice_is_opened_and_keeps_the_budget() -> None:
     run(app)
     assert state(app).view == "Explore"
     assert "time-series" in state(app).design.family.guide.tasks
-    assert results.profiled(state(app).case).params <= 300_000
+    assert results.profiled(state(app).workload).params <= 300_000
 
 
 def test_what_is_typed_is_in_the_link_and_asked_at_once() -> None:
@@ -65,7 +45,7 @@ def test_what_is_typed_is_in_the_link_and_asked_at_once() -> None:
     assert FIRST.followed(state(app).link).commission == state(app).commission
     app.button(key="open.1").click()
     run(app)
-    assert results.profiled(state(app).case).params <= 100_000
+    assert results.profiled(state(app).workload).params <= 100_000
 
 
 @pytest.mark.parametrize(
@@ -120,10 +100,10 @@ def test_fields_of_the_other_kind_of_data_are_hidden_and_text_is_asked_for(task:
     assert shown.text_input(key="ask.image_size").placeholder == "default (512)"
 
 
-class Desk:
-    """A desk where calls are answered when the test says so."""
+class Queue:
+    """A process that answers when the test says so."""
 
-    def __init__(self, front: object) -> None:
+    def __init__(self) -> None:
         self.waiting: list[tuple[Future[Any], Any]] = []
 
     def submit(self, function: Any, /, *arguments: Any, limit_s: float) -> Future[Any]:
@@ -136,31 +116,35 @@ class Desk:
         future.set_result(call())
 
 
-def test_choices_are_there_as_families_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    desk = Desk(None)
-    monkeypatch.setattr("studio.workbench.architect_jobs.QueueClient", lambda front: desk)
-    monkeypatch.setattr("studio.workbench.architect_jobs.office", lambda: None)
-    search = Search(Commission("time-series").brief, "recommended")
-    assert (search.count, search.answer().choices) == (0, ())
-    for counted in range(1, search.total + 1):
-        desk.work()
-        assert (search.count, len(search.answer().choices)) == (counted, counted)
-    assert search.is_over
-    assert search.answer().why
+def test_choices_are_there_as_families_are_counted() -> None:
+    queue = Queue()
+    search = Search(Commission("time-series"), cast(CallExecutor, queue))
+    total = len(queue.waiting)
+    assert search() == Waiting(so_far=Answer())
+    for counted in range(1, total):
+        queue.work()
+        found = search()
+        assert isinstance(found, Waiting)
+        assert found.progress == counted / total
+        assert found.so_far
+        assert len(found.so_far.choices) == counted
+    queue.work()
+    found = search()
+    assert isinstance(found, Ready)
+    assert found.value.why
+    assert len(found.value.choices) == total
 
 
-def test_a_search_that_finds_nothing_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    desk = Desk(None)
-    monkeypatch.setattr("studio.workbench.architect_jobs.QueueClient", lambda front: desk)
-    monkeypatch.setattr("studio.workbench.architect_jobs.office", lambda: None)
+def test_a_search_that_finds_nothing_says_why() -> None:
+    queue = Queue()
     wish = Commission("time-series").written("max-memory", "2 kB")
-    search = Search(wish.brief, "recommended")
-    while desk.waiting:
-        desk.work()
-        found = search.answer()
-    assert search.is_over
-    assert found.refusal.startswith("No design fits in 2.00 kB")
-    assert found.nearest
+    search = Search(wish, cast(CallExecutor, queue))
+    while queue.waiting:
+        queue.work()
+        found = search()
+    assert isinstance(found, Ready)
+    assert found.value.refusal.startswith("No design fits in 2.00 kB")
+    assert found.value.nearest
 
 
 def test_the_map_draws_published_results_alone() -> None:
@@ -177,7 +161,8 @@ def test_the_sizes_of_a_choice_are_drawn_with_their_costs() -> None:
     app = visited(ASKED)
     app.button(key="sizes.1").click()
     run(app)
-    here = app.session_state["sizes.of"]
+    here = session_of(app).sizes_of
+    assert here
     drawn = sizes(here, state(app).commission.brief.limits, 1)
     trace = chart_of_sizes.scatter(drawn, here)["data"][0]
     assert (
@@ -188,35 +173,26 @@ def test_the_sizes_of_a_choice_are_drawn_with_their_costs() -> None:
         )
         <= 300_000
     )
-    assert results.profiled(state(app).case) is not None
+    assert results.profiled(state(app).workload) is not None
     app.button(key="sizes.1").click()
     run(app)
-    assert app.session_state["sizes.of"] is None
+    assert session_of(app).sizes_of is None
 
 
-def written(
-    case: Case, measured: Measurement | None, wish: Commission, link: str
-) -> Future[Documents]:
-    choice = chosen(case.design, wish)
-    brief = wish.brief if choice else None
-    return done(documents(case.design, case.batch, measured, brief, choice, link))
-
-
-def test_the_report_of_a_choice_states_the_task_and_the_limit(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("studio.app.tabs.report_tab.report_on", written)
-    monkeypatch.setattr("studio.workbench.architect_jobs.asked", asked)
+def test_the_report_of_a_choice_states_the_task_and_the_limit(bench: StillWorkbench) -> None:
     app = visited(ASKED)
     app.button(key="open.1").click()
     run(app)
     here = state(app)
-    found = written(here.case, None, here.commission, "").result()
-    assert "Requirements, at batch 1" in found.markdown
-    assert "300 k" in found.markdown
+    found = bench.report(here.workload, here.commission, "")
+    assert isinstance(found, Ready)
+    assert "Requirements, at batch 1" in found.value.markdown
+    assert "300 k" in found.value.markdown
     other = here.turned("batch", 2)
-    assert chosen(other.design, other.commission) is not None
-    assert chosen(FIRST.design, here.commission) is None
+    for workload, is_chosen in ((other.workload, True), (FIRST.workload, False)):
+        found = bench.report(workload, here.commission, "")
+        assert isinstance(found, Ready)
+        assert ("Requirements, at batch" in found.value.markdown) == is_chosen
     shown = visited(here.link | {"tab": "Report"})
     assert [button.label for button in shown.get("download_button")] == [
         "Printable HTML",

@@ -11,8 +11,6 @@ import pytest
 import studio
 from studio.analysis.cost.profiler import profile
 from studio.app.charts import compare_table
-from studio.app.controls.history import History, Visit, change
-from studio.app.session import FIRST
 from studio.bench.results import Measurement
 from studio.cli import tables
 from studio.reporting import latency_text
@@ -20,14 +18,15 @@ from studio.reporting.cost import cost_section
 from studio.reporting.document import Paragraph
 from studio.reporting.sections import report
 from studio.workbench import results
-from studio.workbench.measurements import LEDGER
+from studio.workbench.page.history import History, Visit, change
 from studio.workbench.page.link_parts import APART
-from studio.workbench.workload import Case
-from tests.app.conftest import run, state, visited
+from studio.workbench.page.state import FIRST
+from studio.workbench.workload import Workload
+from tests.app.conftest import StillWorkbench, run, state, visited
 
 pytestmark = pytest.mark.usefixtures("still")
 
-PINS = tuple(Case(studio.design("resnet", name)) for name in ("ResNet-18", "ResNet-50"))
+PINS = tuple(Workload(studio.design("resnet", name)) for name in ("ResNet-18", "ResNet-50"))
 LINK = {
     "view": "Compare",
     "family": "vit",
@@ -45,12 +44,12 @@ def test_a_link_brings_all_pins() -> None:
 
 def test_the_table_tells_figures_against_the_first() -> None:
     text = compare_table.table(PINS)
-    params = [results.profiled(case).params for case in PINS]
+    params = [results.profiled(workload).params for workload in PINS]
     assert "+13.9 M (×2.19)" in text
     assert params[1] - params[0] == 13_867_520
     assert compare_table.differing(PINS)["block"] == ["BasicBlock", "Bottleneck"]
     assert "not published for this variant" in compare_table.table(
-        (Case(studio.design("resnet", base_channels=32)),)
+        (Workload(studio.design("resnet", base_channels=32)),)
     )
 
 
@@ -60,30 +59,30 @@ LOADED = Measurement(
 )  # fmt: skip
 
 
-def test_a_latency_under_load_is_one_figure_everywhere() -> None:
-    case, other = PINS
-    LEDGER.write(case, LOADED)
-    LEDGER.write(other, replace(LOADED, cpu_s=0.898))
+def test_a_latency_under_load_is_one_figure_everywhere(bench: StillWorkbench) -> None:
+    workload, other = PINS
+    bench.measurements.add(workload, LOADED)
+    bench.measurements.add(other, replace(LOADED, cpu_s=0.898))
     said = compare_table.table(PINS)
     for pin in PINS:
-        LEDGER.forget(pin)
+        bench.measurements.forget(pin)
     value, band, under_load = latency_text.format_latency(LOADED)
     assert (value, under_load) == ("≈ 449 ms", "712 ms under load")
     assert f"<b>{value}</b><small>{band}; {under_load}</small>" in said
     assert "+449 ms (×2)" in said
     assert "<b>712 ms</b>" not in said
-    written = report(case.design, measured=LOADED)
+    written = report(workload.design, measured=LOADED)
     assert dict(written.figures)["Latency"].startswith(f"{value} ({band}")
     words = [
         str(block.text)
-        for block in cost_section(profile(case.design), LOADED).blocks
+        for block in cost_section(profile(workload.design), LOADED).blocks
         if isinstance(block, Paragraph)
     ]
     told = " ".join(words)
     assert "712 ms, the median of 9 runs" in told
     assert f"expected to take {value} ({band})" in told
     assert "first call" not in told
-    shell = tables.measurement(case.design, LOADED).splitlines()
+    shell = tables.measurement(workload.design, LOADED).splitlines()
     assert value in shell[1]
     assert "712 ms" in shell[2]
 
@@ -93,9 +92,9 @@ def test_every_curve_of_a_chart_goes_through_its_design() -> None:
         for panel, (_, read, _) in zip(
             compare_table.panels(PINS, axis), compare_table.ROWS, strict=False
         ):
-            for case, curve in zip(PINS, panel.curves, strict=True):
+            for workload, curve in zip(PINS, panel.curves, strict=True):
                 if panel.title == "Parameters":
-                    assert read(results.profiled(case)) in curve.ys
+                    assert read(results.profiled(workload)) in curve.ys
 
 
 def test_designs_are_unpinned_and_visited() -> None:
@@ -106,7 +105,7 @@ def test_designs_are_unpinned_and_visited() -> None:
     app.button(key="shelf.open.0").click()
     run(app)
     assert state(app).view == "Explore"
-    assert state(app).case == PINS[1]
+    assert state(app).workload == PINS[1]
 
 
 def test_a_comparison_starts_with_a_picker_of_designs() -> None:
@@ -144,17 +143,17 @@ def test_undo_and_redo_walk_the_designs_of_a_session() -> None:
 
 def test_a_visit_is_told_by_what_was_changed() -> None:
     design = studio.design("vit", "ViT-Ti/16")
-    start = Visit(Case(design), design.base)
-    assert change(start, Visit(Case(design.replace(depth=3)), design.base)) == "depth 12 → 3"
-    assert change(start, Visit(Case(design, batch=8), design.base)) == "batch 1 → 8"
+    start = Visit(Workload(design), design.base)
+    assert change(start, Visit(Workload(design.replace(depth=3)), design.base)) == "depth 12 → 3"
+    assert change(start, Visit(Workload(design, batch=8), design.base)) == "batch 1 → 8"
     other = studio.design("resnet", "ResNet-18")
-    assert change(start, Visit(Case(other), other.base)) == "ResNet: ResNet-18"
+    assert change(start, Visit(Workload(other), other.base)) == "ResNet: ResNet-18"
 
 
 def test_a_visit_of_a_composition_is_told_by_its_rows() -> None:
     def visit(stages: str) -> Visit:
         design = studio.design("hybrid", stages=stages, head="PooledHead()")
-        return Visit(Case(design), design.base)
+        return Visit(Workload(design), design.base)
 
     start = visit("Conv() Residual() Pool()")
     assert change(start, visit("Conv() Residual(depth=5) Pool()")) == "stages.1.depth 3 → 5"
@@ -167,18 +166,18 @@ def test_a_history_remembers_the_last_designs() -> None:
     design = studio.design("cnn")
     known = History()
     for batch in range(1, 100):
-        known = known.visited(Visit(Case(design, batch), design.base))
+        known = known.visited(Visit(Workload(design, batch), design.base))
     assert len(known.visits) == 60
-    assert known.visits[known.at].case.batch == 99
+    assert known.visits[known.at].workload.batch == 99
     assert known.gone(-5).at == 0
 
 
 def test_designs_whose_knobs_differ_are_drawn_over_multiples_of_their_own() -> None:
-    cases = [Case(studio.design(name)) for name in ("convnext", "efficientnet")]
-    assert compare_table.scale(cases, "depth") == "depth, × that of each design"
-    for panel in compare_table.panels(cases, "depth"):
+    workloads = [Workload(studio.design(name)) for name in ("convnext", "efficientnet")]
+    assert compare_table.scale(workloads, "depth") == "depth, × that of each design"
+    for panel in compare_table.panels(workloads, "depth"):
         assert all(1.0 in curve.xs for curve in panel.curves)
-    assert compare_table.scale(cases[:1], "depth") == "depth"
+    assert compare_table.scale(workloads[:1], "depth") == "depth"
 
 
 def test_a_file_that_is_uploaded_is_pinned_and_says_what_was_inserted() -> None:

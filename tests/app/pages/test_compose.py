@@ -13,7 +13,6 @@ import studio
 from studio.analysis.names.purpose import purpose
 from studio.app.compose import editor, stage_picker
 from studio.app.controls import navigation
-from studio.app.session import FIRST, State
 from studio.knobs import knob
 from studio.stages.clip import LastFrame
 from studio.stages.convolution import Conv
@@ -26,7 +25,8 @@ from studio.stages.tokens import ToMap, ToTokens, Transformer
 from studio.workbench import results
 from studio.workbench.compose import composition, fixes
 from studio.workbench.compose.composition import Draft
-from studio.workbench.workload import Case
+from studio.workbench.page.state import FIRST, State
+from studio.workbench.workload import Workload
 from studio.zoo.hybrid import FAMILY, HybridConfig
 from tests.app.conftest import graph, run, state, visited
 
@@ -38,7 +38,7 @@ def opened(**link: str) -> AppTest:
 
 
 def opens(app: AppTest, menu: str) -> None:
-    app.session_state[stage_picker] = True
+    app.session_state[menu] = True
     run(app)
 
 
@@ -50,7 +50,7 @@ def composed(*stages: Any, head: Any = None) -> State:
     """The page with a composition of these stages."""
     config = HybridConfig(stages=stages, head=head or PooledHead())
     design = studio.family.Design(FAMILY, config)
-    return FIRST.moved(replace(FIRST.case, design=design))
+    return FIRST.moved(replace(FIRST.workload, design=design))
 
 
 def test_a_design_of_one_family_is_offered_a_composition_to_start_from() -> None:
@@ -63,11 +63,11 @@ def test_a_design_of_one_family_is_offered_a_composition_to_start_from() -> None
 
 def test_a_design_of_a_family_that_is_stages_is_opened_as_such() -> None:
     app = opened(family="resnet")
-    params = results.profiled(state(app).case).params
+    params = results.profiled(state(app).workload).params
     app.button(key="as-stages").click()
     run(app)
     assert state(app).design.family.key == "hybrid"
-    assert results.profiled(state(app).case).params == params
+    assert results.profiled(state(app).workload).params == params
 
 
 def test_a_stage_is_added_and_adapters_are_inserted_and_told() -> None:
@@ -193,7 +193,7 @@ def test_of_a_link_with_a_draft_that_is_none_the_rest_is_honoured(draft: str) ->
     now = FIRST.followed({"family": "hybrid", "draft": draft, "batch": "4"})
     assert now.refusal
     assert now.draft is None
-    assert now.case == Case(studio.design("hybrid"), 4)
+    assert now.workload == Workload(studio.design("hybrid"), 4)
 
 
 def test_a_draft_is_kept_while_the_batch_changes_and_goes_with_another_design() -> None:
@@ -278,7 +278,7 @@ def test_a_design_opened_as_stages_is_the_composition_on_the_page() -> None:
     whole = FIRST.chosen("resnet")
     stages = composed(Conv()).design
     now = navigation.opened(whole, lambda design: stages)
-    assert (now.design, now.previous) == (stages, whole.case)
+    assert (now.design, now.previous) == (stages, whole.workload)
 
     def refuse(design: studio.Design) -> studio.Design:
         raise studio.DesignError(f"{design.family.key} cannot be opened as stages")

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from concurrent.futures import Future
+from typing import cast
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 import studio
 from studio.analysis.cost.layer_table import layer_rows
-from studio.app.diagram.layer_timing import TIMINGS, Timings
 from studio.app.tabs.layers import clock, total
 from studio.bench.calibration import Calibration
 from studio.bench.results import LayerTime
+from studio.process.backend import CallExecutor
 from studio.process.errors import MeasureError
-from studio.workbench import predicted_latency, results
-from studio.workbench.measurements import LEDGER, Entry
-from studio.workbench.workload import Case
-from tests.app.conftest import MAIN
+from studio.workbench import results
+from studio.workbench.pending import Failed, Waiting
+from studio.workbench.workbench import Workbench
+from studio.workbench.workload import Workload
+from tests.app.conftest import MAIN, StillWorkbench
 from tests.process.processes import wait_until
 
 
 @pytest.mark.parametrize("family", studio.families())
 def test_rows_without_rows_inside_add_up_to_the_model(family: str) -> None:
-    body = results.trained(Case(studio.design(family)))
+    body = results.trained(Workload(studio.design(family)))
     rows = list(layer_rows(body))
     paths = [row.path.partition(" ×")[0] for row in rows]
     blocks = {path.rpartition(".")[0] for path in paths}
@@ -45,46 +46,41 @@ def test_the_total_stands_beneath_the_table() -> None:
     app = AppTest.from_file(str(MAIN), default_timeout=60)
     app.query_params["family"], app.query_params["tab"] = "recurrent", "Layers"
     app.run()
-    body = results.trained(Case(studio.design("recurrent")))
+    body = results.trained(Workload(studio.design("recurrent")))
     assert f"{body.params:,} parameters" in total(body)
     assert any(total(body) in caption.value for caption in app.caption)
 
 
-def test_times_say_how_they_were_come_by(monkeypatch: pytest.MonkeyPatch) -> None:
-    case, task = Case(studio.design("vit"), dtype="bfloat16"), Future[dict[str, LayerTime]]()
-    monkeypatch.setattr(TIMINGS, "asked", OrderedDict({case: task}))
-    assert clock(case) == ""
-    task.set_result({"": LayerTime(0.0, 0.0123, 1)})
-    assert "12.3 ms per forward pass, bfloat16, 1 thread" in clock(case)
+def test_times_say_how_they_were_come_by(bench: StillWorkbench) -> None:
+    workload = Workload(studio.design("vit"), dtype="bfloat16")
+    bench.times[workload] = {}
+    assert clock(workload) == ""
+    bench.times[workload] = {"": LayerTime(0.0, 0.0123, 1)}
+    assert "12.3 ms per forward pass, bfloat16, 1 thread" in clock(workload)
 
 
-@pytest.mark.usefixtures("still")
-def test_times_under_load_say_so_and_can_be_taken_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    case, task = Case(studio.design("vit")), Future[dict[str, LayerTime]]()
-    asked: list[Case] = []
-    monkeypatch.setattr(TIMINGS, "asked", OrderedDict({case: task}))
-    monkeypatch.setattr(Timings, "ask", lambda self, case, session: asked.append(case))
-    task.set_result({"": LayerTime(0.0, 0.0123, 1, clean=False)})
-    assert "1 thread, under load" in clock(case)
+def test_times_under_load_say_so_and_can_be_taken_again(bench: StillWorkbench) -> None:
+    workload = Workload(studio.design("vit"))
+    bench.times[workload] = {"": LayerTime(0.0, 0.0123, 1, clean=False)}
+    assert "1 thread, under load" in clock(workload)
     app = AppTest.from_file(str(MAIN), default_timeout=60)
     app.query_params["tab"] = "Layers"
     again = app.run().button(key="time-layers")
     assert (again.label, again.disabled) == ("Time again", False)
     again.click().run()
-    assert asked == [case]
+    assert bench.started == [workload]
 
 
-def test_where_nothing_measures_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    def away(*_: str) -> None:
-        raise MeasureError("no scheduler answers")
+def away(device: str, session: str) -> CallExecutor:
+    raise MeasureError("no scheduler answers")
 
-    monkeypatch.setattr("studio.app.diagram.layer_timing.queue_client", away)
-    timings, case = Timings(), Case(studio.design("vit"))
-    timings.ask(case, "")
-    wait_until(lambda: not timings.waits(case))
-    assert timings.trouble(case) == "no scheduler answers"
-    assert not timings.known(case)
-    assert not timings.waits(case)
+
+def test_where_nothing_measures_there_is_a_sentence() -> None:
+    bench, workload = Workbench(queue=away), Workload(studio.design("vit"))
+    bench.start_layer_times(workload)
+    wait_until(lambda: not isinstance(bench.layer_times(workload), Waiting))
+    assert bench.layer_times(workload) == Failed("no scheduler answers")
+    assert not bench.known_layer_times(workload)
 
 
 class Calibrating:
@@ -97,36 +93,37 @@ class Calibrating:
         return task
 
 
-def test_a_calibration_waits_for_nothing_and_one_that_failed_is_tried_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def away(*_: str) -> None:
-        raise MeasureError("no scheduler answers")
+def test_a_calibration_waits_for_nothing_and_one_that_failed_is_tried_again() -> None:
+    asked: list[str] = []
 
-    monkeypatch.setattr(predicted_latency, "queue_client", away)
-    monkeypatch.setattr(predicted_latency, "_calibrations", {})
-    case = Case(studio.design("vit"))
-    predicted_latency.begin_calibration(case)
-    assert predicted_latency._calibrations["cpu", "float32"].exception()
-    assert predicted_latency.this_device(case) is None
-    monkeypatch.setattr(predicted_latency, "queue_client", lambda *_: Calibrating())
-    predicted_latency.begin_calibration(case)
-    wait_until(lambda: predicted_latency.this_device(case) is not None)
-    known = predicted_latency._calibrations["cpu", "float32"]
-    predicted_latency.begin_calibration(case)
-    assert predicted_latency._calibrations["cpu", "float32"] is known
+    def queue(device: str, session: str) -> CallExecutor:
+        asked.append(device)
+        return away(device, session) if len(asked) == 1 else cast(CallExecutor, Calibrating())
+
+    bench, workload = Workbench(queue=queue), Workload(studio.design("vit"))
+    bench.start_calibration(workload)
+    assert bench.device(workload) is None
+    wait_until(lambda: bool(asked))
+
+    def is_known() -> bool:
+        bench.start_calibration(workload)
+        return bench.device(workload) is not None
+
+    wait_until(is_known)
+    tries = len(asked)
+    bench.start_calibration(workload)
+    assert (tries, len(asked)) == (2, 2)
 
 
-@pytest.mark.usefixtures("still")
 def test_to_forget_an_axis_is_to_forget_the_times_of_its_layers_too(
-    monkeypatch: pytest.MonkeyPatch,
+    bench: StillWorkbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    case, task = Case(studio.design("vit")), Future[dict[str, LayerTime]]()
-    monkeypatch.setattr(TIMINGS, "asked", OrderedDict({case: task}))
-    monkeypatch.setattr("studio.app.tabs.scaling.forget", lambda cases: None)
-    monkeypatch.setitem(LEDGER._points, case, Entry(MeasureError("failed"), 0))
+    workload = Workload(studio.design("vit"))
+    bench.times[workload] = {"": LayerTime(0.0, 0.0123, 1)}
+    bench.measurements.add(workload, MeasureError("failed"))
     whole: list[str] = []  # in a browser the click runs the chart alone, and not the page's top
-    monkeypatch.setattr("studio.app.session.again", lambda: whole.append("page"))
+    monkeypatch.setattr("studio.app.session.request_page", lambda: whole.append("page"))
     AppTest.from_file(str(MAIN), default_timeout=60).run().button(key="forget").click().run()
-    assert not TIMINGS.waits(case)
-    assert "page" in whole
+    assert not bench.times
+    assert bench.point(workload) is None
+    assert whole == ["page"]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import Future
-from typing import Any
+import time
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -13,9 +12,11 @@ import studio
 from studio.analysis import units
 from studio.analysis.cost.peak_memory import largest_batch, peak_memory
 from studio.app.tabs import memory
-from studio.app.tabs.memory import Answer, Request, fitting
-from studio.workbench.workload import Case
-from tests.app.conftest import MAIN
+from studio.app.tabs.memory import fitting
+from studio.workbench.memory_plan import MemoryRequest, plan
+from studio.workbench.pending import Waiting
+from studio.workbench.workload import Workload
+from tests.app.conftest import MAIN, StillWorkbench, state
 
 CNN = {"family": "cnn", "tab": "Memory"}
 LINK = CNN | {"batch": "16", "memory.room": "0.5"}
@@ -30,8 +31,10 @@ def opened(link: dict[str, str]) -> AppTest:
 
 
 def settled(app: AppTest) -> AppTest:
-    app.session_state["simulation"][1].result(60)
-    app.run()
+    """A browser polls until the plan is there."""
+    while any("Looking for the largest batch" in text.value for text in app.markdown):
+        time.sleep(0.05)
+        app.run()
     assert not app.exception
     return app
 
@@ -72,7 +75,7 @@ def test_the_largest_batch_is_one_sentence_and_follows_the_room() -> None:
     assert 0 < safe < largest
     settled(app.number_input(key="memory.room").set_value(0.2).run())
     assert f"fit in 200 MB is {largest_batch(design, 0.2e9, 'training'):,}**" in said(app)
-    assert app.session_state["state"].link["memory.room"] == "0.2"
+    assert state(app).link["memory.room"] == "0.2"
 
 
 @pytest.mark.usefixtures("still")
@@ -94,7 +97,7 @@ def test_the_chart_goes_over_the_resolution_where_there_is_one() -> None:
 @pytest.mark.usefixtures("still")
 def test_the_link_restores_what_was_asked_and_a_bad_one_is_a_sentence() -> None:
     link = LINK | {"memory.mode": "inference", "memory.over": "resolution"}
-    assert opened(link).session_state["state"].question.link == {
+    assert state(opened(link)).question.link == {
         name: value for name, value in link.items() if name.startswith("memory.")
     }
     app = AppTest.from_file(str(MAIN), default_timeout=60)
@@ -103,13 +106,10 @@ def test_the_link_restores_what_was_asked_and_a_bad_one_is_a_sentence() -> None:
     assert "memory.mode=trainig is not one of its options" in warning.value
 
 
-@pytest.mark.usefixtures("still")
-def test_the_page_does_not_wait_for_a_long_simulation(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Never:
-        def submit(self, *_: Any) -> Future[Answer]:
-            return Future()
-
-    monkeypatch.setattr(memory, "POOL", Never())
+def test_the_page_does_not_wait_for_a_long_simulation(
+    bench: StillWorkbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "peak_memory", lambda request, session: Waiting())
     app = AppTest.from_file(str(MAIN), default_timeout=60)
     for name, value in LINK.items():
         app.query_params[name] = value
@@ -124,8 +124,8 @@ def test_the_page_does_not_wait_for_a_long_simulation(monkeypatch: pytest.Monkey
 
 def test_where_nothing_fits_it_says_what_one_example_needs() -> None:
     design = studio.design("vit", depth=3)
-    request = Request((Case(design),), Case(design), "training", "adam", 1e6)
-    answer = memory.simulated(request)
+    request = MemoryRequest((Workload(design),), Workload(design), "training", "adam", 1e6)
+    answer = plan(request)
     need = units.size(peak_memory(design, 1, "training").total)
     assert fitting(request, answer) == (
         f"**Nothing fits in 1.00 MB** (image_size=224):"
@@ -137,13 +137,13 @@ def test_where_nothing_fits_it_says_what_one_example_needs() -> None:
 @pytest.mark.parametrize("over", ["batch", "resolution"])
 def test_the_case_on_the_page_is_on_the_chart_however_it_is_timed(over: str) -> None:
     app = opened(CNN | {"dtype": "bfloat16", "mode": "training", "memory.over": over})
-    now = app.session_state.state
-    assert now.case in memory.shown(now)
+    now = state(app)
+    assert now.workload in memory.shown(now)
 
 
 def test_the_resolution_of_a_composition_is_that_of_its_stem() -> None:
-    case = Case(studio.design("hybrid", preset="CoAtNet-0"))
-    assert memory.resolution(case) == " (stem.image_size=224)"
+    workload = Workload(studio.design("hybrid", preset="CoAtNet-0"))
+    assert memory.resolution(workload) == " (stem.image_size=224)"
 
 
 @pytest.mark.usefixtures("still")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -18,16 +17,16 @@ from studio.analysis.cost.scaling import axes, axis_points, exponent
 from studio.app.charts import scaling_text
 from studio.app.charts.scaling_chart import Curve, Panel, Unit, figure
 from studio.app.header.latency_card import conditions, is_noise, notes
-from studio.app.session import State
 from studio.app.tabs import scaling
 from studio.bench.results import Conditions, Measurement
-from studio.bench.store import store
 from studio.bench.timing import time_bound
 from studio.process.errors import MeasureError
-from studio.workbench import measurements, results
-from studio.workbench.measurements import LEDGER, Watch, is_quick, obstacle
-from studio.workbench.workload import Case
-from tests.app.conftest import MAIN
+from studio.workbench import benchmarkable, results
+from studio.workbench.benchmarkable import is_quick, obstacle
+from studio.workbench.page.state import State
+from studio.workbench.workbench import poll_interval_s
+from studio.workbench.workload import Workload
+from tests.app.conftest import MAIN, StillWorkbench, put, state
 
 MADE = Measurement(
     median_s=0.008, q25_s=0.0076, q75_s=0.0089, p95_s=None, runs=9, first_call_s=0.1,
@@ -41,48 +40,36 @@ def made(median_s: float, clean: bool | None = True) -> Measurement:
 
 
 @pytest.fixture(autouse=True)
-def fresh() -> Iterator[None]:
-    """A ledger in which the test alone has written."""
-    before = dict(LEDGER._points)
-    LEDGER._points.clear()
-    yield
-    LEDGER._points.clear()
-    LEDGER._points.update(before)
+def _bench(bench: StillWorkbench) -> None:
+    """A workbench of its own for each test."""
 
 
-class Swept:
-    """A job that has ended, finished or cancelled."""
-
-    done, error = True, None
-
-    def __init__(self, points: list[Measurement], progress: float) -> None:
-        self.points, self.progress = tuple(points), progress
-
-    def snapshot(self) -> tuple[Measurement, ...]:
-        return self.points
-
-
-def swept(cases: tuple[Case, ...], seconds: list[float], progress: float = 1.0, **how: Any) -> None:
-    watch = cast(Any, object.__new__(Watch))
-    watch.cases, watch.job = cases, Swept([made(s, **how) for s in seconds], progress)
-    watch._cleared = store().clear_count
-    watch.look()
+def swept(
+    bench: StillWorkbench,
+    workloads: tuple[Workload, ...],
+    seconds: list[float],
+    *,
+    finished: bool = True,
+    **how: Any,
+) -> None:
+    """As a sweep that has ended, or was cancelled, leaves the measurements."""
+    bench.measurements.add_all(workloads, [made(s, **how) for s in seconds], finished=finished)
 
 
 def page() -> State:
     design = studio.design("vit", "ViT-Ti/16")
-    return State(case=Case(design), preset=design.base, axis="depth")
+    return State(workload=Workload(design), preset=design.base, axis="depth")
 
 
-def along_depth() -> tuple[tuple[Case, ...], Any]:
+def along_depth() -> tuple[tuple[Workload, ...], Any]:
     state = page()
-    return scaling.cases(state), scaling.axes(state.design)["depth"]
+    return scaling.workloads(state), scaling.axes(state.design)["depth"]
 
 
-def test_only_the_points_of_one_sweep_are_fitted() -> None:
+def test_only_the_points_of_one_sweep_are_fitted(bench: StillWorkbench) -> None:
     shown, knob = along_depth()
-    swept(shown[1:], [0.001 * case.design.config.depth for case in shown[1:]])
-    LEDGER.write(shown[0], made(9.0))
+    swept(bench, shown[1:], [0.001 * workload.design.config.depth for workload in shown[1:]])
+    bench.measurements.add(shown[0], made(9.0))
     curve = scaling.measured(shown, knob)
     assert len(curve.xs) == len(shown)
     assert curve.apart == {shown[0].design.config.depth}
@@ -90,26 +77,29 @@ def test_only_the_points_of_one_sweep_are_fitted() -> None:
     assert "Hollow: measured separately (not used in the fit)." in scaling.legend(shown, 0)
 
 
-def test_a_finished_sweep_under_load_says_why_its_marks_are_hollow() -> None:
+def test_a_finished_sweep_under_load_says_why_its_marks_are_hollow(bench: StillWorkbench) -> None:
     shown, _ = along_depth()
-    swept(shown, [0.01] * len(shown))
+    swept(bench, shown, [0.01] * len(shown))
     assert "Hollow" not in scaling.legend(shown, 0)
-    LEDGER._points.clear()
-    swept(shown, [0.01] * len(shown), clean=False)
+    for workload in shown:
+        bench.measurements.forget(workload)
+    swept(bench, shown, [0.01] * len(shown), clean=False)
     assert "Hollow: under load" in scaling.legend(shown, 0)
 
 
-def test_a_mark_says_what_the_ends_of_its_bar_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mark_says_what_the_ends_of_its_bar_are(
+    bench: StillWorkbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shown, _ = along_depth()
-    swept(shown, [0.01] * len(shown))
+    swept(bench, shown, [0.01] * len(shown))
     assert hover(shown) == "10.0 ms, IQR 9.90 ms–10.1 ms"
     monkeypatch.setattr(scaling, "run_to_run_deviation", lambda point, device: 0.25)
     assert hover(shown) == "10.0 ms, another run likely 8.00 ms–12.5 ms"
 
 
-def hover(shown: tuple[Case, ...]) -> str:
+def hover(shown: tuple[Workload, ...]) -> str:
     """What the first mark of the latency tells."""
-    (*_, latency) = scaling.panels(page().case, shown, scaling.axes(page().design)["depth"])
+    (*_, latency) = scaling.panels(page().workload, shown, scaling.axes(page().design)["depth"])
     drawn = figure((latency,), "depth", 12.0, 400)
     text: str = drawn["data"][-1]["text"][0]
     return text
@@ -121,9 +111,11 @@ def test_the_legend_says_what_is_expected_by_what() -> None:
     assert "Dashed: a bound. Pale: another." in scaling.legend(shown, 0, ("a bound", "another"))
 
 
-def test_the_exponents_stand_in_a_sentence_and_one_of_them_in_the_title() -> None:
+def test_the_exponents_stand_in_a_sentence_and_one_of_them_in_the_title(
+    bench: StillWorkbench,
+) -> None:
     shown, knob = along_depth()
-    swept(shown, [0.001 * case.design.config.depth**0.5 for case in shown])
+    swept(bench, shown, [0.001 * workload.design.config.depth**0.5 for workload in shown])
     panels = scaling.panels(shown[3], shown, knob)
     latency, macs = panels[-1].curves[-1], panels[1].curves[0]
     told = scaling_text.reading(latency, macs, Unit("depth"), macs.xs[3])
@@ -132,13 +124,15 @@ def test_the_exponents_stand_in_a_sentence_and_one_of_them_in_the_title() -> Non
     assert "more slowly" in told
 
 
-def test_under_load_the_exponent_is_that_of_cpu_time_for_all_points_alike() -> None:
+def test_under_load_the_exponent_is_that_of_cpu_time_for_all_points_alike(
+    bench: StillWorkbench,
+) -> None:
     shown, knob = along_depth()
-    swept(shown, [0.001 * case.design.config.depth**2 for case in shown])
-    for i, case in enumerate(shown):  # some points had quiet runs, and some had none
-        depth = case.design.config.depth
+    swept(bench, shown, [0.001 * workload.design.config.depth**2 for workload in shown])
+    for i, workload in enumerate(shown):  # some points had quiet runs, and some had none
+        depth = workload.design.config.depth
         point = replace(made(0.001 * depth**2), cpu_s=0.001 * depth, clean=bool(i % 2))
-        LEDGER.write(case, point, LEDGER.sweep(case))
+        bench.measurements.add(workload, point, bench.measurements.sweep_of(workload))
     panels = scaling.panels(shown[3], shown, knob)
     latency, macs = panels[-1].curves[-1], panels[1].curves[0]
     assert "depth<sup><b>1.00</b></sup><br>in CPU time" in panels[-1].law
@@ -155,31 +149,37 @@ def test_under_load_the_exponent_is_that_of_cpu_time_for_all_points_alike() -> N
         ({"runs": 90, "clean": False}, True),
     ],
 )
-def test_a_worse_look_does_not_replace_a_better_one(later: dict[str, Any], stays: bool) -> None:
-    case, known = along_depth()[0][0], replace(made(0.01), runs=30, clean=True)
+def test_a_worse_look_does_not_replace_a_better_one(
+    bench: StillWorkbench, later: dict[str, Any], stays: bool
+) -> None:
+    workload, known = along_depth()[0][0], replace(made(0.01), runs=30, clean=True)
     found = replace(known, median_s=0.02, **later)
-    LEDGER.write(case, known)
-    LEDGER.write(case, found)
-    assert LEDGER[case] == (known if stays else found)
-    LEDGER.write(case, MeasureError("no memory"))
-    assert isinstance(LEDGER[case], Measurement)
+    bench.measurements.add(workload, known)
+    bench.measurements.add(workload, found)
+    assert bench.point(workload) == (known if stays else found)
+    bench.measurements.add(workload, MeasureError("no memory"))
+    assert isinstance(bench.point(workload), Measurement)
 
 
-def test_a_cancelled_sweep_is_drawn_hollow_and_fitted_to_nothing() -> None:
+def test_a_cancelled_sweep_is_drawn_hollow_and_fitted_to_nothing(bench: StillWorkbench) -> None:
     shown, knob = along_depth()
-    swept(shown, [0.001 * case.design.config.depth for case in shown], progress=0.5)
+    swept(
+        bench, shown, [0.001 * workload.design.config.depth for workload in shown], finished=False
+    )
     curve = scaling.measured(shown, knob)
     assert curve.apart == set(curve.xs)
     assert curve.power is None
 
 
-def test_first_looks_do_not_replace_a_finished_sweep_but_a_later_sweep_does() -> None:
+def test_first_looks_do_not_replace_a_finished_sweep_but_a_later_sweep_does(
+    bench: StillWorkbench,
+) -> None:
     shown, _ = along_depth()
-    swept(shown, [0.01] * len(shown))
-    swept(shown, [0.02] * len(shown), progress=0.5)
-    assert LEDGER[shown[0]] == made(0.01)
-    swept(shown[:4], [0.03] * 4)
-    assert LEDGER[shown[0]] == made(0.03)
+    swept(bench, shown, [0.01] * len(shown))
+    swept(bench, shown, [0.02] * len(shown), finished=False)
+    assert bench.point(shown[0]) == made(0.01)
+    swept(bench, shown[:4], [0.03] * 4)
+    assert bench.point(shown[0]) == made(0.03)
     assert scaling.measured_apart(shown) == set(shown[4:])
 
 
@@ -195,7 +195,7 @@ def test_counts_alone_are_called_exact() -> None:
     }
     assert "memory is predicted" in scaling.legend(shown, 0)
     counts = drawn[0].curves[1].ys
-    assert counts == tuple(results.profiled(case).activation_count for case in shown)
+    assert counts == tuple(results.profiled(workload).activation_count for workload in shown)
 
 
 @pytest.mark.parametrize("count", range(1, 8))
@@ -237,7 +237,7 @@ def test_a_panel_says_what_law_there_is(ys: tuple[float, ...], says: str) -> Non
 def test_each_law_has_a_line_and_titles_in_a_row_are_level() -> None:
     """Beside one another two laws are wider than a panel on a telephone."""
     shown, knob = along_depth()
-    words = figure(scaling.panels(page().case, shown, knob), "depth", 12.0, 400)
+    words = figure(scaling.panels(page().workload, shown, knob), "depth", 12.0, 400)
     heads = [note["text"] for note in words["layout"]["annotations"] if "<b>" in note["text"]]
     lines = [head.split("<br>") for head in heads]
     assert [len(line) for line in lines] == [3, 3, 3, 3]
@@ -262,10 +262,10 @@ def test_laws_are_told_in_tokens_where_attention_is_shown(
 ) -> None:
     design = studio.design(family)
     knob = axes(design)[axis]
-    shown = tuple(Case(one) for one in axis_points(design, axis, 5))
+    shown = tuple(Workload(one) for one in axis_points(design, axis, 5))
     unit = scaling.unit_of(shown, knob)
     assert unit.word == word
-    panels = scaling.panels(Case(design), shown, knob)
+    panels = scaling.panels(Workload(design), shown, knob)
     text = words(figure(panels, knob.name, 1, 400, unit))
     assert f"∝ {word}<sup>" in text
     if word == "tokens":  # MACs of attention grow between linearly and with the square
@@ -290,19 +290,21 @@ def test_an_empty_panel_has_a_hint_in_the_place_of_a_scale() -> None:
         (made(0.100), made(0.200, clean=None), False),
     ],
 )
-def test_what_may_be_chance_is_no_change(one: Measurement, other: Measurement, noise: bool) -> None:
+def test_what_may_be_chance_is_no_change(
+    bench: StillWorkbench, one: Measurement, other: Measurement, noise: bool
+) -> None:
     assert is_noise(one, other) == is_noise(other, one) == noise
     state = page().turned("depth", 5)
     assert state.previous
-    LEDGER.write(state.case, one)
-    LEDGER.write(state.previous, other)
+    bench.measurements.add(state.workload, one)
+    bench.measurements.add(state.previous, other)
     told = "".join(notes(state))
     assert ("within noise of previous" in told) == noise
     assert ("moved" in told) != noise
 
 
 def test_the_default_unet_is_measured_by_itself() -> None:
-    assert is_quick(results.profiled(Case(studio.design("unet"))))
+    assert is_quick(results.profiled(Workload(studio.design("unet"))))
 
 
 def test_a_sweep_holds_the_case_on_the_page_and_nothing_much_slower(
@@ -310,9 +312,9 @@ def test_a_sweep_holds_the_case_on_the_page_and_nothing_much_slower(
 ) -> None:
     shown, _ = along_depth()
     monkeypatch.setattr(
-        measurements, "QUICK_MACS", results.profiled(shown[2]).macs / measurements.PATIENT
+        benchmarkable, "QUICK_MACS", results.profiled(shown[2]).macs / benchmarkable.SWEPT
     )
-    timed = [case for case in shown if scaling.fits(case, shown[5])]
+    timed = [workload for workload in shown if scaling.fits(workload, shown[5])]
     assert timed == [*shown[:3], shown[5]]
     monkeypatch.setitem(time_bound.RATES, "cpu", 1.0)
     assert obstacle(shown[5])
@@ -326,33 +328,31 @@ def test_every_axis_of_a_large_family_is_drawn_without_a_pause(family: str) -> N
     app.query_params["family"] = family
     app.run()
     for axis in scaling.axes(studio.design(family)):
-        app.session_state["state"] = replace(app.session_state["state"], axis=axis)
+        put(app, replace(state(app), axis=axis))
         app.run()
         assert not app.exception
         assert not app.button(key="sweep-start").disabled
 
 
 @pytest.mark.parametrize(
-    ("waiting", "look_cost_s", "seconds"),
+    ("waiting", "poll_cost_s", "seconds"),
     [(0, 0.0, 0.7), (1, 0.0, 0.7), (40, 0.0, 1.2), (40, 0.01, 1.6), (40, 0.1, 16.0)],
 )
-def test_looks_are_rarer_where_many_wait_and_each_costs_more(
-    monkeypatch: pytest.MonkeyPatch, waiting: int, look_cost_s: float, seconds: float
+def test_polls_are_rarer_where_many_wait_and_each_costs_more(
+    waiting: int, poll_cost_s: float, seconds: float
 ) -> None:
-    monkeypatch.setattr(measurements, "JOBS", range(waiting))
-    monkeypatch.setattr(measurements.PRECEDENCE, "look_cost_s", look_cost_s)
-    assert measurements.look_s(0.7) == pytest.approx(seconds)
+    assert poll_interval_s(0.7, waiting, poll_cost_s) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(
     ("days", "says"), [(0, ""), (1, "yesterday"), (3, "3 days ago"), (100, "on 20")]
 )
-def test_a_figure_of_an_earlier_day_says_so(days: int, says: str) -> None:
+def test_a_figure_of_an_earlier_day_says_so(bench: StillWorkbench, days: int, says: str) -> None:
     then = datetime.now().astimezone() - timedelta(days=days)
     point = replace(made(0.1), measured_at=then.astimezone(UTC).isoformat(timespec="seconds"))
     shown, _ = along_depth()
-    LEDGER.write(shown[0], point)
-    LEDGER.write(shown[1], replace(point, measured_at=datetime.now(UTC).isoformat()))
+    bench.measurements.add(shown[0], point)
+    bench.measurements.add(shown[1], replace(point, measured_at=datetime.now(UTC).isoformat()))
     assert says in conditions(point)
     assert ("measured" in conditions(point)) == bool(days)
     assert says in scaling.legend(shown, 0)

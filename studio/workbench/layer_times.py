@@ -1,0 +1,63 @@
+"""The time of each layer: measured when asked for, in the worker process, and shared by all."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from studio.bench.results import LayerTime
+from studio.bench.timing.layer_times import measure_layers, unsupported_reason
+from studio.process.backend import CallExecutor
+from studio.workbench.benchmarkable import obstacle, subject
+from studio.workbench.pending import Failed, Pending, Ready, Waiting
+from studio.workbench.workload import Workload
+
+Times = Mapping[str, LayerTime]  # by the path of a module, as in `named_modules()`
+BUDGET_S = 1.5
+CACHED = 128  # workloads
+
+
+class LayerTimes:
+    """The latest timings of layers, finished and under way, by workload."""
+
+    def __init__(self, queue: Callable[[str, str], CallExecutor]) -> None:
+        self._queue = queue
+        self._pool = ThreadPoolExecutor(CACHED, "layers")  # of threads that only wait
+        self._tasks: OrderedDict[Workload, Future[dict[str, LayerTime]]] = OrderedDict()
+
+    def __getitem__(self, workload: Workload) -> Pending[Times]:
+        """Nothing was asked for where it is `Ready` without any times."""
+        task = self._tasks.get(workload)  # looked up once: another session may push it out
+        if task is None:
+            return Ready({})
+        if not task.done():
+            return Waiting()
+        error = task.exception()
+        return Failed(str(error)) if error else Ready(task.result())
+
+    def start(self, workload: Workload, session: str) -> None:
+        """Have the layers timed, again where their times are known."""
+        self._tasks[workload] = self._pool.submit(self._measure, workload, session)
+        self._tasks.move_to_end(workload)
+        while len(self._tasks) > CACHED:
+            self._tasks.popitem(last=False)
+
+    def known(self, workload: Workload) -> Times:
+        """The times by path; empty where there are none, or none yet."""
+        found = self[workload]
+        return found.value if isinstance(found, Ready) else {}
+
+    def forget(self, workload: Workload) -> None:
+        self._tasks.pop(workload, None)
+
+    def _measure(self, workload: Workload, session: str) -> dict[str, LayerTime]:
+        conditions = workload.conditions
+        asked = (measure_layers, subject(workload), conditions, BUDGET_S)
+        queue = self._queue(conditions.device, session)
+        return queue.submit(*asked, limit_s=conditions.limit_s).result()
+
+
+def layer_obstacle(workload: Workload) -> str:
+    """Why the layers cannot be timed here, in one sentence; empty where they can."""
+    return unsupported_reason(workload.conditions) or obstacle(workload)

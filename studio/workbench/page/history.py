@@ -1,0 +1,119 @@
+"""The designs of this session, in the order in which they were on the page: undo, redo, go back.
+
+The browser's back button does the same, one view at a time; here each design stands with what was
+changed in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+from functools import lru_cache
+from typing import NamedTuple
+
+from studio.family import Preset
+from studio.workbench.compose import composition
+from studio.workbench.compose.composition import Draft, Rows
+from studio.workbench.page.state import State
+from studio.workbench.workload import Workload
+
+MOST = 60  # designs that are remembered
+
+
+class Visit(NamedTuple):
+    """A workload that was on the page, the preset that its title is based on, and the rows that did
+    not fit, if such were there."""
+
+    workload: Workload
+    preset: Preset
+    draft: Draft | None = None
+
+    @property
+    def rows(self) -> Rows:
+        """The rows of a composition, as they were on the page; empty of other designs."""
+        if self.draft:
+            return self.draft.rows
+        design = self.workload.design
+        return composition.rows_of(design.config) if composition.is_composed(design.family) else ()
+
+
+@dataclass(frozen=True)
+class History:
+    """The visits, and which of them is on the page."""
+
+    visits: tuple[Visit, ...] = ()
+    at: int = -1
+
+    def visited(self, visit: Visit) -> History:
+        """With a visit after the one on the page; those that were undone are forgotten."""
+        here = self.visits[self.at] if self.visits else None
+        if here and (here.workload, here.draft) == (visit.workload, visit.draft):
+            return self
+        kept = (*self.visits[: self.at + 1], visit)[-MOST:]
+        return History(kept, len(kept) - 1)
+
+    def gone(self, at: int) -> History:
+        return replace(self, at=min(max(at, 0), len(self.visits) - 1))
+
+
+@lru_cache(maxsize=1024)
+def change(before: Visit, after: Visit) -> str:
+    """What was changed between two visits, in the words of the knobs: `depth 12 → 13`."""
+    then, now = before.workload, after.workload
+    if then.design.family is not now.design.family:
+        return f"{now.design.family.title}: {now.design.titled(after.preset)}"
+    if (
+        after.preset != before.preset
+        and now.design.config == after.preset.config
+        and not after.draft
+    ):
+        return after.preset.name
+    moved = [*_rearranged(before.rows, after.rows)] or [*_turned(before, after)]
+    moved += [
+        f"{name} {getattr(then, name)} → {getattr(now, name)}"
+        for name in ("batch", "mode", "dtype", "layout", "compiled", "device")
+        if getattr(then, name) != getattr(now, name)
+    ]
+    return ", ".join(moved) or now.design.titled(after.preset)
+
+
+def _rearranged(olds: Rows, news: Rows) -> Iterator[str]:
+    """The rows of a composition that came and went: `+ 2 Transformer`."""
+    old_kinds, new_kinds = ([type(row).__name__ for row in rows] for rows in (olds, news))
+    matched = SequenceMatcher(None, old_kinds, new_kinds)
+    for tag, i, i_end, j, j_end in matched.get_opcodes():
+        if tag != "equal":
+            yield from (f"− {composition.called(olds, n)}" for n in range(i, i_end))
+            yield from (f"+ {composition.called(news, n)}" for n in range(j, j_end))
+
+
+def _turned(before: Visit, after: Visit) -> Iterator[str]:
+    """The knobs that were turned; of rows of the same kinds those of each."""
+    if not (before.draft or after.draft):
+        moved = after.workload.design.moved(before.workload.design.config)
+        yield from (f"{name} {was} → {here}" for name, was, here in moved)
+        return
+    for i, (old, new) in enumerate(zip(before.rows, after.rows, strict=True)):
+        for name, knob in composition.knobs_of(new).items():
+            was, here = getattr(old, name), getattr(new, name)
+            if was != here:
+                place = composition.place(after.rows, i)
+                yield f"{place}.{name} {knob.told(was)} → {knob.told(here)}"
+
+
+def told(known: History, at: int) -> str:
+    """A visit by what was changed in it, the first by its title; a draft says that it is one."""
+    visit = known.visits[at]
+    words = (
+        change(known.visits[at - 1], visit) if at else visit.workload.design.titled(visit.preset)
+    )
+    return f"{words} · does not fit" if visit.draft else words
+
+
+def returned(now: State, visit: Visit) -> State:
+    """The page with the workload of an earlier visit, and its draft."""
+    return replace(now.moved(visit.workload), preset=visit.preset, draft=visit.draft)
+
+
+NO_HISTORY = History()

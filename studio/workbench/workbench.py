@@ -1,0 +1,187 @@
+"""The workbench: one object that owns all that takes time, for the page, the command line and
+notebooks.
+
+    bench = Workbench()
+    job = bench.sweep((Workload(design, device="cpu"),))
+    while isinstance(job.update(), Waiting): ...
+    bench.latency(workload)             # Ready, Waiting or Failed
+
+A server makes one for all its sessions; tests make their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from studio import admission
+from studio.advice.published import PublishedResult
+from studio.analysis.cost.latency_model import LatencyModel
+from studio.analysis.cost.roofline import DeviceLimits
+from studio.bench.results import Measurement
+from studio.bench.shared_jobs import SharedJobs
+from studio.bench.store import Store, store
+from studio.bench.sweep import Point
+from studio.family import Design, Task
+from studio.process.backend import CallExecutor, platforms
+from studio.process.errors import MeasureError
+from studio.process.fair_queue import queue_client
+from studio.workbench.architect_jobs import ArchitectJobs, sizing_process
+from studio.workbench.benchmarkable import obstacle, subject
+from studio.workbench.layer_times import LayerTimes, Times
+from studio.workbench.measurements import Measurements
+from studio.workbench.memory_plan import MemoryPlan, MemoryPlanner, MemoryRequest
+from studio.workbench.page.requirements_form import Commission
+from studio.workbench.page_runs import PageRuns
+from studio.workbench.pending import Failed, Pending, Ready, Waiting
+from studio.workbench.predicted_latency import Calibrations, predictor
+from studio.workbench.priority import Priority
+from studio.workbench.recommendations import Answer, Documents, Size
+from studio.workbench.sweep_job import SweepJob
+from studio.workbench.workload import Workload
+
+QUEUED_S = 0.03  # seconds of a round, for each session that waits
+POLLS = 2  # fragments of a session that poll: its latency card, and its chart
+BUSY_SHARE = 0.5  # of the server's time, for the polls of all sessions
+
+
+class Workbench:
+    """Measurements, sweeps, timings of layers, calibrations, memory plans and the architect's
+    answers, with the priority between sessions.
+
+    `runs` tells who asks, `storage` keeps measurements on disk (by default in the user's cache),
+    `queue` gives access to the worker process of a device, and `sizing` starts the process that
+    sizes designs and writes reports.
+    """
+
+    rest_s = 0.5  # after the last change of a page, before it is measured by itself
+
+    def __init__(
+        self,
+        runs: PageRuns | None = None,
+        storage: Store | None = None,
+        queue: Callable[[str, str], CallExecutor] = queue_client,
+        sizing: Callable[[], CallExecutor] = sizing_process,
+    ) -> None:
+        self.runs = runs or PageRuns()
+        self._storage = storage
+        self.priority = Priority(self.runs)
+        self.measurements = Measurements()
+        self._jobs = SharedJobs()
+        self._layer_times = LayerTimes(queue)
+        self._calibrations = Calibrations(queue)
+        self._memory = MemoryPlanner()
+        self._architect = ArchitectJobs(sizing)
+
+    @property
+    def storage(self) -> Store:
+        return self._storage or store()
+
+    # Latency
+
+    def point(self, workload: Workload) -> Point:
+        """Its measurement, why there is none, or None where it was not measured yet."""
+        return self.measurements[workload]
+
+    def measured(self, workload: Workload) -> Measurement | None:
+        point = self.measurements[workload]
+        return point if isinstance(point, Measurement) else None
+
+    def latency(self, workload: Workload) -> Pending[Measurement]:
+        """Its measurement; waiting until somebody has measured it (`sweep`), failed where it cannot
+        be measured here."""
+        point = self.measurements[workload]
+        if isinstance(point, Measurement):
+            return Ready(point)
+        if isinstance(point, MeasureError):
+            return Failed(str(point))
+        why = obstacle(workload)
+        return Failed(why) if why else Waiting()
+
+    def sweep(
+        self,
+        workloads: tuple[Workload, ...],
+        title: str = "",
+        budget_s: float = 1.0,
+        session: str = "",
+        limit_s: float | None = None,
+    ) -> SweepJob:
+        """Measure workloads interleaved, for `budget_s` seconds of timing. `limit_s` is what each
+        may take in seconds. A sweep that is asked for again is measured anew."""
+        job = self._jobs.ask(
+            [subject(workload) for workload in workloads],
+            workloads[0].conditions,
+            budget_s=budget_s,
+            session=session,
+            present=partial(self.runs.is_connected, session),
+            store=self.storage,
+            fresh=self.measurements.of_one_sweep(workloads),
+            limit_s=limit_s
+            or max(admission.default_limit_s(w.design, w.conditions) for w in workloads),
+        )
+        return SweepJob(workloads, job, self.measurements, self.storage, title)
+
+    def forget(self, workloads: tuple[Workload, ...]) -> None:
+        """Delete the measurements of these workloads, for everybody, on disk too."""
+        conditions = workloads[0].conditions
+        subjects = [subject(workload) for workload in workloads]
+        self.storage.delete(subjects, conditions, platforms(conditions.device))
+        for workload in workloads:
+            self.measurements.forget(workload)
+            self._layer_times.forget(workload)
+
+    def poll_s(self, shortest: float) -> float:
+        """Seconds between two polls of a measurement, at the least `shortest`."""
+        return poll_interval_s(shortest, len(self._jobs), self.priority.poll_cost_s)
+
+    # Layers, and predictions
+
+    def layer_times(self, workload: Workload) -> Pending[Times]:
+        return self._layer_times[workload]
+
+    def known_layer_times(self, workload: Workload) -> Times:
+        """The times of its layers by path; empty where there are none yet."""
+        return self._layer_times.known(workload)
+
+    def start_layer_times(self, workload: Workload, session: str = "") -> None:
+        self._layer_times.start(workload, session)
+
+    def start_calibration(self, workload: Workload) -> None:
+        self._calibrations.start(workload)
+
+    def device(self, workload: Workload) -> DeviceLimits | None:
+        """The measured peak rates of its device; None while they are not known."""
+        return self._calibrations.device(workload)
+
+    def predictor(self, workload: Workload) -> LatencyModel | None:
+        """Predicts latencies of its family under its conditions; None with too few measurements."""
+        return predictor(workload, self.measurements)
+
+    # Memory, and designs for a task
+
+    def peak_memory(self, request: MemoryRequest, session: str = "") -> Pending[MemoryPlan]:
+        return self._memory(request, session)
+
+    def recommend(self, form: Commission) -> Pending[Answer]:
+        """Designs for the requirements of a form, best first. Raises DesignError for a form that
+        cannot be read."""
+        return self._architect.recommend(form)
+
+    def published(self, task: Task) -> Pending[tuple[PublishedResult, ...]]:
+        """What was published for a task, with what each network costs."""
+        return self._architect.published(task)
+
+    def sizes(self, start: Design, form: Commission) -> Pending[tuple[Size, ...]]:
+        """The sizes of a family around a design, with what each costs and whether it fits."""
+        return self._architect.sizes(start, form.brief)
+
+    def report(self, workload: Workload, form: Commission, link: str) -> Pending[Documents]:
+        """The report on a workload, with its measurement where there is one."""
+        return self._architect.report(workload, self.measured(workload), form, link)
+
+
+def poll_interval_s(shortest: float, waiting: int, poll_cost_s: float) -> float:
+    """Seconds between two polls: the more sessions wait, the rarer is news, and the polls of a
+    class must leave the server time for its sliders, however slow it is."""
+    each_s = max(QUEUED_S, POLLS * poll_cost_s / BUSY_SHARE)
+    return max(shortest, each_s * waiting)
