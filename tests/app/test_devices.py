@@ -101,7 +101,7 @@ def test_runs_are_compared_with_those_of_their_device(two: Workbench, device: st
     designs = tuple(replace(workload, design=studio.design("cnn", depth=d)) for d in (4, 5))
     for _ in range(3):
         point = swept(two, designs)
-    assert two.storage.between_runs(device, point.device) is not None
+    assert two.storage.run_to_run_deviation(device, point.device) is not None
     assert run_to_run_deviation(point, device) is not None
     (other,) = set(TWO) - {device}
     assert run_to_run_deviation(point, other) is None
