@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from studio.guide import Guide, Preset, Result, Task, results
 from studio.knobs import DesignError, Knob, knobs
 from studio.quoting import echoed, quoted
-from studio.records import as_asked, expanded, knob_at, value_of, with_values
-from studio.refusals import named, read_settings, refusal
+from studio.records import all_knobs, knob_at, value_of, with_values, with_values_unchecked
+from studio.refusals import named_knobs, read_settings, refusal
 from studio.renames import VERSION
 from studio.spelling import closest_first, offered, resembling
 from studio.version import __version__
@@ -36,8 +36,8 @@ __all__ = [
     "Guide",
     "Preset",
     "Result",
+    "Snap",
     "Task",
-    "Turn",
     "results",
 ]
 
@@ -47,7 +47,7 @@ BATCH = Knob(name="batch", default=1, help="Examples in one forward pass", ge=1,
 
 
 @dataclass(frozen=True)
-class Turn:
+class Snap:
     """What came of turning a knob: the config, and why it is not quite the one asked for."""
 
     config: Any
@@ -125,8 +125,8 @@ class Family:
         start = named or self.presets[0]
         return Design(self, start.config, named).replace(**settings)
 
-    def turn(self, config: Any, name: str, value: object) -> Turn:
-        """Turn one knob of a legal config, and land on a legal config.
+    def snap(self, config: Any, name: str, value: object) -> Snap:
+        """Snap one knob of a legal config, and land on a legal config.
 
         A slider slides on in the direction in which it was moved until the rules hold; a choice
         stays as chosen, and another knob of the broken rule yields. Raises DesignError where
@@ -135,7 +135,7 @@ class Family:
         knob = self.knob(config, name)
         try:
             wanted = read_settings(self, config, {name: value})[name]
-            return Turn(self.fitted(config, {name: wanted}))
+            return Snap(self.fitted(config, {name: wanted}))
         except DesignError:
             raise refusal(self, config, {name: value}) from None
         except ValueError as broken:
@@ -143,7 +143,7 @@ class Family:
         moved, others = self._slides(config, knob, wanted), self._yields(config, knob, wanted, rule)
         for turned in (others, moved) if knob.options else (moved, others):
             for candidate, change in turned:
-                return Turn(candidate, f"{rule}, so {change}")
+                return Snap(candidate, f"{rule}, so {change}")
         raise refusal(self, config, {name: wanted})
 
     def fitted(self, config: Any, values: Mapping[str, Any]) -> Any:
@@ -151,7 +151,7 @@ class Family:
         try:
             return with_values(config, values)
         except ValueError:
-            asked = as_asked(config, values)
+            asked = with_values_unchecked(config, values)
             whole = {name: getattr(asked, name) for name in self.knobs}
             found = self.adapt(whole)
             if found == whole:
@@ -165,16 +165,16 @@ class Family:
         onward = 1 if wanted >= before else -1
         values = sorted(knob.near(wanted), key=lambda v: (v - wanted) * onward < 0)
         for value in values:
-            if value != before and (legal := _replaced(config, {knob.name: value})):
+            if value != before and (legal := _legal_config(config, {knob.name: value})):
                 yield legal, f"{knob.name} went on to {knob.text(value)}"
 
     def _yields(self, config: Any, knob: Knob, wanted: Any, rule: str) -> Iterator[tuple[Any, str]]:
-        for other in named(config, rule):
+        for other in named_knobs(config, rule):
             if other == knob.name:
                 continue
             yielding = self.knob(config, other)
             for value in yielding.near(value_of(config, other)):
-                if legal := _replaced(config, {other: value, knob.name: wanted}):
+                if legal := _legal_config(config, {other: value, knob.name: wanted}):
                     yield legal, f"{other} moved to {yielding.text(value)}"
                     break
 
@@ -186,11 +186,11 @@ class Family:
         found = knob_at(config, name)
         if found is None:
             place, _, last = name.rpartition(".")
-            beside = tuple(k for k in expanded(config) if place and k.rpartition(".")[0] == place)
-            alike = tuple(k for k in expanded(config) if k.endswith(f".{last}"))
+            beside = tuple(k for k in all_knobs(config) if place and k.rpartition(".")[0] == place)
+            alike = tuple(k for k in all_knobs(config) if k.endswith(f".{last}"))
             sizes = tuple(knob.size for knob in self.knobs.values() if knob.size)
             known = beside or alike[:MOST_ALIKE] or (*self.knobs, *sizes)
-            near = resembling(name, beside or (*expanded(config), *sizes))
+            near = resembling(name, beside or (*all_knobs(config), *sizes))
             question = f"did you mean {' or '.join(near)}?" if near else ""
             raise DesignError(
                 f"{self.key} has no knob {echoed(name)}",
@@ -208,7 +208,7 @@ def family_of(config: type) -> Family:
     return family
 
 
-def _replaced(config: Any, changes: Mapping[str, Any]) -> Any | None:
+def _legal_config(config: Any, changes: Mapping[str, Any]) -> Any | None:
     try:
         return with_values(config, changes)
     except ValueError:
@@ -242,8 +242,8 @@ class Design:
         """The preset that it is, or that was named when it was made, with what was changed
         (`ViT-B/16, depth=6`); where none was, the family and what is not as by default."""
         if base := self.preset or self.origin:
-            return self.titled(base)
-        return self.titled(self.family.presets[0], self.family.title)
+            return self.title_for(base)
+        return self.title_for(self.family.presets[0], self.family.title)
 
     @property
     def full_title(self) -> str:
@@ -251,9 +251,11 @@ class Design:
         named = self.preset or self.origin
         return f"{self.family.title}: {self.title}" if named else self.title
 
-    def titled(self, base: Preset, name: str = "") -> str:
+    def title_for(self, base: Preset, name: str = "") -> str:
         """The title, told from a preset of one's choice; under another `name`, if there is one."""
-        told = [self._sized(name) or f"{name}={here}" for name, _, here in self.moved(base.config)]
+        told = [
+            self._sized(name) or f"{name}={here}" for name, _, here in self.differences(base.config)
+        ]
         kept = [part for part in told if "." not in part.partition("=")[0]]
         within = [part for part in told if part not in kept]
         more = [f"{len(within) - MOST_TOLD} more"] if len(within) > MOST_TOLD else []
@@ -282,7 +284,7 @@ class Design:
     @property
     def knobs(self) -> Mapping[str, Knob]:
         """The family's knobs, and those of this design's records by their paths."""
-        return expanded(self.config)
+        return all_knobs(self.config)
 
     def value(self, name: str) -> Any:
         """The value of a knob, in Python's terms."""
@@ -306,7 +308,7 @@ class Design:
         """This design with a knob at every lower value that the rules allow, the highest first."""
         here = self.value(name)
         lower = sorted((v for v in self.knobs[name].near(here) if v < here), reverse=True)
-        configs = (_replaced(self.config, {name: value}) for value in lower)
+        configs = (_legal_config(self.config, {name: value}) for value in lower)
         return [Design(self.family, config) for config in configs if config]
 
     def to_dict(self) -> dict[str, Any]:
@@ -337,21 +339,21 @@ class Design:
     def query(self) -> str:
         return urlencode(self.to_query(), safe="/,")
 
-    def moved(self, before: Any) -> Iterator[tuple[str, str, str]]:
+    def differences(self, before: Any) -> Iterator[tuple[str, str, str]]:
         """The knobs in which this design differs from another config of its family: the name, what
         it was and what it is, as a reader writes them. Of records of the same kinds their knobs."""
-        here, there = self.knobs, expanded(before)
+        here, there = self.knobs, all_knobs(before)
         for name, value in self.settings.items():
             was = getattr(before, name)
             if value == was:
                 continue
             within = [path for path in here if path.startswith(f"{name}.")]
             if not within or within != [path for path in there if path.startswith(f"{name}.")]:
-                yield name, there[name].told(was), here[name].told(value)
+                yield name, there[name].label(was), here[name].label(value)
                 continue
             for path in within:
                 if (inner := self.value(path)) != (earlier := value_of(before, path)):
-                    yield path, there[path].told(earlier), here[path].told(inner)
+                    yield path, there[path].label(earlier), here[path].label(inner)
 
     def _written(self, base: Preset) -> dict[str, str]:
         knobs = self.family.knobs

@@ -133,7 +133,7 @@ class Knob:
             case _:
                 return str(value)
 
-    def told(self, value: Any) -> str:
+    def label(self, value: Any) -> str:
         """The value as a reader writes it, and can type it back."""
         return self.text(value)
 

@@ -81,7 +81,7 @@ def _search(
         for name, values in obstacle.remedies().items() if key not in seen else ():
             if name not in changes:
                 price = cost + CHANGE + (0 if asked(name) else UNASKED)
-                made = _Branch(price, next(number), changes, name, different(values), obstacle)
+                made = _Branch(price, next(number), changes, name, unique(values), obstacle)
                 heappush(branches, made)
         seen.add(key)  # the nearest value that comes so far stands for all
 
@@ -108,10 +108,10 @@ def candidates(knob: Knob, here: Any, hints: Iterable[Any] = ()) -> Iterator[Any
         first += [value for value in (here - 1, here + 1) if _takes(knob, value)]
         first.sort(key=lambda value: abs(value - here))
     order = chain(first, islice(near, NEAR), _far(knob))
-    yield from (value for value in different(order) if value != here)
+    yield from (value for value in unique(order) if value != here)
 
 
-def different(values: Iterable[Any]) -> Iterator[Any]:
+def unique(values: Iterable[Any]) -> Iterator[Any]:
     """Each value once."""
     seen: list[Any] = []
     for value in values:

@@ -24,7 +24,7 @@ from studio.knobs import WORKS, DesignError, Knob, knobs
 from studio.nearest import candidates
 from studio.quoting import echoed, quoted
 from studio.ratios import size_of, sizes, with_ratios
-from studio.serialization.notation import KIND, parsed
+from studio.serialization.notation import KIND, parse_records
 from studio.spelling import by_likeness, closest, offered
 
 T = TypeVar("T")
@@ -45,10 +45,7 @@ class RecordKnob(Knob):
         as a whole `2`): they are set at once with what is given.
         """
         many = isinstance(self.default, tuple)
-        text = isinstance(value, str)
-        given = (
-            parsed(str(value), self._place, self._kinds) if text else value if many else (value,)
-        )
+        given = self._parse(value) if isinstance(value, str) else value if many else (value,)
         if not isinstance(given, (list, tuple)):
             raise self._refused(value, "does not say which kinds it has", self.name, self._kinds)
         lengths = self.lengths if many else (1,)
@@ -57,6 +54,9 @@ class RecordKnob(Knob):
         entries = self._with(given, within)
         read = tuple(self._record(one, self._place(i)) for i, one in enumerate(entries))
         return read if many else read[0]
+
+    def _parse(self, text: str) -> list[dict[str, str]]:
+        return parse_records(text, self._place, self._kinds)
 
     def _miscounted(self, value: object, given: Sequence[object]) -> DesignError:
         many, lengths = isinstance(self.default, tuple), self.lengths or (1,)
@@ -88,9 +88,8 @@ class RecordKnob(Knob):
             if name:
                 entries[i] = {**_as_settings(entries[i]), name: setting}
             else:
-                text = isinstance(setting, str)
-                written = parsed(str(setting), self._place, self._kinds) if text else [setting]
-                entries[i] = next(iter(written), "")
+                own = self._parse(setting) if isinstance(setting, str) else [setting]
+                entries[i] = next(iter(own), "")
         return entries
 
     def write(self, value: Any) -> Any:
@@ -104,11 +103,11 @@ class RecordKnob(Knob):
     def text(self, value: Any) -> str:
         if isinstance(value, type):
             return value.__name__
-        return " ".join(map(written, value)) if isinstance(value, tuple) else written(value)
+        return " ".join(map(as_text, value)) if isinstance(value, tuple) else as_text(value)
 
-    def told(self, value: Any) -> str:
+    def label(self, value: Any) -> str:
         """The kinds alone, equal neighbours together: `Conv × 2 · ToTokens`."""
-        kinds = [type(record).__name__ for _, record in self.rows(value)]
+        kinds = [type(record).__name__ for _, record in self.entries(value)]
         runs = [(kind, len(list(run))) for kind, run in groupby(kinds)]
         return " · ".join(f"{kind} × {count}" if count > 1 else kind for kind, count in runs)
 
@@ -117,13 +116,13 @@ class RecordKnob(Knob):
         if not isinstance(self.default, tuple):
             yield from (kind() for kind in self.options if kind is not type(value))
 
-    def within(self, value: Any) -> Iterator[Knob]:
+    def inner_knobs(self, value: Any) -> Iterator[Knob]:
         """The knobs of the record or records, named by their paths."""
-        for place, record in self.rows(value):
+        for place, record in self.entries(value):
             for knob in knobs_of(record).values():
                 yield dataclasses.replace(knob, name=f"{place}.{knob.name}")
 
-    def rows(self, value: Any) -> Iterator[tuple[str, Any]]:
+    def entries(self, value: Any) -> Iterator[tuple[str, Any]]:
         """The record or records, each with its place."""
         for i, record in enumerate(value if isinstance(value, tuple) else (value,)):
             yield self._place(i), record
@@ -158,12 +157,12 @@ class RecordKnob(Knob):
             others = [{**rest, one: settings[name]} for one in meant if one not in rest] + [rest]
             told, why = f"its knobs are {', '.join(known)}", f"is no knob of {kind}"
             raise self._refused(name, why, place, tuple(known), told, others)
-        return _made(made, {n: _read(read[n], v, place) for n, v in settings.items()}, place)
+        return _construct(made, {n: _read(read[n], v, place) for n, v in settings.items()}, place)
 
     def _checked(self, record: Any, place: str) -> Any:
         """A record made in Python: its values are read like all others."""
         known = knobs_of(record)
-        return _made(
+        return _construct(
             type(record), {n: _read(k, getattr(record, n), place) for n, k in known.items()}, place
         )
 
@@ -207,13 +206,13 @@ def records(
 
 
 @lru_cache(maxsize=256)
-def expanded(config: Any) -> Mapping[str, Knob]:
+def all_knobs(config: Any) -> Mapping[str, Knob]:
     """The knobs of a config, by name, with those of its records by their paths."""
     found: dict[str, Knob] = {}
     for name, knob in knobs_of(config).items():
         found[name] = knob
         if isinstance(knob, RecordKnob):
-            found |= {inner.name: inner for inner in knob.within(getattr(config, name))}
+            found |= {inner.name: inner for inner in knob.inner_knobs(getattr(config, name))}
     return MappingProxyType(found)
 
 
@@ -226,7 +225,7 @@ def knobs_of(record: Any) -> Mapping[str, Knob]:
 def knob_at(config: Any, path: str) -> Knob | None:
     """The knob of this path: of the config, of one of its records, or for a whole entry of several
     records; None where there is none."""
-    known = expanded(config)
+    known = all_knobs(config)
     name, _, index = path.partition(".")
     several = known.get(name)
     if path in known or (size := _size_at(config, path)) or not isinstance(several, RecordKnob):
@@ -239,7 +238,7 @@ def knob_at(config: Any, path: str) -> Knob | None:
 
 def _size_at(config: Any, path: str) -> Knob | None:
     """The knob of a size that may be given in the place of a ratio: both are one knob."""
-    known = expanded(config)
+    known = all_knobs(config)
     place, dot, last = path.rpartition(".")
     for knob in known.values():
         if knob.size and knob.size == last and knob.name.rpartition(".")[0] == place:
@@ -249,7 +248,7 @@ def _size_at(config: Any, path: str) -> Knob | None:
     return None
 
 
-def written(record: Any) -> str:
+def as_text(record: Any) -> str:
     """A record as in Python, with what differs from its defaults: `MBConv(depth=3)`."""
     changed = [
         f"{name}={knob.text(here)}"
@@ -259,7 +258,7 @@ def written(record: Any) -> str:
     return f"{type(record).__name__}({', '.join(changed)})"
 
 
-def titled(place: str, record: Any) -> str:
+def place_label(place: str, record: Any) -> str:
     """What people call a record: `2 Transformer`, by its number where it is one of several."""
     return f"{place.rpartition('.')[2]} {type(record).__name__}"
 
@@ -268,11 +267,11 @@ def value_of(config: Any, path: str) -> Any:
     """The value of a knob of the config, or of one of its records."""
     value = config
     for name in path.split("."):
-        value = value[int(name)] if isinstance(value, tuple) else _held(value, name)
+        value = value[int(name)] if isinstance(value, tuple) else _value_at(value, name)
     return value
 
 
-def _held(record: Any, name: str) -> Any:
+def _value_at(record: Any, name: str) -> Any:
     for ratio in () if hasattr(record, name) else knobs_of(record).values():
         if ratio.size == name:
             return round(getattr(record, ratio.name) * getattr(record, ratio.of))
@@ -284,7 +283,7 @@ def with_values(config: Any, values: Mapping[str, Any]) -> Any:
     return dataclasses.replace(config, **_changes(config, values))
 
 
-def as_asked(config: Any, values: Mapping[str, Any]) -> Any:
+def with_values_unchecked(config: Any, values: Mapping[str, Any]) -> Any:
     """The same, whether or not the rules of the config hold; those of its records must."""
     asked = copy.copy(config)
     for name, value in _changes(config, values).items():
@@ -302,7 +301,7 @@ def _changes(config: Any, values: Mapping[str, Any]) -> dict[str, Any]:
         else:
             changes[name] = value
     for name, settings in inner.items():
-        changes[name] = _turned(changes.get(name, getattr(config, name)), settings, name)
+        changes[name] = _with_inner(changes.get(name, getattr(config, name)), settings, name)
     known = knobs_of(config)
     return changes if changes.keys() <= known.keys() else _with_ratios(config, changes)
 
@@ -311,18 +310,18 @@ def _with_ratios(record: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
     return with_ratios(knobs_of(record), settings, partial(getattr, record))
 
 
-def _turned(held: Any, settings: Mapping[str, Any], place: str) -> Any:
+def _with_inner(held: Any, settings: Mapping[str, Any], place: str) -> Any:
     if not isinstance(held, tuple):
         known = knobs_of(held)
         if unknown := ", ".join(settings.keys() - known.keys() - sizes(known).keys()):
             raise ValueError(f"{place}: {type(held).__name__} has no {unknown}")
-        return _placed(lambda: dataclasses.replace(held, **_with_ratios(held, settings)), place)
+        return _at_place(lambda: dataclasses.replace(held, **_with_ratios(held, settings)), place)
     entries = list(held)
     for i, own in _by_entry(settings).items():
         if i >= len(entries):
             raise ValueError(f"{place} has {len(entries)} entries, and none of number {i}")
         inner = {name: value for name, value in own.items() if name}
-        entries[i] = _turned(own.get("", entries[i]), inner, f"{place}.{i}")
+        entries[i] = _with_inner(own.get("", entries[i]), inner, f"{place}.{i}")
     return tuple(entries)
 
 
@@ -335,9 +334,9 @@ def _by_entry(settings: Mapping[str, Any]) -> Mapping[int, Mapping[str, Any]]:
     return found
 
 
-def _made(kind: type, settings: Mapping[str, Any], place: str) -> Any:
+def _construct(kind: type, settings: Mapping[str, Any], place: str) -> Any:
     try:
-        return _placed(lambda: kind(**_ratios(kind, settings)), place)
+        return _at_place(lambda: kind(**_ratios(kind, settings)), place)
     except ValueError as broken:
         raise _broken(kind, settings, place, str(broken)) from None
 
@@ -379,7 +378,7 @@ def _as_settings(entry: object) -> Mapping[str, Any]:
     return {KIND: type(entry).__name__, **held}
 
 
-def _placed(make: Callable[[], T], place: str) -> T:
+def _at_place(make: Callable[[], T], place: str) -> T:
     """What is made; a rule that is broken in the making tells its place."""
     try:
         return make()

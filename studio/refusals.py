@@ -17,17 +17,17 @@ from itertools import chain, islice
 from typing import Any, Protocol
 
 from studio.knobs import WORKS, DesignError, Knob
-from studio.nearest import WAYS, Obstacle, candidates, different, suggestions
+from studio.nearest import WAYS, Obstacle, candidates, suggestions, unique
 from studio.quoting import cut
 from studio.ratios import unlimited
 from studio.records import (
     NOTHING,
     RecordKnob,
-    as_asked,
-    expanded,
+    all_knobs,
+    as_text,
     knob_at,
     value_of,
-    written,
+    with_values_unchecked,
 )
 
 LONGEST = 200  # characters of a setting that is suggested
@@ -78,7 +78,7 @@ def _read(rules: Rules, config: Any, name: str, own: Mapping[str, object]) -> di
 
 def _reader(rules: Rules, config: Any, path: str) -> Knob:
     knob = rules.knob(config, path)
-    return knob if path in expanded(config) or WHOLE.fullmatch(path) else unlimited(knob)
+    return knob if path in all_knobs(config) or WHOLE.fullmatch(path) else unlimited(knob)
 
 
 def refusal(rules: Rules, config: Any, settings: Mapping[str, object]) -> DesignError:
@@ -86,7 +86,7 @@ def refusal(rules: Rules, config: Any, settings: Mapping[str, object]) -> Design
     return _Asked(rules, config, settings).refusal()
 
 
-def named(config: Any, rule: str) -> list[str]:
+def named_knobs(config: Any, rule: str) -> list[str]:
     """The knobs that a rule speaks of; one of a record's stands in it with its place, or the whole
     rule begins with it."""
     place = place_of(rule)
@@ -132,7 +132,7 @@ class _Asked:
         """What a value that cannot be read suggests itself, as far as it works with the others."""
         if not isinstance(error, DesignError):
             return ()
-        works = (way for way in different(error.suggestions) if not self._error(way))
+        works = (way for way in unique(error.suggestions) if not self._error(way))
         plain = type(knob_at(self.config, error.knob)) is Knob  # all options of one fit a sentence
         return tuple(works if plain else islice(works, WAYS))
 
@@ -208,10 +208,10 @@ class _Asked:
         before the one that broke it what makes a map larger or smaller."""
         values, wanted = self._values(changes), self.config
         with suppress(ValueError):  # a record's own rule, which names a knob of the config too
-            wanted = as_asked(self.config, values)
+            wanted = with_values_unchecked(self.config, values)
         place = place_of(rule)
         found: dict[str, Iterable[Any]] = {}
-        for name in named(wanted, rule) or [place]:
+        for name in named_knobs(wanted, rule) or [place]:
             if knob := knob_at(wanted, name):
                 here = values.get(name, value_of(wanted, name))
                 found[name] = chain(_hinted(knob, here, rule), self._before(name))
@@ -243,7 +243,7 @@ class _Asked:
         if isinstance(first, DesignError):
             return first.knob
         alone = [name for way in ways if len(way) == 1 for name in way]
-        asked = [name for name in named(self.config, str(first)) if name in self.settings]
+        asked = [name for name in named_knobs(self.config, str(first)) if name in self.settings]
         known = (*(name for name in alone if name in self.settings), *alone, *asked)
         return next(iter((*known, place_of(str(first)), *self.settings)), "")
 
@@ -291,7 +291,7 @@ def _upstream(config: Any, place: str) -> Iterator[str]:
     """The knobs of the rows before a place that change how large its map is."""
     if not place:
         return
-    for name, knob in expanded(config).items():
+    for name, knob in all_knobs(config).items():
         row, _, last = name.rpartition(".")
         if row == place:
             return
@@ -306,7 +306,7 @@ def _is_a_fault_of_text(error: DesignError) -> bool:
 
 def _text(value: Any) -> str:
     if isinstance(value, tuple) and any(map(is_dataclass, value)):
-        return " ".join(map(written, value))
+        return " ".join(map(as_text, value))
     if is_dataclass(value) and not isinstance(value, type):
-        return written(value)
+        return as_text(value)
     return Knob(name="", default=value, help="").text(value)

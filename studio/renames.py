@@ -14,7 +14,7 @@ from typing import Any
 
 from studio.knobs import DesignError, Knob
 from studio.records import RecordKnob, knobs_of
-from studio.serialization.notation import KIND, parsed
+from studio.serialization.notation import KIND, parse_records
 
 VERSION = 2  # of the names in a design file
 
@@ -75,7 +75,7 @@ def updated_records(value: object) -> object:
 
 def _updated_text(text: str) -> str:
     try:
-        written = parsed(text, str)
+        written = parse_records(text, str)
     except DesignError:  # whoever reads it says what is wrong
         return text
     new = [_updated_record(record) for record in written]
@@ -112,7 +112,7 @@ def _kinds(value: object) -> list[str]:
     """The kinds of a record or of several, as a config, JSON or a text has them."""
     if isinstance(value, str):
         try:
-            return [record[KIND] for record in parsed(value, str)]
+            return [record[KIND] for record in parse_records(value, str)]
         except DesignError:
             return []
     several: Iterable[object] = value if isinstance(value, (list, tuple)) else (value,)

@@ -46,7 +46,7 @@ def corners(family: Family, start: Design | None = None) -> Iterator[tuple[str, 
 def turned(design: Design, knob: Knob, value: Any) -> Design:
     """The design with a knob turned as the slider does it; as it was where no such record fits."""
     try:
-        return Design(design.family, design.family.turn(design.config, knob.name, value).config)
+        return Design(design.family, design.family.snap(design.config, knob.name, value).config)
     except DesignError:
         if isinstance(knob, RecordKnob) or "." in knob.name:  # another row needs it as it is
             return design

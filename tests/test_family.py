@@ -57,7 +57,7 @@ def designs(draw: st.DrawFn) -> Design:
     chosen, preset = draw(st.sampled_from(PRESETS))
     config = preset.config
     for name in draw(st.lists(st.sampled_from(list(chosen.knobs)), max_size=4)):
-        turned = attempt(lambda n=name, c=config: chosen.turn(c, n, draw(legal(chosen.knobs[n]))))
+        turned = attempt(lambda n=name, c=config: chosen.snap(c, n, draw(legal(chosen.knobs[n]))))
         config = config if isinstance(turned, DesignError) else turned.config
     return Design(chosen, config)
 
@@ -120,7 +120,7 @@ def test_a_turned_knob_lands_on_a_legal_design_and_says_why(
     chosen = design.family
     name = data.draw(st.sampled_from(list(chosen.knobs)))
     value = data.draw(legal(chosen.knobs[name]))
-    turn = attempt(lambda: chosen.turn(design.config, name, value))
+    turn = attempt(lambda: chosen.snap(design.config, name, value))
     asked = attempt(lambda: design.replace(**{name: value}))
     if isinstance(turn, DesignError):
         assert isinstance(asked, DesignError)
@@ -219,7 +219,7 @@ def test_refusals_say_what_there_is(make: Callable[[], Any], message: str) -> No
 @settings(max_examples=200, deadline=None)
 @given(design=designs())
 def test_what_a_title_and_a_history_tell_of_a_knob_is_typed_back(design: Design) -> None:
-    for name, was, here in design.moved(design.base.config):
+    for name, was, here in design.differences(design.base.config):
         knob = design.knobs[name]
         if not isinstance(knob, RecordKnob):  # of which the kinds are told, and their knobs after
             assert knob.read(here) == design.value(name)
@@ -241,7 +241,7 @@ def test_a_hidden_size_is_given_as_it_is_or_as_a_ratio(chosen: Family) -> None:
         quotient = f"{size}/{start.value(ratio.of)}"
         for same in (quotient, ratio.text(design.value(ratio.name))):
             assert start.replace(**{ratio.name: same}) == design
-        assert chosen.turn(start.config, ratio.size, size).config == design.config
+        assert chosen.snap(start.config, ratio.size, size).config == design.config
         assert design_from_json(design.to_json()) == design
 
 
@@ -322,14 +322,14 @@ def test_json_of_a_preset_alone_is_that_preset() -> None:
 def test_a_slider_goes_on_in_the_direction_of_its_move() -> None:
     vit = family("vit")
     config = vit.design("ViT-B/16").config
-    up, down = vit.turn(config, "num_heads", 13), vit.turn(config, "num_heads", 11)
+    up, down = vit.snap(config, "num_heads", 13), vit.snap(config, "num_heads", 11)
     assert (up.config.num_heads, down.config.num_heads) == (16, 8)
     assert up.why == "num_heads=13 must divide embed_dim=768, so num_heads went on to 16"
 
 
 def test_a_choice_stays_and_the_other_knob_yields() -> None:
     vit = family("vit")
-    turn = vit.turn(vit.design("ViT-B/16 @384").config, "patch_size", 14)
+    turn = vit.snap(vit.design("ViT-B/16 @384").config, "patch_size", 14)
     assert turn.config.patch_size == 14
     assert turn.config.image_size == 378
     assert turn.why.endswith("so image_size moved to 378")

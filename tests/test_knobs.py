@@ -149,7 +149,7 @@ def test_any_value_is_read_or_refused_in_one_line_whose_offers_are_taken(
 @given(value=st.floats(0.0, 0.9), top=st.integers(1, 70000), bottom=st.integers(1, 70000))
 def test_a_fraction_is_typed_back_as_it_is_printed(value: float, top: int, bottom: int) -> None:
     for number in (value, min(top / bottom, 0.9)):
-        assert RATE.read(RATE.told(number)) == number
+        assert RATE.read(RATE.label(number)) == number
         assert RATE.read(RATE.text(number)) == number
     assert [RATE.text(number) for number in (0.05, 2 / 3, 0.9)] == ["0.05", "2/3", "0.9"]
 

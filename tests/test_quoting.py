@@ -42,7 +42,7 @@ def knob_doors() -> Iterator[tuple[str, Callable[[str], object]]]:
             yield f"{family.key}.{name}", lambda text, f=family, n=name: f.design(**{n: text})
             yield (
                 f"turned {family.key}.{name}",
-                lambda text, f=family, n=name: f.turn(f.design().config, n, text),
+                lambda text, f=family, n=name: f.snap(f.design().config, n, text),
             )
 
 

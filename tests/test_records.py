@@ -10,7 +10,14 @@ import pytest
 from torch import nn
 
 from studio.knobs import DesignError, knob, knobs
-from studio.records import RecordKnob, as_asked, expanded, records, value_of, with_values
+from studio.records import (
+    RecordKnob,
+    all_knobs,
+    records,
+    value_of,
+    with_values,
+    with_values_unchecked,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +104,7 @@ def test_an_option_is_a_class_and_written_by_its_name() -> None:
 
 def test_knobs_within_are_named_by_their_paths() -> None:
     config = Config(rest=(Bare(), Kernel(size=9)))
-    inner = [name for name in expanded(config) if "." in name]
+    inner = [name for name in all_knobs(config) if "." in name]
     assert inner == [f"{place}.{n}" for place in ("first", "rest.1") for n in knobs(Kernel)]
     assert value_of(config, "rest.1.size") == 9
     turned = with_values(config, {"rest.1.size": 5, "first.activation": nn.GELU, "width": 2})
@@ -117,7 +124,7 @@ def test_a_broken_rule_tells_its_place() -> None:
 
 
 def test_a_config_as_asked_need_not_keep_its_rules() -> None:
-    asked = as_asked(Config(), {"width": 1, "rest": MANY, "rest.0.size": 7})
+    asked = with_values_unchecked(Config(), {"width": 1, "rest": MANY, "rest.0.size": 7})
     assert (asked.width, asked.rest[0].size, len(asked.rest)) == (1, 7, 3)
     with pytest.raises(ValueError, match="width=1"):
         with_values(Config(), {"width": 1, "rest": MANY})

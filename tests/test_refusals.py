@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from studio.family import Design, DesignError
 from studio.knobs import Knob
-from studio.records import RecordKnob, written
+from studio.records import RecordKnob, as_text
 from studio.zoo import families, family
 from tests.test_family import PRESETS, attempt, is_one_sentence
 
@@ -121,7 +121,7 @@ def test_a_refusal_writes_what_it_suggests() -> None:
     error = refused(family("hybrid").design(), {"stages": "Columns() Conv()"})
     assert error
     for way in error.suggestions:
-        assert all(f"{name}={written(value)}" in str(error) for name, value in way.items())
+        assert all(f"{name}={as_text(value)}" in str(error) for name, value in way.items())
 
 
 @pytest.mark.parametrize("name", ["stages.9.width", "stages.1.num_heads", "foo", "stages.x", ""])
@@ -216,7 +216,7 @@ def test_a_refused_turn_suggests_what_works(each: Any) -> None:
     design = each.design()
     for name in design.knobs:
         for value in ("abc", -(10**9), 10**9):
-            turned = attempt(lambda n=name, v=value: each.turn(design.config, n, v))
+            turned = attempt(lambda n=name, v=value: each.snap(design.config, n, v))
             if isinstance(turned, DesignError):
                 assert turned.suggestions
                 for way in turned.suggestions:

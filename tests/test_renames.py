@@ -57,7 +57,7 @@ def test_an_old_file_is_the_same_design(name: str) -> None:
     document = json.dumps({key: value for key, value in OLD[name].items() if key != "link"})
     assert "version" not in document
     made = zoo.read_design(document)
-    assert made == zoo.Read(NOW[name])
+    assert made == zoo.AdaptedDesign(NOW[name])
     assert made.design.title == NOW[name].title
     written = json.loads(made.design.to_json())
     assert (written["version"], written["studio"]) == (VERSION, studio.__version__)

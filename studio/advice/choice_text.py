@@ -33,7 +33,7 @@ def _kind(design: Design, base: Preset) -> str:
 
 def changes_text(design: Design, base: Preset) -> str:
     """What a design was made from and how it differs; empty of an unmodified preset."""
-    return f"based on {design.titled(base)}" if design.changes(base) else ""
+    return f"based on {design.title_for(base)}" if design.changes(base) else ""
 
 
 def symbolic_law(law: str) -> str:

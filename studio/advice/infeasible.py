@@ -57,7 +57,7 @@ class Smallest:
     @property
     def title(self) -> str:
         design = self.cost.design
-        return f"{design.family.key} ({design.titled(self.preset)})"
+        return f"{design.family.key} ({design.title_for(self.preset)})"
 
 
 def explain_refusal(

@@ -155,7 +155,7 @@ def apply_settings(
     asked = {**settings, **left_open}
     try:
         for name, value in _in_turn(design, asked):
-            turn = design.family.turn(design.config, name, value)
+            turn = design.family.snap(design.config, name, value)
             design = Design(design.family, turn.config)
             notes += [turn.why] if turn.why else []
     except DesignError:

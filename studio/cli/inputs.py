@@ -28,7 +28,7 @@ class DesignSource:
         """The design. Says what was inserted to make it fit. Raises DesignError."""
         from studio import zoo
 
-        made = zoo.changed(_start(self.name, self.preset), dict(self.settings))
+        made = zoo.with_settings(_start(self.name, self.preset), dict(self.settings))
         if made.note:
             say(made.note)
         return made.design

@@ -59,13 +59,13 @@ def swept_designs(
     with what was inserted to make a point fit. Raises DesignError where no corner is valid, and
     along one knob for the first value that is not.
     """
-    from studio.zoo import changed
+    from studio.zoo import with_settings
 
     found: dict[Design, str] = {}
     refused = defaultdict[str, list[str]](list)  # corners by the reason that they share
     for settings in _corners(knobs, wanted):
         try:
-            made = changed(start, settings)
+            made = with_settings(start, settings)
             found[made.design] = made.note
         except DesignError as refusal:
             if len(knobs) == 1:

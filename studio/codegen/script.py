@@ -123,7 +123,7 @@ def _stages(family: Family, config: Any) -> Iterator[tuple[str, Any]]:
     """The stages of a composition, each with its path."""
     for name, knob in family.knobs.items():
         if isinstance(knob, RecordKnob):
-            yield from knob.rows(getattr(config, name))
+            yield from knob.entries(getattr(config, name))
 
 
 def _outline(design: Design, shapes: Mapping[str, Shape]) -> Iterator[str]:

@@ -79,7 +79,7 @@ def report(
     found = profile(design, batch)
     base = choice.preset if choice else design.preset or design.origin or design.base
     return Report(
-        title=design.titled(base) if choice else design.title,
+        title=design.title_for(base) if choice else design.title,
         about=_about(found, measured),
         figures=tuple(_headline(found, measured)),
         sections=(
@@ -132,7 +132,7 @@ def _dimensions(found: Profile) -> Iterator[Block]:
     known = modality.task_settings(design, SETTINGS)
     decided: list[Piece] = []
     for name in known:
-        text = design.knobs[name].told(design.value(name))
+        text = design.knobs[name].label(design.value(name))
         decided += [", " if decided else "", Code(f"{name}={text}")]
     set_by = (" Set by the task: ", *decided, ".") if decided else ()
     first = re.sub(r"\s+", " ", meaning.strip().split("\n\n")[0])
@@ -212,7 +212,7 @@ def _changes(found: Profile, base: Preset) -> Iterator[Block]:
     knobs = design.knobs
     rows = tuple(
         ((Code(name),), was, here, knobs[name].help)
-        for name, was, here in design.moved(base.config)
+        for name, was, here in design.differences(base.config)
     )
     changed = count_text(len(rows), "knob", "knobs")
     yield Table(f"Modifications of {base.name}", ("Knob", "Preset", "Here", "Meaning"), rows, ALL)

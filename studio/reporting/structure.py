@@ -133,7 +133,7 @@ def _rows_of_records(design: Design) -> Iterator[Block]:
     rows = [
         ((Code(place),), knob.text((row,)))
         for knob in knobs
-        for place, row in knob.rows(design.value(knob.name))
+        for place, row in knob.entries(design.value(knob.name))
     ]
     if rows:
         yield Table(

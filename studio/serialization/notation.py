@@ -16,7 +16,7 @@ ASSIGNMENT = re.compile(r"\s*(\w+)\s*=\s*([^=]*?)\s*")
 NEXT = re.compile(r",(?=[^,]*=)")  # the comma between two assignments: a tuple has its own
 
 
-def parsed(
+def parse_records(
     text: str, place: Callable[[int], str], kinds: Sequence[str] = ()
 ) -> list[dict[str, str]]:
     """The records that a text writes, each with its kind and its settings as texts.

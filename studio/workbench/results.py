@@ -22,7 +22,7 @@ from studio.drawing.graph import Edge, Graph, Node
 from studio.exports import standalone_script
 from studio.family import Design, Family
 from studio.process.caching import bounded
-from studio.records import titled
+from studio.records import place_label
 from studio.workbench.compose.composition import Draft, prefix
 from studio.workbench.workload import Workload
 
@@ -57,7 +57,7 @@ def planned(workload: Workload) -> tuple[Graph, Mapping[str, drawn.NodeUse]]:
 def drafted(family: Family, draft: Draft) -> Graph:
     """The rows that fit, and the first that does not where they would lead to it."""
     legal = prefix(family, draft)
-    label, facts = titled(draft.place, draft.rows[draft.at]), (draft.fault,)
+    label, facts = place_label(draft.place, draft.rows[draft.at]), (draft.fault,)
     fault = Node(id=draft.place, label=label, detail="does not fit", kind="fault", facts=facts)
     if legal is None:
         return Graph(Node(id="", label=family.key, children=(fault,)), ())

@@ -87,7 +87,7 @@ def design_from_query(query: Mapping[str, str]) -> Design:
 
 
 @dataclass(frozen=True)
-class Read:
+class AdaptedDesign:
     """A design as it was read, and what was changed to make it fit; empty where nothing was.
     `inserted` are the places of the records that were not asked for."""
 
@@ -101,7 +101,7 @@ def design_from_json(text: str | bytes) -> Design:
     return read_design(text).design
 
 
-def read_design(text: str | bytes) -> Read:
+def read_design(text: str | bytes) -> AdaptedDesign:
     """The same, with a note on what was inserted into a composition that does not fit as given."""
     data = parse(text)
     if not isinstance(data, dict):
@@ -122,7 +122,7 @@ def read_design(text: str | bytes) -> Read:
     start = family(str(data["family"])).design(str(preset) if preset else None)
     if _version(data) < VERSION:
         settings = updated_settings(start.family.key, start.config, settings)
-    return changed(start, settings)
+    return with_settings(start, settings)
 
 
 def _version(data: Mapping[str, object]) -> int:
@@ -136,7 +136,7 @@ def _version(data: Mapping[str, object]) -> int:
     return version
 
 
-def changed(start: Design, settings: Mapping[str, object]) -> Read:
+def with_settings(start: Design, settings: Mapping[str, object]) -> AdaptedDesign:
     """A design with some knobs set, and what was inserted to make it fit. Raises DesignError."""
     design = start.replace(**settings)
     new = {name: dict(rows) for name, rows in _insertions(start, settings, design) if rows}
@@ -145,7 +145,7 @@ def changed(start: Design, settings: Mapping[str, object]) -> Read:
         f" {', '.join(f'{row} as {place}' for place, row in rows.items())}"
         for name, rows in new.items()
     )
-    return Read(design, "; ".join(told), tuple(chain.from_iterable(new.values())))
+    return AdaptedDesign(design, "; ".join(told), tuple(chain.from_iterable(new.values())))
 
 
 def _insertions(

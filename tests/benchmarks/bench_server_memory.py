@@ -45,7 +45,7 @@ def designs(chance: random.Random) -> Iterator[Design]:
                 if isinstance(knob.default, int | float) and not isinstance(knob.default, bool):
                     value = knob.kind(knob.clamp(knob.default * chance.uniform(0.5, 1.5)))
                     try:
-                        config = family.turn(design.config, knob.name, value).config
+                        config = family.snap(design.config, knob.name, value).config
                     except DesignError:
                         continue
                     design = Design(family, config)

@@ -155,7 +155,7 @@ def test_a_config_of_a_family_that_there_is_not(config: dict[str, object]) -> No
 
 def test_a_composition_that_was_changed_says_what_was_inserted() -> None:
     design = zoo.family("hybrid").design("R50+ViT-B/16")
-    assert zoo.read_design(design.to_json()) == zoo.Read(design)
+    assert zoo.read_design(design.to_json()) == zoo.AdaptedDesign(design)
     given = {"stem": "ConvStem()", "stages": "Transformer()", "head": "PooledHead()"}
     made = zoo.read_design(json.dumps({"family": "hybrid", "config": given}))
     assert made.note == (
@@ -165,4 +165,4 @@ def test_a_composition_that_was_changed_says_what_was_inserted() -> None:
         *("ToTokens", "Transformer", "ToMap"),
     ]
     # what was inserted stands where it is said to stand, and then nothing more is
-    assert zoo.read_design(made.design.to_json()) == zoo.Read(made.design)
+    assert zoo.read_design(made.design.to_json()) == zoo.AdaptedDesign(made.design)

@@ -235,7 +235,7 @@ def test_rows_read_one_second_input_and_move_together() -> None:
     for way in ("stages.1.memory_dim=256", "stages.0.memory_dim=64"):
         assert way in str(error).partition("; the nearest that works is ")[2].split(" or ")
     design = FAMILY.design(stages="CrossAttention() CrossAttention()", head=TOKENS)
-    turn = FAMILY.turn(design.config, "stages.2.memory_dim", 512)
+    turn = FAMILY.snap(design.config, "stages.2.memory_dim", 512)
     assert turn.config.memory.width == 512
     assert "stages.1.memory_dim moved to 512" in turn.why
 

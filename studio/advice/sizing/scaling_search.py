@@ -299,6 +299,6 @@ def _raised_of_tuple(
 
 def _turned(design: Design, name: str, value: object) -> Design:
     try:
-        return Design(design.family, design.family.turn(design.config, name, value).config)
+        return Design(design.family, design.family.snap(design.config, name, value).config)
     except DesignError:
         return design

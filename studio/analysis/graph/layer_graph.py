@@ -46,7 +46,7 @@ from studio.analysis.names.dim_names import (
 from studio.analysis.trace.tree import INPUT, Call, Shape, Source, Trace
 from studio.drawing.graph import Edge, Figures, Graph, Node
 from studio.knobs import Knob
-from studio.records import RecordKnob, knobs_of, titled
+from studio.records import RecordKnob, knobs_of, place_label
 
 NO_TITLES: Mapping[str, str] = MappingProxyType({})
 LOOP_SOURCE = "↺"  # placeholder source of a repeated block whose first input is a constant (a loop)
@@ -85,8 +85,10 @@ class TensorOrigin(NamedTuple):
 def stage_titles(config: Any) -> dict[str, str]:
     """The titles of the stages of a composition in its graph, by path: `1 Residual × 3`."""
     held = {name: k for name, k in knobs_of(config).items() if isinstance(k, RecordKnob)}
-    placed = chain.from_iterable(k.rows(getattr(config, name)) for name, k in held.items())
-    return {place: f"{titled(place, row)}{_times(knobs_of(row), row)}" for place, row in placed}
+    placed = chain.from_iterable(k.entries(getattr(config, name)) for name, k in held.items())
+    return {
+        place: f"{place_label(place, row)}{_times(knobs_of(row), row)}" for place, row in placed
+    }
 
 
 def _times(known: Mapping[str, Knob], row: Any) -> str:

@@ -56,7 +56,7 @@ def named(workload: Workload) -> str:
     """A workload in words: the design, and how it is used where that is not the usual way."""
     extra = {k: v for k, v in workload.to_query().items() if k in ("batch", "mode", "dtype")}
     return ", ".join(
-        [workload.design.titled(workload.design.base), *(f"{k}={v}" for k, v in extra.items())]
+        [workload.design.title_for(workload.design.base), *(f"{k}={v}" for k, v in extra.items())]
     )
 
 
@@ -144,7 +144,7 @@ def _value(workload: Workload, name: str) -> str:
     knobs = workload.design.family.knobs
     if name not in knobs:
         return "–"
-    text = knobs[name].told(workload.design.value(name))
+    text = knobs[name].label(workload.design.value(name))
     return text if len(text) <= 80 else f"{text[:79]}…"
 
 

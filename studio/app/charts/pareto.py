@@ -82,6 +82,6 @@ def scatter(drawn: Sequence[Size], here: Design) -> dict[str, Any]:
 
 def told(size: Size) -> str:
     return (
-        f"<b>{size.design.titled(size.design.base)}</b><br>{units.count(size.params)} parameters"
+        f"<b>{size.design.title_for(size.design.base)}</b><br>{units.count(size.params)} parameters"
         f" · {units.macs(size.macs)}<br>{units.size(size.inference_bytes)} for inference"
     )

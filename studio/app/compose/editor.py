@@ -19,7 +19,7 @@ from studio.app.controls import knob_widgets
 from studio.app.markup import html, plain
 from studio.family import Family
 from studio.knobs import Knob
-from studio.records import titled
+from studio.records import place_label
 from studio.stages.stage import JOINS, Flow, Map
 from studio.workbench import results
 from studio.workbench.compose import composition, fixes
@@ -213,7 +213,7 @@ def wrong(now: State) -> None:
 def fault(now: State, draft: Draft) -> None:
     """Where the composition breaks off, why, and a button for each way to mend it."""
     with st.container(key="fault", gap="xsmall", border=True):
-        row = titled(draft.place, draft.rows[draft.at])
+        row = place_label(draft.place, draft.rows[draft.at])
         st.markdown(f":red[{FAULT} **{plain(row)} does not fit.**] {plain(draft.fault)}")
         with st.container(horizontal=True, gap="xsmall", key="mends"):
             for n, mend in enumerate(fixes.mends(now.design.family, draft)):

@@ -16,7 +16,7 @@ from typing import Any
 from studio.family import Family
 from studio.knobs import DesignError, Knob, knobs
 from studio.quoting import echoed, quoted
-from studio.records import RecordKnob, titled
+from studio.records import RecordKnob, place_label
 from studio.stages.stage import JOINS, STEM, AnyStage, Flow
 
 Rows = tuple[Any, ...]  # a row of any kind, whose knobs are its own
@@ -78,7 +78,7 @@ def place(rows: Rows, i: int) -> str:
 
 def called(rows: Rows, i: int) -> str:
     """What people call row `i`: `2 Transformer`."""
-    return titled(place(rows, i), rows[i])
+    return place_label(place(rows, i), rows[i])
 
 
 def index(rows: Rows, place: str) -> int:

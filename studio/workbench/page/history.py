@@ -62,7 +62,7 @@ def change(before: Visit, after: Visit) -> str:
     """What was changed between two visits, in the words of the knobs: `depth 12 → 13`."""
     then, now = before.workload, after.workload
     if then.design.family is not now.design.family:
-        return f"{now.design.family.title}: {now.design.titled(after.preset)}"
+        return f"{now.design.family.title}: {now.design.title_for(after.preset)}"
     if (
         after.preset != before.preset
         and now.design.config == after.preset.config
@@ -75,7 +75,7 @@ def change(before: Visit, after: Visit) -> str:
         for name in ("batch", "mode", "dtype", "layout", "compiled", "device")
         if getattr(then, name) != getattr(now, name)
     ]
-    return ", ".join(moved) or now.design.titled(after.preset)
+    return ", ".join(moved) or now.design.title_for(after.preset)
 
 
 def _rearranged(olds: Rows, news: Rows) -> Iterator[str]:
@@ -91,7 +91,7 @@ def _rearranged(olds: Rows, news: Rows) -> Iterator[str]:
 def _turned(before: Visit, after: Visit) -> Iterator[str]:
     """The knobs that were turned; of rows of the same kinds those of each."""
     if not (before.draft or after.draft):
-        moved = after.workload.design.moved(before.workload.design.config)
+        moved = after.workload.design.differences(before.workload.design.config)
         yield from (f"{name} {was} → {here}" for name, was, here in moved)
         return
     for i, (old, new) in enumerate(zip(before.rows, after.rows, strict=True)):
@@ -99,14 +99,14 @@ def _turned(before: Visit, after: Visit) -> Iterator[str]:
             was, here = getattr(old, name), getattr(new, name)
             if was != here:
                 place = composition.place(after.rows, i)
-                yield f"{place}.{name} {knob.told(was)} → {knob.told(here)}"
+                yield f"{place}.{name} {knob.label(was)} → {knob.label(here)}"
 
 
 def told(known: History, at: int) -> str:
     """A visit by what was changed in it, the first by its title; a draft says that it is one."""
     visit = known.visits[at]
     words = (
-        change(known.visits[at - 1], visit) if at else visit.workload.design.titled(visit.preset)
+        change(known.visits[at - 1], visit) if at else visit.workload.design.title_for(visit.preset)
     )
     return f"{words} · does not fit" if visit.draft else words
 

@@ -80,7 +80,7 @@ class Link:
         self.said.append(str(error))
         self.taken |= {name: echoed(text) for name, text in taken.items()}
 
-    def say_inserted(self, made: zoo.Read) -> None:
+    def say_inserted(self, made: zoo.AdaptedDesign) -> None:
         """Note what was put into a composition so that it fits."""
         self.said += [made.note] * bool(made.note)
         self.inserted = dict.fromkeys(made.inserted, composition.WHY_INSERTED)
@@ -135,7 +135,7 @@ class Link:
         wanted, put = dict(asked), set[str]()
         for _ in range(TRIES):
             try:
-                made = zoo.changed(start, wanted)
+                made = zoo.with_settings(start, wanted)
             except DesignError as error:
                 self.said.append(str(error))
                 gone = _blamed(wanted, error)
@@ -178,12 +178,12 @@ def _over(wanted: Mapping[str, object], error: DesignError, gone: set[str]) -> d
     return {name: value for name, value in wanted.items() if name not in gone}
 
 
-def _one_by_one(start: Design, wanted: Mapping[str, object]) -> tuple[zoo.Read, set[str]]:
+def _one_by_one(start: Design, wanted: Mapping[str, object]) -> tuple[zoo.AdaptedDesign, set[str]]:
     """The design with one setting after the other, as far as each can be; and those that cannot."""
-    made, refused = zoo.Read(start), set(wanted)
+    made, refused = zoo.AdaptedDesign(start), set(wanted)
     for name, value in wanted.items():
         with suppress(DesignError):
-            made = zoo.changed(made.design, {name: value})
+            made = zoo.with_settings(made.design, {name: value})
             refused.discard(name)
     return made, refused
 

@@ -14,7 +14,7 @@ from typing import Any, get_args
 
 from studio import zoo
 from studio.analysis.cost.scaling import axes
-from studio.family import Design, DesignError, Preset, Turn
+from studio.family import Design, DesignError, Preset, Snap
 from studio.knobs import Axis, Knob
 from studio.workbench import devices
 from studio.workbench.compose import composition
@@ -94,7 +94,7 @@ class State:
 
     @property
     def title(self) -> str:
-        return link_parts.title(self.design) or self.design.titled(self.preset)
+        return link_parts.title(self.design) or self.design.title_for(self.preset)
 
     @property
     def rows(self) -> Rows:
@@ -126,11 +126,11 @@ class State:
                 return self.moved(replace(self.workload, **{knob: CONDITIONS[knob].read(value)}))
             if "." in knob:
                 return self._turned_within(knob, value)
-            return self._landed(knob, self.design.family.turn(self.design.config, knob, value))
+            return self._landed(knob, self.design.family.snap(self.design.config, knob, value))
         except DesignError as error:
             return replace(self, notes={}, refusal=str(error))
 
-    def _landed(self, knob: str, turn: Turn) -> State:
+    def _landed(self, knob: str, turn: Snap) -> State:
         design = replace(self.design, config=turn.config)
         notes = {knob: turn.why} if turn.why else {}
         along = next((axis for axis, one in axes(design).items() if one.name == knob), None)
@@ -143,7 +143,7 @@ class State:
         DesignError."""
         if not self.draft:
             with suppress(DesignError):
-                turn = self.design.family.turn(self.design.config, knob, value)
+                turn = self.design.family.snap(self.design.config, knob, value)
                 if len(turn.config.stages) == len(self.design.config.stages):
                     return self._landed(knob, turn)
         place, _, name = knob.rpartition(".")
@@ -234,7 +234,7 @@ class State:
         found = self.composed(rows, composition.index(rows, self.place))
         link.inserted = {}  # into what the draft takes the place of
         if not found.draft:
-            link.say_inserted(zoo.changed(self.design, composition.settings(rows)))
+            link.say_inserted(zoo.with_settings(self.design, composition.settings(rows)))
         return found
 
 
