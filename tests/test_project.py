@@ -99,19 +99,20 @@ TESTED_IN = {
         "app/controls/page_keys",
         "app/main",
     ),
+    "app/controls/test_history.py": ("workbench/page/history",),
     "app/diagram/test_colouring.py": (
         "app/diagram/layer_diff",
         "workbench/page/colour_mode",
     ),
-    "app/header/test_latency_card.py": ("workbench/retries",),
+    "app/header/test_latency_card.py": ("workbench/jobs/auto_benchmark",),
     "app/pages/test_architect.py": (
         "advice/published",
         "app/charts/pareto",
         "app/charts/tradeoff",
         "app/pending",
-        "workbench/architect_jobs",
+        "workbench/jobs/architect_jobs",
+        "workbench/jobs/recommendations",
         "workbench/page/requirements_form",
-        "workbench/recommendations",
     ),
     "app/pages/test_compare.py": (
         "app/charts/compare_table",
@@ -124,20 +125,24 @@ TESTED_IN = {
     "app/tabs/test_layers.py": (
         "analysis/cost/layer_table",
         "app/diagram/layer_timing",
+        "workbench/jobs/layer_times",
     ),
-    "app/tabs/test_memory.py": ("workbench/page/memory_options",),
+    "app/tabs/test_memory.py": (
+        "workbench/jobs/memory_plan",
+        "workbench/page/memory_options",
+    ),
     "app/tabs/test_scaling.py": (
         "app/charts/predicted_curves",
         "app/charts/scaling_chart",
         "app/charts/scaling_text",
-        "app/controls/session_sweep",
+        "workbench/jobs/benchmarkable",
+        "workbench/jobs/measurements",
     ),
     "app/test_devices.py": (
         "bench/idle_latency",
         "workbench/devices",
-        "workbench/predicted_latency",
+        "workbench/jobs/predicted_latency",
     ),
-    "app/test_ledger.py": ("workbench/measurements",),
     "app/test_link.py": (
         "app/session",
         "workbench/page/link",
@@ -149,6 +154,7 @@ TESTED_IN = {
         "app/controls/sidebar",
         "app/pages/explore",
         "app/pages/page_frame",
+        "workbench/page/state",
         "workbench/results",
         "workbench/workload",
     ),
@@ -216,9 +222,10 @@ TESTED_IN = {
         "workbench/compose/composition",
         "workbench/compose/fixes",
     ),
-    "workbench/test_priority.py": (
-        "app/runs",
-        "workbench/page_runs",
+    "workbench/test_priority.py": ("workbench/page_runs",),
+    "workbench/test_workbench.py": (
+        "workbench/jobs/sweep_job",
+        "workbench/pending",
     ),
     "zoo/test_contract.py": (
         "blocks/*",

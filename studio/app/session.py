@@ -16,13 +16,13 @@ from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from studio.family import Design
-from studio.workbench.auto_benchmark import AutoBenchmark
 from studio.workbench.gc_policy import GcPolicy
+from studio.workbench.jobs.auto_benchmark import AutoBenchmark
+from studio.workbench.jobs.sweep_job import SessionSweep
 from studio.workbench.page.history import NO_HISTORY, History
 from studio.workbench.page.state import FIRST, State
 from studio.workbench.page.widget_sync import WidgetSync
 from studio.workbench.page_runs import PageRuns
-from studio.workbench.sweep_job import SessionSweep
 from studio.workbench.workbench import Workbench
 from studio.workbench.workload import Workload
 

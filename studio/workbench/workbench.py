@@ -26,18 +26,18 @@ from studio.family import Design, Task
 from studio.process.backend import CallExecutor, platforms
 from studio.process.errors import MeasureError
 from studio.process.fair_queue import queue_client
-from studio.workbench.architect_jobs import ArchitectJobs, sizing_process
-from studio.workbench.benchmarkable import obstacle, subject
-from studio.workbench.layer_times import LayerTimes, Times
-from studio.workbench.measurements import Measurements
-from studio.workbench.memory_plan import MemoryPlan, MemoryPlanner, MemoryRequest
+from studio.workbench.jobs.architect_jobs import ArchitectJobs, sizing_process
+from studio.workbench.jobs.benchmarkable import obstacle, subject
+from studio.workbench.jobs.layer_times import LayerTimes, Times
+from studio.workbench.jobs.measurements import Measurements
+from studio.workbench.jobs.memory_plan import MemoryPlan, MemoryPlanner, MemoryRequest
+from studio.workbench.jobs.predicted_latency import Calibrations, predictor
+from studio.workbench.jobs.recommendations import Answer, Documents, Size
+from studio.workbench.jobs.sweep_job import SweepJob
 from studio.workbench.page.requirements_form import Commission
 from studio.workbench.page_runs import PageRuns
 from studio.workbench.pending import Failed, Pending, Ready, Waiting
-from studio.workbench.predicted_latency import Calibrations, predictor
 from studio.workbench.priority import Priority
-from studio.workbench.recommendations import Answer, Documents, Size
-from studio.workbench.sweep_job import SweepJob
 from studio.workbench.workload import Workload
 
 QUEUED_S = 0.03  # seconds of a round, for each session that waits

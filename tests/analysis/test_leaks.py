@@ -58,11 +58,7 @@ FEW = {
         "studio.bench.store.store",
         "studio.workbench.devices._local",
     ),
-    *(
-        "studio.workbench.architect_jobs.office",
-        "studio.workbench.architect_jobs.clock",
-        "studio.workbench.gc_policy.tend",
-    ),
+    "studio.analysis.trace.meta_model._install_reset_hook",
     *("studio.app.diagram.component._component", "studio.app.controls.page_keys._component"),
     "studio.app.callbacks.finish_callbacks",
     "studio.process.dask_backend._cluster_device",

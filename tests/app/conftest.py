@@ -22,7 +22,7 @@ from streamlit.testing.v1 import AppTest
 from studio.app import session
 from studio.app.session import RUNS, Session
 from studio.process.backend import CallExecutor
-from studio.workbench.layer_times import Times
+from studio.workbench.jobs.layer_times import Times
 from studio.workbench.page.state import State
 from studio.workbench.pending import Pending, Ready, Waiting
 from studio.workbench.workbench import Workbench

@@ -21,7 +21,8 @@ import studio
 from studio.app.diagram.component import laid_out
 from studio.family import Design
 from studio.knobs import DesignError
-from studio.workbench import gc_policy, predicted_latency, results
+from studio.workbench import gc_policy, results
+from studio.workbench.jobs import predicted_latency
 from studio.workbench.workload import Workload
 
 DESIGNS, LOOK = 5_000, 500  # that are seen, and after how many the process is weighed

@@ -17,10 +17,10 @@ from studio.process import fair_queue
 from studio.process.backend import Platform
 from studio.process.errors import MeasureError
 from studio.workbench import workbench
-from studio.workbench.benchmarkable import subject
+from studio.workbench.jobs.benchmarkable import subject
+from studio.workbench.jobs.sweep_job import SweepJob
 from studio.workbench.pending import Failed, Ready, Waiting
-from studio.workbench.sweep_job import SweepJob
-from studio.workbench.workbench import Workbench
+from studio.workbench.workbench import Workbench, poll_interval_s
 from studio.workbench.workload import Workload
 from tests.bench import simulated
 from tests.bench.simulated import Simulated, answer
@@ -171,3 +171,13 @@ def test_a_latency_is_ready_waiting_or_failed_with_one_sentence(lab: Lab) -> Non
     assert lab.bench.latency(workload) == Failed("no result after 30 s")
     giant = Workload(studio.design("attention", preset="GPT-3 shape (96 × 12288)"))
     assert isinstance(lab.bench.latency(giant), Failed)
+
+
+@pytest.mark.parametrize(
+    ("waiting", "poll_cost_s", "seconds"),
+    [(0, 0.0, 0.7), (1, 0.0, 0.7), (40, 0.0, 1.2), (40, 0.01, 1.6), (40, 0.1, 16.0)],
+)
+def test_polls_are_rarer_where_many_wait_and_each_costs_more(
+    waiting: int, poll_cost_s: float, seconds: float
+) -> None:
+    assert poll_interval_s(0.7, waiting, poll_cost_s) == pytest.approx(seconds)

@@ -13,8 +13,8 @@ from studio.app.charts.scaling_chart import EXACT, HERE, PALE
 from studio.app.controls.navigation import design_opened
 from studio.app.pending import result
 from studio.family import Design
+from studio.workbench.jobs.recommendations import Size
 from studio.workbench.page.requirements_form import Commission
-from studio.workbench.recommendations import Size
 
 HEIGHT = 340
 LEGEND = (

@@ -10,7 +10,7 @@ from studio.analysis.cost.roofline import DeviceLimits
 from studio.app import session
 from studio.app.charts.scaling_chart import MEASURED, PALE, Curve
 from studio.workbench import results
-from studio.workbench.predicted_latency import work_of
+from studio.workbench.jobs.predicted_latency import work_of
 from studio.workbench.workload import Workload
 
 WIDEST = 3.0  # a band that reaches farther says nothing

@@ -6,7 +6,7 @@ import streamlit as st
 
 from studio.app import session
 from studio.app.markup import plain
-from studio.workbench.layer_times import Times, layer_obstacle
+from studio.workbench.jobs.layer_times import Times, layer_obstacle
 from studio.workbench.pending import Failed, Waiting
 from studio.workbench.workload import Workload
 

@@ -19,10 +19,10 @@ from studio.bench.idle_latency import run_to_run_deviation
 from studio.bench.results import Measurement
 from studio.reporting import latency_text
 from studio.workbench import results
-from studio.workbench.auto_benchmark import AutoBenchmark, is_loaded
-from studio.workbench.benchmarkable import is_quick, obstacle
+from studio.workbench.jobs.auto_benchmark import AutoBenchmark, is_loaded
+from studio.workbench.jobs.benchmarkable import is_quick, obstacle
+from studio.workbench.jobs.sweep_job import SweepJob
 from studio.workbench.page.state import State
-from studio.workbench.sweep_job import SweepJob
 from studio.workbench.workload import Workload
 
 AGAIN, BUSY = ":material/refresh:", "Measure again: the machine was busy"

@@ -24,6 +24,7 @@ from studio.app.markup import html, ours, plain
 from studio.app.pending import poll
 from studio.family import BATCH, Design, DesignError
 from studio.knobs import Knob
+from studio.workbench.jobs.recommendations import Answer
 from studio.workbench.page.requirements_form import (
     DATA,
     EXAMPLES,
@@ -37,7 +38,6 @@ from studio.workbench.page.requirements_form import (
 )
 from studio.workbench.page.state import State
 from studio.workbench.pending import Failed, Ready, Waiting
-from studio.workbench.recommendations import Answer
 
 FULL = 3  # choices that are told in full; the others open with a click
 COUNTED = "Sizing candidates … {} of {} families, built on the meta device and counted exactly."

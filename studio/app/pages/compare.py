@@ -26,11 +26,11 @@ from studio.drawing.figure import Figure
 from studio.exports import figure_heading
 from studio.family import DesignError
 from studio.workbench import results
-from studio.workbench.benchmarkable import is_timely, obstacle
+from studio.workbench.jobs.benchmarkable import is_timely, obstacle
+from studio.workbench.jobs.sweep_job import SweepJob
 from studio.workbench.page.history import Visit, returned
 from studio.workbench.page.link_parts import MOST_PINS
 from studio.workbench.page.state import VIEWS, State
-from studio.workbench.sweep_job import SweepJob
 from studio.workbench.workload import Workload
 
 HEIGHT = 520

@@ -21,7 +21,7 @@ from studio.app.markup import plain
 from studio.app.pending import poll
 from studio.process.caching import bounded
 from studio.workbench import results
-from studio.workbench.layer_times import Times
+from studio.workbench.jobs.layer_times import Times
 from studio.workbench.page.state import State
 from studio.workbench.workload import Workload
 

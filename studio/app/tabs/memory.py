@@ -25,7 +25,7 @@ from studio.app.tabs.scaling import label
 from studio.family import BATCH
 from studio.knobs import Mode
 from studio.process.free_memory import FIXED_BYTES, OVERHEAD, available_bytes
-from studio.workbench.memory_plan import MemoryPlan, MemoryRequest
+from studio.workbench.jobs.memory_plan import MemoryPlan, MemoryRequest
 from studio.workbench.page.state import State
 from studio.workbench.pending import Failed, Pending, Ready, Waiting
 from studio.workbench.workload import Workload

@@ -8,8 +8,8 @@ from studio.app import session
 from studio.app.pending import result
 from studio.app.tabs.code import address, slug
 from studio.bench.results import Measurement
+from studio.workbench.jobs.recommendations import Documents
 from studio.workbench.page.state import State
-from studio.workbench.recommendations import Documents
 
 
 def report(now: State) -> None:

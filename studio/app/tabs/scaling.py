@@ -27,10 +27,10 @@ from studio.family import Design
 from studio.knobs import DesignError, Knob
 from studio.records import value_of
 from studio.workbench import results
-from studio.workbench.benchmarkable import is_timely, obstacle
+from studio.workbench.jobs.benchmarkable import is_timely, obstacle
+from studio.workbench.jobs.sweep_job import SweepJob
 from studio.workbench.page.state import State
 from studio.workbench.pending import Waiting
-from studio.workbench.sweep_job import SweepJob
 from studio.workbench.workload import Workload
 
 POLL_S = 0.7  # of a sweep, at the least

@@ -9,10 +9,10 @@ import pytest
 import studio
 from studio.bench.results import Measurement
 from studio.process.errors import MeasureError
-from studio.workbench import auto_benchmark
-from studio.workbench.auto_benchmark import RETRIES, AutoBenchmark, Retries
+from studio.workbench.jobs import auto_benchmark
+from studio.workbench.jobs.auto_benchmark import RETRIES, AutoBenchmark, Retries
+from studio.workbench.jobs.sweep_job import SweepJob
 from studio.workbench.pending import Ready
-from studio.workbench.sweep_job import SweepJob
 from studio.workbench.workload import Workload
 from tests.app.conftest import StillWorkbench
 from tests.app.test_page import figures, opened

@@ -13,13 +13,13 @@ from studio.app.charts.tradeoff import COSTS, scatter
 from studio.family import DesignError, Task
 from studio.process.backend import CallExecutor
 from studio.workbench import results
-from studio.workbench.architect_jobs import Search
+from studio.workbench.jobs.architect_jobs import Search
+from studio.workbench.jobs.recommendations import Answer, sizes
 from studio.workbench.page import requirements_form
 from studio.workbench.page.link import Link
 from studio.workbench.page.requirements_form import Commission
 from studio.workbench.page.state import FIRST
 from studio.workbench.pending import Ready, Waiting
-from studio.workbench.recommendations import Answer, sizes
 from tests.app.conftest import StillWorkbench, run, session_of, state, visited
 
 ASKED = {"view": "Architect", "ask.task": "time-series", "ask.max-params": "300 k"}

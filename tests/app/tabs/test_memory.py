@@ -13,7 +13,7 @@ from studio.analysis import units
 from studio.analysis.cost.peak_memory import largest_batch, peak_memory
 from studio.app.tabs import memory
 from studio.app.tabs.memory import fitting
-from studio.workbench.memory_plan import MemoryRequest, plan
+from studio.workbench.jobs.memory_plan import MemoryRequest, plan
 from studio.workbench.pending import Waiting
 from studio.workbench.workload import Workload
 from tests.app.conftest import MAIN, StillWorkbench, state

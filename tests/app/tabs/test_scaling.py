@@ -21,10 +21,10 @@ from studio.app.tabs import scaling
 from studio.bench.results import Conditions, Measurement
 from studio.bench.timing import time_bound
 from studio.process.errors import MeasureError
-from studio.workbench import benchmarkable, results
-from studio.workbench.benchmarkable import is_quick, obstacle
+from studio.workbench import results
+from studio.workbench.jobs import benchmarkable
+from studio.workbench.jobs.benchmarkable import is_quick, obstacle
 from studio.workbench.page.state import State
-from studio.workbench.workbench import poll_interval_s
 from studio.workbench.workload import Workload
 from tests.app.conftest import MAIN, StillWorkbench, put, state
 
@@ -332,16 +332,6 @@ def test_every_axis_of_a_large_family_is_drawn_without_a_pause(family: str) -> N
         app.run()
         assert not app.exception
         assert not app.button(key="sweep-start").disabled
-
-
-@pytest.mark.parametrize(
-    ("waiting", "poll_cost_s", "seconds"),
-    [(0, 0.0, 0.7), (1, 0.0, 0.7), (40, 0.0, 1.2), (40, 0.01, 1.6), (40, 0.1, 16.0)],
-)
-def test_polls_are_rarer_where_many_wait_and_each_costs_more(
-    waiting: int, poll_cost_s: float, seconds: float
-) -> None:
-    assert poll_interval_s(0.7, waiting, poll_cost_s) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from studio.bench.results import LayerTime
 from studio.bench.timing.layer_times import measure_layers, unsupported_reason
 from studio.process.backend import CallExecutor
-from studio.workbench.benchmarkable import obstacle, subject
+from studio.workbench.jobs.benchmarkable import obstacle, subject
 from studio.workbench.pending import Failed, Pending, Ready, Waiting
 from studio.workbench.workload import Workload
 

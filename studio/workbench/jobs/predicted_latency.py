@@ -16,7 +16,7 @@ from studio.bench.calibration import Calibration, calibrate
 from studio.bench.results import Conditions, Measurement
 from studio.process.backend import CallExecutor
 from studio.workbench import results
-from studio.workbench.measurements import Measurements
+from studio.workbench.jobs.measurements import Measurements
 from studio.workbench.workload import Workload
 
 LATEST = 24  # measurements that are fitted; older ones are of other hours

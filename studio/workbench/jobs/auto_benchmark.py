@@ -10,8 +10,8 @@ from time import monotonic
 from studio.bench.results import Measurement
 from studio.bench.sweep import Point
 from studio.process.backend import scheduler_address
+from studio.workbench.jobs.sweep_job import SweepJob
 from studio.workbench.pending import Waiting
-from studio.workbench.sweep_job import SweepJob
 from studio.workbench.workload import Workload
 
 QUIET = 0.5  # of the cores, busy on the average of the last minute

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from studio.bench.shared_jobs import JobHandle
 from studio.bench.store import Store
-from studio.workbench.measurements import Measurements
+from studio.workbench.jobs.measurements import Measurements
 from studio.workbench.pending import Failed, Pending, Ready, Waiting
 from studio.workbench.workload import Workload
 

@@ -18,7 +18,7 @@ from studio.bench.sweep import Point, sweep
 from studio.family import Design
 from studio.knobs import DesignError
 from studio.process.backend import CallExecutor
-from studio.workbench.recommendations import Answer, refused
+from studio.workbench.jobs.recommendations import Answer, refused
 
 LIMIT_S = 180.0
 BUDGET_S = 3.0  # of timing, for the designs that are measured together

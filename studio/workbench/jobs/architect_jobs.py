@@ -19,11 +19,18 @@ from studio.family import Design, DesignError, Task
 from studio.process.backend import CallExecutor
 from studio.process.fair_queue import FairQueue, QueueClient
 from studio.process.worker import Worker
+from studio.workbench.jobs.recommendations import (
+    Answer,
+    Documents,
+    Size,
+    answer_of,
+    documents,
+    sizes,
+)
+from studio.workbench.jobs.tasks import Tasks
+from studio.workbench.jobs.timed_search import timed_answer
 from studio.workbench.page.requirements_form import Commission
 from studio.workbench.pending import Failed, Pending, Ready, Waiting
-from studio.workbench.recommendations import Answer, Documents, Size, answer_of, documents, sizes
-from studio.workbench.tasks import Tasks
-from studio.workbench.timed_search import timed_answer
 from studio.workbench.workload import Workload
 
 LIMIT_S = 180.0
