@@ -1,8 +1,7 @@
-"""A family of architectures, and a design: one member of it, as a value.
+"""A family of architectures, and a design: a config of a family, as a value.
 
-A family file ends with `FAMILY = Family(...)`; everything the studio does starts from there.
-A design is a family and a config: frozen, hashable, equal by content, written as JSON and as
-a link.
+A family file ends with `FAMILY = Family(...)`; everything in the studio starts from there.
+A design is frozen, hashable, compared by content, and can be written as JSON and as a link.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ BATCH = Knob(name="batch", default=1, help="Examples in one forward pass", ge=1,
 
 @dataclass(frozen=True)
 class Snap:
-    """What came of turning a knob: the config, and why it is not quite the one asked for."""
+    """The valid config nearest to a request, and why it differs from the request (or "")."""
 
     config: Any
     why: str = ""
@@ -56,7 +55,7 @@ class Snap:
 
 @dataclass(frozen=True)
 class Code:
-    """What runs a member: the class of its config, its model, and an example of its input."""
+    """The code of a design: its config class, its model, and its example input."""
 
     config: type
     model: Callable[[Any], nn.Module]
@@ -67,10 +66,10 @@ class Code:
 class Family:
     """One architecture: its config, its model, an example input, its presets and its guide.
 
-    `adapt` repairs the settings of a config that breaks a rule, as far as it can. A
-    family whose members are made of stages has `stages`: the settings of the hybrid that is one of
-    them, with the same parameters in the same order of computation. `code` says what a member is
-    written with, where that is less than what serves them all.
+    `adapt` repairs the settings of a config that breaks a rule, as far as it can. If the models of
+    a family consist of stages, `stages` gives the settings of the equivalent hybrid, with the same
+    parameters in the same order of computation. `code` gives the code of one config, where that is
+    less than the code of the whole family.
     """
 
     title: str
@@ -104,7 +103,7 @@ class Family:
         return knobs(self.config)
 
     def code_of(self, config: Any) -> Code:
-        """What runs this member, and so what is exported."""
+        """The code of a config, which is what is exported."""
         return self.code(config) if self.code else Code(self.config, self.model, self.example)
 
     def preset(self, name: str) -> Preset:
@@ -126,11 +125,11 @@ class Family:
         return Design(self, start.config, named).replace(**settings)
 
     def snap(self, config: Any, name: str, value: object) -> Snap:
-        """Snap one knob of a legal config, and land on a legal config.
+        """Set one knob of a valid config and snap to the nearest valid config.
 
-        A slider slides on in the direction in which it was moved until the rules hold; a choice
-        stays as chosen, and another knob of the broken rule yields. Raises DesignError where
-        nothing near is legal.
+        A number moves on in the direction of the change until the rules hold; a choice stays, and
+        another knob of the broken rule changes instead. Raises DesignError if no config nearby is
+        valid.
         """
         knob = self.knob(config, name)
         try:
@@ -147,7 +146,7 @@ class Family:
         raise refusal(self, config, {name: wanted})
 
     def fitted(self, config: Any, values: Mapping[str, Any]) -> Any:
-        """A config with some knobs set, adapted where it must be. Raises ValueError."""
+        """A config with some values replaced, adapted if it does not fit. Raises ValueError."""
         try:
             return with_values(config, values)
         except ValueError:
@@ -179,9 +178,9 @@ class Family:
                     break
 
     def knob(self, config: Any, name: str) -> Knob:
-        """A knob of a config of this family, or of a record in it. Raises DesignError.
+        """A knob of a config, or of a record in it. Raises DesignError.
 
-        Its default is what stands there: what is neither number nor choice is answered with it.
+        Its default is the current value, which is suggested for input that cannot be parsed.
         """
         found = knob_at(config, name)
         if found is None:
@@ -239,20 +238,20 @@ class Design:
 
     @property
     def title(self) -> str:
-        """The preset that it is, or that was named when it was made, with what was changed
-        (`ViT-B/16, depth=6`); where none was, the family and what is not as by default."""
+        """The preset that it equals or was made from, with the changes (`ViT-B/16, depth=6`);
+        without one, the family with the changes to the defaults."""
         if base := self.preset or self.origin:
             return self.title_for(base)
         return self.title_for(self.family.presets[0], self.family.title)
 
     @property
     def full_title(self) -> str:
-        """The title, after the family's where it begins with a preset's name."""
+        """The title, preceded by the family's title if it begins with a preset."""
         named = self.preset or self.origin
         return f"{self.family.title}: {self.title}" if named else self.title
 
     def title_for(self, base: Preset, name: str = "") -> str:
-        """The title, told from a preset of one's choice; under another `name`, if there is one."""
+        """The title as changes to a given preset, which is called `name` if one is given."""
         told = [
             self._sized(name) or f"{name}={here}" for name, _, here in self.differences(base.config)
         ]
@@ -262,8 +261,8 @@ class Design:
         return ", ".join((name or base.name, *kept, *within[:MOST_TOLD], *more))
 
     def _sized(self, name: str) -> str:
-        """The size that a ratio makes, as it is set (`mlp_dim=3000`); empty for a ratio that its
-        slider has, and where the size does not give the ratio back."""
+        """The size that a ratio gives (`mlp_dim=3000`); empty if the ratio is a step of its slider,
+        or if the size does not give exactly this ratio."""
         knob = self.knobs.get(name)
         if not (knob and knob.size):
             return ""
@@ -296,8 +295,8 @@ class Design:
         return {name: getattr(self.config, name) for name in self.family.knobs}
 
     def replace(self, /, **settings: object) -> Design:
-        """This design with some knobs set, all at once. Raises DesignError, which offers what goes
-        with the rest of what was asked."""
+        """This design with some knobs set, all at once. Raises DesignError with the nearest valid
+        settings."""
         try:
             values = read_settings(self.family, self.config, settings)
             return Design(self.family, self.family.fitted(self.config, values), self.origin)
@@ -305,7 +304,7 @@ class Design:
             raise refusal(self.family, self.config, settings) from None
 
     def below(self, name: str) -> list[Design]:
-        """This design with a knob at every lower value that the rules allow, the highest first."""
+        """This design with a knob at every lower valid value, highest first."""
         here = self.value(name)
         lower = sorted((v for v in self.knobs[name].near(here) if v < here), reverse=True)
         configs = (_legal_config(self.config, {name: value}) for value in lower)
@@ -330,8 +329,8 @@ class Design:
         return json.dumps({**written, **self.to_dict(), **preset}, indent=2)
 
     def to_query(self, base: Preset | None = None) -> dict[str, str]:
-        """The parameters of a link: the family, a preset (by default the nearest one), and what
-        differs from it."""
+        """The parameters of a link: the family, a preset (by default the nearest one), and the
+        changes to it."""
         base = base or self.base
         return {"family": self.family.key, "preset": base.name, **self._written(base)}
 
@@ -340,8 +339,8 @@ class Design:
         return urlencode(self.to_query(), safe="/,")
 
     def differences(self, before: Any) -> Iterator[tuple[str, str, str]]:
-        """The knobs in which this design differs from another config of its family: the name, what
-        it was and what it is, as a reader writes them. Of records of the same kinds their knobs."""
+        """The knobs in which this design differs from another config of its family: name, old value
+        and new value as text. Records of the same kinds are compared knob by knob."""
         here, there = self.knobs, all_knobs(before)
         for name, value in self.settings.items():
             was = getattr(before, name)

@@ -1,9 +1,9 @@
-"""Knobs: what a person may turn on a config, and how far.
+"""Knobs: the fields of a config that a user can set, with their ranges.
 
 A config is a frozen dataclass whose fields are written
 `depth: int = knob(12, "Blocks L", ge=1, le=48)`. The slider, the command line, the link, the JSON
 and the tests all read the `Knob` behind the field. Structural choices are classes
-(`options=(nn.ReLU, nn.GELU)`); outside Python a class is its name.
+(`options=(nn.ReLU, nn.GELU)`); outside Python a class is written by its name.
 """
 
 from __future__ import annotations
@@ -23,25 +23,24 @@ from studio.quoting import echoed, one_line, quoted
 from studio.spelling import likeness
 
 Axis = Literal["depth", "width", "heads", "resolution"]
-Mode = Literal["inference", "training"]  # in which a model is called
+Mode = Literal["inference", "training"]  # in which a model is run
 T = TypeVar("T")
 
 FLAGS = {"true": True, "on": True, "yes": True, "1": True}
 FLAGS |= {"false": False, "off": False, "no": False, "0": False}
 QUOTIENT = re.compile(r"\s*(-?\d{1,12})\s*/\s*(\d{1,12})\s*", re.ASCII)
-LARGEST = 65536  # the denominator of a quotient that is written
-SHORT = 8  # characters of a number that is written with its point
+LARGEST = 65536  # denominator of a float that is written as a quotient
+SHORT = 8  # characters of a float that is written as a decimal
 WORKS = "the nearest that works is"
 BRACKETED = re.compile(r"\s*[(\[](.*?),?\s*[)\]]\s*")
 
 
 class DesignError(ValueError):
-    """A design that cannot be. The message is one sentence for the person who asked for it: the
-    reason, and advice.
+    """An invalid design. The message is one sentence for the user: the reason, and advice.
 
-    `knob` and `value` say what was refused, `nearest` what would have worked (nearest first). Each
-    of the `suggestions` is the settings of one or more knobs that make a design of what was asked,
-    put over it; by default these are the nearest values of the knob.
+    `knob` and `value` say what was refused, `nearest` which values of the knob are valid (nearest
+    first). Each of the `suggestions` holds settings of one or more knobs that make the request
+    valid when they override it; by default these are the nearest values of the knob.
     """
 
     def __init__(
@@ -65,13 +64,12 @@ class DesignError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Knob:
-    """One knob: its default, its meaning, and the values that it takes.
+    """One knob: its default, its help, and its valid values.
 
-    A number lies in [ge, le], a whole number is also a multiple of `multiple`; `step` only says how
-    fine a slider is, and which values are near. A ratio is `of` another knob: their product, a
-    whole number called `size`, may be given in its place. With `options` only those values are
-    taken. For a tuple (`depths`, one number a stage) the rules hold for each entry, and its length
-    is one of `lengths`.
+    A number lies in [ge, le]; an int is also a multiple of `multiple`. `step` is the step of the
+    slider and of `near`. A ratio is relative to the knob `of`: their product, an int called `size`,
+    may be given instead. With `options`, only these values are valid. For a tuple (`depths`, one
+    number per stage) the rules hold for each entry, and its length is one of `lengths`.
     """
 
     name: str
@@ -92,9 +90,9 @@ class Knob:
         return bool if isinstance(self.default, bool) else type(self.default)
 
     def read(self, value: object) -> Any:
-        """The knob's value from JSON, a link, the command line or Python.
+        """Parse a value from JSON, a link, the command line or Python.
 
-        Raises DesignError, which offers the nearest values.
+        Raises DesignError with the nearest valid values.
         """
         try:
             if self.options:
@@ -110,7 +108,7 @@ class Knob:
             raise self._refusal(value, unread) from None
 
     def write(self, value: Any) -> Any:
-        """The value as JSON knows it: a class by its name, a tuple as a list."""
+        """The value as JSON: a class as its name, a tuple as a list."""
         match value:
             case type():
                 return value.__name__
@@ -120,7 +118,7 @@ class Knob:
                 return value
 
     def text(self, value: Any) -> str:
-        """The value as a link and the command line write it; `read` takes it back."""
+        """The value as text for links and the command line; `read` parses it."""
         match value:
             case type():
                 return value.__name__
@@ -134,11 +132,11 @@ class Knob:
                 return str(value)
 
     def label(self, value: Any) -> str:
-        """The value as a reader writes it, and can type it back."""
+        """The value as the interface shows it."""
         return self.text(value)
 
     def near(self, value: Any) -> Iterator[Any]:
-        """Every other value the knob takes, nearest to `value` first (nothing for tuples)."""
+        """All other valid values, nearest to `value` first; none for tuples and floats."""
         if self.options or isinstance(self.default, bool):
             values = self.options or (False, True)
             if value not in values:
@@ -157,7 +155,7 @@ class Knob:
                 yield from (v for v in pair if self.clamp(v) == v)
 
     def clamp(self, value: float) -> Any:
-        """The nearest number that the range and the step allow."""
+        """The nearest number in the range; for an int, the nearest multiple of the step."""
         low, high = self._limits()
         value = min(max(value, low), high)
         if self.kind is not int:
@@ -181,7 +179,7 @@ class Knob:
         raise _Unread("is not one of its options", self._ranked(value), len(self.options))
 
     def _ranked(self, value: object) -> list[Any]:
-        """The options, the nearest to a value that is none of them first."""
+        """The options, nearest first, for a value that is not one of them."""
         number = _number(value)
         if math.isfinite(number) and all(isinstance(option, Real) for option in self.options):
             return sorted(self.options, key=lambda option: abs(option - number))
@@ -233,14 +231,14 @@ class Knob:
         return tuple(read)
 
     def _from(self, value: Any) -> Iterator[Any]:
-        """A value that the knob takes, and then all others, nearest first."""
+        """A valid value, then all others, nearest first."""
         return chain((value,), self.near(value))
 
     def _shown(self, limit: float) -> str:
         return f"{limit:g}" if isinstance(limit, float) and self.kind is not int else str(limit)
 
     def advice(self, values: Iterable[Any]) -> str:
-        """What to take instead, as the end of a sentence."""
+        """The valid values, as the end of a sentence."""
         label, link = ("it takes", ", ") if self.options else (WORKS, " or ")
         return f"{label} {link.join(self.text(v) for v in values)}"
 
@@ -256,20 +254,20 @@ class Knob:
 
 
 class _Unread(Exception):  # noqa: N818 - it never leaves this file
-    """Why a value is not one of a knob's, and what to offer in its place: the first `count`."""
+    """Why a value is invalid, and what to offer instead: the first `count` of `offers`."""
 
     def __init__(self, why: str, offers: Iterable[Any], count: int = 1) -> None:
         self.why, self.offers, self.count = why, offers, count
 
 
 def _entries(text: str) -> list[str]:
-    """The entries of a tuple, with brackets around them, as Python writes it, or without."""
+    """The entries of a tuple in a text, with or without brackets around them."""
     bracketed = BRACKETED.fullmatch(text)
     return (bracketed[1] if bracketed else text).split(",")
 
 
 def fraction(value: float) -> str:
-    """A number as it is typed: `0.05`, and a long one as the quotient that it is: `37/7`."""
+    """A number as text: `0.05`; one with many digits as an exact quotient: `37/7`."""
     if len(text := repr(value)) <= SHORT or not math.isfinite(value):
         return text
     near = Fraction(value).limit_denominator(LARGEST)
@@ -277,7 +275,7 @@ def fraction(value: float) -> str:
 
 
 def _number(value: object) -> float:
-    """The number that a value is or spells, as a quotient too; not a number where it is none."""
+    """The value as a number, also from a text such as `37/7`; NaN if it is none."""
     if isinstance(value, bool) or not isinstance(value, (str, Real)):
         return math.nan
     try:
@@ -306,7 +304,7 @@ def knob(
     of: str = "",
     size: str = "",
 ) -> T:
-    """A dataclass field that also says what it means and how far it may be turned."""
+    """A dataclass field with a help text and the rules for its values; see `Knob`."""
     rules: dict[str, Any] = {"help": help, "axis": axis, "ge": ge, "le": le, "step": step}
     rules |= {"options": options, "lengths": lengths, "multiple": multiple, "of": of, "size": size}
     made: T = field(default=default, metadata={"knob": rules})
@@ -315,7 +313,7 @@ def knob(
 
 @cache
 def knobs(config: type) -> Mapping[str, Knob]:
-    """The knobs of a config class, by name, in the order of the file."""
+    """The knobs of a config class, by name, in the order of their definition."""
     return MappingProxyType(
         {
             f.name: f.metadata.get("made", Knob)(

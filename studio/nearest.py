@@ -1,7 +1,7 @@
-"""The nearest settings that work, where those that were asked for do not.
+"""The nearest valid settings to invalid ones.
 
-A best-first search over a few knobs at a time. It knows nothing of families: it is told what stands
-in the way of some settings, and which values of which knobs may mend that.
+A best-first search over a few knobs at a time. It is independent of families: the caller says what
+is wrong with some settings, and which values of which knobs may fix it.
 """
 
 from __future__ import annotations
@@ -24,10 +24,9 @@ WAYS, ALIKE = 3, 2  # suggestions, and those among them that change the same kno
 
 @dataclass(frozen=True)
 class Obstacle:
-    """Why some settings do not work, and how to get by knob the values that may mend it, nearest
-    first.
+    """Why some settings are invalid, and the values that may fix them, by knob, nearest first.
 
-    `kind` is equal for obstacles that are overcome alike, whatever their numbers.
+    `kind` is equal for obstacles that have the same fixes, whatever their numbers.
     """
 
     kind: str
@@ -47,10 +46,11 @@ class _Branch:
 def suggestions(
     tried: Callable[[Mapping[str, Any]], Obstacle | None], asked: Callable[[str], bool]
 ) -> tuple[dict[str, Any], ...]:
-    """The nearest changes after which nothing is in the way, those of the fewest knobs first.
+    """The nearest changes that make the settings valid, those of the fewest knobs first.
 
-    `tried` says what is in the way of the settings with some changes, `asked` whether a knob was
-    asked for: those are changed rather than others. Empty where none is found in TRIES tries.
+    `tried` returns what is wrong with the settings after some changes. `asked` tells whether the
+    user set a knob: such knobs are changed rather than others. Empty if none is found in TRIES
+    tries.
     """
     found: list[dict[str, Any]] = []
     most = 0
@@ -71,7 +71,7 @@ def suggestions(
 def _search(
     tried: Callable[[Mapping[str, Any]], Obstacle | None], asked: Callable[[str], bool]
 ) -> Iterator[tuple[int, dict[str, Any] | None]]:
-    """What each try costs, and its changes where they work."""
+    """The cost of each try, and its changes if they are valid."""
     branches: list[_Branch] = []
     number = count()
     seen: set[tuple[frozenset[str], str]] = set()
@@ -98,9 +98,9 @@ def _search(
 
 
 def candidates(knob: Knob, here: Any, hints: Iterable[Any] = ()) -> Iterator[Any]:
-    """Values of a knob worth a try in the place of `here`, about the nearest first.
+    """Values of a knob to try instead of `here`, roughly nearest first.
 
-    `hints` are values that may be just right, such as the numbers in the sentence of a rule.
+    `hints` are likely values, such as the numbers in the message of a rule.
     """
     near = _beside(knob, here)
     first = [*islice(near, FIRST), *(value for value in hints if _takes(knob, value))]
@@ -131,7 +131,7 @@ def _beside(knob: Knob, here: Any) -> Iterator[Any]:
 
 
 def _beside_tuple(knob: Knob, here: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
-    """With one entry moved, or left out."""
+    """The tuple with one entry changed or left out."""
     if not all(isinstance(entry, int) for entry in here):
         return
     entry = replace(knob, default=0, lengths=())

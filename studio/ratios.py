@@ -1,4 +1,4 @@
-"""Sizes in the place of ratios: `mlp_dim=18944` for `mlp_ratio=18944/3584`.
+"""Sizes given instead of ratios: `mlp_dim=18944` for `mlp_ratio=18944/3584`.
 
 A config holds the ratio, so that a layer keeps its proportions when its width changes. A float is
 exact enough for that: rounded to a whole number, the width times the ratio is the size again.
@@ -17,8 +17,8 @@ LARGEST = 10**15  # above all sizes: a width says how large its own may be
 
 
 def size_of(ratio: Knob, width: Knob, held: int | None = None) -> Knob:
-    """The knob of the size that is a ratio of a width: with the range that belongs to the width
-    that is held, or where that is not known, a range that no width has."""
+    """The knob of the size that a ratio gives, with the range for the width `held`, or an unlimited
+    range if that is unknown."""
     low, high = (1, LARGEST) if held is None else limits(ratio, held)
     return Knob(
         name=ratio.size,
@@ -32,26 +32,26 @@ def size_of(ratio: Knob, width: Knob, held: int | None = None) -> Knob:
 
 
 def limits(ratio: Knob, width: int) -> tuple[int, int]:
-    """The least and the largest size of a width."""
+    """The smallest and the largest size for a width."""
     return math.ceil(width * (ratio.ge or 0)), math.floor(width * (ratio.le or 1))
 
 
 def unlimited(size: Knob) -> Knob:
-    """The knob of a size that may be set together with its width."""
+    """The knob of a size that is set together with its width, without limits."""
     return replace(size, ge=1, le=LARGEST)
 
 
 def sizes(known: Mapping[str, Knob]) -> dict[str, Knob]:
-    """The knobs of all sizes that may be given in the place of ratios."""
+    """The knobs of all sizes that can be given instead of ratios."""
     return {knob.size: size_of(knob, known[knob.of]) for knob in known.values() if knob.size}
 
 
 def with_ratios(
     known: Mapping[str, Knob], settings: Mapping[str, Any], held: Callable[[str], Any]
 ) -> dict[str, Any]:
-    """The settings of a record, with a ratio in the place of each size. Raises ValueError.
+    """The settings of a record, with each size replaced by its ratio. Raises ValueError.
 
-    `held` is what the record has of a knob that is not set.
+    `held` returns the value of a knob that is not set.
     """
     found = dict(settings)
     for ratio in known.values():

@@ -1,9 +1,9 @@
-"""Records: knobs that hold knobs, such as the stages of a composition.
+"""Records: knobs whose values have knobs themselves, such as the stages of a composition.
 
-A record is a frozen dataclass whose fields are knobs, as a config is. A field of a config may hold
-one, of the kinds that it lists, or a tuple of them. A knob within is named by its path from the
-config, counted as Python counts: `stages.2.depth`. As a text a record is written as in Python,
-with what differs from its defaults: `MBConv(depth=3) Tokens()`.
+A record is a frozen dataclass whose fields are knobs, like a config. A field of a config can hold a
+record of one of the listed kinds, or a tuple of records. A knob of a record is named by its path
+from the config, with 0-based indices: `stages.2.depth`. As text a record is a Python call with the
+non-default arguments: `MBConv(depth=3) Transformer()`.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ class RecordKnob(Knob):
     """
 
     def read(self, value: object, within: Mapping[str, object] = NOTHING) -> Any:
-        """The record or records of a JSON value, a text or Python. Raises DesignError.
+        """Parse a record or records from JSON, a text or Python. Raises DesignError.
 
-        `within` are settings of the records, by their paths from this knob (`2.depth`; of one entry
-        as a whole `2`): they are set at once with what is given.
+        `within` are settings of the records by their paths from this knob (`2.depth`, or `2` for a
+        whole entry); they are applied together with the value.
         """
         many = isinstance(self.default, tuple)
         given = self._parse(value) if isinstance(value, str) else value if many else (value,)
@@ -73,7 +73,7 @@ class RecordKnob(Knob):
         )
 
     def _with(self, given: Sequence[object], within: Mapping[str, object]) -> list[Any]:
-        """What is given, with the settings of its entries; those of whole entries first."""
+        """The given entries with the settings `within` applied, those of whole entries first."""
         entries = list(given)
         many = isinstance(self.default, tuple)
         for path, setting in sorted(within.items(), key=lambda one: "." in one[0]):
@@ -106,24 +106,24 @@ class RecordKnob(Knob):
         return " ".join(map(as_text, value)) if isinstance(value, tuple) else as_text(value)
 
     def label(self, value: Any) -> str:
-        """The kinds alone, equal neighbours together: `Conv × 2 · ToTokens`."""
+        """The kinds, with runs of one kind merged: `Conv × 2 · ToTokens`."""
         kinds = [type(record).__name__ for _, record in self.entries(value)]
         runs = [(kind, len(list(run))) for kind, run in groupby(kinds)]
         return " · ".join(f"{kind} × {count}" if count > 1 else kind for kind, count in runs)
 
     def near(self, value: Any) -> Iterator[Any]:
-        """For a record those of the other kinds, as they are by default; for a tuple nothing."""
+        """The other kinds with their defaults; none for a tuple of records."""
         if not isinstance(self.default, tuple):
             yield from (kind() for kind in self.options if kind is not type(value))
 
     def inner_knobs(self, value: Any) -> Iterator[Knob]:
-        """The knobs of the record or records, named by their paths."""
+        """The knobs of the record or records, by their paths."""
         for place, record in self.entries(value):
             for knob in knobs_of(record).values():
                 yield dataclasses.replace(knob, name=f"{place}.{knob.name}")
 
     def entries(self, value: Any) -> Iterator[tuple[str, Any]]:
-        """The record or records, each with its place."""
+        """Each record with its path."""
         for i, record in enumerate(value if isinstance(value, tuple) else (value,)):
             yield self._place(i), record
 
@@ -160,7 +160,7 @@ class RecordKnob(Knob):
         return _construct(made, {n: _read(read[n], v, place) for n, v in settings.items()}, place)
 
     def _checked(self, record: Any, place: str) -> Any:
-        """A record made in Python: its values are read like all others."""
+        """A record built in Python: its values are validated like all others."""
         known = knobs_of(record)
         return _construct(
             type(record), {n: _read(k, getattr(record, n), place) for n, k in known.items()}, place
@@ -175,8 +175,8 @@ class RecordKnob(Knob):
         told: str = "",
         instead: Iterable[Mapping[str, Any]] = (),
     ) -> DesignError:
-        """The refusal, with the name that is spelt most like the value, or else what is `told` of
-        those that there are; it suggests those records that can be read."""
+        """The refusal, with the most similar name, or else `told`, a list of the valid ones. It
+        suggests those of the records `instead` that are valid."""
         near = closest(value, names, 1)
         advice = f"the nearest is {near[0]}" if near else told or offered(value, names, "kinds")
         suggestions = []
@@ -199,7 +199,7 @@ def records(
     options: tuple[type, ...],
     lengths: Iterable[int] = (),
 ) -> T:
-    """A field of a config that holds a record, or a tuple of them, of these kinds."""
+    """A config field that holds a record of one of these kinds, or a tuple of records."""
     rules: dict[str, Any] = {"help": help, "options": options, "lengths": tuple(lengths)}
     made: T = field(default=default, metadata={"knob": rules, "made": RecordKnob})
     return made
@@ -207,7 +207,7 @@ def records(
 
 @lru_cache(maxsize=256)
 def all_knobs(config: Any) -> Mapping[str, Knob]:
-    """The knobs of a config, by name, with those of its records by their paths."""
+    """The knobs of a config by name, including those of its records by path."""
     found: dict[str, Knob] = {}
     for name, knob in knobs_of(config).items():
         found[name] = knob
@@ -223,8 +223,8 @@ def knobs_of(record: Any) -> Mapping[str, Knob]:
 
 
 def knob_at(config: Any, path: str) -> Knob | None:
-    """The knob of this path: of the config, of one of its records, or for a whole entry of several
-    records; None where there is none."""
+    """The knob at a path: of the config, of one of its records, or for a whole entry of a tuple of
+    records; None if there is none."""
     known = all_knobs(config)
     name, _, index = path.partition(".")
     several = known.get(name)
@@ -237,7 +237,7 @@ def knob_at(config: Any, path: str) -> Knob | None:
 
 
 def _size_at(config: Any, path: str) -> Knob | None:
-    """The knob of a size that may be given in the place of a ratio: both are one knob."""
+    """The knob of a size that can be given instead of a ratio."""
     known = all_knobs(config)
     place, dot, last = path.rpartition(".")
     for knob in known.values():
@@ -249,7 +249,7 @@ def _size_at(config: Any, path: str) -> Knob | None:
 
 
 def as_text(record: Any) -> str:
-    """A record as in Python, with what differs from its defaults: `MBConv(depth=3)`."""
+    """A record as a Python call with its non-default arguments: `MBConv(depth=3)`."""
     changed = [
         f"{name}={knob.text(here)}"
         for name, knob in knobs_of(record).items()
@@ -259,12 +259,12 @@ def as_text(record: Any) -> str:
 
 
 def place_label(place: str, record: Any) -> str:
-    """What people call a record: `2 Transformer`, by its number where it is one of several."""
+    """The label of a record in the interface: `2 Transformer`; `head ClassTokenHead`."""
     return f"{place.rpartition('.')[2]} {type(record).__name__}"
 
 
 def value_of(config: Any, path: str) -> Any:
-    """The value of a knob of the config, or of one of its records."""
+    """The value at a path in the config."""
     value = config
     for name in path.split("."):
         value = value[int(name)] if isinstance(value, tuple) else _value_at(value, name)
@@ -279,12 +279,12 @@ def _value_at(record: Any, name: str) -> Any:
 
 
 def with_values(config: Any, values: Mapping[str, Any]) -> Any:
-    """The config with some knobs set, its own or those within. Raises ValueError by its rules."""
+    """The config with the values at some paths replaced. Raises ValueError if a rule is broken."""
     return dataclasses.replace(config, **_changes(config, values))
 
 
 def with_values_unchecked(config: Any, values: Mapping[str, Any]) -> Any:
-    """The same, whether or not the rules of the config hold; those of its records must."""
+    """The same without checking the rules of the config; those of its records must hold."""
     asked = copy.copy(config)
     for name, value in _changes(config, values).items():
         object.__setattr__(asked, name, value)
@@ -326,7 +326,7 @@ def _with_inner(held: Any, settings: Mapping[str, Any], place: str) -> Any:
 
 
 def _by_entry(settings: Mapping[str, Any]) -> Mapping[int, Mapping[str, Any]]:
-    """The settings of each entry: those of one are set at once, since its rules relate them."""
+    """The settings of each entry; they are applied together, since rules relate them."""
     found: dict[int, dict[str, Any]] = defaultdict(dict)
     for path, value in settings.items():
         index, _, name = path.partition(".")
@@ -346,7 +346,7 @@ def _ratios(kind: type, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _broken(kind: type, settings: Mapping[str, Any], place: str, rule: str) -> DesignError:
-    """The refusal of a record that breaks a rule of its own, with the nearest that do not."""
+    """The refusal of a record that breaks one of its own rules, with the nearest valid values."""
 
     def works(changes: Mapping[str, Any]) -> bool:
         with suppress(ValueError):
@@ -367,7 +367,7 @@ def _broken(kind: type, settings: Mapping[str, Any], place: str, rule: str) -> D
 
 
 def _as_settings(entry: object) -> Mapping[str, Any]:
-    """A record as JSON has it, its values in Python's terms; what is none as it is."""
+    """A record as a mapping like that of JSON, with Python values; empty for anything else."""
     if isinstance(entry, Mapping):
         return entry
     if isinstance(entry, type):
@@ -379,7 +379,7 @@ def _as_settings(entry: object) -> Mapping[str, Any]:
 
 
 def _at_place(make: Callable[[], T], place: str) -> T:
-    """What is made; a rule that is broken in the making tells its place."""
+    """Call `make`; a ValueError gets the place as a prefix."""
     try:
         return make()
     except ValueError as broken:

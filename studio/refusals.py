@@ -1,8 +1,8 @@
-"""Settings given together: read at once, and where they do not fit, refused with what would.
+"""Settings that are given together: parsed at once, and refused with the nearest valid settings.
 
-A refusal is one sentence: the first reason, and the nearest settings that work. They are searched
-for over the knobs that were asked for and those that the broken rule names, so that two rules
-broken at once, or a rule that relates two rows of a composition, have a way out too.
+A refusal is one sentence: the first reason, and the nearest settings that work. The search covers
+the knobs that were set and those that the broken rule names, so that it also finds settings where
+two rules are broken at once, or where a rule relates two stages of a composition.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ STRIDES = ("stride", "stride_height", "stride_width", "patch_size")
 
 
 class Rules(Protocol):
-    """What a family says of its configs."""
+    """The part of a family that refusals need."""
 
     def knob(self, config: Any, name: str, /) -> Knob:
-        """Raises DesignError where there is none of this name."""
+        """Raises DesignError if there is no knob of this name."""
 
     def fitted(self, config: Any, values: Mapping[str, Any], /) -> Any:
-        """The config with these values. Raises ValueError by its rules."""
+        """The config with these values. Raises ValueError if a rule is broken."""
 
 
 def read_settings(rules: Rules, config: Any, settings: Mapping[str, object]) -> dict[str, Any]:
@@ -82,13 +82,13 @@ def _reader(rules: Rules, config: Any, path: str) -> Knob:
 
 
 def refusal(rules: Rules, config: Any, settings: Mapping[str, object]) -> DesignError:
-    """Why these settings of a legal config cannot be, with the nearest that can."""
+    """Why these settings of a valid config are invalid, with the nearest valid ones."""
     return _Asked(rules, config, settings).refusal()
 
 
 def named_knobs(config: Any, rule: str) -> list[str]:
-    """The knobs that a rule speaks of; one of a record's stands in it with its place, or the whole
-    rule begins with it."""
+    """The knobs that the message of a rule names. A knob of a record has its place before it, or
+    the message begins with the place."""
     place = place_of(rule)
     names = re.findall(r"([\w.]+)=", rule)
     inner = [f"{place}.{name}" for name in names] if place else []
@@ -96,14 +96,14 @@ def named_knobs(config: Any, rule: str) -> list[str]:
 
 
 def place_of(rule: str) -> str:
-    """The record that broke the rule, if it was one."""
+    """The path of the record that broke the rule; empty if it was the config."""
     place = PLACE.match(rule)
     return place[1] if place else ""
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """Settings that were asked for and do not fit a config, which is legal."""
+    """Requested settings that do not fit a valid config."""
 
     rules: Rules
     config: Any
@@ -129,7 +129,7 @@ class _Asked:
         )
 
     def _own(self, error: ValueError | None) -> tuple[Mapping[str, Any], ...]:
-        """What a value that cannot be read suggests itself, as far as it works with the others."""
+        """The suggestions of a value that cannot be parsed, if they fit the other settings."""
         if not isinstance(error, DesignError):
             return ()
         works = (way for way in unique(error.suggestions) if not self._error(way))
@@ -137,8 +137,8 @@ class _Asked:
         return tuple(works if plain else islice(works, WAYS))
 
     def _unknown(self) -> DesignError | None:
-        """Of the first setting that names no knob; within a record that is set as a whole, reading
-        that tells."""
+        """The refusal of the first setting that names no knob. Those of a record that is set as a
+        whole are checked when that is parsed."""
         for first, own in _by_knob(self.settings).items():
             whole = first in own and knob_at(self.config, first)
             if whole or any(map(WHOLE.fullmatch, own)):
@@ -156,7 +156,7 @@ class _Asked:
 
     @cached_property
     def _readable(self) -> dict[str, Any]:
-        """The values of the settings that can be read, a knob's with those within it."""
+        """The values of the settings that can be parsed; a knob and its inner knobs together."""
         values: dict[str, Any] = {}
         for name, own in _by_knob(self.settings).items():
             with suppress(DesignError):
@@ -164,7 +164,7 @@ class _Asked:
         return values
 
     def _values(self, changes: Mapping[str, Any]) -> dict[str, Any]:
-        """The values asked for, with some changes. Raises DesignError for what cannot be read."""
+        """The requested values with some changes. Raises DesignError for what cannot be parsed."""
         values = dict(self._readable)
         changed = dict(_by_knob(changes))
         for name, own in _by_knob(self.settings).items():
@@ -191,7 +191,7 @@ class _Asked:
         return Obstacle(kind, partial(self._remedies, str(error), changes))
 
     def _instead(self, error: DesignError) -> Mapping[str, Iterable[Any]]:
-        """What a value that cannot be read suggests itself, and more like it."""
+        """The suggestions of a value that cannot be parsed, and values near them."""
         found: dict[str, list[Any]] = defaultdict(list)
         for suggestion in error.suggestions:
             for name, value in suggestion.items():
@@ -204,8 +204,8 @@ class _Asked:
         }
 
     def _remedies(self, rule: str, changes: Mapping[str, Any]) -> Mapping[str, Iterable[Any]]:
-        """Values of the knobs that the rule names; of those that were asked for a few; and of rows
-        before the one that broke it what makes a map larger or smaller."""
+        """Values of the knobs that the rule names, a few of the knobs that were set, and of earlier
+        stages those that change the size of the map."""
         values, wanted = self._values(changes), self.config
         with suppress(ValueError):  # a record's own rule, which names a knob of the config too
             wanted = with_values_unchecked(self.config, values)
@@ -222,12 +222,12 @@ class _Asked:
         return found
 
     def _before(self, name: str) -> Iterator[Any]:
-        """What the config had; not whole records, which are too much to suggest."""
+        """The value in the config; not for whole records, which are too long to suggest."""
         if not isinstance(knob_at(self.config, name), RecordKnob | None):
             yield value_of(self.config, name)
 
     def _as_it_was(self) -> Iterator[dict[str, Any]]:
-        """As much of what was asked as can be: the rest as the config had it."""
+        """As many of the requested settings as are valid; the others as the config has them."""
         known = [name for name in self.settings if knob_at(self.config, name)]
         back = {name: value_of(self.config, name) for name in known}
         if self._error(back):
@@ -269,7 +269,7 @@ class _Asked:
         return f"{WORKS} {(', or ' if several else ' or ').join(told)}"
 
     def _written(self, name: str, value: Any) -> str:
-        """A setting as it is typed; of many records, where they stay, only that."""
+        """A setting as text; unchanged tuples of records are not written out."""
         many = isinstance(value, tuple) and any(map(is_dataclass, value))
         if many and value == value_of(self.config, name):
             return f"{name} as it was"
@@ -277,8 +277,8 @@ class _Asked:
 
 
 def _hinted(knob: Knob, here: Any, rule: str) -> Iterator[Any]:
-    """Values in the place of `here`: of kinds those first that the rule speaks of, of numbers those
-    that stand in it among the near ones."""
+    """Values instead of `here`: kinds that the rule names come first; numbers in the rule are added
+    to the near ones."""
     if isinstance(knob, RecordKnob):
         kinds = [kind for kind in knob.options if re.search(rf"\b{kind.__name__}\b", rule)]
         yield from (kind() for kind in kinds if kind is not type(here))
@@ -288,7 +288,7 @@ def _hinted(knob: Knob, here: Any, rule: str) -> Iterator[Any]:
 
 
 def _upstream(config: Any, place: str) -> Iterator[str]:
-    """The knobs of the rows before a place that change how large its map is."""
+    """The knobs of earlier stages that change the size of the map at a place."""
     if not place:
         return
     for name, knob in all_knobs(config).items():
@@ -300,7 +300,7 @@ def _upstream(config: Any, place: str) -> Iterator[str]:
 
 
 def _is_a_fault_of_text(error: DesignError) -> bool:
-    """Whether records are written wrongly: where and how says all that there is to say."""
+    """Whether the text of records has a syntax error, which needs no suggestions."""
     return isinstance(error.value, str) and error.reason.startswith(f"{error.knob}: ")
 
 

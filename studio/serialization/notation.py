@@ -1,4 +1,8 @@
-"""Records as a text, as in Python: `MBConv(depth=3) Tokens()`."""
+"""Records as text, like Python calls: `MBConv(depth=3) Transformer()`.
+
+Not parsed by `ast`: tuples have no brackets here (`skips=5,3,1,-1`), calls follow each other
+without operators, and a syntax error is reported with its record and character.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +23,10 @@ NEXT = re.compile(r",(?=[^,]*=)")  # the comma between two assignments: a tuple 
 def parse_records(
     text: str, place: Callable[[int], str], kinds: Sequence[str] = ()
 ) -> list[dict[str, str]]:
-    """The records that a text writes, each with its kind and its settings as texts.
+    """The records in a text, each with its kind and its settings as texts.
 
-    `place` names each by its number; `kinds` are those that there are. Raises DesignError, which
-    tells where it goes wrong.
+    `place` maps the number of a record to its path; `kinds` are the valid kinds. Raises DesignError
+    with the place of a syntax error.
     """
     text = text.rstrip()
     found: list[dict[str, str]] = []
@@ -41,7 +45,7 @@ def parse_records(
 
 
 def _fault(text: str, start: int, kinds: Sequence[str]) -> str:
-    """Why no record is written from here on."""
+    """What is wrong with the text at `start`."""
     begun = BEGUN.match(text, start)
     if begun is None:
         return (
@@ -59,7 +63,7 @@ def _fault(text: str, start: int, kinds: Sequence[str]) -> str:
 
 
 def _assigned(inside: str) -> dict[str, str]:
-    """What is written between the brackets of a record. Raises ValueError."""
+    """The settings between the brackets of a record. Raises ValueError."""
     settings: dict[str, str] = {}
     inside = inside.rstrip().removesuffix(",")
     for part in NEXT.split(inside) if inside else ():
