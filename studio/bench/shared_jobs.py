@@ -145,14 +145,16 @@ class SharedJobs:
         `present` returns whether the session is still connected. `rules` are arguments of
         `SweepJob`; its rounds are queued for the session that asked first.
         """
-        wish: JobKey = (tuple(subjects), conditions, budget_s)
+        key: JobKey = (tuple(subjects), conditions, budget_s)
         number = next(self._numbers)
         with self._lock:
-            self._running = {w: s for w, s in self._running.items() if s.owners and not s.job.done}
-            shared = self._running.get(wish)
+            self._running = {k: s for k, s in self._running.items() if s.owners and not s.job.done}
+            shared = self._running.get(key)
             if shared is None or not shared.owners.join(number, present):
                 owners = JobOwners()
                 owners.join(number, present)
-                job = SweepJob(*wish[:2], budget_s=budget_s, wanted=owners.count_present, **rules)
-                shared = self._running[wish] = SharedJob(job, owners)
+                job = SweepJob(
+                    key[0], conditions, budget_s=budget_s, demand=owners.count_present, **rules
+                )
+                shared = self._running[key] = SharedJob(job, owners)
         return JobHandle(shared, number)

@@ -273,7 +273,7 @@ def _rows(figures: Figures, conditions: Conditions) -> list[tuple[str, int, str]
     ]
 
 
-def store_key(subject: Subject, conditions: Conditions, place: Platform) -> str:
+def store_key(subject: Subject, conditions: Conditions, platform: Platform) -> str:
     """The text, the conditions and the platform as one hash.
 
     The docstring at the top of the text is left out: it names versions and a link, and does not
@@ -283,7 +283,7 @@ def store_key(subject: Subject, conditions: Conditions, place: Platform) -> str:
     what = asdict(subject) | {"source": DOCSTRING.sub("", subject.source, count=1)}
     if subject.example == Subject.example:
         del what["example"]
-    parts = (what, asdict(conditions), place)
+    parts = (what, asdict(conditions), platform)
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

@@ -65,10 +65,10 @@ def measure(
     *,
     budget_s: float = 1.0,
     limit_s: float | None = None,
-    on: CallExecutor | None = None,
+    executor: CallExecutor | None = None,
 ) -> Measurement:
     """The latency of one subject, timed for `budget_s` seconds. Raises MeasureError."""
-    submit = (on or queue_client(conditions.device)).submit
+    submit = (executor or queue_client(conditions.device)).submit
     (samples,) = _group_measurer(submit, (subject,), conditions, limit_s)((0,), budget_s)
     return samples.measurement(conditions)
 
@@ -80,7 +80,7 @@ def sweep(
     budget_s: float = 7.0,
     round_s: float = 0.5,
     limit_s: float | None = None,
-    on: CallExecutor | None = None,
+    executor: CallExecutor | None = None,
 ) -> Iterator[Points]:
     """The results of all subjects so far, after every round of about `round_s` seconds.
 
@@ -88,7 +88,7 @@ def sweep(
     subject. A subject that cannot be measured is a MeasureError in its place. Closing the iterator
     ends the sweep. Raises MeasureError if there is no worker process at all.
     """
-    submit = (on or queue_client(conditions.device)).submit
+    submit = (executor or queue_client(conditions.device)).submit
     ask = _group_measurer(submit, subjects, conditions, limit_s)
     for stage in _sweep_states(len(subjects), conditions, budget_s, round_s, ask):
         yield stage.points
@@ -100,7 +100,7 @@ class SweepJob:
     A sweep of several designs times the reference model among them. With a `store`, results of an
     earlier sweep of the same designs are used, unless `fresh`; if the machine was busy then, or
     that sweep ended early, they are there at once and measured again. Results are stored after
-    every round, unless the store was cleared since the start. `wanted` returns how many sessions
+    every round, unless the store was cleared since the start. `demand` returns how many sessions
     want the job: more of them give it priority, and it stops when there are none.
     """
 
@@ -112,15 +112,15 @@ class SweepJob:
         budget_s: float = 7.0,
         round_s: float = 0.5,
         limit_s: float | None = None,
-        on: CallExecutor | None = None,
+        executor: CallExecutor | None = None,
         session: str = "",
         store: Store | None = None,
         fresh: bool = False,
-        wanted: Demand = lambda: 1,
+        demand: Demand = lambda: 1,
     ) -> None:
         self._subjects, self._conditions = tuple(subjects), conditions
         self._stage = SweepState(0.0, (None,) * len(subjects))
-        self._on, self._session, self._wanted = on, session, wanted
+        self._executor, self._session, self._demand = executor, session, demand
         self._store, self._fresh = store, fresh
         self._cleared = store.clear_count if store else 0
         self._task: Future[Any] | None = None
@@ -130,7 +130,7 @@ class SweepJob:
             len(subjects) > 1 and not conditions.compiled
         )  # compiling the reference takes a minute
         timed = (*self._subjects, REFERENCE) if anchored else self._subjects
-        ask = _group_measurer(self._submit, timed, conditions, limit_s, wanted)
+        ask = _group_measurer(self._submit, timed, conditions, limit_s, demand)
         self._rounds = partial(
             _sweep_states, len(subjects), conditions, budget_s, round_s, ask, anchored=anchored
         )
@@ -178,10 +178,10 @@ class SweepJob:
             self._task.cancel()
 
     def _submit(self, *call: Any, **rules: Any) -> Future[Any]:
-        if self._on is None:
+        if self._executor is None:
             device = self._conditions.device
-            self._on = queue_client(device, self._session, self._wanted, self._has_no_figure)
-        self._task = self._on.submit(*call, **rules)
+            self._executor = queue_client(device, self._session, self._demand, self._has_no_figure)
+        self._task = self._executor.submit(*call, **rules)
         if self._cancelled:  # cancelled between two rounds
             self._task.cancel()
         return self._task
@@ -237,20 +237,20 @@ def _group_measurer(
     subjects: Sequence[Subject],
     conditions: Conditions,
     limit_s: float | None,
-    wanted: Demand = lambda: 1,
+    demand: Demand = lambda: 1,
 ) -> MeasureGroup:
     seeds = iter(range(2**31))
 
     def ask(group: Sequence[int], budget_s: float) -> tuple[Samples, ...]:
         chosen = tuple(subjects[i] for i in group)
         limit = (limit_s or conditions.limit_s) * len(group) + budget_s
-        if not wanted():
+        if not demand():
             raise CancelledError
         task = submit(measure_round, chosen, conditions, budget_s, next(seeds), limit_s=limit)
         try:
             # A call cancelled in the queue is not done until its turn comes.
             while not (wait((task,), DEMAND_CHECK_S).done or task.cancelled()):
-                if not wanted():
+                if not demand():
                     raise CancelledError
             return task.result()
         finally:

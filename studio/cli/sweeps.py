@@ -123,7 +123,7 @@ def _timed(
     job = SweepJob(
         list(subjects.values()),
         conditions,
-        on=on,
+        executor=on,
         store=store(),
         fresh=fresh,
         limit_s=limit_s

@@ -89,7 +89,7 @@ def platforms(device: str) -> tuple[Platform, ...]:
     if address := scheduler_address():
         from studio.process import dask_backend
 
-        return tuple(engine.platform() for engine in dask_backend.backends(address, device))
+        return tuple(backend.platform() for backend in dask_backend.backends(address, device))
     return (local_platform(resolve_device(device)),)
 
 

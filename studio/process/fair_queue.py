@@ -32,31 +32,31 @@ class QueuedCall(Future[T]):
 
     def __init__(
         self,
-        front: FairQueue,
+        queue: FairQueue,
         session: str,
         rank: int,
         number: int,
-        wanted: Demand,
-        blank: bool,
+        demand: Demand,
+        is_first: bool,
         send: Send[T],
     ) -> None:
         super().__init__()
         self.session, self._rank, self._number = session, rank, number
-        self._front, self._wanted, self._blank, self._send = front, wanted, blank, send
+        self._queue, self._demand, self._is_first, self._send = queue, demand, is_first, send
         self._sent: Future[T] | None = None
         self._interrupted = False
 
     @property
     def priority_key(self) -> tuple[int, int, int]:
         """The smallest is served first. It changes as more sessions want the same call."""
-        wanted = self._wanted()
-        lead = LEAD * wanted if self._blank else 0
-        return self._rank - lead, -wanted, self._number
+        demand = self._demand()
+        lead = LEAD * demand if self._is_first else 0
+        return self._rank - lead, -demand, self._number
 
     @property
     def position(self) -> int:
         """How many calls of other sessions are before it; 0 once it is served."""
-        return self._front.calls_ahead(self)
+        return self._queue.calls_ahead(self)
 
     def cancel(self) -> bool:
         if super().cancel():
@@ -64,12 +64,12 @@ class QueuedCall(Future[T]):
         self._interrupted = True
         return self._sent.cancel() if self._sent else self.running()
 
-    def run(self, engine: Backend) -> None:
+    def run(self, backend: Backend) -> None:
         """Make the call and wait until it is done."""
         if not self.set_running_or_notify_cancel():
             return
         try:
-            self._sent = self._send(engine)
+            self._sent = self._send(backend)
             if self._interrupted:  # while it was being sent
                 self._sent.cancel()
             result = self._sent.result()
@@ -87,20 +87,20 @@ class FairQueue:
     being served: nobody saves up turns, nobody has to catch up, and nobody waits forever.
     """
 
-    def __init__(self, engine: Backend) -> None:
-        self._engine = engine
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
         self._numbers = count()
         self._changed = Condition()  # guards the fields below
         self._waiting: list[QueuedCall[Any]] = []
         self._ranks: dict[str, int] = {}  # of each session's last call, if not yet passed
         self._rank = 0  # being served
         self._served: QueuedCall[Any] | None = None
-        Thread(target=self._serve, name="front", daemon=True).start()
+        Thread(target=self._serve, name="queue", daemon=True).start()
 
     def __len__(self) -> int:
         """Calls that wait or are served."""
         with self._changed:
-            waiting = sum(not ticket.done() for ticket in self._waiting)
+            waiting = sum(not call.done() for call in self._waiting)
             return waiting + bool(self._served)
 
     def submit(
@@ -110,42 +110,42 @@ class FairQueue:
         /,
         *arguments: Any,
         limit_s: float = LIMIT_S,
-        wanted: Demand = lambda: 1,
-        blank: IsFirst = lambda: False,
+        demand: Demand = lambda: 1,
+        is_first: IsFirst = lambda: False,
     ) -> QueuedCall[T]:
-        def send(engine: Backend) -> Future[T]:
-            return engine.submit(function, *arguments, limit_s=limit_s)
+        def send(backend: Backend) -> Future[T]:
+            return backend.submit(function, *arguments, limit_s=limit_s)
 
         with self._changed:
             rank = self._ranks[session] = max(self._rank, 1 + self._ranks.get(session, -1))
-            ticket = QueuedCall(self, session, rank, next(self._numbers), wanted, blank(), send)
-            self._waiting.append(ticket)
+            call = QueuedCall(self, session, rank, next(self._numbers), demand, is_first(), send)
+            self._waiting.append(call)
             self._changed.notify()
-        return ticket
+        return call
 
-    def calls_ahead(self, ticket: QueuedCall[Any]) -> int:
+    def calls_ahead(self, call: QueuedCall[Any]) -> int:
         with self._changed:
-            if ticket not in self._waiting:
+            if call not in self._waiting:
                 return 0
-            due = ticket.priority_key
+            due = call.priority_key
             waiting = [other for other in self._waiting if not other.done()]
             before = [other for other in waiting if other.priority_key < due]
             before += [self._served] if self._served else []
-            return sum(other.session != ticket.session for other in before)
+            return sum(other.session != call.session for other in before)
 
     def _serve(self) -> None:
         while True:
-            self._next().run(self._engine)
+            self._next().run(self._backend)
 
     def _next(self) -> QueuedCall[Any]:
         with self._changed:
             self._served = None
             self._changed.wait_for(lambda: self._waiting)
-            ticket = self._served = min(self._waiting, key=attrgetter("priority_key"))
-            self._waiting.remove(ticket)
-            self._rank = max(self._rank, ticket.priority_key[0])
+            call = self._served = min(self._waiting, key=attrgetter("priority_key"))
+            self._waiting.remove(call)
+            self._rank = max(self._rank, call.priority_key[0])
             self._ranks = {s: rank for s, rank in self._ranks.items() if rank >= self._rank}
-            return ticket
+            return call
 
 
 @dataclass(frozen=True)
@@ -165,29 +165,29 @@ class QueueClient:
             function,
             *arguments,
             limit_s=limit_s,
-            wanted=self.demand,
-            blank=self.is_first,
+            demand=self.demand,
+            is_first=self.is_first,
         )
 
 
 _FIRST = Lock()
-_fronts: dict[Backend, FairQueue] = {}
+_queues: dict[Backend, FairQueue] = {}
 
 
-def fair_queue(engine: Backend) -> FairQueue:
+def fair_queue(backend: Backend) -> FairQueue:
     """The one queue before a backend."""
     with _FIRST:
-        if engine not in _fronts:
-            _fronts[engine] = FairQueue(engine)
-        return _fronts[engine]
+        if backend not in _queues:
+            _queues[backend] = FairQueue(backend)
+        return _queues[backend]
 
 
 def queue_client(
     device: str = "cpu",
     session: str = "",
-    wanted: Demand = lambda: 1,
-    blank: IsFirst = lambda: False,
+    demand: Demand = lambda: 1,
+    is_first: IsFirst = lambda: False,
 ) -> QueueClient:
     """A session's client of the shortest queue for a device."""
-    shortest = min((fair_queue(engine) for engine in backends(device)), key=len)
-    return QueueClient(shortest, session, wanted, blank)
+    shortest = min((fair_queue(backend) for backend in backends(device)), key=len)
+    return QueueClient(shortest, session, demand, is_first)

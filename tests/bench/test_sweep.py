@@ -20,7 +20,7 @@ CPU = Conditions()
 
 
 def test_a_known_time_is_measured(lab: Worker):
-    measured = measure(sleeper(0.02), CPU, budget_s=0.3, on=lab)
+    measured = measure(sleeper(0.02), CPU, budget_s=0.3, executor=lab)
     assert 0.02 <= measured.median_s < 0.08
     assert measured.q25_s <= measured.median_s <= measured.q75_s
     assert measured.clean is False  # who sleeps does not compute
@@ -28,7 +28,7 @@ def test_a_known_time_is_measured(lab: Worker):
 
 
 def test_a_fast_model_is_timed_in_blocks(lab: Worker):
-    measured = measure(script("return x + 1"), CPU, budget_s=0.1, on=lab)
+    measured = measure(script("return x + 1"), CPU, budget_s=0.1, executor=lab)
     assert measured.median_s < 1e-3
     assert measured.runs < 1000
 
@@ -40,7 +40,7 @@ def test_conditions_reach_the_model(lab: Worker, conditions: Conditions):
     subject = script(
         forward.format(conditions.dtype, conditions.threads), "self.layer = nn.Linear(256, 8)"
     )
-    measured = measure(subject, conditions, budget_s=0.1, on=lab)
+    measured = measure(subject, conditions, budget_s=0.1, executor=lab)
     assert (measured.dtype, measured.threads) == (conditions.dtype, conditions.threads)
 
 
@@ -48,17 +48,17 @@ def test_the_model_is_ready_for_inference_with_random_weights(lab: Worker):
     forward = "assert not self.training and torch.is_inference_mode_enabled(); "
     forward += "assert self.layer.weight.std() > 0; assert x.shape[0] == 3; return self.layer(x)"
     subject = script(forward, "self.layer = nn.Linear(256, 8)")
-    assert measure(subject, Conditions(batch=3), budget_s=0.1, on=lab).batch == 3
+    assert measure(subject, Conditions(batch=3), budget_s=0.1, executor=lab).batch == 3
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="this device is there")
 def test_an_absent_device_is_named(lab: Worker):
     with pytest.raises(MeasureError, match="no MPS device here; available: cpu"):
-        measure(layers(1), Conditions(device="mps"), on=lab)
+        measure(layers(1), Conditions(device="mps"), executor=lab)
 
 
 def test_points_stream_in_and_keep_their_order(lab: Worker):
-    states = list(sweep([layers(2), layers(16)], CPU, budget_s=1.0, round_s=0.25, on=lab))
+    states = list(sweep([layers(2), layers(16)], CPU, budget_s=1.0, round_s=0.25, executor=lab))
     assert isinstance(states[0][0], Measurement)
     assert states[0][1] is None
     assert len(states) >= 2 + 4
@@ -70,7 +70,7 @@ def test_a_point_that_fails_leaves_the_others(lab: Worker):
     broken = script("raise ValueError('no such\\nlayer')")
     hanging = sleeper(60)
     subjects = [layers(1), broken, hanging, layers(2)]
-    *_, last = sweep(subjects, CPU, budget_s=0.5, limit_s=1.0, on=lab)
+    *_, last = sweep(subjects, CPU, budget_s=0.5, limit_s=1.0, executor=lab)
     assert str(last[1]) == "the model could not be run: no such layer"
     late, _, advice = str(last[2]).partition("; ")
     assert late == "no result after 1.1 s, so the measurement was stopped"
@@ -81,7 +81,9 @@ def test_a_point_that_fails_leaves_the_others(lab: Worker):
 
 def test_a_worker_killed_in_mid_sweep_loses_no_point(lab: Worker):
     every_run_counts = Conditions(threads=2)  # whatever else the machine does
-    job = SweepJob([layers(1), layers(2)], every_run_counts, budget_s=1.5, round_s=0.3, on=lab)
+    job = SweepJob(
+        [layers(1), layers(2)], every_run_counts, budget_s=1.5, round_s=0.3, executor=lab
+    )
     wait_until(lambda: job.progress > 0.7)
     before, pid = figures(job.snapshot()), lab.pid
     assert pid
@@ -95,7 +97,7 @@ def test_a_worker_killed_in_mid_sweep_loses_no_point(lab: Worker):
 
 
 def test_a_cancelled_job_stops_and_keeps_its_figures(lab: Worker):
-    job = SweepJob([layers(1), sleeper(60)], CPU, on=lab)
+    job = SweepJob([layers(1), sleeper(60)], CPU, executor=lab)
     wait_until(lambda: isinstance(job.snapshot()[0], Measurement))
     job.cancel()
     wait_until(lambda: job.done, seconds=30)
@@ -107,7 +109,7 @@ def test_a_cancelled_job_stops_and_keeps_its_figures(lab: Worker):
 
 
 def test_a_closed_sweep_asks_for_nothing_more(lab: Worker):
-    points = sweep([layers(1), sleeper(60)], CPU, on=lab)
+    points = sweep([layers(1), sleeper(60)], CPU, executor=lab)
     next(points)
     points.close()
     assert lab.submit(abs, -3).result(timeout=20) == 3
@@ -116,7 +118,7 @@ def test_a_closed_sweep_asks_for_nothing_more(lab: Worker):
 def test_a_worker_that_has_been_stopped_ends_the_job_with_a_sentence():
     stopped = Worker()
     stopped.stop()
-    job = SweepJob([layers(1)], CPU, on=stopped)
+    job = SweepJob([layers(1)], CPU, executor=stopped)
     wait_until(lambda: job.done)
     assert str(job.error) == "the measuring process has been stopped"
 
@@ -125,20 +127,22 @@ def test_heavy_models_are_never_held_together(lab: Worker):
     subjects = (heavy(1, 0.6), heavy(2, 0.6))
     with pytest.raises(MeasureError, match=r"weigh 1.2 GB .* fewer at a time"):
         lab.submit(measure_round, subjects, CPU, 0.1, 0).result()
-    *_, last = sweep([*subjects, layers(1)], CPU, budget_s=0.3, round_s=0.1, on=lab)
+    *_, last = sweep([*subjects, layers(1)], CPU, budget_s=0.3, round_s=0.1, executor=lab)
     assert len(figures(last)) == 3
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the address space")
 def test_a_model_beyond_the_memory_is_refused_and_the_next_is_measured(lab: Worker):
     with pytest.raises(MeasureError, match="memory ran out"):
-        measure(heavy(1, 8.0), CPU, on=lab)
-    assert measure(layers(1), CPU, budget_s=0.1, on=lab).runs >= 3
+        measure(heavy(1, 8.0), CPU, executor=lab)
+    assert measure(layers(1), CPU, budget_s=0.1, executor=lab).runs >= 3
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the address space")
 def test_memory_that_runs_out_in_mid_sweep_costs_one_point(lab: Worker):
-    job = SweepJob([layers(1), heavy(2, 8.0), layers(2)], CPU, budget_s=0.3, round_s=0.1, on=lab)
+    job = SweepJob(
+        [layers(1), heavy(2, 8.0), layers(2)], CPU, budget_s=0.3, round_s=0.1, executor=lab
+    )
     wait_until(lambda: job.done)
     assert (job.error, job.progress) == (None, 1.0)
     assert isinstance(job.snapshot()[1], NoMemoryError)
@@ -146,9 +150,11 @@ def test_memory_that_runs_out_in_mid_sweep_costs_one_point(lab: Worker):
 
 
 def test_the_anchor_is_timed_among_the_designs_of_a_job_where_there_is_room(lab: Worker):
-    job = SweepJob([layers(1), layers(2)], CPU, budget_s=0.3, round_s=0.1, on=lab)
-    heavies = SweepJob([heavy(1, 0.99), heavy(2, 0.99)], CPU, budget_s=0.1, round_s=0.1, on=lab)
-    alone = SweepJob([layers(1)], CPU, budget_s=0.1, on=lab)
+    job = SweepJob([layers(1), layers(2)], CPU, budget_s=0.3, round_s=0.1, executor=lab)
+    heavies = SweepJob(
+        [heavy(1, 0.99), heavy(2, 0.99)], CPU, budget_s=0.1, round_s=0.1, executor=lab
+    )
+    alone = SweepJob([layers(1)], CPU, budget_s=0.1, executor=lab)
     wait_until(lambda: job.done and heavies.done and alone.done)
     assert job._stage.reference
     assert job._stage.reference.median_s > 0
@@ -166,7 +172,7 @@ def test_times_of_two_machines_are_not_mixed():
 
 def test_a_text_that_is_not_python_is_one_sentence(lab: Worker):
     with pytest.raises(MeasureError, match="the measuring code failed") as raised:
-        measure(Subject("class", "Config", "Model"), CPU, on=lab)
+        measure(Subject("class", "Config", "Model"), CPU, executor=lab)
     assert "\n" not in str(raised.value)
 
 

@@ -117,7 +117,7 @@ def test_a_sweep_survives_a_dask_worker(cluster: Cluster):
     job = SweepJob([layers(i) for i in (1, 2, 3, 4)], CPU, budget_s=2.0, round_s=0.3)
     wait_until(lambda: job.progress > 0.3)
     assert isinstance(job._on, QueueClient)
-    parent, child = home_of(job._on.queue._engine)
+    parent, child = home_of(job._executor.queue._backend)
     os.kill(parent, signal.SIGKILL)
     wait_until(lambda: job.done)
     assert (job.error, job.progress) == (None, 1.0)

@@ -83,7 +83,7 @@ def test_what_most_sessions_wait_for_is_served_first_among_those_that_are_due(en
     company = {"b": 1, "c": 1, "d": 3}
     tickets: dict[str, list[Any]] = {}
     for session in "bcdbcd":
-        ticket = front.submit(session, abs, (), wanted=lambda s=session: company[s])
+        ticket = front.submit(session, abs, (), demand=lambda s=session: company[s])
         ticket.add_done_callback(lambda _, s=session: order.append(s))
         tickets.setdefault(session, []).append(ticket)
     assert [tickets[session][0].position for session in company] == [2, 3, 1]
@@ -104,7 +104,7 @@ def test_a_first_figure_goes_before_rounds_that_only_refine(engine: Simulated):
             refined = front.submit(session, abs, ())
             refined.add_done_callback(lambda _, s=session: order.append(s))
     for session in "cd":  # c has asked twice already
-        looked = front.submit(session, abs, (), blank=lambda: True)
+        looked = front.submit(session, abs, (), is_first=lambda: True)
         looked.add_done_callback(lambda _, s=session: order.append(s.upper()))
     engine.open.set()
     wait_until(lambda: len(order) == 6)
@@ -120,7 +120,7 @@ def test_first_figures_without_end_starve_nobody(engine: Simulated):
     def again(session: str, left: int) -> None:
         order.append(session)
         if left:
-            looked = front.submit(session, abs, (), blank=lambda: True)
+            looked = front.submit(session, abs, (), is_first=lambda: True)
             looked.add_done_callback(lambda _: again(session, left - 1))
 
     patient = [front.submit("patient", abs, ()) for _ in range(10)]
@@ -183,7 +183,9 @@ def asked(
 ) -> Any:
     subjects = [subject(f"{name}{i}") for i in range(points)]
     front = fronts.fair_queue(engine)
-    return jobs.ask(subjects, CPU, budget_s=1.0, session=session, on=QueueClient(front, session))
+    return jobs.ask(
+        subjects, CPU, budget_s=1.0, session=session, executor=QueueClient(front, session)
+    )
 
 
 def test_forty_sweeps_at_once_stream_and_equal_ones_are_made_once(engine: Simulated):
@@ -240,7 +242,7 @@ def test_nobody_joins_a_job_that_is_being_cancelled(
 def test_a_job_that_nobody_owns_any_more_ends(lab: Worker):
     """Its owner was dropped, and never said that it had gone."""
     jobs = SharedJobs()
-    mine = jobs.ask([layers(1), sleeper(60)], CPU, budget_s=1.0, on=lab)
+    mine = jobs.ask([layers(1), sleeper(60)], CPU, budget_s=1.0, executor=lab)
     job, pid = mine._shared.job, lab.warm().result(timeout=60)
     wait_until(lambda: job.snapshot()[0] is not None)
     del mine
@@ -256,7 +258,7 @@ def test_a_browser_that_closes_is_waited_for_a_while(lab: Worker, monkeypatch: p
     here = {"a", "b"}
     jobs, shares = SharedJobs(), []
     for session in "ab":
-        rules = {"on": lab, "present": lambda session=session: session in here}
+        rules = {"executor": lab, "present": lambda session=session: session in here}
         shares.append(jobs.ask([layers(1), layers(2)], CPU, budget_s=600.0, **rules))
     job = shares[0]._shared.job
     wait_until(lambda: None not in job.snapshot())
@@ -272,7 +274,9 @@ def test_a_browser_that_closes_is_waited_for_a_while(lab: Worker, monkeypatch: p
 def test_a_job_tells_its_place_and_the_time_left(engine: Simulated):
     front = FairQueue(engine)
     ahead = [front.submit(session, abs, ()) for session in "ab"]
-    job = SweepJob([subject("one"), subject("two")], CPU, budget_s=1.0, on=QueueClient(front, "c"))
+    job = SweepJob(
+        [subject("one"), subject("two")], CPU, budget_s=1.0, executor=QueueClient(front, "c")
+    )
     wait_until(lambda: job.position == 2)
     assert job.eta_s is None
     engine.open.set()

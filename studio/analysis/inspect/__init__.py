@@ -1,0 +1,1 @@
+"""Everything about one node. Read `node_details`, then `formulas` and `receptive_field`."""

@@ -46,14 +46,14 @@ def layer_times(
     conditions: Conditions,
     *,
     budget_s: float = 1.0,
-    on: CallExecutor | None = None,
+    executor: CallExecutor | None = None,
 ) -> Mapping[str, LayerTime]:
     """The time of each module by its path as in `named_modules()`; "" is the model.
 
     Own times add up to the total of the model, and are those of a forward pass in inference. Raises
     MeasureError.
     """
-    submit = (on or queue_client(conditions.device)).submit
+    submit = (executor or queue_client(conditions.device)).submit
     task = submit(measure_layers, subject, conditions, budget_s, limit_s=conditions.limit_s)
     try:
         return MappingProxyType(task.result())

@@ -16,7 +16,7 @@ from tests.designs import small
 
 
 def times(lab: Worker, subject: object, **conditions: object) -> dict[str, LayerTime]:
-    return dict(layer_times(subject, Conditions(**conditions), budget_s=0.1, on=lab))
+    return dict(layer_times(subject, Conditions(**conditions), budget_s=0.1, executor=lab))
 
 
 def test_time_is_of_the_layer_that_spends_it(lab: Worker):

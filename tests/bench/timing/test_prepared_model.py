@@ -34,7 +34,7 @@ def test_what_is_measured_of_every_preset_names_what_its_text_defines(key: str):
 def test_a_model_of_two_inputs_is_measured(lab: Worker, mode):
     conditions = Conditions(mode=mode)
     subject = admission.subject(FAMILIES["hybrid"].design(TWO_INPUTS), conditions)
-    assert measure(subject, conditions, budget_s=0.05, on=lab).median_s > 0
+    assert measure(subject, conditions, budget_s=0.05, executor=lab).median_s > 0
 
 
 def test_figures_from_before_the_example_had_a_name_are_still_found():

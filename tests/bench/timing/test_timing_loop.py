@@ -32,7 +32,7 @@ def images(forward: str) -> Subject:
 
 def timed(lab: Worker, subject: Subject, **conditions: object) -> Measurement:
     asked = Conditions(**conditions)
-    return measure(subject, asked, budget_s=0.05, limit_s=asked.limit_s, on=lab)
+    return measure(subject, asked, budget_s=0.05, limit_s=asked.limit_s, executor=lab)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
