@@ -77,17 +77,16 @@ class HeatScale:
 
 
 def node_costs(
-    graph: Graph, quantity: Metric, seconds: Mapping[str, float] = NO_SECONDS
+    graph: Graph, metric: Metric, seconds: Mapping[str, float] = NO_SECONDS
 ) -> dict[str, float]:
     """The cost of each node in the whole model, with all repeats of it and of the blocks around it,
     so that the nodes of a block add up to the block. The root, "", is the total. `seconds` are
     measured times; a node without a measured time has no cost then."""
-    if quantity.read is None:
+    if metric.read is None:
         known = {node.id for node in graph.root.walk()}
         return {name: time for name, time in seconds.items() if name in known}
     return {
-        node.id: quantity.read(node.figures) * times
-        for node, times in walk_with_repeats(graph.root)
+        node.id: metric.read(node.figures) * times for node, times in walk_with_repeats(graph.root)
     }
 
 
@@ -97,11 +96,11 @@ def cost_shares(found: Mapping[str, float]) -> dict[str, float]:
     return {name: value / whole for name, value in found.items()} if whole else {}
 
 
-def share_bars(graph: Graph, quantity: Metric = DEFAULT_METRIC) -> dict[str, Mark]:
+def share_bars(graph: Graph, metric: Metric = DEFAULT_METRIC) -> dict[str, Mark]:
     """A bar on each node that has a share."""
-    found = node_costs(graph, quantity)
+    found = node_costs(graph, metric)
     return {
-        name: Mark(share=share, note=_note(share, found[name], quantity))
+        name: Mark(share=share, note=_note(share, found[name], metric))
         for name, share in cost_shares(found).items()
         if name and share > 0
     }
@@ -118,16 +117,16 @@ class HeatMap:
 
 def heat_map(
     graph: Graph,
-    quantity: Metric,
+    metric: Metric,
     opened: Container[str] = (),
     seconds: Mapping[str, float] = NO_SECONDS,
 ) -> HeatMap:
     """The graph coloured by a metric, with the blocks in `opened` expanded. The hottest colour is
     that of the most expensive visible node that is not expanded."""
-    found = node_costs(graph, quantity, seconds)
+    found = node_costs(graph, metric, seconds)
     part = cost_shares(found)
     scale = HeatScale(
-        quantity, max((found.get(n.id, 0.0) for n in closed_nodes(graph, opened)), default=0.0)
+        metric, max((found.get(n.id, 0.0) for n in closed_nodes(graph, opened)), default=0.0)
     )
     marks, details = {}, {}
     for node, times in walk_with_repeats(graph.root):
@@ -136,10 +135,10 @@ def heat_map(
             marks[node.id] = Mark(
                 share=share or None,
                 heat=scale.heat(value),
-                note=_note(share, value, quantity),
+                note=_note(share, value, metric),
             )
             every = times * node.repeat  # it is coloured by all of them together
-            one = quantity.write(value / every)
+            one = metric.write(value / every)
             one = f"{every} × {one}" if every > 1 else one
             details[node.id] = f"{one} · {percent(share)}" if value else ""
     return HeatMap(replace(graph, root=_with_details(graph.root, details)), marks, scale)
@@ -170,8 +169,8 @@ def _with_details(node: Node, details: Mapping[str, str]) -> Node:
     )
 
 
-def _note(share: float, value: float, quantity: Metric) -> str:
-    return f"{percent(share)} of {quantity.total_text}: {quantity.write(value)} in all"
+def _note(share: float, value: float, metric: Metric) -> str:
+    return f"{percent(share)} of {metric.total_text}: {metric.write(value)} in all"
 
 
 def percent(share: float) -> str:

@@ -48,15 +48,15 @@ class GraphDiff:
 def graph_diff(
     before: Graph,
     now: Graph,
-    quantity: Metric = DEFAULT_METRIC,
+    metric: Metric = DEFAULT_METRIC,
     seconds: tuple[Seconds, Seconds] = (NO_SECONDS, NO_SECONDS),
 ) -> GraphDiff:
     """The difference of two graphs in one metric; `seconds` are the measured times of each."""
     old, new = (
-        _DesignCosts.of(graph, quantity, times)
+        _DesignCosts.of(graph, metric, times)
         for graph, times in zip((before, now), seconds, strict=True)
     )
-    both = _GraphPair(old, new, quantity)
+    both = _GraphPair(old, new, metric)
     root = both.merge(now.root)
     changes = both.changes(root)
     gone = {name for name, change in changes.items() if change == "removed"}
@@ -66,7 +66,7 @@ def graph_diff(
         for edge in before.edges
         if gone & {edge.source, edge.target} and {edge.source, edge.target} <= named
     )
-    part = cost_shares(node_costs(now, quantity, seconds[1]))
+    part = cost_shares(node_costs(now, metric, seconds[1]))
     marks = {
         name: Mark(part.get(name) or None, None, change, both.note(name, change, part.get(name)))
         for name, change in changes.items()
@@ -84,8 +84,8 @@ class _DesignCosts:
     costs: Mapping[str, float]
 
     @classmethod
-    def of(cls, graph: Graph, quantity: Metric, seconds: Seconds) -> _DesignCosts:
-        found = node_costs(graph, quantity, seconds)
+    def of(cls, graph: Graph, metric: Metric, seconds: Seconds) -> _DesignCosts:
+        found = node_costs(graph, metric, seconds)
         each = {
             n.id: found[n.id] / times for n, times in walk_with_repeats(graph.root) if n.id in found
         }
@@ -210,9 +210,9 @@ def _changed_facts(old: Node, new: Node) -> Iterator[str]:
         yield f"and {more} more"
 
 
-def _signed_text(value: float, quantity: Metric) -> str:
+def _signed_text(value: float, metric: Metric) -> str:
     """`+3.1 M`"""
-    return f"{'−' if value < 0 else '+'}{quantity.write(abs(value))}"
+    return f"{'−' if value < 0 else '+'}{metric.write(abs(value))}"
 
 
 def align(before: Sequence[str], now: Sequence[str]) -> list[str]:

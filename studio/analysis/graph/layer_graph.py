@@ -98,18 +98,18 @@ def _times(known: Mapping[str, Knob], row: Any) -> str:
 
 
 def build_graph(
-    root: Trace, rows: Mapping[str, str] = NO_TITLES, training: Trace | None = None
+    root: Trace, titles: Mapping[str, str] = NO_TITLES, training: Trace | None = None
 ) -> Graph:
     """The layer graph of a model traced in inference mode. Ids are module paths, the same at any
     depth. Bytes saved for the backward pass come from its trace in training mode."""
-    return build_graph_with_uses(root, rows, training)[0]
+    return build_graph_with_uses(root, titles, training)[0]
 
 
 def build_graph_with_uses(
-    root: Trace, rows: Mapping[str, str] = NO_TITLES, training: Trace | None = None
+    root: Trace, titles: Mapping[str, str] = NO_TITLES, training: Trace | None = None
 ) -> tuple[Graph, Mapping[str, NodeUse]]:
     """The layer graph, and the calls that each of its nodes stands for."""
-    plan = GraphBuilder(rows, called_modules(root))
+    plan = GraphBuilder(titles, called_modules(root))
     local = name_dims(root, no_dims(root))
     scope = Scope.of(root, local, (None,) * len(root.inputs))
     dims = plan.alphabet.translate(scope, local.own.ins, root.inputs)
@@ -357,13 +357,13 @@ def _is_list(trace: Trace) -> bool:
     return trace.kind == "Sequential" and any(call.trace.calls for call in trace.calls)
 
 
-def _runs(calls: Sequence[Call], apart: Container[str]) -> Iterator[tuple[int, int]]:
+def _runs(calls: Sequence[Call], separate: Container[str]) -> Iterator[tuple[int, int]]:
     """(first, length) of each chain of calls of one trace that feed one another; the calls named in
     `apart` are chains of one."""
     first = 0
     while first < len(calls):
         end = first + 1
-        while end < len(calls) and calls[end].name not in apart and _continues_run(calls, end):
+        while end < len(calls) and calls[end].name not in separate and _continues_run(calls, end):
             end += 1
         yield first, end - first
         first = end

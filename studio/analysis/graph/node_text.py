@@ -78,8 +78,8 @@ def call_node(
     figures: Figures,
     children: tuple[Node, ...],
     dims: IODims,
-    row: str = "",
-    told: NodeLabel = NO_LABEL,
+    title: str = "",
+    label: NodeLabel = NO_LABEL,
 ) -> Node:
     """The node of a call and of its equal neighbours.
 
@@ -89,9 +89,9 @@ def call_node(
     trace = call.trace
     return Node(
         id=name,
-        label=row or _label(call),
-        detail=" · ".join(filter(None, (*told, _detail(trace, repeat)))),
-        name=told.name,
+        label=title or _label(call),
+        detail=" · ".join(filter(None, (*label, _detail(trace, repeat)))),
+        name=label.name,
         kind="module" if trace.is_module else "operation",
         repeat=repeat,
         facts=tuple(_facts(call, repeat, dims)),
