@@ -193,7 +193,7 @@ TESTED_IN = {
         "drawing/render/dot",
     ),
     "drawing/test_levels.py": ("drawing/visible",),
-    "process/test_dask_backend.py": ("process/backend",),
+    "process/test_dask_backend.py": ("process/backend", "process/platform"),
     "process/test_fair_queue.py": ("bench/shared_jobs",),
     "process/test_worker.py": (
         "process/device",

@@ -27,8 +27,8 @@ from typing import TypeVar
 from platformdirs import user_cache_path
 
 from studio.bench.results import Conditions, Measurement, Subject, utc_text
-from studio.process.backend import Platform, local_platform
 from studio.process.errors import MeasureError
+from studio.process.platform import Platform, local_platform
 
 T = TypeVar("T")
 Figures = Mapping[Subject, Measurement]

@@ -10,21 +10,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from studio.process import device as local
-from studio.process.device import device_name, resolve_device
+from studio.process.device import resolve_device
+from studio.process.platform import SCHEDULER_VARIABLE, Platform, local_platform
 from studio.process.worker import LIMIT_S, worker
 
 T = TypeVar("T")
-SCHEDULER_VARIABLE = "STUDIO_SCHEDULER"
-
-
-class Platform(NamedTuple):
-    """The machine and torch version that a measurement is valid for."""
-
-    machine: str
-    torch_version: str
 
 
 class CallExecutor(Protocol):
@@ -91,10 +84,3 @@ def platforms(device: str) -> tuple[Platform, ...]:
 
         return tuple(backend.platform() for backend in dask_backend.backends(address, device))
     return (local_platform(resolve_device(device)),)
-
-
-def local_platform(device: str) -> Platform:
-    """The platform of this machine."""
-    import torch
-
-    return Platform(device_name(device), torch.__version__)

@@ -23,8 +23,8 @@ from socket import gethostname
 from threading import Event, Lock, Thread
 from typing import Any, TypeVar
 
-from studio.process.backend import SCHEDULER_VARIABLE, Platform, local_platform
 from studio.process.errors import MeasureError
+from studio.process.platform import SCHEDULER_VARIABLE, Platform, local_platform
 from studio.process.worker import LIMIT_S, NoWorkerError, worker
 from studio.quoting import cut, echoed
 

@@ -20,8 +20,9 @@ from studio.bench.results import Measurement
 from studio.bench.store import Store
 from studio.knobs import DesignError
 from studio.process import backend, fair_queue, free_memory
-from studio.process.backend import CallExecutor, Platform
+from studio.process.backend import CallExecutor
 from studio.process.errors import MeasureError
+from studio.process.platform import Platform
 from studio.workbench import devices
 from studio.workbench.page.state import FIRST
 from studio.workbench.pending import Waiting

@@ -13,8 +13,8 @@ from studio.bench import sweep
 from studio.bench.results import Conditions, Measurement
 from studio.bench.store import NAME, Store, StoreContents, cache_folder, store
 from studio.bench.sweep import REFERENCE, SweepJob
-from studio.process.backend import Platform, local_platform
 from studio.process.errors import MeasureError
+from studio.process.platform import Platform, local_platform
 from studio.process.worker import Worker
 from tests.bench.simulated import Simulated, StopsAfter, subject
 from tests.bench.subjects import layers, script

@@ -12,7 +12,7 @@ from studio.bench.store import Store
 from studio.cli import INTERRUPTED, main, sweeps
 from studio.cli.output import say_warnings
 from studio.process import fair_queue
-from studio.process.backend import Platform
+from studio.process.platform import Platform
 from tests.bench.simulated import Simulated, StopsAfter
 from tests.cli.test_commands import TINY, data
 

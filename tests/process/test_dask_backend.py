@@ -20,9 +20,10 @@ import pytest
 
 from studio.bench.results import Conditions, Measurement
 from studio.bench.sweep import SweepJob, measure
-from studio.process.backend import Backend, backend, backends, devices, local_platform, platforms
+from studio.process.backend import Backend, backend, backends, devices, platforms
 from studio.process.errors import MeasureError
 from studio.process.fair_queue import QueueClient
+from studio.process.platform import local_platform
 from studio.process.worker import NoWorkerError, worker
 from tests.bench.subjects import layers
 from tests.process.processes import gone, wait_until

@@ -14,8 +14,8 @@ from studio.bench import sweep
 from studio.bench.results import Samples
 from studio.bench.store import Store
 from studio.process import fair_queue
-from studio.process.backend import Platform
 from studio.process.errors import MeasureError
+from studio.process.platform import Platform
 from studio.workbench import workbench
 from studio.workbench.jobs.benchmarkable import subject
 from studio.workbench.jobs.sweep_job import SweepJob
