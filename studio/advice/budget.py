@@ -1,4 +1,4 @@
-"""Limits: what a design may cost, and how much of that it uses."""
+"""Limits on the cost of a design, and the share of them that it uses."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from studio.knobs import DesignError
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What a design may cost at most; what is None is open.
+    """Upper limits on the cost of a design; None is no limit.
 
-    Parameters are all that are stored, MACs those of one example. Memory is in bytes, of one
-    forward pass or of a training step by Adam at the task's batch. Each figure is of the profile.
+    `params`: all stored parameters. `macs`: MACs of one example. `inference_bytes`: peak memory of
+    a forward pass. `training_bytes`: peak memory of a training step with Adam. Both are at the
+    batch of the brief. Raises DesignError for a limit below 1.
     """
 
     params: int | None = None
@@ -29,30 +30,30 @@ class Limits:
 
     @property
     def given(self) -> dict[str, int]:
-        """The limits that are not open, by name."""
+        """The limits that are set, by name."""
         found = ((field.name, getattr(self, field.name)) for field in fields(self))
         return {name: limit for name, limit in found if limit is not None}
 
-    def used(self, profile: Profile) -> dict[str, float]:
-        """The share of each limit that a design uses; above 1 it is broken."""
+    def shares(self, profile: Profile) -> dict[str, float]:
+        """The share of each limit that a design uses; above 1 it is exceeded."""
         return {name: cost(profile, name) / limit for name, limit in self.given.items()}
 
     def share(self, profile: Profile) -> float:
-        """The share of the binding limit that is used; 0 where all is open."""
-        return max(self.used(profile).values(), default=0.0)
+        """The share of the binding limit that a design uses; 0 without limits."""
+        return max(self.shares(profile).values(), default=0.0)
 
     def binding(self, profile: Profile) -> str:
-        """The limit that a design comes nearest to, or breaks most; empty where all is open."""
-        used = self.used(profile)
-        return max(used, key=used.__getitem__, default="")
+        """The limit with the largest share; empty without limits."""
+        shares = self.shares(profile)
+        return max(shares, key=shares.__getitem__, default="")
 
     def text(self, name: str) -> str:
-        """A limit as people write it: `params at most 5.00 M`."""
+        """A limit in words: `params at most 5.00 M`."""
         return f"{name} at most {format_amount(name, self.given[name])}"
 
 
 def cost(profile: Profile, name: str) -> int:
-    """What a limit of this name is a limit of."""
+    """The amount of the profile that the limit `name` applies to."""
     if name == "training_bytes":
         return profile.training_bytes()
     found: int = getattr(profile, name)
@@ -60,6 +61,6 @@ def cost(profile: Profile, name: str) -> int:
 
 
 def format_amount(name: str, figure: float) -> str:
-    """A figure in the unit of the limit of this name."""
+    """An amount with the unit of the limit `name`."""
     write = {"params": units.count, "macs": units.macs}.get(name, units.size)
     return write(figure)

@@ -1,4 +1,4 @@
-"""How a choice is named: family and size first, its knobs apart; and which law describes it."""
+"""Texts of a choice: its title, its changes, its cost law, shares and clauses."""
 
 from __future__ import annotations
 
@@ -13,41 +13,40 @@ from studio.family import Design, Preset
 OF_ONE_NETWORK = re.compile(
     r"\d\s*(\\,)?\s*(\\mathrm\{[kMGTB]\}|[kMGTB]\b)|\bR(18|34|50|101|152)\b"
 )
-SUBTITLE = " ("  # before what a family's title adds to the name
+SUBTITLE = " ("  # starts the explanation in a family's title
 
 
 def choice_title(found: Profile, base: Preset) -> str:
-    """`ViT-B/16, 86.6 M parameters` of a preset at any input, `U-Net, 4.37 M parameters` of what
-    was made from one."""
+    """`ViT-B/16, 86.6 M parameters` for a preset at any input size, `U-Net, 4.37 M parameters` for
+    a modified one."""
     design = found.design
     name = base.name if input_changes(design, base) is not None else _kind(design, base)
     return f"{name}, {units.count(found.params)} parameters"
 
 
 def _kind(design: Design, base: Preset) -> str:
-    """The family's short name, or what a preset's name adds to it: `DeepLabV3+`."""
+    """The family's short name, or the variant in the preset's name: `DeepLabV3+`."""
     family = design.family.title.partition(SUBTITLE)[0]
     first = base.name.split()[0]
     return first if first.startswith(family) and "-" not in first else family
 
 
 def changes_text(design: Design, base: Preset) -> str:
-    """What a design was made from and how it differs; empty of an unmodified preset."""
+    """The preset and how the design differs from it; empty for an unmodified preset."""
     return f"based on {design.title_for(base)}" if design.changes(base) else ""
 
 
 def symbolic_law(law: str) -> str:
-    """A law of cost where it is one in symbols; empty where it carries the figures of one network,
-    which hold of no other."""
+    """A cost law if it is symbolic; empty if it contains figures of a single network."""
     return "" if OF_ONE_NETWORK.search(law) else law
 
 
 def format_percent(share: float) -> str:
-    """A share of a limit; what is small is not nothing."""
+    """A share of a limit in percent; `under 1%` rather than 0%."""
     return f"{share:.0%}" if share >= 0.01 else "under 1%"
 
 
 def as_clause(text: str) -> str:
-    """A sentence as a part of another one; an abbreviation at its start keeps its capitals."""
+    """A sentence as part of another: no full stop, a lower-case start unless it is an acronym."""
     text = text.rstrip(".")
     return text[:1].lower() + text[1:] if text[1:2].islower() or text[:2] == "A " else text

@@ -148,11 +148,13 @@ def _strategy_error(nearest: Smallest, brief: Brief, how: Strategy) -> UnmetErro
 def _settings_error(suited: Sequence[Family], brief: Brief) -> DesignError:
     """The setting that no family for the task has, or two that contradict each other."""
     asked = brief.settings
-    alone = [name for name in asked if not any(_starts(suited, brief, (name,)))]
+    alone = [name for name in asked if not any(_adapted_presets(suited, brief, (name,)))]
     if alone:
         return _out_of_range(suited, brief, alone[0]) or _contradicts_task(brief, alone[0])
     pairs = combinations(asked, 2)
-    one, other = next((p for p in pairs if not any(_starts(suited, brief, p))), (*asked, "")[:2])
+    one, other = next(
+        (p for p in pairs if not any(_adapted_presets(suited, brief, p))), (*asked, "")[:2]
+    )
     return DesignError(
         f"{one}={asked[one]} and {other}={asked.get(other)} contradict each other:"
         f" {_contradiction(one, other)}",
@@ -189,7 +191,7 @@ def _contradicts_task(brief: Brief, name: str) -> DesignError:
     )
 
 
-def _starts(
+def _adapted_presets(
     suited: Sequence[Family], brief: Brief, names: Sequence[str]
 ) -> Iterator[AdaptedPreset]:
     """The presets that perform the task with only these settings."""

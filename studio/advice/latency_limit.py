@@ -1,10 +1,9 @@
-"""Latency: what cannot be counted is predicted from a few measured designs, and then measured.
+"""Designs within a latency limit: latency is predicted from a few measurements, then measured.
 
-A handful of sizes of the family, the anchors, are measured and a sum of costs is fitted to them
-(`analysis.prediction`). It takes the place of a limit that is counted in the search, and what the
-search finds is measured. Where that is too slow, the prediction is set right by the same ratio and
-the search goes on. How designs are measured is handed in, so that all of this can be tried without
-a clock.
+A few sizes of the family, the anchors, are measured, and a latency model is fitted to them
+(`analysis.cost.latency_model`). The search treats the predicted latency as one more limit; its
+result is measured. If it is too slow, the prediction is scaled by the same ratio and the search is
+repeated. The stopwatch is a parameter, so that tests can simulate it.
 """
 
 from __future__ import annotations
@@ -34,20 +33,19 @@ from studio.process.errors import MeasureError
 Stopwatch = Callable[[Sequence[Design]], Points]
 Predict = Callable[[Profile], PredictedLatency]
 
-# Of the width and the depth of a design that should take about the limit: they span what the search
-# may come to, and cost little to measure.
+# Factors of width and depth, of a design with about the latency limit: they span the search range
+# and are cheap to measure.
 ANCHORS = ((1.0, 1.0), (0.5, 1.0), (1.0, 0.5), (0.75, 0.75), (1.25, 0.5), (0.5, 1.5))
-MAX_TRIES = 4  # measurements of a finalist, each after one that was too slow
-SHRINK = 8  # times less compute, where a design cannot be measured
-MARGIN = 1.03  # a design that was found too slow is aimed that much below
-MAX_FAMILIES = 3  # families that are measured, the first that meet the limit
+MAX_TRIES = 4  # measured sizes of one family
+SHRINK = 8  # factor of compute by which an unmeasurable design is reduced
+MARGIN = 1.03  # factor by which the next try aims below the limit
+MAX_FAMILIES = 3  # that meet the limit; the search then stops
 
 
 @dataclass(frozen=True)
 class Timing:
-    """What was predicted of a design before it was measured, and what was measured; both of one
-    call at the brief's batch. `seconds` is held against the limit: the median where no run was
-    disturbed, else CPU time. `tries` is how many designs were measured until one met the limit."""
+    """The predicted and the measured latency of a design, at the batch of the brief. `tries`: the
+    number of sizes that were measured until one met the limit."""
 
     limit_s: float
     expected: PredictedLatency
@@ -56,16 +54,19 @@ class Timing:
 
     @property
     def seconds(self) -> float:
+        """The latency to compare with the limit: the median if no run was interrupted, else CPU
+        time."""
         return comparable_seconds([self.measured])[0]
 
     @property
-    def told(self) -> str:
-        seen, tell = self.measured, units.seconds
-        band = f", {tell(self.expected.low)} to {tell(self.expected.high)}"
+    def text(self) -> str:
+        """The measurement, its conditions and the prediction in words."""
+        measured, text = self.measured, units.seconds
+        band = f", {text(self.expected.low)} to {text(self.expected.high)}"
         return (
-            f"measured {tell(self.seconds)} of {tell(self.limit_s)} on {seen.device}"
-            f" (middle half {tell(seen.q25_s)} to {tell(seen.q75_s)}, {CONDITION[seen.clean]});"
-            f" predicted {tell(self.expected.seconds)}"
+            f"measured {text(self.seconds)} of {text(self.limit_s)} on {measured.device}"
+            f" (IQR {text(measured.q25_s)} to {text(measured.q75_s)}, {CONDITION[measured.clean]});"
+            f" predicted {text(self.expected.seconds)}"
             f"{band if self.expected.high < math.inf else ''}"
         )
 
@@ -83,14 +84,14 @@ class Timing:
 
 
 CONDITION = {
-    True: "no run disturbed",
-    False: "the machine was busy, so CPU time is told",
-    None: "whether the machine was busy cannot be told here",
+    True: "no run interrupted",
+    False: "busy machine, CPU time",
+    None: "unknown whether other work interfered",
 }
 
 
 def stopwatch(conditions: Conditions, budget_s: float = 3.0) -> Stopwatch:
-    """Measures the exported code of designs, all in turn, for `budget_s` seconds."""
+    """A stopwatch that measures the exported code of designs, interleaved, for `budget_s`."""
 
     def time(designs: Sequence[Design]) -> Points:
         found: dict[Design, Point] = {}
@@ -112,8 +113,8 @@ def stopwatch(conditions: Conditions, budget_s: float = 3.0) -> Stopwatch:
 def choose_within_latency(
     brief: Brief, limit_s: float, time: Stopwatch, strategy: Strategy = "recommended"
 ) -> tuple[tuple[Choice, Timing], ...]:
-    """The first few families that meet the latency limit beside those of the brief, best first,
-    with what was measured. Raises DesignError where none does."""
+    """The best families that meet the latency limit besides those of the brief, at most
+    MAX_FAMILIES, with their timings. Raises DesignError if none does."""
     found: list[tuple[Choice, Timing]] = []
     refusals: list[DesignError] = []
     for choice in choose(brief, strategy):
@@ -124,7 +125,7 @@ def choose_within_latency(
         except DesignError as refusal:
             refusals.append(refusal)
             continue
-        found.append((resize_choice(choice, design, brief, (timing.told,)), timing))
+        found.append((resize_choice(choice, design, brief, (timing.text,)), timing))
         if len(found) == MAX_FAMILIES:
             break
     if not found:
@@ -135,27 +136,27 @@ def choose_within_latency(
 def size_within_latency(
     start: Design, brief: Brief, limit_s: float, time: Stopwatch, strategy: Strategy = "proportions"
 ) -> tuple[Design, Timing]:
-    """The largest design made from `start` that was measured within the limit. Raises DesignError
-    where the smallest is too slow, or where it cannot be measured."""
+    """The largest design scaled from `start` whose measured latency is within the limit. Raises
+    DesignError if the smallest is too slow, or cannot be measured."""
     predict = predictor(start, brief, limit_s, time)
-    correction = 1.0  # measured over predicted, as long as it is too slow
+    correction = 1.0  # measured / predicted latency of the tries that were too slow
     for tries in range(1, MAX_TRIES + 1):
-        also = _share(predict, limit_s / correction)
+        also = _latency_share(predict, limit_s / correction)
         found = size_design(start, brief.limits, brief.batch, strategy, also)
         if found is None:
             break
         expected = predict(profile(found.design, brief.batch))
-        measured = _measured(found.design, time)
+        measured = _measure(found.design, time)
         timing = Timing(limit_s, expected, measured, tries)
         if timing.seconds <= limit_s:
             return found.design, timing
         correction = max(correction, timing.seconds / expected.seconds) * MARGIN
-    raise _too_slow(start, brief, limit_s, time)
+    raise _latency_error(start, brief, limit_s, time)
 
 
 def predictor(start: Design, brief: Brief, limit_s: float, time: Stopwatch) -> Predict:
-    """What designs of the family should take, from anchors that take about the limit or less."""
-    first = _first(start, brief, time)
+    """Predicts the latency of designs of the family, from anchors at about the limit or below."""
+    first = _measurable_design(start, brief, time)
     compute = profile(first[0], brief.batch).macs / first[1]  # a second
     near = fill_budget(
         first[0], Limits(macs=max(1, int(compute * limit_s / brief.batch))), brief.batch
@@ -174,11 +175,12 @@ def predictor(start: Design, brief: Brief, limit_s: float, time: Stopwatch) -> P
         return lambda cost: model(total_cost(cost.root))
     return lambda cost: PredictedLatency(
         cost.macs / compute, 0.0, math.inf
-    )  # too few sizes for a fit
+    )  # too few anchors for a fit
 
 
-def _first(start: Design, brief: Brief, time: Stopwatch) -> tuple[Design, float]:
-    """A design of the family that can be measured, and its seconds. Raises DesignError."""
+def _measurable_design(start: Design, brief: Brief, time: Stopwatch) -> tuple[Design, float]:
+    """A design of the family that can be measured, and its latency in seconds. Raises DesignError
+    if none can."""
     design = start
     for _ in range(MAX_TRIES):
         (point,) = time((design,))
@@ -190,24 +192,23 @@ def _first(start: Design, brief: Brief, time: Stopwatch) -> tuple[Design, float]
     raise DesignError(f"{start.family.key} cannot be measured: {point}", knob="latency")
 
 
-def _share(predict: Predict, limit_s: float) -> Share:
+def _latency_share(predict: Predict, limit_s: float) -> Share:
     return lambda cost: predict(cost).seconds / limit_s
 
 
-def _measured(design: Design, time: Stopwatch) -> Measurement:
+def _measure(design: Design, time: Stopwatch) -> Measurement:
     (point,) = time((design,))
     if isinstance(point, Measurement):
         return point
     raise DesignError(f"{design.title} cannot be measured: {point}", knob="latency")
 
 
-def _too_slow(start: Design, brief: Brief, limit_s: float, time: Stopwatch) -> DesignError:
-    """The smallest of the family within reach, and what it takes."""
+def _latency_error(start: Design, brief: Brief, limit_s: float, time: Stopwatch) -> DesignError:
+    """The error for a limit below the latency of the smallest design."""
     least = smallest_design(start)
-    seconds = comparable_seconds([_measured(least, time)])[0]
+    seconds = comparable_seconds([_measure(least, time)])[0]
     needed = (
-        f"the design that comes nearest is {start.family.key} ({least.title}), and it takes"
-        f" {units.seconds(seconds)}"
+        f"the smallest design, {start.family.key} ({least.title}), takes {units.seconds(seconds)}"
     )
     return DesignError(
         f"latency at most {units.seconds(limit_s)} at batch={brief.batch} cannot be met; {needed}",

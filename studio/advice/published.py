@@ -1,7 +1,6 @@
-"""The trade-off map: what was published for a task, against what each network costs.
+"""Data of the trade-off map: published results for a task against the cost of each network.
 
-A design of one's own has a cost and no accuracy: nobody has trained it. So it is drawn on the axis
-of cost alone.
+A user's design has a cost but no accuracy, so the map shows it only on the cost axis.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from studio.family import Result, Task
 
 @dataclass(frozen=True)
 class PublishedResult:
-    """A published result, and what the network that had it costs, by our own count (MACs of one
-    example)."""
+    """A published result with the parameters of its network and the MACs of one example, both
+    counted by the studio."""
 
     family: str
     result: Result
@@ -27,7 +26,7 @@ class PublishedResult:
 
 
 def published_results(task: Task) -> tuple[PublishedResult, ...]:
-    """The results of all presets of the families for this task, the smallest network first."""
+    """The published results of all presets for a task, the smallest network first."""
     found = []
     for family in zoo.families().values():
         if task in family.guide.tasks:
@@ -38,5 +37,5 @@ def published_results(task: Task) -> tuple[PublishedResult, ...]:
 
 
 def metrics(found: Iterable[PublishedResult]) -> tuple[str, ...]:
-    """What was reported, most often first: only results of the same metric compare."""
+    """The metrics of the results, most frequent first. Only results in the same metric compare."""
     return tuple(name for name, _ in Counter(one.result.metric for one in found).most_common())

@@ -1,6 +1,6 @@
-"""What a person may ask of the architect: tasks, strategies, settings and limits, without torch.
+"""The inputs of a recommendation: tasks, strategies, settings and limits. Does not import torch.
 
-The command line, the page's form, its link and the report read these names here.
+Single source of these names for the command line, the form, the link and the report.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 
 
 class Setting(NamedTuple):
-    """A knob that the data decide: its label in a form, and what it is."""
+    """A knob that the data determine: its label in a form, and its help text."""
 
     label: str
     help: str
 
 
 class Limit(NamedTuple):
-    """A cost that may be limited: the field of `Limits`, its label in a form, what it is a limit of
-    in a sentence, and how an amount of it is read."""
+    """A cost that can be limited: its field in `Limits`, its label in a form, its name in a
+    sentence, and the quantity that parses amounts."""
 
     field: str
     label: str
@@ -37,7 +37,7 @@ SETTINGS = {
     "in_channels": Setting("Channels", "input channels"),
     "num_classes": Setting("Classes", "number of classes"),
     "seq_len": Setting("Sequence length", "sequence length"),
-    "max_seq_len": Setting("Longest sequence", "longest sequence that positions are learned for"),
+    "max_seq_len": Setting("Longest sequence", "longest sequence with learned positions"),
     "vocab_size": Setting("Vocabulary", "vocabulary size"),
     "input_size": Setting("Variables at each step", "variables at each time step"),
 }

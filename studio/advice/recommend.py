@@ -1,8 +1,7 @@
-"""Choosing: which families suit a task, each at the size that the limits allow, best first.
+"""Choose the families that suit a brief, each at the size that the limits allow, best first.
 
-What is known of a family (for which tasks it is made, how much data it wants, when to use and when
-to avoid it) stands in the family's own file. What is added here is the user's side: how many
-examples there are, and what may be spent.
+Facts about a family (its tasks, how much data it needs, when to use and to avoid it) are in the
+guide of its own file. This module matches them with the brief: task, data and limits.
 """
 
 from __future__ import annotations
@@ -41,17 +40,18 @@ from studio.analysis import units
 from studio.analysis.cost.profiler import Profile, freeze_gc, profile
 from studio.family import Design, Family, Preset, Task
 
-PRESET_SHARE = 0.6  # of a limit: a preset that uses as much is better than a size nobody trained
+PRESET_SHARE = 0.6  # of the binding limit, from which on a preset is preferred to other sizes
 SECOND_PENALTY = 0.5  # octaves by which a size made from the second nearest preset must be better
-MAX_PRESETS = 8  # presets, nearest in cost first, that may serve as they are
+GOOD_FIT = "good fit when "
+MAX_PRESETS = 8  # nearest in cost, that are considered unmodified
 
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """A family at the size that the limits allow, and what speaks for and against it.
+    """A family at the size that the limits allow, with reasons for and doubts about it.
 
-    `start` is the preset that it was made from, set to the task. `share` is what it uses of the
-    limit that binds it.
+    `start`: the preset it was made from, adapted to the task. `share`: how much of the binding
+    limit it uses.
     """
 
     design: Design
@@ -63,12 +63,12 @@ class Choice:
 
     @property
     def title(self) -> str:
-        """The family or preset, and its size."""
+        """The family or preset with its number of parameters."""
         return choice_title(self.profile, self.preset)
 
     @property
     def knobs(self) -> str:
-        """What it was made from and how it differs, empty of an unmodified preset."""
+        """The preset it was made from and the changes; empty for an unmodified preset."""
         return changes_text(self.design, self.preset)
 
     @property
@@ -77,21 +77,21 @@ class Choice:
 
     @property
     def published(self) -> Profile:
-        """What the preset costs as it is."""
+        """The profile of the unmodified preset."""
         return profile(Design(self.design.family, self.preset.config))
 
     @property
     def cost(self) -> str:
-        """The law by which it costs, empty where the family's has the figures of one network."""
+        """The cost law of the family; empty if it holds for a single network only."""
         return symbolic_law(self.design.family.guide.cost)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Which settings of the task the family had to bend."""
+        """The settings of the task that the family cannot take as specified."""
         return self.start.notes
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values: those of the profile, the preset that it was made from, the words."""
+        """Plain JSON values: the profile, the preset, and the texts."""
         words = {"reasons": self.reasons, "doubts": self.doubts, "notes": self.notes}
         return {
             **self.profile.to_dict(),
@@ -104,20 +104,20 @@ class Choice:
 
 
 def choose(brief: Brief, strategy: Strategy = "recommended") -> tuple[Choice, ...]:
-    """The families for the task, best first. Raises DesignError where no design meets the limits,
-    which says what the one that comes nearest would take."""
+    """The families for the task, best first. Raises DesignError if no design meets the limits; it
+    names the nearest one and what it needs."""
     found = [choose_in_family(family, brief, strategy) for family in families_for(brief.task)]
     return sort_choices([choice for choice in found if choice], brief, strategy)
 
 
 def families_for(task: Task) -> tuple[Family, ...]:
-    """The families for a task, those that are made for it before those that can do it too."""
+    """The families for a task, those designed for it before those that can also perform it."""
     known = [family for family in zoo.families().values() if task in family.guide.tasks]
     return tuple(sorted(known, key=lambda family: family.guide.tasks.index(task)))
 
 
 def sort_choices(found: Sequence[Choice], brief: Brief, strategy: Strategy) -> tuple[Choice, ...]:
-    """Those of the choices that can read the data, best first. Raises DesignError for none."""
+    """The choices that can read the data, best first. Raises DesignError if there are none."""
     if not found:
         families = families_for(brief.task)
         with freeze_gc():
@@ -128,24 +128,24 @@ def sort_choices(found: Sequence[Choice], brief: Brief, strategy: Strategy) -> t
 
 
 def choose_in_family(family: Family, brief: Brief, strategy: Strategy) -> Choice | None:
-    """What a family has for a brief; None where it has nothing that does the task, reads the data
-    and is within the limits."""
+    """The choice of a family for a brief; None if none of its designs performs the task, reads the
+    data and meets the limits."""
     with freeze_gc():
-        starts = _starts(family, brief)
+        starts = _adapted_presets(family, brief)
         if not starts:
             return None
         if not brief.limits.given:
-            return _made(_first(starts), _first(starts).design, brief)
+            return _build_choice(_first(starts), _first(starts).design, brief)
         if strategy == "recommended":
-            return _recommended(starts, brief)
-        begin = min(starts, key=lambda one: _far(one, brief))
-        return _sized(begin, brief, strategy)
+            return _recommended_choice(starts, brief)
+        begin = min(starts, key=lambda one: _distance(one, brief))
+        return _sized_choice(begin, brief, strategy)
 
 
-def _recommended(starts: Sequence[AdaptedPreset], brief: Brief) -> Choice | None:
-    """The preset that uses most of the limits, as it was published, if one uses enough; else a size
-    in the proportions of one of the presets nearest in cost."""
-    known = sorted(starts, key=lambda one: _far(one, brief))
+def _recommended_choice(starts: Sequence[AdaptedPreset], brief: Brief) -> Choice | None:
+    """The published preset that uses most of the limits, if one uses enough of them; else a size
+    with the proportions of one of the presets nearest in cost."""
+    known = sorted(starts, key=lambda one: _distance(one, brief))
     least = known[0].stretch
     near = [
         one for one in known if one.stretch <= least + 1 and len(one.notes) == len(known[0].notes)
@@ -158,36 +158,36 @@ def _recommended(starts: Sequence[AdaptedPreset], brief: Brief) -> Choice | None
             published,
             key=lambda one: (round(-shares[one], 1), not one.design.preset, order[one.preset.name]),
         )
-        return _made(best, best.design, brief)
+        return _build_choice(best, best.design, brief)
     found: list[tuple[float, Choice]] = []
-    for place, one in enumerate(_of_other_sizes(near)):
-        if choice := _sized(one, brief, "recommended"):
+    for place, one in enumerate(_first_two_sizes(near)):
+        if choice := _sized_choice(one, brief, "recommended"):
             found.append((mismatch(choice) + place * SECOND_PENALTY, choice))
             if mismatch(choice) <= ENOUGH:
                 break
     chosen = min(found, key=lambda one: one[0])[1] if found else None
     if chosen and chosen.share < HALF and max(shares.values()) < HALF:
-        return _largest_published(max(shares, key=shares.__getitem__), brief)
+        return _largest_preset(max(shares, key=shares.__getitem__), brief)
     return chosen
 
 
-def _largest_published(one: AdaptedPreset, brief: Brief) -> Choice:
-    """The largest preset as it is, of a family that has no sound size for a budget so large."""
-    choice = _made(one, one.design, brief)
+def _largest_preset(one: AdaptedPreset, brief: Brief) -> Choice:
+    """The largest preset, unmodified: the family has no sound size for so large a budget."""
+    choice = _build_choice(one, one.design, brief)
     size = units.count(choice.published.params)
     doubt = f"its largest published size for this data is {one.preset.name}, {size} parameters"
     return replace(choice, doubts=(doubt, *choice.doubts))
 
 
-def _of_other_sizes(starts: Sequence[AdaptedPreset]) -> list[AdaptedPreset]:
-    """The first two whose sizes differ."""
+def _first_two_sizes(starts: Sequence[AdaptedPreset]) -> list[AdaptedPreset]:
+    """The first two presets of different size."""
     seen: dict[tuple[object, ...], AdaptedPreset] = {}
     for one in starts:
         seen.setdefault(tuple(one.design.value(name) for name in size_knobs(one.design)), one)
     return list(seen.values())[:2]
 
 
-def _sized(begin: AdaptedPreset, brief: Brief, strategy: Strategy) -> Choice | None:
+def _sized_choice(begin: AdaptedPreset, brief: Brief, strategy: Strategy) -> Choice | None:
     design = begin.design
     used = brief.limits.share(profile(design, brief.batch))
     if not FULL_SHARE <= used <= 1:
@@ -195,10 +195,10 @@ def _sized(begin: AdaptedPreset, brief: Brief, strategy: Strategy) -> Choice | N
         if found is None:
             return None
         design = found.design
-    return _made(begin, design, brief)
+    return _build_choice(begin, design, brief)
 
 
-def _made(begin: AdaptedPreset, design: Design, brief: Brief) -> Choice:
+def _build_choice(begin: AdaptedPreset, design: Design, brief: Brief) -> Choice:
     counted = profile(design, brief.batch)
     return Choice(
         design=design,
@@ -211,7 +211,7 @@ def _made(begin: AdaptedPreset, design: Design, brief: Brief) -> Choice:
 
 
 def resize_choice(choice: Choice, design: Design, brief: Brief, reasons: tuple[str, ...]) -> Choice:
-    """The choice at another size of its family, with what more speaks for it."""
+    """The choice at another size of its family, with additional reasons."""
     counted = profile(design, brief.batch)
     return replace(
         choice,
@@ -223,26 +223,26 @@ def resize_choice(choice: Choice, design: Design, brief: Brief, reasons: tuple[s
 
 
 def nearest_preset(family: Family, brief: Brief) -> AdaptedPreset | None:
-    """The preset that takes the task's data best, and of equals the one whose cost is nearest to
-    the limits, set to the task. None for a family that has no such design."""
-    starts = _starts(family, brief)
+    """The preset that suits the data best, in a tie the one whose cost is nearest to the limits,
+    adapted to the task. None if the family has no such design."""
+    starts = _adapted_presets(family, brief)
     if not starts or not brief.limits.given:
         return _first(starts) if starts else None
-    return min(starts, key=lambda one: _far(one, brief))
+    return min(starts, key=lambda one: _distance(one, brief))
 
 
-def _starts(family: Family, brief: Brief) -> list[AdaptedPreset]:
+def _adapted_presets(family: Family, brief: Brief) -> list[AdaptedPreset]:
     return [one for preset in family.presets if (one := adapt_preset(family, preset, brief))]
 
 
-def _far(one: AdaptedPreset, brief: Brief) -> tuple[float, ...]:
-    """How far a preset is from what is asked: its data first, then its input and its cost."""
+def _distance(one: AdaptedPreset, brief: Brief) -> tuple[float, ...]:
+    """Distance of a preset from the brief: data first, then input size and cost."""
     far = abs(math.log(Search(brief.limits, brief.batch).share(one.design)))
     return len(one.misfits), len(one.notes), one.stretch / 2 + far
 
 
 def _first(starts: Sequence[AdaptedPreset]) -> AdaptedPreset:
-    """The family's first preset, unless another is as it was asked for, and not much larger."""
+    """The preset that suits the data best; presets larger than the family's first are penalised."""
     size = profile(starts[0].design).params
 
     def far(one: AdaptedPreset) -> tuple[float, ...]:
@@ -254,7 +254,7 @@ def _first(starts: Sequence[AdaptedPreset]) -> AdaptedPreset:
 
 def _reasons(found: Profile, preset: Preset, brief: Brief) -> Iterator[str]:
     design, guide = found.design, found.design.family.guide
-    yield f"good fit when {as_clause(guide.use_when)}"
+    yield f"{GOOD_FIT}{as_clause(guide.use_when)}"
     for name, limit in brief.limits.given.items():
         here = cost(found, name)
         used = f"{format_amount(name, here)} of {format_amount(name, limit)} {AMOUNT_OF[name]}"

@@ -1,4 +1,4 @@
-"""A brief: what an architect is asked for, as a value."""
+"""The brief: the requirements for a recommendation, as a value."""
 
 from __future__ import annotations
 
@@ -14,8 +14,12 @@ from studio.quoting import echoed
 
 @dataclass(frozen=True, kw_only=True)
 class Brief:
-    """What is asked for. `settings` are knobs that the task decides, such as `image_size`; a family
-    takes those that it has. `examples` is how many there are to learn from, None where unknown."""
+    """The requirements for a recommendation.
+
+    `settings`: knobs that the data determine, such as `image_size`; a family uses those that it
+    has. `examples`: size of the training set, None if unknown. Raises DesignError for an unknown
+    task, a bad batch, or a seq_len above max_seq_len.
+    """
 
     task: Task
     limits: Limits = field(default_factory=Limits)
@@ -35,8 +39,8 @@ class Brief:
         longest, here = self.settings.get("max_seq_len"), self.settings.get("seq_len")
         if isinstance(longest, int) and isinstance(here, int) and here > longest:
             raise DesignError(
-                f"seq_len={here} and max_seq_len={longest} contradict each other: a sequence is at"
-                " most as long as the longest",
+                f"seq_len={here} and max_seq_len={longest} contradict each other: seq_len must not"
+                " exceed max_seq_len",
                 knob="seq_len",
                 value=here,
                 nearest=(longest,),

@@ -1,7 +1,7 @@
-"""The usual data of a task: what a size that is not given is taken to be.
+"""The default input sizes of each task.
 
-Networks are only compared at the same input, so where a task leaves its size open, the one that its
-benchmarks use holds for all: ImageNet, COCO, Pascal VOC, ETT.
+Networks are compared at the same input size. If a brief leaves it open, the size of the usual
+benchmark applies to all: ImageNet, COCO, Pascal VOC, ETT.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from studio.family import Task
 Settings = Mapping[str, int]
 IMAGES: Settings = {"image_size": 224, "in_channels": 3}
 
-# Of each task the data that it is understood to have, and others that it may have: each is known by
-# the settings that name it.
+# The default kind of data of each task, then the alternatives. A brief selects one by naming one of
+# its settings.
 DEFAULTS: Mapping[Task, tuple[Settings, ...]] = {
     "classification": ({**IMAGES, "num_classes": 1000}, {"seq_len": 128, "vocab_size": 30_522}),
     "detection": ({"image_size": 640, "in_channels": 3},),
@@ -25,17 +25,18 @@ DEFAULTS: Mapping[Task, tuple[Settings, ...]] = {
     "generation": ({"image_size": 64, "in_channels": 3}, {"seq_len": 512, "vocab_size": 50_257}),
     "multi-modal": ({**IMAGES, "seq_len": 32},),
 }
+# Settings that tell the kind of data.
 KIND_SETTINGS = (
     "vocab_size",
     "image_size",
     "in_channels",
     "seq_len",
     "max_seq_len",
-)  # of a kind of data
+)
 
 
 def default_settings(task: Task, given: Mapping[str, object]) -> Settings:
-    """The settings that hold where none is given, for the kind of data that is."""
+    """The defaults of the settings that are not in `given`, for the kind of data it implies."""
     known = DEFAULTS[task]
     named = [name for name in KIND_SETTINGS if name in given]
     for settings in known:
@@ -45,7 +46,7 @@ def default_settings(task: Task, given: Mapping[str, object]) -> Settings:
     return {}
 
 
-# Of each kind of data that a task may have, in the order of `USUAL`, the settings that it decides.
+# The settings of each kind of data, in the order of DEFAULTS.
 FIELDS: Mapping[Task, tuple[tuple[str, ...], ...]] = {
     "classification": (
         ("image_size", "in_channels", "num_classes"),
@@ -72,13 +73,13 @@ BENCHMARKS: Mapping[Task, tuple[str, ...]] = {  # whose sizes are the defaults
 
 
 def default_text(task: Task, name: str, kind: int = 0) -> str:
-    """What holds where a setting of a task with this kind of data is not given."""
+    """The placeholder of an empty field: the default of a setting for this kind of data."""
     default = DEFAULTS[task][kind].get(name)
     return "default of each family" if default is None else f"default ({default:,})"
 
 
 def default_source(task: Task, name: str, kind: int = 0) -> str:
-    """Where the default of a setting comes from."""
+    """The help text of a field: the default of a setting, and where it comes from."""
     default = DEFAULTS[task][kind].get(name)
     if default is None:
         return "Left empty, each network keeps the value of its preset."

@@ -42,7 +42,7 @@ def visible_graph(graph: Graph, opened: frozenset[str]) -> VisibleGraph:
     forward: set[tuple[str, str]] = set()  # edges that are not only feedback
     for edge in graph.edges:
         source, target = seen_as[edge.source], seen_as[edge.target]
-        if source and target and not _nested(paths[source], paths[target]):
+        if source and target and not _is_around(paths[source], paths[target]):
             label = edge.label_between(source, target)
             labels.setdefault((source, target), {})[label] = None
             if not edge.feedback:
@@ -76,6 +76,7 @@ def _visible(block: Node, path: Path, opened: frozenset[str]) -> Iterator[tuple[
             yield from _visible(node, here, opened)
 
 
-def _nested(a: Path, b: Path) -> bool:
+def _is_around(a: Path, b: Path) -> bool:
+    """True if the paths are equal, or one of the nodes is around the other."""
     short = min(len(a), len(b))
     return a[:short] == b[:short]

@@ -1,4 +1,4 @@
-"""The report on what a network costs: arithmetic, memory and time, and what decides them."""
+"""Section 4 of the report: compute, memory and latency, and what determines them."""
 
 from __future__ import annotations
 
@@ -20,21 +20,22 @@ from studio.reporting.document import Block, Paragraph, Section, Table, Text, pe
 
 ACCELERATOR_BYTES = (8e9, 16e9, 24e9, 80e9)  # bytes, of the usual accelerators
 MOST_KINDS = 7
-SMALL = 0.01  # of the arithmetic and of the traffic: kinds below it share a row
+SMALL = 0.01  # share of compute and traffic, below which kinds are merged into one row
 MEANING = {
-    "conv": "convolutions: a dense one costs pixels × input channels × output channels, a depthwise"
-    " one pixels × channels, so resolution and width are the strongest levers, depth the weakest",
-    "linear": "matrix products with weights: they cost tokens (or examples) × width², so width is"
-    " the strongest lever, depth the weakest",
-    ATTENTION: "attention itself, whose cost grows with the square of the sequence length: a"
-    " shorter input is the strongest lever",
-    "recurrent": "recurrent layers: their time grows with the sequence length, and no hardware"
-    " computes the steps in parallel",
+    "conv": "convolutions. A dense convolution costs pixels × input channels × output channels per"
+    " kernel position, a depthwise one pixels × channels, so reducing resolution or width saves"
+    " more than reducing depth",
+    "linear": "matrix products with weights. They cost tokens (or examples) × width², so reducing"
+    " width saves more than reducing depth",
+    ATTENTION: "attention itself. Its cost grows with the square of the sequence length, so a"
+    " shorter input saves most",
+    "recurrent": "recurrent layers. Their time grows with the sequence length, since the steps"
+    " cannot run in parallel",
 }
 
 
 def cost_section(found: Profile, measured: Measurement | None) -> Section:
-    """What the design of a profile costs."""
+    """The section on the cost of a design."""
     blocks = (*_arithmetic(found), *_memory(found), *_latency(measured))
     return Section("4. Optimisation", blocks)
 
@@ -44,8 +45,8 @@ def _arithmetic(found: Profile) -> Iterator[Block]:
     per_example = f" ({units.macs(each)} per example)" if found.batch > 1 else ""
     yield Paragraph(
         f"A forward pass at batch {found.batch} takes {found.macs:,} multiply-accumulates (MACs)"
-        f"{per_example}, or {found.flops:,} FLOPs at two per MAC. They are counted on the real"
-        " model, in its convolutions and matrix products."
+        f"{per_example}, or {found.flops:,} FLOPs (2 × MACs). They are counted in the convolutions"
+        " and matrix products of the real model."
     )
     macs, moved = Counter[str](), Counter[str]()
     runs: defaultdict[str, int] = defaultdict(int)
@@ -55,7 +56,7 @@ def _arithmetic(found: Profile) -> Iterator[Block]:
         runs[body.kind] += times
     whole = total_cost(found.root)
     yield Table(
-        f"Arithmetic and memory traffic by kind of layer, at batch {found.batch}",
+        f"Compute and memory traffic by kind of layer, at batch {found.batch}",
         ("Kind", "Runs", "MACs", "Share", "Bytes moved", "Share"),
         (*_kinds(macs, moved, runs, whole), _all_kinds(found, whole)),
         total=True,
@@ -67,7 +68,7 @@ def _arithmetic(found: Profile) -> Iterator[Block]:
 def _kinds(
     macs: Counter[str], moved: Counter[str], runs: dict[str, int], whole: OpCost
 ) -> Iterator[tuple[Text, ...]]:
-    """The kinds that count, and all others together."""
+    """The rows of the kinds with a noticeable cost, and one row for all others."""
     all_macs = max(whole.flops // 2, 1)
     large = [
         kind
@@ -105,7 +106,7 @@ def _all_kinds(found: Profile, whole: OpCost) -> tuple[Text, ...]:
 
 
 def _dominant(macs: Counter[str]) -> str:
-    """The kind that does most of the arithmetic, and what that means."""
+    """The kind of layer with most MACs, and what reduces them."""
     groups = Counter[str]()
     for kind, number in macs.items():
         groups[_group(kind)] += number
@@ -117,7 +118,7 @@ def _dominant(macs: Counter[str]) -> str:
         if attention and group != ATTENTION
         else ""
     )
-    return f"{_of(most, total)} the arithmetic is in {MEANING.get(group, group)}.{beside}"
+    return f"{_of(most, total)} the MACs are in {MEANING.get(group, group)}.{beside}"
 
 
 def _of(part: int, whole: int) -> str:
@@ -137,9 +138,9 @@ def _intensity(whole: OpCost) -> str:
     ratio = whole.flops / max(whole.moved_bytes, 1)
     weights = percent(whole.weight_bytes, whole.moved_bytes)
     return (
-        f"Arithmetic intensity is {ratio:.3g} FLOPs per byte; a device whose ratio is higher is"
-        f" limited by memory bandwidth. Weights are {weights} of the traffic; a larger batch reads"
-        " them once for more examples."
+        f"Arithmetic intensity is {ratio:.3g} FLOPs per byte: on a device whose ratio of compute to"
+        f" bandwidth is higher, the network is memory-bound. Weights are {weights} of the traffic;"
+        " a larger batch amortises them over more examples."
     )
 
 
@@ -162,8 +163,9 @@ def _memory(found: Profile) -> Iterator[Block]:
         total=True,
     )
     yield Paragraph(
-        f"{_largest_part(training, found.batch)} The peak is a maximum over time: gradients appear"
-        " while saved activations are freed. Workspace of kernels and PyTorch itself come on top."
+        f"{_largest_part(training, found.batch)} The parts are those at the moment of the peak:"
+        " gradients are allocated while saved activations are freed. Kernel workspace and PyTorch"
+        " itself come on top."
     )
     if found.training_bytes() <= max(ACCELERATOR_BYTES):
         yield _batches(found)
@@ -173,23 +175,23 @@ def _parts(inference: PeakMemory, training: PeakMemory) -> Iterator[tuple[Text, 
     for name in ("parameters", "buffers", "gradients", "states", "activations", "total"):
         pair = getattr(inference, name), getattr(training, name)
         if any(pair):
-            words = {"states": "optimizer states", "total": "in all"}.get(name, name)
+            words = {"states": "optimizer states", "total": "total"}.get(name, name)
             yield words, *(units.size(size) if size else "" for size in pair)
 
 
 def _largest_part(training: PeakMemory, batch: int) -> str:
-    """What to do about it, by what is largest at this batch."""
+    """The largest part of the training memory, and what reduces it."""
     fixed = training.parameters + training.gradients + training.states
     part = percent(max(fixed, training.activations), training.total)
     if training.activations > fixed:
         return (
             f"Activations are {part} of the peak of a training step at batch {batch}: a smaller"
-            " batch, checkpointing or a lower resolution saves most."
+            " batch, activation checkpointing or a smaller input saves most."
         )
     return (
-        f"Weights, gradients and optimizer states are {part} of the peak of a training step at"
-        f" batch {batch}: fewer parameters, or an optimizer with fewer states, save most. Their"
-        " size does not change with the batch; their share falls as it grows."
+        f"Parameters, gradients and optimizer states are {part} of the peak of a training step at"
+        f" batch {batch}: fewer parameters, or an optimizer with less state, save most. Their size"
+        " does not depend on the batch."
     )
 
 
@@ -208,9 +210,7 @@ def _batch(found: Profile, room: float) -> str:
 
 def _latency(measured: Measurement | None) -> Iterator[Block]:
     if measured is None:
-        yield Paragraph(
-            "Latency was not measured. MACs rank designs; they do not predict milliseconds."
-        )
+        yield Paragraph("Latency was not measured. MACs rank designs, but do not predict latency.")
         return
     what = "training step" if measured.mode == "training" else "forward pass"
     when = f", at {measured.measured_at}" if measured.measured_at else ""
@@ -226,13 +226,13 @@ def _latency(measured: Measurement | None) -> Iterator[Block]:
 
 
 def _rate(measured: Measurement) -> str:
-    """What the runs amount to. Of a busy machine the first call says nothing, nor does its rate."""
+    """The throughput. On a busy machine it comes from CPU time, and the first call is omitted."""
     if expected := idle_latency(measured):
         value, band, _ = latency_text.format_latency(measured)
         rate = measured.batch / expected.seconds
         return (
-            f" under load. An idle machine is expected to take {value} ({band}), the CPU time of a"
-            f" run: {rate:,.1f} examples per second."
+            f" under load. On an idle machine a run is expected to take {value} ({band}), its CPU"
+            f" time: {rate:,.1f} examples per second."
         )
     alone = (
         "None of these runs was interrupted."

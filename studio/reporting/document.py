@@ -1,7 +1,7 @@
-"""A report as a value: sections of paragraphs, points, tables, drawings and listings.
+"""A report as a value: sections of paragraphs, bullet points, tables, drawings and listings.
 
-Text is a string, taken as it stands, or a tuple of pieces of which some are set apart. Who renders
-a report escapes all of it. Addresses in a text become links; nothing is ever loaded from one.
+A text is a string, or a tuple of pieces with formulas, emphasis and code. Renderers escape all of
+it. URLs in a text become links; nothing is loaded from them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 URL = re.compile(r"https?://[^\s,;)<>\"]+")
-MARKED = re.compile(r"\$(?P<math>[^$]+)\$|\*(?P<stressed>[^*\s][^*]*)\*|`(?P<code>[^`]+)`")
+MARKUP = re.compile(r"\$(?P<math>[^$]+)\$|\*(?P<emphasis>[^*\s][^*]*)\*|`(?P<code>[^`]+)`")
 
 
 class Math(NamedTuple):
@@ -22,13 +22,13 @@ class Math(NamedTuple):
 
 
 class Emphasis(NamedTuple):
-    """A word that is stressed."""
+    """Emphasised words."""
 
     text: str
 
 
 class Code(NamedTuple):
-    """A name as the code has it."""
+    """A name in the code."""
 
     text: str
 
@@ -44,22 +44,22 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Points:
-    """Short statements, one below the other."""
+    """Bullet points."""
 
     items: tuple[Text, ...]
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells under a head. The first column names the row, those numbered in `words` are
-    words too, all others figures. `levels` says how deep each row lies inside the ones above it."""
+    """Rows of cells under a header. The first column and those in `words` hold text, all others
+    numbers. `levels`: the depth of each row in the tree of rows. `total`: the last row is a sum."""
 
     caption: str
     head: tuple[str, ...]
     rows: tuple[tuple[Text, ...], ...]
     words: frozenset[int] = frozenset()
     levels: tuple[int, ...] = ()
-    total: bool = False  # the last row is the sum
+    total: bool = False
 
     def level(self, row: int) -> int:
         return self.levels[row] if self.levels else 0
@@ -67,7 +67,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A picture, and the same in words."""
+    """A picture, and its text alternative."""
 
     svg: str
     words: str
@@ -75,7 +75,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Listing:
-    """A text as it stands, folded."""
+    """A preformatted text, collapsed."""
 
     title: str
     language: str
@@ -93,7 +93,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """A title, what it is about in one line, its headline figures, and its sections."""
+    """A title, a summary line, the headline figures (name, value), and the sections."""
 
     title: str
     about: Text
@@ -107,20 +107,20 @@ def text_pieces(text: Text) -> tuple[Piece, ...]:
 
 
 def parse_markup(text: str) -> tuple[Piece, ...]:
-    """The pieces of a sentence from a family's file, where `$` sets off a formula, a star a word
-    that is stressed, and a back quote a name."""
-    return tuple(_said(text))
+    """The pieces of a sentence in a family's guide: `$formula$`, `*emphasis*`, and code in back
+    quotes."""
+    return tuple(_parse_markup(text))
 
 
-def _said(text: str) -> Iterator[Piece]:
+def _parse_markup(text: str) -> Iterator[Piece]:
     end = 0
-    for mark in MARKED.finditer(text):
+    for mark in MARKUP.finditer(text):
         if mark.start() > end:
             yield text[end : mark.start()]
         if mark["math"]:
             yield Math(mark["math"])
-        elif mark["stressed"]:
-            yield Emphasis(mark["stressed"])
+        elif mark["emphasis"]:
+            yield Emphasis(mark["emphasis"])
         else:
             yield Code(mark["code"])
         end = mark.end()
@@ -129,7 +129,7 @@ def _said(text: str) -> Iterator[Piece]:
 
 
 def percent(part: float, whole: float) -> str:
-    """A part in per cent, empty where there is none."""
+    """A part of a whole in percent; empty if it is zero."""
     if not (part and whole):
         return ""
     found = part / whole
@@ -137,7 +137,7 @@ def percent(part: float, whole: float) -> str:
 
 
 def split_links(text: str) -> Iterator[tuple[str, str]]:
-    """A text as (words, address): the address of a link is its words, elsewhere it is empty."""
+    """Split a text into (words, URL); the URL is empty outside links."""
     end = 0
     for link in URL.finditer(text):
         address = link.group().rstrip(".:")

@@ -1,4 +1,4 @@
-"""The report on what to expect: published results nearby, how costs grow, and trade-offs."""
+"""Section 5 of the report: published results, growth of the cost, and trade-offs."""
 
 from __future__ import annotations
 
@@ -26,41 +26,41 @@ from studio.reporting.document import Block, Drawing, Paragraph, Section, Table,
 
 MOST_RESULTS = 8
 MOST_AXES = 4
-MIN_POINTS = 3  # points that make a curve
+MIN_POINTS = 3  # points of a curve
 
 
 def expectations_section(found: Profile) -> Section:
-    """What can be expected of the design of a profile."""
+    """The section on the expected performance of a design."""
     blocks = (*_results(found), *_growth(found), *_trade_offs(found.design))
     return Section("5. Expected performance", blocks)
 
 
 def _results(found: Profile) -> Iterator[Block]:
-    """Published results of the family, those of the preset and its neighbours in size."""
+    """Published results of the presets nearest in size."""
     design, results = found.design, found.design.family.guide.results
-    yield Paragraph(_honestly(design))
+    yield Paragraph(_accuracy(design))
     if not results:
         return
     costs = {r.preset: profile(design.family.design(r.preset)) for r in results}
-    near = sorted(_of_a_kind(results, design), key=lambda r: _far(costs[r.preset], found))
+    near = sorted(_comparable(results, design), key=lambda r: _distance(costs[r.preset], found))
     rows = sorted(
         near[:MOST_RESULTS], key=lambda result: (costs[result.preset].params, result.metric)
     )
     yield Table(
         "Published results of the presets that are nearest in size",
-        ("Preset", "Parameters", "MACs", "Measure", "Result", "Source"),
+        ("Preset", "Parameters", "MACs", "Metric", "Result", "Source"),
         tuple(_result(result, costs[result.preset]) for result in rows),
         words=frozenset({3, 5}),
     )
 
 
-def _of_a_kind(results: tuple[Result, ...], design: Design) -> list[Result]:
-    """Those in the measures that the preset nearest in its knobs was judged by, where it was."""
+def _comparable(results: tuple[Result, ...], design: Design) -> list[Result]:
+    """The results in the metrics of the nearest preset, or all if it has none."""
     own = {result.metric for result in results if result.preset == design.base.name}
     return [result for result in results if not own or result.metric in own]
 
 
-def _far(cost: Profile, found: Profile) -> float:
+def _distance(cost: Profile, found: Profile) -> float:
     return abs(math.log(cost.params / found.params))
 
 
@@ -70,40 +70,40 @@ def _result(result: Result, cost: Profile) -> tuple[Text, ...]:
     return result.preset, *counts, result.metric, value, result.source
 
 
-def _honestly(design: Design) -> str:
-    """What is known of this design's own accuracy, and what is not."""
+def _accuracy(design: Design) -> str:
+    """What is known about the accuracy of this design."""
     results = {result.preset for result in design.family.guide.results}
     if preset := design.preset:
         if preset.name in results:
             return (
                 f"The design is the unmodified preset {preset.name}. Its published results below"
-                " hold for the data and the training recipe of their source, and for no other."
+                " hold only for the data and the training recipe of their source."
             )
         return (
-            f"The design is the unmodified preset {preset.name}, of which no published result is"
-            " listed here: its accuracy is unknown until it is trained."
+            f"The design is the unmodified preset {preset.name}. No published result is listed for"
+            " it: its accuracy is unknown until it is trained."
         )
     nearest = f" The nearest published preset is {design.base.name}." if results else ""
     return (
-        "This variant has no published result: its accuracy is unknown, and none is estimated"
-        f" here.{nearest} Results of presets are landmarks: a design of similar cost and"
-        " proportions, trained as well, may come close."
+        "This variant has no published result: its accuracy is unknown and is not estimated"
+        f" here.{nearest} A design of similar cost and proportions may reach a similar accuracy"
+        " with the same training."
     )
 
 
 def _growth(found: Profile) -> Iterator[Block]:
-    """The cost law of the family, and how this design's costs grow along each axis."""
+    """The cost law of the family, and how the cost of this design grows along each axis."""
     design = found.design
     cost = parse_markup(design.family.guide.cost)
-    yield Paragraph(("Cost of the family: ", *cost, "."))
+    yield Paragraph(("Cost law of the family: ", *cost, "."))
     shown = list(axes(design).items())[:MOST_AXES]
     curves = {name: _curve(found, name) for name, _ in shown}
     known = {name: points for name, points in curves.items() if len(points) >= MIN_POINTS}
     if not known:
         return
     yield Table(
-        "Growth of parameters and MACs along each axis around this design, all else fixed",
-        ("Axis", "Knob", "Here", "Range drawn", "Parameters", "MACs"),
+        "Growth of parameters and MACs along each axis, all other knobs fixed",
+        ("Axis", "Knob", "This design", "Range", "Parameters", "MACs"),
         tuple(_law(design, name, knob, known[name]) for name, knob in shown if name in known),
         words=frozenset({1}),
     )
@@ -125,17 +125,17 @@ def _law(design: Design, axis: str, knob: Knob, points: tuple[Profile, ...]) -> 
 
 
 def _power(xs: list[float], ys: list[int], here: float) -> str:
-    """The power law that the points follow; where they follow none, the slope at the design."""
+    """The exponent if the points follow a power law, else the local exponent at the design."""
     power = exponent(xs, ys)
     slope = local_slope(xs, ys, here) if power is None else power
     if slope is None:
         return "not a power law"
-    told = "constant" if abs(slope) < MAX_RMS else f"exponent {slope:.2f}".replace("-", "−")
-    return f"{told} here" if power is None else told
+    text = "constant" if abs(slope) < MAX_RMS else f"exponent {slope:.2f}".replace("-", "−")
+    return f"{text} here" if power is None else text
 
 
 def _chart(design: Design, knob: Knob, points: tuple[Profile, ...]) -> Iterator[Block]:
-    """The figures that change along the axis; what stays as it is needs no picture."""
+    """A chart of the costs that change along the axis."""
     xs = tuple(position(knob, point.design.value(knob.name)) for point in points)
     here = position(knob, design.value(knob.name))
     plot = partial(Plot, axis=axis_label(knob), xs=xs, here=here)
@@ -159,7 +159,7 @@ def _pair(point: Profile) -> tuple[int, int]:
 
 
 def axis_label(knob: Knob) -> str:
-    """The name of the quantity on an axis: of a tuple its sum or its mean, as it is scaled."""
+    """The name of the quantity on an axis; for a tuple its sum or mean, as it is scaled."""
     if not isinstance(knob.default, tuple):
         return knob.name
     return f"{'sum' if knob.axis == 'depth' else 'mean'} of {knob.name}"

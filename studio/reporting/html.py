@@ -1,4 +1,4 @@
-"""A report as one HTML file: white, printable on A4, and whole without a network."""
+"""A report as one self-contained HTML file, printable on A4."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ INDENT_REM = 0.9
 
 
 def html(report: Report) -> str:
-    """The whole report with its pictures; its texts stand in it as they are, escaped."""
+    """The report as HTML, with pictures inline and all texts escaped."""
     sections = "\n".join(map(_section, report.sections))
     figures = "".join(
         f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
@@ -133,10 +133,10 @@ def _section(section: Section) -> str:
 
 
 def _blocks(blocks: Iterable[Block]) -> Iterator[str]:
-    """Pictures that follow each other in a row of their own, which paper has room for."""
+    """The blocks as HTML. Consecutive pictures are grouped, to stand side by side in print."""
     for drawn, group in groupby(blocks, key=lambda block: isinstance(block, Drawing)):
-        told = "\n".join(map(_block, group))
-        yield f'<div class="drawings">{told}</div>' if drawn else told
+        content = "\n".join(map(_block, group))
+        yield f'<div class="drawings">{content}</div>' if drawn else content
 
 
 def _block(block: Block) -> str:
@@ -176,7 +176,7 @@ def _word(table: Table, column: int) -> str:
 
 
 def _kind(table: Table, number: int) -> str:
-    """The total, and rows that others lie in, stand out."""
+    """The CSS class of a row: the total, or the parent of other rows."""
     if table.total and number == len(table.rows) - 1:
         return ' class="total"'
     after = number + 1

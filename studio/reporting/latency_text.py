@@ -1,4 +1,4 @@
-"""How a measured latency is stated: on the page, in a comparison, in a report and in the shell."""
+"""The text of a measured latency, the same on the page, in the report and in the shell."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from studio.bench.results import Measurement
 
 
 class Latency(NamedTuple):
-    """A latency as everybody states it: the figure, how sure it is, and where the machine was busy
-    what it took then. The figure is that of an idle machine: after `≈` where it is expected."""
+    """A latency as text.
+
+    `value`: the latency of an idle machine, with `≈` if it is estimated. `band`: its IQR or its
+    expected range. `under_load`: the measured latency if the machine was busy, else empty.
+    """
 
     value: str
     band: str
@@ -20,7 +23,7 @@ class Latency(NamedTuple):
 
 
 def format_latency(found: Measurement, device: str = "cpu") -> Latency:
-    """The figure of a measurement with its spread."""
+    """The text of a measurement."""
     expected, seen = idle_latency(found, device), units.seconds(found.median_s)
     if expected is None:
         return Latency(seen, f"IQR {format_iqr(found)}", "")
@@ -29,7 +32,7 @@ def format_latency(found: Measurement, device: str = "cpu") -> Latency:
 
 
 def condition_texts(found: Measurement) -> Iterator[str]:
-    """Under which a latency was measured, in words."""
+    """The conditions of a measurement in words."""
     yield "training step" if found.mode == "training" else "inference"
     yield found.dtype
     if found.layout != "contiguous":

@@ -1,4 +1,4 @@
-"""Sentences of the families' files as plain text, for a terminal: no LaTeX, no Markdown."""
+"""Sentences of family guides as plain text for a terminal, without LaTeX and Markdown."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ def plain_text(text: str) -> str:
 
 
 def unicode_formula(tex: str) -> str:
-    """A formula from LaTeX to one line of plain text."""
+    """A LaTeX formula as one line of Unicode text."""
     tex = FRACTION.sub(r"\1/\2", UPRIGHT.sub(r"\1", tex))
     tex = COMMAND.sub(lambda found: _sign(found[1]), SPACE.sub(" ", tex))
-    return SUPERSCRIPT.sub(_raised, tex).translate(str.maketrans("", "", "{}\\"))
+    return SUPERSCRIPT.sub(_superscript, tex).translate(str.maketrans("", "", "{}\\"))
 
 
 def _sign(name: str) -> str:
     return SIGNS.get(name) or GREEK.get(name) or name
 
 
-def _raised(found: re.Match[str]) -> str:
+def _superscript(found: re.Match[str]) -> str:
     index: str = found[1] if found[1] is not None else found[2]
     high = index.translate(SUPERSCRIPTS)
     if not set(high) & set(index):

@@ -1,4 +1,4 @@
-"""A report as Markdown, as GitHub and notebooks read it."""
+"""A report as Markdown for GitHub and notebooks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ INDENT = "&nbsp;&nbsp;"
 
 
 def markdown(report: Report) -> str:
-    """The whole report; pictures are given in words, since Markdown cannot hold them."""
+    """The report as Markdown. Markdown has no inline SVG, so pictures are given in words."""
     figures = Table("", ("Figure", "Value"), report.figures)
     parts = (
         f"# {_text(report.title)}",
@@ -103,5 +103,5 @@ def _piece(piece: Piece) -> str:
 
 
 def _plain(text: str) -> str:
-    """A text that means itself, on one line."""
+    """A text without Markdown markup, on one line."""
     return SPECIAL.sub(lambda mark: "\\" + mark.group(), re.sub(r"\s+", " ", text))

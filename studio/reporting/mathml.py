@@ -65,14 +65,14 @@ ATTRIBUTES = frozenset(
 def mathml(tex: str) -> str:
     """A formula as one `math` element; what is not LaTeX is shown as it was written."""
     try:
-        return _written(convert_to_element(tex))
+        return _markup(convert_to_element(tex))
     except Exception:  # its errors have no common class, and include IndexError and RecursionError
         return f"<math><mtext>{escape(tex)}</mtext></math>"
 
 
-def _written(element: Element) -> str:
+def _markup(element: Element) -> str:
     """An element with its children. Of one that is not known the children alone are written."""
-    inner = _text(element.text) + "".join(_written(child) + _text(child.tail) for child in element)
+    inner = _text(element.text) + "".join(_markup(child) + _text(child.tail) for child in element)
     if element.tag not in ELEMENTS:
         return inner
     given = ((name, value) for name, value in element.items() if name in ATTRIBUTES)

@@ -1,7 +1,7 @@
-"""The report on a design: the task, the choice and its reasons, the cost, what to expect.
+"""The report on a design: task, architecture, structure, cost and expected performance.
 
-Each figure comes from the profile of the design, from a published source that is named, or from a
-measurement whose conditions are given.
+Every figure comes from the profile of the design, from a cited source, or from a measurement with
+its conditions.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from studio.advice.budget import cost, format_amount
 from studio.advice.choice_text import as_clause
 from studio.advice.questions import LIMITS, SETTINGS
 from studio.advice.ranking import EXAMPLES_NEEDED
-from studio.advice.recommend import Choice
+from studio.advice.recommend import GOOD_FIT, Choice
 from studio.advice.requirements import Brief
 from studio.analysis import units
 from studio.analysis.cost.profiler import Profile, profile
@@ -71,10 +71,11 @@ def report(
     choice: Choice | None = None,
     link: str = "",
 ) -> Report:
-    """The report on a design. `measured` is its latency, where it was measured; `brief` and
-    `choice` are what was asked for and how it was met; `link` reopens the design.
+    """The report on a design.
 
-    Raises DesignError for a batch that there is not.
+    `measured`: its latency, if known. `brief` and `choice`: the requirements and the recommendation
+    that the design comes from. `link`: a URL that reopens the design. Raises DesignError for a
+    batch out of range.
     """
     found = profile(design, batch)
     base = choice.preset if choice else design.preset or design.origin or design.base
@@ -107,10 +108,10 @@ def _headline(found: Profile, measured: Measurement | None) -> Iterator[tuple[st
     yield "Compute", units.macs(found.macs)
     yield "Inference memory", units.size(found.inference_bytes)
     yield "Training memory", training_memory_text(found)
-    yield "Latency", _stated(measured) if measured else "not measured"
+    yield "Latency", _latency_value(measured) if measured else "not measured"
 
 
-def _stated(measured: Measurement) -> str:
+def _latency_value(measured: Measurement) -> str:
     value, band, under_load = latency_text.format_latency(measured)
     return f"{value} ({band}; {under_load})" if under_load else value
 
@@ -119,7 +120,7 @@ def _task(found: Profile, brief: Brief | None) -> Iterator[Block]:
     design = found.design
     tasks = (brief.task,) if brief else design.family.guide.tasks
     kinds = [f"{NAMES.get(task, task)} ({TASK_TEXTS[task]})" for task in tasks]
-    asked = "The task is" if brief else "No task was given. The family is used for"
+    asked = "The task is" if brief else "No task was specified. The family is used for"
     yield Paragraph(f"{asked} {' and '.join(kinds)}.")
     yield from _dimensions(found)
     yield from _requirements(found, brief)
@@ -128,21 +129,23 @@ def _task(found: Profile, brief: Brief | None) -> Iterator[Block]:
 def _dimensions(found: Profile) -> Iterator[Block]:
     design = found.design
     forward = getattr(design.family.model, "forward", None)
-    meaning = (forward.__doc__ if forward else "") or design.family.example.__doc__ or ""
-    known = modality.task_settings(design, SETTINGS)
-    decided: list[Piece] = []
-    for name in known:
-        text = design.knobs[name].label(design.value(name))
-        decided += [", " if decided else "", Code(f"{name}={text}")]
-    set_by = (" Set by the task: ", *decided, ".") if decided else ()
-    first = re.sub(r"\s+", " ", meaning.strip().split("\n\n")[0])
-    yield Paragraph(("The network goes from ", *parse_markup(as_clause(first)), ".", *set_by))
-    shapes = [*_named("input", found.inputs), *_named("output", found.output_shapes)]
+    doc = (forward.__doc__ if forward else "") or design.family.example.__doc__ or ""
+    mapping = re.sub(r"\s+", " ", doc.strip().split("\n\n")[0])
+    sentences: list[Piece] = []
+    if mapping:  # a composition has no forward of its own
+        sentences += ["The network maps ", *parse_markup(as_clause(mapping)), ". "]
+    if known := modality.task_settings(design, SETTINGS):
+        texts = [f"{name}={design.knobs[name].label(design.value(name))}" for name in known]
+        codes = [piece for text in texts for piece in (", ", Code(text))][1:]
+        sentences += ["Determined by the task: ", *codes, "."]
+    if sentences:
+        yield Paragraph(tuple(sentences))
+    shapes = [*_numbered("input", found.inputs), *_numbered("output", found.output_shapes)]
     head = ("Tensor", "Shape")
     yield Table(f"Dimensions at batch {found.batch}", head, tuple(shapes), frozenset({1}))
 
 
-def _named(name: str, shapes: tuple[tuple[int, ...], ...]) -> Iterator[tuple[str, str]]:
+def _numbered(name: str, shapes: tuple[tuple[int, ...], ...]) -> Iterator[tuple[str, str]]:
     for number, shape in enumerate(shapes, 1):
         yield f"{name} {number}" if len(shapes) > 1 else name, units.shape(shape)
 
@@ -154,10 +157,10 @@ def _requirements(found: Profile, brief: Brief | None) -> Iterator[Block]:
         if EXAMPLES_NEEDED[amount]
         else "a few hundred"
     )
-    wants = f"The family needs {enough} examples"
+    wants = f"The family needs {enough} training examples"
     have = f"; there are {brief.examples:,}" if brief and brief.examples is not None else ""
     if not brief or not brief.limits.given:
-        yield Paragraph(f"No cost limit was set. {wants}{have}.")
+        yield Paragraph(f"No limit on the cost was set. {wants}{have}.")
         return
     rows = tuple(_requirement(found, name, limit) for name, limit in brief.limits.given.items())
     head = ("Limit on", "At most", "This design", "Used")
@@ -184,7 +187,7 @@ def _architecture(found: Profile, base: Preset, choice: Choice | None) -> Iterat
     if paper := PAPER.search(family.lesson):
         yield Paragraph(f"Paper: {' '.join(paper[1].split())}.")
     if choice:
-        own = [reason for reason in choice.reasons if not reason.startswith("right when ")]
+        own = [reason for reason in choice.reasons if not reason.startswith(GOOD_FIT)]
         yield Paragraph("Reasons for it:")
         yield Points(tuple(parse_markup(reason) for reason in (*own, *guide.strengths)))
         yield Paragraph("Reasons against it:")
@@ -196,7 +199,7 @@ def _architecture(found: Profile, base: Preset, choice: Choice | None) -> Iterat
 
 
 def _changes(found: Profile, base: Preset) -> Iterator[Block]:
-    """How the design differs from its preset."""
+    """The changes from the preset."""
     design = found.design
     learned = (
         "" if found.trainable_params == found.params else f", {found.trainable_params:,} trainable"
@@ -204,9 +207,8 @@ def _changes(found: Profile, base: Preset) -> Iterator[Block]:
     stored = f"{units.size(found.parameter_bytes)} in float32"
     count = f"{found.params:,} parameters{learned}, {stored}"
     if not design.changes(base):
-        yield Paragraph(
-            f"The design is the unmodified preset {base.name}: {count}. {_published(found, base)}"
-        )
+        published = _published_count(found, base)
+        yield Paragraph(f"The design is the unmodified preset {base.name}: {count}. {published}")
         return
     origin = profile(Design(design.family, base.config), found.batch)
     knobs = design.knobs
@@ -215,31 +217,29 @@ def _changes(found: Profile, base: Preset) -> Iterator[Block]:
         for name, was, here in design.differences(base.config)
     )
     changed = count_text(len(rows), "knob", "knobs")
-    yield Table(f"Modifications of {base.name}", ("Knob", "Preset", "Here", "Meaning"), rows, ALL)
+    head = ("Knob", "Preset", "This design", "Meaning")
+    yield Table(f"Changes from {base.name}", head, rows, words=frozenset({1, 2, 3}))
     yield Paragraph(
         f"The design is {base.name} with {changed} changed. It has {count}:"
         f" {_ratio(found.params, origin.params)} the {origin.params:,} of {base.name}, with"
-        f" {_ratio(found.macs, origin.macs)} its MACs. {_published(origin, base)}"
+        f" {_ratio(found.macs, origin.macs)} its MACs. {_published_count(origin, base)}"
     )
-
-
-ALL = frozenset({1, 2, 3})
 
 
 def _ratio(here: int, before: int) -> str:
     return f"{here / before:.3g} times" if before else "beside"
 
 
-def _published(found: Profile, preset: Preset) -> str:
-    """The published count of a preset with its source, and whether ours equals it."""
+def _published_count(found: Profile, preset: Preset) -> str:
+    """The published parameter count of a preset with its source, and whether it matches."""
     if preset.params is None:
-        return f"There is no published count of {preset.name} to compare with ({preset.source})."
+        return f"There is no published count for {preset.name} ({preset.source})."
     agrees = (
-        "the count here is the same"
-        if preset.params == found.params
-        else f"the count here is {found.params:,}"
+        "it matches" if preset.params == found.params else f"the studio counts {found.params:,}"
     )
-    return f"The published count of {preset.name} is {preset.params:,} ({preset.source}); {agrees}."
+    return (
+        f"The published count for {preset.name} is {preset.params:,} ({preset.source}); {agrees}."
+    )
 
 
 def _appendix(design: Design, link: str) -> Iterator[Block]:

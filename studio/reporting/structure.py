@@ -1,4 +1,4 @@
-"""The report on how a network is made: its picture, its layers, what goes round them, choices."""
+"""Section 3 of the report: the picture, the layers, the connections, and structural choices."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from studio.family import Design
 from studio.records import RecordKnob
 from studio.reporting.document import Block, Code, Drawing, Paragraph, Section, Table, Text, percent
 
-MOST_ROWS = 32  # of layers: what a page of paper holds
-MOST_BOXES = 8  # that a caption can name
-FEW = 4  # kinds and forms that a sentence can name
+MOST_ROWS = 32  # rows of the layer table: one printed page
+MOST_BOXES = 8  # listed in a caption
+FEW = 4  # attention configurations listed in a sentence
 NORM = re.compile(r"(?<!Pre)(?<!Post)Norm(\d+d?)?$|^(batch|layer|group)_norm$")
 ACTIVATIONS = tuple(n.lower() for n in activation.__all__ if n != "MultiheadAttention")
 MEETINGS: Mapping[Connection, tuple[str, str]] = {
@@ -43,38 +43,38 @@ WITHOUT = "There are no skip connections: the data flows straight from layer to 
 
 
 def structure_section(found: Profile) -> Section:
-    """How the network of a profile is made."""
-    blocks = (_picture(found), *_layers(found), *_rows_of_records(found.design))
+    """The section on the structure of a network."""
+    blocks = (_picture(found), *_layers(found), *_composition(found.design))
     return Section("3. Model structure", (*blocks, *_connections(found.root), *_choices(found)))
 
 
 def _picture(found: Profile) -> Drawing:
     drawn = build_graph(found.root)
     picture = layout(drawn)
-    round_others = any(arrow.skip for arrow in picture.arrows)
+    has_bypass = any(arrow.skip for arrow in picture.arrows)
     words = (
         f"The network at batch {found.batch}, blocks collapsed:"
         f" {_boxes(drawn.root)}. Edges show tensor shapes"
-        f"{'; blue edges bypass other boxes' if round_others else ''}."
+        f"{'; blue edges bypass other boxes' if has_bypass else ''}."
     )
     return Drawing(svg(picture, theme="paper"), words)
 
 
 def _boxes(root: Node) -> str:
-    """The boxes of a picture in words, equal neighbours together."""
+    """The boxes of a picture in words, consecutive equal ones merged."""
     labels = [node.label for node in root.children if node.kind not in ("input", "output")]
     times = [node.repeat for node in root.children if node.kind not in ("input", "output")]
-    told = []
+    texts = []
     for label, group in groupby(zip(labels, times, strict=True), key=lambda box: box[0]):
         many = sum(repeat for _, repeat in group)
-        told.append(f"{label} × {many}" if many > 1 else label)
-    if len(told) > MOST_BOXES:
-        return f"{len(labels)} boxes, from {told[0]} to {told[-1]}"
-    return ", ".join(told)
+        texts.append(f"{label} × {many}" if many > 1 else label)
+    if len(texts) > MOST_BOXES:
+        return f"{len(labels)} boxes, from {texts[0]} to {texts[-1]}"
+    return ", ".join(texts)
 
 
 def _layers(found: Profile) -> Iterator[Block]:
-    """As deep into the blocks as a page allows."""
+    """The table of layers, as deep as MOST_ROWS allows."""
     rows = [row for row in layer_rows(found.root) if not row.trace.is_passthrough and _costs(row)]
     deepest = max(row.level for row in rows)
     depths = range(deepest, 0, -1)
@@ -82,9 +82,9 @@ def _layers(found: Profile) -> Iterator[Block]:
     shown = [row for row in rows if row.level <= depth]
     last = ("total", "", "", f"{found.params:,}", units.macs(found.macs), "100 %")
     yield Paragraph(
-        "The table lists the layers in the order in which they are first called. Identical"
-        " consecutive layers share a row, marked ×n, with the figures of all of them. Indented rows"
-        " are part of the row above and included in its figures."
+        "Layers are listed in the order of their first call. Identical consecutive layers share a"
+        " row, marked ×n, with their total cost. An indented row is part of the row it is indented"
+        " under, which includes its cost."
     )
     yield Table(
         f"Layers, with the MACs of one forward pass at batch {found.batch}",
@@ -97,12 +97,12 @@ def _layers(found: Profile) -> Iterator[Block]:
 
 
 def _costs(row: LayerRow) -> bool:
-    """Own parts of blocks that only keep activations are no layers."""
+    """True for rows to list: modules, and operations with a cost."""
     return (row.trace.is_module and bool(row.output)) or bool(row.params or row.macs)
 
 
 def _cells(rows: Sequence[LayerRow], macs: int) -> Iterator[tuple[Text, ...]]:
-    """The rows with their names as from inside the row that they lie in."""
+    """The cells of the rows, with names relative to the parent row."""
     around: list[str] = []
     for row in rows:
         around = around[: row.level - 1]
@@ -118,7 +118,7 @@ def _cells(rows: Sequence[LayerRow], macs: int) -> Iterator[tuple[Text, ...]]:
 
 
 def _names(row: LayerRow, name: str) -> tuple[Text, Text]:
-    """What a row is called, and its kind."""
+    """The name and the kind of a row."""
     if name == OWN:
         return ("shared weights, counted once" if row.params < 0 else "outside these layers"), ""
     path, _, times = name.partition(" ")
@@ -127,8 +127,8 @@ def _names(row: LayerRow, name: str) -> tuple[Text, Text]:
     return (Code(path), f" {times}" if times else ""), row.kind
 
 
-def _rows_of_records(design: Design) -> Iterator[Block]:
-    """The rows of a composition, as they were composed."""
+def _composition(design: Design) -> Iterator[Block]:
+    """The stages of a composition."""
     knobs = [knob for knob in design.family.knobs.values() if isinstance(knob, RecordKnob)]
     rows = [
         ((Code(place),), knob.text((row,)))
@@ -137,12 +137,12 @@ def _rows_of_records(design: Design) -> Iterator[Block]:
     ]
     if rows:
         yield Table(
-            "The composition, stage by stage", ("Place", "Stage"), tuple(rows), frozenset({1})
+            "The stages of the composition", ("Position", "Stage"), tuple(rows), frozenset({1})
         )
 
 
 def _connections(root: Trace) -> Iterator[Block]:
-    """Skips, branches and gates, attention and recurrence, in a paragraph."""
+    """A paragraph on skips, branches and gates, attention and recurrence."""
     met, attended = count_connections(root), count_attention(root)
     sentences = [
         _meeting(meeting, met) for meeting in MEETINGS if any(m == meeting for m, _ in met)
@@ -168,12 +168,13 @@ def _meeting(meeting: Connection, met: Mapping[tuple[Connection, str], int]) -> 
     several = name.replace(" ", "s ", 1) if name[:5] in ("skip ", "conca") else f"{name}s"
     places = [f"{runs} in {block}" if len(where) > 1 else block for block, runs in where.items()]
     inside = "" if len(where) > 1 else "in "
-    return f"It has {count_text(total, name, several)} ({inside}{', '.join(places)}): {meaning}."
+    count = count_text(total, name, several)
+    return f"The network has {count} ({inside}{', '.join(places)}): {meaning}."
 
 
 def _attention(attended: Mapping[AttentionShape, int]) -> str:
     if not attended:
-        return "It has no attention."
+        return "There is no attention."
     forms = [
         f"{count_text(runs, 'time', 'times')} with {count_text(form.heads, 'head', 'heads')} of"
         f" dimension {form.head_dim}, {form.queries:,} queries and {form.keys:,} keys"
@@ -184,36 +185,36 @@ def _attention(attended: Mapping[AttentionShape, int]) -> str:
 
 
 def _choices(found: Profile) -> Iterator[Block]:
-    """Which normalisation and activation there is, and every choice of a class among several."""
+    """The normalisation and activation layers, and the structural choices."""
     modules = Counter[str]()
     for body, runs in distinct_traces(found.root):
         modules[body.kind] += runs
-        # The function by which a norm of our own is computed is no other norm.
+        # A norm module calls the functional norm: count it once.
         for call in body.calls if NORM.search(body.kind) else ():
             if NORM.search(call.trace.kind):
                 modules[call.trace.kind] -= runs
     norms = {kind: runs for kind, runs in modules.items() if runs > 0 and NORM.search(kind)}
     active = {kind: n for kind, n in modules.items() if kind.lower().endswith(ACTIVATIONS)}
     yield Paragraph(
-        f"{_listed('Normalisation', norms)} {_listed('Activations', active)}"
+        f"{_counts_text('Normalisation', norms)} {_counts_text('Activations', active)}"
         " Counts are per forward pass."
     )
     design = found.design
     rows = tuple(
-        ((Code(knob.name),), here.__name__, _others(knob.options, here), knob.help)
+        ((Code(knob.name),), here.__name__, _alternatives(knob.options, here), knob.help)
         for knob in design.family.knobs.values()
         if isinstance(here := design.value(knob.name), type)
     )
     if rows:
-        head = ("Choice", "Here", "Alternatives", "Meaning")
+        head = ("Choice", "This design", "Alternatives", "Meaning")
         yield Table("Structural choices of this design", head, rows, frozenset({1, 2, 3}))
 
 
-def _others(options: tuple[type, ...], here: type) -> str:
+def _alternatives(options: tuple[type, ...], here: type) -> str:
     return ", ".join(option.__name__ for option in options if option is not here)
 
 
-def _listed(what: str, kinds: Mapping[str, int]) -> str:
+def _counts_text(what: str, kinds: Mapping[str, int]) -> str:
     ranked = sorted(kinds.items(), key=lambda item: -item[1])
     named = ", ".join(f"{kind} × {runs:,}" for kind, runs in ranked)
     return f"{what}: {named or 'none'}."

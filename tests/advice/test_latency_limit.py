@@ -96,7 +96,7 @@ def test_a_finalist_that_is_slower_than_predicted_is_followed_by_a_smaller_one()
 
 def test_measuring_ends_where_nothing_is_fast_enough() -> None:
     time = Simulated(lambda cost: 1.0 + linear(cost))
-    with pytest.raises(DesignError, match=r"latency at most 3\.00 ms .* it takes 1\.00 s"):
+    with pytest.raises(DesignError, match=r"latency at most 3\.00 ms .* takes 1\.00 s"):
         size_within_latency(START, BRIEF, 0.003, time)
     assert len(time.asked) <= MAX_TRIES + 3
 
@@ -116,8 +116,8 @@ def test_a_design_that_cannot_be_measured_is_shrunk_first() -> None:
 def test_it_says_when_the_machine_was_busy_and_holds_cpu_time_against_the_limit() -> None:
     _, timing = size_within_latency(START, BRIEF, 0.003, Simulated(clean=False))
     assert timing.seconds == timing.measured.cpu_s
-    assert "busy" in timing.told
-    assert "predicted" in timing.told
+    assert "busy" in timing.text
+    assert "predicted" in timing.text
 
 
 def test_the_first_families_that_meet_it_are_told_with_their_times() -> None:
@@ -128,5 +128,5 @@ def test_the_first_families_that_meet_it_are_told_with_their_times() -> None:
         assert choice.profile.params <= 3_000_000
         assert choice.profile.design == choice.design
         assert timing.seconds <= 0.005
-        assert timing.told in choice.reasons
+        assert timing.text in choice.reasons
         assert timing.to_dict()["measured"]["clean"] is True

@@ -119,12 +119,14 @@ def test_a_size_of_images_that_nobody_tried_counts_against_a_family() -> None:
     found = choose(Brief(task="classification", settings={"image_size": 32}))
     assert found[0].start.stretch < 1 < found[-1].start.stretch
     vit = next(one for one in found if one.design.family.key == "vit")
-    assert any("at 32 it is untried" in doubt for doubt in vit.doubts)
+    assert any("untested at 32" in doubt for doubt in vit.doubts)
 
 
 def test_long_inputs_are_said_to_be_paid_for_by_the_square() -> None:
     found = choose(Brief(task="language", settings={"seq_len": 2048}))
-    steep = {c.design.family.key for c in found if any("square of its size" in d for d in c.doubts)}
+    steep = {
+        c.design.family.key for c in found if any("square of the input size" in d for d in c.doubts)
+    }
     assert steep
     assert not {"recurrent", "tcn"} & steep
     assert all(one.design.value("seq_len") == 2048 for one in found)

@@ -87,6 +87,12 @@ def test_a_report_has_five_sections_and_what_the_profile_says(key: str) -> None:
 
 
 @every_family
+def test_no_sentence_of_a_report_is_left_empty(key: str) -> None:
+    text = markdown(written(key)).partition("<details>")[0]
+    assert not re.search(r" maps \.|\(\)|  \.|\.\.(?!\.)|: \.", text)
+
+
+@every_family
 def test_the_outermost_layers_add_up_to_the_profile(key: str) -> None:
     found = studio.profile(FAMILIES[key].design())
     blocks = written(key).sections[2].blocks

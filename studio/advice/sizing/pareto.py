@@ -1,10 +1,10 @@
-"""Candidates: the sizes of a family around a design, what each costs, and which are worth a look.
+"""The sizes of a family around a design, with their cost, and the Pareto front among them.
 
-Everything is counted on the real model, and no accuracy is guessed. Of two sizes of a family that
-cost the same compute, the one with more parameters is taken for the abler: where sound designs
-differ in size alone, nothing that can be had without training tells more (Li et al. 2023, ZiCo,
-found none of the scores before theirs better than the count throughout), and the proportions of
-depth and width matter little (Kaplan et al. 2020, section 3.1: one in forty, for a few percent).
+Costs are counted on the real model; accuracy is not estimated. Of two sizes with equal compute, the
+one with more parameters counts as better: among sound designs that differ only in size, no
+training-free score is consistently better than the parameter count (Li et al. 2023, ZiCo), and the
+ratio of depth to width matters little (Kaplan et al. 2020, section 3.1: a factor of 40 changes the
+loss by a few percent).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from studio.analysis.cost.scaling import axes
 from studio.family import Design
 from studio.knobs import Axis, DesignError
 
-FACTORS: Mapping[Axis, tuple[float, ...]] = {  # of what the design has
+FACTORS: Mapping[Axis, tuple[float, ...]] = {  # relative to the design
     "resolution": (1 / 2, 3 / 4, 1, 5 / 4, 3 / 2, 2),
     "width": tuple(2 ** (k / 4) for k in range(-8, 9)),
     "heads": (1 / 2, 1, 2),
@@ -31,8 +31,8 @@ SIZES: tuple[Axis, ...] = ("width", "heads", "depth")
 
 @dataclass(frozen=True)
 class Candidate:
-    """A size of a family. `fits`: it is within the limits. `best`: it is, and nothing else that is
-    and sees inputs as large has as many parameters for less compute, or more for as little."""
+    """A size of a family. `fits`: it is within the limits. `best`: it is on the Pareto front of
+    compute and parameters, among those that fit and have the same input size."""
 
     design: Design
     profile: Profile
@@ -43,10 +43,9 @@ class Candidate:
 def candidates(
     start: Design, limits: Limits, batch: int = 1, along: Sequence[Axis] = SIZES
 ) -> tuple[Candidate, ...]:
-    """The grid around a design along its axes, in rising order of compute; `start` is in it.
+    """The grid around a design along its axes, including `start`, in increasing order of compute.
 
-    Resolution is left as it is, unless the task leaves it open and it is asked for. Takes about
-    10 ms a design, once.
+    Resolution is fixed unless it is in `along`. The first call takes about 10 ms a design.
     """
     costs = profiles(grid(start, along), batch)
     found = sorted(costs, key=lambda cost: (cost.macs, -cost.params, cost.inference_bytes))
@@ -61,32 +60,31 @@ def candidates(
 
 
 def profiles(designs: Iterable[Design], batch: int = 1) -> list[Profile]:
-    """The profile of each."""
+    """The profiles of designs."""
     with freeze_gc():
         return [profile(design, batch) for design in designs]
 
 
 def pareto_front(found: Sequence[Profile]) -> Iterator[Profile]:
-    """Of designs in rising order of compute those with more parameters than any before them whose
-    inputs are as large; of equals the first."""
+    """The Pareto front of profiles in increasing order of compute: those with more parameters than
+    any before them with the same input size; of equals the first."""
     most: dict[object, int] = {}
     for cost in found:
-        sees = cost.inputs
-        if cost.params > most.get(sees, 0):
-            most[sees] = cost.params
+        if cost.params > most.get(cost.inputs, 0):
+            most[cost.inputs] = cost.params
             yield cost
 
 
 def grid(start: Design, along: Sequence[Axis] = SIZES) -> tuple[Design, ...]:
-    """Every combination of sizes along these axes, each as near to its factor as is legal. Heads
-    go with the width first, so that each stays as wide as it was."""
+    """Every combination of FACTORS along these axes, at the nearest valid values. The number of
+    heads is scaled with the width first, so that the width of a head is kept."""
     known = [axis for axis in FACTORS if axis in along and axis in axes(start)]
     rows = product(*(FACTORS[axis] for axis in known))
-    made = (_scaled(start, dict(zip(known, row, strict=True))) for row in rows)
+    made = (_scale_with_heads(start, dict(zip(known, row, strict=True))) for row in rows)
     return tuple(dict.fromkeys((start, *made)))
 
 
-def _scaled(start: Design, factors: dict[Axis, float]) -> Design:
+def _scale_with_heads(start: Design, factors: dict[Axis, float]) -> Design:
     width, heads = axes(start).get("width"), axes(start).get("heads")
     if width is None or heads is None or not {"width", "heads"} <= factors.keys():
         return scale_axes(start, factors)

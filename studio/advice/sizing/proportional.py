@@ -1,8 +1,7 @@
-"""A recommendation: a design that an engineer would build, within a budget.
+"""The size of a design with the proportions of a preset, within a budget.
 
-It need not use the last per cent of it. A preset at 60 % of the budget, which somebody has trained,
-is better than a size nobody has tried at all of it; else it is a size in the proportions of a
-preset, with as little of the budget unused and as little changed as goes together.
+It need not use the whole budget: the search minimises the sum of unused budget and of deviation
+from the proportions of the preset, both in octaves.
 """
 
 from __future__ import annotations
@@ -20,19 +19,19 @@ from studio.advice.sizing.proportions import (
 from studio.advice.sizing.scaling_search import Search, SizedDesign
 from studio.family import Design
 
-ENOUGH = 0.5  # octaves of what is unused and changed, below which there is no need to look on
-DEPTH_PENALTY = 0.5  # an octave of depth counts as half an octave of changed proportions
-CUBIC = 1 / 3  # of a cost that grows with the depth and the square of the width
+ENOUGH = 0.5  # octaves of mismatch, at which the search stops
+DEPTH_PENALTY = 0.5  # octaves of mismatch per octave of changed depth
+CUBIC = 1 / 3  # exponent of the depth in a cost that grows with depth × width²
 
 
 def recommend_size(base: Design, search: Search) -> SizedDesign | None:
-    """The design made from `base` that suits the limits best; None where nothing in its
+    """The design scaled from `base` that uses the limits best; None if no size with its
     proportions is within them."""
     best: tuple[float, SizedDesign] | None = None
     around = max(search.share(base), 1e-9) ** -CUBIC
     for depth in depth_factors(base, around):
         if best and best[0] <= DEPTH_PENALTY * abs(math.log2(depth)):
-            continue  # so far from the depth of `base` that no width makes up for it
+            continue  # too far from the depth of `base`, whatever the width
         found = search.largest(tuple(_rising(base, depth)))
         if found is None:
             continue
@@ -46,7 +45,7 @@ def recommend_size(base: Design, search: Search) -> SizedDesign | None:
 
 
 def size_mismatch(found: SizedDesign, base: Design) -> float:
-    """Octaves of changed proportions and of unused budget."""
+    """Octaves of changed proportions plus octaves of unused budget."""
     return spread(found.design, base) + math.log2(1 / max(found.share, 1e-9))
 
 

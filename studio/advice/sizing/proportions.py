@@ -1,9 +1,9 @@
-"""Proportions: how far a design is from those of a preset, and sizes in its proportions.
+"""The proportions of a design relative to a preset, and sizes that keep them.
 
-A family's depths and widths were chosen together. A design with eight times the depth and an eighth
-of the width costs the same, trains badly and was never tried; so a recommendation keeps all ratios
-of a preset within a factor of two. Its widths are those that people and hardware like: multiples of
-8 with three significant bits (64, 80, 96, 112, 128, 160, ...), in heads as wide as published ones.
+The depths and widths of a family were chosen together. A design with eight times the depth and an
+eighth of the width costs about the same, but trains badly and is untested. So recommendations keep
+the ratios to a preset within a factor of two. Widths are hardware-friendly: multiples of 8 with
+three significant bits (64, 80, 96, 112, 128, 160, ...), with head widths of the presets.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from studio.analysis.cost.scaling import axes
 from studio.family import Design, Family
 from studio.knobs import DesignError, Knob
 
-MAX_SPREAD = 1.0  # octaves between the ratios of depths and widths to those of a preset
-BITS = 3  # of a width: 1.25 times the next smaller one at most
+MAX_SPREAD = 1.0  # octaves between the largest and the smallest ratio to a preset
+BITS = 3  # significant bits of a width: neighbours differ by a factor of 1.25 at most
 MULTIPLE = 8  # of a width, in channels or features
-EVEN, BY_FOUR = 16, 32  # blocks above which a depth is even, or a multiple of four
-COARSE = 0.05  # a multiplier with a finer step is one of the published ones
+EVEN, BY_FOUR = 16, 32  # blocks, above which a depth is even, or a multiple of four
+COARSE = 0.05  # multipliers with a finer step are taken from the presets
 KV_HEADS = "num_kv_heads"
 TINY = 1e-9
 
 
 def size_knobs(design: Design) -> dict[str, Knob]:
-    """The numbers of blocks and the widths of a design, by name."""
+    """The depth and width knobs of a design, by name."""
     return {
         name: knob
         for name, knob in design.knobs.items()
@@ -37,10 +37,10 @@ def size_knobs(design: Design) -> dict[str, Knob]:
 
 
 def spread(design: Design, base: Design) -> float:
-    """Octaves between the largest and the smallest ratio of a depth or a width to that of `base`;
-    infinite where they are not made of the same parts.
+    """Octaves between the largest and the smallest ratio of a depth or width to that of `base`;
+    infinite if the two have different stages.
 
-    One block cannot become less, so where all else shrinks it does not count.
+    A depth of 1 cannot shrink, so it is ignored if everything else shrinks.
     """
     here, there = size_knobs(design), size_knobs(base)
     if {name: len(_entries(design.value(name))) for name in here} != {
@@ -90,7 +90,7 @@ def round_depth(value: float) -> int:
 
 
 def width_factors(base: Design, low: float, high: float) -> tuple[float, ...]:
-    """Factors of the width of `base` from `low` to `high` that lead to usual widths, rising."""
+    """The factors between `low` and `high` that give hardware-friendly widths, increasing."""
     knob = next((k for k in size_knobs(base).values() if k.axis == "width"), None)
     if knob is None:
         return (1.0,)
@@ -110,7 +110,7 @@ def _usual(family: Family, knob: Knob, low: float, high: float) -> Iterator[floa
 
 
 def _multipliers(family: Family, knob: Knob) -> list[float]:
-    """Of a multiplier the values that were published, and every step if that is not too fine."""
+    """The values of a multiplier: those of the presets, and all steps if they are coarse."""
     found = {Design(family, p.config).value(knob.name) for p in family.presets}
     step = knob.step or 0.0
     if step >= COARSE and knob.ge is not None and knob.le is not None:
@@ -120,8 +120,8 @@ def _multipliers(family: Family, knob: Knob) -> list[float]:
 
 
 def resize(base: Design, depth: float, width: float) -> Design | None:
-    """The design with about these factors of the depth and the width of `base`, in usual values
-    and with heads as wide as published ones; None where there is none, or it is contorted."""
+    """`base` with its depth and width scaled by about these factors, at rounded values and with
+    published head widths; None if that is invalid or its spread exceeds MAX_SPREAD."""
     settings: dict[str, Any] = {}
     for name, knob in size_knobs(base).items():
         factor = depth if knob.axis == "depth" else width
@@ -143,7 +143,7 @@ def _new(base: Design, name: str, value: Any) -> bool:
 
 
 def _times(family: Family, knob: Knob, value: Any, factor: float) -> Any:
-    """A value of a knob times a factor, as a usual one."""
+    """A value of a knob times a factor, rounded."""
     if abs(factor - 1) < TINY:
         return value
     if isinstance(value, tuple):
@@ -157,7 +157,7 @@ def _times(family: Family, knob: Knob, value: Any, factor: float) -> Any:
 
 
 def _heads(base: Design, widths: dict[str, Any]) -> dict[str, int]:
-    """The numbers of heads that go with new widths. Raises DesignError where none does."""
+    """The numbers of heads for new widths. Raises DesignError if there is none."""
     found: dict[str, int] = {}
     first = axes(base).get("width")
     last = first.name if first else ""
@@ -174,7 +174,7 @@ def _heads(base: Design, widths: dict[str, Any]) -> dict[str, int]:
 
 
 def _heads_of(base: Design, name: str, old: int, new: int) -> int:
-    """As many heads as keep their width, or else that of another preset's heads."""
+    """The number of heads that keeps the head width, or else gives that of another preset."""
     heads = base.value(name)
     if heads * new % old == 0:
         return int(heads * new // old)
@@ -186,7 +186,7 @@ def _heads_of(base: Design, name: str, old: int, new: int) -> int:
 
 
 def _share(kv_heads: int, heads: int, before: int) -> int:
-    """As many key and value heads as keep the size of their groups."""
+    """The number of key and value heads that keeps the group size."""
     if kv_heads * heads % before:
         raise DesignError(f"{heads} heads cannot be grouped as before", knob=KV_HEADS)
     return max(1, kv_heads * heads // before)
@@ -194,7 +194,7 @@ def _share(kv_heads: int, heads: int, before: int) -> int:
 
 @lru_cache(maxsize=64)
 def head_dims(family: Family) -> frozenset[int]:
-    """The widths of a head in the presets of a family."""
+    """The head widths of the presets of a family."""
     found = set()
     for preset in family.presets:
         design = Design(family, preset.config)
@@ -205,8 +205,8 @@ def head_dims(family: Family) -> frozenset[int]:
 
 
 def depth_factors(base: Design, around: float) -> tuple[float, ...]:
-    """Factors of the depth of `base` to try: its own depth, and others by their distance from
-    `around`, without those that lead to the same numbers of blocks."""
+    """Factors of the depth of `base` to try: 1, then others by distance from `around`, without
+    those that give the same numbers of blocks."""
     near = [around * 2 ** (k / 4) for k in (0, -1, 1, -2, 2, -3, 3)]
     seen: dict[tuple[Any, ...], float] = {}
     for factor in (1.0, *near):

@@ -165,13 +165,15 @@ def choose_sides(ranked: Ranked, rows: Rows) -> tuple[dict[Hyperedge, Side], int
             side: [ranked.spans[other] for other, its in sides.items() if its == side]
             for side in SIDES
         }
-        crossed = {side: _crossed(ranked, rows, hyperedge, side, inner[side]) for side in SIDES}
+        crossed = {
+            side: _count_crossed(ranked, rows, hyperedge, side, inner[side]) for side in SIDES
+        }
         sides[hyperedge] = min(SIDES, key=crossed.__getitem__)
         total += crossed[sides[hyperedge]]
     return sides, total
 
 
-def _crossed(
+def _count_crossed(
     ranked: Ranked, rows: Rows, hyperedge: Hyperedge, side: Side, inner: Sequence[Span]
 ) -> int:
     """The number of lines that a hyperedge crosses at a side, where `inner` lanes already run."""

@@ -1,28 +1,27 @@
-// Shows the SVG that Python drew: pan, zoom, select, open, keys. Draws nothing itself.
+// The interactive viewer of an SVG drawn by Python: pan, zoom, select, expand, keyboard navigation.
 //
-// `new View(host)` fills an element of class "graph"; `view.show(data, send)` shows a picture in it,
-// as often as there is a new one. Nothing here needs Streamlit or another file, so that a page of
-// its own can carry the same view: the parts (patch, motion, walk, hand, this) one after the other are
-// one module. `data` is
-//   svg       the picture, as studio/drawing/svg.py writes it
+// `new View(host)` fills an element of class "graph"; `view.show(data, send)` shows a picture in it
+// and can be called repeatedly. It does not depend on Streamlit: the files patch, motion, walk, hand
+// and this one, concatenated, are one module, which the page and exported files share. `data` is
+//   svg       the picture, from studio/drawing/render/svg.py
 //   open      the ids of the open blocks
-//   selected  the id of the selected node; '' for none
-//   lit       the id of a node that is marked too; '' for none
-//   sight     the id of a node to bring into sight whenever it is another one; '' for none
-//   levels    the deepest level to open all blocks to; 0 for no such buttons
-//   level     the level that is shown; -1 for none of them
-//   more      what to say at the deepest level, if blocks are closed there; else ''
-//   name      the network's
-//   height    of the whole, in pixels or as CSS says it; without it the page's style says
-// `send('shown', { open, selected })` tells what the reader asks for, and so does
-// `send('shown', { level, selected })`. Whoever grants it answers with another `show`.
+//   selected  the id of the selected node, or ''
+//   lit       the id of a second highlighted node, or ''
+//   sight     the id of a node to scroll into view when it changes, or ''
+//   levels    the deepest expansion level; 0 for no level buttons
+//   level     the current expansion level; -1 for none
+//   more      a note at the deepest level if blocks stay closed there, or ''
+//   name      the name of the network
+//   height    in pixels or as a CSS length; without it the style sheet decides
+// `send('shown', { open, selected })` or `send('shown', { level, selected })` requests a change; the
+// caller answers with another `show`.
 
 const NEAREST = 4;
 const FARTHEST = 0.1;
-const READABLE = 0.75; // below this scale the texts are too small to start with
-const LEGIBLE = 0.5; // as small as they may be for the whole width to be seen
-const EDGE = 16; // around a block that is shown whole, and a node that is brought into sight
-const TITLE_BAR = 28; // how much of an open block, from its top, closes it
+const READABLE = 0.75; // smallest initial scale for the whole picture
+const LEGIBLE = 0.5; // smallest initial scale for the whole width
+const EDGE = 16; // margin around a block or node that is scrolled into view
+const TITLE_BAR = 28; // height of the part of an open block that closes it on a click
 const BUTTONS = [
   ['out', '−', 'Zoom out'],
   ['in', '+', 'Zoom in'],
@@ -30,7 +29,7 @@ const BUTTONS = [
 ];
 
 export default function ({ data, parentElement, setTriggerValue }) {
-  // Called again with each new picture on the same element, which keeps where the reader looks.
+  // Keeps the scroll position when it is called again with a new picture.
   const host = parentElement.querySelector('.graph');
   host.view ??= new View(host);
   host.view.show(data, setTriggerValue);
@@ -40,23 +39,23 @@ export class View {
   constructor(host) {
     this.host = host;
     host.innerHTML = `<div class="bar"><span class="levels" role="group" aria-label="Levels"></span>
-      <span class="told" aria-live="polite"></span>${BUTTONS.map(button).join('')}
+      <span class="count" aria-live="polite"></span>${BUTTONS.map(button).join('')}
       <span class="more" aria-live="polite"></span></div>
       <div class="canvas" role="group"></div>`;
     this.canvas = host.querySelector('.canvas');
-    this.at = null; // { x, y, k }: the picture's corner and scale on the canvas
-    this.moved = false; // whether somebody has chosen where to look
+    this.at = null; // { x, y, k }: corner and scale of the picture on the canvas
+    this.moved = false; // true after the user has panned or zoomed
     this.listen();
   }
 
   show(data, send) {
-    this.data = { ...data }; // what is asked for is told here before it is granted
+    this.data = { ...data }; // requested changes are written here before they are granted
     this.send = send;
-    const { height } = data; // the wrappers around have none
+    const { height } = data; // the elements around have no height of their own
     if (height) this.host.style.height = Number.isFinite(height) ? `${height}px` : height;
     if (data.svg !== this.drawn) this.redraw();
     this.mark();
-    this.tell();
+    this.updateControls();
     if (data.sight !== this.sight) this.bring(this.node(data.sight));
     this.sight = data.sight;
   }
@@ -66,7 +65,7 @@ export class View {
     const before = this.at && { at: this.at, boxes: this.boxes };
     const room = this.canvas.getBoundingClientRect();
     const focus = this.host.getRootNode().activeElement?.dataset?.id;
-    this.mark({ selected: '', lit: '' }); // as Python wrote it
+    this.mark({ selected: '', lit: '' }); // the SVG comes without highlights
     if (before) before.gone = patch(this.svg, text);
     else this.canvas.innerHTML = text;
     this.drawn = text;
@@ -79,7 +78,7 @@ export class View {
     if (before) grow(before, { svg: this.svg, at: this.at, boxes: this.boxes }, room);
   }
 
-  // What the page says of it.
+  // Controls and texts.
 
   mark({ selected, lit } = this.data) {
     for (const node of this.canvas.querySelectorAll('.node.selected')) {
@@ -90,7 +89,7 @@ export class View {
     this.node(selected)?.setAttribute('aria-pressed', 'true');
   }
 
-  tell() {
+  updateControls() {
     const { levels, level, more, name } = this.data;
     const row = this.host.querySelector('.levels');
     if (row.dataset.levels !== String(levels)) {
@@ -99,24 +98,24 @@ export class View {
       row.innerHTML = steps.map((k) => button([k, k, depthOf(k)])).join('');
     }
     for (const one of row.children) one.setAttribute('aria-pressed', one.dataset.do === String(level));
-    this.say('.told', `${this.boxes.size} box${this.boxes.size === 1 ? '' : 'es'}`);
+    this.say('.count', `${this.boxes.size} box${this.boxes.size === 1 ? '' : 'es'}`);
     this.say('.more', level === levels ? more : '');
     this.canvas.ariaLabel = `Layer graph of ${name}. The arrow keys follow the data.`;
   }
 
   say(where, text) {
     const place = this.host.querySelector(where);
-    if (place.textContent !== text) place.textContent = text; // else it would be spoken again
+    if (place.textContent !== text) place.textContent = text; // else screen readers repeat it
   }
 
-  // Where things are.
+  // Geometry.
 
   node(id) {
     return id ? this.canvas.querySelector(`[data-id="${CSS.escape(id)}"]`) : null;
   }
 
   nearest(id) {
-    // The node, or if it is folded away the block that it went into.
+    // The node, or the closed block around it.
     for (let name = id; name; name = name.slice(0, Math.max(0, name.lastIndexOf('.'))))
       if (this.boxes.has(name)) return this.node(name);
     return null;
@@ -127,7 +126,7 @@ export class View {
     return { width, height, w: this.svg.width.baseVal.value, h: this.svg.height.baseVal.value };
   }
 
-  // What moves them.
+  // Pan and zoom.
 
   look(x, y, k) {
     this.at = { x, y, k };
@@ -136,8 +135,8 @@ export class View {
   }
 
   keep(before, room) {
-    // What is read stays where it is: across the first box of all, and down the block that was
-    // opened, or the first box in sight (or what that was folded into).
+    // Keep the view on the same content: horizontally on the first box, vertically on the block that
+    // was opened, or on the first visible box (or the closed block around it).
     const { x, y, k } = this.at;
     const inSight = ([, at]) => y + at.y * k >= 0 && y + at.y * k < room.height;
     const sighted = [...before.boxes].filter(inSight).map(([id]) => id);
@@ -157,7 +156,7 @@ export class View {
   }
 
   across(id) {
-    // From side to side, the outermost block around an open one that can be shown so.
+    // The horizontal extent of the outermost block around an open one that fits the canvas.
     const { width } = this.canvas.getBoundingClientRect();
     const parts = id.split('.');
     const around = parts.map((_, i) => this.boxes.get(parts.slice(0, i + 1).join('.')));
@@ -166,7 +165,7 @@ export class View {
   }
 
   frame({ x, y, w, h }) {
-    // The whole of a block that was opened: moved into sight, and smaller where there is no room.
+    // Scroll a block that was opened into view, and zoom out if it does not fit.
     const { width, height } = this.canvas.getBoundingClientRect();
     const { at } = this;
     const k = Math.min(at.k, (width - 2 * EDGE) / w, (height - 2 * EDGE) / h);
@@ -177,13 +176,13 @@ export class View {
   }
 
   start() {
-    // The whole picture if it can be read so; else its top, as large as it is wide, or where even
-    // that is too small, its input.
+    // Show the whole picture if it is readable; else its full width from the top; else, if even that
+    // is too small, its input.
     const { width, height, w, h } = this.size();
     const wide = Math.min(1, width / w);
     const whole = Math.min(wide, height / h);
     const k = whole >= READABLE ? whole : wide >= LEGIBLE ? wide : READABLE;
-    const [first] = this.boxes.values(); // where the data come in
+    const [first] = this.boxes.values(); // the input
     const x = w * k <= width ? (width - w * k) / 2
       : Math.max(width - w * k, Math.min(0, width / 2 - middle(first) * k));
     this.look(x, Math.max(0, (height - h * k) / 2), k);
@@ -192,7 +191,7 @@ export class View {
   }
 
   expose(node) {
-    // What a link selects, where the graph lies below the window's edge or under a sheet.
+    // Scroll the page to the selected node if it is below the window or under an overlay.
     if (!node) return;
     if (node.querySelector('.face').getBoundingClientRect().bottom > this.lowest())
       this.host.scrollIntoView({ block: 'start' });
@@ -200,13 +199,13 @@ export class View {
   }
 
   lowest() {
-    // How far down a window can be seen: a page says by --covered how much a sheet may lie over.
+    // The lower edge of the visible window; --covered is the height that an overlay may cover.
     const covered = parseFloat(getComputedStyle(this.canvas).scrollPaddingBottom) || 0;
     return window.innerHeight - covered;
   }
 
   clear() {
-    // The part of the canvas that can be seen; all of it where that is too little to move to.
+    // The visible part of the canvas; all of it if that is too small.
     const { left, right, top, bottom } = this.canvas.getBoundingClientRect();
     const low = Math.min(bottom, this.lowest());
     return { left, right, top, bottom: low - top > 6 * EDGE ? low : bottom };
@@ -241,7 +240,7 @@ export class View {
     if (dx || dy) this.drag(dx, dy);
   }
 
-  // What a person does.
+  // Input events.
 
   tap({ target, clientY, detail }) {
     const node = target.closest('.node');
@@ -264,7 +263,7 @@ export class View {
 
   ask(wish) {
     Object.assign(this.data, wish);
-    this.mark(); // at once; a block opens when its picture is there
+    this.mark(); // immediately; a block opens when its picture arrives
     this.send('shown', wish);
   }
 
@@ -294,7 +293,7 @@ export class View {
     new ResizeObserver(() => { if (this.svg && !this.moved) this.start(); }).observe(this.canvas);
     this.canvas.addEventListener('keydown', (event) => this.key(event));
     this.canvas.addEventListener('focusin', ({ target }) => {
-      // The canvas does not scroll; the picture is moved to a node that keys reached, if need be.
+      // The canvas does not scroll, so move the picture to the node that has the focus.
       if (target.matches(':focus-visible')) this.bring(target);
     });
     const bar = this.host.querySelector('.bar');

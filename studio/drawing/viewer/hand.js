@@ -1,6 +1,6 @@
-// A hand on the picture: drag, pinch, wheel. One finger that moves up or down scrolls the page.
+// Pointer input: drag, pinch, wheel. A vertical swipe with one finger scrolls the page.
 
-const STILL = 4; // pixels that the pointer may move within a click
+const STILL = 4; // pixels that the pointer may move during a click
 
 // Calls view.drag(dx, dy), view.zoom(factor, x, y), and view.tap(target, event) for a click.
 export function hold(canvas, view) {
@@ -27,7 +27,7 @@ export function hold(canvas, view) {
     fingers.set(event.pointerId, point(event));
   });
   canvas.addEventListener('pointermove', (event) => {
-    if (!(event.buttons & 1)) release(event); // it was let go elsewhere
+    if (!(event.buttons & 1)) release(event); // released outside the canvas
     if (!fingers.has(event.pointerId)) return;
     const here = point(event);
     if (!moved && Math.hypot(here.x - start.x, here.y - start.y) < STILL) return;

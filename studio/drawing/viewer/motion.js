@@ -1,14 +1,14 @@
-// How a new picture grows out of the old one: boxes that stay glide, new ones and wires fade in,
-// those that are gone fade out. The new picture is whole at once; this only moves how it looks.
+// The transition to a new picture: boxes that stay move, new boxes and edges fade in, removed ones
+// fade out. The new picture is complete at once; only its appearance is animated.
 
 const GLIDE_MS = 180;
-const BUSIEST = 160; // boxes in sight; with more it would stutter
+const BUSIEST = 160; // visible boxes, above which there is no animation
 const GLIDE = { duration: GLIDE_MS, easing: 'ease-out' };
 const FADE = { duration: GLIDE_MS, easing: 'ease-in' };
 
 export const middle = ({ x, w }) => x + w / 2;
 
-// Where a node's box is, in the picture's own pixels.
+// The box of a node, in pixels of the picture.
 export function box(node) {
   const face = node?.querySelector('.face');
   if (!face) return null;
@@ -20,8 +20,8 @@ export function boxes(svg) {
   return new Map([...svg.querySelectorAll('.node')].map((node) => [node.dataset.id, box(node)]));
 }
 
-// `before` and `now` are a picture on a canvas of `room`: its corner and scale `at`, and its `boxes`;
-// `before.gone` holds the nodes that are no more, `now.svg` the picture that there is.
+// `before` and `now` describe a picture on a canvas of size `room`: its corner and scale `at`, its `boxes`;
+// `before.gone` holds the removed nodes, `now.svg` the current SVG element.
 export function grow(before, now, room) {
   if (matchMedia('(prefers-reduced-motion: reduce)').matches || document.hidden) return;
   const [was, is] = [before, now].map((one) => inSight(one, room));
@@ -48,7 +48,7 @@ function inSight({ at, boxes: all }, { width, height }) {
   }));
 }
 
-// What stood there on the canvas, in the pixels of the picture that is there now.
+// Where an old box was on the canvas, in pixels of the new picture.
 function seenAs({ x, y, w, h }, then, now) {
   const k = then.k / now.k;
   return { x: (then.x - now.x) / now.k + x * k, y: (then.y - now.y) / now.k + y * k, w: w * k, h: h * k };
@@ -69,7 +69,7 @@ function glide(node, old, { x, y, w, h }) {
   return moved || grown;
 }
 
-// The boxes that are gone stay in the picture, unseen, when they have faded.
+// Removed boxes stay in the picture, invisible, after they have faded out.
 function leave(before, now, ids) {
   const rest = document.createElementNS('http://www.w3.org/2000/svg', 'g');
   const { x, y, w: k } = seenAs({ x: 0, y: 0, w: 1, h: 1 }, before.at, now.at);

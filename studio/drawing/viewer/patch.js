@@ -1,9 +1,9 @@
-// A new picture in the place of the old one: what is the same stays, so that a slider that changes
-// two texts of six hundred boxes costs the browser two boxes.
+// Replaces the old picture by a new one and keeps equal elements, so that a slider that changes two of
+// six hundred boxes only updates these two.
 
 const name = (part) => part.dataset.id ?? part.getAttribute('class') ?? part.tagName;
 
-// Makes `svg` the picture that `text` says; returns the nodes that are gone, by id.
+// Updates `svg` to the picture in `text`. Returns the removed nodes by id.
 export function patch(svg, text) {
   const page = document.createElement('template');
   page.innerHTML = text;

@@ -1,24 +1,23 @@
-// A graph in a file of its own. The View above this text, in the same module, shows it; here is what
-// the page does elsewhere. Nothing is laid out here: of each state of folding that the file can show
-// there is a finished picture.
+// The script of an exported HTML file. The View, above in the same module, shows the graph; this part
+// does what the page does in the app. The file contains a finished picture of each expansion level.
 
 const $ = (selector) => document.querySelector(selector);
 const file = JSON.parse($('#file').textContent);
 const host = $('.graph');
-// The first picture is there without scripts too, and so are its rows.
+// The first picture and its table rows are in the HTML, so that they show without scripts.
 file.pictures[file.first].svg = host.querySelector('.canvas').innerHTML;
 file.pictures[file.first].rows = $('tbody').innerHTML;
 const view = new View(host);
-const now = { picture: file.first, told: file.first, selected: '' };
+const now = { picture: file.first, listed: file.first, selected: '' };
 
 function show() {
   const { svg, rows, open, level } = file.pictures[now.picture];
   const levels = Math.max(...file.pictures.map((picture) => picture.level));
   const height = Math.max(380, window.innerHeight - $('header').offsetHeight - 60);
-  const said = { lit: '', sight: '', more: file.more, name: file.name };
-  view.show({ svg, open, level, levels, height, selected: now.selected, ...said }, sent);
-  if (now.picture !== now.told) $('tbody').innerHTML = rows; // else the focus would be lost
-  now.told = now.picture;
+  const options = { lit: '', sight: '', more: file.more, name: file.name };
+  view.show({ svg, open, level, levels, height, selected: now.selected, ...options }, sent);
+  if (now.picture !== now.listed) $('tbody').innerHTML = rows; // replacing equal rows would lose the focus
+  now.listed = now.picture;
   for (const row of $('tbody').rows) row.classList.toggle('selected', row.dataset.id === now.selected);
   $('#first').hidden = file.pictures[file.first].level >= 0;
   $('#first').setAttribute('aria-pressed', now.picture === file.first);
@@ -30,7 +29,7 @@ function sent(_, { open, level, selected }) {
 }
 
 function nearest(open) {
-  // The picture in which the block is as it is wished, and that differs least from this one.
+  // The picture with the block in the requested state that differs least from the current one.
   const before = file.pictures[now.picture].open;
   const id = [...open, ...before].find((one) => open.includes(one) !== before.includes(one));
   if (!id) return now.picture;

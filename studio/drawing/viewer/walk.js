@@ -1,10 +1,9 @@
-// Where an arrow key leads from a node: down to what it feeds first, up to what feeds it last, in the
-// order of the data flow; left and right along a line to what stands beside it, else to the other
-// branches of the split or the merge that it is part of.
+// Keyboard navigation: down to the first node that a node feeds, up to the last one that feeds it;
+// left and right along a horizontal edge, else to the sibling branches of its split or merge.
 
 export class Walk {
   constructor(svg, places) {
-    this.places = places; // of all nodes, in the order of the data flow
+    this.places = places; // boxes by node id, in the order of the data flow
     this.to = new Map([...places.keys()].map((id) => [id, []]));
     this.from = new Map([...places.keys()].map((id) => [id, []]));
     for (const { dataset } of svg.querySelectorAll('.node[data-to]')) {
@@ -15,7 +14,7 @@ export class Walk {
     }
   }
 
-  // The id of the node that the key leads to, if it leads anywhere.
+  // The id of the node that a key leads to, or undefined.
   step(id, key) {
     if (!this.places.has(id)) return undefined;
     if (key === 'ArrowDown') return this.next(id);
@@ -32,11 +31,11 @@ export class Walk {
   before(id) {
     const inner = new Set(this.within(id));
     const outer = [id, ...inner].flatMap((one) => this.from.get(one)).filter((one) => !inner.has(one));
-    const fed = outer.filter((one) => this.from.get(one).length); // a parameter only joins the flow
+    const fed = outer.filter((one) => this.from.get(one).length); // not parameters
     return this.sorted(fed.length ? fed : outer).at(-1);
   }
 
-  // The end of a line that runs straight to the right (1) or to the left (-1).
+  // The other end of a straight edge to the right (1) or to the left (-1).
   beside(id, side) {
     const here = this.places.get(id);
     const far = (one) => side * (middle(this.places.get(one)) - middle(here));
@@ -61,7 +60,7 @@ export class Walk {
     return [...ids].sort((a, b) => order.indexOf(a) - order.indexOf(b));
   }
 
-  // What stands in an open block.
+  // The nodes inside an open block.
   within(id) {
     const { x, y, w, h } = this.places.get(id);
     const inside = (o) => o.x > x && o.y > y && o.x + o.w < x + w && o.y + o.h < y + h;
