@@ -220,7 +220,7 @@ def _latency_error(start: Design, brief: Brief, limit_s: float, time: Stopwatch)
 
 @dataclass(frozen=True)
 class Needed:
-    """Designs that have to be measured before the search can go on, each with its script, or why it
+    """Designs to measure before the search can continue: each with its script, or the reason why it
     cannot be measured."""
 
     subjects: Mapping[Design, Subject | MeasureError]
@@ -235,9 +235,11 @@ class _NotMeasured(Exception):  # noqa: N818 - a step of the search, not an erro
 def search_step(
     choice: Choice, brief: Brief, limit_s: float, strategy: Strategy, known: Mapping[Design, Point]
 ) -> Needed | Choice:
-    """The choice made to meet a latency limit, from what has been measured so far; or what has to
-    be measured first. So the search can run in one process and the measuring in another. Raises
-    DesignError where the family cannot meet the limit."""
+    """Resize a choice to meet a latency limit, or return the designs to measure first.
+
+    `known`: the measurements so far. This lets the search run in one process and the measurements
+    in another. Raises DesignError if the family cannot meet the limit.
+    """
 
     def time(designs: Sequence[Design]) -> Points:
         missing = [design for design in designs if design not in known]
@@ -250,7 +252,7 @@ def search_step(
     except _NotMeasured as needed:
         conditions = Conditions(batch=brief.batch)
         return Needed({design: _subject(design, conditions) for design in needed.designs})
-    return resize_choice(choice, design, brief, (timing.told,))
+    return resize_choice(choice, design, brief, (timing.text,))
 
 
 def _subject(design: Design, conditions: Conditions) -> Subject | MeasureError:
