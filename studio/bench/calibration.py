@@ -45,16 +45,18 @@ def calibrate(conditions: Conditions) -> Calibration:
     Drops the models kept ready, since it needs their memory. Raises MeasureError if this machine
     has no such device.
     """
-    place = torch.device(resolve_device(conditions.device))
+    target = torch.device(resolve_device(conditions.device))
     dtype = getattr(torch, conditions.dtype)
     torch.set_num_threads(conditions.threads)
-    wait = (lambda: None) if place.type == "cpu" else partial(torch.accelerator.synchronize, place)
+    wait = (
+        (lambda: None) if target.type == "cpu" else partial(torch.accelerator.synchronize, target)
+    )
     drop_models()
     with torch.inference_mode():
         found = Calibration(
-            flops_per_s=max(_product_rates(place, dtype, wait)),
-            bytes_per_s=_copy_rate(place, wait),
-            seconds_per_op=_gap_s(place, dtype, wait),
+            flops_per_s=max(_product_rates(target, dtype, wait)),
+            bytes_per_s=_copy_rate(target, wait),
+            seconds_per_op=_gap_s(target, dtype, wait),
             device=device_name(conditions.device),
             dtype=conditions.dtype,
             threads=conditions.threads,
@@ -64,26 +66,26 @@ def calibrate(conditions: Conditions) -> Calibration:
 
 
 def _product_rates(
-    place: torch.device, dtype: torch.dtype, wait: Callable[[], None]
+    target: torch.device, dtype: torch.dtype, wait: Callable[[], None]
 ) -> Iterator[float]:
     """FLOPs per second of square matrix products. Twice the size takes about eight times as
     long."""
     for size in SIZES:
-        left, right = (torch.randn(size, size, device=place, dtype=dtype) for _ in range(2))
+        left, right = (torch.randn(size, size, device=target, dtype=dtype) for _ in range(2))
         taken_s = _median_s(partial(torch.mm, left, right), wait)
         yield 2 * size**3 / taken_s
         if 8 * taken_s > MAX_PRODUCT_S:
             return
 
 
-def _copy_rate(place: torch.device, wait: Callable[[], None]) -> float:
-    source = torch.ones(BUFFER_BYTES, device=place, dtype=torch.uint8)
-    target = torch.empty_like(source)
-    return 2 * BUFFER_BYTES / _median_s(partial(target.copy_, source), wait)
+def _copy_rate(target: torch.device, wait: Callable[[], None]) -> float:
+    source = torch.ones(BUFFER_BYTES, device=target, dtype=torch.uint8)
+    copy = torch.empty_like(source)
+    return 2 * BUFFER_BYTES / _median_s(partial(copy.copy_, source), wait)
 
 
-def _gap_s(place: torch.device, dtype: torch.dtype, wait: Callable[[], None]) -> float:
-    first = torch.ones(8, device=place, dtype=dtype)
+def _gap_s(target: torch.device, dtype: torch.dtype, wait: Callable[[], None]) -> float:
+    first = torch.ones(8, device=target, dtype=dtype)
 
     def chain() -> None:
         x = first

@@ -8,7 +8,7 @@ from itertools import pairwise
 from time import monotonic
 from typing import NamedTuple
 
-RECENT_BUILDS = 3  # neighbours take alike, and the first waits for the process to start
+RECENT_BUILDS = 3  # neighbours take about the same time; the first waits for the process
 
 
 class ProgressEstimate(NamedTuple):

@@ -1,4 +1,4 @@
-"""Sweeps that several sessions ask for alike run once, shared by reference counting."""
+"""Equal sweeps of several sessions run once, shared by reference counting."""
 
 from __future__ import annotations
 

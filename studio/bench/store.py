@@ -97,8 +97,8 @@ class Store:
     ) -> tuple[Measurement, ...] | None:
         """The measurements of all subjects from the latest sweep that timed all of them on one
         platform: only then they are comparable."""
-        for place in places:
-            found = [self._figures(store_key(s, conditions, place)) for s in subjects]
+        for platform in places:
+            found = [self._figures(store_key(s, conditions, platform)) for s in subjects]
             common = set.intersection(*map(set, found)) if found else set()
             if common:
                 latest = max(common)
@@ -132,8 +132,10 @@ class Store:
     ) -> tuple[Measurement | None, ...]:
         """The result of each subject from sweeps that ended early, on the first platform that has
         any; None for the others. They are not comparable with one another."""
-        for place in places:
-            found = [self._figures(store_key(s, conditions, place), FIND_PARTIAL) for s in subjects]
+        for platform in places:
+            found = [
+                self._figures(store_key(s, conditions, platform), FIND_PARTIAL) for s in subjects
+            ]
             if any(found):
                 return tuple(next(iter(figures.values()), None) for figures in found)
         return (None,) * len(subjects)
@@ -142,7 +144,7 @@ class Store:
         self, subjects: Sequence[Subject], conditions: Conditions, places: Sequence[Platform]
     ) -> None:
         """Delete every measurement of these subjects under these conditions."""
-        keys = [(store_key(s, conditions, place),) for s in subjects for place in places]
+        keys = [(store_key(s, conditions, platform),) for s in subjects for platform in places]
 
         def write(disk: sqlite3.Connection) -> None:
             for table in ("figures", "pieces"):
@@ -202,9 +204,11 @@ class Store:
         found = {}
         for sweep, figure in rows:
             with suppress(MeasureError):  # of another version, or damaged
-                made = Measurement.from_json(figure)
+                measurement = Measurement.from_json(figure)
                 found[sweep] = (
-                    made if made.measured_at else replace(made, measured_at=utc_text(sweep / 1e9))
+                    measurement
+                    if measurement.measured_at
+                    else replace(measurement, measured_at=utc_text(sweep / 1e9))
                 )
         return found
 

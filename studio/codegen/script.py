@@ -48,11 +48,11 @@ def script(
 ) -> Script:
     """The design as one file, written from the source that the studio itself runs.
 
-    `params`, `macs` (one forward pass at batch 1) and `output_shapes` (at batch 1, depth first
-    where the outputs are nested) are what the studio showed; the file asserts the first and the
-    last when it is run. `row_shapes` tell by its place what flows out of each row of a composition,
-    at batch 1. `link` reopens the design in the studio. Raises ValueError where a file
-    breaks the rules of `studio.codegen.source`.
+    `params`, `macs` (one forward pass at batch 1) and `output_shapes` (at batch 1, depth first if
+    the outputs are nested) are what the studio showed; the file asserts the first and the last when
+    run. `stage_shapes` are the output shapes of the stages of a composition by path, at batch 1.
+    `link` reopens the design in the studio. Raises ValueError if a file breaks the rules of
+    `studio.codegen.source`.
     """
     code, found = design.family.code_of(design.config), slice_design(design)
     names = code.config.__name__, code.model.__name__, code.example.__name__
@@ -114,7 +114,7 @@ def _resembles_preset(design: Design) -> bool:
     """
     theirs = dict(_stages(design.family, design.base.config))
     kinds = [
-        (type(row), type(theirs.get(place))) for place, row in _stages(design.family, design.config)
+        (type(row), type(theirs.get(path))) for path, row in _stages(design.family, design.config)
     ]
     return not kinds or 2 * sum(own is other for own, other in kinds) > len(kinds)
 
@@ -128,23 +128,23 @@ def _stages(family: Family, config: Any) -> Iterator[tuple[str, Any]]:
 
 def _outline(design: Design, shapes: Mapping[str, Shape]) -> Iterator[str]:
     """The stages of a composition with their output shapes."""
-    rows = {place: as_source(row) for place, row in _stages(design.family, design.config)}
+    rows = {path: as_source(row) for path, row in _stages(design.family, design.config)}
     if rows:
-        told = {place: _no_break(shapes[place]) if place in shapes else "" for place in rows}
+        shown = {path: _no_break(shapes[path]) if path in shapes else "" for path in rows}
         indent = 6 + max(map(len, rows))
-        room = LINE_LENGTH - indent - 2 - max(map(len, told.values()))
+        room = LINE_LENGTH - indent - 2 - max(map(len, shown.values()))
         column = max((len(text) for text in rows.values() if len(text) <= room), default=0)
         lines = (
-            _stage_line(f"    {place}".ljust(indent), f"{text:{column}}  {told[place]}".rstrip())
-            for place, text in rows.items()
+            _stage_line(f"    {path}".ljust(indent), f"{text:{column}}  {shown[path]}".rstrip())
+            for path, text in rows.items()
         )
         flows = ", with what flows out of it at batch 1" if shapes else ""
         yield f"The network, stage by stage, as `config` has it{flows}:\n" + "\n".join(lines)
 
 
-def _stage_line(place: str, text: str) -> str:
-    indent = " " * (len(place) + 4)
-    filled = textwrap.fill(text, LINE_LENGTH, initial_indent=place, subsequent_indent=indent)
+def _stage_line(path: str, text: str) -> str:
+    indent = " " * (len(path) + 4)
+    filled = textwrap.fill(text, LINE_LENGTH, initial_indent=path, subsequent_indent=indent)
     return filled.replace(NO_BREAK, " ")
 
 

@@ -1,7 +1,7 @@
-"""Caches of pure functions, bounded by the memory of what they hold.
+"""Caches of pure functions, bounded by the memory of their values.
 
-A count is no bound where one design's graph takes 30 kB and another's 3 MB: a server that is open
-all day would grow with what its readers happen to look at.
+A bound on the count would not do if one design's graph takes 30 kB and another's 3 MB: the memory
+of a server that runs all day would depend on what its users look at.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
-# Alive anyway, whether an entry refers to them or not.
+# Alive in any case, whether an entry refers to them or not.
 SHARED = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType, Enum, Family, nn.Module)
-ENTRY_BYTES = 2000  # the arguments of a call and the entry itself, about
+ENTRY_BYTES = 2000  # about, for the arguments of a call and the entry itself
 
 
 class Cached(Protocol[P, R_co]):
@@ -39,8 +39,8 @@ class Cached(Protocol[P, R_co]):
 
 
 def size_bytes(value: object) -> int:
-    """The memory that a value keeps alive: itself and all it refers to, each object once, without
-    classes, functions and families. Takes about 0.6 microseconds an object."""
+    """The memory that a value keeps alive: itself and everything it refers to, each object once,
+    without classes, functions and families. Takes about 0.6 µs per object."""
     seen: set[int] = set()
     total, found = 0, [value]
     while found:
@@ -57,11 +57,12 @@ def size_bytes(value: object) -> int:
 def bounded(
     megabytes: float, size: Callable[[Any], float] = size_bytes
 ) -> Callable[[Callable[P, R]], Cached[P, R]]:
-    """Cache a pure function of hashable arguments; the results used last stay, up to so many MB.
+    """Cache a pure function of hashable arguments: the most recently used results, up to
+    `megabytes`.
 
-    `size` is how many bytes a result takes; results that are computed faster than they are walked
-    through need a quicker estimate than `size_bytes`. Two threads may compute one result at the
-    same time. A result that is larger than the bound is returned and not cached.
+    `size` returns the bytes of a result; results that are computed faster than they are traversed
+    need a quicker estimate than `size_bytes`. Two threads may compute a result at the same time. A
+    result larger than the bound is returned and not cached.
     """
 
     def with_cache(function: Callable[P, R]) -> Cached[P, R]:
@@ -71,5 +72,5 @@ def bounded(
 
 
 def lru(megabytes: float, size: Callable[[Any], float] = size_bytes) -> LRUCache[Any, Any]:
-    """A mapping that forgets what was used longest ago; a thread at a time."""
+    """A mapping that drops the least recently used entries; not thread-safe."""
     return LRUCache(megabytes * 1e6, getsizeof=lambda value: ENTRY_BYTES + size(value))

@@ -37,7 +37,7 @@ Answer = tuple[bool, Any]  # success, and the result or a MeasureError
 
 # Spinning threads turn 8 ms into 496 ms beside one busy process. The allocator would return
 # and fault in again every large activation (+18 % on ResNet-18 at batch 16), and how often depends
-# on what the process did before; so it keeps them. A compilation likewise starts from nothing, and
+# on what the process did before; so it keeps them. A compilation always starts without caches, and
 # in this process, so that none outlives it. The profiler does not report on itself.
 ENVIRONMENT = {
     "OMP_WAIT_POLICY": "PASSIVE",
@@ -220,7 +220,7 @@ class Worker:
     def _answer(self, task: WorkerTask[Any]) -> Answer:
         limit = f"{round(task.limit_s, 1):g} s"
         late = MeasureError(
-            f"no result after {limit}, so the measurement was stopped; allow it longer, or take a"
+            f"no result after {limit}, so the measurement was stopped; raise the limit, or use a"
             " smaller batch, resolution or width"
         )
         starts, calls = ATTEMPTS, ATTEMPTS
@@ -238,7 +238,7 @@ class Worker:
             raise NoWorkerError(f"the measuring process ended as it started (exit code {code})")
         raise MeasureError(
             f"the measuring process ended twice without a result (exit code {code}); most likely"
-            " memory ran out, and a smaller batch, resolution or width needs less"
+            " memory ran out; a smaller batch, resolution or width needs less"
         )
 
     def _reap(self, lost: ProcessLostError) -> int:

@@ -125,7 +125,7 @@ def test_a_worker_that_has_been_stopped_ends_the_job_with_a_sentence():
 
 def test_heavy_models_are_never_held_together(lab: Worker):
     subjects = (heavy(1, 0.6), heavy(2, 0.6))
-    with pytest.raises(MeasureError, match=r"weigh 1.2 GB .* fewer at a time"):
+    with pytest.raises(MeasureError, match=r"have 1.2 GB of weights, .* use fewer models"):
         lab.submit(measure_round, subjects, CPU, 0.1, 0).result()
     *_, last = sweep([*subjects, layers(1)], CPU, budget_s=0.3, round_s=0.1, executor=lab)
     assert len(figures(last)) == 3

@@ -28,19 +28,19 @@ class DataSheetValue(NamedTuple):
     minimum: float
     maximum: float
 
-    def read(self, given: object) -> float:
+    def read(self, value: object) -> float:
         """The value in seconds, FLOPs or bytes. Raises DesignError."""
         try:
-            number = float(str(given).strip().removesuffix(self.unit))
+            number = float(str(value).strip().removesuffix(self.unit))
         except ValueError:
             number = float("nan")
         if not self.minimum <= number <= self.maximum:
             nearest = min(max(number, self.minimum), self.maximum)
             raise DesignError(
                 f"{self.name} is a number of {self.unit} from {self.minimum:g} to {self.maximum:g},"
-                f" not {quoted(given)}",
+                f" not {quoted(value)}",
                 knob=self.name,
-                value=given,
+                value=value,
                 nearest=() if number != number else (nearest,),
             )
         return number * self.scale

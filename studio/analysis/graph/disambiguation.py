@@ -58,10 +58,10 @@ def _labels_of_kind(kind: str, alike: dict[str, Trace], around: str) -> dict[str
         for path in alike
     }
     return {
-        path: told._replace(size=output_size(alike[path]))
-        if differ and not (told.name and told.window)
-        else told
-        for path, told in found.items()
+        path: label._replace(size=output_size(alike[path]))
+        if differ and not (label.name and label.window)
+        else label
+        for path, label in found.items()
     }
 
 

@@ -45,7 +45,6 @@ from studio.analysis.names.dim_names import (
 )
 from studio.analysis.trace.tree import INPUT, Call, Shape, Source, Trace
 from studio.drawing.graph import Edge, Figures, Graph, Node
-from studio.knobs import Knob
 from studio.records import RecordKnob, knobs_of, place_label
 
 NO_TITLES: Mapping[str, str] = MappingProxyType({})
@@ -84,16 +83,15 @@ class TensorOrigin(NamedTuple):
 
 def stage_titles(config: Any) -> dict[str, str]:
     """The titles of the stages of a composition in its graph, by path: `1 Residual × 3`."""
-    held = {name: k for name, k in knobs_of(config).items() if isinstance(k, RecordKnob)}
-    placed = chain.from_iterable(k.entries(getattr(config, name)) for name, k in held.items())
-    return {
-        place: f"{place_label(place, row)}{_times(knobs_of(row), row)}" for place, row in placed
-    }
+    kinds = {name: k for name, k in knobs_of(config).items() if isinstance(k, RecordKnob)}
+    stages = chain.from_iterable(k.entries(getattr(config, name)) for name, k in kinds.items())
+    return {path: f"{place_label(path, stage)}{_times(stage)}" for path, stage in stages}
 
 
-def _times(known: Mapping[str, Knob], row: Any) -> str:
+def _times(stage: Any) -> str:
     """The number of blocks of a stage that is scaled by depth, if there are several."""
-    depth = row.depth if "depth" in known and known["depth"].axis == "depth" else 1
+    knob = knobs_of(stage).get("depth")
+    depth = stage.depth if knob and knob.axis == "depth" else 1
     return f" × {depth}" if depth > 1 else ""
 
 
@@ -201,7 +199,7 @@ class GraphBuilder:
     def build_block(
         self,
         trace: Trace,
-        place: BlockContext,
+        block: BlockContext,
         inputs: Sequence[TensorOrigin | None],
         local: ForwardDims,
         scope: Scope,
@@ -211,43 +209,43 @@ class GraphBuilder:
         nodes: dict[str, Node] = {}
         made: list[list[TensorOrigin | None]] = []  # by call and output
         names = occurrences(trace.calls)
-        words = distinguishing_labels(trace.calls, place.modules.removesuffix("."))
+        words = distinguishing_labels(trace.calls, block.modules.removesuffix("."))
         own = dict((*trace.weights, *trace.buffers))
         shapes = own | dict(trace.external_tensors)
 
         def origin(source: Source | str | None) -> TensorOrigin | None:
             if isinstance(source, str):
-                name = f"{place.path}{source}" if source in own else source
-                nodes.setdefault(name, self._parameter(trace, place, name, source, shapes[source]))
+                name = f"{block.path}{source}" if source in own else source
+                nodes.setdefault(name, self._parameter(trace, block, name, source, shapes[source]))
                 return TensorOrigin(name, shapes[source])
             if source is None:
                 return None
             made_by = inputs if source.call == INPUT else made[source.call]
             return made_by[source.output]
 
-        apart = {name.removeprefix(place.path) for name in self.stage_titles}
+        separate = {name.removeprefix(block.path) for name in self.stage_titles}
         shown: dict[Occurrence, str] = {}  # the node of each call
-        for first, repeat in _runs(trace.calls, apart):
+        for first, repeat in _runs(trace.calls, separate):
             call = trace.calls[first]
             sources = [origin(source) for source in call.sources]
-            row = f"{place.path}{call.name}" in self.stage_titles
+            row = f"{block.path}{call.name}" in self.stage_titles
             if is_constant(call.trace, fed=any(sources)):
                 outputs: list[TensorOrigin | None] = [None] * len(call.trace.outputs)
             elif is_undrawn(call.trace) and not row:
                 outputs = [sources[0]] * len(call.trace.outputs)
             else:
                 run = names[first : first + repeat]
-                kept = place.saved.calls_of(run) if place.saved else ()
+                kept = block.saved.calls_of(run) if block.saved else ()
                 told = words.get(call.name, NO_LABEL)
                 ends = local.calls[first + repeat - 1]
-                use = NodeUse(call, repeat, trace, place.times, kept, ends, told)
-                node, outputs = self.build_call(use, place, run, sources, scope)
+                use = NodeUse(call, repeat, trace, block.times, kept, ends, told)
+                node, outputs = self.build_call(use, block, run, sources, scope)
                 spread = repeat == 1 and _is_list(call.trace) and not row
                 boxes = node.children if spread else (node,)
                 nodes |= {box.id: box for box in boxes}
                 shown |= dict.fromkeys(run, boxes[-1].id)
             made += [outputs] * repeat
-        for name, more in place.unboxed_saves(shown).items():
+        for name, more in block.unboxed_saves(shown).items():
             nodes[name] = add_saved_bytes(nodes[name], more)
         outs = [origin(source) for source in trace.returns]  # an output may be a parameter
         return self._distinct(nodes), outs
@@ -255,15 +253,15 @@ class GraphBuilder:
     def build_call(
         self,
         use: NodeUse,
-        place: BlockContext,
+        block: BlockContext,
         run: Sequence[Occurrence],
         sources: list[TensorOrigin | None],
         scope: Scope,
     ) -> tuple[Node, list[TensorOrigin | None]]:
-        call, trace, saved = use.call, use.call.trace, place.saved
+        call, trace, saved = use.call, use.call.trace, block.saved
         again = f"#{run[0][1] + 1}" if run[0][1] else ""
-        name = f"{place.path}{call.name}{again}"
-        module = call.name if call.is_external else f"{place.modules}{call.name}"
+        name = f"{block.path}{call.name}{again}"
+        module = call.name if call.is_external else f"{block.modules}{call.name}"
         owned = trace.owned_params if self._count_once(module) else 0
         saved_bytes = sum(map(saved.bytes_of, run)) if saved else 0
         self.uses[name] = use
@@ -325,12 +323,12 @@ class GraphBuilder:
         return new
 
     def _parameter(
-        self, trace: Trace, place: BlockContext, name: str, label: str, shape: Shape
+        self, trace: Trace, block: BlockContext, name: str, label: str, shape: Shape
     ) -> Node:
         """The node of a parameter or a buffer that is used directly. One of another module has its
         full path, and counts here only if that module is never called."""
         mine = dict(trace.weights)
-        whole = f"{place.modules}{label}" if label in mine else label
+        whole = f"{block.modules}{label}" if label in mine else label
         counts = label in mine or (
             label in dict(trace.external_tensors) and not self._is_called(label)
         )

@@ -83,8 +83,8 @@ def call_node(
 ) -> Node:
     """The node of a call and of its equal neighbours.
 
-    `dims` are the dimension names of its inputs and outputs, `row` its title if it is a stage of a
-    composition, `told` what distinguishes it from other nodes of its class.
+    `dims` are the dimension names of its inputs and outputs, `title` its title if it is a stage of
+    a composition, `label` what distinguishes it from other nodes of its class.
     """
     trace = call.trace
     return Node(

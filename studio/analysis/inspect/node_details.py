@@ -154,8 +154,8 @@ def _costs(
 
 
 def training_state(memory: Formula, times: int) -> CostItem:
-    """Parameters, gradients, optimizer states and saved activations of a block. No share: the sum
-    over the blocks is no figure of the model."""
+    """Parameters, gradients, optimizer states and saved activations of a block. It has no share:
+    the sum over the blocks is not a figure of the model."""
     return CostItem(
         TRAINING_STATE,
         replace(memory, note=TRAINING_STATE_NOTE) if memory.total else memory,

@@ -16,7 +16,9 @@ from studio.analysis.trace.tree import Trace
 
 OWN = "studio."
 SHAPES = re.compile(r":?\s+\([BM]\b[^()]*\)( and [^()]*\([^()]*\))? (->|to) .*$")
-SENTENCE = re.compile(r"(?<!\bal)(?<!\beq)(?<!\bcf)\.(?:\s+(?=[A-Z(`0-9])|$)")  # where one ends
+SENTENCE = re.compile(
+    r"(?<!\bal)(?<!\beq)(?<!\bcf)\.(?:\s+(?=[A-Z(`0-9])|$)"
+)  # the end of a sentence
 
 LAYERS: Mapping[str, str] = MappingProxyType(
     {

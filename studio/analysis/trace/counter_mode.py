@@ -97,17 +97,17 @@ class CounterMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _watch(self, tensor: Tensor) -> None:
         memory = tensor.untyped_storage()
-        place = memory_of(tensor)
-        if place in self._watched:
+        key = memory_of(tensor)
+        if key in self._watched:
             return
         size = memory.nbytes()
         self.alive += size
         self.peak = max(self.peak, self.alive)
-        self._watched[place] = weakref.ref(memory, partial(self._on_release, place, size))
+        self._watched[key] = weakref.ref(memory, partial(self._on_release, key, size))
 
-    def _on_release(self, place: int, size: int, _: Any) -> None:
+    def _on_release(self, key: int, size: int, _: Any) -> None:
         self.alive -= size
-        del self._watched[place]
+        del self._watched[key]
 
 
 class AllocationRecorder(CounterMode):  # type: ignore[no-untyped-call]
@@ -133,8 +133,8 @@ class AllocationRecorder(CounterMode):  # type: ignore[no-untyped-call]
         return self.number_of(tensor.untyped_storage())
 
     def number_of(self, memory: UntypedStorage) -> int:
-        place = storage_id(memory)
-        return self._numbers.get(place, place)
+        key = storage_id(memory)
+        return self._numbers.get(key, key)
 
     def adopt(self, tensors: Iterable[Tensor]) -> None:
         """Watch tensors whose allocation is in a timeline already."""
@@ -178,9 +178,9 @@ class AllocationRecorder(CounterMode):  # type: ignore[no-untyped-call]
             self._numbers[memory_of(tensor)] = self._next
             self.events.append((self._next, self.alive - before))
 
-    def _on_release(self, place: int, size: int, memory: Any) -> None:
-        super()._on_release(place, size, memory)
-        number = self._numbers.pop(place, 0)
+    def _on_release(self, key: int, size: int, memory: Any) -> None:
+        super()._on_release(key, size, memory)
+        number = self._numbers.pop(key, 0)
         if number in self._silent:
             self._silent.discard(number)
         elif number in self._marks:

@@ -104,7 +104,7 @@ class Tracer(TorchFunctionMode):
                 places = [self._storage_id(t.untyped_storage()) for t in tensors]
                 self._record_module(module, known.trace, sources, places, result, line)
                 return result
-        del tensors  # a module may let go of what is in a list that it is given
+        del tensors  # a module may free tensors in a list that it receives
         return self._run_in_place(key, module, forward, args, kw, sources, line)
 
     def _run_in_place(

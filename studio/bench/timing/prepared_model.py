@@ -136,7 +136,7 @@ def _training_step(model: nn.Module, inputs: tuple[Tensor, ...]) -> Call:
     """With a learning rate of 0, so that the weights, and with them the times, do not change."""
     learned = [p for p in model.parameters() if p.requires_grad]
     if not learned:
-        raise MeasureError("a training step needs parameters that learn, and this model has none")
+        raise MeasureError("a training step needs trainable parameters, and this model has none")
     optimizer = torch.optim.SGD(learned, lr=0.0)
 
     def step() -> None:

@@ -45,29 +45,29 @@ def measure_round(
     """
     configure_process(conditions)
     with grad_mode(conditions):
-        specimens = [_ready_model(subject, conditions) for subject in subjects]
-        _check_weight(specimens)
-        times = _cycles(specimens, synchronizer(conditions), budget_s, random.Random(seed))
+        models = [_ready_model(subject, conditions) for subject in subjects]
+        _check_weight(models)
+        times = _cycles(models, synchronizer(conditions), budget_s, random.Random(seed))
     return tuple(
         Samples(
             walls=tuple(wall for wall, _ in pairs),
             cpus=tuple(cpu for _, cpu in pairs),
-            block=specimen.calls_per_sample,
-            first_call_s=specimen.first_call_s,
-            compile_s=specimen.compile_s,
-            weight_bytes=specimen.weight_bytes,
+            block=model.calls_per_sample,
+            first_call_s=model.first_call_s,
+            compile_s=model.compile_s,
+            weight_bytes=model.weight_bytes,
             device=device_name(conditions.device),
             torch_version=torch.__version__,
         )
-        for specimen, pairs in zip(specimens, times, strict=True)
+        for model, pairs in zip(models, times, strict=True)
     )
 
 
 @on_release
 def drop_models() -> None:
     """Drop all models that are kept ready, and return their memory to the system."""
-    for specimen in _ready_models.values():
-        sys.modules.pop(specimen.module_name, None)
+    for model in _ready_models.values():
+        sys.modules.pop(model.module_name, None)
     _ready_models.clear()
     if "torch._dynamo" in sys.modules:  # torch.compile was used, and holds its results
         torch.compiler.reset()
@@ -94,30 +94,30 @@ def trim_memory() -> None:
 
 
 def _cycles(
-    specimens: Sequence[PreparedModel],
+    models: Sequence[PreparedModel],
     synchronize: Callable[[], None],
     budget_s: float,
     shuffler: random.Random,
 ) -> list[list[tuple[float, float]]]:
     """(wall, CPU) seconds per call: one list for each model, one entry for each cycle."""
-    times: list[list[tuple[float, float]]] = [[] for _ in specimens]
-    order = list(range(len(specimens)))
-    slow = sum(specimen.call_s for specimen in specimens) > SLOW_S
+    times: list[list[tuple[float, float]]] = [[] for _ in models]
+    order = list(range(len(models)))
+    slow = sum(model.call_s for model in models) > SLOW_S
     fewest, end = SLOW_CYCLES if slow else MIN_CYCLES, perf_counter() + budget_s
     while len(times[0]) < fewest or perf_counter() < end:
         shuffler.shuffle(order)
         for i in order:
-            times[i].append(_time_sample(specimens[i], synchronize))
+            times[i].append(_time_sample(models[i], synchronize))
     return times
 
 
-def _time_sample(specimen: PreparedModel, synchronize: Callable[[], None]) -> tuple[float, float]:
+def _time_sample(model: PreparedModel, synchronize: Callable[[], None]) -> tuple[float, float]:
     cpu, wall = process_time(), perf_counter()
-    for _ in range(specimen.calls_per_sample):
-        specimen.call()
+    for _ in range(model.calls_per_sample):
+        model.call()
     synchronize()
     wall, cpu = perf_counter() - wall, process_time() - cpu
-    return wall / specimen.calls_per_sample, cpu / specimen.calls_per_sample
+    return wall / model.calls_per_sample, cpu / model.calls_per_sample
 
 
 def _ready_model(subject: Subject, conditions: Conditions) -> PreparedModel:
@@ -136,14 +136,14 @@ def _ready_model(subject: Subject, conditions: Conditions) -> PreparedModel:
     return _ready_models[key]
 
 
-def _check_weight(specimens: Sequence[PreparedModel]) -> None:
-    weight = _weight(specimens)
-    if len(specimens) > 1 and weight > MAX_READY_BYTES:
+def _check_weight(models: Sequence[PreparedModel]) -> None:
+    weight = _weight(models)
+    if len(models) > 1 and weight > MAX_READY_BYTES:
         raise MeasureError(
-            f"these {len(specimens)} models weigh {weight / 1e9:.1f} GB and at most"
-            f" {MAX_READY_BYTES / 1e9:.0f} GB is measured in turn; take fewer at a time"
+            f"these {len(models)} models have {weight / 1e9:.1f} GB of weights, and at most"
+            f" {MAX_READY_BYTES / 1e9:.0f} GB can be timed together; use fewer models"
         )
 
 
-def _weight(specimens: Iterable[PreparedModel]) -> int:
-    return sum(specimen.weight_bytes for specimen in specimens)
+def _weight(models: Iterable[PreparedModel]) -> int:
+    return sum(model.weight_bytes for model in models)

@@ -213,7 +213,7 @@ def _recurrent_mac_terms(trace: Trace, dims: LayerDims) -> Iterator[Term]:
 
 
 def _contraction_term(trace: Trace, dims: LayerDims) -> tuple[Term, ...]:
-    """Any other product: each output value is a sum over so many products."""
+    """Any other product: each output value is a sum of equally many products."""
     out = trace.outputs[0]
     summed, left = divmod(trace.macs, max(math.prod(out), 1))
     if left:

@@ -23,9 +23,9 @@ def new_gradients(gradient: Tensor, inputs: GradientLayouts) -> list[Tensor | No
 
 
 def gradients_with_temporaries(*factors: int) -> GradientRule:
-    """Like `new_gradients`, with temporaries of the output's size: so many for each input (the last
-    number is for all further inputs). A broadcast input takes one more, since its gradient is made
-    at full size and then reduced."""
+    """Like `new_gradients`, with this many temporaries of the output's size for each input (the
+    last number is for all further inputs). A broadcast input takes one more, since its gradient is
+    made at full size and then reduced."""
 
     def made(gradient: Tensor, inputs: GradientLayouts) -> list[Tensor | None]:
         found: list[Tensor | None] = []
