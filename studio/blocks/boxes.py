@@ -1,4 +1,4 @@
-"""Boxes: corners (x1, y1, x2, y2) in pixels, what overlaps what, and offsets from a box to another.
+"""Boxes: corners (x1, y1, x2, y2) in pixels, their overlap, and deltas from one to another.
 
 All functions take boxes on the last axis, (..., 4), and none has a loop over them, but for `nms`,
 which serves after the network and not in it.
@@ -36,7 +36,7 @@ def rows(x: Tensor, index: Tensor) -> Tensor:
 
 
 def clipped(boxes: Tensor, height: int, width: int) -> Tensor:
-    """The part of each box that lies in the image."""
+    """The boxes, clipped to the image."""
     x1, y1, x2, y2 = boxes.unbind(dim=-1)
     x1, x2 = x1.clamp(0, width), x2.clamp(0, width)
     y1, y2 = y1.clamp(0, height), y2.clamp(0, height)

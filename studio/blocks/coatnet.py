@@ -16,7 +16,7 @@ from studio.blocks.squeeze_excite import SqueezeExcite
 
 
 def pooled_shortcut(in_channels: int, out_channels: int, stride: int) -> nn.Module:
-    """What makes x as large as what is added to it: a mean over pixels, a 1 × 1 convolution.
+    """The shortcut: average pooling and a 1 × 1 convolution where the shape changes.
 
     (B, C, H, W) -> (B, C', ⌈H/stride⌉, ⌈W/stride⌉).
     """

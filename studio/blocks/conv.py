@@ -1,4 +1,4 @@
-"""The unit that almost every convolutional network is made of: convolve, normalise, activate."""
+"""The unit of almost every convolutional network: convolution, normalisation, activation."""
 
 from __future__ import annotations
 

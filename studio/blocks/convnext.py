@@ -1,4 +1,4 @@
-"""The ConvNeXt block and the step down between two stages of it (Liu et al. 2022, section 3)."""
+"""The ConvNeXt block and the downsampling layer (Liu et al. 2022, section 3)."""
 
 from __future__ import annotations
 

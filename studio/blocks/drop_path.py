@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class DropPath(nn.Module):
-    """In training, leave out what a block adds to the shortcut, for `rate` of the samples.
+    """In training, drop the residual branch of a block for a fraction `rate` of the samples.
 
     What stays is divided by 1 - rate, so that its mean is that of evaluation, where nothing is
     left out (Huang et al. 2016, https://arxiv.org/abs/1603.09382). (B, ...) -> (B, ...).

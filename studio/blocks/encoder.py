@@ -9,7 +9,7 @@ from studio.blocks.mlp import MLP
 
 
 class EncoderBlock(nn.Module):
-    """Attention mixes the tokens, the MLP works on each; both add to the residual stream.
+    """Attention mixes the tokens, the MLP transforms each one; both have a residual.
 
     z' = MSA(LN(z)) + z, then z = MLP(LN(z')) + z' (Dosovitskiy et al. 2021, eq. 2-3).
     (B, N, D) -> (B, N, D).

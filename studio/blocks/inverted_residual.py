@@ -11,7 +11,7 @@ from studio.blocks.squeeze_excite import SqueezeExcite
 
 
 class InvertedResidual(nn.Module):
-    """Expand by 1 × 1, filter each channel by itself, project back; add the input where it fits.
+    """Expand by 1 × 1, filter each channel, project back; add the input where the shape stays.
 
     A residual block joins its wide ends by a shortcut and is narrow within; this one is turned
     inside out. The projection has no activation (a *linear bottleneck*: on few channels a ReLU
@@ -49,7 +49,7 @@ class InvertedResidual(nn.Module):
 
 
 class MBConvBlock(InvertedResidual):
-    """An inverted residual that squeezes and excites, to a quarter of the channels it is given.
+    """An inverted residual with squeeze and excitation to a quarter of its input channels.
 
     (B, C, H, W) -> (B, C', H/stride, W/stride), through `expand_ratio` times C.
     """

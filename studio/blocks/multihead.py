@@ -1,4 +1,4 @@
-"""Attention from one sequence to another, with a map of its own for each role (W^Q, W^K, W^V)."""
+"""Multi-head attention with separate projections of queries, keys and values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 
 class MultiHeadAttention(nn.Module):
-    """Each token of x asks, each token of the memory answers: softmax(q kᵀ / √d) v in h heads.
+    """Queries from x, keys and values from the memory: softmax(q kᵀ / √d) v in h heads.
 
     Without a memory the tokens ask one another (self-attention). `causal` hides from token t what
     comes after it; any other `mask`, which goes with h × T × S scores, is true where a token may

@@ -1,4 +1,4 @@
-"""Normalisation layers that take a number of channels alone, so that one can replace another."""
+"""Normalisation layers built from the number of channels only, so that they are interchangeable."""
 
 from __future__ import annotations
 

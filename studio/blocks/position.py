@@ -31,7 +31,7 @@ class SinusoidalPosition(nn.Module):
 
 
 class LearnedPosition(nn.Module):
-    """Add a learned vector for each place, as BERT and GPT do; it knows no place it never saw.
+    """Add a learned vector for each position, as BERT and GPT do.
 
     (B, N, D) -> (B, N, D), N up to `seq_len`.
     """
@@ -46,7 +46,7 @@ class LearnedPosition(nn.Module):
 
 
 class RotaryPosition(nn.Module):
-    """The turns by which rotary embeddings tell places (Su et al. 2021, equation 34).
+    """The rotations of rotary position embeddings (Su et al. 2021, equation 34).
 
     Token n turns pair i of a head's features by the angle n · θ^(-2i/d). A query and a key meet at
     the difference of their angles: attention sees how far apart two tokens stand, not where.
@@ -74,7 +74,7 @@ class RotaryPosition(nn.Module):
 
 
 def apply_rotary(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn each head's features (B, h, N, d); feature i is paired with feature i + d/2.
+    """Rotate each head's features (B, h, N, d); feature i is paired with feature i + d/2.
 
     The paper pairs neighbours, and so do Meta's own weights; the pairing here is that of the
     weights in the format of transformers, and the two differ by a permutation of the features.
@@ -102,7 +102,7 @@ def bucket(offset: Tensor, num_buckets: int, causal: bool, max_distance: int = 1
 
 
 class RelativePosition(nn.Module):
-    """What each head adds to the score of each two of T tokens: (1, h, T, T), T up to max_len.
+    """The bias of each head on the scores of T tokens: (1, h, T, T), T up to max_len.
 
     A causal one adds −∞ where a token would look at one that comes after it.
     """

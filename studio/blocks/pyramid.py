@@ -1,4 +1,4 @@
-"""A feature pyramid, and the anchors that stand on its levels."""
+"""A feature pyramid, and the anchors on its levels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 
 class FeaturePyramid(nn.Module):
-    """FPN: every level sharp as its own map, and knowing as the coarsest one (Lin et al. 2017).
+    """FPN: every level has its own resolution and the features of coarser ones (Lin et al. 2017).
 
     A 1 × 1 convolution brings each map C_i to D channels, the level above is doubled in size and
     added, and a 3 × 3 convolution smooths the sum; one more level is P5 with every other pixel.

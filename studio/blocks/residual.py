@@ -94,7 +94,7 @@ class ResidualUnit(nn.Module):
     def fit(
         self, in_channels: int, channels: int, stride: int, norm: type[nn.Module]
     ) -> nn.Sequential:
-        """What makes x as large as F(x)."""
+        """The projection of x to the shape of F(x)."""
         projection = nn.Conv2d(in_channels, channels, 1, stride, bias=False)
         return nn.Sequential(projection, norm(channels))
 

@@ -8,13 +8,13 @@ from studio.blocks.residual import Bottleneck, ResidualUnit
 
 
 class ResNetStem(nn.Module):
-    """What comes before the first stage: (B, C, H, W) -> (B, width, H/stride, W/stride)."""
+    """The layers before the first stage: (B, C, H, W) -> (B, width, H/stride, W/stride)."""
 
     stride: int
 
 
 class ImageNetStem(ResNetStem):
-    """A 7 × 7 convolution and a max-pooling, each of stride 2: large images shrink four-fold."""
+    """A 7 × 7 convolution and a max pooling, each of stride 2: large images shrink four-fold."""
 
     stride = 4
 

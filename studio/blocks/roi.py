@@ -1,4 +1,4 @@
-"""RoIAlign: what a pyramid holds inside a box, as a small map of fixed size."""
+"""RoIAlign: the part of a pyramid inside a box, as a small map of fixed size."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 
 class RoIAlign(nn.Module):
-    """Cut each box out of the pyramid as S × S bins, by interpolation (He et al. 2017, section 3).
+    """Crop each box from the pyramid as S × S bins, by interpolation (He et al. 2017, section 3).
 
     Large boxes are cut out of coarse levels (Lin et al. 2017, equation 1). A bin is the mean of
     2 × 2 samples, and a sample the bilinear mix of four pixels, so a bin is a weighted sum of

@@ -1,4 +1,4 @@
-"""Squeeze and excite: let the whole map decide how much each channel counts (Hu et al. 2018)."""
+"""Squeeze and excite: weight each channel by the content of the whole map (Hu et al. 2018)."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ class Pooler(nn.Module):
 
 
 class PooledFeatures(nn.Module):
-    """No head: every token's vector (B, N, D), and the pooled one (B, D), for others to use."""
+    """No head: the features of every token (B, N, D), and the pooled ones (B, D)."""
 
     def __init__(
         self, embedding: nn.Embedding, num_classes: int, activation: type[nn.Module], dropout: float
@@ -122,7 +122,7 @@ class PooledFeatures(nn.Module):
 
 
 class MaskedLMHead(nn.Module):
-    """What stood at each place: logits by the token embeddings themselves (section 3.1, task 1).
+    """Logits of the masked tokens, from the tied token embeddings (section 3.1, task 1).
 
     (B, N, D) -> (B, N, V).
     """
@@ -145,7 +145,7 @@ class MaskedLMHead(nn.Module):
 
 
 class PreTrainingHead(nn.Module):
-    """Both questions of pre-training: masked tokens (B, N, V), and does B follow A (B, 2)."""
+    """Both pre-training tasks: masked tokens (B, N, V), and whether B follows A (B, 2)."""
 
     def __init__(
         self, embedding: nn.Embedding, num_classes: int, activation: type[nn.Module], dropout: float

@@ -87,7 +87,7 @@ class CNNConfig:
 
 
 class ConvBlock(nn.Sequential):
-    """Convolutions at one resolution, then the strongest of every 2 × 2.
+    """Convolutions at one resolution, then 2 × 2 max pooling.
 
     (B, C, H, W) -> (B, C', H/2, W/2).
     """

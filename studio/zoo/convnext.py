@@ -137,7 +137,7 @@ def example(config: ConvNeXtConfig, batch: int) -> tuple[Tensor, ...]:
 
 
 def stages(config: ConvNeXtConfig) -> dict[str, Any]:
-    """The same network as the settings of a hybrid."""
+    """The settings of the hybrid that is the same network."""
     return {
         "stem": PatchStem(
             image_size=config.image_size,

@@ -107,7 +107,7 @@ class CrossAttentionConfig:
 
 
 class FusionBlock(nn.Module):
-    """The patches ask the text, then one another, then each thinks for itself.
+    """Cross-attention to the text, self-attention among the patches, an MLP.
 
     (B, N, D) and the text (B, M, D) -> (B, N, D).
     """

@@ -95,7 +95,7 @@ class ImagePooling(nn.Module):
 
 
 class ASPP(nn.Module):
-    """Atrous spatial pyramid pooling: five views of one map, joined and projected (Figure 5).
+    """Atrous spatial pyramid pooling: five branches, concatenated and projected (Figure 5).
 
     (B, c, h, w) -> (B, D, h, w).
     """
@@ -240,7 +240,7 @@ class DeepLabConfig:
 
 
 class DeepLab(nn.Module):
-    """A dilated ResNet, a segmentation head, and perhaps a second head to help in training."""
+    """A dilated ResNet, a segmentation head, and optionally an auxiliary head for training."""
 
     def __init__(self, config: DeepLabConfig) -> None:
         super().__init__()

@@ -170,7 +170,7 @@ class DETREncoderLayer(nn.Module):
 
 
 class DETRDecoderLayer(nn.Module):
-    """The queries look at one another, then at the image, then each thinks for itself.
+    """Self-attention among the queries, cross-attention to the image, an MLP.
 
     (B, Q, D) with query embeddings (Q, D), memory (B, N, D) and its positions (N, D) -> (B, Q, D).
     """

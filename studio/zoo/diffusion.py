@@ -174,7 +174,7 @@ class StridedDown(nn.Module):
 
 
 class NearestUp(nn.Module):
-    """Each pixel twice each way, then a 3 × 3 convolution: (B, C, H, W) -> (B, C, 2H, 2W)."""
+    """Nearest-neighbour upsampling and a 3 × 3 convolution: (B, C, H, W) -> (B, C, 2H, 2W)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -186,7 +186,7 @@ class NearestUp(nn.Module):
 
 
 class DownLevel(nn.Module):
-    """Residual blocks, each with attention or none after it, and the way down to the next level.
+    """Residual blocks, some followed by attention, then the downsampling to the next level.
 
     Gives the maps of all of them, for the skips; the next level goes on from the last.
     """
@@ -221,7 +221,7 @@ class DownLevel(nn.Module):
 
 
 class UpLevel(nn.Module):
-    """Residual blocks, each of which takes a skip in, and the way up to the next level."""
+    """Residual blocks, each with a skip, then the upsampling to the next level."""
 
     def __init__(
         self,
@@ -253,7 +253,7 @@ class UpLevel(nn.Module):
 
 
 class Middle(nn.Module):
-    """The lowest point: two residual blocks with attention between. (B, C, H, W) stays."""
+    """The bottleneck: two residual blocks with attention between. Keeps (B, C, H, W)."""
 
     def __init__(self, channels: int, embed_dim: int, num_heads: int, dropout: float) -> None:
         super().__init__()
@@ -267,7 +267,7 @@ class Middle(nn.Module):
 
 
 class DDPM(nn.Module):
-    """The noise ε(x, t) in an image x at time t: a U-Net whose blocks know the time."""
+    """The noise ε(x, t) in an image x at time t: a U-Net conditioned on the time."""
 
     def __init__(self, config: DiffusionConfig) -> None:
         super().__init__()

@@ -186,7 +186,7 @@ def example(config: EfficientNetConfig, batch: int) -> tuple[Tensor, ...]:
 
 
 def stages(config: EfficientNetConfig) -> dict[str, Any]:
-    """The same network as the settings of a hybrid."""
+    """The settings of the hybrid that is the same network."""
     layers: dict[str, Any] = {"norm": config.norm, "activation": config.activation}
     blocks = (
         MBConv(

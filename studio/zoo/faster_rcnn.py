@@ -91,7 +91,7 @@ class FasterRCNNConfig:
 
 
 class ProposalHead(nn.Module):
-    """At every place, for each of three anchors: is there an object, and where exactly?
+    """Objectness and box deltas of three anchors at every pixel.
 
     (B, D, h, w) -> objectness (B, a) and deltas (B, a, 4), with a = 3·h·w.
     """
@@ -121,7 +121,7 @@ class ProposalHead(nn.Module):
 
 
 class LevelProposals(nn.Module):
-    """The best boxes of one level, best first; those that repeat a better one go to the end.
+    """The best boxes of one level, best first; duplicates of a better one are sorted to the end.
 
     Objectness (B, a), deltas (B, a, 4), anchors (a, 4) -> scores (B, R) and boxes (B, R, 4).
     """
@@ -172,7 +172,7 @@ class RegionProposalNetwork(nn.Module):
 
 
 class BoxHead(nn.Module):
-    """What is in the box, and where it ends: (B·R, D, S, S) -> logits (B·R, K), deltas (B·R, K, 4).
+    """Class and box of each proposal: (B·R, D, S, S) -> logits (B·R, K), deltas (B·R, K, 4).
 
     Convolutions, if any, then fully connected layers, then one linear layer for each answer.
     """
@@ -236,7 +236,7 @@ def detections(
 
 
 class FasterRCNN(nn.Module):
-    """Backbone, pyramid, proposals, and a second look at each of them (Figure 2)."""
+    """Backbone, pyramid, proposals, and the box head (Figure 2)."""
 
     def __init__(self, config: FasterRCNNConfig) -> None:
         super().__init__()

@@ -97,9 +97,9 @@ class LlamaConfig:
 
 
 class GroupedQueryAttention(nn.Module):
-    """Causal attention of h query heads that share g heads of keys and values (Llama 2, 2.2).
+    """Causal attention of h query heads that share g key-value heads (Llama 2, section 2.2).
 
-    Queries and keys are turned by their places before they meet. (B, N, D) -> (B, N, D).
+    Queries and keys are rotated by their positions. (B, N, D) -> (B, N, D).
     """
 
     def __init__(self, embed_dim: int, num_heads: int, num_kv_heads: int, head_dim: int) -> None:
@@ -147,7 +147,7 @@ class LlamaBlock(nn.Module):
 
 
 class Llama(nn.Module):
-    """Token embeddings, L blocks that share one clock of rotations, norm, logits."""
+    """Token embeddings, L blocks that share the rotary embedding, norm, logits."""
 
     def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
@@ -236,7 +236,7 @@ def llama3(
 def stories(
     depth: int, embed_dim: int, hidden_dim: int, num_heads: int, seq_len: int
 ) -> LlamaConfig:
-    """A model of llama2.c that tells stories for small children; its head is its embedding."""
+    """A model of llama2.c, trained on short stories; its output layer is tied to the embedding."""
     start = llama(depth, embed_dim, hidden_dim, num_heads, num_heads)
     return replace(start, seq_len=seq_len, tied_head=True)
 

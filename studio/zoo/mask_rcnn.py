@@ -121,7 +121,7 @@ class Detections(nn.Module):
 
 
 class MaskHead(nn.Module):
-    """Which pixels of the box are the object's, for each class: (M, D, S, S) -> (M, K, 2·S, 2·S).
+    """The mask of the object in a box, for each class: (M, D, S, S) -> (M, K, 2·S, 2·S).
 
     A small FCN: four convolutions, one transposed to twice the size, the classes (Figure 4).
     """

@@ -55,7 +55,7 @@ from studio.knobs import knob
 
 
 class FinalStateHead(nn.Module):
-    """One answer a sequence: a linear map of each direction's final hidden state.
+    """One output per sequence: a linear layer on each direction's final hidden state.
 
     (B, T, S) -> (B, K).
     """
@@ -74,7 +74,7 @@ class FinalStateHead(nn.Module):
 
 
 class StepHead(nn.Module):
-    """An answer at every step: the next word, the tag of this one. (B, T, S) -> (B, T, K)."""
+    """One output per step, such as the next word or a tag. (B, T, S) -> (B, T, K)."""
 
     def __init__(self, hidden_size: int, num_directions: int, num_classes: int) -> None:
         super().__init__()

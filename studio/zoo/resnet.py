@@ -188,7 +188,7 @@ def example(config: ResNetConfig, batch: int) -> tuple[Tensor, ...]:
 
 
 def stages(config: ResNetConfig) -> dict[str, Any]:
-    """The same network as the settings of a hybrid."""
+    """The settings of the hybrid that is the same network."""
     small: Callable[..., SquareImageStem] = partial(ConvStem, stride=1)
     stem = ConvPoolStem if config.stem is ImageNetStem else small
     return {

@@ -215,7 +215,7 @@ class T5Stack(nn.Module):
 
 
 class T5(nn.Module):
-    """An encoder and a decoder on one embedding, and the head that reads off the next token."""
+    """An encoder and a decoder that share one embedding, and the output layer."""
 
     def __init__(self, config: T5Config) -> None:
         super().__init__()

@@ -55,7 +55,7 @@ from studio.knobs import knob
 
 
 class StepEmbedding(nn.Module):
-    """A vector for each token, laid out as convolutions want it. (B, T) -> (B, F, T)."""
+    """Token embeddings with channels first, as nn.Conv1d expects. (B, T) -> (B, F, T)."""
 
     def __init__(self, vocab_size: int, input_size: int, dropout: float) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class StepEmbedding(nn.Module):
 
 
 class LastStepHead(nn.Module):
-    """One answer a sequence, from the last step, which has seen the most. (B, H, T) -> (B, K)."""
+    """One output per sequence, from the last step. (B, H, T) -> (B, K)."""
 
     def __init__(self, width: int, num_classes: int) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class LastStepHead(nn.Module):
 
 
 class EveryStepHead(nn.Module):
-    """An answer at every step: the next word, the next chord. (B, H, T) -> (B, T, K)."""
+    """One output per step, such as the next word or chord. (B, H, T) -> (B, T, K)."""
 
     def __init__(self, width: int, num_classes: int) -> None:
         super().__init__()
@@ -120,7 +120,7 @@ class TCNConfig:
 
     @property
     def receptive_field(self) -> int:
-        """How many steps an output is made of, itself included: compare it with `seq_len`."""
+        """Steps that an output depends on, itself included: compare it with `seq_len`."""
         return 1 + 2 * (self.kernel_size - 1) * (2**self.depth - 1)
 
 
@@ -183,7 +183,7 @@ def tcn(
 def language_model(
     depth: int, width: int, embed_dim: int, vocab_size: int, seq_len: int, dropout: float
 ) -> TCNConfig:
-    """Predicts the next token at every step; kernels of 3, one matrix for both ends."""
+    """Predicts the next token at every step; kernel size 3, tied embedding."""
     network = tcn(depth, width, 3, seq_len, embed_dim, vocab_size, dropout)
     return replace(network, embedding=StepEmbedding, head=EveryStepHead, tied_head=True)
 

@@ -64,7 +64,7 @@ class PostNorm(nn.Module):
 
 
 class PreNorm(nn.Module):
-    """x + Sublayer(LayerNorm(x)): nothing stands in the way of the sum (Xiong et al. 2020)."""
+    """x + Sublayer(LayerNorm(x)): the residual sum itself is not normalised (Xiong et al. 2020)."""
 
     def __init__(self, embed_dim: int, sublayer: nn.Module, dropout: float) -> None:
         super().__init__()
@@ -164,7 +164,7 @@ class TargetLayer(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Two embeddings (or one), N encoder layers, N decoder layers, the map before the softmax."""
+    """Two embeddings (or one), N encoder layers, N decoder layers, the output layer."""
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()

@@ -55,7 +55,7 @@ class UpSampling(nn.Module):
 
 
 class TransposedUp(UpSampling):
-    """The paper's: a transposed convolution paints 2 × 2 pixels for each, in half the channels."""
+    """The paper's: a transposed convolution makes 2 × 2 pixels of each, with half the channels."""
 
     takes, gives = 2, 1
 
@@ -68,7 +68,7 @@ class TransposedUp(UpSampling):
 
 
 class BilinearUp(UpSampling):
-    """Interpolation alone. The level below has to halve its channels itself, which is cheapest.
+    """Interpolation only. The level below has to halve its channels, which is cheapest.
 
     Corners are aligned as in the code that the milesial presets are taken from.
     """
@@ -180,7 +180,7 @@ class DoubleConv(nn.Sequential):
 
 
 def padded(x: Tensor, height: int, width: int) -> Tensor:
-    """Zeros around a map that is smaller: (B, C, H', W') -> (B, C, height, width)."""
+    """Zero padding to a larger size: (B, C, H', W') -> (B, C, height, width)."""
     rows, columns = height - x.shape[2], width - x.shape[3]
     if rows == columns == 0:
         return x
@@ -189,7 +189,7 @@ def padded(x: Tensor, height: int, width: int) -> Tensor:
 
 
 def cropped(x: Tensor, height: int, width: int) -> Tensor:
-    """The middle of a map that is larger: (B, C, H', W') -> (B, C, height, width)."""
+    """Centre crop to a smaller size: (B, C, H', W') -> (B, C, height, width)."""
     top, left = (x.shape[2] - height) // 2, (x.shape[3] - width) // 2
     return x[:, :, top : top + height, left : left + width]  # (B, C, H, W)
 

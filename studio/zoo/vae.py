@@ -95,7 +95,7 @@ class ConvEncoder(Encoder):
 
 
 class ConvDecoder(nn.Sequential):
-    """Transposed convolutions double the map; the image, in [-1, 1], is read off the last."""
+    """Transposed convolutions double the map; the last gives the image, in [-1, 1]."""
 
     def __init__(
         self,
@@ -200,7 +200,7 @@ class VAEConfig:
 
 
 class VAE(nn.Module):
-    """Encode to a cloud, take a point of it, decode."""
+    """Encode to a distribution, sample from it, decode."""
 
     def __init__(self, config: VAEConfig) -> None:
         super().__init__()

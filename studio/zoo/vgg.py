@@ -48,11 +48,11 @@ from studio.knobs import knob
 
 
 class VGGHead(nn.Module):
-    """From the last map to the logits: (B, C, H, W) -> (B, num_classes)."""
+    """The classifier: (B, C, H, W) -> (B, num_classes)."""
 
 
 class ThreeLayerHead(VGGHead):
-    """The paper's: three linear layers, FC-4096, FC-4096 and FC-1000, on a map of 7 × 7."""
+    """The paper's: FC-4096, FC-4096 and FC-1000 on a 7 × 7 map."""
 
     def __init__(self, channels: int, hidden_dim: int, dropout: float, num_classes: int) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class ThreeLayerHead(VGGHead):
 
 
 class OneLayerHead(VGGHead):
-    """The mean over the map and one linear layer, for small images; `hidden_dim` plays no part."""
+    """Global average pooling and one linear layer, for small images; `hidden_dim` is not used."""
 
     def __init__(self, channels: int, hidden_dim: int, dropout: float, num_classes: int) -> None:
         super().__init__()

@@ -123,7 +123,7 @@ class C2fBottleneck(nn.Module):
 
 
 class C2f(nn.Module):
-    """A cross-stage partial block that keeps what each of its n bottlenecks gives.
+    """A cross-stage partial block that concatenates the outputs of its n bottlenecks.
 
     (B, C, H, W) -> (B, C', H, W), through (2 + n)·c channels with c = C'/2.
     """
@@ -152,7 +152,7 @@ class C2f(nn.Module):
 
 
 class SPPF(nn.Module):
-    """Spatial pyramid pooling, fast: one 5 × 5 maximum thrice, which sees 5, 9 and 13 pixels.
+    """Fast spatial pyramid pooling: one 5 × 5 max pooling three times, which covers 5, 9 and 13.
 
     (B, C, H, W) -> (B, C, H, W).
     """
@@ -173,7 +173,7 @@ class SPPF(nn.Module):
 
 
 class DarknetStage(nn.Sequential):
-    """Half the map, then a C2f with shortcuts: (B, C, H, W) -> (B, C', H/2, W/2)."""
+    """A convolution of stride 2, then a C2f with shortcuts: (B, C, H, W) -> (B, C', H/2, W/2)."""
 
     def __init__(
         self, in_channels: int, channels: int, depth: int, activation: type[nn.Module]
@@ -294,7 +294,7 @@ class DetectHead(nn.Module):
 
 
 class YOLO(nn.Module):
-    """Backbone, neck and head of YOLOv8, and what turns its maps into detections."""
+    """Backbone, neck and head of YOLOv8, with the decoding of its maps to detections."""
 
     def __init__(self, config: YOLOConfig) -> None:
         super().__init__()
