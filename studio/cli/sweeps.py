@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
 import studio
-from studio.bench.results import Conditions, Measurement, Subject
+from studio.bench.results import Conditions, Measurement
 from studio.cli import options, tables
 from studio.cli.command import command
 from studio.cli.inputs import DesignSource
@@ -18,13 +18,17 @@ from studio.cli.output import PartialResult, json_text, say
 from studio.cli.sweep_axes import swept_designs
 from studio.knobs import DesignError, Knob
 from studio.process.errors import MeasureError, NoMemoryError
+from studio.workbench.pending import Waiting
 
 if TYPE_CHECKING:
     from studio.analysis.cost.profiler import Profile
-    from studio.bench.sweep import Point, Points, SweepJob
+    from studio.bench.sweep import Point
     from studio.family import Design
+    from studio.workbench.jobs.sweep_job import Sweep
+    from studio.workbench.workbench import Workbench
 
-POLL_S = 0.1  # between two looks at a sweep under way
+POLL_S = 0.1  # of a sweep under way
+BUDGET_S = 7.0  # of timing, beside building
 BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left"
 
 
@@ -106,63 +110,47 @@ def _timed(
     """The measurement of each design, or the error that says why it has none; and whether the sweep
     was interrupted. Unless `fresh`, measurements of an earlier sweep of all of them are reused."""
     from studio import admission
-    from studio.bench.store import store
-    from studio.bench.sweep import SweepJob
     from studio.process.backend import canonical_device
-    from studio.process.fair_queue import queue_client
+    from studio.workbench.workbench import Workbench
+    from studio.workbench.workload import Workload
 
     conditions = replace(asked, device=canonical_device(asked.device))
-    points: dict[Design, Point] = dict.fromkeys(designs)
-    subjects: dict[Design, Subject] = {}
-    for design in points:
+    bench = Workbench()
+    points: dict[Design, Point] = {}
+    workloads = {design: Workload(design, **asdict(conditions)) for design in designs}
+    for design in workloads:
         try:
-            subjects[design] = admission.subject(design, conditions, limit_s)
+            admission.subject(design, conditions, limit_s)
         except MeasureError as error:
             points[design] = error
-    on = queue_client(conditions.device)
-    job = SweepJob(
-        list(subjects.values()),
-        conditions,
-        executor=on,
-        store=store(),
-        fresh=fresh,
-        limit_s=limit_s
-        or max(
-            (admission.default_limit_s(design, conditions) for design in subjects), default=None
-        ),
-    )
-    found, interrupted = _watched(job)
-    points.update(zip(subjects, found, strict=True))
-    told = [
-        admission.out_of_memory_error(design, conditions, point)
-        if isinstance(point := points[design], NoMemoryError)
-        else point
-        for design in designs
-    ]
-    return told, interrupted
-
-
-def _watched(job: SweepJob) -> tuple[Points, bool]:
-    """The points of a sweep at its end, and whether it was interrupted. A terminal shows the
-    progress."""
+    able = tuple(workload for design, workload in workloads.items() if design not in points)
     interrupted = False
+    if able:
+        job = bench.sweep(able, budget_s=BUDGET_S, limit_s=limit_s, fresh=fresh)
+        interrupted = _wait(job, bench)
+    for workload in able:
+        point = bench.point(workload)
+        if isinstance(point, NoMemoryError):
+            point = admission.out_of_memory_error(workload.design, conditions, point)
+        points[workload.design] = point
+    return [points[design] for design in designs], interrupted
+
+
+def _wait(job: Sweep, bench: Workbench) -> bool:
+    """Wait for a sweep, with its progress on a terminal. Returns whether it was interrupted; what
+    it has measured by then counts."""
     with tqdm(total=1.0, bar_format=BAR, leave=False, disable=None) as bar:
         try:
-            while not job.done:
-                points = job.snapshot()
-                measured = sum(isinstance(point, Measurement) for point in points)
-                bar.set_description(f"{measured} of {len(points)} points", refresh=False)
-                bar.update(job.progress - bar.n)
+            while isinstance(found := job.update(), Waiting):
+                measured = sum(bench.measured(workload) is not None for workload in job.workloads)
+                bar.set_description(f"{measured} of {len(job.workloads)} points", refresh=False)
+                bar.update(found.progress - bar.n)
                 time.sleep(POLL_S)
         except KeyboardInterrupt:
-            interrupted = True
-        finally:
             job.cancel()
-    if isinstance(failure := job.error, MeasureError):
-        return tuple(point or failure for point in job.snapshot()), interrupted
-    if failure:
-        raise failure
-    return job.snapshot(), interrupted
+            job.update()
+            return True
+    return False
 
 
 def _point(knobs: Sequence[Knob], found: Profile, time: Measurement | None) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""What the views read, computed once for each design and batch.
+"""What the page and the jobs read of a workload, computed once.
 
 Everything here is a pure function of immutable values, so all sessions share the results, and
-nothing is copied (`st.cache_data` would pickle a whole layer tree at every run).
+nothing is copied. The caches are keyed by what a result depends on, the design and its batch: a
+change of device, dtype or layout computes nothing anew.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from studio.records import place_label
 from studio.workbench.compose.composition import Draft, prefix
 from studio.workbench.workload import Workload
 
+Uses = tuple[Graph, Mapping[str, drawn.NodeUse]]
 ITEM_BYTES = 2300  # of a graph for each box and edge
 
 
@@ -45,12 +47,15 @@ def graph(workload: Workload) -> Graph:
     return planned(workload)[0]
 
 
-@bounded(megabytes=64, size=lambda found: graph_bytes(found[0]))
-def planned(workload: Workload) -> tuple[Graph, Mapping[str, drawn.NodeUse]]:
+def planned(workload: Workload) -> Uses:
     """The graph, and what each of its boxes stands for."""
-    return drawn.build_graph_with_uses(
-        profiled(workload).root, drawn.stage_titles(workload.design.config), trained(workload)
-    )
+    return _planned(workload.design, workload.batch)
+
+
+@bounded(megabytes=64, size=lambda found: graph_bytes(found[0]))
+def _planned(design: Design, batch: int) -> Uses:
+    root, trained = profile(design, batch).root, training_trace(design, batch)
+    return drawn.build_graph_with_uses(root, drawn.stage_titles(design.config), trained)
 
 
 @bounded(megabytes=8)
@@ -91,11 +96,15 @@ def _taking(edge: Edge, wanted: str) -> str:
     return f"{edge.label_between(edge.source, edge.target)} → takes {wanted}"
 
 
-@bounded(megabytes=8)
 def inspected(workload: Workload, node: str) -> NodeDetails | None:
     """All there is to know of a box of the graph; "" is the whole. None where there is none."""
-    graph, uses = planned(workload)
-    return node_details(node, graph, uses, profiled(workload))
+    return _inspected(workload.design, workload.batch, node)
+
+
+@bounded(megabytes=8)
+def _inspected(design: Design, batch: int, node: str) -> NodeDetails | None:
+    graph, uses = _planned(design, batch)
+    return node_details(node, graph, uses, profile(design, batch))
 
 
 def trained(workload: Workload) -> Trace:
@@ -104,24 +113,32 @@ def trained(workload: Workload) -> Trace:
     return training_trace(workload.design, workload.batch)
 
 
-@bounded(megabytes=8)
 def summary(workload: Workload) -> str:
     """What torchinfo says of the same model, on meta as well."""
-    inputs = example_on_meta(workload.design, workload.batch)
+    return _summary(workload.design, workload.batch)
+
+
+@bounded(megabytes=8)
+def _summary(design: Design, batch: int) -> str:
+    inputs = example_on_meta(design, batch)
     statistics = torchinfo.summary(
-        build_on_meta(workload.design),
+        build_on_meta(design),
         input_data=inputs,
         device="meta",
         verbose=0,
         depth=4,
         col_names=("output_size", "num_params", "mult_adds"),
     )
-    told = str(statistics)
+    text = str(statistics)
     clear_cached_forward_pass()  # it holds the last model of every class
-    return told
+    return text
+
+
+def exported(workload: Workload, link: str = "") -> Script:
+    """The standalone script; its promises are for batch 1."""
+    return _exported(workload.design, link)
 
 
 @bounded(megabytes=16)
-def exported(workload: Workload, link: str = "") -> Script:
-    """The standalone script; its promises are for batch 1."""
-    return standalone_script(workload.design, link)
+def _exported(design: Design, link: str) -> Script:
+    return standalone_script(design, link)

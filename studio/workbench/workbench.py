@@ -33,7 +33,7 @@ from studio.workbench.jobs.measurements import Measurements
 from studio.workbench.jobs.memory_plan import MemoryPlan, MemoryPlanner, MemoryRequest
 from studio.workbench.jobs.predicted_latency import Calibrations, predictor
 from studio.workbench.jobs.recommendations import Answer, Documents, Size
-from studio.workbench.jobs.sweep_job import SweepJob
+from studio.workbench.jobs.sweep_job import Sweep
 from studio.workbench.page.requirements_form import Commission
 from studio.workbench.page_runs import PageRuns
 from studio.workbench.pending import Failed, Pending, Ready, Waiting
@@ -105,9 +105,11 @@ class Workbench:
         budget_s: float = 1.0,
         session: str = "",
         limit_s: float | None = None,
-    ) -> SweepJob:
+        fresh: bool = False,
+    ) -> Sweep:
         """Measure workloads interleaved, for `budget_s` seconds of timing. `limit_s` is what each
-        may take in seconds. A sweep that is asked for again is measured anew."""
+        may take in seconds. Stored measurements of an earlier sweep of all of them are used, unless
+        it is to be `fresh`, or this workbench has swept them before."""
         job = self._jobs.ask(
             [subject(workload) for workload in workloads],
             workloads[0].conditions,
@@ -115,11 +117,11 @@ class Workbench:
             session=session,
             present=partial(self.runs.is_connected, session),
             store=self.storage,
-            fresh=self.measurements.of_one_sweep(workloads),
+            fresh=fresh or self.measurements.of_one_sweep(workloads),
             limit_s=limit_s
             or max(admission.default_limit_s(w.design, w.conditions) for w in workloads),
         )
-        return SweepJob(workloads, job, self.measurements, self.storage, title)
+        return Sweep(workloads, job, self.measurements, self.storage, title)
 
     def forget(self, workloads: tuple[Workload, ...]) -> None:
         """Delete the measurements of these workloads, for everybody, on disk too."""

@@ -40,13 +40,16 @@ class Workload:
     layout: str = "contiguous"
     compiled: bool = False
     device: str = devices.FIRST
+    threads: int = 1
 
     @property
     def conditions(self) -> Conditions:
-        return Conditions(**{name: getattr(self, name) for name in (*CONDITIONS, DEVICE)})
+        return Conditions(
+            **{name: getattr(self, name) for name in (*CONDITIONS, DEVICE, "threads")}
+        )
 
     @property
-    def threads(self) -> str:
+    def threads_text(self) -> str:
         """How many compute it, in words; empty of a device that has none."""
         return "1 thread" if self.device == devices.FIRST else ""
 

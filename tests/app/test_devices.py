@@ -92,8 +92,8 @@ def test_what_is_measured_is_measured_on_its_device(two: Workbench) -> None:
     point = swept(two, shown)
     assert two.point(replace(shown[0], device="cpu")) is None
     assert "1 thread" not in scaling.legend(shown, 0)
-    assert "1 thread" not in conditions(point, shown[0].threads)
-    assert "1 thread" in conditions(point, Workload(studio.design("cnn")).threads)
+    assert "1 thread" not in conditions(point, shown[0].threads_text)
+    assert "1 thread" in conditions(point, Workload(studio.design("cnn")).threads_text)
 
 
 @pytest.mark.parametrize("device", TWO)

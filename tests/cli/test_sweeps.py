@@ -13,6 +13,7 @@ from studio.cli import INTERRUPTED, main, sweeps
 from studio.cli.output import say_warnings
 from studio.process import fair_queue
 from studio.process.platform import Platform
+from studio.workbench import workbench
 from tests.bench.simulated import Simulated, StopsAfter
 from tests.cli.test_commands import TINY, data
 
@@ -25,7 +26,8 @@ def test_a_sweep_that_is_known_is_there_at_once_and_fresh_it_is_measured_anew(
     kept = Store(tmp_path)
     monkeypatch.setattr(fair_queue, "backends", lambda device: (made,))
     monkeypatch.setattr(sweep, "platforms", lambda device: (Platform("Simulated", "2"),))
-    monkeypatch.setattr(sys.modules["studio.bench.store"], "store", lambda: kept)
+    for module in (sys.modules["studio.bench.store"], workbench):
+        monkeypatch.setattr(module, "store", lambda: kept)
     argv = ("sweep", "vit", *TINY, "--axis", "depth=1,2")
     first = data(capsys, *argv)
     calls = len(made.calls)
@@ -44,7 +46,8 @@ def test_an_interrupted_sweep_prints_its_table_and_is_kept(
     made, kept = StopsAfter(2), Store(tmp_path)
     monkeypatch.setattr(fair_queue, "backends", lambda device: (made,))
     monkeypatch.setattr(sweep, "platforms", lambda device: (Platform("Simulated", "2"),))
-    monkeypatch.setattr(sys.modules["studio.bench.store"], "store", lambda: kept)
+    for module in (sys.modules["studio.bench.store"], workbench):
+        monkeypatch.setattr(module, "store", lambda: kept)
 
     def pressed(seconds: float) -> None:
         """Ctrl-C, once there is something to lose."""

@@ -18,7 +18,7 @@ from studio.process.errors import MeasureError
 from studio.process.platform import Platform
 from studio.workbench import workbench
 from studio.workbench.jobs.benchmarkable import subject
-from studio.workbench.jobs.sweep_job import SweepJob
+from studio.workbench.jobs.sweep_job import Sweep
 from studio.workbench.pending import Failed, Ready, Waiting
 from studio.workbench.workbench import Workbench, poll_interval_s
 from studio.workbench.workload import Workload
@@ -52,7 +52,7 @@ def restarted(lab: Lab) -> Workbench:
     return Workbench(storage=lab.bench.storage)
 
 
-def is_over(job: SweepJob) -> bool:
+def is_over(job: Sweep) -> bool:
     return not isinstance(job.update(), Waiting)
 
 

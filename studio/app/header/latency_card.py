@@ -21,7 +21,7 @@ from studio.reporting import latency_text
 from studio.workbench import results
 from studio.workbench.jobs.auto_benchmark import AutoBenchmark, is_loaded
 from studio.workbench.jobs.benchmarkable import is_quick, obstacle
-from studio.workbench.jobs.sweep_job import SweepJob
+from studio.workbench.jobs.sweep_job import Sweep
 from studio.workbench.page.state import State
 from studio.workbench.workload import Workload
 
@@ -83,7 +83,7 @@ def _is_waiting(workload: Workload, benchmark: AutoBenchmark) -> bool:
     return waits or retries or session.mine().sweep.job is not None
 
 
-def _start(benchmark: AutoBenchmark) -> SweepJob:
+def _start(benchmark: AutoBenchmark) -> Sweep:
     bench, workload = session.bench(), benchmark.workload
     bench.start_calibration(workload)
     limit_s = limit(workload) if benchmark.is_asked else None
@@ -151,7 +151,7 @@ def notes(now: State) -> Iterator[str]:
         if isinstance(there := session.bench().point(workload), Measurement):
             told = change(here.median_s, there.median_s, units.seconds)
             yield line(f"within noise of {label}") if is_noise(here, there) else note(told, label)
-    told = conditions(here, now.workload.threads)  # a narrow card cuts it short
+    told = conditions(here, now.workload.threads_text)  # a narrow card cuts it short
     shown, why = escape(told), ""
     if is_loaded(here):  # the device is in the tooltip: there is no room for another line
         shown = f"<strong>under load</strong> {escape(units.seconds(here.median_s))}"

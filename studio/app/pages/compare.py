@@ -27,7 +27,7 @@ from studio.exports import figure_heading
 from studio.family import DesignError
 from studio.workbench import results
 from studio.workbench.jobs.benchmarkable import is_timely, obstacle
-from studio.workbench.jobs.sweep_job import SweepJob
+from studio.workbench.jobs.sweep_job import Sweep
 from studio.workbench.page.history import Visit, returned
 from studio.workbench.page.link_parts import MOST_PINS
 from studio.workbench.page.state import VIEWS, State
@@ -162,7 +162,7 @@ def measuring(workloads: Sequence[Workload]) -> None:
     poll(draw, lambda: comparison.update() is not None, session.bench().poll_s(POLL_S))
 
 
-def _progress(job: SweepJob) -> None:
+def _progress(job: Sweep) -> None:
     words, button = st.columns([4, 1], vertical_alignment="center")
     words.progress(job.progress.progress, plain(f"{job.title} · {pace(job.progress)}"))
     button.button("Cancel", key="compare.cancel", on_click=job.cancel, width="stretch")

@@ -9,6 +9,7 @@ import streamlit as st
 from studio.analysis import units
 from studio.analysis.cost.attention_cost import causal_note
 from studio.analysis.cost.layer_table import OWN, LayerRow, layer_rows
+from studio.analysis.cost.profiler import training_trace
 from studio.analysis.cost.roofline import DeviceLimits, bottleneck
 from studio.analysis.graph import design_diff
 from studio.analysis.graph.cost_heatmap import HeatScale
@@ -19,6 +20,7 @@ from studio.app.diagram.colouring import against, scale
 from studio.app.diagram.layer_timing import button, is_timing, layer_times
 from studio.app.markup import plain
 from studio.app.pending import poll
+from studio.family import Design
 from studio.process.caching import bounded
 from studio.workbench import results
 from studio.workbench.jobs.layer_times import Times
@@ -144,12 +146,15 @@ def both(before: Workload, now: Workload) -> Any:
     return layer_diff.written(columns, layer_diff.WRITTEN, styles)
 
 
-@bounded(megabytes=16)
 def rows_of(workload: Workload) -> tuple[LayerRow, ...]:
-    return tuple(layer_rows(results.trained(workload)))
+    return _rows_of(workload.design, workload.batch)
 
 
 @bounded(megabytes=16)
+def _rows_of(design: Design, batch: int) -> tuple[LayerRow, ...]:
+    return tuple(layer_rows(training_trace(design, batch)))
+
+
 def table(workload: Workload) -> dict[str, list[Any]]:
     """The counted columns by their names."""
     rows = rows_of(workload)
@@ -174,10 +179,15 @@ def timed(workload: Workload) -> dict[str, list[Any]]:
     return found
 
 
-@bounded(megabytes=4)
 def bounds(workload: Workload, device: DeviceLimits) -> list[str]:
-    """What each row waits for; every row asks its whole subtree, so it is worked out once."""
-    return [bottleneck(device, row.trace) or "" for row in rows_of(workload)]
+    """What each row waits for."""
+    return _bounds(workload.design, workload.batch, device)
+
+
+@bounded(megabytes=4)
+def _bounds(design: Design, batch: int, device: DeviceLimits) -> list[str]:
+    """Every row asks its whole subtree, so this is worked out once."""
+    return [bottleneck(device, row.trace) or "" for row in _rows_of(design, batch)]
 
 
 def clock(workload: Workload) -> str:
@@ -188,7 +198,7 @@ def clock(workload: Workload) -> str:
     kinds = [
         workload.dtype,
         workload.layout if workload.layout != "contiguous" else "",
-        workload.threads,
+        workload.threads_text,
     ]
     kinds += ["under load"] if whole.clean is False else []
     return (

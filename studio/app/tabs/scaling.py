@@ -28,7 +28,7 @@ from studio.knobs import DesignError, Knob
 from studio.records import value_of
 from studio.workbench import results
 from studio.workbench.jobs.benchmarkable import is_timely, obstacle
-from studio.workbench.jobs.sweep_job import SweepJob
+from studio.workbench.jobs.sweep_job import Sweep
 from studio.workbench.page.state import State
 from studio.workbench.pending import Waiting
 from studio.workbench.workload import Workload
@@ -255,7 +255,7 @@ def controls(
     axis: str,
     shown: tuple[Workload, ...],
     able: tuple[Workload, ...],
-    job: SweepJob | None,
+    job: Sweep | None,
     told: str = "",
     lines: tuple[str, ...] = (),
     why: str = "",
@@ -321,7 +321,7 @@ def legend(shown: tuple[Workload, ...], left_out: int, lines: tuple[str, ...] = 
     points = [p for c in shown if (p := session.bench().measured(c))]
     oldest = min(points, key=lambda point: point.measured_at, default=None)
     where = f" on {short(oldest.device)}" if oldest else ""
-    threads = f", {shown[0].threads}" if shown[0].threads else ""
+    threads = f", {shown[0].threads_text}" if shown[0].threads_text else ""
     old = f", the oldest {when}" if oldest and (when := age(oldest)) else ""
     apart = run_to_run_deviation(oldest, shown[0].device) if oldest else None
     bars = "interquartile range" if apart is None else f"±{apart:.0%} between runs"

@@ -10,7 +10,7 @@ from time import monotonic
 from studio.bench.results import Measurement
 from studio.bench.sweep import Point
 from studio.process.backend import scheduler_address
-from studio.workbench.jobs.sweep_job import SweepJob
+from studio.workbench.jobs.sweep_job import Sweep
 from studio.workbench.pending import Waiting
 from studio.workbench.workload import Workload
 
@@ -57,11 +57,11 @@ class AutoBenchmark:
     workload: Workload
     since_s: float = field(default_factory=monotonic)
     is_asked: bool = False
-    job: SweepJob | None = None
+    job: Sweep | None = None
     retries: Retries = field(default_factory=Retries)
 
     def update(
-        self, point: Point, start: Callable[[], SweepJob], *, may_start: bool, rest_s: float
+        self, point: Point, start: Callable[[], Sweep], *, may_start: bool, rest_s: float
     ) -> None:
         """Take over what the measurement has found; `start` one where there is no `point` yet, or
         only one of a busy machine, `rest_s` seconds after the last change."""

@@ -6,7 +6,6 @@ from studio import admission
 from studio.analysis.cost.peak_memory import peak_memory
 from studio.analysis.cost.profiler import Profile
 from studio.bench.results import Subject
-from studio.process.caching import bounded
 from studio.workbench import results
 from studio.workbench.workload import Workload
 
@@ -15,7 +14,6 @@ QUICK_PARAMS = 200e6  # about a second to fill with random weights
 SWEPT = 4  # times as much is measured in a sweep, which is asked for and shows its progress
 
 
-@bounded(megabytes=8)
 def subject(workload: Workload) -> Subject:
     """The exported script of a workload, as the worker process runs it."""
     return admission.subject_of_script(results.exported(workload))

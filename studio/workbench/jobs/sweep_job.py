@@ -13,7 +13,7 @@ from studio.workbench.workload import Workload
 Workloads = tuple[Workload, ...]
 
 
-class SweepJob:
+class Sweep:
     """A job of the worker process and the workloads that it measures. `update` takes what it has
     found over into the measurements, until all stored measurements are deleted: then it ends.
 
@@ -59,10 +59,10 @@ class SweepJob:
 class SessionSweep:
     """The sweep that a session has asked for last, and why it ended early, in one sentence."""
 
-    job: SweepJob | None = None
+    job: Sweep | None = None
     trouble: str = ""
 
-    def update(self) -> SweepJob | None:
+    def update(self) -> Sweep | None:
         """The sweep while it is under way; what it has found so far is taken over."""
         if self.job:
             found = self.job.update()
@@ -72,5 +72,5 @@ class SessionSweep:
             self.job = None  # an old sweep must not overwrite newer measurements
         return None
 
-    def start(self, job: SweepJob) -> None:
+    def start(self, job: Sweep) -> None:
         self.job, self.trouble = job, ""

@@ -11,7 +11,7 @@ from studio.bench.results import Measurement
 from studio.process.errors import MeasureError
 from studio.workbench.jobs import auto_benchmark
 from studio.workbench.jobs.auto_benchmark import RETRIES, AutoBenchmark, Retries
-from studio.workbench.jobs.sweep_job import SweepJob
+from studio.workbench.jobs.sweep_job import Sweep
 from studio.workbench.pending import Ready
 from studio.workbench.workload import Workload
 from tests.app.conftest import StillWorkbench
@@ -92,7 +92,7 @@ def test_a_measurement_that_failed_can_be_asked_for_again(bench: StillWorkbench)
 
 def test_a_measurement_that_is_over_writes_its_figure_once(bench: StillWorkbench) -> None:
     workload = Workload(studio.design("cnn", depth=4))
-    benchmark = AutoBenchmark(workload, job=cast(SweepJob, Over(workload, bench)))
+    benchmark = AutoBenchmark(workload, job=cast(Sweep, Over(workload, bench)))
     benchmark.update(None, pytest.fail, may_start=False, rest_s=0.0)
     assert isinstance(bench.point(workload), MeasureError)
     bench.measurements.forget(workload)
@@ -104,9 +104,9 @@ def test_it_measures_once_the_knobs_have_rested() -> None:
     started: list[str] = []
     benchmark = AutoBenchmark(Workload(studio.design("cnn")))
 
-    def start() -> SweepJob:
+    def start() -> Sweep:
         started.append("job")
-        return cast(SweepJob, Over(benchmark.workload, StillWorkbench()))
+        return cast(Sweep, Over(benchmark.workload, StillWorkbench()))
 
     benchmark.update(None, start, may_start=True, rest_s=60.0)
     benchmark.update(None, start, may_start=False, rest_s=0.0)
