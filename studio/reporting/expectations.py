@@ -11,7 +11,7 @@ from studio.advice.choice_text import as_clause
 from studio.analysis import units
 from studio.analysis.cost.profiler import Profile, profile
 from studio.analysis.cost.scaling import (
-    MAX_RMS,
+    FLAT,
     affordable_points,
     axes,
     axis_points,
@@ -130,7 +130,7 @@ def _power(xs: list[float], ys: list[int], here: float) -> str:
     slope = local_slope(xs, ys, here) if power is None else power
     if slope is None:
         return "not a power law"
-    text = "constant" if abs(slope) < MAX_RMS else f"exponent {slope:.2f}".replace("-", "−")
+    text = "constant" if abs(slope) < FLAT else f"exponent {slope:.2f}".replace("-", "−")
     return f"{text} here" if power is None else text
 
 

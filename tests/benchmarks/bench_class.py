@@ -57,24 +57,26 @@ from dataclasses import replace
 from time import monotonic
 
 import streamlit as st
-from studio.analysis.scaling import axes
-from studio.app import scaling, state
-from studio.app.ledger import Watch
+from studio.analysis.cost.scaling import axes
+from studio.app import session
 from studio.app.main import main
+from studio.app.tabs import scaling
 from studio.process.fair_queue import QueuedCall
+from studio.workbench.page.state import FIRST, START
 
-def logged(ticket, engine, serve=QueuedCall.run):
+def logged(call, backend, run=QueuedCall.run):
     began = monotonic()
-    serve(ticket, engine)
+    run(call, backend)
     with open(os.environ["CLASS_LOG"], "a") as log:
-        print(json.dumps([ticket.session, began, monotonic()]), file=log)
+        print(json.dumps([call.session, began, monotonic()]), file=log)
 
 if QueuedCall.run.__name__ != "logged":
     QueuedCall.run = logged
 if st.query_params.pop("greedy", ""):
-    along = [replace(state.FIRST, axis=axis) for axis in axes(state.START)]
+    along = [replace(FIRST, axis=axis) for axis in axes(START)]
     st.session_state.greedy = [
-        Watch(scaling.cases(now), "", scaling.SWEEP_S, state.session()) for now in along
+        session.bench().sweep(scaling.workloads(now), "", scaling.SWEEP_S, session.name())
+        for now in along
     ]
 main()
 """

@@ -59,7 +59,7 @@ def look_at(workload: Workload) -> None:
     """What the page asks for when a design is shown."""
     laid_out(results.graph(workload), frozenset())
     results.exported(workload)
-    predicted_latency.of(workload)
+    predicted_latency.work_of(workload)
 
 
 @pytest.mark.timeout(7200)
@@ -71,9 +71,9 @@ def test_the_server_stops_growing() -> None:
         if results.profiled(workload).macs <= LARGEST_MACS:
             look_at(workload)
         if seen % WALK == 0:
-            gc_policy.walk(everything=seen % (10 * WALK) == 0)
+            gc_policy.collect(everything=seen % (10 * WALK) == 0)
         if seen % LOOK == 0:
-            gc_policy.give_back()
+            gc_policy.return_memory()
             sizes.append(resident_mb())
             print(f"{seen:,} designs: {sizes[-1]:.0f} MB", flush=True)
     assert sizes[-1] <= BAR * sizes[len(sizes) // 2 - 1]

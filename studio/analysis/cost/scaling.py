@@ -21,6 +21,7 @@ MAX_CANDIDATES = 64  # values tried to find a valid one near a round one
 MAX_POINTS = 7  # on a chart
 MAX_TRACES = 900  # traces for one chart: half a second, at 0.6 ms each in the slowest families
 MIN_R2 = 0.995  # R² above which points on log-log axes form a line
+FLAT = 0.005  # an exponent below which a cost counts as constant
 MAX_RMS = 0.005  # RMS distance below which they do anyway
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from plotly.graph_objects import Figure
 
-from studio.analysis.cost.scaling import MAX_RMS, exponent
+from studio.analysis.cost.scaling import FLAT, exponent
 from studio.drawing.render.chart import compact, ticks
 from studio.process.caching import bounded
 
@@ -233,7 +233,7 @@ def _law(curve: Curve, panel: Panel, unit: Unit) -> str:
         return ""
     raised = f"<sup><b>{power / unit.power:.2f}</b></sup>".replace("-", "−")
     law = f"∝ {unit.word}{raised}" if alone else f"{curve.name}{raised}"
-    if abs(power) < MAX_RMS:
+    if abs(power) < FLAT:
         law = "constant" if alone else f"{curve.name} constant"
     return f'<span style="color:{curve.colour}">{law}</span>'
 
