@@ -27,9 +27,8 @@ class CausalConv(nn.Module):
         self.weight_v = nn.Parameter(v)
 
     def forward(self, x: Tensor) -> Tensor:
-        v = self.weight_v  # (C', C, k)
-        direction = v / torch.linalg.vector_norm(v, dim=(1, 2), keepdim=True)  # (C', C, k)
-        weight = self.weight_g * direction  # (C', C, k)
+        norm = torch.linalg.vector_norm(self.weight_v, dim=(1, 2), keepdim=True)  # (C', 1, 1)
+        weight = self.weight_g * self.weight_v / norm  # (C', C, k)
         y = F.conv1d(  # (B, C', T + p)
             x, weight, self.bias, padding=self.padding, dilation=self.dilation
         )
