@@ -132,6 +132,7 @@ TESTED_IN = {
         "workbench/page/memory_options",
     ),
     "app/tabs/test_scaling.py": (
+        "app/charts/axis_labels",
         "app/charts/predicted_curves",
         "app/charts/scaling_chart",
         "app/charts/scaling_text",
@@ -144,8 +145,9 @@ TESTED_IN = {
         "workbench/jobs/predicted_latency",
     ),
     "app/test_link.py": (
+        "app/links",
         "app/session",
-        "workbench/page/link",
+        "workbench/link",
         "workbench/page/link_parts",
     ),
     "app/test_page.py": (

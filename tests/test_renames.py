@@ -14,8 +14,8 @@ from studio import zoo
 from studio.family import Design, DesignError
 from studio.renames import RENAMED, VERSION, updated_path, updated_records
 from studio.workbench.compose import composition
+from studio.workbench.link import Link
 from studio.workbench.page import link_parts
-from studio.workbench.page.link import Link
 
 # Written by the last commit before the knobs were renamed.
 OLD: dict[str, dict[str, Any]] = json.loads(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import streamlit as st
 
@@ -44,3 +45,10 @@ def result(ask: Callable[[], Pending[T]], message: str, failure: str) -> T | Non
 
 def _progress(message: str, found: Pending[T]) -> None:
     st.progress(found.progress if isinstance(found, Waiting) else 1.0, plain(message))
+
+
+def progress_text(found: Waiting[Any]) -> str:
+    """`40% · 12 s left · 2 ahead in the queue`."""
+    left = "" if found.left_s is None else f" · {max(1, math.ceil(found.left_s))} s left"
+    queue = f" · {found.ahead} ahead in the queue" if found.ahead else ""
+    return f"{found.progress:.0%}{left}{queue}"

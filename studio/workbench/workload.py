@@ -8,7 +8,7 @@ from studio.bench.results import CHOICES, Conditions
 from studio.family import BATCH, Design, Preset
 from studio.knobs import Knob, Mode
 from studio.workbench import devices
-from studio.workbench.page.link import Link
+from studio.workbench.link import Link
 
 HELP = {
     "mode": "A forward pass, or a training step: forward, backward, and an update with SGD",

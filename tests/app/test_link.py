@@ -16,8 +16,8 @@ from studio.family import BATCH
 from studio.quoting import echoed
 from studio.workbench import results
 from studio.workbench.compose import composition
+from studio.workbench.link import MOST, MOST_SAID, SIZE
 from studio.workbench.page.colour_mode import Lens
-from studio.workbench.page.link import MOST, MOST_SAID, SIZE
 from studio.workbench.page.memory_options import Question
 from studio.workbench.page.requirements_form import Commission
 from studio.workbench.page.state import FIRST, IGNORED, START, State

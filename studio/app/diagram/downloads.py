@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import streamlit as st
 
+from studio.app.links import file_stem, page_link
 from studio.app.markup import html, plain
-from studio.app.tabs.code import address, slug
 from studio.drawing.figure import Figure, Heading
 from studio.drawing.render.formats import FORMATS
 from studio.exports import figure_heading
@@ -35,7 +35,7 @@ def take_away(figure: Figure, title: str, key: str = "takeaway") -> None:
     Streamlit can too, a file is gone after two runs of any part of the page: before a slow browser
     has asked for it, while something is measured.)
     """
-    st.fragment(_menu)(figure, slug(title), key)
+    st.fragment(_menu)(figure, file_stem(title), key)
 
 
 def _menu(figure: Figure, name: str, key: str) -> None:
@@ -66,7 +66,7 @@ def headed(now: State, caption: str = "") -> Heading:
     """What stands above the page's graph, with what its colours say, and a link to the graph alone:
     not to what was open beside it. A draft has no figures: it is no network yet."""
     alone = replace(now, tab=TABS[0], axis="", node="")
-    whole = figure_heading(results.profiled(now.workload), address(alone), now.title)
+    whole = figure_heading(results.profiled(now.workload), page_link(alone), now.title)
     if not now.draft:
         return replace(whole, figures=(*whole.figures, caption) if caption else whole.figures)
     return replace(whole, title=f"{whole.title}, with a stage that does not fit", figures=())

@@ -21,8 +21,8 @@ from studio.app import session
 from studio.app.diagram.colouring import against
 from studio.app.diagram.layer_diff import signed
 from studio.app.diagram.layer_timing import layer_times
+from studio.app.links import page_link
 from studio.app.markup import html, plain
-from studio.app.tabs.code import address
 from studio.drawing.graph import Node
 from studio.workbench import results
 from studio.workbench.compose import composition
@@ -221,7 +221,7 @@ def source(now: State, found: NodeDetails) -> None:
     with st.expander("Source", key="source", on_change=session.keep_state) as shown:
         if not shown.open:
             return
-        text = results.exported(now.workload, address(now)).text
+        text = results.exported(now.workload, page_link(now)).text
         name, first, lines = excerpt(text, found.source)
         if not name:
             st.caption("A PyTorch layer; the exported file imports it.")

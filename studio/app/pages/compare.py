@@ -17,11 +17,10 @@ from studio.app.charts.scaling_chart import chart
 from studio.app.controls.sidebar import grouped, searchable
 from studio.app.diagram.component import layer_graph
 from studio.app.diagram.downloads import take_away
+from studio.app.links import link_with
 from studio.app.markup import html, plain
-from studio.app.pending import poll
+from studio.app.pending import poll, progress_text
 from studio.app.session import Upload
-from studio.app.tabs.code import addressed
-from studio.app.tabs.scaling import pace
 from studio.drawing.figure import Figure
 from studio.exports import figure_heading
 from studio.family import DesignError
@@ -164,7 +163,7 @@ def measuring(workloads: Sequence[Workload]) -> None:
 
 def _progress(job: Sweep) -> None:
     words, button = st.columns([4, 1], vertical_alignment="center")
-    words.progress(job.progress.progress, plain(f"{job.title} · {pace(job.progress)}"))
+    words.progress(job.progress.progress, plain(f"{job.title} · {progress_text(job.progress)}"))
     button.button("Cancel", key="compare.cancel", on_click=job.cancel, width="stretch")
 
 
@@ -242,7 +241,7 @@ def picture(workload: Workload, i: int) -> None:
         on_change=lambda blocks, node: shown.update({workload: (blocks, node)}),
         height=440,
     )
-    link = addressed(workload.to_query() | ({"open": ",".join(opened)} if opened else {}))
+    link = link_with(workload.to_query() | ({"open": ",".join(opened)} if opened else {}))
     head = figure_heading(results.profiled(workload), link)
     figure = Figure(graph=graph, heading=head, opened=frozenset(opened), marks=share_bars(graph))
     take_away(figure, named(workload), key=f"takeaway.{i}")

@@ -25,8 +25,8 @@ from studio.app.diagram.graph_table import boxes
 from studio.app.diagram.node_panel import HINT, inspector
 from studio.app.header.headline import headline, title
 from studio.app.header.latency_card import latency
+from studio.app.links import page_link
 from studio.app.markup import html, plain
-from studio.app.tabs.code import address
 from studio.drawing.decoration import Mark
 from studio.drawing.figure import Figure
 from studio.drawing.graph import Graph
@@ -81,7 +81,7 @@ def masthead(now: State) -> None:
         horizontal=True, vertical_alignment="center", wrap=False, gap="small", key="masthead"
     ):
         html(f"{STYLE}<h1>{NAME}</h1><p>{PURPOSE}</p>")
-        page_keys(address(now))
+        page_keys(page_link(now))
 
 
 def _of_one(now: State, view: OfOne) -> None:

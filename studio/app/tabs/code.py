@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from urllib.parse import urlencode, urlsplit
-
 import streamlit as st
 
+from studio.app.links import file_stem, page_link
 from studio.app.markup import html, plain
 from studio.codegen.diff import changed_lines
 from studio.workbench import results
@@ -17,13 +14,12 @@ LISTING = ".st-key-listing code"
 # Every line as high as the unit `lh` of the whole listing says, so that stripes fall on lines.
 LINES = f"""{LISTING} {{ display: block; width: max-content; min-width: 100%; }}
 {LISTING}, {LISTING} span {{ line-height: 1.3rem !important; vertical-align: top; }}"""
-NAME = 100  # characters of a file's name
 MARK = "color-mix(in srgb, #e8590c 20%, transparent)"
 STRIPE = f"linear-gradient({MARK}, {MARK})"
 
 
 def listing(now: State) -> None:
-    link = address(now)
+    link = page_link(now)
     text = results.exported(now.workload, link).text
     before = text
     if now.previous and comparable(now):
@@ -34,7 +30,7 @@ def listing(now: State) -> None:
     button.download_button(
         "Download script",
         text,
-        file_name=f"{slug(now.title)}.py",
+        file_name=f"{file_stem(now.title)}.py",
         mime="text/x-python",
         on_click="ignore",
         type="primary",
@@ -48,17 +44,6 @@ def listing(now: State) -> None:
 
 def comparable(now: State) -> bool:
     return now.previous is not None and now.previous.design.family is now.design.family
-
-
-def address(now: State) -> str:
-    """The link that opens this page again."""
-    return addressed(now.link)
-
-
-def addressed(link: Mapping[str, str]) -> str:
-    """The page with these parameters."""
-    page = urlsplit(st.context.url or "")
-    return page._replace(query=urlencode(link, safe="/,"), fragment="").geturl()
 
 
 def told(changed: tuple[int, ...], length: int) -> str:
@@ -83,8 +68,3 @@ def marks(changed: tuple[int, ...]) -> str:
     """A style that paints lines of the listing beneath it: the text stays whole, to be copied."""
     stripes = ", ".join(f"{STRIPE} no-repeat 0 {n - 1}lh / 100% 1lh" for n in changed)
     return f"<style>{LINES} {LISTING} {{ background: {stripes or 'none'}; }}</style>"
-
-
-def slug(title: str) -> str:
-    """A file's name, no longer than file systems take."""
-    return re.sub(r"[^a-z0-9]+", "_", title.lower())[:NAME].strip("_")

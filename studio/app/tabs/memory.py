@@ -18,10 +18,10 @@ from studio.analysis.cost.scaling import axes, axis_points, position
 from studio.analysis.cost.starved_norm import batch_too_small
 from studio.analysis.cost.training_step import PeakMemory
 from studio.app import session
+from studio.app.charts.axis_labels import knob_label
 from studio.app.charts.scaling_chart import EXACT, HERE, MEASURED, PALE
 from studio.app.markup import ours, plain
 from studio.app.pending import poll
-from studio.app.tabs.scaling import label
 from studio.family import BATCH
 from studio.knobs import Mode
 from studio.process.free_memory import FIXED_BYTES, OVERHEAD, available_bytes
@@ -167,7 +167,9 @@ def _over(now: State) -> str:
 
 
 def _title(now: State) -> str:
-    return "batch" if _over(now) == "batch" else label(axes(now.design)["resolution"], now.design)
+    return (
+        "batch" if _over(now) == "batch" else knob_label(axes(now.design)["resolution"], now.design)
+    )
 
 
 def shown(now: State) -> tuple[Workload, ...]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import streamlit as st
 
 from studio.app import session
+from studio.app.links import file_stem, page_link
 from studio.app.pending import result
-from studio.app.tabs.code import address, slug
 from studio.bench.results import Measurement
 from studio.workbench.jobs.recommendations import Documents
 from studio.workbench.page.state import State
 
 
 def report(now: State) -> None:
-    bench, link = session.bench(), address(now)
+    bench, link = session.bench(), page_link(now)
     documents = result(
         lambda: bench.report(now.workload, now.commission, link),
         "Writing the report …",
@@ -26,7 +26,7 @@ def report(now: State) -> None:
 def _shown(now: State, documents: Documents, measured: Measurement | None) -> None:
     words, html, text = st.columns([3, 2, 2], vertical_alignment="center")
     words.caption("Includes the measured latency." if measured else "Latency not measured yet.")
-    name = slug(now.title)
+    name = file_stem(now.title)
     html.download_button(
         "Printable HTML",
         documents.html,

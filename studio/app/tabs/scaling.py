@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from dataclasses import replace
 from typing import Any
@@ -16,21 +15,19 @@ from studio.analysis.cost.scaling import affordable_points, axes, axis_points, p
 from studio.analysis.cost.starved_norm import can_train
 from studio.app import session
 from studio.app.charts import scaling_text
+from studio.app.charts.axis_labels import axis_label, knob_label
 from studio.app.charts.predicted_curves import expected
 from studio.app.charts.scaling_chart import MEASURED, PALE, Curve, Panel, Unit, chart
 from studio.app.header.latency_card import TITLES, age, short
 from studio.app.markup import plain
-from studio.app.pending import poll
+from studio.app.pending import poll, progress_text
 from studio.bench.idle_latency import run_to_run_deviation
 from studio.bench.results import Measurement, comparable_seconds
-from studio.family import Design
 from studio.knobs import DesignError, Knob
-from studio.records import value_of
 from studio.workbench import results
 from studio.workbench.jobs.benchmarkable import is_timely, obstacle
 from studio.workbench.jobs.sweep_job import Sweep
 from studio.workbench.page.state import State
-from studio.workbench.pending import Waiting
 from studio.workbench.workload import Workload
 
 POLL_S = 0.7  # of a sweep, at the least
@@ -39,7 +36,6 @@ HEIGHT = 490
 WIDE = 60  # characters of axes that fit side by side
 DEVICE = [f"{figure.name}, {figure.unit}" for figure in (COMPUTE, BANDWIDTH, OVERHEAD)]
 ASK = "press “Measure this axis”"
-TOTALS = {"depths": "total blocks", "widths": "total channels"}
 
 
 def scaling(now: State) -> None:
@@ -76,7 +72,7 @@ def axis_of(now: State) -> str:
 
 def chooser(now: State) -> None:
     """Side by side where there are few, else a list."""
-    names = {axis: called(now.design, axis) for axis in axes(now.design)}
+    names = {axis: axis_label(now.design, axis) for axis in axes(now.design)}
     key, axis = f"{now.design.family.key}.axis", axis_of(now)
     rules: dict[str, Any] = {"label_visibility": "collapsed", "on_change": _choose, "args": (key,)}
     if sum(map(len, names.values())) + 4 * len(names) <= WIDE:
@@ -99,14 +95,6 @@ def chooser(now: State) -> None:
             **shown,
             **rules,
         )
-
-
-def called(design: Design, axis: str) -> str:
-    """An axis in words: `Width`, or of one of several records `2 Transformer · depth`."""
-    place, _, knob = axis.rpartition(".")
-    if not place:
-        return axis.capitalize()
-    return f"{place.rpartition('.')[2]} {type(value_of(design.config, place)).__name__} · {knob}"
 
 
 def _choose(key: str) -> None:
@@ -132,29 +120,24 @@ def _panels(now: State, other: DeviceLimits | None) -> None:
     here = _at(now.workload, knob)
     unit = unit_of(shown, knob)
     all_of_them = panels(now.workload, shown, knob, hint, other)
-    drawn = chart(all_of_them, label(knob, now.design), here, HEIGHT, unit)
+    drawn = chart(all_of_them, knob_label(knob, now.design), here, HEIGHT, unit)
     st.plotly_chart(drawn, key="chart", config={"displayModeBar": False})
     *lines, times = all_of_them[-1].curves
     told = scaling_text.reading(times, all_of_them[1].curves[0], unit, here)
     controls(
-        called(now.design, axis), shown, able, job, told, tuple(line.name for line in lines), why
-    )
-
-
-def label(knob: Knob, design: Design) -> str:
-    """A knob as an axis is called by it."""
-    if "." in knob.name:
-        return called(design, knob.name)
-    return (
-        TOTALS.get(knob.name, f"total {knob.name}")
-        if isinstance(knob.default, tuple)
-        else knob.name
+        axis_label(now.design, axis),
+        shown,
+        able,
+        job,
+        told,
+        tuple(line.name for line in lines),
+        why,
     )
 
 
 def unit_of(shown: tuple[Workload, ...], knob: Knob) -> Unit:
     """What the laws along a knob are told in."""
-    word = label(knob, shown[0].design)
+    word = knob_label(knob, shown[0].design)
     xs = tuple(_at(workload, knob) for workload in shown)
     return scaling_text.unit(shown, xs, f"({word})" if " " in word else word)
 
@@ -266,7 +249,7 @@ def controls(
         st.caption(f":orange[This axis cannot be measured: {plain(why)}.]")
     words, button = st.columns([3, 2], vertical_alignment="center")
     if job:
-        words.progress(job.progress.progress, plain(f"{job.title} · {pace(job.progress)}"))
+        words.progress(job.progress.progress, plain(f"{job.title} · {progress_text(job.progress)}"))
         button.button("Cancel", key="cancel", on_click=job.cancel, width="stretch")
         return
     left_out = len(shown) - len(able) if able else 0
@@ -302,13 +285,6 @@ def starter(axis: str, able: tuple[Workload, ...], place: DeltaGenerator) -> Non
         args=(able, f"Measuring {len(able)} designs along {axis}"),
         width="stretch",
     )
-
-
-def pace(found: Waiting[Any]) -> str:
-    """How far a sweep is, how long it will take, and how many calls come before it."""
-    left = "" if found.left_s is None else f" · {max(1, math.ceil(found.left_s))} s left"
-    queue = f" · {found.ahead} ahead in the queue" if found.ahead else ""
-    return f"{found.progress:.0%}{left}{queue}"
 
 
 def fits(workload: Workload, here: Workload) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from studio.analysis.graph.cost_heatmap import DEFAULT_METRIC, METRICS, Metric
 from studio.knobs import Knob
-from studio.workbench.page.link import Link
+from studio.workbench.link import Link
 
 KIND = "kind"  # the colours tell what kind of box each is
 HEAT = Knob(name="heat", default=KIND, help="What boxes are coloured by", options=(KIND, *METRICS))

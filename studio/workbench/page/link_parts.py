@@ -12,7 +12,7 @@ from studio.quoting import echoed
 from studio.renames import updated_records
 from studio.workbench.compose import composition
 from studio.workbench.compose.composition import Rows
-from studio.workbench.page.link import TRIES, Link
+from studio.workbench.link import TRIES, Link
 from studio.workbench.workload import Workload
 
 PLACE = "stages.0"  # the row that is open at first

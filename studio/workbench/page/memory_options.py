@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from studio.analysis.cost.training_step import Optimizer
 from studio.knobs import Knob, Mode
-from studio.workbench.page.link import Link
+from studio.workbench.link import Link
 
 MEMORY = {
     "mode": Knob(name="memory.mode", default="training", help="", options=get_args(Mode)),

@@ -14,7 +14,7 @@ from studio.analysis import quantities
 from studio.analysis.quantities import COUNT
 from studio.family import BATCH, Task
 from studio.knobs import DesignError, Knob
-from studio.workbench.page.link import Link
+from studio.workbench.link import Link
 
 TASK = Knob(
     name="task",

@@ -19,9 +19,9 @@ from studio.knobs import Axis, Knob
 from studio.workbench import devices
 from studio.workbench.compose import composition
 from studio.workbench.compose.composition import Draft, Rows
+from studio.workbench.link import Link
 from studio.workbench.page import link_parts
 from studio.workbench.page.colour_mode import NO_LENS, Lens
-from studio.workbench.page.link import Link
 from studio.workbench.page.link_parts import MOST_PINS, PLACE
 from studio.workbench.page.memory_options import NO_QUESTION, Question
 from studio.workbench.page.requirements_form import NO_COMMISSION, Commission

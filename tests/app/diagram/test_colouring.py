@@ -15,8 +15,8 @@ from studio.app.diagram import colouring, layer_diff
 from studio.app.tabs.layers import rows_of
 from studio.bench.results import LayerTime
 from studio.drawing.decoration import HEAT_SCALE
+from studio.workbench.link import Link
 from studio.workbench.page.colour_mode import HEAT, NO_LENS, Lens
-from studio.workbench.page.link import Link
 from studio.workbench.page.state import FIRST
 from studio.workbench.workload import Workload
 from tests.app.conftest import StillWorkbench, graph, put, run, state, visited

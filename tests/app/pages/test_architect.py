@@ -15,8 +15,8 @@ from studio.process.backend import CallExecutor
 from studio.workbench import results
 from studio.workbench.jobs.architect_jobs import Search
 from studio.workbench.jobs.recommendations import Answer, sizes
+from studio.workbench.link import Link
 from studio.workbench.page import requirements_form
-from studio.workbench.page.link import Link
 from studio.workbench.page.requirements_form import Commission
 from studio.workbench.page.state import FIRST
 from studio.workbench.pending import Ready, Waiting
