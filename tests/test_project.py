@@ -105,7 +105,7 @@ TESTED_IN = {
         "workbench/page/colour_mode",
     ),
     "app/header/test_latency_card.py": ("workbench/jobs/auto_benchmark",),
-    "app/pages/test_architect.py": (
+    "app/views/test_architect.py": (
         "advice/published",
         "app/charts/pareto",
         "app/charts/tradeoff",
@@ -114,11 +114,11 @@ TESTED_IN = {
         "workbench/jobs/recommendations",
         "workbench/page/requirements_form",
     ),
-    "app/pages/test_compare.py": (
+    "app/views/test_compare.py": (
         "app/charts/compare_table",
         "reporting/latency_text",
     ),
-    "app/pages/test_compose.py": (
+    "app/views/test_compose.py": (
         "app/compose/editor",
         "app/compose/stage_picker",
     ),
@@ -154,8 +154,8 @@ TESTED_IN = {
         "app/controls/knob_widgets",
         "app/controls/navigation",
         "app/controls/sidebar",
-        "app/pages/explore",
-        "app/pages/page_frame",
+        "app/views/explore",
+        "app/views/page_frame",
         "workbench/page/state",
         "workbench/results",
         "workbench/workload",

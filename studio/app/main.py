@@ -7,11 +7,11 @@ from streamlit import runtime
 
 from studio.app import session
 from studio.app.callbacks import finish_callbacks
-from studio.app.pages.architect import architect
-from studio.app.pages.compare import compare
-from studio.app.pages.compose import compose
-from studio.app.pages.explore import explore
-from studio.app.pages.page_frame import frame
+from studio.app.views.architect import architect
+from studio.app.views.compare import compare
+from studio.app.views.compose import compose
+from studio.app.views.explore import explore
+from studio.app.views.page_frame import frame
 from studio.workbench.page.state import VIEWS
 
 # Three layers, wider and narrower. Streamlit's own icons would be fetched from the network.

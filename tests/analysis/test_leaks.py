@@ -46,7 +46,7 @@ def test_no_model_outlives_what_was_asked_of_it(look: str) -> None:
 
 # Of these there is one for each class, module, device or part of the studio itself.
 FEW = {
-    *("studio.knobs.knobs", "studio.zoo.families", "studio.app.pages.compare.presets"),
+    *("studio.knobs.knobs", "studio.zoo.families", "studio.app.views.compare.presets"),
     *("studio.codegen.source.load", "studio.codegen.source.read", "studio.codegen.slice._modules"),
     *(
         "studio.drawing.viewer.viewer_file",

@@ -354,3 +354,8 @@ def test_a_browser_that_hears_late_of_another_family_does_not_bring_the_old_one_
     late.widgets.append(gone)
     app._run(late)
     assert state(app).design.family.key == "diffusion"
+
+
+def test_streamlit_finds_no_other_pages() -> None:
+    """It lists every file of a folder `pages` beside the main one at the top of the sidebar."""
+    assert not (MAIN.parent / "pages").exists()

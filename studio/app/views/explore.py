@@ -9,13 +9,13 @@ from streamlit.delta_generator import DeltaGenerator
 
 from studio.app import session
 from studio.app.diagram.colouring import lens, seen
-from studio.app.pages.page_frame import Rest, picture
 from studio.app.tabs.code import listing
 from studio.app.tabs.layers import layers
 from studio.app.tabs.lesson import lesson
 from studio.app.tabs.memory import memory
 from studio.app.tabs.report_tab import report
 from studio.app.tabs.scaling import scaling
+from studio.app.views.page_frame import Rest, picture
 from studio.workbench.page.state import TABS, State
 
 VIEWS = dict(zip(TABS, (scaling, layers, memory, listing, report, lesson), strict=True))

@@ -13,7 +13,7 @@ from studio.app import session
 from studio.app.compose.editor import NAMES, editor, fault
 from studio.app.controls.navigation import opened, opener
 from studio.app.markup import html, plain
-from studio.app.pages.page_frame import Rest, picture
+from studio.app.views.page_frame import Rest, picture
 from studio.family import Design, Family
 from studio.workbench import results
 from studio.workbench.compose import composition
