@@ -92,7 +92,7 @@ def random_composition(chance: random.Random) -> dict[str, Any]:
     }
 
 
-def followed(design: Design) -> None:
+def follow_link(design: Design) -> None:
     """All that is made of a design, and what is read back is that design."""
     found = studio.profile(design)
     assert found.params >= 0
@@ -105,7 +105,7 @@ def followed(design: Design) -> None:
     assert studio.design_from_json(design.to_json()) == design
     assert zoo.design_from_query(design.to_query()) == design
     page = replace(FIRST, workload=Workload(design), preset=design.base)
-    restored = FIRST.followed(page.link)
+    restored = FIRST.follow_link(page.link)
     assert not restored.refusal, restored.refusal
     assert restored.design == design
 
@@ -138,7 +138,7 @@ def tried(
         counts["suggestions applied"] += refused(error, family, preset, settings)
         return
     counts["made"] += 1
-    followed(design)
+    follow_link(design)
     counts["links restored"] += 1
 
 

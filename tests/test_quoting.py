@@ -19,7 +19,7 @@ from studio.quoting import LONGEST, echoed, one_line, quoted
 from studio.records import RecordKnob
 from studio.workbench import devices
 from studio.workbench.compose import composition
-from studio.workbench.page.requirements_form import Commission
+from studio.workbench.page.requirements_form import RequirementsForm
 
 HYBRID = zoo.family("hybrid")
 HOSTILE = (
@@ -53,13 +53,13 @@ DOORS: dict[str, Callable[[str], object]] = {
     "knob": lambda text: HYBRID.design(**{text: 1}),
     "knob within": lambda text: HYBRID.design(**{f"stages.0.{text}": 1}),
     "value within": lambda text: HYBRID.design(**{"stages.0.depth": text}),
-    "device": devices.read,
+    "device": devices.read_device,
     "draft": lambda text: composition.read(HYBRID, text),
     "parameters": PARAMETERS.read,
     "size": quantities.whole,
     "duration": quantities.duration,
-    "budget": lambda text: Commission(typed=(("max-params", text),)).brief,
-    "latency": lambda text: Commission(typed=(("max-latency", text),)).latency_s,
+    "budget": lambda text: RequirementsForm(typed=(("max-params", text),)).brief,
+    "latency": lambda text: RequirementsForm(typed=(("max-latency", text),)).latency_s,
     "data sheet": lambda text: DeviceLimits.read(text, text, text),
     "condition": lambda text: Conditions(dtype=text).checked(),
     "JSON": zoo.design_from_json,

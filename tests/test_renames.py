@@ -126,7 +126,7 @@ def test_an_old_draft_and_an_old_pin() -> None:
     pin = urlencode(query_of("YOLO"))
     link = Link({"family": "hybrid", "draft": rows, "pin": quote(pin, safe="=&%/")})
     design, _ = link.design("vit")
-    found = link_parts.draft(link, design)
+    found = link_parts.invalid_stages(link, design)
     new = "TokenStem(embed_dim=96) Conv() Transformer(num_heads=6) AttentionPoolHead(mlp_ratio=2.0)"
     assert found == composition.read(design.family, new)
     assert [pinned.design for pinned in link_parts.pins(link, "vit")] == [NOW["YOLO"]]

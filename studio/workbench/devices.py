@@ -20,7 +20,7 @@ _POOL = ThreadPoolExecutor(1, "devices")
 _answers: dict[str, Future[tuple[str, ...]]] = {}  # of clusters, by their addresses
 
 
-def known() -> tuple[str, ...]:
+def known_devices() -> tuple[str, ...]:
     """`cpu` first; none as long as a cluster has not answered."""
     if not (address := backend.scheduler_address()):
         return _local()
@@ -36,14 +36,14 @@ def _local() -> tuple[str, ...]:
     return backend.devices()
 
 
-def default() -> str:
-    return next(iter(known()), FIRST)
+def default_device() -> str:
+    return next(iter(known_devices()), FIRST)
 
 
-def read(name: str) -> str:
+def read_device(name: str) -> str:
     """The device of this name, `cuda` being `cuda:0`; any, as long as none are known. Raises
     DesignError, which lists those that there are."""
-    there = known()
+    there = known_devices()
     for device in (name, f"{name}:0"):
         if device in there or not there:
             return device

@@ -50,7 +50,9 @@ class Link:
         if len(parameters) > MOST:
             self.said.append(f"a link has at most {MOST} parameters, not {len(parameters)}")
         if long:
-            self.said.append(f"a link has at most {SIZE:,} characters: left out is {_few(long)}")
+            self.said.append(
+                f"a link has at most {SIZE:,} characters: left out is {_abbreviate(long)}"
+            )
 
     @classmethod
     def within(cls, text: str) -> Link:
@@ -62,7 +64,9 @@ class Link:
         """What was refused and what stands for it, in a few sentences; empty where all was read."""
         said = list(dict.fromkeys(self.said))
         more = [f"{len(said) - MOST_SAID} more of its values cannot be"] * (len(said) > MOST_SAID)
-        stands = [f"Taken: {_few(f'{k}={v}' for k, v in self.taken.items())}"] * bool(self.taken)
+        stands = [f"Taken: {_abbreviate(f'{k}={v}' for k, v in self.taken.items())}"] * bool(
+            self.taken
+        )
         sentences = ". Also, ".join([*said[:MOST_SAID], *more])
         return ". ".join([f"In this link, {sentences}"] * bool(sentences) + stands) + "." * bool(
             said
@@ -73,7 +77,7 @@ class Link:
         """What of the link is no parameter of the page, in a sentence; empty where all is."""
         if not self.left:
             return ""
-        return f"Ignored, as no parameter of this page: {_few(self.left)}."
+        return f"Ignored, as no parameter of this page: {_abbreviate(self.left)}."
 
     def say(self, error: DesignError, **taken: str) -> None:
         """Note a refusal, and what is taken instead."""
@@ -107,30 +111,30 @@ class Link:
             self.say(error, **{name: knob.text(value)})
             return value
 
-    def chosen(self, name: str, read: Callable[[str], Any], default: str) -> Any:
+    def take_name(self, name: str, read: Callable[[str], Any], default: str) -> Any:
         """What a text chooses by its name, or what is spelt most like it, or the default."""
         text = self.left.pop(name, default)
         try:
             return read(text)
         except DesignError as error:
-            found = _alike(text, [str(each) for each in error.nearest], default)
+            found = _closest(text, [str(each) for each in error.nearest], default)
             self.say(error, **{name: found})
             return read(found)
 
     def design(self, default: str) -> tuple[Design, Preset]:
         """The design that comes nearest to what is asked for, and the preset it is told from;
         `default` is the key of the family where the link names none that there is."""
-        family: Family = self.chosen("family", zoo.family, default)
-        preset: Preset = self.chosen("preset", family.preset, family.presets[0].name)
+        family: Family = self.take_name("family", zoo.family, default)
+        preset: Preset = self.take_name("preset", family.preset, family.presets[0].name)
         start = Design(family, preset.config, preset)
-        self.left = dict(_updated(family.key, preset.config, self.left))
+        self.left = dict(_renamed_parameters(family.key, preset.config, self.left))
         asked = {name: self.left.pop(name) for name in list(self.left) if _is_knob(family, name)}
-        found = self._landed(start, asked)
+        found = self._snapped(start, asked)
         if "." in (path := self.left.get(AXIS, "")):
             self.left[AXIS] = updated_path(family.key, found.config, path)
         return found, preset
 
-    def _landed(self, start: Design, asked: Mapping[str, object]) -> Design:
+    def _snapped(self, start: Design, asked: Mapping[str, object]) -> Design:
         """The design with these settings, each refusal answered by what it suggests first."""
         wanted, put = dict(asked), set[str]()
         for _ in range(TRIES):
@@ -138,9 +142,9 @@ class Link:
                 made = zoo.with_settings(start, wanted)
             except DesignError as error:
                 self.said.append(str(error))
-                gone = _blamed(wanted, error)
+                gone = _refused_settings(wanted, error)
                 put |= error.suggestions[0].keys() if error.suggestions else gone
-                wanted = _over(wanted, error, gone)
+                wanted = _next_settings(wanted, error, gone)
             else:
                 break
         else:
@@ -157,13 +161,15 @@ class Link:
         return found
 
 
-def _updated(family: str, config: Any, parameters: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _renamed_parameters(
+    family: str, config: Any, parameters: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
     """The parameters of a link, by the names that knobs have now."""
     for name, value in updated_settings(family, config, parameters).items():
         yield name, str(value)
 
 
-def _blamed(wanted: dict[str, object], error: DesignError) -> set[str]:
+def _refused_settings(wanted: dict[str, object], error: DesignError) -> set[str]:
     """Which of the settings a refusal is about: of a record's knob the record, where that was
     asked for and the knob was not."""
     parts = error.knob.split(".")
@@ -171,7 +177,9 @@ def _blamed(wanted: dict[str, object], error: DesignError) -> set[str]:
     return {next((path for path in paths if path in wanted), next(reversed(wanted), ""))}
 
 
-def _over(wanted: Mapping[str, object], error: DesignError, gone: set[str]) -> dict[str, object]:
+def _next_settings(
+    wanted: Mapping[str, object], error: DesignError, gone: set[str]
+) -> dict[str, object]:
     """What is asked for next: what the refusal suggests put over it, or less what it blames."""
     if error.suggestions:
         return {**wanted, **error.suggestions[0]}
@@ -205,17 +213,17 @@ def _nearest(knob: Knob, text: str, error: DesignError) -> Any:
     if isinstance(knob.default, bool):
         return knob.default
     if knob.options and not isinstance(knob, RecordKnob):
-        found = _alike(text, [knob.text(option) for option in knob.options], "")
+        found = _closest(text, [knob.text(option) for option in knob.options], "")
         return knob.read(found) if found else knob.default
     offered = error.nearest if error.knob == knob.name else ()
     return next(iter(offered), knob.default)
 
 
-def _alike(text: str, names: Iterable[str], default: str) -> str:
+def _closest(text: str, names: Iterable[str], default: str) -> str:
     return next(iter(closest(text, names, 1)), default)
 
 
-def _few(names: Iterable[str]) -> str:
+def _abbreviate(names: Iterable[str]) -> str:
     """A few of them, each in short, and how many more there are."""
     every = [echoed(name) for name in names]
     more = [f"{len(every) - MOST_SAID} more"] * (len(every) > MOST_SAID)

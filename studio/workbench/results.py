@@ -24,14 +24,14 @@ from studio.exports import standalone_script
 from studio.family import Design, Family
 from studio.process.caching import bounded
 from studio.records import place_label
-from studio.workbench.compose.composition import Draft, prefix
+from studio.workbench.compose.composition import InvalidComposition, valid_prefix
 from studio.workbench.workload import Workload
 
 Uses = tuple[Graph, Mapping[str, drawn.NodeUse]]
 ITEM_BYTES = 2300  # of a graph for each box and edge
 
 
-def profiled(workload: Workload) -> Profile:
+def profile_of(workload: Workload) -> Profile:
     """The profile, its training trace included."""
     found = profile(workload.design, workload.batch)
     training_trace(workload.design, workload.batch)
@@ -44,33 +44,33 @@ def graph_bytes(graph: Graph) -> float:
 
 
 def graph(workload: Workload) -> Graph:
-    return planned(workload)[0]
+    return graph_with_uses(workload)[0]
 
 
-def planned(workload: Workload) -> Uses:
+def graph_with_uses(workload: Workload) -> Uses:
     """The graph, and what each of its boxes stands for."""
-    return _planned(workload.design, workload.batch)
+    return _graph_with_uses(workload.design, workload.batch)
 
 
 @bounded(megabytes=64, size=lambda found: graph_bytes(found[0]))
-def _planned(design: Design, batch: int) -> Uses:
+def _graph_with_uses(design: Design, batch: int) -> Uses:
     root, trained = profile(design, batch).root, training_trace(design, batch)
     return drawn.build_graph_with_uses(root, drawn.stage_titles(design.config), trained)
 
 
 @bounded(megabytes=8)
-def drafted(family: Family, draft: Draft) -> Graph:
+def invalid_graph(family: Family, draft: InvalidComposition) -> Graph:
     """The rows that fit, and the first that does not where they would lead to it."""
-    legal = prefix(family, draft)
+    legal = valid_prefix(family, draft)
     label, facts = place_label(draft.place, draft.rows[draft.at]), (draft.fault,)
     fault = Node(id=draft.place, label=label, detail="does not fit", kind="fault", facts=facts)
     if legal is None:
         return Graph(Node(id="", label=family.key, children=(fault,)), ())
     whole = drawn.build_graph(profile(Design(family, legal)).root, drawn.stage_titles(legal))
-    return _broken(whole, fault, draft)
+    return _graph_with_fault(whole, fault, draft)
 
 
-def _broken(graph: Graph, fault: Node, draft: Draft) -> Graph:
+def _graph_with_fault(graph: Graph, fault: Node, draft: InvalidComposition) -> Graph:
     """The graph with a fault in the place of its head, or of the stage after a stem alone: what
     flows there is told with what the row takes."""
     ended = {"head"} if draft.at > 1 else {"head", "stages"}
@@ -82,7 +82,12 @@ def _broken(graph: Graph, fault: Node, draft: Draft) -> Graph:
     }
     kept = tuple(child for child in graph.root.children if child.id not in beyond)
     edges = dict.fromkeys(
-        replace(edge, target=fault.id, label=_taking(edge, draft.rows[draft.at].input_dims), at=())
+        replace(
+            edge,
+            target=fault.id,
+            label=_mismatch_label(edge, draft.rows[draft.at].input_dims),
+            at=(),
+        )
         if edge.target in beyond
         else edge
         for edge in graph.edges
@@ -91,35 +96,35 @@ def _broken(graph: Graph, fault: Node, draft: Draft) -> Graph:
     return Graph(replace(graph.root, children=(*kept, fault)), tuple(edges))
 
 
-def _taking(edge: Edge, wanted: str) -> str:
+def _mismatch_label(edge: Edge, wanted: str) -> str:
     """What a box hands to a row that takes something else."""
     return f"{edge.label_between(edge.source, edge.target)} → takes {wanted}"
 
 
-def inspected(workload: Workload, node: str) -> NodeDetails | None:
+def details_of(workload: Workload, node: str) -> NodeDetails | None:
     """All there is to know of a box of the graph; "" is the whole. None where there is none."""
-    return _inspected(workload.design, workload.batch, node)
+    return _details_of(workload.design, workload.batch, node)
 
 
 @bounded(megabytes=8)
-def _inspected(design: Design, batch: int, node: str) -> NodeDetails | None:
-    graph, uses = _planned(design, batch)
+def _details_of(design: Design, batch: int, node: str) -> NodeDetails | None:
+    graph, uses = _graph_with_uses(design, batch)
     return node_details(node, graph, uses, profile(design, batch))
 
 
-def trained(workload: Workload) -> Trace:
+def training_trace_of(workload: Workload) -> Trace:
     """The tree of layers in training mode, which knows what each saves for the backward pass."""
-    profiled(workload)
+    profile_of(workload)
     return training_trace(workload.design, workload.batch)
 
 
-def summary(workload: Workload) -> str:
+def torchinfo_summary(workload: Workload) -> str:
     """What torchinfo says of the same model, on meta as well."""
-    return _summary(workload.design, workload.batch)
+    return _torchinfo_summary(workload.design, workload.batch)
 
 
 @bounded(megabytes=8)
-def _summary(design: Design, batch: int) -> str:
+def _torchinfo_summary(design: Design, batch: int) -> str:
     inputs = example_on_meta(design, batch)
     statistics = torchinfo.summary(
         build_on_meta(design),
@@ -134,11 +139,11 @@ def _summary(design: Design, batch: int) -> str:
     return text
 
 
-def exported(workload: Workload, link: str = "") -> Script:
+def script_of(workload: Workload, link: str = "") -> Script:
     """The standalone script; its promises are for batch 1."""
-    return _exported(workload.design, link)
+    return _script_of(workload.design, link)
 
 
 @bounded(megabytes=16)
-def _exported(design: Design, link: str) -> Script:
+def _script_of(design: Design, link: str) -> Script:
     return standalone_script(design, link)

@@ -31,10 +31,10 @@ from studio.workbench.jobs.benchmarkable import obstacle, subject
 from studio.workbench.jobs.layer_times import LayerTimes, Times
 from studio.workbench.jobs.measurements import Measurements
 from studio.workbench.jobs.memory_plan import MemoryPlan, MemoryPlanner, MemoryRequest
-from studio.workbench.jobs.predicted_latency import Calibrations, predictor
+from studio.workbench.jobs.predicted_latency import Calibrations, fit_predictor
 from studio.workbench.jobs.recommendations import Answer, Documents, Size
 from studio.workbench.jobs.sweep_job import Sweep
-from studio.workbench.page.requirements_form import Commission
+from studio.workbench.page.requirements_form import RequirementsForm
 from studio.workbench.page_runs import PageRuns
 from studio.workbench.pending import Failed, Pending, Ready, Waiting
 from studio.workbench.priority import Priority
@@ -157,14 +157,14 @@ class Workbench:
 
     def predictor(self, workload: Workload) -> LatencyModel | None:
         """Predicts latencies of its family under its conditions; None with too few measurements."""
-        return predictor(workload, self.measurements)
+        return fit_predictor(workload, self.measurements)
 
     # Memory, and designs for a task
 
     def peak_memory(self, request: MemoryRequest, session: str = "") -> Pending[MemoryPlan]:
         return self._memory(request, session)
 
-    def recommend(self, form: Commission) -> Pending[Answer]:
+    def recommend(self, form: RequirementsForm) -> Pending[Answer]:
         """Designs for the requirements of a form, best first. Raises DesignError for a form that
         cannot be read."""
         return self._architect.recommend(form)
@@ -173,11 +173,11 @@ class Workbench:
         """What was published for a task, with what each network costs."""
         return self._architect.published(task)
 
-    def sizes(self, start: Design, form: Commission) -> Pending[tuple[Size, ...]]:
+    def sizes(self, start: Design, form: RequirementsForm) -> Pending[tuple[Size, ...]]:
         """The sizes of a family around a design, with what each costs and whether it fits."""
         return self._architect.sizes(start, form.brief)
 
-    def report(self, workload: Workload, form: Commission, link: str) -> Pending[Documents]:
+    def report(self, workload: Workload, form: RequirementsForm, link: str) -> Pending[Documents]:
         """The report on a workload, with its measurement where there is one."""
         return self._architect.report(workload, self.measured(workload), form, link)
 

@@ -58,7 +58,7 @@ class Workload:
         one)."""
         values = ((knob, getattr(self, knob.name)) for knob in CONDITIONS.values())
         named = {knob.name: knob.text(value) for knob, value in values if value != knob.default}
-        named |= {DEVICE: self.device} if self.device != devices.default() else {}
+        named |= {DEVICE: self.device} if self.device != devices.default_device() else {}
         return self.design.to_query(base) | named
 
     @classmethod
@@ -66,6 +66,6 @@ class Workload:
         """The workload that a link asks for, or the nearest one, and the preset it is told from; of
         this family where it names none."""
         used = {knob.name: link.take(knob) for knob in CONDITIONS.values()}
-        device = link.chosen(DEVICE, devices.read, devices.default())
+        device = link.take_name(DEVICE, devices.read_device, devices.default_device())
         design, preset = link.design(family)
         return cls(design, **used, device=device), preset

@@ -24,7 +24,7 @@ LOOKS: dict[str, Callable[[Design], object]] = {
     "training trace": lambda design: training_trace(design, 1),
     "inference simulated": lambda design: peak_memory.peak_memory(design, 1, "inference"),
     "training simulated": lambda design: peak_memory.peak_memory(design, 2, "training"),
-    "torchinfo": lambda design: results.summary(Workload(design)),
+    "torchinfo": lambda design: results.torchinfo_summary(Workload(design)),
 }
 
 

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 import studio
 from studio.app import session
-from studio.app.header.latency_card import conditions
+from studio.app.header.latency_card import conditions_text
 from studio.app.tabs import scaling
 from studio.bench import idle_latency, sweep
 from studio.bench.idle_latency import run_to_run_deviation
@@ -59,16 +59,16 @@ def test_a_device_is_chosen_and_stands_in_the_link() -> None:
     assert not app.exception
     assert state(app).workload.conditions.device == "cuda:0"
     assert state(app).link["device"] == "cuda:0"
-    again = FIRST.followed({"family": "vit", "device": "cuda"})
+    again = FIRST.follow_link({"family": "vit", "device": "cuda"})
     assert (again.workload.device, again.refusal) == ("cuda:0", "")
 
 
 @pytest.mark.usefixtures("two")
 def test_a_device_that_is_not_there_gives_one_sentence_with_those_that_are() -> None:
-    told = FIRST.followed({"device": "cuda:7"})
+    told = FIRST.follow_link({"device": "cuda:7"})
     assert told.workload == replace(FIRST.workload, device="cuda:0")  # the nearest that there is
     assert "no device 'cuda:7' to measure on; there is cpu and cuda:0" in told.refusal
-    assert FIRST.turned("device", "mps").refusal
+    assert FIRST.set_knob("device", "mps").refusal
 
 
 @pytest.mark.usefixtures("still")
@@ -92,8 +92,8 @@ def test_what_is_measured_is_measured_on_its_device(two: Workbench) -> None:
     point = swept(two, shown)
     assert two.point(replace(shown[0], device="cpu")) is None
     assert "1 thread" not in scaling.legend(shown, 0)
-    assert "1 thread" not in conditions(point, shown[0].threads_text)
-    assert "1 thread" in conditions(point, Workload(studio.design("cnn")).threads_text)
+    assert "1 thread" not in conditions_text(point, shown[0].threads_text)
+    assert "1 thread" in conditions_text(point, Workload(studio.design("cnn")).threads_text)
 
 
 @pytest.mark.parametrize("device", TWO)
@@ -144,15 +144,19 @@ def test_the_page_does_not_wait_for_a_cluster(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(backend, "scheduler_address", lambda: "tcp://127.0.0.1:1")
     monkeypatch.setattr(backend, "devices", slow)
     monkeypatch.setattr(devices, "_answers", dict[str, Future[tuple[str, ...]]]())
-    assert (devices.known(), devices.default(), devices.read("cuda")) == ((), "cpu", "cuda")
-    before = FIRST.followed({"device": "cuda:1"})
+    assert (devices.known_devices(), devices.default_device(), devices.read_device("cuda")) == (
+        (),
+        "cpu",
+        "cuda",
+    )
+    before = FIRST.follow_link({"device": "cuda:1"})
     assert before.workload.device == "cuda:1"
     answers.set()
-    wait_until(lambda: devices.known() != ())
+    wait_until(lambda: devices.known_devices() != ())
     assert len(asked) == 1
-    assert before.placed() is before
-    moved = FIRST.placed()
-    assert moved.workload.device == devices.default() == "cuda:0"
+    assert before.on_known_device() is before
+    moved = FIRST.on_known_device()
+    assert moved.workload.device == devices.default_device() == "cuda:0"
     assert "no device 'cpu'" in moved.refusal
     with pytest.raises(DesignError, match="there is cuda:0 and cuda:1"):
-        devices.read("mps")
+        devices.read_device("mps")

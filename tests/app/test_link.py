@@ -17,9 +17,9 @@ from studio.quoting import echoed
 from studio.workbench import results
 from studio.workbench.compose import composition
 from studio.workbench.link import MOST, MOST_SAID, SIZE
-from studio.workbench.page.colour_mode import Lens
-from studio.workbench.page.memory_options import Question
-from studio.workbench.page.requirements_form import Commission
+from studio.workbench.page.colour_mode import ColourMode
+from studio.workbench.page.memory_options import MemoryOptions
+from studio.workbench.page.requirements_form import RequirementsForm
 from studio.workbench.page.state import FIRST, IGNORED, START, State
 from studio.workbench.workload import Workload
 from tests.app.walks import ACTIONS
@@ -30,7 +30,7 @@ PARTS = [field.name for field in fields(State) if field.name not in UNSAID]
 
 def reloaded(state: State) -> State:
     """What a browser opens that is given the address of a page."""
-    return FIRST.followed(dict(parse_qsl(urlencode(state.link))))
+    return FIRST.follow_link(dict(parse_qsl(urlencode(state.link))))
 
 
 def comes_back(state: State) -> None:
@@ -53,11 +53,11 @@ def test_what_a_composition_needs_to_fit_finds_no_room_beyond_its_last_stage() -
     hybrid = studio.families()["hybrid"]
     most = max(hybrid.knobs["stages"].lengths)
     design = hybrid.design(stages="Conv() " * most, head="PooledHead()")
-    full = FIRST.moved(replace(FIRST.workload, design=design))
+    full = FIRST.with_workload(replace(FIRST.workload, design=design))
     full = replace(full, preset=full.design.base)
     for i in (0, most // 2, most + 1):
         for kind in composition.kinds(hybrid, composition.place(full.rows, i)).values():
-            state = full.composed(composition.became(full.rows, i, kind), i)
+            state = full.with_stages(composition.change_kind(full.rows, i, kind), i)
             assert len(state.rows) == most + 2
             comes_back(state)
     with pytest.raises(studio.DesignError, match="at most 32 stages"):
@@ -71,7 +71,7 @@ def every_box(graph: Graph) -> tuple[str, ...]:
 @pytest.mark.parametrize("family", studio.families())
 def test_every_box_of_every_family_can_be_open_in_a_link(family: str) -> None:
     design = studio.design(family)
-    state = replace(FIRST.chosen(family), view="Compose")
+    state = replace(FIRST.choose_preset(family), view="Compose")
     boxes = every_box(results.graph(Workload(design)))
     for node in (boxes[0], boxes[-1], max(boxes, key=len)):
         comes_back(replace(state, opened=boxes, node=node))
@@ -80,13 +80,13 @@ def test_every_box_of_every_family_can_be_open_in_a_link(family: str) -> None:
 def test_no_knob_is_called_as_a_parameter_of_the_page() -> None:
     """Else a link could not tell them apart."""
     workload = Workload(START, 2, "training", "bfloat16", "channels_last", True)
-    asked = Commission("detection", "compound", (("max-params", "5 M"),))
+    asked = RequirementsForm("detection", "compound", (("max-params", "5 M"),))
     page = set(
         State(
             workload=workload, preset=START.base, pins=(workload,), view="Compare", tab="Code",
             axis="depth",
-            question=Question("inference", "sgd", "resolution", 3.0), commission=asked,
-            lens=Lens("macs", True), opened=("a",), node="a", place="stages.1",
+            memory_options=MemoryOptions("inference", "sgd", "resolution", 3.0), requirements=asked,
+            colour_mode=ColourMode("macs", True), opened=("a",), node="a", place="stages.1",
         ).link
     ) - {"family", "preset"} | {"draft", "device"}  # fmt: skip
     assert {"view", "tab", "axis", "open", "node", "place", "pin", "batch", "heat"} <= page
@@ -122,7 +122,7 @@ def test_what_is_wrong_with_a_link_costs_no_more_than_that(data: st.DataObject) 
     wrong = data.draw(st.sets(st.sampled_from(sorted(set(link) - {"family", "preset"}) or ["tab"])))
     spoilt = link | {name: data.draw(HOSTILE) for name in wrong}
     spoilt |= data.draw(st.dictionaries(st.sampled_from(["utm_source", "deep", "x.y"]), HOSTILE))
-    found = FIRST.followed(spoilt)
+    found = FIRST.follow_link(spoilt)
     assert (found.design.family, found.preset) == (state.design.family, state.preset)
     assert found.refusal.isprintable()
     assert len(found.refusal) < 4000
@@ -153,7 +153,7 @@ def test_what_is_wrong_with_a_link_costs_no_more_than_that(data: st.DataObject) 
 def test_a_bad_value_lands_on_the_nearest_and_the_rest_is_honoured(
     link: dict[str, str], title: str | None, said: str, note: str
 ) -> None:
-    found = FIRST.followed(link)
+    found = FIRST.follow_link(link)
     assert title is None or found.title == title
     assert said in found.refusal
     assert bool(said) == bool(found.refusal)
@@ -179,7 +179,7 @@ def test_a_bad_value_lands_on_the_nearest_and_the_rest_is_honoured(
 def test_a_bad_part_of_the_view_lands_on_the_nearest(
     link: dict[str, str], reads: dict[str, str], said: str
 ) -> None:
-    found = FIRST.followed(link | {"depth": "6"})
+    found = FIRST.follow_link(link | {"depth": "6"})
     assert found.title == "ViT-B/16, depth=6"
     assert {name: getattr(found, name) for name in reads} == reads
     assert said in found.refusal
@@ -187,28 +187,30 @@ def test_a_bad_part_of_the_view_lands_on_the_nearest(
 
 
 def test_a_link_is_read_as_far_as_it_is_of_a_sensible_size() -> None:
-    long = FIRST.followed({"family": "hybrid", "stages": "A" * SIZE, "batch": "4"})
+    long = FIRST.follow_link({"family": "hybrid", "stages": "A" * SIZE, "batch": "4"})
     assert "at most 131,072 characters: left out is stages" in long.refusal
     assert long.workload.batch == 4
-    many = FIRST.followed({"batch": "4"} | {f"x{i}": "1" for i in range(10 * MOST)})
+    many = FIRST.follow_link({"batch": "4"} | {f"x{i}": "1" for i in range(10 * MOST)})
     assert many.workload.batch == 4
     assert f"at most {MOST} parameters" in many.refusal
     assert many.notes[IGNORED].endswith("more.")
 
 
 def test_what_the_page_was_refused_or_did_not_know_is_forgotten_at_the_next_move() -> None:
-    found = FIRST.followed({"utm_source": "x", "depth": "600"})
+    found = FIRST.follow_link({"utm_source": "x", "depth": "600"})
     assert found.notes
     assert found.refusal
-    moved = found.turned("depth", 7)
+    moved = found.set_knob("depth", 7)
     assert (moved.notes, moved.refusal) == ({}, "")
 
 
 def test_the_batch_has_one_range_everywhere() -> None:
     largest = int(BATCH.le or 0)
-    assert FIRST.turned("batch", largest).workload.batch == largest
-    assert FIRST.followed({"batch": str(largest)}).workload.batch == largest
-    assert f"{largest + 1} is outside 1 to {largest}" in FIRST.turned("batch", largest + 1).refusal
+    assert FIRST.set_knob("batch", largest).workload.batch == largest
+    assert FIRST.follow_link({"batch": str(largest)}).workload.batch == largest
+    assert (
+        f"{largest + 1} is outside 1 to {largest}" in FIRST.set_knob("batch", largest + 1).refusal
+    )
 
 
 def taken(refusal: str) -> dict[str, str]:
@@ -245,7 +247,7 @@ def taken(refusal: str) -> dict[str, str]:
 def test_a_bad_value_costs_no_good_neighbour(
     link: dict[str, str], settings: dict[str, object]
 ) -> None:
-    found = FIRST.followed(link)
+    found = FIRST.follow_link(link)
     assert {name: found.design.value(name) for name in settings} == settings
     assert found.refusal
     comes_back(found)
@@ -260,7 +262,7 @@ def test_what_is_said_to_be_taken_is_what_is_on_the_page(data: st.DataObject) ->
     knobs = data.draw(st.lists(st.sampled_from(list(family.knobs)), min_size=1, max_size=3))
     bad = st.sampled_from(["-1", "7", "999983", "many", "nan", ""])
     link = {name: data.draw(bad) for name in knobs}
-    found = FIRST.followed({"family": family.key, **link})
+    found = FIRST.follow_link({"family": family.key, **link})
     said = taken(found.refusal)
     for name, text in said.items():
         assert text == echoed(found.design.knobs[name].text(found.design.value(name)))
@@ -292,7 +294,7 @@ def test_a_composition_that_fits_with_insertions_is_opened_and_they_are_named(
     stem, *stages, head = draft.split(") ")
     rows = {"stem": f"{stem})", "stages": " ".join(f"{row})" for row in stages), "head": head}
     link = {"draft": draft} if by == "draft" else rows
-    found = FIRST.followed({"view": "Compose", "family": "hybrid", **link})
+    found = FIRST.follow_link({"view": "Compose", "family": "hybrid", **link})
     assert found.draft is None
     assert type(found.rows[0]).__name__ == "ConvStem"
     places = DRAFTS[draft]

@@ -168,19 +168,19 @@ def test_the_chosen_preset_stays_however_far_the_design_goes() -> None:
 
 def test_a_design_turned_into_another_preset_can_still_be_reset() -> None:
     small, base = studio.design("vit", "ViT-S/16"), studio.design("vit", "ViT-B/16")
-    turned = FIRST.chosen("vit", "ViT-S/16")
+    turned = FIRST.choose_preset("vit", "ViT-S/16")
     for knob, value in base.changes(small.base).items():
-        turned = turned.turned(knob, value)
+        turned = turned.set_knob(knob, value)
     assert turned.design == base
     assert turned.title == "ViT-S/16, embed_dim=768, num_heads=12"
-    assert sidebar.reset(turned).design == small
+    assert sidebar.reset_to_preset(turned).design == small
 
 
 @given(family=st.sampled_from(list(studio.families().values())), data=st.data())
 def test_a_design_comes_back_told_from_any_preset(family: Family, data: st.DataObject) -> None:
     preset, other = (data.draw(st.sampled_from(family.presets)) for _ in range(2))
     state = replace(FIRST, workload=Workload(family.design(other.name)), preset=preset)
-    followed = FIRST.followed(state.link)
+    followed = FIRST.follow_link(state.link)
     assert (followed.workload, followed.preset) == (state.workload, preset)
 
 
@@ -191,7 +191,7 @@ def test_a_link_restores_the_open_blocks_and_the_selected_node() -> None:
     sent = graph(app)
     assert (sent["open"], sent["selected"]) == (["blocks.0"], "head")
     assert state(app).link == link
-    assert "open" not in state(app).chosen("resnet").link
+    assert "open" not in state(app).choose_preset("resnet").link
 
 
 @pytest.mark.parametrize(
@@ -211,25 +211,25 @@ def test_a_change_tells_its_ratio_where_that_says_something(
 
 
 def test_a_link_without_a_family_speaks_of_the_first_design() -> None:
-    assert FIRST.followed({"depth": "3"}).title == "ViT-B/16, depth=3"
-    assert FIRST.followed({"preset": "ViT-S/16"}).title == "ViT-S/16"
+    assert FIRST.follow_link({"depth": "3"}).title == "ViT-B/16, depth=3"
+    assert FIRST.follow_link({"preset": "ViT-S/16"}).title == "ViT-S/16"
 
 
 @pytest.mark.parametrize("key", studio.families())
 def test_one_design_stands_for_a_family_everywhere(key: str) -> None:
     """On the page, by a link, in the list of families, and in the library."""
-    assert FIRST.followed({"family": key}).design == studio.design(key)
-    assert FIRST.chosen(key).design == studio.design(key)
+    assert FIRST.follow_link({"family": key}).design == studio.design(key)
+    assert FIRST.choose_preset(key).design == studio.design(key)
     assert FIRST.design == studio.design(FIRST.design.family.key)
 
 
 def test_families_are_listed_by_task_and_found_by_it() -> None:
-    families = sidebar.grouped(studio.families())
+    families = sidebar.by_task(studio.families())
     first = [family.guide.tasks[0] for family in families.values()]
     assert [task for task, _ in groupby(first)] == list(dict.fromkeys(first))  # each in one place
     assert families.keys() == studio.families().keys()
     for family in families.values():
-        text = sidebar.searchable(family)
+        text = sidebar.search_label(family)
         assert text.startswith(family.title)
         assert all(task in text for task in family.guide.tasks)
 
@@ -288,17 +288,17 @@ def _has_children(name: str, names: object) -> bool:
 
 
 def test_turning_keeps_the_previous_case_and_refusals_keep_everything() -> None:
-    turned = FIRST.turned("depth", 6)
+    turned = FIRST.set_knob("depth", 6)
     assert turned.previous == FIRST.workload
-    assert turned.turned("depth", 6).previous == FIRST.workload
-    refused = turned.turned("depth", 600)
+    assert turned.set_knob("depth", 6).previous == FIRST.workload
+    refused = turned.set_knob("depth", 600)
     assert refused.workload == turned.workload
     assert "depth=600" in refused.refusal
 
 
 def test_every_state_comes_back_from_its_link() -> None:
-    state = FIRST.turned("embed_dim", 576).turned(BATCH.name, 4)
-    assert FIRST.followed(state.link).workload == state.workload
+    state = FIRST.set_knob("embed_dim", 576).set_knob(BATCH.name, 4)
+    assert FIRST.follow_link(state.link).workload == state.workload
 
 
 def test_a_slow_browser_that_has_not_heard_of_the_new_link_is_not_followed(app: AppTest) -> None:
@@ -342,7 +342,7 @@ def test_a_link_restores_the_axis_and_the_pinned_design(still: None) -> None:
     now = state(opened(link))
     assert now.axis == "heads"
     assert now.pinned == Workload(studio.design("resnet", "ResNet-18"), 4)
-    assert FIRST.followed(now.link).link == now.link
+    assert FIRST.follow_link(now.link).link == now.link
 
 
 @pytest.mark.usefixtures("still")

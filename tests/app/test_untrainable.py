@@ -34,19 +34,21 @@ CANNOT = "cannot be trained at batch 1"
 
 @pytest.fixture(scope="module")
 def design() -> Design:
-    return FIRST.followed({"family": "hybrid", **RECORDS}).design
+    return FIRST.follow_link({"family": "hybrid", **RECORDS}).design
 
 
 def test_the_card_says_why(design: Design) -> None:
-    now = FIRST.followed({"family": "hybrid", **RECORDS})
-    value, notes = headline.told(TRAINING, now)
+    now = FIRST.follow_link({"family": "hybrid", **RECORDS})
+    value, notes = headline.figure_text(TRAINING, now)
     why = batch_too_small(design, 1)
     assert why
     assert value == "—"
     assert CANNOT in "".join(notes)
     assert f'title="{escape(why)}"' in "".join(notes)
     able = replace(now, workload=replace(now.workload, batch=2))
-    assert headline.told(TRAINING, able)[0] == units.size(profile(design, 2).training_bytes())
+    assert headline.figure_text(TRAINING, able)[0] == units.size(
+        profile(design, 2).training_bytes()
+    )
 
 
 def test_no_curve_is_drawn_where_nothing_trains(design: Design) -> None:

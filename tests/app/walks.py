@@ -31,7 +31,7 @@ TYPED = st.text(max_size=40)
 def choose(now: State, draw: Draw) -> State:
     family = draw(st.sampled_from(list(studio.families().values())))
     name = draw(st.none() | st.sampled_from([preset.name for preset in family.presets]))
-    return now.chosen(family.key, name)
+    return now.choose_preset(family.key, name)
 
 
 def turn(now: State, draw: Draw) -> State:
@@ -44,7 +44,7 @@ def turn(now: State, draw: Draw) -> State:
             for name, knob in composition.knobs_of(row).items()
         }
     name = draw(st.sampled_from(list(knobs)))
-    return now.turned(name, draw(values(knobs[name])))
+    return now.set_knob(name, draw(values(knobs[name])))
 
 
 def values(knob: Knob) -> st.SearchStrategy[Any]:
@@ -60,11 +60,11 @@ def values(knob: Knob) -> st.SearchStrategy[Any]:
 def use(now: State, draw: Draw) -> State:
     """Batch, mode, number format, layout, compilation."""
     knob = draw(st.sampled_from(list(CONDITIONS.values())))
-    return now.turned(knob.name, draw(values(knob)))
+    return now.set_knob(knob.name, draw(values(knob)))
 
 
 def pin(now: State, draw: Draw) -> State:
-    return sidebar.pinned(now)
+    return sidebar.toggle_pin(now)
 
 
 def look(now: State, draw: Draw) -> State:
@@ -77,10 +77,12 @@ def look(now: State, draw: Draw) -> State:
         case "axis":
             return replace(now, axis=draw(st.sampled_from(list(axes(now.design)))))
         case "heat":
-            return replace(now, lens=replace(now.lens, heat=draw(st.sampled_from(HEAT.options))))
+            return replace(
+                now, colour_mode=replace(now.colour_mode, heat=draw(st.sampled_from(HEAT.options)))
+            )
         case _:
             seen = draw(values(DIFFERENCE))
-            return replace(now, lens=replace(now.lens, difference=seen))
+            return replace(now, colour_mode=replace(now.colour_mode, difference=seen))
 
 
 def ask(now: State, draw: Draw) -> State:
@@ -88,12 +90,12 @@ def ask(now: State, draw: Draw) -> State:
     if draw(st.booleans()):
         name = draw(st.sampled_from(list(MEMORY)))
         asked = draw(values(MEMORY[name]))
-        return replace(now, question=replace(now.question, **{name: asked}))
+        return replace(now, memory_options=replace(now.memory_options, **{name: asked}))
     name = draw(st.sampled_from(("task", "strategy", *LIMIT_FIELDS, LATENCY, *SETTINGS, "batch")))
     if name in ("task", "strategy"):
         chosen = draw(st.sampled_from((TASK if name == "task" else STRATEGY).options))
-        return replace(now, commission=replace(now.commission, **{name: chosen}))
-    return replace(now, commission=now.commission.written(name, draw(TYPED)))
+        return replace(now, requirements=replace(now.requirements, **{name: chosen}))
+    return replace(now, requirements=now.requirements.with_text(name, draw(TYPED)))
 
 
 def unfold(now: State, draw: Draw) -> State:
@@ -108,7 +110,7 @@ def compose(now: State, draw: Draw) -> State:
     """
     family = now.design.family
     if not composition.is_composed(family):
-        return navigation.opened(now, begin if draw(st.booleans()) else studio.as_stages)
+        return navigation.open_composition(now, begin if draw(st.booleans()) else studio.as_stages)
     rows, lengths = now.rows, family.knobs["stages"].lengths
     many = len(rows) - 2
     i = draw(st.integers(1, many))
@@ -121,13 +123,13 @@ def compose(now: State, draw: Draw) -> State:
     match draw(st.sampled_from(can)):
         case "add":
             kind = draw(st.sampled_from(kinds))
-            return now.composed(editor._with(family, rows, i, kind), i + 1)
+            return now.with_stages(editor._with_new_stage(family, rows, i, kind), i + 1)
         case "duplicate":
-            return now.composed(composition.duplicated(rows, i), i + 1)
+            return now.with_stages(composition.duplicate_stage(rows, i), i + 1)
         case "remove":
-            return now.composed(composition.removed(rows, i), max(i - 1, 1))
+            return now.with_stages(composition.remove_stage(rows, i), max(i - 1, 1))
         case "up":
-            return now.composed(composition.moved(rows, i, -1), i - 1)
+            return now.with_stages(composition.move_stage(rows, i, -1), i - 1)
         case "mend":
             return mend(now, draw)
         case "kind":
@@ -137,16 +139,16 @@ def compose(now: State, draw: Draw) -> State:
 
 def begin(_: studio.Design) -> studio.Design:
     hybrid = studio.families()["hybrid"]
-    return studio.Design(hybrid, composition.smallest(hybrid))
+    return studio.Design(hybrid, composition.smallest_config(hybrid))
 
 
 def mend(now: State, draw: Draw) -> State:
     assert now.draft
-    mends = fixes.mends(now.design.family, now.draft)
+    mends = fixes.fixes(now.design.family, now.draft)
     if not mends:
         return now
     rows = draw(st.sampled_from(mends)).rows
-    return now.composed(rows, min(composition.index(now.rows, now.place), len(rows) - 1))
+    return now.with_stages(rows, min(composition.index(now.rows, now.place), len(rows) - 1))
 
 
 def rekind(now: State, draw: Draw) -> State:
@@ -154,7 +156,7 @@ def rekind(now: State, draw: Draw) -> State:
     rows, family = now.rows, now.design.family
     i = draw(st.integers(0, len(rows) - 1))
     kinds = list(composition.kinds(family, composition.place(rows, i)).values())
-    return now.composed(editor._become_of(family, rows, i, draw(st.sampled_from(kinds))), i)
+    return now.with_stages(editor._with_kind(family, rows, i, draw(st.sampled_from(kinds))), i)
 
 
 def go_back(now: State, draw: Draw) -> State:
@@ -162,12 +164,12 @@ def go_back(now: State, draw: Draw) -> State:
     match draw(st.sampled_from(("undo", "open", "reset"))):
         case "undo" if now.previous:
             base = now.previous.design.base
-            return history.returned(now, history.Visit(now.previous, base))
+            return history.restore_visit(now, history.Visit(now.previous, base))
         case "open":
             family = draw(st.sampled_from(list(studio.families().values())))
-            return navigation.design_opened(now, family.design())
+            return navigation.open_design(now, family.design())
         case _:
-            return sidebar.reset(now)
+            return sidebar.reset_to_preset(now)
 
 
 ACTIONS: tuple[Action, ...] = (

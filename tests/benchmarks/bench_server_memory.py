@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 import studio
-from studio.app.diagram.component import laid_out
+from studio.app.diagram.component import cached_layout
 from studio.family import Design
 from studio.knobs import DesignError
 from studio.workbench import gc_policy, results
@@ -57,9 +57,9 @@ def designs(chance: random.Random) -> Iterator[Design]:
 
 def look_at(workload: Workload) -> None:
     """What the page asks for when a design is shown."""
-    laid_out(results.graph(workload), frozenset())
-    results.exported(workload)
-    predicted_latency.work_of(workload)
+    cached_layout(results.graph(workload), frozenset())
+    results.script_of(workload)
+    predicted_latency.op_cost(workload)
 
 
 @pytest.mark.timeout(7200)
@@ -68,7 +68,7 @@ def test_the_server_stops_growing() -> None:
     some = islice(designs(random.Random(0)), DESIGNS)
     for seen, design in enumerate(some, 1):
         workload = Workload(design)
-        if results.profiled(workload).macs <= LARGEST_MACS:
+        if results.profile_of(workload).macs <= LARGEST_MACS:
             look_at(workload)
         if seen % WALK == 0:
             gc_policy.collect(everything=seen % (10 * WALK) == 0)

@@ -45,7 +45,7 @@ def test_a_value_weighs_what_it_refers_to_once() -> None:
 def test_estimates_of_memory_are_near(key: str) -> None:
     design = studio.design(key)
     counted, trained = profile(design), training_trace(design, 1)
-    graph, uses = results.planned(Workload(design))
+    graph, uses = results.graph_with_uses(Workload(design))
     found = {
         "trace": (trace_bytes(counted.root), counted),
         "training": (

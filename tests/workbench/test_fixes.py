@@ -20,7 +20,7 @@ from studio.stages.stage import STEM
 from studio.stages.token_head import MeanTokenHead
 from studio.stages.tokens import Transformer
 from studio.workbench.compose import composition, fixes
-from studio.workbench.compose.composition import Draft, Rows
+from studio.workbench.compose.composition import InvalidComposition, Stages
 from studio.zoo.hybrid import FAMILY
 from tests.zoo.reach import all_rows, tiny
 from tests.zoo.test_hybrid import anything
@@ -28,42 +28,42 @@ from tests.zoo.test_hybrid import anything
 CPU_S = 0.2  # within which the mends of a draft are found
 
 
-def drafts() -> Iterator[Draft]:
+def drafts() -> Iterator[InvalidComposition]:
     """Each kind of stage in the middle and at the end of each preset, and in the place of its
     head's neighbour."""
     for preset in FAMILY.presets:
-        rows = composition.rows_of(preset.config)
+        rows = composition.stages_of(preset.config)
         for kind in composition.kinds(FAMILY, "stages").values():
             for i in (len(rows) // 2, len(rows) - 2):
                 for changed in (
-                    composition.added(rows, i, kind),
-                    composition.became(rows, i, kind),
+                    composition.add_stage(rows, i, kind),
+                    composition.change_kind(rows, i, kind),
                 ):
                     found = composition.fit(FAMILY, changed)
-                    if isinstance(found, Draft):
+                    if isinstance(found, InvalidComposition):
                         yield found
 
 
-def broken(rows: Rows) -> Draft:
+def broken(rows: Stages) -> InvalidComposition:
     found = composition.fit(FAMILY, rows)
-    assert isinstance(found, Draft)
+    assert isinstance(found, InvalidComposition)
     return found
 
 
-def holds(draft: Draft) -> None:
+def holds(draft: InvalidComposition) -> None:
     """There are mends, each is offered once, and after each more rows fit."""
-    offered = fixes.mends(FAMILY, draft)
+    offered = fixes.fixes(FAMILY, draft)
     assert offered, draft.fault
     assert len({mend.label for mend in offered}) == len({mend.rows for mend in offered})
     assert len({mend.label for mend in offered}) == len(offered)
     for mend in offered:
-        assert composition.left(FAMILY, mend.rows) < draft.left, mend.label
+        assert composition.invalid_count(FAMILY, mend.rows) < draft.left, mend.label
 
 
 def test_every_misfit_has_mends_each_once() -> None:
     for rows in islice(all_rows(2), 0, None, 97):
         found = composition.fit(FAMILY, rows)
-        if isinstance(found, Draft):
+        if isinstance(found, InvalidComposition):
             holds(found)
 
 
@@ -75,7 +75,7 @@ def test_rows_at_random_have_mends(asked: dict[str, object]) -> None:
     except DesignError:
         return
     found = composition.fit(FAMILY, (read["stem"], *read["stages"], read["head"]))
-    if isinstance(found, Draft):
+    if isinstance(found, InvalidComposition):
         holds(found)
 
 
@@ -94,29 +94,29 @@ def test_a_sequence_before_a_convolution_is_told_in_plain_words_and_mended() -> 
         "Conv needs an image (C, H, W) but gets a sequence of 128 steps × 8 features:"
         " use TemporalConv, or insert ToMap"
     )
-    assert [mend.label for mend in fixes.mends(FAMILY, draft)] == [
+    assert [mend.label for mend in fixes.fixes(FAMILY, draft)] == [
         "Use TemporalConv",
         "Insert ToMap",
     ]
     draft = broken((SeriesStem(), TemporalConv(), PooledHead()))
-    assert fixes.mends(FAMILY, draft)[0].label == "Use MeanTokenHead"
+    assert fixes.fixes(FAMILY, draft)[0].label == "Use MeanTokenHead"
 
 
 def test_what_a_sentence_advises_is_offered_first() -> None:
     for draft in drafts():
         verb = re.search(r"(?:use|insert|start from) ([A-Z]\w+)", draft.fault)
-        labels = [mend.label for mend in fixes.mends(FAMILY, draft)]
+        labels = [mend.label for mend in fixes.fixes(FAMILY, draft)]
         assert verb is None or any(verb[1] in label for label in labels), (draft.fault, labels)
 
 
 def test_a_second_cross_attention_reads_the_same_second_input() -> None:
-    rows = composition.rows_of(FAMILY.design("CNN-text cross-attention").config)
+    rows = composition.stages_of(FAMILY.design("CNN-text cross-attention").config)
     i = next(i for i, row in enumerate(rows) if isinstance(row, CrossAttention))
-    new = composition.added(rows, i, CrossAttention)
-    labels = [mend.label for mend in fixes.mends(FAMILY, broken(new))]
+    new = composition.add_stage(rows, i, CrossAttention)
+    labels = [mend.label for mend in fixes.fixes(FAMILY, broken(new))]
     assert labels[0] == "memory_dim = 768"
     assert len(set(labels)) == len(labels)
-    assert composition.left(FAMILY, composition.joined(FAMILY, new, i + 1)) == 0
+    assert composition.invalid_count(FAMILY, composition.repair_join(FAMILY, new, i + 1)) == 0
 
 
 @pytest.mark.parametrize("first", [Transformer(), TemporalConv()])
@@ -132,21 +132,21 @@ def test_a_sentence_names_stages_by_the_numbers_that_the_page_shows(first: objec
 
 def test_another_stem_is_mended_by_one_insertion_where_one_serves_all_rows() -> None:
     """Not row by row: the insertion after which all fit comes before what mends one row alone."""
-    default = composition.rows_of(FAMILY.design().config)
+    default = composition.stages_of(FAMILY.design().config)
     served = 0
     for preset in FAMILY.presets:
-        rows = composition.rows_of(preset.config)
+        rows = composition.stages_of(preset.config)
         for stem in composition.kinds(FAMILY, "stem").values():
-            found = composition.fit(FAMILY, composition.became(rows, 0, stem))
-            if not isinstance(found, Draft):
+            found = composition.fit(FAMILY, composition.change_kind(rows, 0, stem))
+            if not isinstance(found, InvalidComposition):
                 continue
-            first = fixes.mends(FAMILY, found)[0]
+            first = fixes.fixes(FAMILY, found)[0]
             if first.label.startswith("Insert") and ", " in first.label:
-                assert composition.left(FAMILY, first.rows) == 0
+                assert composition.invalid_count(FAMILY, first.rows) == 0
                 assert len(first.rows) == len(found.rows) + 1
                 served += 1
             holds(found)
     assert served
     draft = broken((SeriesStem(), *default[1:]))
     told = "Insert ToMap, stride = 1 in 0 Residual, 1 Residual, 2 Residual"
-    assert [mend.label for mend in fixes.mends(FAMILY, draft)] == [told, "Use TemporalConv"]
+    assert [mend.label for mend in fixes.fixes(FAMILY, draft)] == [told, "Use TemporalConv"]

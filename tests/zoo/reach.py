@@ -26,7 +26,7 @@ from studio.stages.stage import Map, Tokens
 from studio.stages.token_head import LastTokenHead
 from studio.stages.tokens import ToMap, Transformer
 from studio.workbench.compose import composition, fixes
-from studio.workbench.compose.composition import Draft, Rows
+from studio.workbench.compose.composition import InvalidComposition, Stages
 from studio.zoo.hybrid import FAMILY
 
 TINY: dict[str, Any] = {"image_size": 16, "image_height": 8, "image_width": 16, "frames": 3}
@@ -43,18 +43,18 @@ def tiny(kind: type) -> Any:
     return kind(**{name: value for name, value in TINY.items() if name in knobs(kind)})
 
 
-def shrunk(rows: Rows) -> Rows:
+def shrunk(rows: Stages) -> Stages:
     """The rows as small as those of `tiny`, where their knobs are the defaults."""
     return tuple(tiny(type(row)) if row == type(row)() else row for row in rows)
 
 
-def fitted(rows: Rows) -> Any:
+def fitted(rows: Stages) -> Any:
     """The config of rows; where they do not fit, the one to which the first mends lead."""
     for _ in range(MOST):
         found = composition.fit(FAMILY, rows)
-        if not isinstance(found, Draft):
+        if not isinstance(found, InvalidComposition):
             return found
-        offered = fixes.mends(FAMILY, found)
+        offered = fixes.fixes(FAMILY, found)
         assert offered, f"{[type(row).__name__ for row in found.rows]}: {found.fault}: no mend"
         assert len({mend.label for mend in offered}) == len(offered), offered
         rows = shrunk(offered[0].rows)
@@ -159,7 +159,7 @@ def lost(config: Any) -> str:
     return ""
 
 
-def all_rows(stages: int) -> Iterator[Rows]:
+def all_rows(stages: int) -> Iterator[Stages]:
     kinds = [composition.kinds(FAMILY, name).values() for name in ("stem", "stages", "head")]
     for kind in product(kinds[0], *([kinds[1]] * stages), kinds[2]):
         yield tuple(map(tiny, kind))
@@ -173,7 +173,7 @@ def check(stages: int) -> tuple[Counter[str], list[str]]:
     bad: list[str] = []
     for rows in all_rows(stages):
         config = fitted(copy.copy(rows))
-        kept = composition.rows_of(config)
+        kept = composition.stages_of(config)
         counted["fit" if set(map(type, rows)) <= set(map(type, kept)) else "mended"] += 1
         if config not in known:
             known[config] = lost(config)

@@ -25,7 +25,7 @@ def test_every_position_reaches_the_output_of_a_composition_or_of_what_its_mends
 
 @pytest.mark.parametrize("preset", FAMILY.presets, ids=lambda preset: preset.name)
 def test_every_preset_and_its_rows_by_default_reach_all_of_their_input(preset: Any) -> None:
-    kinds = (type(row)() for row in composition.rows_of(preset.config))
+    kinds = (type(row)() for row in composition.stages_of(preset.config))
     assert not lost(fitted(shrunk(tuple(kinds))))
 
 

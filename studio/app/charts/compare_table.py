@@ -47,12 +47,12 @@ STYLE = """<style>
 </style>"""
 
 
-def compared(now: State) -> tuple[Workload, ...]:
+def compared_workloads(now: State) -> tuple[Workload, ...]:
     """The pinned workloads, and the one on the page where it is none of them."""
     return tuple(dict.fromkeys((*now.pins, now.workload)))
 
 
-def named(workload: Workload) -> str:
+def workload_label(workload: Workload) -> str:
     """A workload in words: the design, and how it is used where that is not the usual way."""
     extra = {k: v for k, v in workload.to_query().items() if k in ("batch", "mode", "dtype")}
     return ", ".join(
@@ -63,7 +63,7 @@ def named(workload: Workload) -> str:
 def table(workloads: Sequence[Workload]) -> str:
     """The figures as HTML, each against the first design's."""
     heads = "".join(
-        f'<th scope="col"><i style="background:{colour}"></i>{escape(named(workload))}'
+        f'<th scope="col"><i style="background:{colour}"></i>{escape(workload_label(workload))}'
         f"<br><small>{escape(workload.design.family.title)}</small></th>"
         for workload, colour in zip(workloads, COLOURS, strict=False)
     )
@@ -78,12 +78,12 @@ def table(workloads: Sequence[Workload]) -> str:
 
 
 def _rows(workloads: Sequence[Workload]) -> Iterator[tuple[str, Iterator[str]]]:
-    found = [results.profiled(workload) for workload in workloads]
+    found = [results.profile_of(workload) for workload in workloads]
     for name, read, write in ROWS:
         yield name, (_figure(profile, found[0], name, read, write) for profile in found)
     yield "Latency, measured", map(_latency, workloads, [workloads[0]] * len(workloads))
     yield "Published", map(_published, workloads)
-    for name, texts in differing(workloads).items():
+    for name, texts in differing_knobs(workloads).items():
         yield name, (_cell(text, "") for text in texts)
 
 
@@ -133,7 +133,7 @@ def _published(workload: Workload) -> str:
     return _cell("", f"not published for this variant. {design.base.name}: {told}")
 
 
-def differing(workloads: Sequence[Workload]) -> dict[str, list[str]]:
+def differing_knobs(workloads: Sequence[Workload]) -> dict[str, list[str]]:
     """The knobs in which the designs differ, as text; those that one does not have are a dash."""
     names = dict.fromkeys(name for workload in workloads for name in workload.design.family.knobs)
     rows = {name: [_value(workload, name) for workload in workloads] for name in names}
@@ -184,7 +184,7 @@ def _neighbours(workload: Workload, axis: str, own: bool) -> Along:
     return tuple(
         (
             position(knob, design.value(knob.name)) / one,
-            results.profiled(Workload(design, workload.batch)),
+            results.profile_of(Workload(design, workload.batch)),
         )
         for design in axis_points(workload.design, axis, POINTS)
     )
@@ -193,10 +193,12 @@ def _neighbours(workload: Workload, axis: str, own: bool) -> Along:
 def _curves(along: Sequence[Along], workloads: Sequence[Workload], read: Read) -> Iterator[Curve]:
     for points, workload, colour in zip(along, workloads, COLOURS, strict=False):
         xs, ys = tuple(x for x, _ in points), tuple(float(read(found)) for _, found in points)
-        yield Curve(named(workload), xs, ys, colour)
+        yield Curve(workload_label(workload), xs, ys, colour)
 
 
 def difference(before: Workload, after: Workload) -> str:
     """What it takes to come from one design's code to the other's, as a unified diff."""
-    old, new = (results.exported(workload).text.splitlines() for workload in (before, after))
-    return "\n".join(unified_diff(old, new, named(before), named(after), lineterm="", n=2))
+    old, new = (results.script_of(workload).text.splitlines() for workload in (before, after))
+    return "\n".join(
+        unified_diff(old, new, workload_label(before), workload_label(after), lineterm="", n=2)
+    )

@@ -10,11 +10,11 @@ import streamlit as st
 from studio.analysis import units
 from studio.app import session
 from studio.app.charts.scaling_chart import EXACT, HERE, PALE
-from studio.app.controls.navigation import design_opened
+from studio.app.controls.navigation import open_design
 from studio.app.pending import result
 from studio.family import Design
 from studio.workbench.jobs.recommendations import Size
-from studio.workbench.page.requirements_form import Commission
+from studio.workbench.page.requirements_form import RequirementsForm
 
 HEIGHT = 340
 LEGEND = (
@@ -24,7 +24,7 @@ LEGEND = (
 )
 
 
-def sizes(wish: Commission, design: Design) -> None:
+def size_chart(wish: RequirementsForm, design: Design) -> None:
     drawn = result(
         lambda: session.bench().sizes(design, wish),
         "Counting the sizes around this one …",
@@ -46,7 +46,7 @@ def _open(drawn: Sequence[Size]) -> None:
     points = session.value("sizes.chart").selection.points
     if points:
         chosen = drawn[points[0]["customdata"][0]]
-        session.commit(design_opened(session.current(), chosen.design))
+        session.commit(open_design(session.current(), chosen.design))
 
 
 def scatter(drawn: Sequence[Size], here: Design) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def scatter(drawn: Sequence[Size], here: Design) -> dict[str, Any]:
             "opacity": 1,
         },
         "customdata": [[i] for i in range(len(drawn))],
-        "text": [told(size) for size in drawn],
+        "text": [hover_text(size) for size in drawn],
         "hovertemplate": "%{text}<extra></extra>",
     }
     shared = {"type": "log", "dtick": 1, "tickformat": "~s", "automargin": True, "fixedrange": True}
@@ -80,7 +80,7 @@ def scatter(drawn: Sequence[Size], here: Design) -> dict[str, Any]:
     return {"data": [trace], "layout": layout}
 
 
-def told(size: Size) -> str:
+def hover_text(size: Size) -> str:
     return (
         f"<b>{size.design.title_for(size.design.base)}</b><br>{units.count(size.params)} parameters"
         f" · {units.macs(size.macs)}<br>{units.size(size.inference_bytes)} for inference"

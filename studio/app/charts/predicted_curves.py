@@ -10,13 +10,13 @@ from studio.analysis.cost.roofline import DeviceLimits
 from studio.app import session
 from studio.app.charts.scaling_chart import MEASURED, PALE, Curve
 from studio.workbench import results
-from studio.workbench.jobs.predicted_latency import work_of
+from studio.workbench.jobs.predicted_latency import op_cost
 from studio.workbench.workload import Workload
 
 WIDEST = 3.0  # a band that reaches farther says nothing
 
 
-def expected(
+def predicted_curves(
     shown: Sequence[Workload],
     xs: tuple[float, ...],
     here: Workload,
@@ -26,17 +26,19 @@ def expected(
     another device."""
     predictor, device = session.bench().predictor(here), session.bench().device(here)
     if predictor:
-        yield foretold(predictor, shown, xs)
+        yield fitted_curve(predictor, shown, xs)
     elif device and here.mode == "inference":
-        yield limited(device, shown, xs, "roofline bound, good for ranking only", MEASURED)
+        yield roofline_curve(device, shown, xs, "roofline bound, good for ranking only", MEASURED)
     if other:
-        yield limited(
+        yield roofline_curve(
             other, shown, xs, "roofline bound of the other device, good for ranking only", PALE
         )
 
 
-def foretold(predictor: LatencyModel, shown: Sequence[Workload], xs: tuple[float, ...]) -> Curve:
-    found = [predictor(work_of(workload)) for workload in shown]
+def fitted_curve(
+    predictor: LatencyModel, shown: Sequence[Workload], xs: tuple[float, ...]
+) -> Curve:
+    found = [predictor(op_cost(workload)) for workload in shown]
     narrow = predictor.factor <= WIDEST
     n = predictor.measured
     share = f"{n / (n + 1):.0%}".replace("%", " %")
@@ -52,10 +54,10 @@ def foretold(predictor: LatencyModel, shown: Sequence[Workload], xs: tuple[float
     )
 
 
-def limited(
+def roofline_curve(
     device: DeviceLimits, shown: Sequence[Workload], xs: tuple[float, ...], name: str, colour: str
 ) -> Curve:
     found = (
-        roofline.roofline_seconds(device, results.profiled(workload).root) for workload in shown
+        roofline.roofline_seconds(device, results.profile_of(workload).root) for workload in shown
     )
     return Curve(name, xs, tuple(found), colour, "expected")

@@ -109,13 +109,15 @@ def figure(
     }
     traces: list[dict[str, Any]] = []
     xs = tuple(sorted({x for curve in panels[0].curves for x in curve.xs}))
-    heads = [_head(panel, unit) for panel in panels]
+    heads = [_heading(panel, unit) for panel in panels]
     for number, panel in enumerate(panels):
         across, down = _place(number, len(panels))
         title = axis if number // 2 == (len(panels) - 1) // 2 else ""  # under the last row
         layout |= _axes(number, panel, xs, title, here, across, down)
         beside = heads[number ^ 1] if number ^ 1 < len(heads) else ""
-        layout["annotations"] += _words(panel, _as_tall(heads[number], beside), across, down)
+        layout["annotations"] += _annotations(
+            panel, _pad_lines(heads[number], beside), across, down
+        )
         for trace in _traces(panel, axis, here):
             traces.append(trace | {"xaxis": f"x{number + 1}", "yaxis": f"y{number + 1}"})
     return {"data": traces, "layout": layout}
@@ -142,9 +144,9 @@ def _axes(
     across: tuple[float, float],
     down: tuple[float, float],
 ) -> dict[str, Any]:
-    low, high = _reach(panel)
+    low, high = _axis_range(panel)
     values = ticks(low, high, most=6) if panel.figures else []
-    told = _clear(xs, here)
+    told = _spaced_labels(xs, here)
     shared = {"type": "log", "automargin": True, "zeroline": False, "fixedrange": True}
     x = {
         "domain": across,
@@ -167,7 +169,7 @@ def _axes(
     return {f"xaxis{number + 1}": shared | x, f"yaxis{number + 1}": shared | y}
 
 
-def _clear(xs: tuple[float, ...], here: float) -> list[float]:
+def _spaced_labels(xs: tuple[float, ...], here: float) -> list[float]:
     """Those whose labels leave room for each other, and first for the one of the design here."""
     told = [x for x in xs if x == here]
     for x in xs:
@@ -176,7 +178,7 @@ def _clear(xs: tuple[float, ...], here: float) -> list[float]:
     return told
 
 
-def _reach(panel: Panel) -> tuple[float, float]:
+def _axis_range(panel: Panel) -> tuple[float, float]:
     """The ends of the panel's scale: a little more than its figures, and a factor of two at least,
     so that a constant is drawn as one."""
     ys = panel.figures or [1.0]
@@ -185,19 +187,19 @@ def _reach(panel: Panel) -> tuple[float, float]:
     return low / spare, high * spare
 
 
-def _head(panel: Panel, unit: Unit) -> str:
+def _heading(panel: Panel, unit: Unit) -> str:
     """The title, and beneath it the laws, each on a line: a panel may be narrow."""
     laws = panel.law or "<br>".join(filter(None, (_law(c, panel, unit) for c in panel.curves)))
     lawless = "not a power law" if any(curve.together for curve in panel.curves) else panel.few
     return f"<b>{panel.title}</b><br>{laws or (lawless if panel.figures else '') or ' '}"
 
 
-def _as_tall(head: str, beside: str) -> str:
+def _pad_lines(head: str, beside: str) -> str:
     """With as many lines as the one beside it, so that titles are level."""
     return head + "<br> " * max(0, beside.count("<br>") - head.count("<br>"))
 
 
-def _words(
+def _annotations(
     panel: Panel, head: str, across: tuple[float, float], down: tuple[float, float]
 ) -> Iterator[dict[str, Any]]:
     """The title with the laws; amid an empty panel, what would fill it."""
@@ -241,7 +243,7 @@ def _law(curve: Curve, panel: Panel, unit: Unit) -> str:
 def _traces(panel: Panel, axis: str, here: float) -> Iterator[dict[str, Any]]:
     for curve in panel.curves:
         if curve.kind == "expected":
-            yield from _expected(curve, panel, axis)
+            yield from _predicted_traces(curve, panel, axis)
             continue
         sizes = [11 if x == here else 7 if curve.measured else 4 for x in curve.xs]
         colours = [HERE if x == here else curve.colour for x in curve.xs]
@@ -270,7 +272,7 @@ def _traces(panel: Panel, axis: str, here: float) -> Iterator[dict[str, Any]]:
                 f"{panel.write(y)}, {curve.bars} {panel.write(low)}–{panel.write(high)}"
                 for y, low, high in zip(curve.ys, curve.low, curve.high, strict=True)
             ]
-            trace["error_y"] = _bars(curve)
+            trace["error_y"] = _error_bars(curve)
         yield trace
 
 
@@ -279,7 +281,7 @@ def _kind(curve: Curve, x: float) -> str:
     return f"{curve.kind}{apart}{' under load' if x in curve.loaded else ''}"
 
 
-def _expected(curve: Curve, panel: Panel, axis: str) -> Iterator[dict[str, Any]]:
+def _predicted_traces(curve: Curve, panel: Panel, axis: str) -> Iterator[dict[str, Any]]:
     """The band, there and back, and the dashed line in it."""
     shared = {"type": "scatter", "mode": "lines", "hoverinfo": "skip"}
     if curve.low:
@@ -303,7 +305,7 @@ def _expected(curve: Curve, panel: Panel, axis: str) -> Iterator[dict[str, Any]]
     }
 
 
-def _bars(curve: Curve) -> dict[str, Any]:
+def _error_bars(curve: Curve) -> dict[str, Any]:
     """From the low end of each spread to the high one."""
     return {
         "type": "data",

@@ -17,7 +17,7 @@ ALIKE = 0.1  # exponents of sweeps differ by less than half of it by chance
 def unit(shown: tuple[Workload, ...], xs: tuple[float, ...], word: str) -> Unit:
     """What the laws along an axis are told in: its knob, or the tokens of attention where they grow
     with it, as they do with the square of an image's size."""
-    found = [attention_cost(results.profiled(workload).root) for workload in shown]
+    found = [attention_cost(results.profile_of(workload).root) for workload in shown]
     tokens = [one.queries for one in found if one and one.queries == one.keys]
     power = exponent(xs, tokens) if len(tokens) == len(xs) else None
     return Unit("tokens", power) if power and power > 0.5 else Unit(word)
@@ -44,7 +44,7 @@ def law(latency: Curve, macs: Curve, unit: Unit, here: float) -> str:
     return f'<span style="color:{MEASURED}">{text}</span>'
 
 
-def reading(latency: Curve, macs: Curve, unit: Unit, here: float) -> str:
+def interpretation(latency: Curve, macs: Curve, unit: Unit, here: float) -> str:
     """The exponents and what the gap between them means, in a few sentences; empty without."""
     found = slopes(latency, macs, here)
     if found is None:

@@ -15,12 +15,12 @@ from studio.advice.recommend import Choice
 from studio.analysis import units
 from studio.analysis.cost.profiler import Profile
 from studio.app import session
-from studio.app.charts.compare_table import COLOURS, named
+from studio.app.charts.compare_table import COLOURS, workload_label
 from studio.app.charts.scaling_chart import HERE
 from studio.app.pending import result
 from studio.family import Task
 from studio.workbench import results
-from studio.workbench.page.requirements_form import Commission
+from studio.workbench.page.requirements_form import RequirementsForm
 from studio.workbench.workload import Workload
 
 HEIGHT = 380
@@ -28,7 +28,7 @@ HUES = tuple(colour for colour in COLOURS if colour != "#d55e00")  # too near to
 FEW = 4  # results of one family whose names are written beside the dots
 Write = Callable[[float], str]
 COSTS = {"Parameters": ("params", units.count), "MACs": ("macs", units.macs)}
-HONEST = (
+LEGEND = (
     "Dots: published results, each trained by its authors in their own way. Lines: what the choices"
     " below cost, the first one solid, and the design on the Explore page, dashed; the diamonds at"
     " their feet tell which is which. What they will reach is not known until they are trained."
@@ -36,7 +36,7 @@ HONEST = (
 )
 
 
-def tradeoff(wish: Commission, choices: Sequence[Choice], here: Workload) -> None:
+def tradeoff_chart(wish: RequirementsForm, choices: Sequence[Choice], here: Workload) -> None:
     """Closed at first: the choices are what was asked for."""
     place = st.expander("What was published for this task, and at what cost", key="tradeoff")
     with place:
@@ -46,7 +46,7 @@ def tradeoff(wish: Commission, choices: Sequence[Choice], here: Workload) -> Non
             "The published networks could not be counted",
         )
         if found is not None:
-            st.fragment(_map)(wish.task, found, _drawn(wish.task, choices, here))
+            st.fragment(_map)(wish.task, found, _landmarks(wish.task, choices, here))
 
 
 class Landmark(NamedTuple):
@@ -57,12 +57,14 @@ class Landmark(NamedTuple):
     dash: str
 
 
-def _drawn(task: Task, choices: Sequence[Choice], here: Workload) -> tuple[Landmark, ...]:
+def _landmarks(task: Task, choices: Sequence[Choice], here: Workload) -> tuple[Landmark, ...]:
     """The choices, and the design on the page where its family is one for the task."""
     dashes = chain(["solid"], repeat("dot"))
     lines = [Landmark(c.title, c.profile, d) for c, d in zip(choices, dashes, strict=False)]
     if task in here.design.family.guide.tasks and here.design not in [c.design for c in choices]:
-        lines.append(Landmark(f"on the page: {named(here)}", results.profiled(here), "dash"))
+        lines.append(
+            Landmark(f"on the page: {workload_label(here)}", results.profile_of(here), "dash")
+        )
     return tuple(lines)
 
 
@@ -79,7 +81,7 @@ def _map(task: Task, found: tuple[PublishedResult, ...], lines: tuple[Landmark, 
     of_metric = [one for one in found if one.result.metric == metric]
     drawn = scatter(of_metric, lines, cost or "Parameters")
     st.plotly_chart(drawn, key="tradeoff.chart", config={"displayModeBar": False})
-    st.caption(HONEST)
+    st.caption(LEGEND)
 
 
 def scatter(

@@ -14,7 +14,7 @@ import streamlit as st
 
 from studio.analysis.names.purpose import purpose
 from studio.app import session
-from studio.app.compose.stage_picker import menu
+from studio.app.compose.stage_picker import kind_popover
 from studio.app.controls import knob_widgets
 from studio.app.markup import html, plain
 from studio.family import Family
@@ -23,7 +23,7 @@ from studio.records import place_label
 from studio.stages.stage import JOINS, Flow, Map
 from studio.workbench import results
 from studio.workbench.compose import composition, fixes
-from studio.workbench.compose.composition import Draft, Rows
+from studio.workbench.compose.composition import InvalidComposition, Stages
 from studio.workbench.page.state import State
 
 STYLE = """<style>
@@ -59,15 +59,15 @@ def editor(now: State) -> None:
     rows, opened = now.rows, composition.index(now.rows, now.place)
     html(STYLE)
     with st.container(key="rows", gap="xsmall"):
-        lines = written(now)
+        lines = stage_figures(now)
         for i, line in enumerate(lines):
             if i == opened:
-                card(now, rows, i, line)
+                stage_card(now, rows, i, line)
             else:
-                closed(now, rows, i, line)
+                collapsed_stage(now, rows, i, line)
 
 
-def closed(now: State, rows: Rows, i: int, line: str) -> None:
+def collapsed_stage(now: State, rows: Stages, i: int, line: str) -> None:
     """A row as one line, which opens when it is pressed."""
     place = composition.place(rows, i)
     with st.container(horizontal=True, gap="xsmall", wrap=False, vertical_alignment="center"):
@@ -82,10 +82,10 @@ def closed(now: State, rows: Rows, i: int, line: str) -> None:
         )
         html(line)
     if is_fault(now, place):
-        wrong(now)
+        fault_message(now)
 
 
-def summary(rows: Rows, i: int) -> str:
+def summary(rows: Stages, i: int) -> str:
     """`2 Transformer  depth 4 · heads 8`: what it is, what it joins, and what it is scaled by."""
     row, number = rows[i], composition.place(rows, i).removeprefix("stages.")
     scaled = [
@@ -97,7 +97,7 @@ def summary(rows: Rows, i: int) -> str:
     return f"`{plain(number)}` **{plain(type(row).__name__)}** :small[:gray[{told}]]"
 
 
-def card(now: State, rows: Rows, i: int, line: str) -> None:
+def stage_card(now: State, rows: Stages, i: int, line: str) -> None:
     """The open row: its kind, what can be done with it, its knobs, and what is wrong with it."""
     place = composition.place(rows, i)
     row = rows[i]
@@ -106,10 +106,10 @@ def card(now: State, rows: Rows, i: int, line: str) -> None:
             horizontal=True, gap="xsmall", vertical_alignment="center", horizontal_alignment="right"
         ):
             st.markdown(f"`{plain(place.removeprefix('stages.'))}`", width="content")
-            kind(now, rows, i)
+            kind_menu(now, rows, i)
             html(line)
         if is_fault(now, place):
-            wrong(now)
+            fault_message(now)
         if why := now.notes.get(place):
             st.caption(plain(f"→ {type(row).__name__} was {why}."))
         st.caption(plain(purpose(type(row))))
@@ -119,73 +119,75 @@ def card(now: State, rows: Rows, i: int, line: str) -> None:
             one = replace(knob, name=f"{place}.{knob.name}")
             with grid[n % 2]:
                 if knob.name in JOINS:
-                    joins(rows, i, one)
+                    join_controls(rows, i, one)
                 else:
                     knob_widgets.control(now, one, getattr(row, knob.name), within)
         if place != "head":
-            actions(now, rows, i)
+            stage_actions(now, rows, i)
 
 
-def kind(now: State, rows: Rows, i: int) -> None:
+def kind_menu(now: State, rows: Stages, i: int) -> None:
     """The kind of a row, to be chosen among those that may stand there."""
     place, here = composition.place(rows, i), type(rows[i]).__name__
-    menu(
+    kind_popover(
         here,
         composition.kinds(now.design.family, place),
         now.design.family,
-        partial(_become_of, now.design.family, rows, i),
-        _become,
+        partial(_with_kind, now.design.family, rows, i),
+        _choose_kind,
         place,
         bold=True,
         key=f"kind-{place}-{here}",  # another once it has become another: the menu is closed
     )
 
 
-def joins(rows: Rows, i: int, knob: Knob) -> None:
+def join_controls(rows: Stages, i: int, knob: Knob) -> None:
     """Which earlier row is joined, or which several: each by its number and kind."""
     key, here = f"joins.{knob.name}", getattr(rows[i], knob_widgets.label(knob))
     if not isinstance(here, tuple):
-        joined(
+        join_select(
             rows[:i],
             here,
             key,
             knob_widgets.label(knob),
             knob.help,
-            knob_widgets.turns(knob.name, key),
+            knob_widgets.on_change(knob.name, key),
         )
         return
     knob_widgets.lengths(knob, here, f"{key}.length")
     for n, number in enumerate(here):
         one = f"{key}.{n}"
-        turns = knob_widgets.turns_entry(knob.name, n, one)
-        joined(rows[:i], number, one, f"skip {n + 1}", "", turns)
+        turns = knob_widgets.on_entry_change(knob.name, n, one)
+        join_select(rows[:i], number, one, f"skip {n + 1}", "", turns)
 
 
-def joined(before: Rows, here: int, key: str, label: str, help: str, turns: dict[str, Any]) -> None:
+def join_select(
+    before: Stages, here: int, key: str, label: str, help: str, turns: dict[str, Any]
+) -> None:
     earlier = {n - 1: other for n, other in enumerate(before)}
     numbers: list[int] = list(earlier) if here in earlier else [here, *earlier]
     shown = session.widget(key, here, index=numbers.index(here))
-    named = partial(_read, earlier)
+    named = partial(_stage_name, earlier)
     st.selectbox(plain(label), numbers, format_func=named, help=plain(help), **shown, **turns)
 
 
-def _read(earlier: dict[int, Any], number: int) -> str:
+def _stage_name(earlier: dict[int, Any], number: int) -> str:
     if number not in earlier:
         return f"{number}: no stage before it"
     return f"{'stem' if number < 0 else number} {type(earlier[number]).__name__}"
 
 
-def actions(now: State, rows: Rows, i: int) -> None:
+def stage_actions(now: State, rows: Stages, i: int) -> None:
     """What can be done with a row as a whole."""
     place, stages = composition.place(rows, i), range(1, len(rows) - 1)
     lengths, many = now.design.family.knobs["stages"].lengths, len(rows) - 2
     full, stage = many + 1 not in lengths, i in stages
     with st.container(horizontal=True, gap="xsmall", key="actions"):
-        menu(
+        kind_popover(
             "Add after it",
             composition.kinds(now.design.family, "stages"),
             now.design.family,
-            partial(_with, now.design.family, rows, i),
+            partial(_with_new_stage, now.design.family, rows, i),
             _add,
             place,
             key=f"add-{place}",
@@ -204,22 +206,22 @@ def actions(now: State, rows: Rows, i: int) -> None:
             st.button("Remove", key="remove", disabled=alone, on_click=_do, args=("remove",))
 
 
-def wrong(now: State) -> None:
+def fault_message(now: State) -> None:
     """What does not fit, said where it is."""
     assert now.draft
     st.markdown(f":small[:red[{plain(now.draft.fault)}]]")
 
 
-def fault(now: State, draft: Draft) -> None:
+def fault_card(now: State, draft: InvalidComposition) -> None:
     """Where the composition breaks off, why, and a button for each way to mend it."""
     with st.container(key="fault", gap="xsmall", border=True):
         row = place_label(draft.place, draft.rows[draft.at])
         st.markdown(f":red[{FAULT} **{plain(row)} does not fit.**] {plain(draft.fault)}")
         with st.container(horizontal=True, gap="xsmall", key="mends"):
-            for n, mend in enumerate(fixes.mends(now.design.family, draft)):
+            for n, mend in enumerate(fixes.fixes(now.design.family, draft)):
                 key = f"mend.{n}"
                 label = plain(mend.label)
-                st.button(label, key=key, type="primary", on_click=_mend, args=(mend.rows,))
+                st.button(label, key=key, type="primary", on_click=_apply_fix, args=(mend.rows,))
             if draft.place != now.place:
                 st.button("Show the stage", key="goto", on_click=_open, args=(draft.place,))
         st.caption("The figures above are for your last valid design.")
@@ -229,30 +231,33 @@ def is_fault(now: State, place: str) -> bool:
     return now.draft is not None and now.draft.place == place
 
 
-def written(now: State) -> list[str]:
+def stage_figures(now: State) -> list[str]:
     """What flows out of each row, and its share of all parameters and MACs, as HTML. Of a draft
     only what flows, as far as it does."""
     family = now.design.family
-    legal = composition.prefix(family, now.draft) if now.draft else now.design.config
-    flows = [shape(flow) for flow in composition.outputs(legal)] if legal else []
+    legal = composition.valid_prefix(family, now.draft) if now.draft else now.design.config
+    flows = [flow_shape(flow) for flow in composition.outputs(legal)] if legal else []
     if now.draft:
         flows = flows[: now.draft.at]
         gone = [""] * (len(now.rows) - len(flows) - 1)
-        return [line(flow) for flow in flows] + [line("<b>does not fit</b>"), *map(line, gone)]
-    root = results.profiled(now.workload).root
+        return [figure_cells(flow) for flow in flows] + [
+            figure_cells("<b>does not fit</b>"),
+            *map(figure_cells, gone),
+        ]
+    root = results.profile_of(now.workload).root
     bodies = {call.name: call.trace for call in root.calls}
     flows.append(f"({', '.join(map(str, root.outputs[0][1:]))})")
     places = (composition.place(now.rows, i) for i in range(len(now.rows)))
     found = [bodies.get(place) for place in places]
     return [
-        line(escape(flow), _share(body.params, root.params), _share(body.macs, root.macs))
+        figure_cells(escape(flow), _share(body.params, root.params), _share(body.macs, root.macs))
         if body
-        else line(escape(flow))
+        else figure_cells(escape(flow))
         for flow, body in zip(flows, found, strict=True)
     ]
 
 
-def shape(flow: Flow) -> str:
+def flow_shape(flow: Flow) -> str:
     """`(256, 56, 56)` or `(196, 768)`, of a clip with its frames before it."""
     if not isinstance(flow, Map):
         return f"({flow.count}, {flow.width})"
@@ -260,7 +265,7 @@ def shape(flow: Flow) -> str:
     return f"({clip}{flow.channels}, {flow.height}, {flow.width})"
 
 
-def line(flow: str, params: str = "", macs: str = "") -> str:
+def figure_cells(flow: str, params: str = "", macs: str = "") -> str:
     return f'<div class="row"><span>{flow}</span>{params or "<i></i>"}{macs or "<i></i>"}</div>'
 
 
@@ -279,41 +284,41 @@ def _open(place: str) -> None:
     session.commit(replace(session.current(), place=place))
 
 
-def _become(place: str, name: str) -> None:
+def _choose_kind(place: str, name: str) -> None:
     now = session.current()
     i = composition.index(now.rows, place)
     chosen = composition.kinds(now.design.family, place)[name]
-    session.commit(now.composed(_become_of(now.design.family, now.rows, i, chosen), i))
+    session.commit(now.with_stages(_with_kind(now.design.family, now.rows, i, chosen), i))
 
 
 def _add(place: str, name: str) -> None:
     now = session.current()
     i = composition.index(now.rows, place)
     chosen = composition.kinds(now.design.family, "stages")[name]
-    session.commit(now.composed(_with(now.design.family, now.rows, i, chosen), i + 1))
+    session.commit(now.with_stages(_with_new_stage(now.design.family, now.rows, i, chosen), i + 1))
 
 
-def _become_of(family: Family, rows: Rows, i: int, kind: type) -> Rows:
-    return composition.joined(family, composition.became(rows, i, kind), i)
+def _with_kind(family: Family, rows: Stages, i: int, kind: type) -> Stages:
+    return composition.repair_join(family, composition.change_kind(rows, i, kind), i)
 
 
-def _with(family: Family, rows: Rows, i: int, kind: type) -> Rows:
-    return composition.joined(family, composition.added(rows, i, kind), i + 1)
+def _with_new_stage(family: Family, rows: Stages, i: int, kind: type) -> Stages:
+    return composition.repair_join(family, composition.add_stage(rows, i, kind), i + 1)
 
 
 def _do(action: str) -> None:
     now = session.current()
     i = composition.index(now.rows, now.place)
     rows, at = {
-        "duplicate": lambda: (composition.duplicated(now.rows, i), i + 1),
-        "up": lambda: (composition.moved(now.rows, i, -1), i - 1),
-        "down": lambda: (composition.moved(now.rows, i, 1), i + 1),
-        "remove": lambda: (composition.removed(now.rows, i), max(i - 1, 1)),
+        "duplicate": lambda: (composition.duplicate_stage(now.rows, i), i + 1),
+        "up": lambda: (composition.move_stage(now.rows, i, -1), i - 1),
+        "down": lambda: (composition.move_stage(now.rows, i, 1), i + 1),
+        "remove": lambda: (composition.remove_stage(now.rows, i), max(i - 1, 1)),
     }[action]()
-    session.commit(now.composed(rows, at))
+    session.commit(now.with_stages(rows, at))
 
 
-def _mend(rows: Rows) -> None:
+def _apply_fix(rows: Stages) -> None:
     now = session.current()
     i = min(composition.index(now.rows, now.place), len(rows) - 1)
-    session.commit(now.composed(rows, i))
+    session.commit(now.with_stages(rows, i))

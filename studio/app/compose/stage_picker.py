@@ -13,7 +13,7 @@ from studio.analysis.names.purpose import purpose
 from studio.app.markup import html, plain
 from studio.family import Family
 from studio.workbench.compose import composition
-from studio.workbench.compose.composition import Rows
+from studio.workbench.compose.composition import Stages
 
 # Streamlit opens a popover below its button, however little room there is: this one lies over the
 # page. The numbers are the height of the page's header, and a margin.
@@ -37,11 +37,11 @@ LEGEND = ":small[:gray[Gray: does not fit here. Choose it anyway, and the page o
 Kinds = Mapping[str, type]
 
 
-def menu(
+def kind_popover(
     label: str,
     kinds: Kinds,
     family: Family,
-    leads_to: Callable[[type], Rows],
+    leads_to: Callable[[type], Stages],
     choose: Callable[..., None],
     place: str,
     *,
@@ -70,10 +70,10 @@ def menu(
                 with st.container(gap=None):
                     html(f'<div class="kinds-group">{escape(title)}</div>')
                     for name in names:
-                        why = composition.misfit(family, leads_to(kinds[name]))
+                        why = composition.fault_of(family, leads_to(kinds[name]))
                         said = filter(None, (purpose(kinds[name]), why))
                         st.button(
-                            entry(name, kinds[name], bool(why)),
+                            menu_line(name, kinds[name], bool(why)),
                             key=f"{key}.{name}",
                             help="\n\n".join(map(plain, said)),
                             type="tertiary",
@@ -83,7 +83,7 @@ def menu(
         st.markdown(LEGEND)
 
 
-def entry(name: str, kind: type, misfit: bool) -> str:
+def menu_line(name: str, kind: type, misfit: bool) -> str:
     """A line of the menu: the name, and what it is for."""
     said = f":small[:gray[{plain(purpose(kind))}]]"
     return f":gray[{plain(name)}] {said}" if misfit else f"**{plain(name)}** {said}"

@@ -6,18 +6,18 @@ import streamlit as st
 
 from studio.app import session
 from studio.app.markup import plain
-from studio.workbench.page.history import History, Visit, returned, told
+from studio.workbench.page.history import History, Visit, restore_visit, visit_label
 from studio.workbench.page.state import State
 
 
 def history(now: State) -> None:
     """Undo, redo, and the list of all designs so far, those among them that do not fit yet."""
     visit = Visit(now.workload, now.preset, now.draft)
-    known = session.mine().history = session.mine().history.visited(visit)
+    known = session.mine().history = session.mine().history.add(visit)
     with st.container(horizontal=True, gap="xsmall", wrap=False, key="history"):
         for label, at in (("Undo", known.at - 1), ("Redo", known.at + 1)):
             able = 0 <= at < len(known.visits)
-            words = told(known, max(at, known.at)) if able else ""
+            words = visit_label(known, max(at, known.at)) if able else ""
             st.button(
                 plain(label),
                 key=label.lower(),
@@ -28,14 +28,14 @@ def history(now: State) -> None:
                 width="stretch",
             )
         with st.popover("History", width="stretch"):
-            entries(known)
+            visit_buttons(known)
 
 
-def entries(known: History) -> None:
+def visit_buttons(known: History) -> None:
     """The newest first, the one on the page marked."""
     for at in reversed(range(len(known.visits))):
         st.button(
-            f"{'● ' if at == known.at else ''}{plain(told(known, at))}",
+            f"{'● ' if at == known.at else ''}{plain(visit_label(known, at))}",
             key=f"history.{at}",
             type="tertiary",
             disabled=at == known.at,
@@ -45,5 +45,5 @@ def entries(known: History) -> None:
 
 
 def _go(at: int) -> None:
-    known = session.mine().history = session.mine().history.gone(at)
-    session.commit(returned(session.current(), known.visits[known.at]))
+    known = session.mine().history = session.mine().history.go_to(at)
+    session.commit(restore_visit(session.current(), known.visits[known.at]))

@@ -28,7 +28,7 @@ def control(now: State, knob: Knob, value: Any, within: str = "") -> None:
     elif isinstance(value, bool) or knob.options:
         switch(knob, value, key)
     else:
-        number(knob, value, key, presets(now, knob), **turns(knob.name, key))
+        number(knob, value, key, preset_values(now, knob), **on_change(knob.name, key))
     if knob.size and "." not in knob.name:
         size(now, knob.size)
     if why := now.notes.get(knob.name):
@@ -44,9 +44,9 @@ def size(now: State, name: str) -> None:
         min_value=int(knob.ge or 1),
         max_value=int(knob.le or value),
         step=int(knob.step or 1),
-        **told(knob),
+        **label_and_help(knob),
         **shown,
-        **turns(name, key),
+        **on_change(name, key),
     )
     if why := now.notes.get(name):
         st.caption(f":orange[→] {plain(why)}")
@@ -57,7 +57,7 @@ def label(knob: Knob) -> str:
     return knob.name.rpartition(".")[2]
 
 
-def told(knob: Knob) -> dict[str, Any]:
+def label_and_help(knob: Knob) -> dict[str, Any]:
     """What its control is called, and what its tooltip says."""
     return {"label": plain(label(knob)), "help": plain(knob.help) or None}
 
@@ -66,19 +66,19 @@ def switch(knob: Knob, value: Any, key: str) -> None:
     """The control of a knob that is on or off, or one of a few."""
     if isinstance(value, bool):
         shown = session.widget(key, value, value=value)
-        st.toggle(**told(knob), **shown, **turns(knob.name, key))
+        st.toggle(**label_and_help(knob), **shown, **on_change(knob.name, key))
     else:
         options(knob, knob.text(value), key)
 
 
-def turns(knob: str, key: str) -> dict[str, Any]:
+def on_change(knob: str, key: str) -> dict[str, Any]:
     """What a control does when it is moved."""
-    return {"on_change": _turn, "args": (knob, key)}
+    return {"on_change": _set_knob, "args": (knob, key)}
 
 
-def _turn(knob: str, key: str) -> None:
+def _set_knob(knob: str, key: str) -> None:
     if session.user_changed(key):
-        session.commit(session.current().turned(knob, session.value(key)))
+        session.commit(session.current().set_knob(knob, session.value(key)))
 
 
 def number(knob: Knob, value: float, key: str, marks: Iterable[float], **rules: Any) -> None:
@@ -86,7 +86,7 @@ def number(knob: Knob, value: float, key: str, marks: Iterable[float], **rules: 
     value lies between two steps."""
     low, high = knob.kind(knob.clamp(knob.ge or 0)), knob.kind(knob.clamp(knob.le or math.inf))
     step = knob.kind(knob.step or 1)
-    rules |= told(knob)
+    rules |= label_and_help(knob)
     wide = (high - low) / step > STEPS and high / max(low, 1) >= 2**OCTAVES
     if not wide and (knob.kind is not int or knob.clamp(value) == value):
         shown = session.widget(key, value, value=value)
@@ -97,10 +97,10 @@ def number(knob: Knob, value: float, key: str, marks: Iterable[float], **rules: 
         values, key = sorted([*values, value]), f"{key}={value}"
         rules["args"] = (knob.name, key) if len(rules["args"]) == 2 else (*rules["args"][:-1], key)
     shown = session.widget(key, value, value=value)
-    st.select_slider(options=values, format_func=_plain, **shown, **rules)
+    st.select_slider(options=values, format_func=_number_text, **shown, **rules)
 
 
-def _plain(value: float) -> str:
+def _number_text(value: float) -> str:
     return f"{value:,}".replace(",", "\u2009")
 
 
@@ -124,49 +124,49 @@ def entries(now: State, knob: Knob, value: tuple[int, ...], key: str) -> None:
         one = replace(
             knob, name=f"{entry_name} {i + 1}", default=knob.default[0], lengths=(), help=""
         )
-        marks = {p[i] for p in presets(now, knob) if i < len(p)}
+        marks = {p[i] for p in preset_values(now, knob) if i < len(p)}
         with grid[i % 2]:
             where = f"{key}.{i}"
-            number(one, entry, where, marks, **turns_entry(knob.name, i, where))
+            number(one, entry, where, marks, **on_entry_change(knob.name, i, where))
 
 
-def turns_entry(knob: str, i: int, key: str) -> dict[str, Any]:
+def on_entry_change(knob: str, i: int, key: str) -> dict[str, Any]:
     """What the control of one entry of a tuple does when it is moved."""
-    return {"on_change": _turn_entry, "args": (knob, i, key)}
+    return {"on_change": _set_entry, "args": (knob, i, key)}
 
 
-def _turn_entry(knob: str, i: int, key: str) -> None:
+def _set_entry(knob: str, i: int, key: str) -> None:
     if not session.user_changed(key):
         return
     now = session.current()
     value = now.value(knob)
-    session.commit(now.turned(knob, (*value[:i], session.value(key), *value[i + 1 :])))
+    session.commit(now.set_knob(knob, (*value[:i], session.value(key), *value[i + 1 :])))
 
 
 def lengths(knob: Knob, value: tuple[int, ...], key: str) -> None:
     st.segmented_control(
-        **told(knob),
+        **label_and_help(knob),
         options=knob.lengths,
         format_func=plain,
         **session.widget(key, len(value), default=len(value)),
         required=True,
-        on_change=_turn_length,
+        on_change=_set_length,
         args=(knob.name, key),
     )
 
 
-def _turn_length(knob: str, key: str) -> None:
+def _set_length(knob: str, key: str) -> None:
     if not session.user_changed(key):
         return
     now = session.current()
     value, length = now.value(knob), session.value(key)
-    session.commit(now.turned(knob, (value + value[-1:] * length)[:length]))
+    session.commit(now.set_knob(knob, (value + value[-1:] * length)[:length]))
 
 
 def options(knob: Knob, value: str, key: str) -> None:
     """Side by side where there are few, else a list. Classes are shown by their names."""
     names = [knob.text(option) for option in knob.options]
-    rules = told(knob) | turns(knob.name, key)
+    rules = label_and_help(knob) | on_change(knob.name, key)
     if sum(map(len, names)) + 4 * len(names) <= 34:
         shown = session.widget(key, value, default=value)
         st.segmented_control(options=names, format_func=plain, required=True, **shown, **rules)
@@ -175,7 +175,7 @@ def options(knob: Knob, value: str, key: str) -> None:
         st.selectbox(options=names, **shown, **rules)
 
 
-def presets(now: State, knob: Knob) -> Iterator[Any]:
+def preset_values(now: State, knob: Knob) -> Iterator[Any]:
     """The values that the family's presets have; rows of compositions are not the same in each."""
     known = now.design.family.presets if knob.name in now.design.family.knobs else ()
     return (getattr(preset.config, knob.name) for preset in known)

@@ -14,30 +14,30 @@ from studio.workbench.page.link_parts import PLACE
 from studio.workbench.page.state import VIEWS, State
 
 
-def opener() -> None:
+def compose_button() -> None:
     st.button(
         "Edit stage by stage",
         key="as-stages",
         help="The same network in Compose, each stage with its own knobs",
-        on_click=lambda: session.commit(opened(session.current(), studio.as_stages)),
+        on_click=lambda: session.commit(open_composition(session.current(), studio.as_stages)),
         width="stretch",
     )
 
 
-def design_opened(now: State, design: Design) -> State:
+def open_design(now: State, design: Design) -> State:
     """The first page with another design, from wherever it was chosen."""
-    moved = now.moved(replace(now.workload, design=design))
+    moved = now.with_workload(replace(now.workload, design=design))
     return replace(
         moved, preset=design.base, view=VIEWS[0], opened=(), node="", axis=None, draft=None
     )
 
 
-def opened(now: State, composed: Callable[[Design], Design]) -> State:
+def open_composition(now: State, composed: Callable[[Design], Design]) -> State:
     """The page with the composition that is made of its design. A refusal leaves all as it is."""
     try:
         design = composed(now.design)
     except DesignError as error:
         return replace(now, notes={}, refusal=str(error))
-    moved = now.moved(replace(now.workload, design=design))
+    moved = now.with_workload(replace(now.workload, design=design))
     moved = replace(moved, view=VIEWS[1], place=PLACE, opened=(), node="", axis=None)
     return replace(moved, preset=design.base, draft=None)

@@ -13,7 +13,7 @@ from studio.analysis import units
 from studio.app import session
 from studio.app.controls import knob_widgets
 from studio.app.controls.history import history
-from studio.app.controls.navigation import opener
+from studio.app.controls.navigation import compose_button
 from studio.app.markup import plain
 from studio.family import BATCH, Family
 from studio.guide import Task
@@ -25,7 +25,7 @@ from studio.workbench.page.state import VIEWS, State
 from studio.workbench.workload import CONDITIONS, DEVICE
 
 COMPOSE = VIEWS[1]
-COMPUTES = "Device; CPU runs use one thread"
+DEVICE_HELP = "Device; CPU runs use one thread"
 
 
 def sidebar(now: State) -> None:
@@ -33,19 +33,21 @@ def sidebar(now: State) -> None:
     history(now)
     pickers(now)
     if is_composed(now.design.family) and now.view != COMPOSE:
-        st.button("Edit its stages", key="edit", on_click=_go, args=(COMPOSE,), width="stretch")
+        st.button(
+            "Edit its stages", key="edit", on_click=_set_view, args=(COMPOSE,), width="stretch"
+        )
     if now.design.family.stages and now.view != COMPOSE:
-        opener()
+        compose_button()
     for axis in get_args(Axis):
-        if members := list(scalars(now, axis)):
+        if members := list(scalar_knobs(now, axis)):
             with st.container(gap="xsmall"):
                 st.markdown(f":small[**{plain(axis.upper())}**]")
                 controls(now, members)
-    if rest := list(scalars(now, None)):
+    if rest := list(scalar_knobs(now, None)):
         with st.expander("More", key="more"):
             controls(now, rest)
     knob_widgets.number(
-        BATCH, now.workload.batch, BATCH.name, (), **knob_widgets.turns(BATCH.name, BATCH.name)
+        BATCH, now.workload.batch, BATCH.name, (), **knob_widgets.on_change(BATCH.name, BATCH.name)
     )
     with st.expander("Benchmark settings", key="timed"):
         conditions(now)
@@ -56,8 +58,8 @@ def conditions(now: State) -> None:
     for name, knob in CONDITIONS.items():
         if knob is not BATCH:
             knob_widgets.switch(knob, getattr(now.workload, name), name)
-    if len(there := devices.known()) > 1:
-        shown = Knob(name=DEVICE, default=there[0], help=COMPUTES, options=there)
+    if len(there := devices.known_devices()) > 1:
+        shown = Knob(name=DEVICE, default=there[0], help=DEVICE_HELP, options=there)
         knob_widgets.switch(shown, now.workload.device, DEVICE)
 
 
@@ -68,21 +70,21 @@ def views(now: State) -> None:
         **session.widget("view", now.view, default=now.view),
         required=True,
         label_visibility="collapsed",
-        on_change=_look,
+        on_change=_choose_view,
         width="stretch",
     )
 
 
-def _look() -> None:
+def _choose_view() -> None:
     if session.user_changed("view"):
-        _go(session.value("view"))
+        _set_view(session.value("view"))
 
 
-def _go(view: str) -> None:
+def _set_view(view: str) -> None:
     session.commit(replace(session.current(), view=view))
 
 
-def scalars(now: State, axis: Axis | None) -> Iterator[Knob]:
+def scalar_knobs(now: State, axis: Axis | None) -> Iterator[Knob]:
     """The knobs along an axis that hold no records."""
     for knob in now.design.family.knobs.values():
         if knob.axis == axis and not isinstance(knob, RecordKnob):
@@ -96,11 +98,11 @@ def controls(now: State, knobs: Iterable[Knob]) -> None:
 
 def pickers(now: State) -> None:
     """The family, the preset, and what to do with them."""
-    families, family = grouped(studio.families()), now.design.family
+    families, family = by_task(studio.families()), now.design.family
     st.selectbox(
         "Family",
         list(families),
-        format_func=lambda key: searchable(families[key]),
+        format_func=lambda key: search_label(families[key]),
         **session.widget("family", family.key, index=list(families).index(family.key)),
         on_change=_choose_family,
     )
@@ -109,9 +111,9 @@ def pickers(now: State) -> None:
     st.selectbox(
         "Preset",
         presets,
-        format_func=lambda name: described(family, name),
+        format_func=lambda name: preset_label(family, name),
         **session.widget(key, now.preset.name, index=presets.index(now.preset.name)),
-        on_change=_choose,
+        on_change=_choose_preset,
         args=(family.key, key),
     )
     with st.container(horizontal=True, gap="xsmall", wrap=False):
@@ -121,20 +123,20 @@ def pickers(now: State) -> None:
         st.button(
             f"Compare with {several}",
             key="compare",
-            on_click=_go,
+            on_click=_set_view,
             args=(VIEWS[3],),
             width="stretch",
         )
 
 
-def grouped(families: Mapping[str, Family]) -> dict[str, Family]:
+def by_task(families: Mapping[str, Family]) -> dict[str, Family]:
     """By the task that each is mostly used for, and within one by their titles."""
     tasks = get_args(Task)
     order = sorted(families.values(), key=lambda f: (tasks.index(f.guide.tasks[0]), f.title))
     return {family.key: family for family in order}
 
 
-def searchable(family: Family) -> str:
+def search_label(family: Family) -> str:
     """A family's title with its tasks, so that either finds it in a list."""
     return f"{family.title} · {', '.join(family.guide.tasks)}"
 
@@ -144,16 +146,16 @@ def _choose_family() -> None:
     design would be lost."""
     now = session.current()
     if session.user_changed("family") and session.value("family") != now.design.family.key:
-        session.commit(now.chosen(session.value("family")))
+        session.commit(now.choose_preset(session.value("family")))
 
 
-def _choose(family: str, key: str) -> None:
+def _choose_preset(family: str, key: str) -> None:
     now = session.current()
     if session.user_changed(key) and (family, session.value(key)) != (
         now.design.family.key,
         now.preset.name,
     ):
-        session.commit(now.chosen(family, session.value(key)))
+        session.commit(now.choose_preset(family, session.value(key)))
 
 
 def buttons(now: State) -> None:
@@ -162,26 +164,26 @@ def buttons(now: State) -> None:
         "Reset to preset",
         help=f"Undo all changes to {plain(now.preset.name)}",
         disabled=now.design.config == now.preset.config and now.draft is None,
-        on_click=lambda: session.commit(reset(session.current())),
+        on_click=lambda: session.commit(reset_to_preset(session.current())),
         width="stretch",
     )
     st.button(
         "Unpin" if now.workload in now.pins else "Pin",
         help="Pin this design to compare later ones with it",
-        on_click=lambda: session.commit(pinned(session.current())),
+        on_click=lambda: session.commit(toggle_pin(session.current())),
         width="stretch",
     )
 
 
-def described(family: Family, name: str) -> str:
+def preset_label(family: Family, name: str) -> str:
     """A preset's name with its published count."""
     params = family.preset(name).params
     return f"{name} · {units.count(params)}" if params else name
 
 
-def reset(now: State) -> State:
-    return now.chosen(now.design.family.key, now.preset.name)
+def reset_to_preset(now: State) -> State:
+    return now.choose_preset(now.design.family.key, now.preset.name)
 
 
-def pinned(now: State) -> State:
+def toggle_pin(now: State) -> State:
     return now.unpin(now.workload) if now.workload in now.pins else now.pin(now.workload)

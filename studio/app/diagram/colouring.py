@@ -22,14 +22,14 @@ from studio.analysis.graph.cost_heatmap import (
 )
 from studio.analysis.graph.design_diff import GraphDiff, graph_diff
 from studio.app import session
-from studio.app.charts.compare_table import named
+from studio.app.charts.compare_table import workload_label
 from studio.app.diagram.layer_timing import layer_times
 from studio.app.markup import plain
 from studio.drawing.decoration import CHANGE_HUES, CHANGE_SIGNS, HEAT_SCALE, Mark, heat_colours
 from studio.drawing.graph import Graph
 from studio.process.caching import bounded
 from studio.workbench import results
-from studio.workbench.page.colour_mode import HEAT, KIND, Lens
+from studio.workbench.page.colour_mode import HEAT, KIND, ColourMode
 from studio.workbench.page.state import State
 from studio.workbench.workload import Workload
 
@@ -54,7 +54,7 @@ STYLE = """<style>
 
 
 @dataclass(frozen=True)
-class Seen:
+class ColouredGraph:
     """What the graph shows, what its boxes bear, the legend to it as HTML, and what stands for the
     legend above a picture that is taken away."""
 
@@ -64,27 +64,31 @@ class Seen:
     caption: str = ""
 
 
-def lens(now: State) -> None:
+def colour_controls(now: State) -> None:
     """The controls: one for the colours, one for the difference where there is a pinned design."""
     # One line on any screen, so that the graph stays where it is.
     with st.container(horizontal=True, vertical_alignment="center", wrap=False, key="lens"):
         st.selectbox(
             "Colour by",
             HEAT.options,
-            **session.widget("heat", now.lens.heat, index=HEAT.options.index(now.lens.heat)),
+            **session.widget(
+                "heat", now.colour_mode.heat, index=HEAT.options.index(now.colour_mode.heat)
+            ),
             format_func=_option,
             label_visibility="collapsed",
             width="stretch",
-            on_change=_turn,
+            on_change=_set_colour_mode,
             args=("heat",),
         )
         if now.pinned:
-            name = plain(named(now.pinned))
+            name = plain(workload_label(now.pinned))
             st.toggle(
                 "Difference",
-                **session.widget("difference", now.lens.difference, value=now.lens.difference),
+                **session.widget(
+                    "difference", now.colour_mode.difference, value=now.colour_mode.difference
+                ),
                 help=f"What grew, shrank, was added or removed against the pinned {name}",
-                on_change=_turn,
+                on_change=_set_colour_mode,
                 args=("difference",),
             )
 
@@ -94,75 +98,81 @@ def _option(name: str) -> str:
     return f"Colour by {as_clause(title)}"
 
 
-def _turn(name: str) -> None:
+def _set_colour_mode(name: str) -> None:
     if session.user_changed(name):
         now = session.current()
-        session.commit(replace(now, lens=replace(now.lens, **{name: session.value(name)})))
+        session.commit(
+            replace(now, colour_mode=replace(now.colour_mode, **{name: session.value(name)}))
+        )
 
 
-def against(now: State) -> Workload | None:
+def compared_workload(now: State) -> Workload | None:
     """The pinned workload where the layers are seen against it."""
-    return now.pinned if now.lens.difference else None
+    return now.pinned if now.colour_mode.difference else None
 
 
-def seen(now: State) -> Seen:
+def coloured_graph(now: State) -> ColouredGraph:
     """The graph through the lens of the page."""
-    graph, quantity = results.graph(now.workload), now.lens.told
-    plain = Seen(graph, share_bars(graph))
-    pinned = against(now)
+    graph, quantity = results.graph(now.workload), now.colour_mode.compared_metric
+    plain = ColouredGraph(graph, share_bars(graph))
+    pinned = compared_workload(now)
     if pinned and pinned.design.family is not now.design.family:
-        return replace(plain, legend=_legend(_strangers(pinned, now.workload)))
-    if now.lens.heat == KIND and not pinned:
+        return replace(plain, legend=_legend(_unaligned_text(pinned, now.workload)))
+    if now.colour_mode.heat == KIND and not pinned:
         return plain
     if quantity is TIME and not all(map(layer_times, filter(None, (pinned, now.workload)))):
-        return replace(plain, legend=_legend(_untimed(pinned, now.workload)))
+        return replace(plain, legend=_legend(_untimed_text(pinned, now.workload)))
     if pinned:
-        found = changed(pinned, now.workload, now.lens)
-        legend = _legend(_changes(found, pinned, quantity))
-        caption = f"{as_clause(quantity.title)} against {named(pinned)}"
-        return Seen(found.graph, found.marks, legend, caption)
-    hot = heat_map(graph, quantity, now.opened, seconds(now.workload, quantity))
+        found = workload_diff(pinned, now.workload, now.colour_mode)
+        legend = _legend(_diff_legend(found, pinned, quantity))
+        caption = f"{as_clause(quantity.title)} against {workload_label(pinned)}"
+        return ColouredGraph(found.graph, found.marks, legend, caption)
+    hot = heat_map(graph, quantity, now.opened, measured_seconds(now.workload, quantity))
     top = quantity.write(hot.scale.top)
     caption = f"coloured by {as_clause(quantity.title)}, from 0 (pale) to {top} (dark)"
-    return Seen(hot.graph, hot.marks, _legend(_steps(hot.scale)), caption)
+    return ColouredGraph(hot.graph, hot.marks, _legend(_heat_legend(hot.scale)), caption)
 
 
-def scale(now: State) -> HeatScale | None:
+def heat_scale(now: State) -> HeatScale | None:
     """The scale that colours the graph, for all that is coloured as it is; None where kinds or
     changes colour it."""
-    quantity = now.lens.quantity
-    if quantity is None or against(now) or (quantity is TIME and not layer_times(now.workload)):
+    quantity = now.colour_mode.metric
+    if (
+        quantity is None
+        or compared_workload(now)
+        or (quantity is TIME and not layer_times(now.workload))
+    ):
         return None
     graph = results.graph(now.workload)
-    return heat_map(graph, quantity, now.opened, seconds(now.workload, quantity)).scale
+    return heat_map(graph, quantity, now.opened, measured_seconds(now.workload, quantity)).scale
 
 
-def changed(before: Workload, now: Workload, lens: Lens) -> GraphDiff:
+def workload_diff(before: Workload, now: Workload, lens: ColourMode) -> GraphDiff:
     """The difference of two workloads of one family."""
-    if lens.told is TIME:
-        both = (seconds(before, TIME), seconds(now, TIME))
+    if lens.compared_metric is TIME:
+        both = (measured_seconds(before, TIME), measured_seconds(now, TIME))
         return graph_diff(results.graph(before), results.graph(now), TIME, both)
-    return _changed(before, now, lens.heat)
+    return _workload_diff(before, now, lens.heat)
 
 
 @bounded(megabytes=32, size=lambda found: results.graph_bytes(found.graph))
-def _changed(before: Workload, now: Workload, heat: str) -> GraphDiff:
-    return graph_diff(results.graph(before), results.graph(now), Lens(heat).told)
+def _workload_diff(before: Workload, now: Workload, heat: str) -> GraphDiff:
+    return graph_diff(results.graph(before), results.graph(now), ColourMode(heat).compared_metric)
 
 
-def seconds(workload: Workload, quantity: Metric) -> Mapping[str, float]:
+def measured_seconds(workload: Workload, quantity: Metric) -> Mapping[str, float]:
     """The measured times of the boxes, where the quantity is the time."""
     if quantity is not TIME:
         return NO_SECONDS
     times = {path: time.total_s for path, time in layer_times(workload).items()}
-    return MappingProxyType(node_seconds(results.planned(workload)[1], times))
+    return MappingProxyType(node_seconds(results.graph_with_uses(workload)[1], times))
 
 
 def _legend(inside: str) -> str:
     return f'{STYLE}<div class="legend">{inside}</div>'
 
 
-def _steps(found: HeatScale) -> str:
+def _heat_legend(found: HeatScale) -> str:
     """The scale with what its start, its middle and its end stand for."""
     steps = (i / (len(HEAT_SCALE) - 1) for i in range(len(HEAT_SCALE)))
     pairs = ((heat_colours(heat)[0], heat_colours(heat, dark=True)[0]) for heat in steps)
@@ -174,8 +184,8 @@ def _steps(found: HeatScale) -> str:
     )
 
 
-def _changes(found: GraphDiff, pinned: Workload, quantity: Metric) -> str:
-    name = escape(named(pinned))
+def _diff_legend(found: GraphDiff, pinned: Workload, quantity: Metric) -> str:
+    name = escape(workload_label(pinned))
     if found.is_empty:
         return f"No difference from the pinned <b>{name}</b>."
     kinds = {mark.change for mark in found.marks.values()}
@@ -188,13 +198,14 @@ def _changes(found: GraphDiff, pinned: Workload, quantity: Metric) -> str:
     return f"<div>{signs}</div>{what} vs pinned <b>{name}</b>; in a repeated block, of one repeat."
 
 
-def _strangers(pinned: Workload, now: Workload) -> str:
+def _unaligned_text(pinned: Workload, now: Workload) -> str:
     """Why two designs cannot be laid over each other."""
     families = (escape(workload.design.family.title) for workload in (pinned, now))
     return "The layers of {} and {} cannot be aligned; the Layers tab lists both.".format(*families)
 
 
-def _untimed(pinned: Workload | None, now: Workload) -> str:
+def _untimed_text(pinned: Workload | None, now: Workload) -> str:
     if pinned and layer_times(now):
-        return f"<b>{escape(named(pinned))}</b> is not timed yet: open it and time its layers."
+        name = escape(workload_label(pinned))
+        return f"<b>{name}</b> has no layer times yet: open it and time its layers."
     return NO_TIMES

@@ -53,7 +53,7 @@ def layer_graph(
     names = tuple(opened)
     shown = tuple(name for name in names if name in known)
     chosen = selected if selected in known else ""
-    picture = laid_out(graph, frozenset(names))
+    picture = cached_layout(graph, frozenset(names))
     unfolded = frozenset(box.node.id for box in picture.boxes if box.open)
     steps = levels(graph)
     data = {
@@ -71,7 +71,7 @@ def layer_graph(
 
     def asked() -> None:
         now = session.value(key).shown
-        on_change(granted(graph, now), now["selected"])
+        on_change(open_blocks(graph, now), now["selected"])
 
     room = height if isinstance(height, int) else "content"
     _component()(key=key, data=data, height=room, on_shown_change=asked)
@@ -79,10 +79,10 @@ def layer_graph(
 
 
 # A page that has a moment to spare asks for it ahead.
-laid_out = bounded(megabytes=24)(layout)
+cached_layout = bounded(megabytes=24)(layout)
 
 
-def granted(graph: Graph, asked: dict[str, Any]) -> tuple[str, ...]:
+def open_blocks(graph: Graph, asked: dict[str, Any]) -> tuple[str, ...]:
     """The open blocks that the browser asks for: by name, or all down to a level."""
     if "level" not in asked:
         return tuple(asked["open"])

@@ -28,7 +28,7 @@ STYLE = """<style>[data-testid="stPopoverBody"]:has([class*="st-key-files-"]) {
   max-height: calc(100vh - 4.6rem) !important; }</style>"""
 
 
-def take_away(figure: Figure, title: str, key: str = "takeaway") -> None:
+def downloads(figure: Figure, title: str, key: str = "takeaway") -> None:
     """A menu of files of a picture, which are named after the design.
 
     The files are made when the menu opens, in a run of the menu alone. (Made at a click, as
@@ -48,7 +48,7 @@ def _menu(figure: Figure, name: str, key: str) -> None:
     for form, (label, mime) in KINDS.items():
         files.download_button(
             plain(label),
-            made(form, figure),
+            file_content(form, figure),
             key=f"{key}.{form}",
             file_name=f"{name}.{form}",
             mime=mime,
@@ -58,15 +58,15 @@ def _menu(figure: Figure, name: str, key: str) -> None:
 
 
 @bounded(megabytes=32)
-def made(form: str, figure: Figure) -> str | bytes:
+def file_content(form: str, figure: Figure) -> str | bytes:
     return FORMATS[form](figure)
 
 
-def headed(now: State, caption: str = "") -> Heading:
+def figure_heading_of(now: State, caption: str = "") -> Heading:
     """What stands above the page's graph, with what its colours say, and a link to the graph alone:
     not to what was open beside it. A draft has no figures: it is no network yet."""
     alone = replace(now, tab=TABS[0], axis="", node="")
-    whole = figure_heading(results.profiled(now.workload), page_link(alone), now.title)
+    whole = figure_heading(results.profile_of(now.workload), page_link(alone), now.title)
     if not now.draft:
         return replace(whole, figures=(*whole.figures, caption) if caption else whole.figures)
     return replace(whole, title=f"{whole.title}, with a stage that does not fit", figures=())

@@ -23,21 +23,21 @@ STYLE = """<style>
 </style>"""
 
 
-def boxes(graph: Graph, opened: frozenset[str]) -> None:
+def graph_table(graph: Graph, opened: frozenset[str]) -> None:
     """The boxes that are shown, in a table that is made when it is asked for."""
-    st.fragment(_boxes)(graph, opened)
+    st.fragment(_graph_table)(graph, opened)
 
 
-def _boxes(graph: Graph, opened: frozenset[str]) -> None:
+def _graph_table(graph: Graph, opened: frozenset[str]) -> None:
     shown = st.expander("The graph as a table", key="boxes", on_change="rerun")
     if shown.open:
         with shown:
-            html(written(graph, opened))
+            html(table_html(graph, opened))
             st.caption(NOTE)
 
 
 @bounded(megabytes=8)
-def written(graph: Graph, opened: frozenset[str]) -> str:
+def table_html(graph: Graph, opened: frozenset[str]) -> str:
     rows = (
         f"<tr>{row.cells(escape(row.name), INDENT_REM)}</tr>" for row in node_rows(graph, opened)
     )

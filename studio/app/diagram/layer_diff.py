@@ -64,22 +64,22 @@ def change(layer: LayerDiff) -> str:
     return f"{CHANGE_SIGNS[layer.change]} {layer.change}" if layer.change in CHANGE_SIGNS else ""
 
 
-def signed(write: Callable[[float], str]) -> Callable[[float], str]:
+def with_sign(write: Callable[[float], str]) -> Callable[[float], str]:
     """With its sign, by which a change is told without any colour."""
     return lambda value: f"{'−' if value < 0 else '+'}{write(abs(value))}"
 
 
-WRITTEN = {
+FORMATS = {
     "Parameters": "{:,.0f}".format,
     "MMACs": "{:,.1f}".format,
     "Saved": units.size,
 }
-WRITTEN |= {f"Δ {name}": signed(write) for name, write in WRITTEN.items()} | {
-    f"{name} before": write for name, write in WRITTEN.items()
+FORMATS |= {f"Δ {name}": with_sign(write) for name, write in FORMATS.items()} | {
+    f"{name} before": write for name, write in FORMATS.items()
 }
 
 
-def written(
+def styled_table(
     columns: Mapping[str, Sequence[Any]],
     forms: Mapping[str, Callable[[float], str]],
     styles: Mapping[str, Sequence[str]],
@@ -93,7 +93,7 @@ def written(
     return shown
 
 
-def tinted(values: Iterable[float | None], dark: bool) -> list[str]:
+def diff_styles(values: Iterable[float | None], dark: bool) -> list[str]:
     """The styles of a column of differences: a hue for more, another for less."""
     return [
         _style(*TINTS[CHANGE_HUES["grew" if value > 0 else "shrank"], dark]) if value else ""
@@ -101,7 +101,7 @@ def tinted(values: Iterable[float | None], dark: bool) -> list[str]:
     ]
 
 
-def warm(values: Iterable[float | None], scale: HeatScale, dark: bool) -> list[str]:
+def heat_styles(values: Iterable[float | None], scale: HeatScale, dark: bool) -> list[str]:
     """The styles of a column: the colours that the boxes of the graph have by the same scale."""
     return [
         "" if value is None or value != value else _style(*heat_colours(scale.heat(value), dark))

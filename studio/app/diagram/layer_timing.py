@@ -21,7 +21,7 @@ def is_timing(workload: Workload) -> bool:
     return isinstance(session.bench().layer_times(workload), Waiting)
 
 
-def button(workload: Workload) -> None:
+def timing_button(workload: Workload) -> None:
     """Has the layers timed, and says why there are no times, or can be none."""
     if why := layer_obstacle(workload):
         st.caption(f"Layers cannot be timed here: {plain(why)}.")

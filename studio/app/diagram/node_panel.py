@@ -18,8 +18,8 @@ from studio.analysis.inspect.receptive_field import ReceptiveField
 from studio.analysis.names.dim_names import shape_text
 from studio.analysis.names.purpose import purpose
 from studio.app import session
-from studio.app.diagram.colouring import against
-from studio.app.diagram.layer_diff import signed
+from studio.app.diagram.colouring import compared_workload
+from studio.app.diagram.layer_diff import with_sign
 from studio.app.diagram.layer_timing import layer_times
 from studio.app.links import page_link
 from studio.app.markup import html, plain
@@ -30,7 +30,7 @@ from studio.workbench.page.state import State
 from studio.workbench.workload import Workload
 
 HINT = "Click a block to open it; click a layer to see where its cost comes from."
-GONE = "<small>Removed. In the pinned design:</small>"
+REMOVED = "<small>Removed. In the pinned design:</small>"
 STYLE = """<style>
 .st-key-inspector { position: relative; }
 .st-key-unselect { position: absolute; top: .35rem; right: .8rem; width: auto; }
@@ -56,11 +56,11 @@ STYLE = """<style>
 </style>""".replace("SHEET", "var(--st-background-color, light-dark(#fffdf8, #14181f))")
 
 
-def inspector(now: State, node: Node) -> None:
+def node_panel(now: State, node: Node) -> None:
     """The selected box as HTML, and beneath it the lines of its class on demand; a sheet at the
     bottom of a narrow screen, where the graph has the page's width."""
     with st.container(border=True, key="inspector", gap="xsmall"):
-        _about(now, node)
+        _details(now, node)
         st.button("Close", key="unselect", type="tertiary", on_click=_unselect)
 
 
@@ -68,27 +68,27 @@ def _unselect() -> None:
     session.commit(replace(session.current(), node=""))
 
 
-def _about(now: State, node: Node) -> None:
-    found = None if now.draft else results.inspected(now.workload, node.id)
-    pinned = None if now.draft else against(now)
+def _details(now: State, node: Node) -> None:
+    found = None if now.draft else results.details_of(now.workload, node.id)
+    pinned = None if now.draft else compared_workload(now)
     alike = pinned and pinned.design.family is now.design.family  # else no layer can be aligned
-    before = results.inspected(pinned, node.id) if pinned and alike else None
+    before = results.details_of(pinned, node.id) if pinned and alike else None
     if found:
-        html(f"{STYLE}{told(found, now.workload, before)}")
+        html(f"{STYLE}{details_html(found, now.workload, before)}")
         if found.source:
-            source(now, found)
+            source_expander(now, found)
     elif pinned and before:
-        html(f"{STYLE}{GONE}{told(before, pinned)}")
+        html(f"{STYLE}{REMOVED}{details_html(before, pinned)}")
     else:  # a box of a draft, or of a network that breaks off
-        html(f"{STYLE}<small>{said(node)}</small>")
+        html(f"{STYLE}<small>{node_text(node)}</small>")
 
 
-def said(node: Node) -> str:
+def node_text(node: Node) -> str:
     """What a box says of itself, where its cost is not known."""
     return " · ".join([f"<b>{escape(node.label)}</b>", *map(escape, node.facts)])
 
 
-def told(found: NodeDetails, workload: Workload, before: NodeDetails | None = None) -> str:
+def details_html(found: NodeDetails, workload: Workload, before: NodeDetails | None = None) -> str:
     """The inspection as HTML; of a time that was measured too, and of what it costs more or less
     than `before`."""
     lines = "".join(
@@ -97,17 +97,21 @@ def told(found: NodeDetails, workload: Workload, before: NodeDetails | None = No
     times = f" × {found.repeat}" if found.repeat > 1 else ""
     place = f"<small>{escape(found.id)}</small>" if found.id != found.label else ""
     head = f"<h6>{escape(found.label)}{times} {place}</h6>"
-    what = escape(about(found, workload))
+    what = escape(purpose_of(found, workload))
     return f'<div class="inspector">{head}<p>{what}</p><dl>{lines}</dl></div>'
 
 
-def about(found: NodeDetails, workload: Workload) -> str:
+def purpose_of(found: NodeDetails, workload: Workload) -> str:
     """What it is for: a row of a composition by its kind, all else by its class or operation."""
-    rows = dict(composition.placed(workload.design.config)) if composed(workload) else {}
+    rows = (
+        dict(composition.stages_by_place(workload.design.config))
+        if is_composition(workload)
+        else {}
+    )
     return purpose(type(rows[found.id])) if found.id in rows else found.purpose
 
 
-def composed(workload: Workload) -> bool:
+def is_composition(workload: Workload) -> bool:
     return composition.is_composed(workload.design.family)
 
 
@@ -115,11 +119,11 @@ def _lines(
     found: NodeDetails, workload: Workload, before: NodeDetails | None
 ) -> Iterator[tuple[str, str]]:
     """Names and texts, as HTML."""
-    yield from _made(found)
+    yield from _signature(found)
     old = {cost.name: cost for cost in before.costs} if before else {}
     free = []
     for cost in found.costs:
-        moved = _moved(old[cost.name], cost) if cost.name in old else ""
+        moved = _cost_change(old[cost.name], cost) if cost.name in old else ""
         if cost.formula.total or cost.formula.note or moved:
             yield escape(cost.name), _cost(cost, moved)
         else:
@@ -129,12 +133,15 @@ def _lines(
     if time := _time(found, workload):
         yield "Measured", time
     if found.attention:
-        yield "Attention", _growth(found.attention)
-    seen = (_field(field, many=len(found.receptive_fields) > 1) for field in found.receptive_fields)
+        yield "Attention", _attention_growth(found.attention)
+    seen = (
+        _receptive_field(field, many=len(found.receptive_fields) > 1)
+        for field in found.receptive_fields
+    )
     yield from (("Receptive field", text) for text in seen if text)
 
 
-def _made(found: NodeDetails) -> Iterator[tuple[str, str]]:
+def _signature(found: NodeDetails) -> Iterator[tuple[str, str]]:
     """What it is made as, and what flows in and out."""
     kind = escape(found.kind) if found.kind != found.label else ""
     if made := " ".join(filter(None, (kind, escape(found.settings)))):
@@ -153,10 +160,10 @@ def _flows(flows: tuple[TensorInfo, ...]) -> str:
     return ", ".join(f"{n} × {escape(t)}" if n > 1 else escape(t) for t, n in counted.items())
 
 
-def _moved(old: CostItem, new: CostItem) -> str:
+def _cost_change(old: CostItem, new: CostItem) -> str:
     """By how much a cost differs from that of the pinned design; empty where it does not."""
     delta = new.formula.total - old.formula.total
-    return f"{signed(new.write)(delta)} vs pinned" if delta else ""
+    return f"{with_sign(new.write)(delta)} vs pinned" if delta else ""
 
 
 def _cost(cost: CostItem, moved: str = "") -> str:
@@ -188,7 +195,7 @@ def _time(found: NodeDetails, workload: Workload) -> str:
     return f"<b>{units.seconds(sum(known))}</b>{share}"
 
 
-def _growth(found: AttentionCost) -> str:
+def _attention_growth(found: AttentionCost) -> str:
     """How much of it grows with the square of the tokens, and when that takes over."""
     share = _share(found.macs / found.total_macs) if found.total_macs else ""
     tokens = (
@@ -205,7 +212,7 @@ def _growth(found: AttentionCost) -> str:
     return f"grows with {found.law}{part}{meets}"
 
 
-def _field(field: ReceptiveField, many: bool) -> str:
+def _receptive_field(field: ReceptiveField, many: bool) -> str:
     """What one value sees of an input."""
     name = f"input {field.input + 1}" if many else "input"
     if field.all_by:
@@ -216,12 +223,12 @@ def _field(field: ReceptiveField, many: bool) -> str:
     return f"{size} of the {grid} {name}"
 
 
-def source(now: State, found: NodeDetails) -> None:
+def source_expander(now: State, found: NodeDetails) -> None:
     """The lines of the class in the exported file, as they are numbered there."""
     with st.expander("Source", key="source", on_change=session.keep_state) as shown:
         if not shown.open:
             return
-        text = results.exported(now.workload, page_link(now)).text
+        text = results.script_of(now.workload, page_link(now)).text
         name, first, lines = excerpt(text, found.source)
         if not name:
             st.caption("A PyTorch layer; the exported file imports it.")

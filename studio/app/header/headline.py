@@ -14,7 +14,7 @@ from studio.analysis.cost.attention_cost import causal_note
 from studio.analysis.cost.profiler import Profile
 from studio.analysis.cost.starved_norm import batch_too_small, training_memory_text
 from studio.analysis.trace.priority_lock import prioritize
-from studio.app.markup import html, link, ours, plain
+from studio.app.markup import html, link, plain, trusted
 from studio.family import Design
 from studio.workbench import results
 from studio.workbench.compose.composition import is_composed
@@ -122,7 +122,7 @@ def title(now: State) -> None:
     """The design, its family, and the paper."""
     design = now.design
     paper = paper_of(design)
-    cited = f" · [paper]({ours(paper)})" if paper else ""
+    cited = f" · [paper]({trusted(paper)})" if paper else ""
     st.markdown(f"### {plain(now.title)} &nbsp;:small[:gray[{plain(design.family.title)}{cited}]]")
 
 
@@ -137,7 +137,7 @@ def paper_of(design: Design) -> str:
 
 def headline(now: State) -> None:
     with prioritize():
-        cells = [card(f.name, *told(f, now), help=explained(f, now)) for f in FIGURES]
+        cells = [card(f.name, *figure_text(f, now), help=figure_help(f, now)) for f in FIGURES]
     preset = now.design.preset
     address = URL.search(preset.source) if preset else None
     links = (address.group(),) if address else ()
@@ -151,14 +151,14 @@ def card(name: str, value: str, notes: Iterable[str], kind: str = "figure", help
     return f'<div class="{kind}">{head}{escape(name)}</h6><b>{escape(value)}</b>{below}</div>'
 
 
-def explained(figure: Figure, now: State) -> str:
+def figure_help(figure: Figure, now: State) -> str:
     """What a figure is, and what is to be said of this design's."""
-    return f"{figure.help} {figure.notes(results.profiled(now.workload))}".strip()
+    return f"{figure.help} {figure.notes(results.profile_of(now.workload))}".strip()
 
 
-def told(figure: Figure, now: State) -> tuple[str, list[str]]:
+def figure_text(figure: Figure, now: State) -> tuple[str, list[str]]:
     """The figure of the page's workload, and the lines beneath it."""
-    here = results.profiled(now.workload)
+    here = results.profile_of(now.workload)
     if why := figure.lacks(here):
         return "—", [
             f'<p title="{escape(why)}">{escape(training_memory_text(here))}: {escape(why)}</p>'
@@ -166,32 +166,32 @@ def told(figure: Figure, now: State) -> tuple[str, list[str]]:
     value = figure.read(here)
     notes = [f"<p>{escape(figure.tells(here))}</p>"]
     if figure is FIGURES[0] and (preset := now.design.preset) and preset.params:
-        notes = [compared(here.params, preset.params, preset.source)]
+        notes = [published_count(here.params, preset.params, preset.source)]
     for workload, label in now.others:
-        if figure.lacks(results.profiled(workload)):
+        if figure.lacks(results.profile_of(workload)):
             continue  # there is nothing to compare with
-        before = figure.read(results.profiled(workload))
-        notes.append(note(change(value, before, figure.write), label))
+        before = figure.read(results.profile_of(workload))
+        notes.append(change_line(change(value, before, figure.write), label))
     return figure.write(value), notes
 
 
-def compared(ours: int, params: int, source: str) -> str:
+def published_count(ours: int, params: int, source: str) -> str:
     """The preset's count in the words of its source, with a tick where ours equals it."""
     mark, word, tick = ("✓ ", "matches", ' class="tick"') if ours == params else ("", "in", "")
     short = REPOSITORY.sub(r"\1", source)
     return (
         f'<p{tick} title="{escape(source)}">{mark}{params:,}, {word}'
-        f" <small>{linked(short, source)}</small></p>"
+        f" <small>{link_to_source(short, source)}</small></p>"
     )
 
 
-def linked(text: str, source: str) -> str:
+def link_to_source(text: str, source: str) -> str:
     """A text as HTML that leads to the address in its source, where there is one."""
     address = URL.search(source)
     return link(text, address.group()) if address else escape(text)
 
 
-def note(change: str, label: str) -> str:
+def change_line(change: str, label: str) -> str:
     """A line beneath a figure: how it moved against the previous or the pinned workload."""
     moved = "" if change == SAME else ' class="moved"'
     return f"<p{moved}>{escape(change)} vs {label}</p>"

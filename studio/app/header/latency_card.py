@@ -12,7 +12,7 @@ import streamlit as st
 from studio import admission
 from studio.analysis import units
 from studio.app import session
-from studio.app.header.headline import card, change, note
+from studio.app.header.headline import card, change, change_line
 from studio.app.markup import html
 from studio.app.pending import poll
 from studio.bench.idle_latency import run_to_run_deviation
@@ -45,12 +45,12 @@ def limit(workload: Workload) -> float:
     return max(known, admission.round_limit_s(shortest)) if shortest else known
 
 
-def hindrance(workload: Workload) -> str:
+def measuring_obstacle(workload: Workload) -> str:
     """Why it cannot be measured however long it may take; empty where it can."""
     return obstacle(workload, HOURS_S)
 
 
-def latency(now: State) -> None:
+def latency_card(now: State) -> None:
     """The figure's card, which polls as long as there is none, or a sweep of this session may bring
     a better one."""
     bench, benchmark = session.bench(), _benchmark(now.workload)
@@ -93,32 +93,44 @@ def _start(benchmark: AutoBenchmark) -> Sweep:
 def _may_start(benchmark: AutoBenchmark) -> bool:
     workload = benchmark.workload
     if benchmark.is_asked:
-        return not hindrance(workload)
-    return is_quick(results.profiled(workload)) and not obstacle(workload)
+        return not measuring_obstacle(workload)
+    return is_quick(results.profile_of(workload)) and not obstacle(workload)
 
 
 def _card(now: State) -> None:
     benchmark = _benchmark(now.workload)
     point = session.bench().point(now.workload)
     waits = point is None and _may_start(benchmark)
-    why = hindrance(now.workload)
+    why = measuring_obstacle(now.workload)
     offers = not (waits or why or isinstance(point, Measurement))
     value, words = "…" if waits else "—", iter([""])
     match point:
         case Measurement():
             value, band, seen = latency_text.format_latency(point, now.workload.device)
-            words = chain([line(band if seen else spread(point, now.workload.device))], notes(now))
+            words = chain(
+                [paragraph(band if seen else spread_text(point, now.workload.device))],
+                change_lines(now),
+            )
         case None:
             words = iter(
-                [line(why or (offer(now.workload) if offers else MEASURING[now.workload.compiled]))]
+                [
+                    paragraph(
+                        why
+                        or (
+                            benchmark_offer(now.workload)
+                            if offers
+                            else MEASURING[now.workload.compiled]
+                        )
+                    )
+                ]
             )
         case error:
-            words = iter([line(str(error))])
+            words = iter([paragraph(str(error))])
     kind = "figure short" if offers else "figure"
     html(f'<div class="figures one">{card(CARD[now.workload.mode], value, words, kind)}</div>')
     if offers:
         pressed = st.button(
-            "Benchmark", key="measure", help=_allowed(now.workload), width="stretch"
+            "Benchmark", key="measure", help=_limit_text(now.workload), width="stretch"
         )
     else:
         pressed = is_loaded(point) and st.button(AGAIN, key="again", help=BUSY, type="tertiary")
@@ -128,35 +140,39 @@ def _card(now: State) -> None:
         session.rerun_page()
 
 
-def _allowed(workload: Workload) -> str:
+def _limit_text(workload: Workload) -> str:
     return f"Takes up to {units.seconds(limit(workload))}"
 
 
-def offer(workload: Workload) -> str:
+def benchmark_offer(workload: Workload) -> str:
     """What a press is asked for."""
     if not admission.time_problem(workload.design, workload.conditions):
         return ASKED
     return LATE.format(f"{admission.duration_s(workload.design, workload.conditions):,.0f}")
 
 
-def line(text: str) -> str:
+def paragraph(text: str) -> str:
     return f"<p>{escape(text)}</p>"
 
 
-def notes(now: State) -> Iterator[str]:
+def change_lines(now: State) -> Iterator[str]:
     """The change against the previous and pinned workloads, and how it was measured."""
     here = session.bench().point(now.workload)
     assert isinstance(here, Measurement)
     for workload, label in now.others:
         if isinstance(there := session.bench().point(workload), Measurement):
             told = change(here.median_s, there.median_s, units.seconds)
-            yield line(f"within noise of {label}") if is_noise(here, there) else note(told, label)
-    told = conditions(here, now.workload.threads_text)  # a narrow card cuts it short
+            yield (
+                paragraph(f"within noise of {label}")
+                if is_noise(here, there)
+                else change_line(told, label)
+            )
+    told = conditions_text(here, now.workload.threads_text)  # a narrow card cuts it short
     shown, why = escape(told), ""
     if is_loaded(here):  # the device is in the tooltip: there is no room for another line
         shown = f"<strong>under load</strong> {escape(units.seconds(here.median_s))}"
-        why = f"The machine was busy: {spread(here, now.workload.device)}. {RETRIED}; "
-    yield f'<p title="{escape(why + told)}; {escape(in_full(here))}">{shown}</p>'
+        why = f"The machine was busy: {spread_text(here, now.workload.device)}. {RETRIED}; "
+    yield f'<p title="{escape(why + told)}; {escape(all_details(here))}">{shown}</p>'
 
 
 def is_noise(one: Measurement, other: Measurement) -> bool:
@@ -166,18 +182,18 @@ def is_noise(one: Measurement, other: Measurement) -> bool:
     return overlap or one.clean is False or other.clean is False
 
 
-def spread(point: Measurement, device: str) -> str:
+def spread_text(point: Measurement, device: str) -> str:
     """The middle half of the runs, under the median's own unit, and how far runs lie apart."""
     half = f"IQR {units.seconds(point.q25_s)} to {units.seconds(point.q75_s)}"
     apart = run_to_run_deviation(point, device)
     return half if apart is None else f"{half}; ±{apart:.0%} between runs"
 
 
-def conditions(point: Measurement, threads: str = "") -> str:
-    when = age(point)
+def conditions_text(point: Measurement, threads: str = "") -> str:
+    when = age_text(point)
     words = [
         f"measured {when}" if when else "",
-        short(point.device),
+        short_device_name(point.device),
         threads,
         point.dtype if point.dtype != "float32" else "",
         point.layout if point.layout != "contiguous" else "",
@@ -186,7 +202,7 @@ def conditions(point: Measurement, threads: str = "") -> str:
     return ", ".join(filter(None, words))
 
 
-def age(point: Measurement) -> str:
+def age_text(point: Measurement) -> str:
     """How long ago it was measured, where that was before today: `3 days ago`; empty otherwise."""
     if not point.measured_at:
         return ""
@@ -197,7 +213,7 @@ def age(point: Measurement) -> str:
     return f"{days} days ago" if days > 1 else "yesterday" if days == 1 else ""
 
 
-def in_full(point: Measurement) -> str:
+def all_details(point: Measurement) -> str:
     """All that a measurement tells, for those who ask."""
     words = [
         point.device,
@@ -212,7 +228,7 @@ def in_full(point: Measurement) -> str:
     return "; ".join(filter(None, words))
 
 
-def short(device: str) -> str:
+def short_device_name(device: str) -> str:
     """A processor's name without its marks: `Intel Xeon Platinum 8481C`."""
     plain = device.replace("(R)", "").replace("(TM)", "").split("@")[0].split(" CPU")[0]
     return " ".join(plain.removesuffix("Processor").split())

@@ -20,13 +20,13 @@ STRIPE = f"linear-gradient({MARK}, {MARK})"
 
 def listing(now: State) -> None:
     link = page_link(now)
-    text = results.exported(now.workload, link).text
+    text = results.script_of(now.workload, link).text
     before = text
-    if now.previous and comparable(now):
-        before = results.exported(now.previous, link).text
+    if now.previous and is_comparable(now):
+        before = results.script_of(now.previous, link).text
     changed = changed_lines(before, text)
     words, button = st.columns([3, 2], vertical_alignment="center")
-    words.caption(plain(told(changed, len(text.splitlines()))))
+    words.caption(plain(summary_text(changed, len(text.splitlines()))))
     button.download_button(
         "Download script",
         text,
@@ -38,21 +38,21 @@ def listing(now: State) -> None:
         width="stretch",
     )
     with st.container(key="listing"):
-        html(marks(changed))
+        html(highlight_style(changed))
         st.code(text, language="python", line_numbers=True, height=520)
 
 
-def comparable(now: State) -> bool:
+def is_comparable(now: State) -> bool:
     return now.previous is not None and now.previous.design.family is now.design.family
 
 
-def told(changed: tuple[int, ...], length: int) -> str:
+def summary_text(changed: tuple[int, ...], length: int) -> str:
     if not changed:
         return f"{length} lines, torch only. Running it verifies its own parameter count and MACs."
-    return f"The last change rewrote {len(changed)} of {length} lines: {spans(changed)}."
+    return f"The last change rewrote {len(changed)} of {length} lines: {line_ranges(changed)}."
 
 
-def spans(numbers: tuple[int, ...], shown: int = 6) -> str:
+def line_ranges(numbers: tuple[int, ...], shown: int = 6) -> str:
     """Line numbers as ranges: (1, 2, 3, 7) -> "1-3, 7"."""
     runs: list[list[int]] = []
     for number in numbers:
@@ -64,7 +64,7 @@ def spans(numbers: tuple[int, ...], shown: int = 6) -> str:
     return ", ".join(text[:shown]) + (" …" if len(text) > shown else "")
 
 
-def marks(changed: tuple[int, ...]) -> str:
+def highlight_style(changed: tuple[int, ...]) -> str:
     """A style that paints lines of the listing beneath it: the text stays whole, to be copied."""
     stripes = ", ".join(f"{STRIPE} no-repeat 0 {n - 1}lh / 100% 1lh" for n in changed)
     return f"<style>{LINES} {LISTING} {{ background: {stripes or 'none'}; }}</style>"

@@ -16,8 +16,8 @@ from studio.analysis.graph.cost_heatmap import HeatScale
 from studio.analysis.trace.tree import Trace
 from studio.app import session
 from studio.app.diagram import layer_diff
-from studio.app.diagram.colouring import against, scale
-from studio.app.diagram.layer_timing import button, is_timing, layer_times
+from studio.app.diagram.colouring import compared_workload, heat_scale
+from studio.app.diagram.layer_timing import is_timing, layer_times, timing_button
 from studio.app.markup import plain
 from studio.app.pending import poll
 from studio.family import Design
@@ -50,7 +50,7 @@ COLUMNS = {
         " bandwidth, or the overhead of launching operations",
     ),
 }
-WRITTEN = {
+FORMATS = {
     "Parameters": "{:,}".format,
     "MMACs": "{:,.1f}".format,
     "Activations": "{:,}".format,
@@ -96,54 +96,58 @@ def layers(now: State) -> None:
             with st.spinner(
                 "Running torchinfo on the meta device; a recurrent model takes seconds"
             ):
-                text = results.summary(now.workload)
+                text = results.torchinfo_summary(now.workload)
             st.code(text, language=None, height=360)
 
 
 def _rows(now: State) -> None:
-    pinned = against(now)
-    rows = both(pinned, now.workload) if pinned else one(now)
+    pinned = compared_workload(now)
+    rows = diff_table(pinned, now.workload) if pinned else layer_table(now)
     st.dataframe(
         rows, hide_index=True, height=340, column_config=COLUMNS, key="layers", placeholder=""
     )
-    button(now.workload)
-    clocked = clock(now.workload)
+    timing_button(now.workload)
+    clocked = timing_text(now.workload)
     times = f"{plain(clocked)}  \n" if clocked else ""
-    body = results.trained(now.workload)
+    body = results.training_trace_of(now.workload)
     causal = plain(causal_note(body))
-    st.caption(f"**{plain(total(body))}**  \n{times}{READING} {causal}")
+    st.caption(f"**{plain(total_text(body))}**  \n{times}{READING} {causal}")
 
 
-def one(now: State) -> Any:
+def layer_table(now: State) -> Any:
     """The layers of the page's workload; the column by which the graph is coloured comes first, in
     the same colours."""
-    counted, measured, found = table(now.workload), timed(now.workload), scale(now)
+    counted, measured, found = (
+        counted_columns(now.workload),
+        measured_columns(now.workload),
+        heat_scale(now),
+    )
     known = counted | measured
-    name = HOT.get(now.lens.heat, "") if found else ""
-    values = costs(now, found) if found else []
+    name = HOT.get(now.colour_mode.heat, "") if found else ""
+    values = cost_column(now, found) if found else []
     asked = {name: known.get(name, values)} if found else {}
     times = {"Time": measured["Time"]} if "Time" in measured else {}
     # What was asked for first; what a layer waits for, a word that says no more than figures, last.
     columns = {"Layer": counted["Layer"]} | asked | times | counted | measured
-    styles = layer_diff.warm(values, found, layer_diff.is_dark()) if found else []
-    return layer_diff.written(columns, WRITTEN, {name: styles} if found else {})
+    styles = layer_diff.heat_styles(values, found, layer_diff.is_dark()) if found else []
+    return layer_diff.styled_table(columns, FORMATS, {name: styles} if found else {})
 
 
-def costs(now: State, by: HeatScale) -> list[float | None]:
+def cost_column(now: State, by: HeatScale) -> list[float | None]:
     """What each row costs of the quantity of a scale."""
     times, read = layer_times(now.workload), by.metric.read
     if read is None:
-        return [seconds(row, times) for row in rows_of(now.workload)]
+        return [row_seconds(row, times) for row in rows_of(now.workload)]
     return [read(row.figures) for row in rows_of(now.workload)]
 
 
-def both(before: Workload, now: Workload) -> Any:
+def diff_table(before: Workload, now: Workload) -> Any:
     """The layers of two designs in one table, with what moved."""
     alike = before.design.family is now.design.family
     columns = layer_diff.columns(design_diff.layer_diffs(rows_of(before), rows_of(now), alike))
     dark = layer_diff.is_dark()
-    styles = {name: layer_diff.tinted(columns[name], dark) for name in layer_diff.DELTAS}
-    return layer_diff.written(columns, layer_diff.WRITTEN, styles)
+    styles = {name: layer_diff.diff_styles(columns[name], dark) for name in layer_diff.DELTAS}
+    return layer_diff.styled_table(columns, layer_diff.FORMATS, styles)
 
 
 def rows_of(workload: Workload) -> tuple[LayerRow, ...]:
@@ -155,7 +159,7 @@ def _rows_of(design: Design, batch: int) -> tuple[LayerRow, ...]:
     return tuple(layer_rows(training_trace(design, batch)))
 
 
-def table(workload: Workload) -> dict[str, list[Any]]:
+def counted_columns(workload: Workload) -> dict[str, list[Any]]:
     """The counted columns by their names."""
     rows = rows_of(workload)
     return {
@@ -169,28 +173,28 @@ def table(workload: Workload) -> dict[str, list[Any]]:
     }
 
 
-def timed(workload: Workload) -> dict[str, list[Any]]:
+def measured_columns(workload: Workload) -> dict[str, list[Any]]:
     """The measured columns, where there are any: seconds, and what a layer waits for."""
     found: dict[str, list[Any]] = {}
     if times := layer_times(workload):
-        found["Time"] = [seconds(row, times) for row in rows_of(workload)]
+        found["Time"] = [row_seconds(row, times) for row in rows_of(workload)]
     if device := session.bench().device(workload):
-        found["Limited by"] = bounds(workload, device)
+        found["Limited by"] = limiting_resources(workload, device)
     return found
 
 
-def bounds(workload: Workload, device: DeviceLimits) -> list[str]:
+def limiting_resources(workload: Workload, device: DeviceLimits) -> list[str]:
     """What each row waits for."""
-    return _bounds(workload.design, workload.batch, device)
+    return _limiting_resources(workload.design, workload.batch, device)
 
 
 @bounded(megabytes=4)
-def _bounds(design: Design, batch: int, device: DeviceLimits) -> list[str]:
+def _limiting_resources(design: Design, batch: int, device: DeviceLimits) -> list[str]:
     """Every row asks its whole subtree, so this is worked out once."""
     return [bottleneck(device, row.trace) or "" for row in _rows_of(design, batch)]
 
 
-def clock(workload: Workload) -> str:
+def timing_text(workload: Workload) -> str:
     """How the times were come by, and what they add up to; empty where there are none."""
     whole = layer_times(workload).get("")
     if whole is None:
@@ -207,7 +211,7 @@ def clock(workload: Workload) -> str:
     )
 
 
-def seconds(row: LayerRow, times: Times) -> float | None:
+def row_seconds(row: LayerRow, times: Times) -> float | None:
     """Of all the modules that a row stands for; None for what is no module."""
     known = [times[path] for path in row.modules if path in times]
     if not known:
@@ -215,7 +219,7 @@ def seconds(row: LayerRow, times: Times) -> float | None:
     return sum(time.own_s if row.path.endswith(OWN) else time.total_s for time in known)
 
 
-def total(body: Trace) -> str:
+def total_text(body: Trace) -> str:
     """What the rows add up to."""
     written = f"{body.activation_count:,} activations"
     saved = f"{units.size(body.saved_bytes)} saved"

@@ -8,7 +8,7 @@ import streamlit as st
 
 import studio
 from studio.app import session
-from studio.app.markup import ours, plain
+from studio.app.markup import plain, trusted
 from studio.family import Family, Guide
 from studio.workbench.page.state import State
 
@@ -18,14 +18,14 @@ DISPLAYED = re.compile(r"\$\$(.+?)\$\$", re.DOTALL)  # Markdown wants the signs 
 
 def lesson(now: State) -> None:
     family = now.design.family
-    st.markdown(ours(DISPLAYED.sub(r"$$\n\1\n$$", family.lesson)))
-    st.markdown(ours(advice(family.guide)))
+    st.markdown(trusted(DISPLAYED.sub(r"$$\n\1\n$$", family.lesson)))
+    st.markdown(trusted(guide_text(family.guide)))
     if family.guide.results:
-        st.table(results(family))
-    related(family)
+        st.table(published_results(family))
+    related_families(family)
 
 
-def advice(guide: Guide) -> str:
+def guide_text(guide: Guide) -> str:
     strengths = "\n".join(f"- {strength}" for strength in guide.strengths)
     return (
         f"For {', '.join(guide.tasks)}; needs {DATASET[guide.data]}.\n\n"
@@ -34,7 +34,7 @@ def advice(guide: Guide) -> str:
     )
 
 
-def results(family: Family) -> dict[str, list[str]]:
+def published_results(family: Family) -> dict[str, list[str]]:
     """Published results, each with its source."""
     found = family.guide.results
     return {
@@ -45,7 +45,7 @@ def results(family: Family) -> dict[str, list[str]]:
     }
 
 
-def related(family: Family) -> None:
+def related_families(family: Family) -> None:
     """Buttons to the families that a reader of this one should see next (those there are)."""
     known = studio.families()
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -58,4 +58,4 @@ def related(family: Family) -> None:
 
 
 def _open(family: str) -> None:
-    session.commit(session.current().chosen(family))
+    session.commit(session.current().choose_preset(family))

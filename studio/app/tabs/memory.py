@@ -20,7 +20,7 @@ from studio.analysis.cost.training_step import PeakMemory
 from studio.app import session
 from studio.app.charts.axis_labels import knob_label
 from studio.app.charts.scaling_chart import EXACT, HERE, MEASURED, PALE
-from studio.app.markup import ours, plain
+from studio.app.markup import plain, trusted
 from studio.app.pending import poll
 from studio.family import BATCH
 from studio.knobs import Mode
@@ -61,11 +61,13 @@ WAITING = "Simulated on meta tensors; the other bars follow …"
 
 def memory(now: State) -> None:
     room = controls(now)
-    asked = now.question
+    asked = now.memory_options
     if asked.mode == "training" and (why := batch_too_small(now.design, now.workload.batch)):
         st.warning(plain(f"{why}."))
         return
-    request = MemoryRequest(shown(now), now.workload, asked.mode, asked.optimizer, room * GB)
+    request = MemoryRequest(
+        chart_workloads(now), now.workload, asked.mode, asked.optimizer, room * GB
+    )
 
     def ask() -> Pending[MemoryPlan]:
         return session.bench().peak_memory(request, session.name())
@@ -81,7 +83,7 @@ def _plan(now: State, request: MemoryRequest, found: Pending[MemoryPlan]) -> Non
     if isinstance(found, Ready):
         plan = found.value
         peaks, source = dict(zip(request.shown, plan.peaks, strict=True)), SIMULATED
-        st.markdown(ours(fitting(request, plan)))
+        st.markdown(trusted(largest_batch_text(request, plan)))
     else:
         here, source = request.here, WAITING
         peaks = {here: peak_memory(here.design, here.batch, request.mode, request.optimizer)}
@@ -93,7 +95,7 @@ def _plan(now: State, request: MemoryRequest, found: Pending[MemoryPlan]) -> Non
 
 def controls(now: State) -> float:
     """What is asked, control by control. Returns the room in GB."""
-    asked = now.question
+    asked = now.memory_options
     over = ("batch", "resolution") if "resolution" in axes(now.design) else ("batch",)
     training = asked.mode == "training"
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -117,7 +119,7 @@ def _room(room: float) -> None:
             label_visibility="collapsed",
             width=140,
             **shown,
-            **_turns("room", "memory.room"),
+            **_on_change("room", "memory.room"),
         )
 
 
@@ -139,19 +141,21 @@ def _choice(
         label_visibility="collapsed",
         width="content",
         **session.widget(key, value, default=value),
-        **_turns(name, key),
+        **_on_change(name, key),
     )
 
 
-def _turns(name: str, key: str) -> dict[str, Any]:
-    return {"on_change": _turn, "args": (name, key)}
+def _on_change(name: str, key: str) -> dict[str, Any]:
+    return {"on_change": _set_option, "args": (name, key)}
 
 
-def _turn(name: str, key: str) -> None:
+def _set_option(name: str, key: str) -> None:
     if not session.user_changed(key):
         return
     now = session.current()
-    session.commit(replace(now, question=replace(now.question, **{name: session.value(key)})))
+    session.commit(
+        replace(now, memory_options=replace(now.memory_options, **{name: session.value(key)}))
+    )
 
 
 def _free() -> float:
@@ -163,7 +167,7 @@ def _free() -> float:
 
 
 def _over(now: State) -> str:
-    return now.question.over if "resolution" in axes(now.design) else "batch"
+    return now.memory_options.over if "resolution" in axes(now.design) else "batch"
 
 
 def _title(now: State) -> str:
@@ -172,7 +176,7 @@ def _title(now: State) -> str:
     )
 
 
-def shown(now: State) -> tuple[Workload, ...]:
+def chart_workloads(now: State) -> tuple[Workload, ...]:
     """The workloads on the chart, in rising order, the one on the page among them."""
     if _over(now) == "resolution":
         neighbours = axis_points(now.design, "resolution")
@@ -183,34 +187,34 @@ def shown(now: State) -> tuple[Workload, ...]:
     return tuple(replace(now.workload, batch=batch) for batch in sorted(batches))
 
 
-def fitting(request: MemoryRequest, plan: MemoryPlan) -> str:
+def largest_batch_text(request: MemoryRequest, plan: MemoryPlan) -> str:
     """The largest batch that fits, in one sentence for its tensors and one for the process."""
     room, need = units.size(request.available_bytes), units.size(plan.there.total)
     step = "training" if request.mode == "training" else "inference"
     by = f" with {OPTIMIZERS[request.optimizer]}" if request.mode == "training" else ""
-    at = resolution(request.here)
+    at = resolution_text(request.here)
     if not plan.largest:
         return f"**Nothing fits in {room}**{at}: {step}{by} at batch 1 needs {need} already."
     return (
-        f"**The largest batch whose tensors fit in {room} is {_least(plan.largest)}**{at}:"
-        f" {step}{by} peaks at {need} there. {process(request.mode, plan.with_margin)}"
+        f"**The largest batch whose tensors fit in {room} is {_batch_text(plan.largest)}**{at}:"
+        f" {step}{by} peaks at {need} there. {process_text(request.mode, plan.with_margin)}"
     )
 
 
-def process(mode: Mode, largest: int) -> str:
+def process_text(mode: Mode, largest: int) -> str:
     """What else is taken, and the largest batch that fits with a margin for it."""
-    fits = f"batch {_least(largest)} fits" if largest else "nothing fits"
+    fits = f"batch {_batch_text(largest)} fits" if largest else "nothing fits"
     return (
         f"A CPU process needs {PROCESS[mode]} its tensors, plus its libraries. Allowing"
         f" {OVERHEAD:g}× and {units.size(FIXED_BYTES)}, **{fits}**."
     )
 
 
-def _least(batch: int) -> str:
+def _batch_text(batch: int) -> str:
     return f"{'at least ' if batch == BATCH.le else ''}{batch:,}"  # nobody looked further
 
 
-def resolution(workload: Workload) -> str:
+def resolution_text(workload: Workload) -> str:
     """What resolution a figure is for: ` (image_size=32)`; empty where there is none."""
     knob = axes(workload.design).get("resolution")
     return f" ({knob.name}={knob.text(workload.design.value(knob.name))})" if knob else ""

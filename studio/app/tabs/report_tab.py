@@ -15,15 +15,15 @@ from studio.workbench.page.state import State
 def report(now: State) -> None:
     bench, link = session.bench(), page_link(now)
     documents = result(
-        lambda: bench.report(now.workload, now.commission, link),
+        lambda: bench.report(now.workload, now.requirements, link),
         "Writing the report …",
         "The report could not be written",
     )
     if documents:
-        _shown(now, documents, bench.measured(now.workload))
+        _documents(now, documents, bench.measured(now.workload))
 
 
-def _shown(now: State, documents: Documents, measured: Measurement | None) -> None:
+def _documents(now: State, documents: Documents, measured: Measurement | None) -> None:
     words, html, text = st.columns([3, 2, 2], vertical_alignment="center")
     words.caption("Includes the measured latency." if measured else "Latency not measured yet.")
     name = file_stem(now.title)

@@ -16,9 +16,9 @@ from studio.analysis.cost.starved_norm import can_train
 from studio.app import session
 from studio.app.charts import scaling_text
 from studio.app.charts.axis_labels import axis_label, knob_label
-from studio.app.charts.predicted_curves import expected
+from studio.app.charts.predicted_curves import predicted_curves
 from studio.app.charts.scaling_chart import MEASURED, PALE, Curve, Panel, Unit, chart
-from studio.app.header.latency_card import TITLES, age, short
+from studio.app.header.latency_card import TITLES, age_text, short_device_name
 from studio.app.markup import plain
 from studio.app.pending import poll, progress_text
 from studio.bench.idle_latency import run_to_run_deviation
@@ -35,13 +35,13 @@ SWEEP_S = 6.0  # spent timing, beside building
 HEIGHT = 490
 WIDE = 60  # characters of axes that fit side by side
 DEVICE = [f"{figure.name}, {figure.unit}" for figure in (COMPUTE, BANDWIDTH, OVERHEAD)]
-ASK = "press “Measure this axis”"
+HINT = "press “Measure this axis”"
 
 
 def scaling(now: State) -> None:
     session.bench().start_calibration(now.workload)
     with st.container(horizontal=True, horizontal_alignment="distribute"):
-        chooser(now)
+        axis_chooser(now)
         other = other_device()
     every_s = session.bench().poll_s(POLL_S)
     poll(lambda: _panels(now, other), lambda: session.mine().sweep.update() is not None, every_s)
@@ -70,7 +70,7 @@ def axis_of(now: State) -> str:
     return now.axis if now.axis and now.axis in known else next(iter(known))
 
 
-def chooser(now: State) -> None:
+def axis_chooser(now: State) -> None:
     """Side by side where there are few, else a list."""
     names = {axis: axis_label(now.design, axis) for axis in axes(now.design)}
     key, axis = f"{now.design.family.key}.axis", axis_of(now)
@@ -103,7 +103,7 @@ def _choose(key: str) -> None:
 
 
 def workloads(now: State) -> tuple[Workload, ...]:
-    count = affordable_points(results.profiled(now.workload).root)
+    count = affordable_points(results.profile_of(now.workload).root)
     neighbours = axis_points(now.design, axis_of(now), count)
     return tuple(replace(now.workload, design=design) for design in neighbours)
 
@@ -114,16 +114,16 @@ def _panels(now: State, other: DeviceLimits | None) -> None:
     axis = axis_of(now)
     knob = axes(now.design)[axis]
     shown = workloads(now)
-    able = tuple(workload for workload in shown if fits(workload, now.workload))
+    able = tuple(workload for workload in shown if is_in_sweep(workload, now.workload))
     why = "" if able else obstacle(now.workload)
-    hint = "measuring …" if job else ASK if able else "cannot be measured here"
+    hint = "measuring …" if job else HINT if able else "cannot be measured here"
     here = _at(now.workload, knob)
     unit = unit_of(shown, knob)
     all_of_them = panels(now.workload, shown, knob, hint, other)
     drawn = chart(all_of_them, knob_label(knob, now.design), here, HEIGHT, unit)
     st.plotly_chart(drawn, key="chart", config={"displayModeBar": False})
     *lines, times = all_of_them[-1].curves
-    told = scaling_text.reading(times, all_of_them[1].curves[0], unit, here)
+    told = scaling_text.interpretation(times, all_of_them[1].curves[0], unit, here)
     controls(
         axis_label(now.design, axis),
         shown,
@@ -155,7 +155,7 @@ def panels(
 ) -> tuple[Panel, ...]:
     """Parameters, compute, activations, memory, and the latency: expected, and measured so far."""
     xs = tuple(_at(workload, knob) for workload in shown)
-    found = [results.profiled(workload) for workload in shown]
+    found = [results.profile_of(workload) for workload in shown]
     trained = [(x, p.training_bytes()) for x, p in zip(xs, found, strict=True) if can_train(p)]
     training = tuple(x for x, _ in trained), tuple(float(size) for _, size in trained)
     inference = tuple(float(p.inference_bytes) for p in found)
@@ -168,11 +168,11 @@ def panels(
         Curve("parameters", xs, tuple(float(p.params) for p in found)),
         Curve("activations", xs, tuple(float(p.activation_count) for p in found), PALE),
     )
-    times = measured(shown, knob)
+    times = measured_curve(shown, knob)
     latency = Panel(
         TITLES[here.mode],
         units.seconds,
-        (*expected(shown, xs, here, other), times),
+        (*predicted_curves(shown, xs, here, other), times),
         law=scaling_text.law(times, macs, unit_of(shown, knob), _at(here, knob)),
         few="sweep not measured yet" if times.xs else hint,
         empty=hint,
@@ -185,10 +185,10 @@ def panels(
     )
 
 
-def measured(shown: tuple[Workload, ...], knob: Knob) -> Curve:
+def measured_curve(shown: tuple[Workload, ...], knob: Knob) -> Curve:
     points = [(workload, p) for workload in shown if (p := session.bench().measured(workload))]
-    apart = measured_apart(shown)
-    bars = [bar(p, workload.device) for workload, p in points]
+    apart = measured_separately(shown)
+    bars = [error_bar(p, workload.device) for workload, p in points]
     fitted = [p for workload, p in points if workload not in apart]
     loaded = frozenset(_at(workload, knob) for workload, p in points if p.clean is False)
     steady = (
@@ -205,23 +205,23 @@ def measured(shown: tuple[Workload, ...], knob: Knob) -> Curve:
         apart=frozenset(_at(workload, knob) for workload, _ in points if workload in apart),
         loaded=loaded,
         steady=steady,
-        bars=bars_of(points[0][1], shown[0].device) if points else "",
+        bars=error_bar_text(points[0][1], shown[0].device) if points else "",
     )
 
 
-def bar(point: Measurement, device: str) -> tuple[float, float]:
+def error_bar(point: Measurement, device: str) -> tuple[float, float]:
     """The error bar: where another run on this machine would most likely end, and no less than the
     middle half of this one."""
     apart = 1 + (run_to_run_deviation(point, device) or 0.0)
     return min(point.q25_s, point.median_s / apart), max(point.q75_s, point.median_s * apart)
 
 
-def bars_of(point: Measurement, device: str) -> str:
+def error_bar_text(point: Measurement, device: str) -> str:
     """What the ends of such bars are, in words that a pair of times follows."""
     return "IQR" if run_to_run_deviation(point, device) is None else "another run likely"
 
 
-def measured_apart(shown: tuple[Workload, ...]) -> frozenset[Workload]:
+def measured_separately(shown: tuple[Workload, ...]) -> frozenset[Workload]:
     """Those whose figures are not of the finished sweep that measured most of them (of several such
     the latest): single looks, other hours', what a cancelled sweep left behind."""
     points = {
@@ -260,7 +260,7 @@ def controls(
         if trouble:
             words.caption(f":orange[{plain(trouble[0].upper() + trouble[1:])}.]")
     if able:
-        starter(axis, able, button)
+        benchmark_button(axis, able, button)
     measured = tuple(workload for workload in shown if session.bench().point(workload) is not None)
     if not measured:
         return
@@ -275,7 +275,7 @@ def controls(
     )
 
 
-def starter(axis: str, able: tuple[Workload, ...], place: DeltaGenerator) -> None:
+def benchmark_button(axis: str, able: tuple[Workload, ...], place: DeltaGenerator) -> None:
     place.button(
         "Measure this axis",
         key="sweep-start",
@@ -287,22 +287,22 @@ def starter(axis: str, able: tuple[Workload, ...], place: DeltaGenerator) -> Non
     )
 
 
-def fits(workload: Workload, here: Workload) -> bool:
+def is_in_sweep(workload: Workload, here: Workload) -> bool:
     """Whether a sweep times it: where it can be, the workload on the page always."""
-    return (workload == here or is_timely(results.profiled(workload))) and not obstacle(workload)
+    return (workload == here or is_timely(results.profile_of(workload))) and not obstacle(workload)
 
 
 def legend(shown: tuple[Workload, ...], left_out: int, lines: tuple[str, ...] = ()) -> str:
     """What the marks mean, and the dashed `lines` by what they are expected."""
     points = [p for c in shown if (p := session.bench().measured(c))]
     oldest = min(points, key=lambda point: point.measured_at, default=None)
-    where = f" on {short(oldest.device)}" if oldest else ""
+    where = f" on {short_device_name(oldest.device)}" if oldest else ""
     threads = f", {shown[0].threads_text}" if shown[0].threads_text else ""
-    old = f", the oldest {when}" if oldest and (when := age(oldest)) else ""
+    old = f", the oldest {when}" if oldest and (when := age_text(oldest)) else ""
     apart = run_to_run_deviation(oldest, shown[0].device) if oldest else None
     bars = "interquartile range" if apart is None else f"±{apart:.0%} between runs"
     loaded = any(point.clean is False for point in points)
-    kinds = ["measured separately"] * bool(measured_apart(shown)) + ["under load"] * loaded
+    kinds = ["measured separately"] * bool(measured_separately(shown)) + ["under load"] * loaded
     sentences = [
         "Parameters, MACs and the activation count (elements that convolutions and matrix products"
         " write) are exact, memory is predicted.",

@@ -17,10 +17,10 @@ from studio.analysis import units
 from studio.analysis.cost.profiler import Profile
 from studio.analysis.cost.starved_norm import training_memory_text
 from studio.app import session
-from studio.app.charts.pareto import sizes
-from studio.app.charts.tradeoff import tradeoff
-from studio.app.controls.navigation import design_opened
-from studio.app.markup import html, ours, plain
+from studio.app.charts.pareto import size_chart
+from studio.app.charts.tradeoff import tradeoff_chart
+from studio.app.controls.navigation import open_design
+from studio.app.markup import html, plain, trusted
 from studio.app.pending import poll
 from studio.family import BATCH, Design, DesignError
 from studio.knobs import Knob
@@ -33,15 +33,15 @@ from studio.workbench.page.requirements_form import (
     MOST,
     STRATEGY,
     TASK,
-    Commission,
-    settings_of,
+    RequirementsForm,
+    input_knobs,
 )
 from studio.workbench.page.state import State
 from studio.workbench.pending import Failed, Ready, Waiting
 
 FULL = 3  # choices that are told in full; the others open with a click
-COUNTED = "Sizing candidates … {} of {} families, built on the meta device and counted exactly."
-TIMED = "A few sizes of each family are timed, and the one chosen again: a minute or two."
+SIZING = "Sizing candidates … {} of {} families, built on the meta device and counted exactly."
+TIMING = "A few sizes of each family are timed, and the one chosen again: a minute or two."
 LOOK_S = 0.5  # between two looks at a search
 STYLE = """<style>
 .choice { line-height: 1.4; font-variant-numeric: tabular-nums; }
@@ -77,12 +77,12 @@ def architect(now: State) -> None:
     st.markdown("### From a task and a budget to a design")
     left, right = st.columns([4, 7], gap="large")
     with left:
-        brief(now.commission)
+        requirements(now.requirements)
     with right:
-        answered(now.commission)
+        recommendations(now.requirements)
 
 
-def brief(wish: Commission) -> None:
+def requirements(wish: RequirementsForm) -> None:
     """The fields: what the network is to do, what it is given, and what it may cost."""
     _pick(TASK, wish.task, "Task")
     st.markdown(":small[**THE DATA**]")
@@ -94,7 +94,7 @@ def brief(wish: Commission) -> None:
             default_text(wish.task, name, wish.kind),
             default_source(wish.task, name, wish.kind),
         )
-        for name, label in settings_of(wish.task, wish.kind).items()
+        for name, label in input_knobs(wish.task, wish.kind).items()
     }
     _fields(wish, data | {EXAMPLES: Entry("Training examples", "unknown")})
     st.markdown(":small[**THE BUDGET, AT MOST**]")
@@ -108,7 +108,7 @@ def brief(wish: Commission) -> None:
     _pick(STRATEGY, wish.strategy, "Strategy")
 
 
-def _fields(wish: Commission, fields: Mapping[str, Entry]) -> None:
+def _fields(wish: RequirementsForm, fields: Mapping[str, Entry]) -> None:
     """Two in a row, on a narrow page too."""
     names = list(fields)
     for pair in zip_longest(names[::2], names[1::2]):
@@ -136,25 +136,27 @@ def _words(option: str) -> str:
 def _choose(name: str, key: str) -> None:
     if session.user_changed(key):
         now = session.current()
-        wish = replace(now.commission, **{name: session.value(key)})
-        session.commit(replace(now, commission=wish))
+        wish = replace(now.requirements, **{name: session.value(key)})
+        session.commit(replace(now, requirements=wish))
 
 
-def _field(wish: Commission, name: str, entry: Entry) -> None:
+def _field(wish: RequirementsForm, name: str, entry: Entry) -> None:
     key = f"ask.{name}"
     shown = session.widget(key, wish.text(name), value=wish.text(name))
-    rules: dict[str, Any] = {"max_chars": MOST, "on_change": _write, "args": (name, key)}
+    rules: dict[str, Any] = {"max_chars": MOST, "on_change": _set_text, "args": (name, key)}
     text = plain(entry.help) if entry.help else None
     st.text_input(plain(entry.label), placeholder=entry.hint, help=text, **rules, **shown)
 
 
-def _write(name: str, key: str) -> None:
+def _set_text(name: str, key: str) -> None:
     if session.user_changed(key):
         now = session.current()
-        session.commit(replace(now, commission=now.commission.written(name, session.value(key))))
+        session.commit(
+            replace(now, requirements=now.requirements.with_text(name, session.value(key)))
+        )
 
 
-def answered(wish: Commission) -> None:
+def recommendations(wish: RequirementsForm) -> None:
     """The choices as they are found; the page is drawn again with each, until the last is there."""
     try:
         found = session.bench().recommend(wish)
@@ -175,16 +177,16 @@ def answered(wish: Commission) -> None:
         _choices(answer, wish, isinstance(found, Ready))
 
 
-def _is_unchanged(wish: Commission, found: Waiting[Answer]) -> bool:
+def _is_unchanged(wish: RequirementsForm, found: Waiting[Answer]) -> bool:
     """Whether no other family has been sized since."""
     now = session.bench().recommend(wish)
     return isinstance(now, Waiting) and now.progress == found.progress
 
 
-def _progress(wish: Commission, found: Waiting[Answer]) -> None:
+def _progress(wish: RequirementsForm, found: Waiting[Answer]) -> None:
     count = len(families_for(wish.task))
-    counted = COUNTED.format(round(found.progress * count), count)
-    st.progress(found.progress, plain(TIMED if wish.text(LATENCY) else counted))
+    counted = SIZING.format(round(found.progress * count), count)
+    st.progress(found.progress, plain(TIMING if wish.text(LATENCY) else counted))
 
 
 def _warning(sentence: str) -> None:
@@ -193,24 +195,24 @@ def _warning(sentence: str) -> None:
     st.warning(plain(sentence), icon=":material/block:")
 
 
-def _choices(found: Answer, wish: Commission, is_over: bool) -> None:
+def _choices(found: Answer, wish: RequirementsForm, is_over: bool) -> None:
     if is_over:
         html(f'<div class="choice">{escape(found.why)}</div>')
-        tradeoff(wish, found.choices, session.current().workload)
+        tradeoff_chart(wish, found.choices, session.current().workload)
     for rank, choice in enumerate(found.choices, 1):
         if rank <= FULL:
             with st.container(border=True):
-                told(choice, rank, wish)
+                choice_card(choice, rank, wish)
         else:
             with st.expander(plain(f"{rank} · {choice.title} · {_costs_in_short(choice)}")):
-                told(choice, rank, wish)
+                choice_card(choice, rank, wish)
 
 
-def told(choice: Choice, rank: int, wish: Commission) -> None:
+def choice_card(choice: Choice, rank: int, wish: RequirementsForm) -> None:
     """One choice: what it is, what it costs, what speaks for and against it, and the way to it."""
     html(f'<div class="choice">{"".join(_parts(choice, rank, wish))}</div>')
     if choice.cost:
-        st.caption(f"What it costs: {ours(choice.cost)}")
+        st.caption(f"What it costs: {trusted(choice.cost)}")
     with st.container(horizontal=True, gap="small"):
         st.button(
             "Open this design",
@@ -227,11 +229,11 @@ def told(choice: Choice, rank: int, wish: Commission) -> None:
             args=(None if more else choice.design,),
         )
     if more:
-        sizes(wish, choice.design)
+        size_chart(wish, choice.design)
 
 
 def _open(design: Design) -> None:
-    session.commit(design_opened(session.current(), design))
+    session.commit(open_design(session.current(), design))
 
 
 def _ask_sizes(design: Design | None) -> None:
@@ -239,7 +241,7 @@ def _ask_sizes(design: Design | None) -> None:
     session.keep_state()
 
 
-def _parts(choice: Choice, rank: int, wish: Commission) -> Iterator[str]:
+def _parts(choice: Choice, rank: int, wish: RequirementsForm) -> Iterator[str]:
     family = choice.design.family.title
     yield f"<h5>{rank} · {escape(choice.title)} <small>{escape(family)}</small></h5>"
     if choice.knobs:

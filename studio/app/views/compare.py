@@ -12,11 +12,11 @@ from studio import zoo
 from studio.analysis.graph.cost_heatmap import share_bars
 from studio.app import session
 from studio.app.charts import compare_table
-from studio.app.charts.compare_table import compared, named, shared_axes
+from studio.app.charts.compare_table import compared_workloads, shared_axes, workload_label
 from studio.app.charts.scaling_chart import chart
-from studio.app.controls.sidebar import grouped, searchable
+from studio.app.controls.sidebar import by_task, search_label
 from studio.app.diagram.component import layer_graph
-from studio.app.diagram.downloads import take_away
+from studio.app.diagram.downloads import downloads
 from studio.app.links import link_with
 from studio.app.markup import html, plain
 from studio.app.pending import poll, progress_text
@@ -27,7 +27,7 @@ from studio.family import DesignError
 from studio.workbench import results
 from studio.workbench.jobs.benchmarkable import is_timely, obstacle
 from studio.workbench.jobs.sweep_job import Sweep
-from studio.workbench.page.history import Visit, returned
+from studio.workbench.page.history import Visit, restore_visit
 from studio.workbench.page.link_parts import MOST_PINS
 from studio.workbench.page.state import VIEWS, State
 from studio.workbench.workload import Workload
@@ -40,15 +40,15 @@ SWEEP_S = 6.0
 
 def compare(now: State) -> None:
     st.markdown("### Designs side by side")
-    workloads = compared(now)
+    workloads = compared_workloads(now)
     picker(now)
     with st.container(horizontal=True, gap="small", key="shelf"):
         with st.popover("Add from a file"):  # first: it stays open, with its note, as others come
-            loader()
+            file_loader()
         for i, workload in enumerate(workloads):
-            shelved(workload, i, now)
+            design_menu(workload, i, now)
     html(compare_table.table(workloads))
-    measuring(workloads)
+    benchmark(workloads)
     if len(workloads) == 1:
         st.info("Add another design above, pin one in Explore, or add one from a file.")
     growth(workloads)
@@ -78,8 +78,8 @@ def picker(now: State) -> None:
 def presets() -> dict[tuple[str, str], str]:
     """All presets by family and name, and how each is found."""
     return {
-        (family.key, preset.name): f"{preset.name} · {searchable(family)}"
-        for family in grouped(zoo.families()).values()
+        (family.key, preset.name): f"{preset.name} · {search_label(family)}"
+        for family in by_task(zoo.families()).values()
         for preset in family.presets
     }
 
@@ -92,9 +92,9 @@ def _add(key: str) -> None:
     session.commit((now if now.pins else now.pin(now.workload)).pin(added))
 
 
-def shelved(workload: Workload, i: int, now: State) -> None:
+def design_menu(workload: Workload, i: int, now: State) -> None:
     """What can be done with one of the designs."""
-    with st.popover(plain(named(workload))):
+    with st.popover(plain(workload_label(workload))):
         st.button("Open", key=f"shelf.open.{i}", on_click=_open, args=(workload,))
         if workload in now.pins:
             st.button("Unpin", key=f"shelf.unpin.{i}", on_click=_unpin, args=(workload,))
@@ -111,7 +111,7 @@ def shelved(workload: Workload, i: int, now: State) -> None:
 
 
 def _open(workload: Workload) -> None:
-    moved = returned(session.current(), Visit(workload, workload.design.base))
+    moved = restore_visit(session.current(), Visit(workload, workload.design.base))
     session.commit(replace(moved, view=VIEWS[0], opened=(), node="", axis=None))
 
 
@@ -123,7 +123,7 @@ def _pin(workload: Workload) -> None:
     session.commit(session.current().pin(workload))
 
 
-def loader() -> None:
+def file_loader() -> None:
     """A design that was saved as JSON. It is read as data: nothing in it is run."""
     file = st.file_uploader("A design's JSON", type="json", key="loaded")
     if file is None:
@@ -148,7 +148,7 @@ def _load(file_id: str, data: bytes) -> None:
     session.rerun_page()
 
 
-def measuring(workloads: Sequence[Workload]) -> None:
+def benchmark(workloads: Sequence[Workload]) -> None:
     """Benchmark them interleaved, so that their ratios hold though the machine's speed does not."""
     comparison = session.mine().comparison
 
@@ -156,7 +156,7 @@ def measuring(workloads: Sequence[Workload]) -> None:
         if comparison.job:
             _progress(comparison.job)
         else:
-            starter(workloads)
+            benchmark_button(workloads)
 
     poll(draw, lambda: comparison.update() is not None, session.bench().poll_s(POLL_S))
 
@@ -167,12 +167,12 @@ def _progress(job: Sweep) -> None:
     button.button("Cancel", key="compare.cancel", on_click=job.cancel, width="stretch")
 
 
-def starter(workloads: Sequence[Workload]) -> None:
+def benchmark_button(workloads: Sequence[Workload]) -> None:
     """Begin to time those that can be timed together."""
     able = [
         workload
         for workload in workloads
-        if is_timely(results.profiled(workload)) and not obstacle(workload)
+        if is_timely(results.profile_of(workload)) and not obstacle(workload)
     ]
     alike = tuple(workload for workload in able if workload.conditions == able[0].conditions)
     if len(alike) < 2:
@@ -223,7 +223,7 @@ def graphs(workloads: Sequence[Workload]) -> None:
         row = workloads[start : start + ABREAST]
         for i, (column, workload) in enumerate(zip(st.columns(len(row)), row, strict=True), start):
             with column:
-                st.caption(plain(named(workload)))
+                st.caption(plain(workload_label(workload)))
                 picture(workload, i)
 
 
@@ -242,16 +242,16 @@ def picture(workload: Workload, i: int) -> None:
         height=440,
     )
     link = link_with(workload.to_query() | ({"open": ",".join(opened)} if opened else {}))
-    head = figure_heading(results.profiled(workload), link)
+    head = figure_heading(results.profile_of(workload), link)
     figure = Figure(graph=graph, heading=head, opened=frozenset(opened), marks=share_bars(graph))
-    take_away(figure, named(workload), key=f"takeaway.{i}")
+    downloads(figure, workload_label(workload), key=f"takeaway.{i}")
 
 
 def code(workloads: Sequence[Workload]) -> None:
     if len(workloads) < 2:
         return
     st.markdown("#### Their code")
-    names = {i: named(workload) for i, workload in enumerate(workloads)}
+    names = {i: workload_label(workload) for i, workload in enumerate(workloads)}
     left, right = st.columns(2)
     before = left.selectbox("From", list(names), format_func=names.__getitem__, key="diff.from")
     others = [i for i in names if i != before]

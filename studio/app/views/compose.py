@@ -10,8 +10,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from studio import zoo
 from studio.app import session
-from studio.app.compose.editor import NAMES, editor, fault
-from studio.app.controls.navigation import opened, opener
+from studio.app.compose.editor import NAMES, editor, fault_card
+from studio.app.controls.navigation import compose_button, open_composition
 from studio.app.markup import html, plain
 from studio.app.views.page_frame import Rest, picture
 from studio.family import Design, Family
@@ -25,11 +25,13 @@ def compose(now: State) -> Rest:
     family = now.design.family
     with right, st.container(key="beside", gap="small"):
         if now.draft:
-            fault(now, now.draft)
-        shown = results.drafted(family, now.draft) if now.draft else results.graph(now.workload)
+            fault_card(now, now.draft)
+        shown = (
+            results.invalid_graph(family, now.draft) if now.draft else results.graph(now.workload)
+        )
         lit = now.place if composition.is_composed(family) else ""
         sight = now.draft.place if now.draft else lit
-        beneath = picture(now, shown, _look, lit=lit, sight=sight)
+        beneath = picture(now, shown, _select_in_graph, lit=lit, sight=sight)
 
     def rest() -> None:
         rows(now, left)
@@ -43,28 +45,28 @@ def rows(now: State, place: DeltaGenerator) -> None:
     family = now.design.family
     with place:
         if not composition.is_composed(family):
-            beginnings(now)
+            starting_points(now)
             return
         with st.container(horizontal=True, gap="xsmall", wrap=False, key="names"):
-            start(family, "secondary")
+            start_button(family, "secondary")
             html(NAMES)
         editor(now)
 
 
-def beginnings(now: State) -> None:
+def starting_points(now: State) -> None:
     """Where a composition may begin, for a design that is none."""
     title = plain(now.title)
     if now.design.family.stages:
         st.info(f"{title} is built of stages. Open it here to edit them one by one.")
-        opener()
+        compose_button()
     else:
         st.info(f"{title} cannot be edited stage by stage. Start a network of your own instead.")
     for family in zoo.families().values():
         if composition.is_composed(family):
-            start(family, "primary")
+            start_button(family, "primary")
 
 
-def start(family: Family, kind: Literal["primary", "secondary"]) -> None:
+def start_button(family: Family, kind: Literal["primary", "secondary"]) -> None:
     st.button(
         "Start from scratch",
         key=f"start.{family.key}",
@@ -77,11 +79,13 @@ def start(family: Family, kind: Literal["primary", "secondary"]) -> None:
 
 def _start(family: Family) -> None:
     session.commit(
-        opened(session.current(), lambda _: Design(family, composition.smallest(family)))
+        open_composition(
+            session.current(), lambda _: Design(family, composition.smallest_config(family))
+        )
     )
 
 
-def _look(blocks: tuple[str, ...], node: str) -> None:
+def _select_in_graph(blocks: tuple[str, ...], node: str) -> None:
     """What is looked at in the graph is the row that is open."""
     now = session.current()
     new = [node] if node != now.node else list(set(blocks) ^ set(now.opened))

@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from studio.app import session
-from studio.app.diagram.colouring import lens, seen
+from studio.app.diagram.colouring import colour_controls, coloured_graph
 from studio.app.tabs.code import listing
 from studio.app.tabs.layers import layers
 from studio.app.tabs.lesson import lesson
@@ -26,8 +26,8 @@ def explore(now: State) -> Rest:
         left, right = st.columns([5, 6])
     aside = right.container()  # kept where nothing is selected, so that the tabs stay the same
     with left:
-        lens(now)
-        shown = seen(now)
+        colour_controls(now)
+        shown = coloured_graph(now)
         beneath = picture(
             now,
             shown.graph,
@@ -47,13 +47,13 @@ def explore(now: State) -> Rest:
 def tabs(now: State, place: DeltaGenerator) -> None:
     """Only the open one is computed."""
     shown = session.widget("tab", now.tab, default=now.tab)
-    all_of_them = place.tabs(TABS, on_change=_turn, **shown)
+    all_of_them = place.tabs(TABS, on_change=_choose_tab, **shown)
     for tab, view in zip(all_of_them, VIEWS.values(), strict=True):
         with tab:
             if tab.open:
                 view(now)
 
 
-def _turn() -> None:
+def _choose_tab() -> None:
     if session.user_changed("tab"):
         session.commit(replace(session.current(), tab=session.value("tab")))

@@ -19,12 +19,12 @@ from studio.app import session
 from studio.app.controls.history import history
 from studio.app.controls.page_keys import page_keys
 from studio.app.controls.sidebar import sidebar, views
-from studio.app.diagram.component import laid_out, layer_graph
-from studio.app.diagram.downloads import headed, take_away
-from studio.app.diagram.graph_table import boxes
-from studio.app.diagram.node_panel import HINT, inspector
+from studio.app.diagram.component import cached_layout, layer_graph
+from studio.app.diagram.downloads import downloads, figure_heading_of
+from studio.app.diagram.graph_table import graph_table
+from studio.app.diagram.node_panel import HINT, node_panel
 from studio.app.header.headline import headline, title
-from studio.app.header.latency_card import latency
+from studio.app.header.latency_card import latency_card
 from studio.app.links import page_link
 from studio.app.markup import html, plain
 from studio.drawing.decoration import Mark
@@ -93,14 +93,14 @@ def _of_one(now: State, view: OfOne) -> None:
         warning(now)
     painted = session.mine().painted
     is_new = painted is not None and painted != now.workload
-    with let_paint(FIGURES_S * is_new), session.bench().priority.background():
-        laid_out(results.graph(now.workload), frozenset(now.opened))
-    with let_paint(GRAPH_S * is_new), session.bench().priority.background():
+    with delay_rest(FIGURES_S * is_new), session.bench().priority.background():
+        cached_layout(results.graph(now.workload), frozenset(now.opened))
+    with delay_rest(GRAPH_S * is_new), session.bench().priority.background():
         rest = view(now)
     session.mine().painted = now.workload
     with session.bench().priority.background():
         with measured:
-            latency(now)
+            latency_card(now)
         with st.sidebar:
             sidebar(now)
         rest()
@@ -116,7 +116,7 @@ def warning(now: State) -> None:
 
 
 @contextmanager
-def let_paint(seconds: float) -> Iterator[None]:
+def delay_rest(seconds: float) -> Iterator[None]:
     """Hold the rest back until this long after the start. A browser that receives the sidebar and
     the charts together with figures and graph paints all of them at once, 100 ms later."""
     end = monotonic() + seconds
@@ -124,21 +124,21 @@ def let_paint(seconds: float) -> Iterator[None]:
     session.pause(end - monotonic())
 
 
-def look(opened: tuple[str, ...], node: str) -> None:
+def select_in_graph(opened: tuple[str, ...], node: str) -> None:
     """A block was opened or closed, or a node was selected."""
     session.commit(replace(session.current(), opened=opened, node=node))
 
 
-def unused(now: State, graph: Graph) -> int:
+def parameters_without_box(now: State, graph: Graph) -> int:
     """How many parameters no box of the graph has."""
-    whole = results.profiled(now.workload).params
+    whole = results.profile_of(now.workload).params
     return max(0, whole - sum(child.figures.params for child in graph.root.children))
 
 
 def picture(
     now: State,
     graph: Graph,
-    on_change: Callable[[tuple[str, ...], str], None] = look,
+    on_change: Callable[[tuple[str, ...], str], None] = select_in_graph,
     *,
     lit: str = "",
     sight: str = "",
@@ -167,18 +167,20 @@ def picture(
 
     def rest() -> None:
         opened = frozenset(now.opened)
-        figure = Figure(graph=graph, heading=headed(now, caption), opened=opened, marks=borne)
+        figure = Figure(
+            graph=graph, heading=figure_heading_of(now, caption), opened=opened, marks=borne
+        )
         with beneath:
             with st.container(
                 horizontal=True, vertical_alignment="center", wrap=False, gap="small"
             ):
                 html(legend or f"<small>{HINT}</small>")
-                take_away(figure, now.title)
-            if not now.draft and (apart := unused(now, graph)):
+                downloads(figure, now.title)
+            if not now.draft and (apart := parameters_without_box(now, graph)):
                 st.caption(f"{apart:,} parameters have no box: {UNUSED}.")
-            boxes(graph, opened)
+            graph_table(graph, opened)
         if node is not None:
             with near:
-                inspector(now, node)
+                node_panel(now, node)
 
     return rest

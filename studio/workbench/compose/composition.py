@@ -19,7 +19,7 @@ from studio.quoting import echoed, quoted
 from studio.records import RecordKnob, place_label
 from studio.stages.stage import JOINS, STEM, AnyStage, Flow
 
-Rows = tuple[Any, ...]  # a row of any kind, whose knobs are its own
+Stages = tuple[Any, ...]  # a row of any kind, whose knobs are its own
 PLACED = re.compile(r"(stem|head|stages\.\d+): (.+)")
 SOURCE = JOINS[0]
 WHY_INSERTED = "inserted, since the rows around it need it"
@@ -27,10 +27,10 @@ SECOND = ("memory_len", "memory_dim")  # knobs of a row that hold the size of th
 
 
 @dataclass(frozen=True)
-class Draft:
+class InvalidComposition:
     """Rows that do not fit: where the first of them does not, and why."""
 
-    rows: Rows
+    rows: Stages
     place: str
     fault: str
 
@@ -51,13 +51,13 @@ def is_composed(family: Family) -> bool:
     )
 
 
-def rows_of(config: Any) -> Rows:
+def stages_of(config: Any) -> Stages:
     return (config.stem, *config.stages, config.head)
 
 
-def placed(config: Any) -> Iterator[tuple[str, Any]]:
+def stages_by_place(config: Any) -> Iterator[tuple[str, Any]]:
     """The rows of a config, each with its place."""
-    rows = rows_of(config)
+    rows = stages_of(config)
     yield from ((place(rows, i), row) for i, row in enumerate(rows))
 
 
@@ -66,22 +66,22 @@ def knobs_of(row: Any) -> Mapping[str, Knob]:
     return knobs(kind)
 
 
-def settings(rows: Rows) -> dict[str, Any]:
+def settings(rows: Stages) -> dict[str, Any]:
     """The rows as the config's knobs hold them."""
     stem, *stages, head = rows
     return {"stem": stem, "stages": tuple(stages), "head": head}
 
 
-def place(rows: Rows, i: int) -> str:
+def place(rows: Stages, i: int) -> str:
     return "stem" if i == 0 else "head" if i == len(rows) - 1 else f"stages.{i - 1}"
 
 
-def called(rows: Rows, i: int) -> str:
+def stage_label(rows: Stages, i: int) -> str:
     """What people call row `i`: `2 Transformer`."""
     return place_label(place(rows, i), rows[i])
 
 
-def index(rows: Rows, place: str) -> int:
+def index(rows: Stages, place: str) -> int:
     """The row that stands at a place, or the first stage where none does."""
     places = {"stem": 0, "head": len(rows) - 1}
     places |= {f"stages.{i}": i + 1 for i in range(len(rows) - 2)}
@@ -93,22 +93,22 @@ def kinds(family: Family, place: str) -> Mapping[str, type]:
     return {kind.__name__: kind for kind in family.knobs[place.partition(".")[0]].options}
 
 
-def _row_of_rows(family: Family) -> RecordKnob:
+def _all_stages_knob(family: Family) -> RecordKnob:
     """A knob that holds all rows."""
     held = [family.knobs[name] for name in ("stem", "stages", "head")]
     options = dict.fromkeys(kind for knob in held for kind in knob.options)
     return RecordKnob(name="draft", default=(), help="", options=tuple(options))
 
 
-def text(family: Family, rows: Rows) -> str:
+def text(family: Family, rows: Stages) -> str:
     """The rows as a link writes them."""
-    return _row_of_rows(family).text(rows)
+    return _all_stages_knob(family).text(rows)
 
 
-def read(family: Family, text: str, within: Mapping[str, object] | None = None) -> Rows:
+def read(family: Family, text: str, within: Mapping[str, object] | None = None) -> Stages:
     """The rows that a link writes, whether or not they fit, with settings `within` them put over
     it. Raises DesignError."""
-    rows: Rows = _row_of_rows(family).read(text, within or {})
+    rows: Stages = _all_stages_knob(family).read(text, within or {})
     if len(rows) < 2:
         raise DesignError(f"draft={echoed(text)} has no stem and no head", knob="draft", value=text)
     for name, held in settings(rows).items():
@@ -116,18 +116,18 @@ def read(family: Family, text: str, within: Mapping[str, object] | None = None) 
     return rows
 
 
-def fit(family: Family, rows: Rows) -> Any:
+def fit(family: Family, rows: Stages) -> Any:
     """The config of these rows, with adapters where it needs them, or the Draft that they are: then
     with those adapters that the rows before its fault need."""
-    found = tried(family, rows)
-    if not isinstance(found, Draft):
+    found = to_config(family, rows)
+    if not isinstance(found, InvalidComposition):
         return found
     adapted = _with_adapters(family, found)
     # Once more where rows came in: the sentence names stages by the numbers that they have now.
-    return found if adapted == rows else tried(family, adapted)
+    return found if adapted == rows else to_config(family, adapted)
 
 
-def tried(family: Family, rows: Rows) -> Any:
+def to_config(family: Family, rows: Stages) -> Any:
     """The same, but a Draft has the rows as they are."""
     wanted: Mapping[str, Any] = settings(rows)
     rule = f"{place(rows, 1)}: a composition has no room for {len(rows) - 2} stages"
@@ -140,7 +140,7 @@ def tried(family: Family, rows: Rows) -> Any:
             rule = str(broken)
     told = PLACED.match(rule)
     at, fault = told.groups() if told else ("head", rule)
-    return Draft(rows, at, fault)
+    return InvalidComposition(rows, at, fault)
 
 
 def _has_room(family: Family, stages: int) -> bool:
@@ -148,48 +148,48 @@ def _has_room(family: Family, stages: int) -> bool:
     return stages in family.knobs["stages"].lengths
 
 
-def misfit(family: Family, rows: Rows) -> str:
+def fault_of(family: Family, rows: Stages) -> str:
     """Why they do not fit, with adapters or without; empty where they do."""
     found = fit(family, rows)
-    return found.fault if isinstance(found, Draft) else ""
+    return found.fault if isinstance(found, InvalidComposition) else ""
 
 
-def left(family: Family, rows: Rows) -> int:
+def invalid_count(family: Family, rows: Stages) -> int:
     """How many rows come after the last that fits."""
-    found = tried(family, rows)
-    return found.left if isinstance(found, Draft) else 0
+    found = to_config(family, rows)
+    return found.left if isinstance(found, InvalidComposition) else 0
 
 
-def _with_adapters(family: Family, draft: Draft) -> Rows:
+def _with_adapters(family: Family, draft: InvalidComposition) -> Stages:
     """The rows with the adapters that those before the fault need."""
-    legal, rows, at = prefix(family, draft), draft.rows, draft.at
-    fitted = rows_of(legal)[:-1] if legal else ()
-    new = inserted(rows[:at], fitted)
+    legal, rows, at = valid_prefix(family, draft), draft.rows, draft.at
+    fitted = stages_of(legal)[:-1] if legal else ()
+    new = inserted_indices(rows[:at], fitted)
     order: list[Any] = list(range(len(rows)))
     for i in new:
         if i < at:  # what comes after them all is there for the head alone
             order.insert(i, fitted[i])
             at += 1
-    return rearranged(rows, order) if _has_room(family, len(order) - 2) else rows
+    return rearrange(rows, order) if _has_room(family, len(order) - 2) else rows
 
 
-def smallest(family: Family) -> Any:
+def smallest_config(family: Family) -> Any:
     """The config to start from: the first kind of stem and of stage, and a head that fits them."""
     stem, stage = (family.knobs[name].options[0]() for name in ("stem", "stages"))
-    return _headed(family, (stem, stage))
+    return _with_head(family, (stem, stage))
 
 
-def prefix(family: Family, draft: Draft) -> Any:
+def valid_prefix(family: Family, draft: InvalidComposition) -> Any:
     """The config of the rows before the fault, with any head that fits; None where none does. Of a
     stem alone with a stage that fits, since there has to be one."""
     rows = draft.rows[: draft.at]
     if len(rows) != 1:
-        return _headed(family, rows)
-    tried = (_headed(family, (*rows, kind())) for kind in family.knobs["stages"].options)
+        return _with_head(family, rows)
+    tried = (_with_head(family, (*rows, kind())) for kind in family.knobs["stages"].options)
     return next(filter(None, tried), None)
 
 
-def _headed(family: Family, rows: Rows) -> Any:
+def _with_head(family: Family, rows: Stages) -> Any:
     for step in (dict, family.adapt):
         for kind in family.knobs["head"].options:
             with suppress(ValueError):
@@ -203,7 +203,7 @@ def outputs(config: Any) -> tuple[Flow, ...]:
     return tuple(flows[i] for i in range(STEM, len(config.stages)))
 
 
-def inserted(before: Rows, after: Rows) -> tuple[int, ...]:
+def inserted_indices(before: Stages, after: Stages) -> tuple[int, ...]:
     """Where rows stand in `after` that `before` does not have; those that it has kept their
     order."""
     left, found = list(before), []
@@ -224,25 +224,25 @@ def _are_alike(row: Any, other: Any) -> bool:
 # What a person does to the rows.
 
 
-def rearranged(rows: Rows, order: Sequence[int | AnyStage]) -> Rows:
+def rearrange(rows: Stages, order: Sequence[int | AnyStage]) -> Stages:
     """The rows in another order, each named by its number, with new ones among them. A row that
     reads an earlier stage goes on to read the same one, or the one before it where it is gone."""
     at = {old: new for new, old in enumerate(order) if isinstance(old, int)}
-    return tuple(_following(rows[one], at) if isinstance(one, int) else one for one in order)
+    return tuple(_renumber_joins(rows[one], at) if isinstance(one, int) else one for one in order)
 
 
-def _following(row: Any, at: Mapping[int, int]) -> Any:
+def _renumber_joins(row: Any, at: Mapping[int, int]) -> Any:
     changes: dict[str, Any] = {}
     for name in JOINS:
         match getattr(row, name, None):
             case tuple(numbers):
-                changes[name] = tuple(_number(number, at) for number in numbers)
+                changes[name] = tuple(_new_number(number, at) for number in numbers)
             case int(number):
-                changes[name] = _number(number, at)
+                changes[name] = _new_number(number, at)
     return replace(row, **changes) if changes else row
 
 
-def _number(number: int, at: Mapping[int, int]) -> int:
+def _new_number(number: int, at: Mapping[int, int]) -> int:
     """Where the stage of this number has come to stand; what is no stage keeps its number."""
     if number < STEM:
         return number
@@ -250,26 +250,26 @@ def _number(number: int, at: Mapping[int, int]) -> int:
     return at[kept] + STEM
 
 
-def added(rows: Rows, i: int, kind: type) -> Rows:
+def add_stage(rows: Stages, i: int, kind: type) -> Stages:
     """A new stage after row `i`."""
-    return rearranged(rows, [*range(i + 1), kind(), *range(i + 1, len(rows))])
+    return rearrange(rows, [*range(i + 1), kind(), *range(i + 1, len(rows))])
 
 
-def joined(family: Family, rows: Rows, i: int) -> Rows:
+def repair_join(family: Family, rows: Stages, i: int) -> Stages:
     """The rows where row `i`, if it reads what does not fit, reads what does: the nearest earlier
     row, or the second input that others read."""
     behind = len(rows) - i
-    if left(family, rows) < behind:
+    if invalid_count(family, rows) < behind:
         return rows
-    sources = [{SOURCE: n} for n in earlier(i)[:-1]] if SOURCE in knobs_of(rows[i]) else []
-    for changes in (*sources, *agreements(rows, i)):
+    sources = [{SOURCE: n} for n in earlier_stages(i)[:-1]] if SOURCE in knobs_of(rows[i]) else []
+    for changes in (*sources, *memory_settings(rows, i)):
         changed = (*rows[:i], replace(rows[i], **changes), *rows[i + 1 :])
-        if left(family, changed) < behind:
+        if invalid_count(family, changed) < behind:
             return changed
     return rows
 
 
-def agreements(rows: Rows, i: int) -> Iterator[dict[str, Any]]:
+def memory_settings(rows: Stages, i: int) -> Iterator[dict[str, Any]]:
     """What row `i` would have to change to read the second input as another row reads it."""
     for other in rows:
         if all(name in knobs_of(row) for row in (rows[i], other) for name in SECOND):
@@ -278,26 +278,26 @@ def agreements(rows: Rows, i: int) -> Iterator[dict[str, Any]]:
             yield from (changes,) if changes else ()
 
 
-def earlier(i: int) -> tuple[int, ...]:
+def earlier_stages(i: int) -> tuple[int, ...]:
     """What row `i` may join, the nearest first, and last the one that flows into it anyway."""
     return (*range(i - 3, STEM - 1, -1), i - 2)
 
 
-def duplicated(rows: Rows, i: int) -> Rows:
-    return rearranged(rows, [*range(i + 1), rows[i], *range(i + 1, len(rows))])
+def duplicate_stage(rows: Stages, i: int) -> Stages:
+    return rearrange(rows, [*range(i + 1), rows[i], *range(i + 1, len(rows))])
 
 
-def moved(rows: Rows, i: int, by: int) -> Rows:
+def move_stage(rows: Stages, i: int, by: int) -> Stages:
     order = list(range(len(rows)))
     order.insert(i + by, order.pop(i))
-    return rearranged(rows, order)
+    return rearrange(rows, order)
 
 
-def removed(rows: Rows, i: int) -> Rows:
-    return rearranged(rows, [other for other in range(len(rows)) if other != i])
+def remove_stage(rows: Stages, i: int) -> Stages:
+    return rearrange(rows, [other for other in range(len(rows)) if other != i])
 
 
-def became(rows: Rows, i: int, kind: type) -> Rows:
+def change_kind(rows: Stages, i: int, kind: type) -> Stages:
     """Row `i` of another kind, which keeps the values of the knobs that both have."""
     shared: dict[str, Any] = {}
     for name, knob in knobs(kind).items():
@@ -312,11 +312,13 @@ def became(rows: Rows, i: int, kind: type) -> Rows:
     return (*rows[:i], row, *rows[i + 1 :])
 
 
-def turned(rows: Rows, i: int, name: str, value: object) -> Rows:
+def set_stage_knob(rows: Stages, i: int, name: str, value: object) -> Stages:
     """One knob of row `i` turned, to the nearest value that its own rules allow."""
     known, path = knobs_of(rows[i]), f"{place(rows, i)}.{name}"
     if name not in known:  # a browser that is late may turn a knob of a row that has gone
-        raise DesignError(f"{called(rows, i)} has no knob {quoted(name)}", knob=path, value=value)
+        raise DesignError(
+            f"{stage_label(rows, i)} has no knob {quoted(name)}", knob=path, value=value
+        )
     knob = replace(known[name], name=path)
     wanted = knob.read(value)
     for candidate in chain((wanted,), knob.near(wanted)):

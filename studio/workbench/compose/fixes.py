@@ -17,10 +17,16 @@ from studio.family import Family
 from studio.knobs import DesignError, Knob
 from studio.stages.stage import JOINS
 from studio.workbench.compose import composition
-from studio.workbench.compose.composition import Draft, Rows, added, called, kinds
+from studio.workbench.compose.composition import (
+    InvalidComposition,
+    Stages,
+    add_stage,
+    kinds,
+    stage_label,
+)
 
-EACH = 2  # mends of one kind that are offered
-MOST = 4  # beside doing without the row
+PER_KIND = 2  # mends of one kind that are offered
+MOST_FIXES = 4  # beside doing without the row
 TRIED = 48  # at most, of one kind: a try takes a fraction of a millisecond
 BRIDGES = ("ToMap", "ToTokens", "LastFrame", "FrameTokens")  # to another kind of tensor
 ADVICE = re.compile(r"(use|insert|start from) (\w+)(?: (and|or) ([A-Z]\w+))?")
@@ -28,94 +34,98 @@ ASSIGNED = re.compile(r"(\w+)=")
 
 
 @dataclass(frozen=True)
-class Mend:
+class Fix:
     """A way to mend a draft, and the rows that it leads to."""
 
     label: str
-    rows: Rows
+    rows: Stages
 
 
-def mends(family: Family, draft: Draft) -> tuple[Mend, ...]:
+def fixes(family: Family, draft: InvalidComposition) -> tuple[Fix, ...]:
     """A few of them, each once, the most local first; the last are to do without the row, or
     without the one before it. There is always one: where no other is found, another kind of row."""
-    helping = partial(_helping, family, draft)
+    helping = partial(_improving, family, draft)
     found = [
-        *(mend for way in _advised(family, draft) for mend in islice(helping(way), 1)),
-        *islice(helping(_values(draft)), EACH),
-        *islice(helping(_skips(draft)), EACH),
-        *islice(helping(_choices(draft)), EACH),
+        *(mend for way in _advised_fixes(family, draft) for mend in islice(helping(way), 1)),
+        *islice(helping(_knob_values(draft)), PER_KIND),
+        *islice(helping(_skips(draft)), PER_KIND),
+        *islice(helping(_choices(draft)), PER_KIND),
     ]
     if not found:
-        ways = (*_kinds(family, draft, "Use"), *_kinds(family, draft, "Start from"))
-        found = [*islice(helping(ways), EACH)]
-    found = [*islice(helping(_agreements(draft)), 1), *found][:MOST]
-    if all(composition.left(family, mend.rows) for mend in found):
-        found = [*islice(_whole(family, draft), 1), *found]
+        ways = (*_other_kinds(family, draft, "Use"), *_other_kinds(family, draft, "Start from"))
+        found = [*islice(helping(ways), PER_KIND)]
+    found = [*islice(helping(_memory_fixes(draft)), 1), *found][:MOST_FIXES]
+    if all(composition.invalid_count(family, mend.rows) for mend in found):
+        found = [*islice(_complete_fix(family, draft), 1), *found]
     found += helping(_removals(family, draft))
     return tuple({mend.rows: mend for mend in reversed(found)}.values())[::-1]
 
 
-def _helping(family: Family, draft: Draft, ways: Iterable[Mend]) -> Iterator[Mend]:
+def _improving(family: Family, draft: InvalidComposition, ways: Iterable[Fix]) -> Iterator[Fix]:
     """Those of the first ones after which more rows fit."""
     for mend in islice(ways, TRIED):
         without = len(mend.rows) < len(draft.rows) and draft.rows[draft.at] not in mend.rows
-        if composition.left(family, mend.rows) < draft.left - without:
+        if composition.invalid_count(family, mend.rows) < draft.left - without:
             yield mend
 
 
-def _whole(family: Family, draft: Draft) -> Iterator[Mend]:
+def _complete_fix(family: Family, draft: InvalidComposition) -> Iterator[Fix]:
     """One row inserted that leads to another kind of tensor, and values of the rows after it, so
     that all of them fit: where each row that is left would else be mended by itself."""
     for kind in BRIDGES:
-        for mend in islice(_inserted(family, draft, [kind]), 1):
+        for mend in islice(_insertions(family, draft, [kind]), 1):
             rows, told = mend.rows, dict[str, list[str]]()
-            while isinstance(found := composition.tried(family, rows), Draft):
+            while isinstance(found := composition.to_config(family, rows), InvalidComposition):
                 steps = (
-                    one for one in _values(found) if composition.left(family, one.rows) < found.left
+                    one
+                    for one in _knob_values(found)
+                    if composition.invalid_count(family, one.rows) < found.left
                 )
                 step = next(islice(steps, 1), None)
                 if step is None:
                     break
-                told.setdefault(step.label, []).append(called(draft.rows, found.at - 1))
+                told.setdefault(step.label, []).append(stage_label(draft.rows, found.at - 1))
                 rows = step.rows
             else:
                 changes = [f"{label} in {', '.join(names)}" for label, names in told.items()]
-                yield Mend(", ".join((mend.label, *changes)), rows)
+                yield Fix(", ".join((mend.label, *changes)), rows)
 
 
-def _agreements(draft: Draft) -> Iterator[Mend]:
+def _memory_fixes(draft: InvalidComposition) -> Iterator[Fix]:
     """The second input as other rows read it."""
     own = composition.knobs_of(draft.rows[draft.at])
-    for changes in composition.agreements(draft.rows, draft.at):
+    for changes in composition.memory_settings(draft.rows, draft.at):
         text = ", ".join(f"{name} = {own[name].text(value)}" for name, value in changes.items())
-        yield from _turned(draft, draft.at, changes, text)
+        yield from _with_knobs(draft, draft.at, changes, text)
 
 
-def _advised(family: Family, draft: Draft) -> Iterator[Iterator[Mend]]:
+def _advised_fixes(family: Family, draft: InvalidComposition) -> Iterator[Iterator[Fix]]:
     """What the sentence advises, each piece of advice by itself."""
     for verb, first, link, second in ADVICE.findall(draft.fault):
         verb = verb.capitalize()
         both = [first, second] if second else [first]
         if verb == "Insert" and link == "and":
-            yield _inserted(family, draft, both)
+            yield _insertions(family, draft, both)
         for name in both:
             one = [name]
             yield (
-                _inserted(family, draft, one)
+                _insertions(family, draft, one)
                 if verb == "Insert"
-                else _kinds(family, draft, verb, one)
+                else _other_kinds(family, draft, verb, one)
             )
 
 
-def _kinds(family: Family, draft: Draft, verb: str, names: Collection[str] = ()) -> Iterator[Mend]:
+def _other_kinds(
+    family: Family, draft: InvalidComposition, verb: str, names: Collection[str] = ()
+) -> Iterator[Fix]:
     """Another kind in the place of the row, or of the stem; of these names, or any."""
     at = 0 if verb == "Start from" else draft.at
     for name, kind in kinds(family, composition.place(draft.rows, at)).items():
         if not names or name in names:
-            yield Mend(f"{verb} {name}", composition.became(draft.rows, at, kind))
+            yield Fix(f"{verb} {name}", composition.change_kind(draft.rows, at, kind))
 
 
-def _inserted(family: Family, draft: Draft, names: list[str]) -> Iterator[Mend]:
+def _insertions(family: Family, draft: InvalidComposition, names: list[str]) -> Iterator[Fix]:
     """New stages right before the row, or else before an earlier one, the nearest first."""
     known = kinds(family, "stages")
     lengths = family.knobs["stages"].lengths
@@ -124,12 +134,12 @@ def _inserted(family: Family, draft: Draft, names: list[str]) -> Iterator[Mend]:
     for at in reversed(range(1, draft.at + 1)):
         rows = draft.rows
         for name in reversed(names):
-            rows = added(rows, at - 1, known[name])
-        before = f" before {called(draft.rows, at)}" if at < draft.at else ""
-        yield Mend(f"Insert {' and '.join(names)}{before}", rows)
+            rows = add_stage(rows, at - 1, known[name])
+        before = f" before {stage_label(draft.rows, at)}" if at < draft.at else ""
+        yield Fix(f"Insert {' and '.join(names)}{before}", rows)
 
 
-def _values(draft: Draft) -> Iterator[Mend]:
+def _knob_values(draft: InvalidComposition) -> Iterator[Fix]:
     """Values of the knobs that the sentence names, or, where it names none, of all its numbers."""
     own = composition.knobs_of(draft.rows[draft.at])
     named = [name for name in dict.fromkeys(ASSIGNED.findall(draft.fault)) if name in own]
@@ -137,15 +147,15 @@ def _values(draft: Draft) -> Iterator[Mend]:
     for name in named or ([] if ADVICE.search(draft.fault) else numbers):
         for value in islice(_near(draft, own[name]), TRIED // 2):
             text = f"{name} = {own[name].text(value)}"
-            yield from _turned(draft, draft.at, {name: value}, text)
+            yield from _with_knobs(draft, draft.at, {name: value}, text)
 
 
-def _near(draft: Draft, knob: Knob) -> Iterator[Any]:
+def _near(draft: InvalidComposition, knob: Knob) -> Iterator[Any]:
     """Values to try in the place of the one that the row has: of a number those close by, those
     that the sentence tells, and then halves."""
     here = getattr(draft.rows[draft.at], knob.name)
     if knob.name == composition.SOURCE:
-        yield from composition.earlier(draft.at)
+        yield from composition.earlier_stages(draft.at)
         return
     if isinstance(here, bool) or knob.options or not isinstance(here, int):
         yield from knob.near(here)
@@ -156,7 +166,7 @@ def _near(draft: Draft, knob: Knob) -> Iterator[Any]:
     yield from (value for value in dict.fromkeys(values) if value != here)
 
 
-def _skips(draft: Draft) -> Iterator[Mend]:
+def _skips(draft: InvalidComposition) -> Iterator[Fix]:
     """Without one of the rows that it joins, or with another in its place."""
     row = draft.rows[draft.at]
     for name in JOINS:
@@ -165,15 +175,15 @@ def _skips(draft: Draft) -> Iterator[Mend]:
             shorter = (held[:n] + held[n + 1 :] for n in range(len(held)) if len(held) > 1)
             others = (
                 (*held[:n], number, *held[n + 1 :])
-                for number in composition.earlier(draft.at)
+                for number in composition.earlier_stages(draft.at)
                 for n in range(len(held))
             )
             for value in chain(shorter, others):
                 text = f"{name} = {','.join(map(str, value))}"
-                yield from _turned(draft, draft.at, {name: value}, text)
+                yield from _with_knobs(draft, draft.at, {name: value}, text)
 
 
-def _choices(draft: Draft) -> Iterator[Mend]:
+def _choices(draft: InvalidComposition) -> Iterator[Fix]:
     """Choices that an earlier row made otherwise: flags first, which change what flows."""
     choices = [
         (i, knob)
@@ -183,19 +193,21 @@ def _choices(draft: Draft) -> Iterator[Mend]:
     ]
     for i, knob in sorted(choices, key=lambda choice: choice[1].kind is not bool):
         for value in knob.near(getattr(draft.rows[i], knob.name)):
-            text = f"{called(draft.rows, i)}: {knob.name} = {knob.text(value)}"
-            yield from _turned(draft, i, {knob.name: value}, text)
+            text = f"{stage_label(draft.rows, i)}: {knob.name} = {knob.text(value)}"
+            yield from _with_knobs(draft, i, {knob.name: value}, text)
 
 
-def _removals(family: Family, draft: Draft) -> Iterator[Mend]:
+def _removals(family: Family, draft: InvalidComposition) -> Iterator[Fix]:
     if len(draft.rows) - 3 in family.knobs["stages"].lengths:
         for i in (draft.at, draft.at - 1):
             if 0 < i < len(draft.rows) - 1:
-                rows = composition.removed(draft.rows, i)
-                yield Mend(f"Remove {called(draft.rows, i)}", rows)
+                rows = composition.remove_stage(draft.rows, i)
+                yield Fix(f"Remove {stage_label(draft.rows, i)}", rows)
 
 
-def _turned(draft: Draft, i: int, changes: dict[str, Any], text: str) -> Iterator[Mend]:
+def _with_knobs(
+    draft: InvalidComposition, i: int, changes: dict[str, Any], text: str
+) -> Iterator[Fix]:
     """Row `i` with other values, where its own rules allow them."""
     known = composition.knobs_of(draft.rows[i])
     try:
@@ -203,4 +215,4 @@ def _turned(draft: Draft, i: int, changes: dict[str, Any], text: str) -> Iterato
         row = replace(draft.rows[i], **read)
     except (ValueError, DesignError):
         return
-    yield Mend(text, (*draft.rows[:i], row, *draft.rows[i + 1 :]))
+    yield Fix(text, (*draft.rows[:i], row, *draft.rows[i + 1 :]))

@@ -29,7 +29,7 @@ from studio.workbench.jobs.recommendations import (
 )
 from studio.workbench.jobs.tasks import Tasks
 from studio.workbench.jobs.timed_search import timed_answer
-from studio.workbench.page.requirements_form import Commission
+from studio.workbench.page.requirements_form import RequirementsForm
 from studio.workbench.pending import Failed, Pending, Ready, Waiting
 from studio.workbench.workload import Workload
 
@@ -45,7 +45,7 @@ def sizing_process() -> CallExecutor:
 class Search:
     """The families for a brief, each of which is sized by a call of its own."""
 
-    def __init__(self, form: Commission, process: CallExecutor) -> None:
+    def __init__(self, form: RequirementsForm, process: CallExecutor) -> None:
         self._brief, self._strategy, self._process = form.brief, form.strategy, process
         self._parts = [
             process.submit(choose_in_family, family, self._brief, self._strategy, limit_s=LIMIT_S)
@@ -85,7 +85,7 @@ class ArchitectJobs:
 
     def __init__(self, start: Callable[[], CallExecutor] = sizing_process) -> None:
         self._start = start
-        self._searches: dict[Commission, Callable[[], Pending[Answer]]] = {}
+        self._searches: dict[RequirementsForm, Callable[[], Pending[Answer]]] = {}
         self._timed = Tasks[Answer](SEARCHES)
         self._published = Tasks[tuple[PublishedResult, ...]](16)
         self._sizes = Tasks[tuple[Size, ...]](32)
@@ -100,7 +100,7 @@ class ArchitectJobs:
         """A thread that only waits: for the sizing process, and for its turn to measure."""
         return ThreadPoolExecutor(1, "architect")
 
-    def recommend(self, form: Commission) -> Pending[Answer]:
+    def recommend(self, form: RequirementsForm) -> Pending[Answer]:
         """The designs for the requirements of a form, best first. Raises DesignError for a form
         that cannot be read."""
         limit_s = form.latency_s
@@ -129,7 +129,7 @@ class ArchitectJobs:
         return self._sizes(asked[1:], lambda: self._process.submit(*asked, limit_s=LIMIT_S))
 
     def report(
-        self, workload: Workload, measured: Measurement | None, form: Commission, link: str
+        self, workload: Workload, measured: Measurement | None, form: RequirementsForm, link: str
     ) -> Pending[Documents]:
         """The report on a workload, and where its design was recommended for a form, on that."""
         choice = self._chosen(workload.design, form)
@@ -140,7 +140,7 @@ class ArchitectJobs:
             lambda: self._process.submit(documents, *asked, limit_s=LIMIT_S),
         )
 
-    def _chosen(self, design: Design, form: Commission) -> Choice | None:
+    def _chosen(self, design: Design, form: RequirementsForm) -> Choice | None:
         """The choice that a design is, of the answer to a form, where there is one by now."""
         try:
             found = self.recommend(form) if form.typed else None

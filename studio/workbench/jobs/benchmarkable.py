@@ -16,7 +16,7 @@ SWEPT = 4  # times as much is measured in a sweep, which is asked for and shows 
 
 def subject(workload: Workload) -> Subject:
     """The exported script of a workload, as the worker process runs it."""
-    return admission.subject_of_script(results.exported(workload))
+    return admission.subject_of_script(results.script_of(workload))
 
 
 def is_quick(profile: Profile) -> bool:

@@ -63,11 +63,11 @@ def _has_failed(task: Future[Calibration]) -> bool:
     return task.done() and task.exception() is not None
 
 
-def predictor(workload: Workload, measurements: Measurements) -> LatencyModel | None:
+def fit_predictor(workload: Workload, measurements: Measurements) -> LatencyModel | None:
     """Predicts the family's latency under the workload's conditions; None with too few
     measurements."""
     known = list(measurements.comparable(workload).items())[-LATEST:]
-    costs = tuple(work_of(other) for other, _ in known)
+    costs = tuple(op_cost(other) for other, _ in known)
     return _fit(costs, tuple(undisturbed_s(point) for _, point in known))
 
 
@@ -82,6 +82,6 @@ def undisturbed_s(point: Measurement) -> float:
 
 
 @lru_cache(maxsize=512)
-def work_of(workload: Workload) -> OpCost:
+def op_cost(workload: Workload) -> OpCost:
     """FLOPs, bytes and number of operations of a forward pass."""
-    return total_cost(results.profiled(workload).root)
+    return total_cost(results.profile_of(workload).root)

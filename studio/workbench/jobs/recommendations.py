@@ -37,11 +37,11 @@ def answer_of(found: Sequence[Choice | None], brief: Brief, strategy: Strategy) 
     try:
         choices = sort_choices([choice for choice in found if choice], brief, strategy)
     except DesignError as error:
-        return refused(error)
+        return refusal_answer(error)
     return Answer(choices, explain_first(choices, brief))
 
 
-def refused(error: DesignError) -> Answer:
+def refusal_answer(error: DesignError) -> Answer:
     """The answer where no design meets the requirements."""
     nearest = error.design if isinstance(error, UnmetError) else None
     return Answer(refusal=str(error), nearest=nearest)

@@ -18,7 +18,7 @@ from studio.bench.sweep import Point, sweep
 from studio.family import Design
 from studio.knobs import DesignError
 from studio.process.backend import CallExecutor
-from studio.workbench.jobs.recommendations import Answer, refused
+from studio.workbench.jobs.recommendations import Answer, refusal_answer
 
 LIMIT_S = 180.0
 BUDGET_S = 3.0  # of timing, for the designs that are measured together
@@ -33,7 +33,7 @@ def timed_answer(brief: Brief, strategy: Strategy, limit_s: float, process: Call
     found: list[Choice] = []
     refusals: list[Answer] = []
     for choice in choices:
-        one = _within(choice, brief, strategy, limit_s, process)
+        one = _meet_limit(choice, brief, strategy, limit_s, process)
         if isinstance(one, Answer):
             refusals.append(one)
         else:
@@ -43,7 +43,7 @@ def timed_answer(brief: Brief, strategy: Strategy, limit_s: float, process: Call
     return Answer(tuple(found), explain_first(found, brief)) if found else refusals[0]
 
 
-def _within(
+def _meet_limit(
     choice: Choice, brief: Brief, strategy: Strategy, limit_s: float, process: CallExecutor
 ) -> Choice | Answer:
     """The choice made to meet the limit, or why its family cannot."""
@@ -54,10 +54,10 @@ def _within(
         ).result()
         if not isinstance(step, Needed):
             return step
-        known |= _measured(step, Conditions(batch=brief.batch))
+        known |= _measure(step, Conditions(batch=brief.batch))
 
 
-def _measured(needed: Needed, conditions: Conditions) -> dict[Design, Point]:
+def _measure(needed: Needed, conditions: Conditions) -> dict[Design, Point]:
     """What the worker process has measured of these designs, or why it has not."""
     able = {d: one for d, one in needed.subjects.items() if isinstance(one, Subject)}
     points: dict[Design, Point] = {
@@ -74,7 +74,7 @@ def _choices(brief: Brief, strategy: Strategy) -> tuple[Choice, ...] | Answer:
     try:
         return tuple(choose(brief, strategy))
     except DesignError as error:
-        return refused(error)
+        return refusal_answer(error)
 
 
 def _step(
@@ -83,4 +83,4 @@ def _step(
     try:
         return search_step(choice, brief, limit_s, strategy, known)
     except DesignError as error:
-        return refused(error)
+        return refusal_answer(error)

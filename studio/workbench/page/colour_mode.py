@@ -14,20 +14,20 @@ DIFFERENCE = Knob(name="difference", default=False, help="Whether the pinned des
 
 
 @dataclass(frozen=True)
-class Lens:
+class ColourMode:
     """What the layers are coloured by, and whether they are seen against the pinned ones."""
 
     heat: str = KIND
     difference: bool = False
 
     @property
-    def quantity(self) -> Metric | None:
+    def metric(self) -> Metric | None:
         return METRICS.get(self.heat)
 
     @property
-    def told(self) -> Metric:
+    def compared_metric(self) -> Metric:
         """The quantity in which bars and differences are told."""
-        return self.quantity or DEFAULT_METRIC
+        return self.metric or DEFAULT_METRIC
 
     @property
     def link(self) -> dict[str, str]:
@@ -35,9 +35,9 @@ class Lens:
         return {knob.name: knob.text(value) for knob, value in values if value != knob.default}
 
     @classmethod
-    def taken(cls, link: Link) -> Lens:
+    def from_link(cls, link: Link) -> ColourMode:
         """The lens that a link names, taken out of it."""
         return cls(link.take(HEAT), link.take(DIFFERENCE))
 
 
-NO_LENS = Lens()  # of a first visit
+BY_KIND = ColourMode()  # of a first visit

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from studio.family import Preset
 from studio.workbench.compose import composition
-from studio.workbench.compose.composition import Draft, Rows
+from studio.workbench.compose.composition import InvalidComposition, Stages
 from studio.workbench.page.state import State
 from studio.workbench.workload import Workload
 
@@ -27,15 +27,17 @@ class Visit(NamedTuple):
 
     workload: Workload
     preset: Preset
-    draft: Draft | None = None
+    draft: InvalidComposition | None = None
 
     @property
-    def rows(self) -> Rows:
+    def rows(self) -> Stages:
         """The rows of a composition, as they were on the page; empty of other designs."""
         if self.draft:
             return self.draft.rows
         design = self.workload.design
-        return composition.rows_of(design.config) if composition.is_composed(design.family) else ()
+        return (
+            composition.stages_of(design.config) if composition.is_composed(design.family) else ()
+        )
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class History:
     visits: tuple[Visit, ...] = ()
     at: int = -1
 
-    def visited(self, visit: Visit) -> History:
+    def add(self, visit: Visit) -> History:
         """With a visit after the one on the page; those that were undone are forgotten."""
         here = self.visits[self.at] if self.visits else None
         if here and (here.workload, here.draft) == (visit.workload, visit.draft):
@@ -53,7 +55,7 @@ class History:
         kept = (*self.visits[: self.at + 1], visit)[-MOST:]
         return History(kept, len(kept) - 1)
 
-    def gone(self, at: int) -> History:
+    def go_to(self, at: int) -> History:
         return replace(self, at=min(max(at, 0), len(self.visits) - 1))
 
 
@@ -69,7 +71,7 @@ def change(before: Visit, after: Visit) -> str:
         and not after.draft
     ):
         return after.preset.name
-    moved = [*_rearranged(before.rows, after.rows)] or [*_turned(before, after)]
+    moved = [*_changed_stages(before.rows, after.rows)] or [*_changed_knobs(before, after)]
     moved += [
         f"{name} {getattr(then, name)} → {getattr(now, name)}"
         for name in ("batch", "mode", "dtype", "layout", "compiled", "device")
@@ -78,17 +80,17 @@ def change(before: Visit, after: Visit) -> str:
     return ", ".join(moved) or now.design.title_for(after.preset)
 
 
-def _rearranged(olds: Rows, news: Rows) -> Iterator[str]:
+def _changed_stages(olds: Stages, news: Stages) -> Iterator[str]:
     """The rows of a composition that came and went: `+ 2 Transformer`."""
     old_kinds, new_kinds = ([type(row).__name__ for row in rows] for rows in (olds, news))
     matched = SequenceMatcher(None, old_kinds, new_kinds)
     for tag, i, i_end, j, j_end in matched.get_opcodes():
         if tag != "equal":
-            yield from (f"− {composition.called(olds, n)}" for n in range(i, i_end))
-            yield from (f"+ {composition.called(news, n)}" for n in range(j, j_end))
+            yield from (f"− {composition.stage_label(olds, n)}" for n in range(i, i_end))
+            yield from (f"+ {composition.stage_label(news, n)}" for n in range(j, j_end))
 
 
-def _turned(before: Visit, after: Visit) -> Iterator[str]:
+def _changed_knobs(before: Visit, after: Visit) -> Iterator[str]:
     """The knobs that were turned; of rows of the same kinds those of each."""
     if not (before.draft or after.draft):
         moved = after.workload.design.differences(before.workload.design.config)
@@ -102,7 +104,7 @@ def _turned(before: Visit, after: Visit) -> Iterator[str]:
                 yield f"{place}.{name} {knob.label(was)} → {knob.label(here)}"
 
 
-def told(known: History, at: int) -> str:
+def visit_label(known: History, at: int) -> str:
     """A visit by what was changed in it, the first by its title; a draft says that it is one."""
     visit = known.visits[at]
     words = (
@@ -111,9 +113,9 @@ def told(known: History, at: int) -> str:
     return f"{words} · does not fit" if visit.draft else words
 
 
-def returned(now: State, visit: Visit) -> State:
+def restore_visit(now: State, visit: Visit) -> State:
     """The page with the workload of an earlier visit, and its draft."""
-    return replace(now.moved(visit.workload), preset=visit.preset, draft=visit.draft)
+    return replace(now.with_workload(visit.workload), preset=visit.preset, draft=visit.draft)
 
 
 NO_HISTORY = History()

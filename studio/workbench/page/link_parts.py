@@ -11,14 +11,14 @@ from studio.family import Design, DesignError
 from studio.quoting import echoed
 from studio.renames import updated_records
 from studio.workbench.compose import composition
-from studio.workbench.compose.composition import Rows
+from studio.workbench.compose.composition import Stages
 from studio.workbench.link import TRIES, Link
 from studio.workbench.workload import Workload
 
 PLACE = "stages.0"  # the row that is open at first
 PLACES = re.compile(r"stem|head|stages\.\d{1,3}")
 MOST_PINS = 8
-APART = "|"  # between the pins of a link; within one it is written as %7C
+PIN_SEPARATOR = "|"  # between the pins of a link; within one it is written as %7C
 LONGEST = 5  # runs of equal stages that a title names
 
 
@@ -31,18 +31,18 @@ def place(link: Link) -> str:
     return PLACE
 
 
-def pinning(pins: Sequence[Workload]) -> dict[str, str]:
+def pin_parameter(pins: Sequence[Workload]) -> dict[str, str]:
     """The parameter that `pins` reads."""
-    return {"pin": APART.join(urlencode(pin.to_query()) for pin in pins)} if pins else {}
+    return {"pin": PIN_SEPARATOR.join(urlencode(pin.to_query()) for pin in pins)} if pins else {}
 
 
 def pins(link: Link, family: str) -> tuple[Workload, ...]:
     """The designs that a link pins, each once."""
-    texts = filter(None, link.text("pin").split(APART)[:MOST_PINS])
-    return tuple(dict.fromkeys(filter(None, (_pinned(link, text, family) for text in texts))))
+    texts = filter(None, link.text("pin").split(PIN_SEPARATOR)[:MOST_PINS])
+    return tuple(dict.fromkeys(filter(None, (_read_pin(link, text, family) for text in texts))))
 
 
-def _pinned(link: Link, text: str, family: str) -> Workload | None:
+def _read_pin(link: Link, text: str, family: str) -> Workload | None:
     """None where it names no family."""
     pin = Link.within(text)
     if "family" in pin.left:
@@ -53,7 +53,7 @@ def _pinned(link: Link, text: str, family: str) -> Workload | None:
     return None
 
 
-def draft(link: Link, design: Design) -> Rows:
+def invalid_stages(link: Link, design: Design) -> Stages:
     """The rows that a link writes, whether or not they fit; what cannot be read of them is as the
     refusal suggests. None where nothing can."""
     text, family = str(updated_records(link.text("draft"))), design.family

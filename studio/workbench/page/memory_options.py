@@ -20,7 +20,7 @@ MEMORY = {
 
 
 @dataclass(frozen=True)
-class Question:
+class MemoryOptions:
     """What the Memory tab is asked; `room` in GB, 0 for what this machine has free."""
 
     mode: Mode = "training"
@@ -34,9 +34,9 @@ class Question:
         return {knob.name: knob.text(value) for knob, value in values if value != knob.default}
 
     @classmethod
-    def taken(cls, link: Link) -> Question:
+    def from_link(cls, link: Link) -> MemoryOptions:
         """The question that a link asks, taken out of it."""
         return cls(**{name: link.take(knob) for name, knob in MEMORY.items()})
 
 
-NO_QUESTION = Question()  # of a first visit
+DEFAULT_OPTIONS = MemoryOptions()  # of a first visit

@@ -44,7 +44,7 @@ MOST = 40  # characters of what is typed: an amount and its unit
 
 
 @dataclass(frozen=True)
-class Commission:
+class RequirementsForm:
     """A task and a budget, as typed: `typed` holds texts by the names of the link."""
 
     task: Task = "classification"
@@ -55,7 +55,7 @@ class Commission:
     def text(self, name: str) -> str:
         return dict(self.typed).get(name, "")
 
-    def written(self, name: str, text: str) -> Commission:
+    def with_text(self, name: str, text: str) -> RequirementsForm:
         """With this text under a name; an empty one leaves it open."""
         typed = dict(self.typed) | {name: text.strip()}
         return replace(self, typed=tuple((k, v) for k, v in sorted(typed.items()) if v))
@@ -70,7 +70,7 @@ class Commission:
         """What is asked. Raises DesignError, which names the field that cannot be read."""
         read = {name: _amount(name, text) for name, text in self.typed if name != LATENCY}
         limits = {limit.field: read[name] for name, limit in LIMIT_FIELDS.items() if name in read}
-        fields = settings_of(self.task, self.kind)
+        fields = input_knobs(self.task, self.kind)
         settings = {name: read[name] for name in fields if name in read}
         if self.kind:  # nothing else says that it is not the task's first kind of data
             settings = {**DEFAULTS[self.task][self.kind], **settings}
@@ -99,21 +99,21 @@ class Commission:
         return {f"ask.{name}": text for name, text in (changed | dict(self.typed)).items()}
 
     @classmethod
-    def taken(cls, link: Link) -> Commission:
+    def from_link(cls, link: Link) -> RequirementsForm:
         """The commission that a link holds, taken out of it."""
         task, strategy, data = (
             link.take(replace(knob, name=f"ask.{knob.name}")) for knob in (TASK, STRATEGY, DATA)
         )
         found = cls(task, strategy, data=data)
         for name in (*LIMIT_FIELDS, LATENCY, *SETTINGS, EXAMPLES, BATCH.name):
-            found = found.written(name, link.text(f"ask.{name}", MOST))
+            found = found.with_text(name, link.text(f"ask.{name}", MOST))
         return found
 
 
-NO_COMMISSION = Commission()
+EMPTY_FORM = RequirementsForm()
 
 
-def settings_of(task: Task, kind: int = 0) -> Mapping[str, str]:
+def input_knobs(task: Task, kind: int = 0) -> Mapping[str, str]:
     """The knobs that this task with this kind of data decides, with their labels."""
     return {name: SETTINGS[name].label for name in FIELDS[task][kind]}
 

@@ -18,13 +18,13 @@ from studio.family import Design, DesignError, Preset, Snap
 from studio.knobs import Axis, Knob
 from studio.workbench import devices
 from studio.workbench.compose import composition
-from studio.workbench.compose.composition import Draft, Rows
+from studio.workbench.compose.composition import InvalidComposition, Stages
 from studio.workbench.link import Link
 from studio.workbench.page import link_parts
-from studio.workbench.page.colour_mode import NO_LENS, Lens
+from studio.workbench.page.colour_mode import BY_KIND, ColourMode
 from studio.workbench.page.link_parts import MOST_PINS, PLACE
-from studio.workbench.page.memory_options import NO_QUESTION, Question
-from studio.workbench.page.requirements_form import NO_COMMISSION, Commission
+from studio.workbench.page.memory_options import DEFAULT_OPTIONS, MemoryOptions
+from studio.workbench.page.requirements_form import EMPTY_FORM, RequirementsForm
 from studio.workbench.workload import CONDITIONS, DEVICE, Workload
 
 VIEWS = ("Explore", "Compose", "Architect", "Compare")
@@ -58,13 +58,13 @@ class State:
     view: str = VIEWS[0]
     tab: str = TABS[0]
     axis: str | None = None
-    question: Question = NO_QUESTION
-    commission: Commission = NO_COMMISSION
-    lens: Lens = NO_LENS
+    memory_options: MemoryOptions = DEFAULT_OPTIONS
+    requirements: RequirementsForm = EMPTY_FORM
+    colour_mode: ColourMode = BY_KIND
     opened: tuple[str, ...] = ()
     node: str = ""
     place: str = PLACE
-    draft: Draft | None = None
+    draft: InvalidComposition | None = None
     notes: Mapping[str, str] = field(default_factory=dict)
     refusal: str = ""
 
@@ -97,9 +97,9 @@ class State:
         return link_parts.title(self.design) or self.design.title_for(self.preset)
 
     @property
-    def rows(self) -> Rows:
+    def rows(self) -> Stages:
         """The rows of a composition, as they are on the page."""
-        return self.draft.rows if self.draft else composition.rows_of(self.design.config)
+        return self.draft.rows if self.draft else composition.stages_of(self.design.config)
 
     def value(self, knob: str) -> Any:
         """The value of a knob of the design, or of a row, as it is on the page."""
@@ -108,7 +108,7 @@ class State:
             return self.design.value(knob)
         return getattr(self.rows[composition.index(self.rows, place)], name)
 
-    def moved(self, workload: Workload, notes: Mapping[str, str] | None = None) -> State:
+    def with_workload(self, workload: Workload, notes: Mapping[str, str] | None = None) -> State:
         """Another workload; the one left becomes the previous one."""
         previous = self.previous if workload == self.workload else self.workload
         draft = self.draft if workload.design == self.design else None
@@ -117,59 +117,67 @@ class State:
         moved = replace(self, workload=workload, previous=previous, draft=draft, axis=axis)
         return replace(moved, notes=notes or {}, refusal="")
 
-    def turned(self, knob: str, value: object) -> State:
+    def set_knob(self, knob: str, value: object) -> State:
         """One knob turned, as far as the rules allow. A refusal leaves all as it is."""
         try:
             if knob == DEVICE:
-                return self.moved(replace(self.workload, device=devices.read(str(value))))
+                return self.with_workload(
+                    replace(self.workload, device=devices.read_device(str(value)))
+                )
             if knob in CONDITIONS:
-                return self.moved(replace(self.workload, **{knob: CONDITIONS[knob].read(value)}))
+                return self.with_workload(
+                    replace(self.workload, **{knob: CONDITIONS[knob].read(value)})
+                )
             if "." in knob:
-                return self._turned_within(knob, value)
-            return self._landed(knob, self.design.family.snap(self.design.config, knob, value))
+                return self._set_stage_knob(knob, value)
+            return self._snapped(knob, self.design.family.snap(self.design.config, knob, value))
         except DesignError as error:
             return replace(self, notes={}, refusal=str(error))
 
-    def _landed(self, knob: str, turn: Snap) -> State:
+    def _snapped(self, knob: str, turn: Snap) -> State:
         design = replace(self.design, config=turn.config)
         notes = {knob: turn.why} if turn.why else {}
         along = next((axis for axis, one in axes(design).items() if one.name == knob), None)
         turned = self.design.family.knob(self.design.config, knob)
         axis = along or turned.axis or self.axis
-        return replace(self.moved(replace(self.workload, design=design), notes), axis=axis)
+        return replace(self.with_workload(replace(self.workload, design=design), notes), axis=axis)
 
-    def _turned_within(self, knob: str, value: object) -> State:
+    def _set_stage_knob(self, knob: str, value: object) -> State:
         """A knob of a row turned; where no rows near fit, they are kept as a draft. Raises
         DesignError."""
         if not self.draft:
             with suppress(DesignError):
                 turn = self.design.family.snap(self.design.config, knob, value)
                 if len(turn.config.stages) == len(self.design.config.stages):
-                    return self._landed(knob, turn)
+                    return self._snapped(knob, turn)
         place, _, name = knob.rpartition(".")
         i = composition.index(self.rows, place)
-        return self.composed(composition.turned(self.rows, i, name, value), i)
+        return self.with_stages(composition.set_stage_knob(self.rows, i, name, value), i)
 
-    def composed(self, rows: Rows, i: int) -> State:
+    def with_stages(self, rows: Stages, i: int) -> State:
         """The composition of these rows, with row `i` open; where they do not fit, as a draft."""
         found = composition.fit(self.design.family, rows)
-        broken = found if isinstance(found, Draft) else None
-        fitted = broken.rows if broken else composition.rows_of(found)
-        new = composition.inserted(rows, fitted)
+        broken = found if isinstance(found, InvalidComposition) else None
+        fitted = broken.rows if broken else composition.stages_of(found)
+        new = composition.inserted_indices(rows, fitted)
         kept = [at for at in range(len(fitted)) if at not in new]
         place = composition.place(fitted, kept[i])
         notes = {composition.place(fitted, at): composition.WHY_INSERTED for at in new}
         if broken:
             return replace(self, draft=broken, place=place, notes=notes, refusal="")
-        moved = self.moved(replace(self.workload, design=replace(self.design, config=found)), notes)
+        moved = self.with_workload(
+            replace(self.workload, design=replace(self.design, config=found)), notes
+        )
         return replace(moved, draft=None, place=place)
 
-    def chosen(self, family: str, preset: str | None = None) -> State:
+    def choose_preset(self, family: str, preset: str | None = None) -> State:
         """A preset of a family, by default its first one."""
         known = zoo.family(family)
         design = known.design(preset or known.presets[0].name)
         base = design.origin or design.base
-        moved = replace(self.moved(replace(self.workload, design=design)), preset=base, draft=None)
+        moved = replace(
+            self.with_workload(replace(self.workload, design=design)), preset=base, draft=None
+        )
         return moved if design.family is self.design.family else replace(moved, opened=(), node="")
 
     @property
@@ -179,26 +187,26 @@ class State:
         view: dict[str, str] = {VIEW.name: self.view} if self.view != VIEW.default else {}
         view |= {TAB.name: self.tab} if self.tab != TAB.default else {}
         view |= {AXIS.name: self.axis} if self.axis else {}
-        view |= self.question.link | self.commission.link | self.lens.link
+        view |= self.memory_options.link | self.requirements.link | self.colour_mode.link
         view |= {"open": ",".join(self.opened)} if self.opened else {}
         view |= {"node": self.node} if self.node else {}
         view |= {"place": self.place} if self.place != PLACE else {}
         if self.draft:
             view |= {"draft": composition.text(self.design.family, self.draft.rows)}
-        return self.workload.to_query(self.preset) | view | link_parts.pinning(self.pins)
+        return self.workload.to_query(self.preset) | view | link_parts.pin_parameter(self.pins)
 
-    def placed(self) -> State:
+    def on_known_device(self) -> State:
         """On a device that there is: a cluster may answer after its device has been asked for."""
         try:
-            device, refusal = devices.read(self.workload.device), self.refusal
+            device, refusal = devices.read_device(self.workload.device), self.refusal
         except DesignError as error:
-            device = devices.default()
+            device = devices.default_device()
             refusal = f"Measured on {device}: {error}."
         if device == self.workload.device:
             return self
         return replace(self, workload=replace(self.workload, device=device), refusal=refusal)
 
-    def followed(self, parameters: Mapping[str, str]) -> State:
+    def follow_link(self, parameters: Mapping[str, str]) -> State:
         """The page that a link asks for. What cannot be lands on the nearest that works, and what
         the page does not know is left out; both are said."""
         link = Link(parameters)
@@ -208,30 +216,30 @@ class State:
 
     def _restored(self, link: Link) -> State:
         workload, preset = Workload.read(link, START.family.key)
-        rows = link_parts.draft(link, workload.design)
+        rows = link_parts.invalid_stages(link, workload.design)
         start = replace(
-            self.moved(workload), preset=preset, draft=None, place=link_parts.place(link)
+            self.with_workload(workload), preset=preset, draft=None, place=link_parts.place(link)
         )
-        start = start._with_rows(link, rows) if rows else start
+        start = start._with_linked_stages(link, rows) if rows else start
         own = tuple(axis for axis in axes(start.design) if axis not in AXIS.options)
         return replace(
             start,
-            previous=self.moved(start.workload).previous,
+            previous=self.with_workload(start.workload).previous,
             view=link.take(VIEW),
             tab=link.take(TAB),
             axis=link.take(replace(AXIS, options=AXIS.options + own)) or None,
-            question=Question.taken(link),
-            commission=Commission.taken(link),
-            lens=Lens.taken(link),
+            memory_options=MemoryOptions.from_link(link),
+            requirements=RequirementsForm.from_link(link),
+            colour_mode=ColourMode.from_link(link),
             opened=tuple(filter(None, link.text("open").split(",")[:MOST_OPEN])),
             node=link.text("node", NAME),
             pins=link_parts.pins(link, START.family.key),
         )
 
-    def _with_rows(self, link: Link, rows: Rows) -> State:
+    def _with_linked_stages(self, link: Link, rows: Stages) -> State:
         """The rows that a link writes as a draft. Where they fit they are the design; what had to
         be inserted for that is said."""
-        found = self.composed(rows, composition.index(rows, self.place))
+        found = self.with_stages(rows, composition.index(rows, self.place))
         link.inserted = {}  # into what the draft takes the place of
         if not found.draft:
             link.say_inserted(zoo.with_settings(self.design, composition.settings(rows)))

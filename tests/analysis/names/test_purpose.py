@@ -41,7 +41,7 @@ def test_the_first_line_of_a_row_says_what_it_does(kind: type) -> None:
     assert re.match(r"[A-Z][a-z]+s\b", said), said
     assert len(said) <= LONGEST, said
     assert said.count(". ") == 0, said
-    assert stage_picker.entry(kind.__name__, kind, False).count(said) == 1
+    assert stage_picker.menu_line(kind.__name__, kind, False).count(said) == 1
 
 
 def test_no_two_kinds_of_row_say_the_same() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from studio.app.controls import history, navigation, sidebar
-from studio.workbench.page.history import History, Visit, returned
+from studio.workbench.page.history import History, Visit, restore_visit
 from studio.workbench.page.state import FIRST, State
 from tests.app.conftest import run, state, visited
 from tests.app.walks import ACTIONS, begin
@@ -28,18 +28,18 @@ def test_every_page_that_there_was_comes_back(data: st.DataObject) -> None:
     now, known, seen = FIRST, History(), []
     for _ in range(10):
         now = data.draw(st.sampled_from(ACTIONS))(now, data.draw)
-        known = known.visited(visit(now))
+        known = known.add(visit(now))
         if not seen or (now.workload, now.draft) != (seen[-1].workload, seen[-1].draft):
             seen.append(visit(now))
     assert len(known.visits) == len(seen)
     for at in (*reversed(range(len(seen))), *range(len(seen))):
-        known = known.gone(at)
-        now = returned(now, known.visits[known.at])
+        known = known.go_to(at)
+        now = restore_visit(now, known.visits[known.at])
         assert (now.workload, now.preset, now.draft) == seen[at]
-        assert known.visited(visit(now)) is known  # what was undone can be redone
-        told = history.told(known, at)
-        assert told
-        assert told.endswith("does not fit") == (seen[at].draft is not None)
+        assert known.add(visit(now)) is known  # what was undone can be redone
+        label = history.visit_label(known, at)
+        assert label
+        assert label.endswith("does not fit") == (seen[at].draft is not None)
 
 
 def press(app: AppTest, key: str) -> State:
@@ -77,15 +77,15 @@ def test_a_mend_is_undone_to_the_draft_that_it_mended() -> None:
 
 
 def test_a_design_that_is_chosen_ends_the_draft_even_where_it_is_the_last_that_fitted() -> None:
-    now = FIRST.followed(DRAFT)
+    now = FIRST.follow_link(DRAFT)
     assert now.draft
     for chosen in (
-        sidebar.reset(now),
-        navigation.design_opened(now, now.design),
-        navigation.opened(now, lambda design: design),
-        now.chosen("hybrid"),
+        sidebar.reset_to_preset(now),
+        navigation.open_design(now, now.design),
+        navigation.open_composition(now, lambda design: design),
+        now.choose_preset("hybrid"),
     ):
         assert (chosen.draft, chosen.design) == (None, now.design)
-    small = navigation.opened(FIRST, begin)
+    small = navigation.open_composition(FIRST, begin)
     same = replace(small, draft=now.draft)
-    assert navigation.opened(same, begin).draft is None
+    assert navigation.open_composition(same, begin).draft is None

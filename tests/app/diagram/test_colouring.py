@@ -16,7 +16,7 @@ from studio.app.tabs.layers import rows_of
 from studio.bench.results import LayerTime
 from studio.drawing.decoration import HEAT_SCALE
 from studio.workbench.link import Link
-from studio.workbench.page.colour_mode import HEAT, NO_LENS, Lens
+from studio.workbench.page.colour_mode import BY_KIND, HEAT, ColourMode
 from studio.workbench.page.state import FIRST
 from studio.workbench.workload import Workload
 from tests.app.conftest import StillWorkbench, graph, put, run, state, visited
@@ -61,7 +61,7 @@ def test_a_quantity_colours_the_graph_and_its_column_and_is_in_the_link(name: st
     assert state(app).link == VIT | {"tab": "Layers", "heat": name}
     assert "--g-heat-i," in drawing(app)
     assert METRICS[name].title in legend(app)
-    top = colouring.scale(state(app))
+    top = colouring.heat_scale(state(app))
     assert top is not None
     assert top.metric.write(top.top) in legend(app)
     columns = {"parameters": "Parameters", "macs": "MMACs", "activations": "Saved"}
@@ -69,13 +69,13 @@ def test_a_quantity_colours_the_graph_and_its_column_and_is_in_the_link(name: st
     assert list(shown(app).columns)[:2] == ["Layer", columns[name]]
     app.selectbox(key="heat").set_value("kind")
     run(app)
-    assert state(app).lens == NO_LENS
+    assert state(app).colour_mode == BY_KIND
     assert "--g-heat" not in drawing(app)
 
 
 def test_the_scale_goes_to_the_most_of_what_is_seen() -> None:
-    folded = colouring.scale(state(visited(VIT | {"heat": "parameters"})))
-    opened = colouring.scale(state(visited(VIT | {"heat": "parameters", "open": "blocks.0"})))
+    folded = colouring.heat_scale(state(visited(VIT | {"heat": "parameters"})))
+    opened = colouring.heat_scale(state(visited(VIT | {"heat": "parameters", "open": "blocks.0"})))
     assert folded is not None
     assert opened is not None
     assert folded.top == 12 * 1_774_464
@@ -84,21 +84,21 @@ def test_the_scale_goes_to_the_most_of_what_is_seen() -> None:
 
 def test_a_cell_has_the_colour_of_the_box() -> None:
     scale = HeatScale(METRICS["macs"], 100.0)
-    cells = layer_diff.warm([100.0, 25.0, None, float("nan")], scale, dark=False)
+    cells = layer_diff.heat_styles([100.0, 25.0, None, float("nan")], scale, dark=False)
     assert [HEAT_SCALE[-1] in cells[0], HEAT_SCALE[4] in cells[1], cells[2:]] == [
         True,
         True,
         ["", ""],
     ]
-    assert HEAT_SCALE[0] in layer_diff.warm([100.0], scale, dark=True)[0]
+    assert HEAT_SCALE[0] in layer_diff.heat_styles([100.0], scale, dark=True)[0]
 
 
 def test_cells_of_differences_tell_more_from_less() -> None:
-    more, less, same = layer_diff.tinted([3.0, -3.0, None], dark=False)
+    more, less, same = layer_diff.diff_styles([3.0, -3.0, None], dark=False)
     assert same == ""
     assert more != less
-    assert layer_diff.signed("{:,}".format)(-3) == "−3"
-    assert layer_diff.signed("{:,}".format)(3) == "+3"
+    assert layer_diff.with_sign("{:,}".format)(-3) == "−3"
+    assert layer_diff.with_sign("{:,}".format)(3) == "+3"
 
 
 def timings(bench: StillWorkbench, **times: float) -> None:
@@ -167,25 +167,25 @@ def test_the_switch_goes_with_the_pin() -> None:
 @pytest.mark.parametrize(
     ("link", "says", "lens"),
     [
-        ({"heat": "params"}, "heat=params is not one of its options", Lens("parameters")),
-        ({"difference": "perhaps"}, "difference=perhaps", NO_LENS),
+        ({"heat": "params"}, "heat=params is not one of its options", ColourMode("parameters")),
+        ({"difference": "perhaps"}, "difference=perhaps", BY_KIND),
     ],
 )
 def test_a_bad_lens_is_the_nearest_one_and_is_said_in_one_sentence(
-    link: dict[str, str], says: str, lens: Lens
+    link: dict[str, str], says: str, lens: ColourMode
 ) -> None:
     app = visited(VIT | link)
     (warning,) = app.warning
     assert says in warning.value
-    assert state(app).lens == lens
+    assert state(app).colour_mode == lens
 
 
 @pytest.mark.parametrize("heat", HEAT.options)
 @pytest.mark.parametrize("difference", [False, True])
 def test_a_lens_is_what_its_link_says(heat: str, difference: bool) -> None:
-    lens = Lens(heat, difference)
-    assert Lens.taken(Link(lens.link)) == lens
-    assert FIRST.followed(FIRST.link | lens.link).lens == lens
+    lens = ColourMode(heat, difference)
+    assert ColourMode.from_link(Link(lens.link)) == lens
+    assert FIRST.follow_link(FIRST.link | lens.link).colour_mode == lens
 
 
 def test_the_columns_of_both_designs_are_as_long_as_each_other() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
-from studio.app.diagram.component import granted, viewer_script
+from studio.app.diagram.component import open_blocks, viewer_script
 from studio.drawing.graph import Graph, Node
 
 
@@ -32,7 +32,7 @@ def payload(app: AppTest) -> dict[str, Any]:
 
 
 def asked(**wish: object) -> tuple[str, ...]:
-    return granted(small(), wish)
+    return open_blocks(small(), wish)
 
 
 def small() -> Graph:

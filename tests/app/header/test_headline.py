@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from studio import zoo
-from studio.app.header.headline import compared, paper_of
+from studio.app.header.headline import paper_of, published_count
 
 
 def test_a_source_is_told_by_a_short_name_that_leads_there() -> None:
-    text = compared(2, 2, "https://github.com/owner/repo, counted")
+    text = published_count(2, 2, "https://github.com/owner/repo, counted")
     assert 'href="https://github.com/owner/repo"' in text
     assert ">owner/repo, counted</a>" in text
-    assert "href" not in compared(2, 2, "torchvision")
+    assert "href" not in published_count(2, 2, "torchvision")
 
 
 def test_a_composition_of_ones_own_has_no_paper() -> None:

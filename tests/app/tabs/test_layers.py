@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 import studio
 from studio.analysis.cost.layer_table import layer_rows
-from studio.app.tabs.layers import clock, total
+from studio.app.tabs.layers import timing_text, total_text
 from studio.bench.calibration import Calibration
 from studio.bench.results import LayerTime
 from studio.process.backend import CallExecutor
@@ -25,7 +25,7 @@ from tests.process.processes import wait_until
 
 @pytest.mark.parametrize("family", studio.families())
 def test_rows_without_rows_inside_add_up_to_the_model(family: str) -> None:
-    body = results.trained(Workload(studio.design(family)))
+    body = results.training_trace_of(Workload(studio.design(family)))
     rows = list(layer_rows(body))
     paths = [row.path.partition(" ×")[0] for row in rows]
     blocks = {path.rpartition(".")[0] for path in paths}
@@ -46,23 +46,23 @@ def test_the_total_stands_beneath_the_table() -> None:
     app = AppTest.from_file(str(MAIN), default_timeout=60)
     app.query_params["family"], app.query_params["tab"] = "recurrent", "Layers"
     app.run()
-    body = results.trained(Workload(studio.design("recurrent")))
-    assert f"{body.params:,} parameters" in total(body)
-    assert any(total(body) in caption.value for caption in app.caption)
+    body = results.training_trace_of(Workload(studio.design("recurrent")))
+    assert f"{body.params:,} parameters" in total_text(body)
+    assert any(total_text(body) in caption.value for caption in app.caption)
 
 
 def test_times_say_how_they_were_come_by(bench: StillWorkbench) -> None:
     workload = Workload(studio.design("vit"), dtype="bfloat16")
     bench.times[workload] = {}
-    assert clock(workload) == ""
+    assert timing_text(workload) == ""
     bench.times[workload] = {"": LayerTime(0.0, 0.0123, 1)}
-    assert "12.3 ms per forward pass, bfloat16, 1 thread" in clock(workload)
+    assert "12.3 ms per forward pass, bfloat16, 1 thread" in timing_text(workload)
 
 
 def test_times_under_load_say_so_and_can_be_taken_again(bench: StillWorkbench) -> None:
     workload = Workload(studio.design("vit"))
     bench.times[workload] = {"": LayerTime(0.0, 0.0123, 1, clean=False)}
-    assert "1 thread, under load" in clock(workload)
+    assert "1 thread, under load" in timing_text(workload)
     app = AppTest.from_file(str(MAIN), default_timeout=60)
     app.query_params["tab"] = "Layers"
     again = app.run().button(key="time-layers")

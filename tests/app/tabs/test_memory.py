@@ -12,7 +12,7 @@ import studio
 from studio.analysis import units
 from studio.analysis.cost.peak_memory import largest_batch, peak_memory
 from studio.app.tabs import memory
-from studio.app.tabs.memory import fitting
+from studio.app.tabs.memory import largest_batch_text
 from studio.workbench.jobs.memory_plan import MemoryRequest, plan
 from studio.workbench.pending import Waiting
 from studio.workbench.workload import Workload
@@ -97,7 +97,7 @@ def test_the_chart_goes_over_the_resolution_where_there_is_one() -> None:
 @pytest.mark.usefixtures("still")
 def test_the_link_restores_what_was_asked_and_a_bad_one_is_a_sentence() -> None:
     link = LINK | {"memory.mode": "inference", "memory.over": "resolution"}
-    assert state(opened(link)).question.link == {
+    assert state(opened(link)).memory_options.link == {
         name: value for name, value in link.items() if name.startswith("memory.")
     }
     app = AppTest.from_file(str(MAIN), default_timeout=60)
@@ -127,7 +127,7 @@ def test_where_nothing_fits_it_says_what_one_example_needs() -> None:
     request = MemoryRequest((Workload(design),), Workload(design), "training", "adam", 1e6)
     answer = plan(request)
     need = units.size(peak_memory(design, 1, "training").total)
-    assert fitting(request, answer) == (
+    assert largest_batch_text(request, answer) == (
         f"**Nothing fits in 1.00 MB** (image_size=224):"
         f" training with Adam at batch 1 needs {need} already."
     )
@@ -138,12 +138,12 @@ def test_where_nothing_fits_it_says_what_one_example_needs() -> None:
 def test_the_case_on_the_page_is_on_the_chart_however_it_is_timed(over: str) -> None:
     app = opened(CNN | {"dtype": "bfloat16", "mode": "training", "memory.over": over})
     now = state(app)
-    assert now.workload in memory.shown(now)
+    assert now.workload in memory.chart_workloads(now)
 
 
 def test_the_resolution_of_a_composition_is_that_of_its_stem() -> None:
     workload = Workload(studio.design("hybrid", preset="CoAtNet-0"))
-    assert memory.resolution(workload) == " (stem.image_size=224)"
+    assert memory.resolution_text(workload) == " (stem.image_size=224)"
 
 
 @pytest.mark.usefixtures("still")

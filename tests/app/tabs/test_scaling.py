@@ -16,7 +16,7 @@ from studio.analysis import units
 from studio.analysis.cost.scaling import axes, axis_points, exponent
 from studio.app.charts import scaling_text
 from studio.app.charts.scaling_chart import Curve, Panel, Unit, figure
-from studio.app.header.latency_card import conditions, is_noise, notes
+from studio.app.header.latency_card import change_lines, conditions_text, is_noise
 from studio.app.tabs import scaling
 from studio.bench.results import Conditions, Measurement
 from studio.bench.timing import time_bound
@@ -70,7 +70,7 @@ def test_only_the_points_of_one_sweep_are_fitted(bench: StillWorkbench) -> None:
     shown, knob = along_depth()
     swept(bench, shown[1:], [0.001 * workload.design.config.depth for workload in shown[1:]])
     bench.measurements.add(shown[0], made(9.0))
-    curve = scaling.measured(shown, knob)
+    curve = scaling.measured_curve(shown, knob)
     assert len(curve.xs) == len(shown)
     assert curve.apart == {shown[0].design.config.depth}
     assert curve.power == pytest.approx(1)
@@ -118,7 +118,7 @@ def test_the_exponents_stand_in_a_sentence_and_one_of_them_in_the_title(
     swept(bench, shown, [0.001 * workload.design.config.depth**0.5 for workload in shown])
     panels = scaling.panels(shown[3], shown, knob)
     latency, macs = panels[-1].curves[-1], panels[1].curves[0]
-    told = scaling_text.reading(latency, macs, Unit("depth"), macs.xs[3])
+    told = scaling_text.interpretation(latency, macs, Unit("depth"), macs.xs[3])
     assert panels[-1].law.endswith("∝ depth<sup><b>0.50</b></sup></span>")
     assert "Latency grows as depth^0.50 (0.50 near this design); MACs as depth^0.9" in told
     assert "more slowly" in told
@@ -136,7 +136,7 @@ def test_under_load_the_exponent_is_that_of_cpu_time_for_all_points_alike(
     panels = scaling.panels(shown[3], shown, knob)
     latency, macs = panels[-1].curves[-1], panels[1].curves[0]
     assert "depth<sup><b>1.00</b></sup><br>in CPU time" in panels[-1].law
-    told = scaling_text.reading(latency, macs, Unit("depth"), macs.xs[3])
+    told = scaling_text.interpretation(latency, macs, Unit("depth"), macs.xs[3])
     assert "CPU time grows as depth^1.00" in told
     assert "Wall time was unreliable: the machine was busy." in told
 
@@ -166,7 +166,7 @@ def test_a_cancelled_sweep_is_drawn_hollow_and_fitted_to_nothing(bench: StillWor
     swept(
         bench, shown, [0.001 * workload.design.config.depth for workload in shown], finished=False
     )
-    curve = scaling.measured(shown, knob)
+    curve = scaling.measured_curve(shown, knob)
     assert curve.apart == set(curve.xs)
     assert curve.power is None
 
@@ -180,7 +180,7 @@ def test_first_looks_do_not_replace_a_finished_sweep_but_a_later_sweep_does(
     assert bench.point(shown[0]) == made(0.01)
     swept(bench, shown[:4], [0.03] * 4)
     assert bench.point(shown[0]) == made(0.03)
-    assert scaling.measured_apart(shown) == set(shown[4:])
+    assert scaling.measured_separately(shown) == set(shown[4:])
 
 
 def test_counts_alone_are_called_exact() -> None:
@@ -195,7 +195,7 @@ def test_counts_alone_are_called_exact() -> None:
     }
     assert "memory is predicted" in scaling.legend(shown, 0)
     counts = drawn[0].curves[1].ys
-    assert counts == tuple(results.profiled(workload).activation_count for workload in shown)
+    assert counts == tuple(results.profile_of(workload).activation_count for workload in shown)
 
 
 @pytest.mark.parametrize("count", range(1, 8))
@@ -294,17 +294,17 @@ def test_what_may_be_chance_is_no_change(
     bench: StillWorkbench, one: Measurement, other: Measurement, noise: bool
 ) -> None:
     assert is_noise(one, other) == is_noise(other, one) == noise
-    state = page().turned("depth", 5)
+    state = page().set_knob("depth", 5)
     assert state.previous
     bench.measurements.add(state.workload, one)
     bench.measurements.add(state.previous, other)
-    told = "".join(notes(state))
+    told = "".join(change_lines(state))
     assert ("within noise of previous" in told) == noise
     assert ("moved" in told) != noise
 
 
 def test_the_default_unet_is_measured_by_itself() -> None:
-    assert is_quick(results.profiled(Workload(studio.design("unet"))))
+    assert is_quick(results.profile_of(Workload(studio.design("unet"))))
 
 
 def test_a_sweep_holds_the_case_on_the_page_and_nothing_much_slower(
@@ -312,13 +312,13 @@ def test_a_sweep_holds_the_case_on_the_page_and_nothing_much_slower(
 ) -> None:
     shown, _ = along_depth()
     monkeypatch.setattr(
-        benchmarkable, "QUICK_MACS", results.profiled(shown[2]).macs / benchmarkable.SWEPT
+        benchmarkable, "QUICK_MACS", results.profile_of(shown[2]).macs / benchmarkable.SWEPT
     )
-    timed = [workload for workload in shown if scaling.fits(workload, shown[5])]
+    timed = [workload for workload in shown if scaling.is_in_sweep(workload, shown[5])]
     assert timed == [*shown[:3], shown[5]]
     monkeypatch.setitem(time_bound.RATES, "cpu", 1.0)
     assert obstacle(shown[5])
-    assert not scaling.fits(shown[5], shown[5])
+    assert not scaling.is_in_sweep(shown[5], shown[5])
 
 
 @pytest.mark.usefixtures("still")
@@ -343,8 +343,8 @@ def test_a_figure_of_an_earlier_day_says_so(bench: StillWorkbench, days: int, sa
     shown, _ = along_depth()
     bench.measurements.add(shown[0], point)
     bench.measurements.add(shown[1], replace(point, measured_at=datetime.now(UTC).isoformat()))
-    assert says in conditions(point)
-    assert ("measured" in conditions(point)) == bool(days)
+    assert says in conditions_text(point)
+    assert ("measured" in conditions_text(point)) == bool(days)
     assert says in scaling.legend(shown, 0)
     assert ("the oldest" in scaling.legend(shown, 0)) == bool(days)
 

@@ -17,7 +17,7 @@ from studio.workbench.jobs.architect_jobs import Search
 from studio.workbench.jobs.recommendations import Answer, sizes
 from studio.workbench.link import Link
 from studio.workbench.page import requirements_form
-from studio.workbench.page.requirements_form import Commission
+from studio.workbench.page.requirements_form import RequirementsForm
 from studio.workbench.page.state import FIRST
 from studio.workbench.pending import Ready, Waiting
 from tests.app.conftest import StillWorkbench, run, session_of, state, visited
@@ -34,7 +34,7 @@ def test_a_choice_is_opened_and_keeps_the_budget() -> None:
     run(app)
     assert state(app).view == "Explore"
     assert "time-series" in state(app).design.family.guide.tasks
-    assert results.profiled(state(app).workload).params <= 300_000
+    assert results.profile_of(state(app).workload).params <= 300_000
 
 
 def test_what_is_typed_is_in_the_link_and_asked_at_once() -> None:
@@ -42,10 +42,10 @@ def test_what_is_typed_is_in_the_link_and_asked_at_once() -> None:
     app.text_input(key="ask.max-params").set_value("100k")
     run(app)
     assert state(app).link["ask.max-params"] == "100k"
-    assert FIRST.followed(state(app).link).commission == state(app).commission
+    assert FIRST.follow_link(state(app).link).requirements == state(app).requirements
     app.button(key="open.1").click()
     run(app)
-    assert results.profiled(state(app).workload).params <= 100_000
+    assert results.profile_of(state(app).workload).params <= 100_000
 
 
 @pytest.mark.parametrize(
@@ -67,17 +67,17 @@ def test_what_cannot_be_had_is_one_sentence(link: dict[str, str], sentence: str)
 
 
 def test_an_unread_field_is_named_and_nothing_is_lost() -> None:
-    wish = Commission().written("image_size", "big").written("max-macs", "1G")
+    wish = RequirementsForm().with_text("image_size", "big").with_text("max-macs", "1G")
     with pytest.raises(DesignError, match="Image size: 'big' is not a whole number"):
         _ = wish.brief
     assert wish.text("max-macs") == "1G"
-    assert wish.written("image_size", "").brief.limits.macs == 10**9
+    assert wish.with_text("image_size", "").brief.limits.macs == 10**9
 
 
 def test_a_task_asks_for_what_concerns_it() -> None:
-    assert "vocab_size" in requirements_form.settings_of("language")
-    assert not {"image_size", "vocab_size"} & requirements_form.settings_of("time-series").keys()
-    assert set(requirements_form.settings_of("detection")) == {
+    assert "vocab_size" in requirements_form.input_knobs("language")
+    assert not {"image_size", "vocab_size"} & requirements_form.input_knobs("time-series").keys()
+    assert set(requirements_form.input_knobs("detection")) == {
         "image_size",
         "in_channels",
         "num_classes",
@@ -86,12 +86,12 @@ def test_a_task_asks_for_what_concerns_it() -> None:
 
 @pytest.mark.parametrize("task", ["classification", "generation"])
 def test_fields_of_the_other_kind_of_data_are_hidden_and_text_is_asked_for(task: Task) -> None:
-    images, text = Commission(task), Commission(task, data="text")
-    assert not {"seq_len", "vocab_size"} & requirements_form.settings_of(task, images.kind).keys()
-    assert not {"image_size", "in_channels"} & requirements_form.settings_of(task, text.kind).keys()
+    images, text = RequirementsForm(task), RequirementsForm(task, data="text")
+    assert not {"seq_len", "vocab_size"} & requirements_form.input_knobs(task, images.kind).keys()
+    assert not {"image_size", "in_channels"} & requirements_form.input_knobs(task, text.kind).keys()
     assert "vocab_size" in text.brief.settings
-    assert "image_size" not in text.written("image_size", "64").brief.settings
-    assert Commission.taken(Link(text.link)) == text
+    assert "image_size" not in text.with_text("image_size", "64").brief.settings
+    assert RequirementsForm.from_link(Link(text.link)) == text
     app = visited(ASKED | {"ask.task": task})
     labels = {field.label for field in app.text_input}
     assert "Image size" in labels
@@ -118,7 +118,7 @@ class Queue:
 
 def test_choices_are_there_as_families_are_counted() -> None:
     queue = Queue()
-    search = Search(Commission("time-series"), cast(CallExecutor, queue))
+    search = Search(RequirementsForm("time-series"), cast(CallExecutor, queue))
     total = len(queue.waiting)
     assert search() == Waiting(so_far=Answer())
     for counted in range(1, total):
@@ -137,7 +137,7 @@ def test_choices_are_there_as_families_are_counted() -> None:
 
 def test_a_search_that_finds_nothing_says_why() -> None:
     queue = Queue()
-    wish = Commission("time-series").written("max-memory", "2 kB")
+    wish = RequirementsForm("time-series").with_text("max-memory", "2 kB")
     search = Search(wish, cast(CallExecutor, queue))
     while queue.waiting:
         queue.work()
@@ -163,7 +163,7 @@ def test_the_sizes_of_a_choice_are_drawn_with_their_costs() -> None:
     run(app)
     here = session_of(app).sizes_of
     assert here
-    drawn = sizes(here, state(app).commission.brief.limits, 1)
+    drawn = sizes(here, state(app).requirements.brief.limits, 1)
     trace = chart_of_sizes.scatter(drawn, here)["data"][0]
     assert (
         max(
@@ -173,7 +173,7 @@ def test_the_sizes_of_a_choice_are_drawn_with_their_costs() -> None:
         )
         <= 300_000
     )
-    assert results.profiled(state(app).workload) is not None
+    assert results.profile_of(state(app).workload) is not None
     app.button(key="sizes.1").click()
     run(app)
     assert session_of(app).sizes_of is None
@@ -184,13 +184,13 @@ def test_the_report_of_a_choice_states_the_task_and_the_limit(bench: StillWorkbe
     app.button(key="open.1").click()
     run(app)
     here = state(app)
-    found = bench.report(here.workload, here.commission, "")
+    found = bench.report(here.workload, here.requirements, "")
     assert isinstance(found, Ready)
     assert "Requirements, at batch 1" in found.value.markdown
     assert "300 k" in found.value.markdown
-    other = here.turned("batch", 2)
+    other = here.set_knob("batch", 2)
     for workload, is_chosen in ((other.workload, True), (FIRST.workload, False)):
-        found = bench.report(workload, here.commission, "")
+        found = bench.report(workload, here.requirements, "")
         assert isinstance(found, Ready)
         assert ("Requirements, at batch" in found.value.markdown) == is_chosen
     shown = visited(here.link | {"tab": "Report"})

@@ -19,7 +19,7 @@ from studio.reporting.document import Paragraph
 from studio.reporting.sections import report
 from studio.workbench import results
 from studio.workbench.page.history import History, Visit, change
-from studio.workbench.page.link_parts import APART
+from studio.workbench.page.link_parts import PIN_SEPARATOR
 from studio.workbench.page.state import FIRST
 from studio.workbench.workload import Workload
 from tests.app.conftest import StillWorkbench, run, state, visited
@@ -31,23 +31,23 @@ LINK = {
     "view": "Compare",
     "family": "vit",
     "preset": "ViT-Ti/16",
-    "pin": APART.join(urlencode(pin.to_query()) for pin in PINS),
+    "pin": PIN_SEPARATOR.join(urlencode(pin.to_query()) for pin in PINS),
 }
 
 
 def test_a_link_brings_all_pins() -> None:
     app = visited(LINK)
     assert state(app).pins == PINS
-    assert FIRST.followed(state(app).link).pins == PINS
-    assert quote(APART) not in APART.join(urlencode(pin.to_query()) for pin in PINS)
+    assert FIRST.follow_link(state(app).link).pins == PINS
+    assert quote(PIN_SEPARATOR) not in PIN_SEPARATOR.join(urlencode(pin.to_query()) for pin in PINS)
 
 
 def test_the_table_tells_figures_against_the_first() -> None:
     text = compare_table.table(PINS)
-    params = [results.profiled(workload).params for workload in PINS]
+    params = [results.profile_of(workload).params for workload in PINS]
     assert "+13.9 M (×2.19)" in text
     assert params[1] - params[0] == 13_867_520
-    assert compare_table.differing(PINS)["block"] == ["BasicBlock", "Bottleneck"]
+    assert compare_table.differing_knobs(PINS)["block"] == ["BasicBlock", "Bottleneck"]
     assert "not published for this variant" in compare_table.table(
         (Workload(studio.design("resnet", base_channels=32)),)
     )
@@ -94,7 +94,7 @@ def test_every_curve_of_a_chart_goes_through_its_design() -> None:
         ):
             for workload, curve in zip(PINS, panel.curves, strict=True):
                 if panel.title == "Parameters":
-                    assert read(results.profiled(workload)) in curve.ys
+                    assert read(results.profile_of(workload)) in curve.ys
 
 
 def test_designs_are_unpinned_and_visited() -> None:
@@ -166,10 +166,10 @@ def test_a_history_remembers_the_last_designs() -> None:
     design = studio.design("cnn")
     known = History()
     for batch in range(1, 100):
-        known = known.visited(Visit(Workload(design, batch), design.base))
+        known = known.add(Visit(Workload(design, batch), design.base))
     assert len(known.visits) == 60
     assert known.visits[known.at].workload.batch == 99
-    assert known.gone(-5).at == 0
+    assert known.go_to(-5).at == 0
 
 
 def test_designs_whose_knobs_differ_are_drawn_over_multiples_of_their_own() -> None:

@@ -24,7 +24,7 @@ from studio.stages.stem import ConvStem
 from studio.stages.tokens import ToMap, ToTokens, Transformer
 from studio.workbench import results
 from studio.workbench.compose import composition, fixes
-from studio.workbench.compose.composition import Draft
+from studio.workbench.compose.composition import InvalidComposition
 from studio.workbench.page.state import FIRST, State
 from studio.workbench.workload import Workload
 from studio.zoo.hybrid import FAMILY, HybridConfig
@@ -42,7 +42,7 @@ def opens(app: AppTest, menu: str) -> None:
     run(app)
 
 
-def names(rows: composition.Rows) -> list[str]:
+def names(rows: composition.Stages) -> list[str]:
     return [type(row).__name__ for row in rows]
 
 
@@ -50,7 +50,7 @@ def composed(*stages: Any, head: Any = None) -> State:
     """The page with a composition of these stages."""
     config = HybridConfig(stages=stages, head=head or PooledHead())
     design = studio.family.Design(FAMILY, config)
-    return FIRST.moved(replace(FIRST.workload, design=design))
+    return FIRST.with_workload(replace(FIRST.workload, design=design))
 
 
 def test_a_design_of_one_family_is_offered_a_composition_to_start_from() -> None:
@@ -63,11 +63,11 @@ def test_a_design_of_one_family_is_offered_a_composition_to_start_from() -> None
 
 def test_a_design_of_a_family_that_is_stages_is_opened_as_such() -> None:
     app = opened(family="resnet")
-    params = results.profiled(state(app).workload).params
+    params = results.profile_of(state(app).workload).params
     app.button(key="as-stages").click()
     run(app)
     assert state(app).design.family.key == "hybrid"
-    assert results.profiled(state(app).workload).params == params
+    assert results.profile_of(state(app).workload).params == params
 
 
 def test_a_stage_is_added_and_adapters_are_inserted_and_told() -> None:
@@ -190,7 +190,7 @@ def test_a_link_restores_a_draft_and_the_open_row() -> None:
 
 @pytest.mark.parametrize("draft", ["Conv()", "Conv() Conv() PooledHead()", "Conv(", "Nothing()"])
 def test_of_a_link_with_a_draft_that_is_none_the_rest_is_honoured(draft: str) -> None:
-    now = FIRST.followed({"family": "hybrid", "draft": draft, "batch": "4"})
+    now = FIRST.follow_link({"family": "hybrid", "draft": draft, "batch": "4"})
     assert now.refusal
     assert now.draft is None
     assert now.workload == Workload(studio.design("hybrid"), 4)
@@ -198,22 +198,22 @@ def test_of_a_link_with_a_draft_that_is_none_the_rest_is_honoured(draft: str) ->
 
 def test_a_draft_is_kept_while_the_batch_changes_and_goes_with_another_design() -> None:
     now = state(broken())
-    assert now.turned("batch", 4).draft == now.draft
-    assert now.chosen("vit").draft is None
-    assert now.turned("stages.1.class_token", False).draft is None
-    assert now.turned("stages.0.width", 4096).draft  # and its other knobs can be turned
-    assert "stages.0.width" in now.turned("stages.0.width", 10**6).refusal
+    assert now.set_knob("batch", 4).draft == now.draft
+    assert now.choose_preset("vit").draft is None
+    assert now.set_knob("stages.1.class_token", False).draft is None
+    assert now.set_knob("stages.0.width", 4096).draft  # and its other knobs can be turned
+    assert "stages.0.width" in now.set_knob("stages.0.width", 10**6).refusal
 
 
 def test_values_that_the_rule_allows_are_offered() -> None:
     rows = (ConvStem(), Conv(width=36), ToTokens(), Transformer(num_heads=8), ToMap(), PooledHead())
     draft = composition.fit(FAMILY, rows)
-    assert isinstance(draft, Draft)
+    assert isinstance(draft, InvalidComposition)
     assert (draft.place, draft.left) == ("stages.2", 3)
-    labels = [mend.label for mend in fixes.mends(FAMILY, draft)]
+    labels = [mend.label for mend in fixes.fixes(FAMILY, draft)]
     assert labels == ["num_heads = 9", "num_heads = 6", "Remove 2 Transformer"]
-    for mend in fixes.mends(FAMILY, draft):
-        assert not isinstance(composition.fit(FAMILY, mend.rows), Draft)
+    for mend in fixes.fixes(FAMILY, draft):
+        assert not isinstance(composition.fit(FAMILY, mend.rows), InvalidComposition)
 
 
 def test_a_new_skip_joins_the_nearest_stage_that_fits() -> None:
@@ -228,7 +228,9 @@ def test_a_new_skip_joins_the_nearest_stage_that_fits() -> None:
     app.selectbox(key="joins.stages.3.source").set_value(0)
     run(app)
     assert state(app).design.value("stages.3.source") == 0
-    assert composition.joined(FAMILY, state(app).rows, 4) == state(app).rows  # it fits as it is
+    assert (
+        composition.repair_join(FAMILY, state(app).rows, 4) == state(app).rows
+    )  # it fits as it is
 
 
 def test_a_row_is_joined_with_itself_only_where_nothing_else_fits() -> None:
@@ -237,8 +239,8 @@ def test_a_row_is_joined_with_itself_only_where_nothing_else_fits() -> None:
         ((Conv(stride=2), Conv(stride=2), Add()), ["source = 1", "Remove 2 Add"]),
     ):
         draft = composition.fit(FAMILY, (ConvStem(), *stages, PooledHead()))
-        assert isinstance(draft, Draft)
-        assert [mend.label for mend in fixes.mends(FAMILY, draft)] == expected
+        assert isinstance(draft, InvalidComposition)
+        assert [mend.label for mend in fixes.fixes(FAMILY, draft)] == expected
 
 
 def test_the_skips_of_a_head_are_chosen_by_what_they_join() -> None:
@@ -252,7 +254,7 @@ def test_the_skips_of_a_head_are_chosen_by_what_they_join() -> None:
 
 def test_another_kind_keeps_the_knobs_that_both_have() -> None:
     rows = composed(Conv(width=32, depth=2)).rows
-    assert composition.became(rows, 1, Residual)[1] == Residual(width=32, depth=2, stride=1)
+    assert composition.change_kind(rows, 1, Residual)[1] == Residual(width=32, depth=2, stride=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,10 +266,10 @@ class Joining:
 
 def test_a_row_that_reads_another_goes_on_to_read_it() -> None:
     rows = ("stem", "a", "b", Joining(source=1), "head")
-    read = [row.source for row in composition.duplicated(rows, 1) if isinstance(row, Joining)]
+    read = [row.source for row in composition.duplicate_stage(rows, 1) if isinstance(row, Joining)]
     assert read == [2]
-    assert composition.moved(rows, 1, 1)[3] == Joining(source=0)
-    assert composition.removed(rows, 2)[2] == Joining(source=0)
+    assert composition.move_stage(rows, 1, 1)[3] == Joining(source=0)
+    assert composition.remove_stage(rows, 2)[2] == Joining(source=0)
 
 
 def test_a_composition_is_called_by_the_kinds_of_its_stages() -> None:
@@ -275,15 +277,15 @@ def test_a_composition_is_called_by_the_kinds_of_its_stages() -> None:
 
 
 def test_a_design_opened_as_stages_is_the_composition_on_the_page() -> None:
-    whole = FIRST.chosen("resnet")
+    whole = FIRST.choose_preset("resnet")
     stages = composed(Conv()).design
-    now = navigation.opened(whole, lambda design: stages)
+    now = navigation.open_composition(whole, lambda design: stages)
     assert (now.design, now.previous) == (stages, whole.workload)
 
     def refuse(design: studio.Design) -> studio.Design:
         raise studio.DesignError(f"{design.family.key} cannot be opened as stages")
 
-    refused = navigation.opened(whole, refuse)
+    refused = navigation.open_composition(whole, refuse)
     assert (refused.design, refused.refusal) == (
         whole.design,
         "resnet cannot be opened as stages",
@@ -297,14 +299,14 @@ def test_what_does_not_fit_is_marked_at_its_own_row_after_all_that_do() -> None:
         for kind in (Conv, LastFrame, TemporalConv):
             for stages in ((kind(),), (kind(), kind())):
                 draft = composition.fit(FAMILY, (stem(), *stages, PooledHead()))
-                if not isinstance(draft, Draft):
+                if not isinstance(draft, InvalidComposition):
                     continue
-                now = replace(FIRST.chosen("hybrid"), draft=draft)
-                lines = editor.written(now)
+                now = replace(FIRST.choose_preset("hybrid"), draft=draft)
+                lines = editor.stage_figures(now)
                 assert [n for n, one in enumerate(lines) if "does not fit" in one] == [draft.at]
                 assert all("<span>(" in one for one in lines[: draft.at])
                 assert not any("<span>(" in one for one in lines[draft.at :])
-                shown = results.drafted(FAMILY, draft).root.children
+                shown = results.invalid_graph(FAMILY, draft).root.children
                 placed = [composition.place(draft.rows, n) for n in range(draft.at + 1)]
                 assert [node.id for node in shown if node.id in placed] == placed
                 assert shown[0].kind == "input"
