@@ -1,7 +1,7 @@
-"""A link, read parameter by parameter: what cannot be lands on the nearest that works, and is said.
+"""A link, read parameter by parameter; invalid values become the nearest valid one, with a note.
 
-A link may be years old, cut short by a mail program, or written by hand. Whatever is wrong with one
-parameter, the others are honoured.
+A link may be years old, cut short by a mail program, or written by hand. A parameter that is wrong
+does not affect the others.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ TRIES = 8  # rules of a design that one link may break
 
 
 class Link:
-    """The parameters of a link that are not read yet, and what there is to say of the others.
+    """The unread parameters of a link, and notes on the others.
 
-    `said` are the refusals; `taken` is what stands in the place of what was refused; `inserted`
-    tells of the places of rows that were put in so that a composition fits.
+    `said` holds the refusals, `taken` the values used instead, and `inserted` the places of stages
+    that were inserted to make a composition valid.
     """
 
     def __init__(self, parameters: Mapping[str, str]) -> None:
@@ -51,7 +51,7 @@ class Link:
             self.said.append(f"a link has at most {MOST} parameters, not {len(parameters)}")
         if long:
             self.said.append(
-                f"a link has at most {SIZE:,} characters: left out is {_abbreviate(long)}"
+                f"a link has at most {SIZE:,} characters; ignored: {_abbreviate(long)}"
             )
 
     @classmethod
@@ -64,7 +64,7 @@ class Link:
         """What was refused and what stands for it, in a few sentences; empty where all was read."""
         said = list(dict.fromkeys(self.said))
         more = [f"{len(said) - MOST_SAID} more of its values cannot be"] * (len(said) > MOST_SAID)
-        stands = [f"Taken: {_abbreviate(f'{k}={v}' for k, v in self.taken.items())}"] * bool(
+        stands = [f"Used instead: {_abbreviate(f'{k}={v}' for k, v in self.taken.items())}"] * bool(
             self.taken
         )
         sentences = ". Also, ".join([*said[:MOST_SAID], *more])
@@ -77,7 +77,7 @@ class Link:
         """What of the link is no parameter of the page, in a sentence; empty where all is."""
         if not self.left:
             return ""
-        return f"Ignored, as no parameter of this page: {_abbreviate(self.left)}."
+        return f"Ignored, no parameter of this page: {_abbreviate(self.left)}."
 
     def say(self, error: DesignError, **taken: str) -> None:
         """Note a refusal, and what is taken instead."""

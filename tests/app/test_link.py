@@ -143,7 +143,7 @@ def test_what_is_wrong_with_a_link_costs_no_more_than_that(data: st.DataObject) 
         (
             {"depth": "600", "num_heads": "5", "image_size": "288"},
             "ViT-B/16, depth=48, num_heads=4, image_size=288",
-            "Taken: depth=48, num_heads=4.",
+            "Used instead: depth=48, num_heads=4.",
             "",
         ),
         ({"depth": "many", "embed_dim": "384"}, "ViT-B/16, embed_dim=384", "depth=many", ""),
@@ -167,7 +167,7 @@ def test_a_bad_value_lands_on_the_nearest_and_the_rest_is_honoured(
         ({"tab": "Colde"}, {"tab": "Code"}, "tab=Colde is not one of its options"),
         ({"view": "compare"}, {"view": "Compare"}, "view=compare"),
         ({"axis": "widht"}, {"axis": "width"}, "axis=widht"),
-        ({"place": "../x"}, {"place": "stages.0"}, "place=../x is no row"),
+        ({"place": "../x"}, {"place": "stages.0"}, "place=../x is not a stage"),
         ({"memory.room": "-3"}, {}, "memory.room=-3 is outside"),
         ({"node": "n" * 300}, {"node": ""}, "node has 300 characters"),
         ({"ask.max-params": "5" * 500}, {}, "ask.max-params has 500 characters"),
@@ -188,7 +188,7 @@ def test_a_bad_part_of_the_view_lands_on_the_nearest(
 
 def test_a_link_is_read_as_far_as_it_is_of_a_sensible_size() -> None:
     long = FIRST.follow_link({"family": "hybrid", "stages": "A" * SIZE, "batch": "4"})
-    assert "at most 131,072 characters: left out is stages" in long.refusal
+    assert "at most 131,072 characters; ignored: stages" in long.refusal
     assert long.workload.batch == 4
     many = FIRST.follow_link({"batch": "4"} | {f"x{i}": "1" for i in range(10 * MOST)})
     assert many.workload.batch == 4
@@ -215,7 +215,11 @@ def test_the_batch_has_one_range_everywhere() -> None:
 
 def taken(refusal: str) -> dict[str, str]:
     """What the page says it takes in the place of what it was asked."""
-    said = refusal.rpartition("Taken: ")[2].removesuffix(".") if "Taken: " in refusal else ""
+    said = (
+        refusal.rpartition("Used instead: ")[2].removesuffix(".")
+        if "Used instead: " in refusal
+        else ""
+    )
     return dict(one.split("=", 1) for one in re.split(r", (?=[\w.]+=)", said) if one)
 
 

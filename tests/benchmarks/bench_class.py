@@ -176,7 +176,7 @@ class Session:
     async def sweep(self) -> float:
         """Press the button; seconds to the sweep's first point."""
         self.progress, began = 0, monotonic()
-        await self._ask(WidgetState(id=self._buttons["Measure this axis"], trigger_value=True))
+        await self._ask(WidgetState(id=self._buttons["Benchmark this axis"], trigger_value=True))
         await self._until(lambda: self.progress > 0)
         return monotonic() - began
 

@@ -1,0 +1,1 @@
+"""Charts and comparison tables as plotly specifications and HTML."""

@@ -1,4 +1,4 @@
-"""The sizes of one family on a chart of their costs: a click opens one in the studio."""
+"""Sizes of one family, parameters over MACs; a click opens one."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from studio.workbench.page.requirements_form import RequirementsForm
 
 HEIGHT = 340
 LEGEND = (
-    "Each dot is a size of this family, counted exactly. Blue: within the budget, and nothing else"
-    " within it has as many parameters for less compute. Pale: within the budget. Hollow: beyond"
-    " it. A click opens the design."
+    "Each dot is a size of this family, counted exactly. Blue: within the budget and on the Pareto"
+    " front (no other has as many parameters for fewer MACs). Pale: within the budget. Hollow: over"
+    " budget. Click a dot to open the design."
 )
 
 

@@ -1,5 +1,5 @@
-"""The trade-off map: what was published for the task against what it costs, and what the choices
-and the design on the page cost. They have no accuracy: nobody has trained them."""
+"""The trade-off chart: published results of the task over their cost, and the cost of the choices
+and of the design on the page, which have no accuracy since they are untrained."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ FEW = 4  # results of one family whose names are written beside the dots
 Write = Callable[[float], str]
 COSTS = {"Parameters": ("params", units.count), "MACs": ("macs", units.macs)}
 LEGEND = (
-    "Dots: published results, each trained by its authors in their own way. Lines: what the choices"
-    " below cost, the first one solid, and the design on the Explore page, dashed; the diamonds at"
-    " their feet tell which is which. What they will reach is not known until they are trained."
-    " Networks of the same kind and cost, at the same size of input, are a guess at it, no more."
+    "Dots: published results, each with its authors' own training recipe. Lines: the cost of the"
+    " choices below (the first one solid) and of the design on the Explore page (dashed); hover"
+    " over a diamond for its name. Their accuracy is unknown until they are trained: published"
+    " networks of the same kind, cost and input size are only a rough guide."
 )
 
 
@@ -175,7 +175,7 @@ def _feet(lines: Sequence[Landmark], name: str, write: Write, y: float) -> dict[
         "text": [line.title for line in lines],
         "customdata": [write(_cost(line, name)) for line in lines],
         "marker": {"size": 9, "color": HERE, "symbol": "diamond-open"},
-        "hovertemplate": "<b>%{text}</b><br>%{customdata}<br>not trained by anybody<extra></extra>",
+        "hovertemplate": "<b>%{text}</b><br>%{customdata}<br>not trained<extra></extra>",
         "showlegend": False,
         "cliponaxis": False,
     }

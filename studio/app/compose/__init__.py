@@ -1,0 +1,1 @@
+"""The editor of a composition: its stages, and the menu of stage kinds."""

@@ -1,6 +1,6 @@
-"""The editor of a composition: its rows, one line each, and the open one as a card of controls.
+"""The editor of a composition: one line per stage, the open stage as a card of controls.
 
-Below `head` is the last row, `stem` the first; what is said of a row is said at its place.
+The first line is the stem, the last the head. Notes and faults are shown at their stage.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ FAULT = ":material/error:"
 
 
 def editor(now: State) -> None:
-    """All rows of the composition on the page."""
+    """All stages of the composition on the page."""
     rows, opened = now.rows, composition.index(now.rows, now.place)
     html(STYLE)
     with st.container(key="rows", gap="xsmall"):
@@ -68,7 +68,7 @@ def editor(now: State) -> None:
 
 
 def collapsed_stage(now: State, rows: Stages, i: int, line: str) -> None:
-    """A row as one line, which opens when it is pressed."""
+    """A stage as one line; a click opens it."""
     place = composition.place(rows, i)
     with st.container(horizontal=True, gap="xsmall", wrap=False, vertical_alignment="center"):
         st.button(
@@ -86,7 +86,7 @@ def collapsed_stage(now: State, rows: Stages, i: int, line: str) -> None:
 
 
 def summary(rows: Stages, i: int) -> str:
-    """`2 Transformer  depth 4 · heads 8`: what it is, what it joins, and what it is scaled by."""
+    """`2 Transformer  depth 4 · heads 8`: kind, inputs it joins, and scaling knobs."""
     row, number = rows[i], composition.place(rows, i).removeprefix("stages.")
     scaled = [
         f"{name} {knob.text(getattr(row, name))}"
@@ -98,7 +98,7 @@ def summary(rows: Stages, i: int) -> str:
 
 
 def stage_card(now: State, rows: Stages, i: int, line: str) -> None:
-    """The open row: its kind, what can be done with it, its knobs, and what is wrong with it."""
+    """The open stage: kind, knobs, actions, and its fault if it does not fit."""
     place = composition.place(rows, i)
     row = rows[i]
     with st.container(border=True, gap="xsmall", key="card"):
@@ -127,7 +127,7 @@ def stage_card(now: State, rows: Stages, i: int, line: str) -> None:
 
 
 def kind_menu(now: State, rows: Stages, i: int) -> None:
-    """The kind of a row, to be chosen among those that may stand there."""
+    """A menu to change the kind of a stage."""
     place, here = composition.place(rows, i), type(rows[i]).__name__
     kind_popover(
         here,
@@ -137,12 +137,12 @@ def kind_menu(now: State, rows: Stages, i: int) -> None:
         _choose_kind,
         place,
         bold=True,
-        key=f"kind-{place}-{here}",  # another once it has become another: the menu is closed
+        key=f"kind-{place}-{here}",  # a new key closes the menu after a choice
     )
 
 
 def join_controls(rows: Stages, i: int, knob: Knob) -> None:
-    """Which earlier row is joined, or which several: each by its number and kind."""
+    """Select boxes for the earlier stages that this one joins."""
     key, here = f"joins.{knob.name}", getattr(rows[i], knob_widgets.label(knob))
     if not isinstance(here, tuple):
         join_select(
@@ -178,13 +178,13 @@ def _stage_name(earlier: dict[int, Any], number: int) -> str:
 
 
 def stage_actions(now: State, rows: Stages, i: int) -> None:
-    """What can be done with a row as a whole."""
+    """Buttons that add, duplicate, move and remove a stage."""
     place, stages = composition.place(rows, i), range(1, len(rows) - 1)
     lengths, many = now.design.family.knobs["stages"].lengths, len(rows) - 2
     full, stage = many + 1 not in lengths, i in stages
     with st.container(horizontal=True, gap="xsmall", key="actions"):
         kind_popover(
-            "Add after it",
+            "Add stage after",
             composition.kinds(now.design.family, "stages"),
             now.design.family,
             partial(_with_new_stage, now.design.family, rows, i),
@@ -207,13 +207,13 @@ def stage_actions(now: State, rows: Stages, i: int) -> None:
 
 
 def fault_message(now: State) -> None:
-    """What does not fit, said where it is."""
+    """The fault, shown at its stage."""
     assert now.draft
     st.markdown(f":small[:red[{plain(now.draft.fault)}]]")
 
 
 def fault_card(now: State, draft: InvalidComposition) -> None:
-    """Where the composition breaks off, why, and a button for each way to mend it."""
+    """The first stage that does not fit, why, and a button for each fix."""
     with st.container(key="fault", gap="xsmall", border=True):
         row = place_label(draft.place, draft.rows[draft.at])
         st.markdown(f":red[{FAULT} **{plain(row)} does not fit.**] {plain(draft.fault)}")
@@ -232,8 +232,8 @@ def is_fault(now: State, place: str) -> bool:
 
 
 def stage_figures(now: State) -> list[str]:
-    """What flows out of each row, and its share of all parameters and MACs, as HTML. Of a draft
-    only what flows, as far as it does."""
+    """Output shape and share of parameters and MACs of each stage, as HTML. For an invalid
+    composition only the output shapes, up to the fault."""
     family = now.design.family
     legal = composition.valid_prefix(family, now.draft) if now.draft else now.design.config
     flows = [flow_shape(flow) for flow in composition.outputs(legal)] if legal else []
@@ -258,7 +258,7 @@ def stage_figures(now: State) -> list[str]:
 
 
 def flow_shape(flow: Flow) -> str:
-    """`(256, 56, 56)` or `(196, 768)`, of a clip with its frames before it."""
+    """`(256, 56, 56)` or `(196, 768)`; a clip has its number of frames first."""
     if not isinstance(flow, Map):
         return f"({flow.count}, {flow.width})"
     clip = f"{flow.frames}, " if flow.frames > 1 else ""
@@ -270,7 +270,7 @@ def figure_cells(flow: str, params: str = "", macs: str = "") -> str:
 
 
 def _share(part: float, whole: float) -> str:
-    """A share in percent, over a bar as long as it is."""
+    """A percentage over a bar of that length."""
     share = part / whole if whole else 0.0
     bar = f"color-mix(in srgb, #1f77c4 28%, transparent) {share:.1%}"
     text = f"{share:.0%}" if share >= 0.01 or not share else "&lt; 1%"

@@ -1,4 +1,4 @@
-"""The menu of the kinds that a row may have: in groups, each with its purpose, misfits gray."""
+"""The menu of stage kinds: grouped, each with its purpose; kinds that do not fit are grey."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ STYLE = """<style>
 [class*="st-key-kinds-"] button p { overflow: hidden; text-overflow: ellipsis;
   white-space: nowrap; }
 </style>"""
-LEGEND = ":small[:gray[Gray: does not fit here. Choose it anyway, and the page offers mends.]]"
+LEGEND = (
+    ":small[:gray[Grey: does not fit here; the tooltip says why. Choose it anyway to see fixes.]]"
+)
 
 Kinds = Mapping[str, type]
 
@@ -50,9 +52,10 @@ def kind_popover(
     disabled: bool = False,
     width: int | Literal["stretch", "content"] = "stretch",
 ) -> None:
-    """A button that opens the kinds; what is chosen is called `choose(place, name)` with.
+    """A popover that lists the kinds and calls `choose(place, name)`.
 
-    A kind that does not fit can be chosen all the same: the page then offers ways to mend it.
+    `leads_to` returns the stages that a choice would lead to. A kind that does not fit can still be
+    chosen: the page then offers fixes.
     """
     opened = st.popover(
         f"**{plain(label)}**" if bold else plain(label),
@@ -61,7 +64,7 @@ def kind_popover(
         width=width,
         on_change="rerun",
     )
-    if not opened.open:  # of each kind it is tried whether it fits
+    if not opened.open:  # checking whether each kind fits takes a while
         return
     with opened:
         html(STYLE)
@@ -84,13 +87,13 @@ def kind_popover(
 
 
 def menu_line(name: str, kind: type, misfit: bool) -> str:
-    """A line of the menu: the name, and what it is for."""
+    """A line of the menu: name and purpose."""
     said = f":small[:gray[{plain(purpose(kind))}]]"
     return f":gray[{plain(name)}] {said}" if misfit else f"**{plain(name)}** {said}"
 
 
 def groups(kinds: Kinds) -> list[tuple[str, list[str]]]:
-    """Names of kinds under the title of the file that they stand in, in the order of the files."""
+    """Kind names grouped by the module that defines them, in the order of the modules."""
 
     def title(name: str) -> str:
         return kinds[name].__module__.rpartition(".")[2].replace("_", " ").capitalize()

@@ -1,0 +1,1 @@
+"""The sidebar: family and preset pickers, a widget per knob, history, and keyboard shortcuts."""

@@ -1,0 +1,1 @@
+"""The interactive layer graph: component, colouring, node details, table, and downloads."""

@@ -1,4 +1,4 @@
-"""The lens over the layers: what they are coloured by, and the pinned design behind them."""
+"""What the layer graph is coloured by: kind, a cost, or the difference from the pinned design."""
 
 from __future__ import annotations
 
@@ -55,8 +55,7 @@ STYLE = """<style>
 
 @dataclass(frozen=True)
 class ColouredGraph:
-    """What the graph shows, what its boxes bear, the legend to it as HTML, and what stands for the
-    legend above a picture that is taken away."""
+    """The graph, the marks of its nodes, the legend as HTML, and the caption of downloads."""
 
     graph: Graph
     marks: Mapping[str, Mark]
@@ -107,12 +106,12 @@ def _set_colour_mode(name: str) -> None:
 
 
 def compared_workload(now: State) -> Workload | None:
-    """The pinned workload where the layers are seen against it."""
+    """The pinned workload if the graph shows the difference from it."""
     return now.pinned if now.colour_mode.difference else None
 
 
 def coloured_graph(now: State) -> ColouredGraph:
-    """The graph through the lens of the page."""
+    """The graph as the page's colour mode shows it."""
     graph, quantity = results.graph(now.workload), now.colour_mode.compared_metric
     plain = ColouredGraph(graph, share_bars(graph))
     pinned = compared_workload(now)
@@ -195,7 +194,7 @@ def _diff_legend(found: GraphDiff, pinned: Workload, quantity: Metric) -> str:
         if kind in kinds
     )
     what = escape(quantity.title)
-    return f"<div>{signs}</div>{what} vs pinned <b>{name}</b>; in a repeated block, of one repeat."
+    return f"<div>{signs}</div>{what} vs pinned <b>{name}</b>; repeated blocks: per repeat."
 
 
 def _unaligned_text(pinned: Workload, now: Workload) -> str:

@@ -1,4 +1,4 @@
-"""The graph to take away: four files of what is shown, made when they are asked for."""
+"""Downloads of the layer graph: four file formats, rendered on demand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from studio.process.caching import bounded
 from studio.workbench import results
 from studio.workbench.page.state import TABS, State
 
-KINDS = {  # those first that are made at once
+KINDS = {  # the fastest to render first
     "svg": ("SVG, for a paper", "image/svg+xml"),
     "html": ("Interactive HTML", "text/html"),
     "dot": ("DOT, for Graphviz", "text/vnd.graphviz"),
@@ -29,7 +29,7 @@ STYLE = """<style>[data-testid="stPopoverBody"]:has([class*="st-key-files-"]) {
 
 
 def downloads(figure: Figure, title: str, key: str = "takeaway") -> None:
-    """A menu of files of a picture, which are named after the design.
+    """A menu of download formats; files are named after the design.
 
     The files are made when the menu opens, in a run of the menu alone. (Made at a click, as
     Streamlit can too, a file is gone after two runs of any part of the page: before a slow browser
@@ -39,7 +39,7 @@ def downloads(figure: Figure, title: str, key: str = "takeaway") -> None:
 
 
 def _menu(figure: Figure, name: str, key: str) -> None:
-    menu = st.popover("Export", icon=":material/download:", key=key, on_change="rerun")
+    menu = st.popover("Download", icon=":material/download:", key=key, on_change="rerun")
     if not menu.open:
         return
     files = menu.container(key=f"files-{key}", gap="xsmall")
@@ -63,10 +63,10 @@ def file_content(form: str, figure: Figure) -> str | bytes:
 
 
 def figure_heading_of(now: State, caption: str = "") -> Heading:
-    """What stands above the page's graph, with what its colours say, and a link to the graph alone:
-    not to what was open beside it. A draft has no figures: it is no network yet."""
+    """The heading of an exported graph: title, costs, legend, and a link that opens the graph
+    without the tab beside it. An invalid composition has no costs."""
     alone = replace(now, tab=TABS[0], axis="", node="")
     whole = figure_heading(results.profile_of(now.workload), page_link(alone), now.title)
     if not now.draft:
         return replace(whole, figures=(*whole.figures, caption) if caption else whole.figures)
-    return replace(whole, title=f"{whole.title}, with a stage that does not fit", figures=())
+    return replace(whole, title=f"{whole.title}, invalid composition", figures=())

@@ -1,4 +1,4 @@
-"""What there is to know of the selected box: shapes, costs with their formulas, time, source."""
+"""Node details: shapes, costs with their formulas, measured time, receptive field, source."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ STYLE = """<style>
 
 
 def node_panel(now: State, node: Node) -> None:
-    """The selected box as HTML, and beneath it the lines of its class on demand; a sheet at the
-    bottom of a narrow screen, where the graph has the page's width."""
+    """Details of the selected node, and its source on demand; a sheet at the bottom of a narrow
+    screen."""
     with st.container(border=True, key="inspector", gap="xsmall"):
         _details(now, node)
         st.button("Close", key="unselect", type="tertiary", on_click=_unselect)
@@ -79,18 +79,17 @@ def _details(now: State, node: Node) -> None:
             source_expander(now, found)
     elif pinned and before:
         html(f"{STYLE}{REMOVED}{details_html(before, pinned)}")
-    else:  # a box of a draft, or of a network that breaks off
+    else:  # a node of an invalid composition
         html(f"{STYLE}<small>{node_text(node)}</small>")
 
 
 def node_text(node: Node) -> str:
-    """What a box says of itself, where its cost is not known."""
+    """Label and facts of a node whose cost is not known."""
     return " · ".join([f"<b>{escape(node.label)}</b>", *map(escape, node.facts)])
 
 
 def details_html(found: NodeDetails, workload: Workload, before: NodeDetails | None = None) -> str:
-    """The inspection as HTML; of a time that was measured too, and of what it costs more or less
-    than `before`."""
+    """The details as HTML, with the measured time, and cost differences from `before`."""
     lines = "".join(
         f"<dt>{name}</dt><dd>{text}</dd>" for name, text in _lines(found, workload, before)
     )
@@ -102,7 +101,7 @@ def details_html(found: NodeDetails, workload: Workload, before: NodeDetails | N
 
 
 def purpose_of(found: NodeDetails, workload: Workload) -> str:
-    """What it is for: a row of a composition by its kind, all else by its class or operation."""
+    """What the node is for: by stage kind in a composition, else by class or operation."""
     rows = (
         dict(composition.stages_by_place(workload.design.config))
         if is_composition(workload)
@@ -129,7 +128,7 @@ def _lines(
         else:
             free.append(as_clause(cost.name))
     if free:
-        yield "No", escape(", no ".join(free))
+        yield "No cost in", escape(", ".join(free))
     if time := _time(found, workload):
         yield "Measured", time
     if found.attention:
@@ -142,32 +141,32 @@ def _lines(
 
 
 def _signature(found: NodeDetails) -> Iterator[tuple[str, str]]:
-    """What it is made as, and what flows in and out."""
+    """Constructor arguments, attributes, and the shapes of inputs and outputs."""
     kind = escape(found.kind) if found.kind != found.label else ""
     if made := " ".join(filter(None, (kind, escape(found.settings)))):
         yield "Arguments", made
     if found.attributes:
         yield "Attributes", escape(found.attributes)
-    for name, flows in (("In", found.inputs), ("Out", found.outputs)):
+    for name, flows in (("Inputs", found.inputs), ("Output", found.outputs)):
         if flows:
             yield name, _flows(flows)
 
 
 def _flows(flows: tuple[TensorInfo, ...]) -> str:
-    """Equal ones once, with their number."""
+    """Shapes; equal ones once, with their count."""
     texts = [shape_text(flow.names or None, flow.shape) for flow in flows]
     counted = {text: texts.count(text) for text in texts}
     return ", ".join(f"{n} × {escape(t)}" if n > 1 else escape(t) for t, n in counted.items())
 
 
 def _cost_change(old: CostItem, new: CostItem) -> str:
-    """By how much a cost differs from that of the pinned design; empty where it does not."""
+    """Difference of a cost from the pinned design; empty if there is none."""
     delta = new.formula.total - old.formula.total
     return f"{with_sign(new.write)(delta)} vs pinned" if delta else ""
 
 
 def _cost(cost: CostItem, moved: str = "") -> str:
-    """The total and its share of the model, and beneath it how it comes about."""
+    """The total, its share of the model, and the formula."""
     total, times = cost.formula.total, cost.times
     exact = f"<b>{cost.write(total)}</b>"
     share = f" · {_share(cost.share)} of the model" if cost.whole and cost.share < 1 else ""
@@ -185,7 +184,7 @@ def _share(part: float) -> str:
 
 
 def _time(found: NodeDetails, workload: Workload) -> str:
-    """The time of all the modules that it stands for, where the layers were timed."""
+    """Measured time of the modules that the node represents; empty if not timed."""
     times = layer_times(workload)
     known = [times[path].total_s for path in found.modules if path in times]
     if not known:
@@ -196,7 +195,7 @@ def _time(found: NodeDetails, workload: Workload) -> str:
 
 
 def _attention_growth(found: AttentionCost) -> str:
-    """How much of it grows with the square of the tokens, and when that takes over."""
+    """The share of MACs that grows quadratically with the tokens, and where it exceeds half."""
     share = _share(found.macs / found.total_macs) if found.total_macs else ""
     tokens = (
         f"{found.queries:,} tokens"
@@ -213,7 +212,7 @@ def _attention_growth(found: AttentionCost) -> str:
 
 
 def _receptive_field(field: ReceptiveField, many: bool) -> str:
-    """What one value sees of an input."""
+    """Receptive field of one output value in an input."""
     name = f"input {field.input + 1}" if many else "input"
     if field.all_by:
         return f"the whole {name} ({escape(field.all_by)})"
@@ -224,7 +223,7 @@ def _receptive_field(field: ReceptiveField, many: bool) -> str:
 
 
 def source_expander(now: State, found: NodeDetails) -> None:
-    """The lines of the class in the exported file, as they are numbered there."""
+    """The class in the exported file, with its line numbers."""
     with st.expander("Source", key="source", on_change=session.keep_state) as shown:
         if not shown.open:
             return

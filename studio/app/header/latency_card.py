@@ -1,4 +1,4 @@
-"""The measured headline figure: it measures by itself, in another process, once the hand rests."""
+"""Latency card: starts a measurement in the worker process 0.5 s after the last change."""
 
 from __future__ import annotations
 
@@ -25,34 +25,34 @@ from studio.workbench.jobs.sweep_job import Sweep
 from studio.workbench.page.state import State
 from studio.workbench.workload import Workload
 
-AGAIN, BUSY = ":material/refresh:", "Measure again: the machine was busy"
+AGAIN, BUSY = ":material/refresh:", "Benchmark again: the machine was busy"
 TITLES = {"inference": "Measured latency", "training": "Measured training step"}
 CARD = {"inference": "Latency", "training": "Training step"}
 ASKED = "Large model: press Benchmark"
 LATE = "Slow model, about {0} s to time: press Benchmark"
-HOURS_S = 2 * 3600.0  # that nobody waits for a figure
+HOURS_S = 2 * 3600.0  # more than any measurement takes
 MEASURING = {False: "measuring on this machine …", True: "compiling, which may take minutes …"}
-RETRIED = "It is measured again when the machine is quiet"
+RETRIED = "It is benchmarked again when the machine is idle"
 DAYS = 30  # that are counted; what is older has a date
 POLL_S = 0.4  # of a measurement under way, at the least
 QUIET_POLL_S = 10.0  # of whether the machine is quiet by now
 
 
 def limit(workload: Workload) -> float:
-    """What a measurement may take that somebody has pressed for, in seconds."""
+    """Time limit in seconds of a measurement that the user has asked for."""
     shortest = admission.duration_s(workload.design, workload.conditions)
     known = workload.conditions.limit_s
     return max(known, admission.round_limit_s(shortest)) if shortest else known
 
 
 def measuring_obstacle(workload: Workload) -> str:
-    """Why it cannot be measured however long it may take; empty where it can."""
+    """Why it cannot be measured, whatever the time limit; empty if it can."""
     return obstacle(workload, HOURS_S)
 
 
 def latency_card(now: State) -> None:
-    """The figure's card, which polls as long as there is none, or a sweep of this session may bring
-    a better one."""
+    """The card; polls until there is a measurement, and while this session's sweep or a retry may
+    bring a better one."""
     bench, benchmark = session.bench(), _benchmark(now.workload)
     point = bench.point(now.workload)
     every_s = bench.poll_s(POLL_S)
@@ -62,7 +62,7 @@ def latency_card(now: State) -> None:
 
 
 def _benchmark(workload: Workload) -> AutoBenchmark:
-    """What measures the workload by itself; the job of the one before it goes on."""
+    """The automatic benchmark of this workload; a running job of the previous one continues."""
     mine = session.mine()
     if mine.benchmark is None or mine.benchmark.workload != workload:
         job = mine.benchmark.job if mine.benchmark else None
@@ -71,7 +71,7 @@ def _benchmark(workload: Workload) -> AutoBenchmark:
 
 
 def _is_waiting(workload: Workload, benchmark: AutoBenchmark) -> bool:
-    """Whether a first figure is to come, or a better one. Takes over what has been measured."""
+    """Whether a first or a better measurement is expected. Takes over finished measurements."""
     bench, before = session.bench(), session.bench().point(workload)
     may_start = _may_start(benchmark)
     benchmark.update(before, lambda: _start(benchmark), may_start=may_start, rest_s=bench.rest_s)
@@ -145,7 +145,7 @@ def _limit_text(workload: Workload) -> str:
 
 
 def benchmark_offer(workload: Workload) -> str:
-    """What a press is asked for."""
+    """Why the user has to press Benchmark."""
     if not admission.time_problem(workload.design, workload.conditions):
         return ASKED
     return LATE.format(f"{admission.duration_s(workload.design, workload.conditions):,.0f}")
@@ -176,14 +176,14 @@ def change_lines(now: State) -> Iterator[str]:
 
 
 def is_noise(one: Measurement, other: Measurement) -> bool:
-    """Whether two figures may differ by chance: their middle halves overlap, or the machine was too
-    busy for one of them."""
+    """Whether two latencies may differ by chance: their interquartile ranges overlap, or one was
+    measured under load."""
     overlap = one.q25_s <= other.q75_s and other.q25_s <= one.q75_s
     return overlap or one.clean is False or other.clean is False
 
 
 def spread_text(point: Measurement, device: str) -> str:
-    """The middle half of the runs, under the median's own unit, and how far runs lie apart."""
+    """The interquartile range, and the run-to-run deviation where it is known."""
     half = f"IQR {units.seconds(point.q25_s)} to {units.seconds(point.q75_s)}"
     apart = run_to_run_deviation(point, device)
     return half if apart is None else f"{half}; ±{apart:.0%} between runs"
@@ -214,7 +214,7 @@ def age_text(point: Measurement) -> str:
 
 
 def all_details(point: Measurement) -> str:
-    """All that a measurement tells, for those who ask."""
+    """Every detail of a measurement, for the tooltip."""
     words = [
         point.device,
         f"{point.runs} runs",

@@ -1,0 +1,1 @@
+"""The tabs of Explore: Scaling, Layers, Memory, Code, Report, Lesson."""

@@ -1,6 +1,6 @@
-"""The Memory tab: what is alive at the peak, part by part, and the largest batch that fits.
+"""The Memory tab: peak memory by component, and the largest batch that fits the budget.
 
-Until the peaks of the neighbouring designs are there, that of the design on the page stands alone.
+Until the peaks of the neighbouring designs are simulated, only the design on the page is shown.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def memory(now: State) -> None:
 
 
 def _plan(now: State, request: MemoryRequest, found: Pending[MemoryPlan]) -> None:
-    """The sentence and the chart; while the others are simulated, the design on the page alone."""
+    """The largest batch and the chart; until the others are simulated, only the page's design."""
     if isinstance(found, Failed):
         st.warning(plain(f"{found.reason}."))
         return
@@ -94,7 +94,7 @@ def _plan(now: State, request: MemoryRequest, found: Pending[MemoryPlan]) -> Non
 
 
 def controls(now: State) -> float:
-    """What is asked, control by control. Returns the room in GB."""
+    """The controls of the tab. Returns the memory budget in GB."""
     asked = now.memory_options
     over = ("batch", "resolution") if "resolution" in axes(now.design) else ("batch",)
     training = asked.mode == "training"
@@ -109,9 +109,9 @@ def controls(now: State) -> float:
 def _room(room: float) -> None:
     shown = session.widget("memory.room", room, value=room)
     with st.container(horizontal=True, vertical_alignment="center", width=ROOM_WIDTH, wrap=False):
-        st.markdown("Memory available (GB)", width="content")
+        st.markdown("Memory budget (GB)", width="content")
         st.number_input(
-            "Memory available (GB)",
+            "Memory budget (GB)",
             min_value=0.0,
             max_value=1e6,
             step=1.0,
@@ -188,7 +188,7 @@ def chart_workloads(now: State) -> tuple[Workload, ...]:
 
 
 def largest_batch_text(request: MemoryRequest, plan: MemoryPlan) -> str:
-    """The largest batch that fits, in one sentence for its tensors and one for the process."""
+    """The largest batch that fits: one sentence for its tensors, one for the whole process."""
     room, need = units.size(request.available_bytes), units.size(plan.there.total)
     step = "training" if request.mode == "training" else "inference"
     by = f" with {OPTIMIZERS[request.optimizer]}" if request.mode == "training" else ""
@@ -202,7 +202,7 @@ def largest_batch_text(request: MemoryRequest, plan: MemoryPlan) -> str:
 
 
 def process_text(mode: Mode, largest: int) -> str:
-    """What else is taken, and the largest batch that fits with a margin for it."""
+    """The overhead of a process, and the largest batch that fits with that margin."""
     fits = f"batch {_batch_text(largest)} fits" if largest else "nothing fits"
     return (
         f"A CPU process needs {PROCESS[mode]} its tensors, plus its libraries. Allowing"
@@ -211,7 +211,7 @@ def process_text(mode: Mode, largest: int) -> str:
 
 
 def _batch_text(batch: int) -> str:
-    return f"{'at least ' if batch == BATCH.le else ''}{batch:,}"  # nobody looked further
+    return f"{'at least ' if batch == BATCH.le else ''}{batch:,}"  # larger batches were not tried
 
 
 def resolution_text(workload: Workload) -> str:
@@ -231,7 +231,7 @@ def chart(
     line = {"color": HERE, "width": 1.5, "dash": "dash"}
     room = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "line": line}
     room |= {"y0": request.available_bytes, "y1": request.available_bytes}
-    words = {"text": f"{units.size(request.available_bytes)} room", "textposition": "start"}
+    words = {"text": f"{units.size(request.available_bytes)} budget", "textposition": "start"}
     near = request.available_bytes < top
     ticks = [_tick(place, workload == request.here) for workload, place in places.items()]
     return {

@@ -1,4 +1,4 @@
-"""The Scaling tab: how the figures grow along an axis: exact, predicted and measured."""
+"""The Scaling tab: how parameters, MACs, memory and latency grow along an axis."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SWEEP_S = 6.0  # spent timing, beside building
 HEIGHT = 490
 WIDE = 60  # characters of axes that fit side by side
 DEVICE = [f"{figure.name}, {figure.unit}" for figure in (COMPUTE, BANDWIDTH, OVERHEAD)]
-HINT = "press “Measure this axis”"
+HINT = "press “Benchmark this axis”"
 
 
 def scaling(now: State) -> None:
@@ -48,7 +48,7 @@ def scaling(now: State) -> None:
 
 
 def other_device() -> DeviceLimits | None:
-    """The limits of a device that one does not have, typed in; None where there are none."""
+    """Peak rates of another device, typed in; None if they are incomplete."""
     with st.popover("Another device"):
         st.caption("Data-sheet figures. Good for ranking designs, not for predicting latency.")
         typed = [st.text_input(plain(label), key=f"device.{label}") for label in DEVICE]
@@ -65,13 +65,13 @@ def other_device() -> DeviceLimits | None:
 
 
 def axis_of(now: State) -> str:
-    """The axis on show: the one chosen, or else the first."""
+    """The selected axis, by default the first."""
     known = axes(now.design)
     return now.axis if now.axis and now.axis in known else next(iter(known))
 
 
 def axis_chooser(now: State) -> None:
-    """Side by side where there are few, else a list."""
+    """Segmented control if the axis names fit on one line, else a select box."""
     names = {axis: axis_label(now.design, axis) for axis in axes(now.design)}
     key, axis = f"{now.design.family.key}.axis", axis_of(now)
     rules: dict[str, Any] = {"label_visibility": "collapsed", "on_change": _choose, "args": (key,)}
@@ -136,7 +136,7 @@ def _panels(now: State, other: DeviceLimits | None) -> None:
 
 
 def unit_of(shown: tuple[Workload, ...], knob: Knob) -> Unit:
-    """What the laws along a knob are told in."""
+    """The unit in which power laws along a knob are stated."""
     word = knob_label(knob, shown[0].design)
     xs = tuple(_at(workload, knob) for workload in shown)
     return scaling_text.unit(shown, xs, f"({word})" if " " in word else word)
@@ -153,7 +153,7 @@ def panels(
     hint: str = "",
     other: DeviceLimits | None = None,
 ) -> tuple[Panel, ...]:
-    """Parameters, compute, activations, memory, and the latency: expected, and measured so far."""
+    """One panel each for counts, MACs, memory, and latency (predicted and measured)."""
     xs = tuple(_at(workload, knob) for workload in shown)
     found = [results.profile_of(workload) for workload in shown]
     trained = [(x, p.training_bytes()) for x, p in zip(xs, found, strict=True) if can_train(p)]
@@ -210,20 +210,20 @@ def measured_curve(shown: tuple[Workload, ...], knob: Knob) -> Curve:
 
 
 def error_bar(point: Measurement, device: str) -> tuple[float, float]:
-    """The error bar: where another run on this machine would most likely end, and no less than the
-    middle half of this one."""
+    """Ends of the error bar in seconds: the run-to-run deviation of this machine, at least the
+    interquartile range of this run."""
     apart = 1 + (run_to_run_deviation(point, device) or 0.0)
     return min(point.q25_s, point.median_s / apart), max(point.q75_s, point.median_s * apart)
 
 
 def error_bar_text(point: Measurement, device: str) -> str:
-    """What the ends of such bars are, in words that a pair of times follows."""
+    """What the error bars show; followed by a pair of times."""
     return "IQR" if run_to_run_deviation(point, device) is None else "another run likely"
 
 
 def measured_separately(shown: tuple[Workload, ...]) -> frozenset[Workload]:
-    """Those whose figures are not of the finished sweep that measured most of them (of several such
-    the latest): single looks, other hours', what a cancelled sweep left behind."""
+    """Workloads not measured by the finished sweep that covers most of them (the latest, if several
+    do): single measurements, older sweeps, cancelled sweeps."""
     points = {
         workload: session.bench().measurements.sweep_of(workload)
         for workload in shown
@@ -243,8 +243,7 @@ def controls(
     lines: tuple[str, ...] = (),
     why: str = "",
 ) -> None:
-    """Start a sweep (or `why` there can be none), or see how far it is and stop it; and what the
-    marks mean."""
+    """The legend, and the buttons to start a sweep (or `why` it cannot start) and to cancel it."""
     if why and not job:
         st.caption(f":orange[This axis cannot be measured: {plain(why)}.]")
     words, button = st.columns([3, 2], vertical_alignment="center")
@@ -265,9 +264,9 @@ def controls(
     if not measured:
         return
     button.button(
-        "Forget this axis",
+        "Delete measurements",
         key="forget",
-        help=f"Deletes the measured latency of these {len(measured)} designs, and no other",
+        help=f"Deletes the measured latency of these {len(measured)} designs",
         type="tertiary",
         on_click=_forget,
         args=(measured,),
@@ -277,7 +276,7 @@ def controls(
 
 def benchmark_button(axis: str, able: tuple[Workload, ...], place: DeltaGenerator) -> None:
     place.button(
-        "Measure this axis",
+        "Benchmark this axis",
         key="sweep-start",
         help=f"Times {len(able)} designs, interleaved, in a separate process",
         type="primary",
@@ -288,12 +287,12 @@ def benchmark_button(axis: str, able: tuple[Workload, ...], place: DeltaGenerato
 
 
 def is_in_sweep(workload: Workload, here: Workload) -> bool:
-    """Whether a sweep times it: where it can be, the workload on the page always."""
+    """Whether a sweep includes this workload; the one on the page always, if it can be measured."""
     return (workload == here or is_timely(results.profile_of(workload))) and not obstacle(workload)
 
 
 def legend(shown: tuple[Workload, ...], left_out: int, lines: tuple[str, ...] = ()) -> str:
-    """What the marks mean, and the dashed `lines` by what they are expected."""
+    """The legend of the markers and of the dashed `lines`."""
     points = [p for c in shown if (p := session.bench().measured(c))]
     oldest = min(points, key=lambda point: point.measured_at, default=None)
     where = f" on {short_device_name(oldest.device)}" if oldest else ""
@@ -316,7 +315,7 @@ def legend(shown: tuple[Workload, ...], left_out: int, lines: tuple[str, ...] = 
 
 
 def _forget(workloads: tuple[Workload, ...]) -> None:
-    session.request_page()  # the figure at its top is forgotten too
+    session.request_page()  # the latency card loses its measurement too
     with session.bench().priority.background(clicked=True):
         session.bench().forget(workloads)
 

@@ -1,4 +1,4 @@
-"""The view that goes from a task and a budget to a design: the brief beside the choices for it."""
+"""The Architect view: from a task and a budget to recommended designs."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ from studio.workbench.page.requirements_form import (
 from studio.workbench.page.state import State
 from studio.workbench.pending import Failed, Ready, Waiting
 
-FULL = 3  # choices that are told in full; the others open with a click
+FULL = 3  # choices shown in full; the others are collapsed
 SIZING = "Sizing candidates … {} of {} families, built on the meta device and counted exactly."
-TIMING = "A few sizes of each family are timed, and the one chosen again: a minute or two."
+TIMING = "Benchmarking a few sizes of each family: takes a minute or two."
 LOOK_S = 0.5  # between two looks at a search
 STYLE = """<style>
 .choice { line-height: 1.4; font-variant-numeric: tabular-nums; }
@@ -83,7 +83,7 @@ def architect(now: State) -> None:
 
 
 def requirements(wish: RequirementsForm) -> None:
-    """The fields: what the network is to do, what it is given, and what it may cost."""
+    """The form: task, data, budget and strategy."""
     _pick(TASK, wish.task, "Task")
     st.markdown(":small[**THE DATA**]")
     if len(FIELDS[wish.task]) > 1:
@@ -209,7 +209,7 @@ def _choices(found: Answer, wish: RequirementsForm, is_over: bool) -> None:
 
 
 def choice_card(choice: Choice, rank: int, wish: RequirementsForm) -> None:
-    """One choice: what it is, what it costs, what speaks for and against it, and the way to it."""
+    """One recommended design: cost, reasons, doubts, and a button to open it."""
     html(f'<div class="choice">{"".join(_parts(choice, rank, wish))}</div>')
     if choice.cost:
         st.caption(f"What it costs: {trusted(choice.cost)}")

@@ -200,7 +200,7 @@ def _measure(workloads: tuple[Workload, ...]) -> None:
 def growth(workloads: Sequence[Workload]) -> None:
     known = shared_axes(workloads)
     if not known:
-        st.caption("These designs have no axis in common to scale along.")
+        st.caption("These designs share no scaling axis.")
         return
     st.markdown("#### How they grow")
     axis = st.segmented_control(

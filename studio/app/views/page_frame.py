@@ -1,7 +1,7 @@
-"""What all views share: figures on top, the sidebar, and room for what the view itself shows.
+"""The frame that all views share: headline figures, sidebar, and the view itself.
 
-Elements appear as they are made, and a hand on a slider wants the figures first and the layer graph
-next: the sidebar and all else come after them in the script.
+Elements appear in the order of the script. While a slider is dragged, the headline figures matter
+most and the layer graph next, so the sidebar and everything else come after them.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ body:has(.stSidebar input[aria-expanded="true"]) [data-testid="stSelectboxVirtua
 @media (max-width: 768px) { .stMain { --covered: 46vh; } }
 </style>"""
 TALL = "clamp(24rem, calc(100vh - 19.7rem), 46rem)"  # so that the graph ends where the window does
-UNUSED = "constants, or heads that only training uses"
-FIGURES_S, GRAPH_S = 0.025, 0.05  # the way to the browser, and a frame
+UNUSED = "constants, or heads used only in training"
+FIGURES_S, GRAPH_S = 0.025, 0.05  # time to reach the browser, and to draw a frame
 
 Rest = Callable[[], None]  # draws what a view shows beside its layer graph
 OfOne = Callable[[State], Rest]  # draws the layer graph of the page's design
@@ -76,7 +76,7 @@ def frame(of_one: Mapping[str, OfOne], of_several: Mapping[str, Callable[[State]
 
 
 def masthead(now: State) -> None:
-    """What this page is, and a link to it as it stands."""
+    """Title, purpose, and a button that copies the link."""
     with st.container(
         horizontal=True, vertical_alignment="center", wrap=False, gap="small", key="masthead"
     ):
@@ -107,7 +107,7 @@ def _of_one(now: State, view: OfOne) -> None:
 
 
 def warning(now: State) -> None:
-    """What was refused or left out, in places that are kept, so that nothing else moves."""
+    """Refusals and ignored link parameters, in reserved places so that nothing else moves."""
     refusal, note = st.empty(), st.empty()
     if now.refusal:
         refusal.warning(plain(now.refusal), icon=":material/block:")
@@ -117,7 +117,7 @@ def warning(now: State) -> None:
 
 @contextmanager
 def delay_rest(seconds: float) -> Iterator[None]:
-    """Hold the rest back until this long after the start. A browser that receives the sidebar and
+    """Delay what follows until this long after the start. A browser that receives the sidebar and
     the charts together with figures and graph paints all of them at once, 100 ms later."""
     end = monotonic() + seconds
     yield
@@ -177,7 +177,7 @@ def picture(
                 html(legend or f"<small>{HINT}</small>")
                 downloads(figure, now.title)
             if not now.draft and (apart := parameters_without_box(now, graph)):
-                st.caption(f"{apart:,} parameters have no box: {UNUSED}.")
+                st.caption(f"{apart:,} parameters are not in the graph: {UNUSED}.")
             graph_table(graph, opened)
         if node is not None:
             with near:

@@ -22,7 +22,7 @@ from studio.stages.stage import JOINS, STEM, AnyStage, Flow
 Stages = tuple[Any, ...]  # a row of any kind, whose knobs are its own
 PLACED = re.compile(r"(stem|head|stages\.\d+): (.+)")
 SOURCE = JOINS[0]
-WHY_INSERTED = "inserted, since the rows around it need it"
+WHY_INSERTED = "inserted, because its neighbours need it"
 SECOND = ("memory_len", "memory_dim")  # knobs of a row that hold the size of the second input
 
 
@@ -130,7 +130,7 @@ def fit(family: Family, rows: Stages) -> Any:
 def to_config(family: Family, rows: Stages) -> Any:
     """The same, but a Draft has the rows as they are."""
     wanted: Mapping[str, Any] = settings(rows)
-    rule = f"{place(rows, 1)}: a composition has no room for {len(rows) - 2} stages"
+    rule = f"{place(rows, 1)}: a composition cannot have {len(rows) - 2} stages"
     for step in (dict, family.adapt):
         try:
             wanted = step(wanted)  # the second may refuse, by the numbers that the stages have

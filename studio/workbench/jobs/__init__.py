@@ -1,0 +1,1 @@
+"""Work that takes time: measurements, sweeps, layer times, memory plans, recommendations."""

@@ -27,7 +27,7 @@ def place(link: Link) -> str:
     text = link.text("place", default=PLACE)
     if PLACES.fullmatch(text):
         return text
-    link.say(DesignError(f"place={echoed(text)} is no row of a composition"), place=PLACE)
+    link.say(DesignError(f"place={echoed(text)} is not a stage of a composition"), place=PLACE)
     return PLACE
 
 

@@ -99,21 +99,21 @@ def test_a_design_from_slider_to_script(open_page: Any, address: str, tmp_path: 
 def test_a_sweep_whose_points_arrive_while_the_page_is_used(open_page: Any, address: str) -> None:
     page = open_page(address + "?family=cnn&preset=CNN+32-64+@28+(MNIST)")
     page.locator(".js-plotly-plot").first.wait_for()  # a redrawn chart stands beside the old one
-    page.get_by_role("button", name="Measure this axis").click()
+    page.get_by_role("button", name="Benchmark this axis").click()
     page.get_by_role("button", name="Cancel").wait_for()
     chart_has(page, "data.at(-1).x.length >= 3", seconds=120)
     page.locator(".st-key-cnn-depth input").press("ArrowRight")
     page.get_by_text("depth=3").first.wait_for()
-    page.get_by_role("button", name="Measure this axis").wait_for(timeout=120_000)
+    page.get_by_role("button", name="Benchmark this axis").wait_for(timeout=120_000)
     chart_has(page, "data.at(-1).x.length >= 3")
 
 
 def test_a_sweep_can_be_cancelled(open_page: Any, address: str) -> None:
     page = open_page(address + "?family=recurrent")
     page.locator(".js-plotly-plot").first.wait_for()  # a redrawn chart stands beside the old one
-    page.get_by_role("button", name="Measure this axis").click()
+    page.get_by_role("button", name="Benchmark this axis").click()
     page.get_by_role("button", name="Cancel").click()
-    page.get_by_role("button", name="Measure this axis").wait_for()
+    page.get_by_role("button", name="Benchmark this axis").wait_for()
 
 
 def test_layers_are_timed_and_a_training_step_is_simulated(open_page: Any, address: str) -> None:
@@ -204,9 +204,9 @@ def test_the_page_fits_the_screen(
     page.locator(".js-plotly-plot .points path").first.wait_for(state="attached")
     has_text(figure(page, "Latency"), re.compile(r"\d"))
     if "STUDIO_SCREENSHOTS" in os.environ and size == LAPTOP:  # a picture worth showing
-        page.get_by_role("button", name="Measure this axis").click()
+        page.get_by_role("button", name="Benchmark this axis").click()
         page.get_by_role("button", name="Cancel").wait_for()
-        page.get_by_role("button", name="Measure this axis").wait_for(timeout=120_000)
+        page.get_by_role("button", name="Benchmark this axis").wait_for(timeout=120_000)
     page.mouse.move(0, 0)
     page.wait_for_timeout(500)  # the chart draws its new points
     across = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
@@ -218,4 +218,4 @@ def test_the_page_fits_the_screen(
         page.screenshot(path=folder / "studio.png")
     assert across <= 0
     if size == LAPTOP:
-        assert page.get_by_role("button", name="Measure this axis").bounding_box()["y"] < size[1]
+        assert page.get_by_role("button", name="Benchmark this axis").bounding_box()["y"] < size[1]

@@ -65,7 +65,7 @@ def test_a_composition_from_nothing_to_a_script(
     has_text(figure(page, "Latency"), re.compile(r"\d"))  # the page is at rest
     page.locator("[data-test-script-state=notRunning]").wait_for()
     choose(page, "hybrid-axis", "0 Conv · depth")
-    page.get_by_role("button", name="Measure this axis").click()
+    page.get_by_role("button", name="Benchmark this axis").click()
     chart_has(page, "data.at(-1).x.length >= 3", seconds=120)
     open_tab(page, "Code")
     with page.expect_download() as download:

@@ -120,7 +120,7 @@ def test_the_four_downloads_are_of_what_is_shown(
 ) -> None:
     page = open_page(address + "?family=vit&preset=ViT-Ti/16&open=blocks.0")
     box(page, "blocks.0.attn").wait_for()
-    page.get_by_role("button", name="Export").click()
+    page.get_by_role("button", name="Download").click()
     taken = {}
     for form in ("SVG", "PNG", "DOT", "HTML"):
         with page.expect_download() as download:

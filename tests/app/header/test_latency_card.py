@@ -46,7 +46,7 @@ def test_under_load_the_expected_idle_latency_is_large_and_the_measured_one_smal
     assert "<b>≈ 50.0 ms</b>" in shown
     assert "41.7 ms to 60.0 ms when idle" in shown
     assert "<strong>under load</strong> 600 ms</p>" in shown
-    assert "measured again when the machine is quiet" in shown
+    assert "benchmarked again when the machine is idle" in shown
     bench.measurements.forget(workload)
 
 
