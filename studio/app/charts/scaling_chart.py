@@ -14,6 +14,7 @@ from studio.analysis.cost.scaling import FLAT, exponent
 from studio.drawing.render.chart import compact, ticks
 from studio.process.caching import bounded
 
+LINE = 17  # pixels of a line of a title
 HERE = "#e8590c"  # the design on the page; like the others, clear on the light and the dark theme
 EXACT, PALE, MEASURED = "#4a7fc1", "#7d93b2", "#2f9d80"
 
@@ -100,16 +101,17 @@ def figure(
     """Two panels in a row (a last one alone is as wide as both), the design on the page marked in
     each, the exponents in the titles."""
     unit = unit or Unit(axis)
+    heads = [_heading(panel, unit) for panel in panels]
+    lines = 1 + max(head.count("<br>") for head in heads[:2])  # above the first row
     layout: dict[str, Any] = {
         "height": height,
-        "margin": {"l": 4, "r": 12, "t": 46, "b": 4},
+        "margin": {"l": 4, "r": 12, "t": 10 + LINE * lines, "b": 4},
         "showlegend": False,
         "hovermode": "closest",
         "annotations": [],
     }
     traces: list[dict[str, Any]] = []
     xs = tuple(sorted({x for curve in panels[0].curves for x in curve.xs}))
-    heads = [_heading(panel, unit) for panel in panels]
     for number, panel in enumerate(panels):
         across, down = _place(number, len(panels))
         title = axis if number // 2 == (len(panels) - 1) // 2 else ""  # under the last row
@@ -229,12 +231,12 @@ def _annotations(
 
 
 def _law(curve: Curve, panel: Panel, unit: Unit) -> str:
-    """`∝ depth^0.98`, or beside another curve `training^0.98`; empty without a law."""
+    """`∝ depth^0.98`, or beside another curve `training ∝ depth^0.98`; empty without a law."""
     power, alone = curve.power, len(panel.curves) == 1
     if power is None:
         return ""
     raised = f"<sup><b>{power / unit.power:.2f}</b></sup>".replace("-", "−")
-    law = f"∝ {unit.word}{raised}" if alone else f"{curve.name}{raised}"
+    law = f"∝ {unit.word}{raised}" if alone else f"{curve.name} ∝ {unit.word}{raised}"
     if abs(power) < FLAT:
         law = "constant" if alone else f"{curve.name} constant"
     return f'<span style="color:{curve.colour}">{law}</span>'
