@@ -1,4 +1,4 @@
-"""What the page and the jobs read of a workload, computed once.
+"""Cached results about a workload: profile, graph, node details, exported script.
 
 Everything here is a pure function of immutable values, so all sessions share the results, and
 nothing is copied. The caches are keyed by what a result depends on, the design and its batch: a
@@ -39,7 +39,7 @@ def profile_of(workload: Workload) -> Profile:
 
 
 def graph_bytes(graph: Graph) -> float:
-    """The memory of a graph and of what its boxes stand for, within a factor of 2.5."""
+    """Approximate memory of a graph and its node uses in bytes, within a factor of 2.5."""
     return ITEM_BYTES * (len(graph.edges) + sum(1 for _ in graph.root.walk()))
 
 
@@ -48,7 +48,7 @@ def graph(workload: Workload) -> Graph:
 
 
 def graph_with_uses(workload: Workload) -> Uses:
-    """The graph, and what each of its boxes stands for."""
+    """The graph, and the modules or operations behind each node."""
     return _graph_with_uses(workload.design, workload.batch)
 
 
@@ -60,7 +60,7 @@ def _graph_with_uses(design: Design, batch: int) -> Uses:
 
 @bounded(megabytes=8)
 def invalid_graph(family: Family, draft: InvalidComposition) -> Graph:
-    """The rows that fit, and the first that does not where they would lead to it."""
+    """The graph of the valid stages, followed by the first stage that does not fit."""
     legal = valid_prefix(family, draft)
     label, facts = place_label(draft.place, draft.rows[draft.at]), (draft.fault,)
     fault = Node(id=draft.place, label=label, detail="does not fit", kind="fault", facts=facts)
@@ -71,8 +71,8 @@ def invalid_graph(family: Family, draft: InvalidComposition) -> Graph:
 
 
 def _graph_with_fault(graph: Graph, fault: Node, draft: InvalidComposition) -> Graph:
-    """The graph with a fault in the place of its head, or of the stage after a stem alone: what
-    flows there is told with what the row takes."""
+    """The graph with a fault node in place of its head (or of the only stage); edges into it show
+    the shape that arrives and the one that the stage takes."""
     ended = {"head"} if draft.at > 1 else {"head", "stages"}
     beyond = {
         node.id
@@ -97,12 +97,12 @@ def _graph_with_fault(graph: Graph, fault: Node, draft: InvalidComposition) -> G
 
 
 def _mismatch_label(edge: Edge, wanted: str) -> str:
-    """What a box hands to a row that takes something else."""
+    """`(B, 196, 768) → takes (B, C, H, W)`."""
     return f"{edge.label_between(edge.source, edge.target)} → takes {wanted}"
 
 
 def details_of(workload: Workload, node: str) -> NodeDetails | None:
-    """All there is to know of a box of the graph; "" is the whole. None where there is none."""
+    """Details of a node of the graph ("" is the whole model); None if there is no such node."""
     return _details_of(workload.design, workload.batch, node)
 
 
@@ -113,13 +113,13 @@ def _details_of(design: Design, batch: int, node: str) -> NodeDetails | None:
 
 
 def training_trace_of(workload: Workload) -> Trace:
-    """The tree of layers in training mode, which knows what each saves for the backward pass."""
+    """The trace in training mode, with the tensors that each layer saves for backward."""
     profile_of(workload)
     return training_trace(workload.design, workload.batch)
 
 
 def torchinfo_summary(workload: Workload) -> str:
-    """What torchinfo says of the same model, on meta as well."""
+    """torchinfo's summary of the model, on the meta device."""
     return _torchinfo_summary(workload.design, workload.batch)
 
 

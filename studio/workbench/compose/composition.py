@@ -1,7 +1,7 @@
-"""Compositions as a person edits them: rows in order, which may not fit yet.
+"""Compositions as a user edits them: stages in order, which may not fit yet.
 
-The rows of a composition are its stem, its stages and its head. Each has its place, by the name
-under which the config has it: `stem`, `stages.2`, `head`.
+`rows` are the stem, the stages and the head of a composition. Each has a place, its path in the
+config: `stem`, `stages.2`, `head`.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from studio.quoting import echoed, quoted
 from studio.records import RecordKnob, place_label
 from studio.stages.stage import JOINS, STEM, AnyStage, Flow
 
-Stages = tuple[Any, ...]  # a row of any kind, whose knobs are its own
+Stages = tuple[Any, ...]  # a stem, stages and a head, each a record of its own kind
 PLACED = re.compile(r"(stem|head|stages\.\d+): (.+)")
 SOURCE = JOINS[0]
 WHY_INSERTED = "inserted, because its neighbours need it"
-SECOND = ("memory_len", "memory_dim")  # knobs of a row that hold the size of the second input
+SECOND = ("memory_len", "memory_dim")  # knobs for the size of the second input
 
 
 @dataclass(frozen=True)
 class InvalidComposition:
-    """Rows that do not fit: where the first of them does not, and why."""
+    """Stages that do not fit together: the place of the first that does not, and why."""
 
     rows: Stages
     place: str
@@ -40,12 +40,12 @@ class InvalidComposition:
 
     @property
     def left(self) -> int:
-        """How many rows come after the last that fits."""
+        """Number of stages after the last valid one."""
         return len(self.rows) - self.at
 
 
 def is_composed(family: Family) -> bool:
-    """Whether its designs are rows: a stem, stages and a head."""
+    """Whether its designs consist of a stem, stages and a head."""
     return all(
         isinstance(family.knobs.get(name), RecordKnob) for name in ("stem", "stages", "head")
     )
@@ -56,7 +56,7 @@ def stages_of(config: Any) -> Stages:
 
 
 def stages_by_place(config: Any) -> Iterator[tuple[str, Any]]:
-    """The rows of a config, each with its place."""
+    """The stem, stages and head of a config, each with its place."""
     rows = stages_of(config)
     yield from ((place(rows, i), row) for i, row in enumerate(rows))
 
@@ -67,7 +67,7 @@ def knobs_of(row: Any) -> Mapping[str, Knob]:
 
 
 def settings(rows: Stages) -> dict[str, Any]:
-    """The rows as the config's knobs hold them."""
+    """The constructor arguments of the config."""
     stem, *stages, head = rows
     return {"stem": stem, "stages": tuple(stages), "head": head}
 
@@ -77,31 +77,31 @@ def place(rows: Stages, i: int) -> str:
 
 
 def stage_label(rows: Stages, i: int) -> str:
-    """What people call row `i`: `2 Transformer`."""
+    """The label of a stage: `2 Transformer`."""
     return place_label(place(rows, i), rows[i])
 
 
 def index(rows: Stages, place: str) -> int:
-    """The row that stands at a place, or the first stage where none does."""
+    """The index of a place; 1, the first stage, if there is no such place."""
     places = {"stem": 0, "head": len(rows) - 1}
     places |= {f"stages.{i}": i + 1 for i in range(len(rows) - 2)}
     return places.get(place, 1)
 
 
 def kinds(family: Family, place: str) -> Mapping[str, type]:
-    """The kinds of rows that may stand at a place, by their names."""
+    """The kinds allowed at a place, by class name."""
     return {kind.__name__: kind for kind in family.knobs[place.partition(".")[0]].options}
 
 
 def _all_stages_knob(family: Family) -> RecordKnob:
-    """A knob that holds all rows."""
+    """A knob that holds stem, stages and head together, as a link writes them."""
     held = [family.knobs[name] for name in ("stem", "stages", "head")]
     options = dict.fromkeys(kind for knob in held for kind in knob.options)
     return RecordKnob(name="draft", default=(), help="", options=tuple(options))
 
 
 def text(family: Family, rows: Stages) -> str:
-    """The rows as a link writes them."""
+    """Notation of the stages in a link."""
     return _all_stages_knob(family).text(rows)
 
 
@@ -117,8 +117,8 @@ def read(family: Family, text: str, within: Mapping[str, object] | None = None) 
 
 
 def fit(family: Family, rows: Stages) -> Any:
-    """The config of these rows, with adapters where it needs them, or the Draft that they are: then
-    with those adapters that the rows before its fault need."""
+    """The config of these stages with the adapters that they need. If they do not fit, an
+    InvalidComposition with the adapters before its fault."""
     found = to_config(family, rows)
     if not isinstance(found, InvalidComposition):
         return found
@@ -128,7 +128,7 @@ def fit(family: Family, rows: Stages) -> Any:
 
 
 def to_config(family: Family, rows: Stages) -> Any:
-    """The same, but a Draft has the rows as they are."""
+    """Like `fit`, but an InvalidComposition keeps the stages unchanged."""
     wanted: Mapping[str, Any] = settings(rows)
     rule = f"{place(rows, 1)}: a composition cannot have {len(rows) - 2} stages"
     for step in (dict, family.adapt):
@@ -144,12 +144,12 @@ def to_config(family: Family, rows: Stages) -> Any:
 
 
 def _has_room(family: Family, stages: int) -> bool:
-    """Whether a composition may have so many stages, adapters among them."""
+    """Whether a composition may have this many stages, adapters included."""
     return stages in family.knobs["stages"].lengths
 
 
 def fault_of(family: Family, rows: Stages) -> str:
-    """Why they do not fit, with adapters or without; empty where they do."""
+    """Why the stages do not fit, even with adapters; empty if they do."""
     found = fit(family, rows)
     return found.fault if isinstance(found, InvalidComposition) else ""
 
@@ -161,7 +161,7 @@ def invalid_count(family: Family, rows: Stages) -> int:
 
 
 def _with_adapters(family: Family, draft: InvalidComposition) -> Stages:
-    """The rows with the adapters that those before the fault need."""
+    """The stages with the adapters needed before the fault."""
     legal, rows, at = valid_prefix(family, draft), draft.rows, draft.at
     fitted = stages_of(legal)[:-1] if legal else ()
     new = inserted_indices(rows[:at], fitted)
@@ -174,7 +174,7 @@ def _with_adapters(family: Family, draft: InvalidComposition) -> Stages:
 
 
 def smallest_config(family: Family) -> Any:
-    """The config to start from: the first kind of stem and of stage, and a head that fits them."""
+    """The smallest valid config: the first kind of stem and of stage, and a head that fits."""
     stem, stage = (family.knobs[name].options[0]() for name in ("stem", "stages"))
     return _with_head(family, (stem, stage))
 
@@ -198,7 +198,7 @@ def _with_head(family: Family, rows: Stages) -> Any:
 
 
 def outputs(config: Any) -> tuple[Flow, ...]:
-    """What flows out of the stem and of each stage."""
+    """Output shapes of the stem and of each stage."""
     flows: dict[int, Flow] = config.flows()
     return tuple(flows[i] for i in range(STEM, len(config.stages)))
 
@@ -216,17 +216,17 @@ def inserted_indices(before: Stages, after: Stages) -> tuple[int, ...]:
 
 
 def _are_alike(row: Any, other: Any) -> bool:
-    """Whether they differ at most in the numbers of the stages that they read."""
+    """Whether two stages are equal up to the indices of the stages that they join."""
     read = {name: getattr(other, name) for name in JOINS if hasattr(other, name)}
     return type(row) is type(other) and replace(row, **read) == other if read else row == other
 
 
-# What a person does to the rows.
+# Edits
 
 
 def rearrange(rows: Stages, order: Sequence[int | AnyStage]) -> Stages:
-    """The rows in another order, each named by its number, with new ones among them. A row that
-    reads an earlier stage goes on to read the same one, or the one before it where it is gone."""
+    """Reorder the stages by their old indices, with new stages among them. Joins still refer to the
+    same stage, or to the one before it if it was removed."""
     at = {old: new for new, old in enumerate(order) if isinstance(old, int)}
     return tuple(_renumber_joins(rows[one], at) if isinstance(one, int) else one for one in order)
 
@@ -243,7 +243,7 @@ def _renumber_joins(row: Any, at: Mapping[int, int]) -> Any:
 
 
 def _new_number(number: int, at: Mapping[int, int]) -> int:
-    """Where the stage of this number has come to stand; what is no stage keeps its number."""
+    """The new number of a stage; a number before the stem's is no stage and stays."""
     if number < STEM:
         return number
     kept = max((old for old in at if old <= number - STEM), default=0)
@@ -256,8 +256,8 @@ def add_stage(rows: Stages, i: int, kind: type) -> Stages:
 
 
 def repair_join(family: Family, rows: Stages, i: int) -> Stages:
-    """The rows where row `i`, if it reads what does not fit, reads what does: the nearest earlier
-    row, or the second input that others read."""
+    """If stage `i` joins an input that does not fit, join the nearest earlier stage that does, or
+    use the second input as other stages do."""
     behind = len(rows) - i
     if invalid_count(family, rows) < behind:
         return rows
@@ -270,7 +270,7 @@ def repair_join(family: Family, rows: Stages, i: int) -> Stages:
 
 
 def memory_settings(rows: Stages, i: int) -> Iterator[dict[str, Any]]:
-    """What row `i` would have to change to read the second input as another row reads it."""
+    """Knob changes with which stage `i` reads the second input as another stage does."""
     for other in rows:
         if all(name in knobs_of(row) for row in (rows[i], other) for name in SECOND):
             asked = {name: getattr(other, name) for name in SECOND}
@@ -279,7 +279,7 @@ def memory_settings(rows: Stages, i: int) -> Iterator[dict[str, Any]]:
 
 
 def earlier_stages(i: int) -> tuple[int, ...]:
-    """What row `i` may join, the nearest first, and last the one that flows into it anyway."""
+    """Numbers of the stages that stage `i` may join, nearest first; its own input comes last."""
     return (*range(i - 3, STEM - 1, -1), i - 2)
 
 
@@ -298,7 +298,7 @@ def remove_stage(rows: Stages, i: int) -> Stages:
 
 
 def change_kind(rows: Stages, i: int, kind: type) -> Stages:
-    """Row `i` of another kind, which keeps the values of the knobs that both have."""
+    """Change the kind of stage `i`, keeping the values of shared knobs."""
     shared: dict[str, Any] = {}
     for name, knob in knobs(kind).items():
         try:
@@ -313,9 +313,9 @@ def change_kind(rows: Stages, i: int, kind: type) -> Stages:
 
 
 def set_stage_knob(rows: Stages, i: int, name: str, value: object) -> Stages:
-    """One knob of row `i` turned, to the nearest value that its own rules allow."""
+    """Set one knob of stage `i` to the nearest value that its own rules allow."""
     known, path = knobs_of(rows[i]), f"{place(rows, i)}.{name}"
-    if name not in known:  # a browser that is late may turn a knob of a row that has gone
+    if name not in known:  # a slow browser may report a knob of a removed stage
         raise DesignError(
             f"{stage_label(rows, i)} has no knob {quoted(name)}", knob=path, value=value
         )

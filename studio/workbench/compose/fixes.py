@@ -1,7 +1,7 @@
-"""Ways to mend a composition that does not fit: those after which more of its rows fit than before.
+"""Suggested fixes for an invalid composition: edits after which more of its stages fit.
 
-Each is tried before it is offered. What the sentence of the fault advises comes first, in its
-words: *use* another kind, *insert* one, *start from* another stem.
+Each is tried before it is offered. Those that the error message suggests come first, in its words:
+*use* another kind, *insert* one, *start from* another stem.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from studio.workbench.compose.composition import (
     stage_label,
 )
 
-PER_KIND = 2  # mends of one kind that are offered
-MOST_FIXES = 4  # beside doing without the row
+PER_KIND = 2  # fixes of one kind that are offered
+MOST_FIXES = 4  # not counting removals
 TRIED = 48  # at most, of one kind: a try takes a fraction of a millisecond
 BRIDGES = ("ToMap", "ToTokens", "LastFrame", "FrameTokens")  # to another kind of tensor
 ADVICE = re.compile(r"(use|insert|start from) (\w+)(?: (and|or) ([A-Z]\w+))?")
@@ -35,15 +35,15 @@ ASSIGNED = re.compile(r"(\w+)=")
 
 @dataclass(frozen=True)
 class Fix:
-    """A way to mend a draft, and the rows that it leads to."""
+    """A suggested edit, and the stages that it leads to."""
 
     label: str
     rows: Stages
 
 
 def fixes(family: Family, draft: InvalidComposition) -> tuple[Fix, ...]:
-    """A few of them, each once, the most local first; the last are to do without the row, or
-    without the one before it. There is always one: where no other is found, another kind of row."""
+    """A few distinct fixes, the most local first; removals come last. There is always at least one:
+    if nothing else helps, another kind of stage."""
     helping = partial(_improving, family, draft)
     found = [
         *(mend for way in _advised_fixes(family, draft) for mend in islice(helping(way), 1)),
@@ -62,7 +62,7 @@ def fixes(family: Family, draft: InvalidComposition) -> tuple[Fix, ...]:
 
 
 def _improving(family: Family, draft: InvalidComposition, ways: Iterable[Fix]) -> Iterator[Fix]:
-    """Those of the first ones after which more rows fit."""
+    """Of the first `TRIED` edits, those after which more stages fit."""
     for mend in islice(ways, TRIED):
         without = len(mend.rows) < len(draft.rows) and draft.rows[draft.at] not in mend.rows
         if composition.invalid_count(family, mend.rows) < draft.left - without:
@@ -92,7 +92,7 @@ def _complete_fix(family: Family, draft: InvalidComposition) -> Iterator[Fix]:
 
 
 def _memory_fixes(draft: InvalidComposition) -> Iterator[Fix]:
-    """The second input as other rows read it."""
+    """Read the second input as other stages do."""
     own = composition.knobs_of(draft.rows[draft.at])
     for changes in composition.memory_settings(draft.rows, draft.at):
         text = ", ".join(f"{name} = {own[name].text(value)}" for name, value in changes.items())
@@ -100,7 +100,7 @@ def _memory_fixes(draft: InvalidComposition) -> Iterator[Fix]:
 
 
 def _advised_fixes(family: Family, draft: InvalidComposition) -> Iterator[Iterator[Fix]]:
-    """What the sentence advises, each piece of advice by itself."""
+    """The edits that the error message suggests, one iterator per suggestion."""
     for verb, first, link, second in ADVICE.findall(draft.fault):
         verb = verb.capitalize()
         both = [first, second] if second else [first]
@@ -118,7 +118,7 @@ def _advised_fixes(family: Family, draft: InvalidComposition) -> Iterator[Iterat
 def _other_kinds(
     family: Family, draft: InvalidComposition, verb: str, names: Collection[str] = ()
 ) -> Iterator[Fix]:
-    """Another kind in the place of the row, or of the stem; of these names, or any."""
+    """Another kind for the faulty stage or the stem, out of `names` if given."""
     at = 0 if verb == "Start from" else draft.at
     for name, kind in kinds(family, composition.place(draft.rows, at)).items():
         if not names or name in names:
@@ -126,7 +126,7 @@ def _other_kinds(
 
 
 def _insertions(family: Family, draft: InvalidComposition, names: list[str]) -> Iterator[Fix]:
-    """New stages right before the row, or else before an earlier one, the nearest first."""
+    """New stages before the faulty one, or before an earlier one, nearest first."""
     known = kinds(family, "stages")
     lengths = family.knobs["stages"].lengths
     if len(draft.rows) - 2 + len(names) not in lengths or not set(names) <= known.keys():
@@ -140,7 +140,7 @@ def _insertions(family: Family, draft: InvalidComposition, names: list[str]) -> 
 
 
 def _knob_values(draft: InvalidComposition) -> Iterator[Fix]:
-    """Values of the knobs that the sentence names, or, where it names none, of all its numbers."""
+    """Other values of the knobs named in the error message, or of all numeric knobs if none is."""
     own = composition.knobs_of(draft.rows[draft.at])
     named = [name for name in dict.fromkeys(ASSIGNED.findall(draft.fault)) if name in own]
     numbers = [name for name, knob in own.items() if knob.kind is int and not knob.options]
@@ -167,7 +167,7 @@ def _near(draft: InvalidComposition, knob: Knob) -> Iterator[Any]:
 
 
 def _skips(draft: InvalidComposition) -> Iterator[Fix]:
-    """Without one of the rows that it joins, or with another in its place."""
+    """Drop one of the joined stages, or join another instead."""
     row = draft.rows[draft.at]
     for name in JOINS:
         held = getattr(row, name, None)
@@ -184,7 +184,7 @@ def _skips(draft: InvalidComposition) -> Iterator[Fix]:
 
 
 def _choices(draft: InvalidComposition) -> Iterator[Fix]:
-    """Choices that an earlier row made otherwise: flags first, which change what flows."""
+    """Other options of earlier stages; flags first, since they change the output shape."""
     choices = [
         (i, knob)
         for i in reversed(range(draft.at))
@@ -208,7 +208,7 @@ def _removals(family: Family, draft: InvalidComposition) -> Iterator[Fix]:
 def _with_knobs(
     draft: InvalidComposition, i: int, changes: dict[str, Any], text: str
 ) -> Iterator[Fix]:
-    """Row `i` with other values, where its own rules allow them."""
+    """Stage `i` with other knob values, if its own rules allow them."""
     known = composition.knobs_of(draft.rows[i])
     try:
         read = {name: known[name].read(value) for name, value in changes.items()}

@@ -1,4 +1,4 @@
-"""Through which lens the layers are seen, as a part of the state of the page and of its link."""
+"""How the layer graph is coloured: a part of the page's state and link."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from studio.analysis.graph.cost_heatmap import DEFAULT_METRIC, METRICS, Metric
 from studio.knobs import Knob
 from studio.workbench.link import Link
 
-KIND = "kind"  # the colours tell what kind of box each is
+KIND = "kind"  # colours show the kind of layer
 HEAT = Knob(name="heat", default=KIND, help="What boxes are coloured by", options=(KIND, *METRICS))
 DIFFERENCE = Knob(name="difference", default=False, help="Whether the pinned design is seen too")
 
 
 @dataclass(frozen=True)
 class ColourMode:
-    """What the layers are coloured by, and whether they are seen against the pinned ones."""
+    """The metric that colours the layers, and whether to show changes from the pinned design."""
 
     heat: str = KIND
     difference: bool = False
@@ -26,7 +26,7 @@ class ColourMode:
 
     @property
     def compared_metric(self) -> Metric:
-        """The quantity in which bars and differences are told."""
+        """The metric of bars and differences."""
         return self.metric or DEFAULT_METRIC
 
     @property
@@ -36,7 +36,7 @@ class ColourMode:
 
     @classmethod
     def from_link(cls, link: Link) -> ColourMode:
-        """The lens that a link names, taken out of it."""
+        """Read the colour mode from a link, consuming its parameters."""
         return cls(link.take(HEAT), link.take(DIFFERENCE))
 
 

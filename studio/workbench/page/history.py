@@ -42,7 +42,7 @@ class Visit(NamedTuple):
 
 @dataclass(frozen=True)
 class History:
-    """The visits, and which of them is on the page."""
+    """The visited designs, and the index of the one on the page."""
 
     visits: tuple[Visit, ...] = ()
     at: int = -1
@@ -61,7 +61,7 @@ class History:
 
 @lru_cache(maxsize=1024)
 def change(before: Visit, after: Visit) -> str:
-    """What was changed between two visits, in the words of the knobs: `depth 12 → 13`."""
+    """What changed between two visits, by knob: `depth 12 → 13`."""
     then, now = before.workload, after.workload
     if then.design.family is not now.design.family:
         return f"{now.design.family.title}: {now.design.title_for(after.preset)}"
@@ -81,7 +81,7 @@ def change(before: Visit, after: Visit) -> str:
 
 
 def _changed_stages(olds: Stages, news: Stages) -> Iterator[str]:
-    """The rows of a composition that came and went: `+ 2 Transformer`."""
+    """Stages that were added or removed: `+ 2 Transformer`."""
     old_kinds, new_kinds = ([type(row).__name__ for row in rows] for rows in (olds, news))
     matched = SequenceMatcher(None, old_kinds, new_kinds)
     for tag, i, i_end, j, j_end in matched.get_opcodes():
@@ -91,7 +91,7 @@ def _changed_stages(olds: Stages, news: Stages) -> Iterator[str]:
 
 
 def _changed_knobs(before: Visit, after: Visit) -> Iterator[str]:
-    """The knobs that were turned; of rows of the same kinds those of each."""
+    """Knobs that changed; in a composition, those of each stage."""
     if not (before.draft or after.draft):
         moved = after.workload.design.differences(before.workload.design.config)
         yield from (f"{name} {was} → {here}" for name, was, here in moved)
@@ -105,7 +105,7 @@ def _changed_knobs(before: Visit, after: Visit) -> Iterator[str]:
 
 
 def visit_label(known: History, at: int) -> str:
-    """A visit by what was changed in it, the first by its title; a draft says that it is one."""
+    """A visit by what it changed, the first one by its title; invalid compositions are marked."""
     visit = known.visits[at]
     words = (
         change(known.visits[at - 1], visit) if at else visit.workload.design.title_for(visit.preset)

@@ -1,4 +1,4 @@
-"""Parts of a page that its link holds as texts: the open row, the pinned designs, a draft."""
+"""Parts of the page's state in its link: open stage, pinned designs, invalid stages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from studio.workbench.compose.composition import Stages
 from studio.workbench.link import TRIES, Link
 from studio.workbench.workload import Workload
 
-PLACE = "stages.0"  # the row that is open at first
+PLACE = "stages.0"  # the stage that is open at first
 PLACES = re.compile(r"stem|head|stages\.\d{1,3}")
 MOST_PINS = 8
 PIN_SEPARATOR = "|"  # between the pins of a link; within one it is written as %7C
@@ -23,7 +23,7 @@ LONGEST = 5  # runs of equal stages that a title names
 
 
 def place(link: Link) -> str:
-    """The open row of a composition."""
+    """The open stage of a composition."""
     text = link.text("place", default=PLACE)
     if PLACES.fullmatch(text):
         return text

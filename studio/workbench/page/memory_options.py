@@ -1,4 +1,4 @@
-"""What the Memory tab is asked, as a part of the state of the page and of its link."""
+"""Options of the Memory tab: a part of the page's state and link."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MEMORY = {
 
 @dataclass(frozen=True)
 class MemoryOptions:
-    """What the Memory tab is asked; `room` in GB, 0 for what this machine has free."""
+    """Options of the Memory tab; `room` is the memory budget in GB, 0 for the free memory here."""
 
     mode: Mode = "training"
     optimizer: Optimizer = "adam"
@@ -35,7 +35,7 @@ class MemoryOptions:
 
     @classmethod
     def from_link(cls, link: Link) -> MemoryOptions:
-        """The question that a link asks, taken out of it."""
+        """Read the options from a link, consuming its parameters."""
         return cls(**{name: link.take(knob) for name, knob in MEMORY.items()})
 
 

@@ -1,4 +1,4 @@
-"""What the architect is asked, as a part of the state of the page and of its link."""
+"""The Architect's form, task and budget: a part of the page's state and link."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class RequirementsForm:
         return dict(self.typed).get(name, "")
 
     def with_text(self, name: str, text: str) -> RequirementsForm:
-        """With this text under a name; an empty one leaves it open."""
+        """Set the text of a field; an empty text clears it."""
         typed = dict(self.typed) | {name: text.strip()}
         return replace(self, typed=tuple((k, v) for k, v in sorted(typed.items()) if v))
 
@@ -100,7 +100,7 @@ class RequirementsForm:
 
     @classmethod
     def from_link(cls, link: Link) -> RequirementsForm:
-        """The commission that a link holds, taken out of it."""
+        """Read the form from a link, consuming its parameters."""
         task, strategy, data = (
             link.take(replace(knob, name=f"ask.{knob.name}")) for knob in (TASK, STRATEGY, DATA)
         )
