@@ -1,10 +1,9 @@
-"""What was moved or pressed is done, whatever comes meanwhile.
+"""Let callbacks finish, even if another message arrives meanwhile.
 
-A control's callback is where the session's state changes. Streamlit ends a callback at its next
-look at that state (its values, its link) when another message of the browser has
-come, and never calls it again: what it has of the first message is known by then, and no change any
-more. A slider that was moved just before something else was pressed went back to where it had been.
-So a message that comes while a callback runs waits until the callbacks are over: milliseconds.
+Callbacks change the session's state. When another message has arrived, Streamlit aborts a callback
+at its next access to that state and never calls it again, since the widget's new value no longer
+counts as a change: a slider moved just before a click jumped back. So a message that arrives while
+callbacks run waits until they are over, which takes milliseconds.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Draws what takes time, whatever it is: a fragment that polls until the result is there."""
+"""Draws pending results: a fragment that polls until the result is there."""
 
 from __future__ import annotations
 

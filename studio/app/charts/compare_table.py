@@ -1,4 +1,4 @@
-"""Designs side by side: their figures against the first one's, and how they grow."""
+"""Designs side by side: their costs relative to the first design, and how these scale."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from studio.workbench import results
 from studio.workbench.page.state import State
 from studio.workbench.workload import Workload
 
-# Okabe & Ito's colours, which the colour-blind tell apart; the first is that of the exact curves.
+# Okabe and Ito's colour-blind-safe palette; the first is the colour of exact curves.
 COLOURS = ("#4a7fc1", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#8a5cd0", "#777777")
 POINTS = 5
-NOWHERE = -1.0  # no one design is marked on the charts of several
+NOWHERE = -1.0  # charts of several designs mark none of them
 TRAINING = "Training memory, Adam"
 Read = Callable[[Profile], float]
 ROWS: tuple[tuple[str, Read, Callable[[float], str]], ...] = (
@@ -53,7 +53,7 @@ def compared_workloads(now: State) -> tuple[Workload, ...]:
 
 
 def workload_label(workload: Workload) -> str:
-    """A workload in words: the design, and how it is used where that is not the usual way."""
+    """Label of a workload: the design, and batch, mode and dtype if not the defaults."""
     extra = {k: v for k, v in workload.to_query().items() if k in ("batch", "mode", "dtype")}
     return ", ".join(
         [workload.design.title_for(workload.design.base), *(f"{k}={v}" for k, v in extra.items())]
@@ -61,7 +61,7 @@ def workload_label(workload: Workload) -> str:
 
 
 def table(workloads: Sequence[Workload]) -> str:
-    """The figures as HTML, each against the first design's."""
+    """The costs as an HTML table, with differences from the first design."""
     heads = "".join(
         f'<th scope="col"><i style="background:{colour}"></i>{escape(workload_label(workload))}'
         f"<br><small>{escape(workload.design.family.title)}</small></th>"
@@ -90,7 +90,7 @@ def _rows(workloads: Sequence[Workload]) -> Iterator[tuple[str, Iterator[str]]]:
 def _figure(
     found: Profile, first: Profile, name: str, read: Read, write: Callable[[float], str]
 ) -> str:
-    """A figure and how it differs from the first design's, where both have it."""
+    """A cost, and its difference from the first design's if both have it."""
     if name == TRAINING and not can_train(found):
         return _cell("–", training_memory_text(found))
     compared = found is not first and (name != TRAINING or can_train(first))
@@ -116,13 +116,13 @@ def _latency(workload: Workload, first: Workload) -> str:
 
 
 def idle_s(point: Measurement, workload: Workload) -> float:
-    """The seconds that are stated of it: measured, or under load expected of an idle machine."""
+    """Latency in seconds: measured, or, if under load, the predicted idle latency."""
     expected = idle_latency(point, workload.device)
     return expected.seconds if expected else point.median_s
 
 
 def _published(workload: Workload) -> str:
-    """The results of the preset that a design is, or comes from: the second are not its own."""
+    """Published results of the design's preset; for a variant, marked as those of its base."""
     design = workload.design
     results = [r for r in design.family.guide.results if r.preset == design.base.name]
     told = "; ".join(f"{r.metric} {r.value:g} {r.unit} ({r.source})" for r in results)
@@ -134,7 +134,7 @@ def _published(workload: Workload) -> str:
 
 
 def differing_knobs(workloads: Sequence[Workload]) -> dict[str, list[str]]:
-    """The knobs in which the designs differ, as text; those that one does not have are a dash."""
+    """Knobs in which the designs differ, as text; a dash for a knob that a design lacks."""
     names = dict.fromkeys(name for workload in workloads for name in workload.design.family.knobs)
     rows = {name: [_value(workload, name) for workload in workloads] for name in names}
     return {name: values for name, values in rows.items() if len(set(values)) > 1}
@@ -149,7 +149,7 @@ def _value(workload: Workload, name: str) -> str:
 
 
 def shared_axes(workloads: Sequence[Workload]) -> list[str]:
-    """The axes along which every one of the designs can be scaled."""
+    """Axes along which all designs can be scaled."""
     first, *others = (axes(workload.design) for workload in workloads)
     return [axis for axis in first if all(axis in other for other in others)]
 
@@ -162,7 +162,7 @@ def scale(workloads: Sequence[Workload], axis: str) -> str:
 
 
 def panels(workloads: Sequence[Workload], axis: str) -> tuple[Panel, ...]:
-    """How the figures of all designs grow along an axis, one curve for each."""
+    """Costs along an axis, one curve per design."""
     own = scale(workloads, axis) != axis
     along = [_neighbours(workload, axis, own) for workload in workloads]
     quantities = ((ROWS[0], "Parameters"), (ROWS[1], "MACs"), (ROWS[2], "Activation memory"))
@@ -175,7 +175,7 @@ def panels(workloads: Sequence[Workload], axis: str) -> tuple[Panel, ...]:
     return (*drawn, Panel(title, write, tuple(_curves(trained, workloads, read)), law=" "))
 
 
-Along = tuple[tuple[float, Profile], ...]  # where on the axis, and what it costs there
+Along = tuple[tuple[float, Profile], ...]  # positions on the axis, and the profile at each
 
 
 def _neighbours(workload: Workload, axis: str, own: bool) -> Along:
@@ -197,7 +197,7 @@ def _curves(along: Sequence[Along], workloads: Sequence[Workload], read: Read) -
 
 
 def difference(before: Workload, after: Workload) -> str:
-    """What it takes to come from one design's code to the other's, as a unified diff."""
+    """A unified diff of the exported scripts."""
     old, new = (results.script_of(workload).text.splitlines() for workload in (before, after))
     return "\n".join(
         unified_diff(old, new, workload_label(before), workload_label(after), lineterm="", n=2)

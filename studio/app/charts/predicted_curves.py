@@ -13,7 +13,7 @@ from studio.workbench import results
 from studio.workbench.jobs.predicted_latency import op_cost
 from studio.workbench.workload import Workload
 
-WIDEST = 3.0  # a band that reaches farther says nothing
+WIDEST = 3.0  # a wider band is not informative
 
 
 def predicted_curves(
@@ -22,8 +22,8 @@ def predicted_curves(
     here: Workload,
     other: DeviceLimits | None = None,
 ) -> Iterator[Curve]:
-    """The curves of expected latency: of this machine, and where its figures were typed in of
-    another device."""
+    """Curves of predicted latency: this machine's, and another device's if its peak rates were
+    typed in."""
     predictor, device = session.bench().predictor(here), session.bench().device(here)
     if predictor:
         yield fitted_curve(predictor, shown, xs)

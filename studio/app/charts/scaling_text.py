@@ -1,4 +1,4 @@
-"""What the measured growth of latency says beside the growth of the work."""
+"""How latency grows compared with MACs, in words."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from studio.app.charts.scaling_chart import MEASURED, Curve, Unit
 from studio.workbench import results
 from studio.workbench.workload import Workload
 
-ALIKE = 0.1  # exponents of sweeps differ by less than half of it by chance
+ALIKE = 0.1  # twice the difference in exponents between repeated sweeps
 
 
 @lru_cache(maxsize=256)
@@ -45,7 +45,7 @@ def law(latency: Curve, macs: Curve, unit: Unit, here: float) -> str:
 
 
 def interpretation(latency: Curve, macs: Curve, unit: Unit, here: float) -> str:
-    """The exponents and what the gap between them means, in a few sentences; empty without."""
+    """The exponents and what their difference means; empty if there are none."""
     found = slopes(latency, macs, here)
     if found is None:
         return ""

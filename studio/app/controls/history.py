@@ -11,7 +11,7 @@ from studio.workbench.page.state import State
 
 
 def history(now: State) -> None:
-    """Undo, redo, and the list of all designs so far, those among them that do not fit yet."""
+    """Undo, redo, and the list of all visited designs, invalid compositions included."""
     visit = Visit(now.workload, now.preset, now.draft)
     known = session.mine().history = session.mine().history.add(visit)
     with st.container(horizontal=True, gap="xsmall", wrap=False, key="history"):

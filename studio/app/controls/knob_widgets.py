@@ -1,4 +1,4 @@
-"""A control for each kind of knob. A control shows the state, and its callback turns the knob."""
+"""A widget for each kind of knob. It shows the state; its callback sets the knob."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from studio.knobs import Knob
 from studio.workbench.page.state import State
 
 FEW = 3  # options that fit side by side
-STEPS = 100  # more than that on one slider cannot be aimed at
-OCTAVES = 6  # a range of so many doublings is turned by its ladder, not by equal steps
+STEPS = 100  # a slider with more cannot be set precisely
+OCTAVES = 6  # from so many doublings on, a slider has geometric steps
 
 
 def control(now: State, knob: Knob, value: Any, within: str = "") -> None:
-    """The control of one knob, and why it did not land where it was put; `within` is the kind of
-    the record that has the knob."""
+    """The widget of one knob, with a note if the value was snapped; `within` is the kind of the
+    stage that has the knob."""
     key = f"{now.design.family.key}.{within}{knob.name}"
     if isinstance(value, tuple):
         entries(now, knob, value, key)
@@ -36,7 +36,7 @@ def control(now: State, knob: Knob, value: Any, within: str = "") -> None:
 
 
 def size(now: State, name: str) -> None:
-    """The control of a size, which is linked to its ratio: a number to type in."""
+    """A number input for a size that is linked to a ratio."""
     knob = now.design.family.knob(now.design.config, name)
     value, key = now.design.value(name), f"{now.design.family.key}.{name}"
     shown = session.widget(key, value, value=value)
@@ -53,17 +53,17 @@ def size(now: State, name: str) -> None:
 
 
 def label(knob: Knob) -> str:
-    """Its name without the place of the record that has it."""
+    """The knob's name without the place of its stage."""
     return knob.name.rpartition(".")[2]
 
 
 def label_and_help(knob: Knob) -> dict[str, Any]:
-    """What its control is called, and what its tooltip says."""
+    """Label and tooltip of the knob's widget."""
     return {"label": plain(label(knob)), "help": plain(knob.help) or None}
 
 
 def switch(knob: Knob, value: Any, key: str) -> None:
-    """The control of a knob that is on or off, or one of a few."""
+    """A toggle for a flag, a choice for options."""
     if isinstance(value, bool):
         shown = session.widget(key, value, value=value)
         st.toggle(**label_and_help(knob), **shown, **on_change(knob.name, key))
@@ -72,7 +72,7 @@ def switch(knob: Knob, value: Any, key: str) -> None:
 
 
 def on_change(knob: str, key: str) -> dict[str, Any]:
-    """What a control does when it is moved."""
+    """The callback of a widget, as keyword arguments."""
     return {"on_change": _set_knob, "args": (knob, key)}
 
 
@@ -82,8 +82,8 @@ def _set_knob(knob: str, key: str) -> None:
 
 
 def number(knob: Knob, value: float, key: str, marks: Iterable[float], **rules: Any) -> None:
-    """A slider of equal steps; of a ladder of round values where the range is huge, or where the
-    value lies between two steps."""
+    """A slider with equal steps; with geometric steps if the range is huge or the value is off the
+    grid."""
     low, high = knob.kind(knob.clamp(knob.ge or 0)), knob.kind(knob.clamp(knob.le or math.inf))
     step = knob.kind(knob.step or 1)
     rules |= label_and_help(knob)
@@ -93,7 +93,7 @@ def number(knob: Knob, value: float, key: str, marks: Iterable[float], **rules: 
         st.slider(min_value=low, max_value=high, step=step, **shown, **rules)
         return
     values = ladder(knob, marks)
-    if value not in values:  # another ladder is another slider, so it needs another key
+    if value not in values:  # a slider with other options needs another key
         values, key = sorted([*values, value]), f"{key}={value}"
         rules["args"] = (knob.name, key) if len(rules["args"]) == 2 else (*rules["args"][:-1], key)
     shown = session.widget(key, value, value=value)
@@ -105,7 +105,7 @@ def _number_text(value: float) -> str:
 
 
 def ladder(knob: Knob, marks: Iterable[float] = ()) -> list[Any]:
-    """About a hundred values from end to end, evenly spread in ratio, and the marks among them."""
+    """About a hundred geometrically spaced values over the range, `marks` included."""
     low, high = knob.clamp(knob.ge or 1), knob.clamp(knob.le or math.inf)
     octaves = max(1, math.floor(math.log2(high / max(low, 1))))
     parts = max(p for p in (1, 2, 4, 8, 16) if p == 1 or p * octaves <= STEPS)
@@ -114,7 +114,7 @@ def ladder(knob: Knob, marks: Iterable[float] = ()) -> list[Any]:
 
 
 def entries(now: State, knob: Knob, value: tuple[int, ...], key: str) -> None:
-    """A tuple: how many entries it has where that may vary, and a slider for each, two in a row."""
+    """A tuple: its length if that may vary, and a slider for each entry, two in a row."""
     if len(knob.lengths) > 1:
         lengths(knob, value, f"{key}.length")
     place, _, name = knob.name.rpartition(".")
@@ -131,7 +131,7 @@ def entries(now: State, knob: Knob, value: tuple[int, ...], key: str) -> None:
 
 
 def on_entry_change(knob: str, i: int, key: str) -> dict[str, Any]:
-    """What the control of one entry of a tuple does when it is moved."""
+    """The callback of the widget of one tuple entry, as keyword arguments."""
     return {"on_change": _set_entry, "args": (knob, i, key)}
 
 
@@ -164,7 +164,7 @@ def _set_length(knob: str, key: str) -> None:
 
 
 def options(knob: Knob, value: str, key: str) -> None:
-    """Side by side where there are few, else a list. Classes are shown by their names."""
+    """A segmented control if the options fit on one line, else a select box. Classes by name."""
     names = [knob.text(option) for option in knob.options]
     rules = label_and_help(knob) | on_change(knob.name, key)
     if sum(map(len, names)) + 4 * len(names) <= 34:
@@ -176,6 +176,6 @@ def options(knob: Knob, value: str, key: str) -> None:
 
 
 def preset_values(now: State, knob: Knob) -> Iterator[Any]:
-    """The values that the family's presets have; rows of compositions are not the same in each."""
+    """Values of the family's presets; none for knobs of stages, which differ between presets."""
     known = now.design.family.presets if knob.name in now.design.family.knobs else ()
     return (getattr(preset.config, knob.name) for preset in known)

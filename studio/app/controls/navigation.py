@@ -1,4 +1,4 @@
-"""A family's design opened as a composition of its stages."""
+"""Open a design: on the Explore page, or stage by stage in Compose."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def compose_button() -> None:
 
 
 def open_design(now: State, design: Design) -> State:
-    """The first page with another design, from wherever it was chosen."""
+    """The Explore page with another design."""
     moved = now.with_workload(replace(now.workload, design=design))
     return replace(
         moved, preset=design.base, view=VIEWS[0], opened=(), node="", axis=None, draft=None
@@ -33,7 +33,7 @@ def open_design(now: State, design: Design) -> State:
 
 
 def open_composition(now: State, composed: Callable[[Design], Design]) -> State:
-    """The page with the composition that is made of its design. A refusal leaves all as it is."""
+    """The Compose page with the composition made from the design. A refusal changes nothing."""
     try:
         design = composed(now.design)
     except DesignError as error:

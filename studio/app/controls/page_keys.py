@@ -1,7 +1,7 @@
-"""What the browser alone can do for the page: copy its link, and undo and redo by keys.
+"""A button that copies the page's link, and keyboard shortcuts for undo and redo.
 
-Streamlit's own shortcuts for buttons fire while somebody types into a field, whose own undo these
-keys are; here they do not.
+Streamlit's own button shortcuts also fire in text fields, where the same keys undo typing; these
+do not.
 """
 
 from __future__ import annotations

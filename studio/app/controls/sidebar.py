@@ -1,4 +1,4 @@
-"""The sidebar: what the design is, and every knob of it, grouped by what it scales."""
+"""The sidebar: family, preset, and every knob of the design, grouped by scaling axis."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def sidebar(now: State) -> None:
 
 
 def conditions(now: State) -> None:
-    """How it is timed, and on which device where there are several."""
+    """Benchmark settings, and the device if there are several."""
     for name, knob in CONDITIONS.items():
         if knob is not BATCH:
             knob_widgets.switch(knob, getattr(now.workload, name), name)
@@ -85,7 +85,7 @@ def _set_view(view: str) -> None:
 
 
 def scalar_knobs(now: State, axis: Axis | None) -> Iterator[Knob]:
-    """The knobs along an axis that hold no records."""
+    """The knobs of an axis, stages excepted."""
     for knob in now.design.family.knobs.values():
         if knob.axis == axis and not isinstance(knob, RecordKnob):
             yield knob
@@ -130,20 +130,20 @@ def pickers(now: State) -> None:
 
 
 def by_task(families: Mapping[str, Family]) -> dict[str, Family]:
-    """By the task that each is mostly used for, and within one by their titles."""
+    """Families sorted by their main task, then by title."""
     tasks = get_args(Task)
     order = sorted(families.values(), key=lambda f: (tasks.index(f.guide.tasks[0]), f.title))
     return {family.key: family for family in order}
 
 
 def search_label(family: Family) -> str:
-    """A family's title with its tasks, so that either finds it in a list."""
+    """Title and tasks of a family, to search for either."""
     return f"{family.title} · {', '.join(family.guide.tasks)}"
 
 
 def _choose_family() -> None:
-    """What is on the page already is no choice: a browser that is late may tell it as one, and the
-    design would be lost."""
+    """Ignores the family that is already on the page: a slow browser may report it as a choice, and
+    the design would be lost."""
     now = session.current()
     if session.user_changed("family") and session.value("family") != now.design.family.key:
         session.commit(now.choose_preset(session.value("family")))
@@ -159,7 +159,7 @@ def _choose_preset(family: str, key: str) -> None:
 
 
 def buttons(now: State) -> None:
-    """Back to the preset, and what to compare with."""
+    """Reset and pin."""
     st.button(
         "Reset to preset",
         help=f"Undo all changes to {plain(now.preset.name)}",

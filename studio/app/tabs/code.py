@@ -1,4 +1,4 @@
-"""The Code tab: the design as one file to take home, with what the last change did to it."""
+"""The Code tab: the exported script, with the lines that the last change rewrote."""
 
 from __future__ import annotations
 
@@ -65,6 +65,6 @@ def line_ranges(numbers: tuple[int, ...], shown: int = 6) -> str:
 
 
 def highlight_style(changed: tuple[int, ...]) -> str:
-    """A style that paints lines of the listing beneath it: the text stays whole, to be copied."""
+    """CSS that highlights lines of the listing; the text can still be copied."""
     stripes = ", ".join(f"{STRIPE} no-repeat 0 {n - 1}lh / 100% 1lh" for n in changed)
     return f"<style>{LINES} {LISTING} {{ background: {stripes or 'none'}; }}</style>"

@@ -1,4 +1,4 @@
-"""The Layers tab: our own table of layers, and torchinfo's beside it."""
+"""The Layers tab: the table of layers, and torchinfo's summary."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def layer_table(now: State) -> Any:
 
 
 def cost_column(now: State, by: HeatScale) -> list[float | None]:
-    """What each row costs of the quantity of a scale."""
+    """The cost of each row in the scale's metric."""
     times, read = layer_times(now.workload), by.metric.read
     if read is None:
         return [row_seconds(row, times) for row in rows_of(now.workload)]
@@ -184,18 +184,18 @@ def measured_columns(workload: Workload) -> dict[str, list[Any]]:
 
 
 def limiting_resources(workload: Workload, device: DeviceLimits) -> list[str]:
-    """What each row waits for."""
+    """The resource that limits each row."""
     return _limiting_resources(workload.design, workload.batch, device)
 
 
 @bounded(megabytes=4)
 def _limiting_resources(design: Design, batch: int, device: DeviceLimits) -> list[str]:
-    """Every row asks its whole subtree, so this is worked out once."""
+    """Cached: each row visits its whole subtree."""
     return [bottleneck(device, row.trace) or "" for row in _rows_of(design, batch)]
 
 
 def timing_text(workload: Workload) -> str:
-    """How the times were come by, and what they add up to; empty where there are none."""
+    """The total time and how it was measured; empty if the layers are not timed."""
     whole = layer_times(workload).get("")
     if whole is None:
         return ""

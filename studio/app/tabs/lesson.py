@@ -1,4 +1,4 @@
-"""The Lesson tab: the family's own text, and what a specialist would say about it."""
+"""The Lesson tab: the family's lesson, guide, and published results."""
 
 from __future__ import annotations
 

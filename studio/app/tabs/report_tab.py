@@ -1,4 +1,4 @@
-"""The Report tab: the design told in the five sections of an architect's report, to keep."""
+"""The Report tab: the report on the design, with downloads."""
 
 from __future__ import annotations
 
