@@ -15,7 +15,8 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from studio.bench.results import Conditions, Measurement
+from studio.bench.conditions import Conditions
+from studio.bench.results import Measurement
 from studio.knobs import DesignError, Mode
 from studio.process.errors import MeasureError, NoMemoryError
 from studio.quoting import quoted

@@ -14,7 +14,7 @@ from typing import TypeVar
 from studio.analysis.cost.peak_memory import largest_batch, peak_memory
 from studio.analysis.cost.profiler import profile
 from studio.analysis.cost.starved_norm import batch_too_small
-from studio.bench.results import Conditions, Subject, layout_problem
+from studio.bench.conditions import Conditions, Subject, layout_problem
 from studio.bench.timing.time_bound import min_duration_s
 from studio.codegen.script import Script
 from studio.exports import standalone_script

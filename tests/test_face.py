@@ -19,7 +19,7 @@ import studio
 from studio import admission, cli, exports
 from studio.analysis import units
 from studio.bench import sweep
-from studio.bench.results import Conditions
+from studio.bench.conditions import Conditions
 from studio.bench.timing import time_bound
 from studio.drawing.render.formats import FORMATS
 from studio.process import free_memory

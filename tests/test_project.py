@@ -164,6 +164,7 @@ TESTED_IN = {
         "app/tabs/code",
         "app/tabs/lesson",
     ),
+    "bench/test_results.py": ("bench/conditions",),
     "bench/test_sweep.py": ("bench/timing/reference_model",),
     "bench/timing/test_timing_loop.py": ("bench/timing/float16_guard",),
     "cli/test_commands.py": (

@@ -13,7 +13,8 @@ from studio import zoo
 from studio.analysis import quantities
 from studio.analysis.cost.roofline import DeviceLimits
 from studio.analysis.quantities import PARAMETERS
-from studio.bench.results import Conditions, Measurement
+from studio.bench.conditions import Conditions
+from studio.bench.results import Measurement
 from studio.process.errors import MeasureError
 from studio.quoting import LONGEST, echoed, one_line, quoted
 from studio.records import RecordKnob

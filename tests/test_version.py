@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import studio
-from studio.bench.results import Conditions, Measurement, Samples
+from studio.bench.conditions import Conditions
+from studio.bench.results import Measurement, Samples
 from tests.designs import small
 
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"

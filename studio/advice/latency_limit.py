@@ -24,7 +24,8 @@ from studio.analysis import units
 from studio.analysis.cost.latency_model import PredictedLatency, fit
 from studio.analysis.cost.op_costs import total_cost
 from studio.analysis.cost.profiler import Profile, profile
-from studio.bench.results import Conditions, Measurement, Subject, comparable_seconds
+from studio.bench.conditions import Conditions, Subject
+from studio.bench.results import Measurement, comparable_seconds
 from studio.bench.sweep import Point, Points, sweep
 from studio.family import Design
 from studio.knobs import DesignError

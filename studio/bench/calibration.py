@@ -13,7 +13,7 @@ from time import perf_counter
 
 import torch
 
-from studio.bench.results import Conditions
+from studio.bench.conditions import Conditions
 from studio.bench.timing.timing_loop import drop_models
 from studio.process.device import device_name, resolve_device
 

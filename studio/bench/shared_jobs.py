@@ -10,7 +10,7 @@ from threading import Lock
 from time import monotonic
 from typing import Any
 
-from studio.bench.results import Conditions, Subject
+from studio.bench.conditions import Conditions, Subject
 from studio.bench.sweep import Points, SweepJob
 
 Present = Callable[[], bool]

@@ -26,7 +26,8 @@ from typing import TypeVar
 
 from platformdirs import user_cache_path
 
-from studio.bench.results import Conditions, Measurement, Subject, utc_text
+from studio.bench.conditions import Conditions, Subject
+from studio.bench.results import Measurement, utc_text
 from studio.process.errors import MeasureError
 from studio.process.platform import Platform, local_platform
 

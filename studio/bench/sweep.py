@@ -17,8 +17,9 @@ from threading import Thread
 from time import monotonic
 from typing import Any
 
+from studio.bench.conditions import Conditions, Subject
 from studio.bench.progress import Progress
-from studio.bench.results import Conditions, Measurement, Samples, Subject
+from studio.bench.results import Measurement, Samples
 from studio.bench.store import Store
 from studio.bench.timing.timing_loop import (
     MAX_READY_BYTES,

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import studio
-from studio.bench.results import Conditions, LayerTime
+from studio.bench.conditions import Conditions
+from studio.bench.results import LayerTime
 from studio.cli import options, tables
 from studio.cli.command import command
 from studio.cli.files import destination

@@ -13,7 +13,7 @@ from click.shell_completion import CompletionItem
 
 from studio.advice.questions import LIMITS, SETTINGS, STRATEGIES, TASKS
 from studio.analysis.quantities import COUNT
-from studio.bench.results import CHOICES, Conditions
+from studio.bench.conditions import CHOICES, Conditions
 from studio.cli.inputs import DesignSource
 from studio.cli.param_types import (
     ASSIGNMENT,

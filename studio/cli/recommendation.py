@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from studio.advice.questions import LIMITS, SETTINGS
-from studio.bench.results import Conditions
+from studio.bench.conditions import Conditions
 from studio.cli import options, tables
 from studio.cli.command import command
 from studio.cli.output import json_text, say

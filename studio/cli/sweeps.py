@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 import studio
-from studio.bench.results import Conditions, Measurement
+from studio.bench.conditions import Conditions
+from studio.bench.results import Measurement
 from studio.cli import options, tables
 from studio.cli.command import command
 from studio.cli.inputs import DesignSource

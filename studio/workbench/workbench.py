@@ -27,6 +27,7 @@ from studio.process.backend import CallExecutor, platforms
 from studio.process.errors import MeasureError
 from studio.process.fair_queue import queue_client
 from studio.workbench.jobs.architect_jobs import ArchitectJobs, sizing_process
+from studio.workbench.jobs.auto_benchmark import REST_S
 from studio.workbench.jobs.benchmarkable import obstacle, subject
 from studio.workbench.jobs.layer_times import LayerTimes, Times
 from studio.workbench.jobs.measurements import Measurements
@@ -54,7 +55,7 @@ class Workbench:
     sizes designs and writes reports.
     """
 
-    rest_s = 0.5  # after the last change of a page, before it is measured by itself
+    rest_s = REST_S
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from studio.bench.results import CHOICES, Conditions
+from studio.bench.conditions import CHOICES, Conditions
 from studio.family import BATCH, Design, Preset
 from studio.knobs import Knob, Mode
 from studio.workbench import devices

@@ -9,7 +9,8 @@ from queue import SimpleQueue
 from threading import Event, Thread
 from typing import Any
 
-from studio.bench.results import Conditions, Samples, Subject
+from studio.bench.conditions import Conditions, Subject
+from studio.bench.results import Samples
 
 CALL_S = 0.02
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from studio.bench.results import Subject
+from studio.bench.conditions import Subject
 
 SCRIPT = """
 from __future__ import annotations

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from studio.bench.calibration import Calibration, calibrate
-from studio.bench.results import Conditions
+from studio.bench.conditions import Conditions
 from studio.process.errors import MeasureError
 from studio.process.worker import Worker
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from studio.bench.results import Conditions, Measurement, Samples
+from studio.bench.conditions import Conditions
+from studio.bench.results import Measurement, Samples
 from studio.process.errors import MeasureError
 
 CPU = Conditions()

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from studio.bench import sweep
-from studio.bench.results import Conditions, Measurement
+from studio.bench.conditions import Conditions
+from studio.bench.results import Measurement
 from studio.bench.store import NAME, Store, StoreContents, cache_folder, store
 from studio.bench.sweep import REFERENCE, SweepJob
 from studio.process.errors import MeasureError

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from studio.bench.results import Conditions, Measurement, Subject
+from studio.bench.conditions import Conditions, Subject
+from studio.bench.results import Measurement
 from studio.bench.sweep import SweepJob, _merge, measure, sweep
 from studio.bench.timing.timing_loop import measure_round
 from studio.process.errors import MeasureError, NoMemoryError

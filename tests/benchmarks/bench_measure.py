@@ -22,7 +22,8 @@ from torch.utils.benchmark import Timer
 
 import studio
 from studio import admission
-from studio.bench.results import Conditions, Measurement, Subject, comparable_seconds
+from studio.bench.conditions import Conditions, Subject
+from studio.bench.results import Measurement, comparable_seconds
 from studio.bench.sweep import measure, sweep
 from studio.bench.timing.prepared_model import prepare
 from studio.bench.timing.timing_loop import measure_round

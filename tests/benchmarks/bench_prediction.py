@@ -25,7 +25,8 @@ from studio.analysis.cost import roofline
 from studio.analysis.cost.latency_model import fit
 from studio.analysis.cost.op_costs import OpCost, total_cost
 from studio.bench.calibration import Calibration, calibrate
-from studio.bench.results import Conditions, Measurement
+from studio.bench.conditions import Conditions
+from studio.bench.results import Measurement
 from studio.bench.sweep import sweep
 from studio.family import Design
 from studio.process.worker import worker

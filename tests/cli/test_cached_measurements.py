@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from studio import cli
-from studio.bench.results import Conditions
+from studio.bench.conditions import Conditions
 from studio.bench.store import NAME, Store, store
 from tests.bench.simulated import subject
 from tests.bench.test_store import MADE

@@ -18,7 +18,8 @@ from threading import Thread
 
 import pytest
 
-from studio.bench.results import Conditions, Measurement
+from studio.bench.conditions import Conditions
+from studio.bench.results import Measurement
 from studio.bench.sweep import SweepJob, measure
 from studio.process.backend import Backend, backend, backends, devices, platforms
 from studio.process.errors import MeasureError

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from studio.bench import shared_jobs
-from studio.bench.results import Conditions, Measurement
+from studio.bench.conditions import Conditions
+from studio.bench.results import Measurement
 from studio.bench.shared_jobs import JobOwners, SharedJobs
 from studio.bench.sweep import SweepJob
 from studio.process import fair_queue as fronts

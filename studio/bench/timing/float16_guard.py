@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
-from studio.bench.results import Conditions
+from studio.bench.conditions import Conditions
 from studio.bench.timing.time_bound import MIN_CALLS
 from studio.process.errors import MeasureError
 

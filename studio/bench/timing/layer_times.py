@@ -22,7 +22,8 @@ from torch import nn
 from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile
 
-from studio.bench.results import Conditions, LayerTime, Measurement, Samples, Subject
+from studio.bench.conditions import Conditions, Subject
+from studio.bench.results import LayerTime, Measurement, Samples
 from studio.bench.timing.prepared_model import Call, build, grad_mode, synchronizer
 from studio.bench.timing.timing_loop import configure_process, trim_memory
 from studio.process.backend import CallExecutor

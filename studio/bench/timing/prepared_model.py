@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from studio.bench.results import IMAGE_DIMENSIONS, Conditions, Subject, layout_problem
+from studio.bench.conditions import IMAGE_DIMENSIONS, Conditions, Subject, layout_problem
 from studio.bench.timing.time_bound import SLOW_S
 from studio.process.errors import MeasureError
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from studio.bench.results import Conditions
+from studio.bench.conditions import Conditions
 
 MIN_CALLS = 6  # per measurement: the first, a warm-up, three timed, and building
 SLOW_S = 3.0  # slower calls are not warmed up, and timed twice: they vary little

@@ -19,7 +19,8 @@ from time import perf_counter, process_time
 
 import torch
 
-from studio.bench.results import Conditions, Samples, Subject
+from studio.bench.conditions import Conditions, Subject
+from studio.bench.results import Samples
 from studio.bench.timing.float16_guard import slow_call_guard
 from studio.bench.timing.prepared_model import PreparedModel, grad_mode, prepare, synchronizer
 from studio.bench.timing.time_bound import SLOW_S

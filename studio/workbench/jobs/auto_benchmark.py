@@ -14,6 +14,7 @@ from studio.workbench.jobs.sweep_job import Sweep
 from studio.workbench.pending import Waiting
 from studio.workbench.workload import Workload
 
+REST_S = 0.5  # after the last change of a page, before it is measured by itself
 QUIET = 0.5  # of the cores, busy on the average of the last minute
 RETRIES = 5
 RETRY_S = 20.0  # between two of them

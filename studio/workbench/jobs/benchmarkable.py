@@ -5,7 +5,7 @@ from __future__ import annotations
 from studio import admission
 from studio.analysis.cost.peak_memory import peak_memory
 from studio.analysis.cost.profiler import Profile
-from studio.bench.results import Subject
+from studio.bench.conditions import Subject
 from studio.workbench import results
 from studio.workbench.workload import Workload
 

@@ -13,7 +13,8 @@ from studio.analysis.cost.latency_model import LatencyModel, fit
 from studio.analysis.cost.op_costs import OpCost, total_cost
 from studio.analysis.cost.roofline import DeviceLimits
 from studio.bench.calibration import Calibration, calibrate
-from studio.bench.results import Conditions, Measurement
+from studio.bench.conditions import Conditions
+from studio.bench.results import Measurement
 from studio.process.backend import CallExecutor
 from studio.workbench import results
 from studio.workbench.jobs.measurements import Measurements

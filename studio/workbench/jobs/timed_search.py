@@ -13,7 +13,7 @@ from studio.advice.questions import Strategy
 from studio.advice.ranking import explain_first
 from studio.advice.recommend import Choice, choose
 from studio.advice.requirements import Brief
-from studio.bench.results import Conditions, Subject
+from studio.bench.conditions import Conditions, Subject
 from studio.bench.sweep import Point, sweep
 from studio.family import Design
 from studio.knobs import DesignError

@@ -18,7 +18,8 @@ from studio.app.charts import scaling_text
 from studio.app.charts.scaling_chart import Curve, Panel, Unit, figure
 from studio.app.header.latency_card import change_lines, conditions_text, is_noise
 from studio.app.tabs import scaling
-from studio.bench.results import Conditions, Measurement
+from studio.bench.conditions import Conditions
+from studio.bench.results import Measurement
 from studio.bench.timing import time_bound
 from studio.process.errors import MeasureError
 from studio.workbench import results

@@ -7,7 +7,8 @@ import torch
 
 import studio
 from studio import admission
-from studio.bench.results import Conditions, LayerTime
+from studio.bench.conditions import Conditions
+from studio.bench.results import LayerTime
 from studio.bench.timing.layer_times import _whole_pass, layer_times
 from studio.process.errors import MeasureError
 from studio.process.worker import Worker

@@ -6,7 +6,7 @@ import pytest
 
 import studio
 from studio import admission
-from studio.bench.results import Conditions, Subject
+from studio.bench.conditions import Conditions, Subject
 from studio.bench.store import Platform, store_key
 from studio.bench.sweep import measure
 from studio.codegen.script import script

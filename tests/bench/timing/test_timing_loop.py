@@ -9,7 +9,8 @@ import torch
 
 import studio
 from studio import admission
-from studio.bench.results import Conditions, Measurement, Subject
+from studio.bench.conditions import Conditions, Subject
+from studio.bench.results import Measurement
 from studio.bench.sweep import measure
 from studio.process.errors import MeasureError
 from studio.process.worker import Worker

@@ -10,7 +10,8 @@ import pytest
 
 from studio.advice.requirements import Brief
 from studio.analysis.cost.profiler import profile
-from studio.bench.results import Conditions, Measurement, Subject
+from studio.bench.conditions import Conditions, Subject
+from studio.bench.results import Measurement
 from studio.process.backend import CallExecutor
 from studio.process.errors import MeasureError
 from studio.workbench.jobs import timed_search
