@@ -166,7 +166,7 @@ def test_a_process_that_is_not_needed_keeps_no_memory(monkeypatch: pytest.Monkey
 
 CALLER = """
 import sys, time
-from studio.measure.worker import worker
+from studio.process.worker import worker
 
 print("the page runs", flush=True)
 lab = worker()
@@ -221,9 +221,9 @@ def test_an_interrupt_from_the_keyboard_is_for_the_caller_alone(lab: Worker):
 
 SERVER = """
 import os, threading
-from studio.measure.worker import step_back, worker
+from studio.process.worker import lower_priority, worker
 
-step_back()
+lower_priority()
 seen = []
 thread = threading.Thread(target=lambda: seen.append(os.getpriority(os.PRIO_PROCESS, 0)))
 thread.start()
