@@ -172,11 +172,11 @@ TESTED_IN = {
         "cli/output",
         "cli/tables",
     ),
-    "cli/test_options.py": (
+    "cli/parameters/test_options.py": (
         "advice/questions",
-        "cli/param_types",
+        "cli/parameters/param_types",
         "cli/recommendation",
-        "cli/sweep_axes",
+        "cli/parameters/sweep_axes",
     ),
     "codegen/test_slice.py": ("codegen/members",),
     "drawing/layout/test_layered.py": (

@@ -1,8 +1,8 @@
-"""Text on the page that is not ours: in Streamlit's Markdown and in HTML it means itself.
+"""Escapes text for Streamlit's Markdown and for HTML.
 
-Streamlit reads nearly every text as Markdown: labels, tooltips, warnings, captions. So all that is
-not written in the code (a name, a message, a value from a link, a file or a cluster) goes through
-`plain`, and HTML goes through `html`. A test reads the code of the page for what does not.
+Streamlit reads nearly every text as Markdown: labels, tooltips, warnings, captions. So every text
+that is not written in the code (a name, a message, a value from a link, a file or a cluster) goes
+through `plain`, and HTML goes through `html`. A test checks this in the source of the page.
 """
 
 from __future__ import annotations
@@ -32,26 +32,26 @@ FETCHED = re.compile(r"url\(|image-set\(|@import|\\", re.IGNORECASE)  # by a sty
 
 
 def plain(text: object) -> str:
-    """The text, on one line, as Markdown that shows exactly that: no formatting, link, picture,
-    formula, HTML, icon or colour comes of it."""
+    """The text on one line, escaped: Markdown that shows exactly this text, without formatting,
+    links, images, formulas, HTML, icons or colours."""
     spotted = SPOTS.sub(JOINER, one_line(str(text)))
     return MARKS.sub(_marked, spotted)
 
 
 def trusted(text: str) -> str:
-    """Markdown of a file of ours, as it stands: a family's lesson."""
+    """Markdown that a file of the studio holds, such as a family's lesson; not escaped."""
     return text
 
 
 def html(body: str, links: tuple[str, ...] = ()) -> None:
-    """Show HTML of ours. Were a text of somebody else in it that nobody escaped, nothing would be
-    fetched and nothing linked but the addresses of ours in `links`: what has another tag than those
-    of the page is shown as a text."""
+    """Show HTML of the page. HTML with unknown tags or attributes, with links to other addresses
+    than those in `links`, or with a style that fetches something is shown as text: a second
+    defence, should a foreign text in it not be escaped."""
     st.html(body if is_harmless(body, links) else escape(body))
 
 
 def link(text: str, address: str) -> str:
-    """A text as HTML that leads to an address of ours, in a tab of its own."""
+    """A text as HTML, linked to one of our addresses, which opens in a new tab."""
     return f"{_opened(address)}{escape(text)}</a>"
 
 
@@ -61,8 +61,8 @@ def _opened(address: str) -> str:
 
 @lru_cache(maxsize=256)
 def is_harmless(body: str, links: tuple[str, ...] = ()) -> bool:
-    """Whether it has no tags and attributes but those of the page, no links to another address than
-    those of ours in `links`, and no style that fetches."""
+    """Whether it has only the tags and attributes of the page, only links to the addresses in
+    `links`, and no style that fetches something."""
     left = STYLES.sub("", body)
     for address in links:
         before, *after = left.split(_opened(address))

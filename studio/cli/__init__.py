@@ -14,11 +14,11 @@ import click
 from click.shell_completion import shell_complete
 
 from studio import __version__
-from studio.cli import options
 from studio.cli.cached_measurements import cache
-from studio.cli.command import Group, sentence
+from studio.cli.command_class import Group, sentence
 from studio.cli.commands import export, families, measure, profile, report
 from studio.cli.output import REFUSED, PartialResult, put, say, say_warnings
+from studio.cli.parameters import options
 from studio.cli.recommendation import architect
 from studio.cli.server import serve
 from studio.cli.sweeps import sweep

@@ -6,9 +6,10 @@ import sys
 
 from studio.analysis import units
 from studio.bench.store import NAME, ROWS, Store, StoreContents, cache_folder, store
-from studio.cli import options, tables
-from studio.cli.command import command
+from studio.cli import tables
+from studio.cli.command_class import command
 from studio.cli.output import json_text
+from studio.cli.parameters import options
 from studio.knobs import DesignError
 
 YES = ("y", "yes")

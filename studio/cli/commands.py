@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import studio
 from studio.bench.conditions import Conditions
 from studio.bench.results import LayerTime
-from studio.cli import options, tables
-from studio.cli.command import command
+from studio.cli import tables
+from studio.cli.command_class import command
 from studio.cli.files import destination
 from studio.cli.inputs import DesignSource
 from studio.cli.output import json_text, to_file
+from studio.cli.parameters import options
 from studio.knobs import DesignError
 
 if TYPE_CHECKING:

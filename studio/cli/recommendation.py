@@ -9,9 +9,10 @@ from tqdm import tqdm
 
 from studio.advice.questions import LIMITS, SETTINGS
 from studio.bench.conditions import Conditions
-from studio.cli import options, tables
-from studio.cli.command import command
+from studio.cli import tables
+from studio.cli.command_class import command
 from studio.cli.output import json_text, say
+from studio.cli.parameters import options
 
 if TYPE_CHECKING:
     from studio.advice.latency_limit import Timing

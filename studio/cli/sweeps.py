@@ -12,11 +12,12 @@ from tqdm import tqdm
 import studio
 from studio.bench.conditions import Conditions
 from studio.bench.results import Measurement
-from studio.cli import options, tables
-from studio.cli.command import command
+from studio.cli import tables
+from studio.cli.command_class import command
 from studio.cli.inputs import DesignSource
 from studio.cli.output import PartialResult, json_text, say
-from studio.cli.sweep_axes import swept_designs
+from studio.cli.parameters import options
+from studio.cli.parameters.sweep_axes import swept_designs
 from studio.knobs import DesignError, Knob
 from studio.process.errors import MeasureError, NoMemoryError
 from studio.workbench.pending import Waiting

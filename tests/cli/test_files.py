@@ -15,7 +15,7 @@ import pytest
 
 import studio
 from studio import cli, exports
-from studio.cli import options
+from studio.cli.parameters import options
 from studio.quoting import path_echoed
 from tests.cli.test_commands import TINY, studio_command
 

@@ -24,13 +24,12 @@ Kind = Literal["exact", "predicted", "expected", "measured"]
 
 @dataclass(frozen=True)
 class Curve:
-    """Figures along an axis: a line, where they are measured marks with their spread, and where
-    they are expected (of latency not measured) a dashed line within its band. `bars` says what the
-    ends of a spread are.
+    """Values along an axis: a line; for measurements, markers with error bars; for predictions, a
+    dashed line within its band. `bars` says what the ends of the error bars are.
 
-    `steady` are the times to which a law is fitted where a busy machine stretched those that are
-    drawn. Those in `apart` (by their x) were not measured together with the others: they are drawn
-    hollow, and no law is fitted to them. Those in `loaded` are of a busy machine: hollow too.
+    A law is fitted to `steady` times where a busy machine stretched those that are drawn. Points in
+    `apart` (by their x) are from another sweep: drawn hollow and excluded from the fit. Points in
+    `loaded` were measured on a busy machine: drawn hollow too.
     """
 
     name: str
@@ -51,7 +50,7 @@ class Curve:
 
     @property
     def together(self) -> list[tuple[float, float]]:
-        """The points that a law can be fitted to; two alone would fit any law."""
+        """The points that a law is fitted to: three at least, since any law fits two."""
         ys = self.steady or self.ys
         points = [(x, y) for x, y in zip(self.xs, ys, strict=True) if x not in self.apart]
         return points if len(points) > 2 and self.kind != "expected" else []

@@ -1,4 +1,4 @@
-"""The columns of the table of layers that tell two designs apart, and the colours of its cells."""
+"""The columns of the layer table that compare two designs, and the colours of its cells."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ READ: dict[str, Callable[[Figures], float]] = {
 DELTAS = {f"Δ {name}": read for name, read in READ.items()}
 BEFORE = {f"{name} before": read for name, read in READ.items()}
 CHANGE = "Change"
-MEMORY = "Training"  # the column that is there when layers are coloured by it
+MEMORY = "Training"  # a column that is shown while layers are coloured by it
 
 
 def is_dark() -> bool:
-    """Whether the page is dark. Cells are painted by literal colours, not by the page's own."""
+    """Whether the page is dark: cells need literal colours, not those of the theme."""
     return str(st.context.theme.type) == "dark"
 
 
 def columns(layers: Iterable[LayerDiff]) -> dict[str, list[Any]]:
-    """Both designs' layers: how each changed, by how much its figures moved, what they are, and
-    what they were. A layer that is not there has none."""
+    """The layers of both designs: the kind of change, the differences of the figures, and the
+    figures after and before. A design that lacks a layer has None."""
     rows = list(layers)
     named: dict[str, list[Any]] = {
         "Layer": [row.row.path for row in rows],

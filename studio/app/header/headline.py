@@ -65,15 +65,15 @@ STYLE = """<style>
 
 @dataclass(frozen=True)
 class Figure:
-    """One headline figure: how it is called, read from a profile, written, and what it is."""
+    """One headline figure: its name, how it is read from a profile and written, and its help."""
 
     name: str
     read: Callable[[Profile], float]
     write: Callable[[float], str]
     tells: Callable[[Profile], str]
     help: str = ""
-    notes: Callable[[Profile], str] = lambda _: ""  # what is to be added for this design
-    lacks: Callable[[Profile], str] = lambda _: ""  # why this design has no such figure
+    notes: Callable[[Profile], str] = lambda _: ""  # added to the help, for one design
+    lacks: Callable[[Profile], str] = lambda _: ""  # why a design has no such figure
 
 
 FIGURES = (
@@ -127,7 +127,7 @@ def title(now: State) -> None:
 
 
 def paper_of(design: Design) -> str:
-    """The address of the paper that a design is from; none for a composition of one's own."""
+    """The address of the paper of a design; empty for a user's own composition."""
     if is_composed(design.family) and not design.preset:
         return ""
     lesson = design.family.lesson
@@ -145,19 +145,19 @@ def headline(now: State) -> None:
 
 
 def card(name: str, value: str, notes: Iterable[str], kind: str = "figure", help: str = "") -> str:
-    """A figure as HTML; the notes are HTML already."""
+    """A figure as HTML. `notes` are HTML."""
     head = f'<h6 title="{escape(help)}">' if help else "<h6>"
     below = "".join(notes)
     return f'<div class="{kind}">{head}{escape(name)}</h6><b>{escape(value)}</b>{below}</div>'
 
 
 def figure_help(figure: Figure, now: State) -> str:
-    """What a figure is, and what is to be said of this design's."""
+    """The help of a figure, with the notes on this design."""
     return f"{figure.help} {figure.notes(results.profile_of(now.workload))}".strip()
 
 
 def figure_text(figure: Figure, now: State) -> tuple[str, list[str]]:
-    """The figure of the page's workload, and the lines beneath it."""
+    """The value of a figure for the page's workload, and the lines below it."""
     here = results.profile_of(now.workload)
     if why := figure.lacks(here):
         return "—", [
@@ -176,7 +176,7 @@ def figure_text(figure: Figure, now: State) -> tuple[str, list[str]]:
 
 
 def published_count(ours: int, params: int, source: str) -> str:
-    """The preset's count in the words of its source, with a tick where ours equals it."""
+    """The published number of parameters with its source, and a tick where ours is equal."""
     mark, word, tick = ("✓ ", "matches", ' class="tick"') if ours == params else ("", "in", "")
     short = REPOSITORY.sub(r"\1", source)
     return (
@@ -186,19 +186,19 @@ def published_count(ours: int, params: int, source: str) -> str:
 
 
 def link_to_source(text: str, source: str) -> str:
-    """A text as HTML that leads to the address in its source, where there is one."""
+    """A text as HTML, linked to the address in its source where there is one."""
     address = URL.search(source)
     return link(text, address.group()) if address else escape(text)
 
 
 def change_line(change: str, label: str) -> str:
-    """A line beneath a figure: how it moved against the previous or the pinned workload."""
+    """A line below a figure: its change against the previous or the pinned workload."""
     moved = "" if change == SAME else ' class="moved"'
     return f"<p{moved}>{escape(change)} vs {label}</p>"
 
 
 def change(value: float, before: float, write: Callable[[float], str]) -> str:
-    """How a figure moved: `+7.1 M (×1.33)`, a ratio of 1.00 left out, and `unchanged`."""
+    """The change of a figure: `+7.1 M (×1.33)`, without a ratio of 1.00, or `unchanged`."""
     if value == before:
         return SAME
     sign = "+" if value > before else "−"

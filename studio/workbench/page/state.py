@@ -30,7 +30,7 @@ from studio.workbench.workload import CONDITIONS, DEVICE, Workload
 VIEWS = ("Explore", "Compose", "Architect", "Compare")
 TABS = ("Scaling", "Layers", "Memory", "Code", "Report", "Lesson")
 TAB = Knob(name="tab", default=TABS[0], help="The view that is open", options=TABS)
-IGNORED = "link"  # the note on what of a link was left out
+IGNORED = "link"  # the key of the note on ignored parameters of a link
 NAME, MOST_OPEN = 200, 1000  # characters of the id of a box, and boxes that a link opens
 VIEW = Knob(name="view", default=VIEWS[0], help="The page that is open", options=VIEWS)
 AXIS = Knob(name="axis", default="", help="The axis of the charts", options=get_args(Axis))
@@ -38,17 +38,18 @@ AXIS = Knob(name="axis", default="", help="The axis of the charts", options=get_
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """The workload on the page, those it is compared with, and what to say about the change.
+    """The workload on the page, the ones it is compared with, and the state of every view.
 
-    `preset` is the one that was chosen: title and link tell the design as changes to it, however
-    many there are. `axis` is the one on the scaling charts: the last one turned or chosen.
-    `question` is what the Memory tab is asked, `commission` what the architect is, `lens` how the
-    layers are coloured. `opened` and `node` are the open blocks and the selected node of the layer
-    graph, by their ids; one that the graph does not have is not drawn.
-    `place` is the open row of a composition. Its rows may not fit: they are the `draft` then, and
-    the workload is the last one that did. `notes` tells for a knob why it did not land where it was
-    put, for a place what was inserted there, and what of a link was left out; `refusal` what was
-    refused.
+    `preset` is the chosen preset: title and link describe the design as changes to it. `axis` is
+    the axis of the scaling charts, the last one that was changed or chosen. `memory_options` are
+    those of the Memory tab, `requirements` those of the architect's form, and `colour_mode` says
+    what colours the layer graph. `opened` and `node` are the ids of the open blocks and of the
+    selected node of the graph; ids that the graph does not have are ignored.
+
+    `place` is the open stage of a composition. While its stages do not fit, they are the `draft`,
+    and `workload` is the last valid one. `notes` say, by knob, why a value was snapped, by place,
+    what was inserted there, and what of a link was ignored; `refusal` is the sentence of the last
+    refused change.
     """
 
     workload: Workload
@@ -74,11 +75,11 @@ class State:
 
     @property
     def pinned(self) -> Workload | None:
-        """The workload that was pinned last: the figures on the page are told against it."""
+        """The workload that was pinned last, which the figures on the page are compared with."""
         return self.pins[-1] if self.pins else None
 
     def pin(self, workload: Workload) -> State:
-        """With a workload among the pins, as the last one; of too many the oldest gives way."""
+        """With a workload as the last pin; of too many pins the oldest is dropped."""
         return replace(self, pins=(*self.unpin(workload).pins, workload)[-MOST_PINS:])
 
     def unpin(self, workload: Workload) -> State:
@@ -86,7 +87,7 @@ class State:
 
     @property
     def others(self) -> tuple[tuple[Workload, str], ...]:
-        """The workloads that the figures on the page are told against, and how these are called."""
+        """The workloads that the figures on the page are compared with, each with its label."""
         known = ((self.previous, "previous"), (self.pinned, "pinned"))
         return tuple(
             (workload, name) for workload, name in known if workload and workload != self.workload
@@ -98,18 +99,18 @@ class State:
 
     @property
     def rows(self) -> Stages:
-        """The rows of a composition, as they are on the page."""
+        """The stages of a composition as shown on the page, valid or not."""
         return self.draft.rows if self.draft else composition.stages_of(self.design.config)
 
     def value(self, knob: str) -> Any:
-        """The value of a knob of the design, or of a row, as it is on the page."""
+        """The value of a knob of the design or of a stage, as shown on the page."""
         place, _, name = knob.rpartition(".")
         if not place:
             return self.design.value(knob)
         return getattr(self.rows[composition.index(self.rows, place)], name)
 
     def with_workload(self, workload: Workload, notes: Mapping[str, str] | None = None) -> State:
-        """Another workload; the one left becomes the previous one."""
+        """With another workload; the present one becomes the previous one."""
         previous = self.previous if workload == self.workload else self.workload
         draft = self.draft if workload.design == self.design else None
         known = self.axis in AXIS.options or self.axis in axes(workload.design)
@@ -118,7 +119,7 @@ class State:
         return replace(moved, notes=notes or {}, refusal="")
 
     def set_knob(self, knob: str, value: object) -> State:
-        """One knob turned, as far as the rules allow. A refusal leaves all as it is."""
+        """With a knob set to the nearest valid value. A refusal changes nothing else."""
         try:
             if knob == DEVICE:
                 return self.with_workload(
@@ -143,7 +144,7 @@ class State:
         return replace(self.with_workload(replace(self.workload, design=design), notes), axis=axis)
 
     def _set_stage_knob(self, knob: str, value: object) -> State:
-        """A knob of a row turned; where no rows near fit, they are kept as a draft. Raises
+        """With a knob of a stage set; stages that do not fit then become the draft. Raises
         DesignError."""
         if not self.draft:
             with suppress(DesignError):
@@ -155,7 +156,7 @@ class State:
         return self.with_stages(composition.set_stage_knob(self.rows, i, name, value), i)
 
     def with_stages(self, rows: Stages, i: int) -> State:
-        """The composition of these rows, with row `i` open; where they do not fit, as a draft."""
+        """With these stages, stage `i` open; as the draft where they do not fit together."""
         found = composition.fit(self.design.family, rows)
         broken = found if isinstance(found, InvalidComposition) else None
         fitted = broken.rows if broken else composition.stages_of(found)
@@ -171,7 +172,7 @@ class State:
         return replace(moved, draft=None, place=place)
 
     def choose_preset(self, family: str, preset: str | None = None) -> State:
-        """A preset of a family, by default its first one."""
+        """With a preset of a family, by default its first one."""
         known = zoo.family(family)
         design = known.design(preset or known.presets[0].name)
         base = design.origin or design.base
@@ -196,7 +197,7 @@ class State:
         return self.workload.to_query(self.preset) | view | link_parts.pin_parameter(self.pins)
 
     def on_known_device(self) -> State:
-        """On a device that there is: a cluster may answer after its device has been asked for."""
+        """On a device that exists: a cluster may answer only after one was asked for."""
         try:
             device, refusal = devices.read_device(self.workload.device), self.refusal
         except DesignError as error:
@@ -207,8 +208,8 @@ class State:
         return replace(self, workload=replace(self.workload, device=device), refusal=refusal)
 
     def follow_link(self, parameters: Mapping[str, str]) -> State:
-        """The page that a link asks for. What cannot be lands on the nearest that works, and what
-        the page does not know is left out; both are said."""
+        """The page that a link describes. Invalid values become the nearest valid ones, and unknown
+        parameters are ignored; both are noted."""
         link = Link(parameters)
         found = self._restored(link)
         notes = {IGNORED: link.ignored} if link.ignored else {}
@@ -237,14 +238,14 @@ class State:
         )
 
     def _with_linked_stages(self, link: Link, rows: Stages) -> State:
-        """The rows that a link writes as a draft. Where they fit they are the design; what had to
-        be inserted for that is said."""
+        """With the stages that a link holds as a draft. Where they fit they are the design, with a
+        note on what was inserted for that."""
         found = self.with_stages(rows, composition.index(rows, self.place))
-        link.inserted = {}  # into what the draft takes the place of
+        link.inserted = {}  # the draft replaces the design that these notes are about
         if not found.draft:
             link.say_inserted(zoo.with_settings(self.design, composition.settings(rows)))
         return found
 
 
-START = zoo.family("vit").design()  # famous and foldable; as everywhere, without a preset
+START = zoo.family("vit").design()  # well known, and its graph folds; no preset is named
 FIRST = State(workload=Workload(START), preset=START.base)

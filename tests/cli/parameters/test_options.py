@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import studio
 from studio import cli
 from studio.advice.questions import LIMITS, SETTINGS
-from studio.cli.sweep_axes import swept_designs
+from studio.cli.parameters.sweep_axes import swept_designs
 
 
 def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:

@@ -15,7 +15,7 @@ from studio.advice.questions import LIMITS, SETTINGS, STRATEGIES, TASKS
 from studio.analysis.quantities import COUNT
 from studio.bench.conditions import CHOICES, Conditions
 from studio.cli.inputs import DesignSource
-from studio.cli.param_types import (
+from studio.cli.parameters.param_types import (
     ASSIGNMENT,
     FILE,
     MILLISECONDS,

@@ -1,0 +1,1 @@
+"""The options of the commands: what they are called, and how their values are read."""
