@@ -32,7 +32,7 @@ from studio.quoting import path_echoed
 
 Function = Callable[..., Any]
 Option = Callable[[Function], Function]
-ZOO = Path(__file__).parents[1] / "zoo"
+ZOO = Path(__file__).parents[2] / "zoo"
 FORMS = {
     "script": (".py",),
     "svg": (".svg",),
