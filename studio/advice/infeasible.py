@@ -18,7 +18,7 @@ from studio.analysis.cost.profiler import Profile, profile
 from studio.family import Design, Family, Preset
 from studio.knobs import DesignError
 
-FORGOTTEN, MILLION = 10_000, 10**6
+FORGOTTEN, MILLION = 1000, 10**6  # a count below the first was probably meant in millions
 AMOUNT_OF = {
     "params": "parameters",
     "macs": "for one example",
