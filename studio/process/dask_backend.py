@@ -17,6 +17,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from socket import gethostname
@@ -42,6 +43,7 @@ except ImportError:
 T = TypeVar("T")
 
 WorkerDevices = Mapping[str, tuple[str, ...]]
+CLOSE_S = 2.0
 CONNECT_S = 5.0
 ANSWER_S = 30.0  # a scheduler that has not answered by then hangs
 POLL_S = 0.25  # between checks whether a running call is still wanted
@@ -295,6 +297,15 @@ def local_platform_with_host(device: str) -> tuple[str, str]:
 
 _FIRST = Lock()
 _clients: dict[str, distributed.Client] = {}
+
+
+def disconnect() -> None:
+    """Close the connections to all schedulers, also to those that have gone."""
+    with _FIRST:
+        while _clients:
+            _, client = _clients.popitem()
+            with suppress(Exception):  # of a scheduler that does not answer: Dask has many
+                client.close(timeout=CLOSE_S)
 
 
 def _client(address: str) -> distributed.Client:

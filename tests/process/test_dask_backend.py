@@ -22,6 +22,7 @@ from studio.bench.conditions import Conditions
 from studio.bench.results import Measurement
 from studio.bench.sweep import SweepJob, measure
 from studio.process.backend import Backend, backend, backends, devices, platforms
+from studio.process.dask_backend import disconnect
 from studio.process.errors import MeasureError
 from studio.process.fair_queue import QueueClient
 from studio.process.platform import local_platform
@@ -31,6 +32,13 @@ from tests.process.processes import gone, wait_until
 
 ROOT = Path(__file__).parents[2]
 CPU = Conditions(threads=2)  # every run counts, whatever else the machine does
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _disconnected() -> Iterator[None]:
+    """Threads of a connection draw random numbers, and Hypothesis takes that for a strategy's."""
+    yield
+    disconnect()
 
 
 def test_without_a_scheduler_it_is_the_local_worker(monkeypatch: pytest.MonkeyPatch):
@@ -118,7 +126,7 @@ def test_a_sweep_survives_a_dask_worker(cluster: Cluster):
     assert homes.keys() == {process.pid for process in cluster.processes[1:]}
     job = SweepJob([layers(i) for i in (1, 2, 3, 4)], CPU, budget_s=2.0, round_s=0.3)
     wait_until(lambda: job.progress > 0.3)
-    assert isinstance(job._on, QueueClient)
+    assert isinstance(job._executor, QueueClient)
     parent, child = home_of(job._executor.queue._backend)
     os.kill(parent, signal.SIGKILL)
     wait_until(lambda: job.done)

@@ -43,7 +43,7 @@ def test_a_refusal_offers_what_takes_the_room_there_is(monkeypatch: pytest.Monke
 
 def test_a_device_is_asked_for_its_own_memory(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(MEMORY, "available_bytes", lambda: 10**12)
-    monkeypatch.setattr(MEMORY, "device_of", {"cuda": "cuda:0", "mps": "mps:0"}.get)
+    monkeypatch.setattr(MEMORY, "resolve_device", {"cuda": "cuda:0", "mps": "mps:0"}.get)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (5 * 10**9, 80 * 10**9))
     monkeypatch.setattr(torch.mps, "recommended_max_memory", lambda: 4 * 10**9)
     require_free_memory(3_000_000_000, "ViT-H/14")

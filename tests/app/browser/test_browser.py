@@ -177,7 +177,7 @@ def test_the_graph_stays_where_it_is_whatever_the_cards_say(
     has_text(figure(page, "Latency"), re.compile(r"\d"))
     assert page.locator(".graph").bounding_box()["y"] == pytest.approx(height, abs=1)
     large = open_page(address + "?family=vit&preset=ViT-L/16", *size)
-    large.get_by_role("button", name="Benchmark").wait_for()
+    large.get_by_role("button", name="Benchmark", exact=True).wait_for()
     assert large.locator(".graph").bounding_box()["y"] == pytest.approx(height, abs=1)
 
 
