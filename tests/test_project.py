@@ -109,7 +109,6 @@ TESTED_IN = {
         "advice/published",
         "app/charts/pareto",
         "app/charts/tradeoff",
-        "app/pending",
         "workbench/jobs/architect_jobs",
         "workbench/jobs/recommendations",
         "workbench/page/requirements_form",

@@ -16,10 +16,17 @@ T = TypeVar("T")
 POLL_S = 0.5
 
 
-def poll(draw: Callable[[], None], is_waiting: Callable[[], bool], every_s: float = POLL_S) -> None:
+def poll(
+    draw: Callable[[], None],
+    is_waiting: Callable[[], bool],
+    every_s: float = POLL_S,
+    waits: bool | None = None,
+) -> None:
     """Draw a part of the page; while something `is_waiting`, draw it again every few tenths of a
-    second, and the whole page once that changes."""
-    waits = is_waiting()
+    second, and the whole page once that changes. `waits` is what the caller has seen already: the
+    result may come between its look and this one."""
+    if waits is None:
+        waits = is_waiting()
     st.fragment(run_every=every_s if waits else None)(_draw)(draw, is_waiting, waits)
 
 
@@ -39,7 +46,7 @@ def result(ask: Callable[[], Pending[T]], message: str, failure: str) -> T | Non
     if isinstance(found, Failed):
         st.caption(f":orange[{plain(f'{failure}: {found.reason}.')}]")
         return None
-    poll(lambda: _progress(message, ask()), lambda: isinstance(ask(), Waiting))
+    poll(lambda: _progress(message, ask()), lambda: isinstance(ask(), Waiting), waits=True)
     return None
 
 

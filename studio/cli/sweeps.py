@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from studio.bench.sweep import Point
     from studio.family import Design
     from studio.workbench.jobs.sweep_job import Sweep
-    from studio.workbench.workbench import Workbench
 
 POLL_S = 0.1  # of a sweep under way
 BUDGET_S = 7.0  # of timing, beside building
@@ -129,29 +128,32 @@ def _timed(
     interrupted = False
     if able:
         job = bench.sweep(able, budget_s=BUDGET_S, limit_s=limit_s, fresh=fresh)
-        interrupted = _wait(job, bench)
-    for workload in able:
-        point = bench.point(workload)
-        if isinstance(point, NoMemoryError):
-            point = admission.out_of_memory_error(workload.design, conditions, point)
-        points[workload.design] = point
+        interrupted = _wait(job)
+        failure = job.error
+        if not (failure is None or isinstance(failure, MeasureError)):
+            raise failure  # a defect
+        for workload, point in zip(able, job.points, strict=True):
+            found: Point = point or failure
+            if isinstance(found, NoMemoryError):
+                found = admission.out_of_memory_error(workload.design, conditions, found)
+            points[workload.design] = found
     return [points[design] for design in designs], interrupted
 
 
-def _wait(job: Sweep, bench: Workbench) -> bool:
+def _wait(job: Sweep) -> bool:
     """Wait for a sweep, with its progress on a terminal. Returns whether it was interrupted; what
     it has measured by then counts."""
     with tqdm(total=1.0, bar_format=BAR, leave=False, disable=None) as bar:
         try:
             while isinstance(found := job.update(), Waiting):
-                measured = sum(bench.measured(workload) is not None for workload in job.workloads)
-                bar.set_description(f"{measured} of {len(job.workloads)} points", refresh=False)
+                measured = sum(isinstance(point, Measurement) for point in job.points)
+                bar.set_description(f"{measured} of {len(job.points)} points", refresh=False)
                 bar.update(found.progress - bar.n)
                 time.sleep(POLL_S)
         except KeyboardInterrupt:
-            job.cancel()
-            job.update()
             return True
+        finally:
+            job.cancel()
     return False
 
 

@@ -81,7 +81,7 @@ class Priority:
         if _inside.get():
             yield
             return
-        is_poll = self.runs.is_fragment()
+        is_poll = not clicked and self.runs.is_fragment()
         place = self._wait(is_poll, clicked)
         token, began = _inside.set(True), monotonic()
         try:

@@ -43,5 +43,5 @@ def timing_button(workload: Workload) -> None:
 
 
 def _start(workload: Workload) -> None:
-    session.keep_state()
+    session.request_page()
     session.bench().start_layer_times(workload, session.name())

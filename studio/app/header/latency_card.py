@@ -79,8 +79,12 @@ def _is_waiting(workload: Workload, benchmark: AutoBenchmark) -> bool:
     if is_loaded(before) and not is_loaded(point):
         session.rerun_page()  # the whole page, which draws the better point on its charts
     waits = point is None and may_start
-    retries = is_loaded(point) and benchmark.retries.left > 0
-    return waits or retries or session.mine().sweep.job is not None
+    retries = benchmark.retries.left > 0 or benchmark.job is not None
+    return (
+        waits
+        or (may_start and is_loaded(point) and retries)
+        or session.mine().sweep.update() is not None
+    )
 
 
 def _start(benchmark: AutoBenchmark) -> Sweep:

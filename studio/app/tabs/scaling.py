@@ -321,7 +321,7 @@ def _forget(workloads: tuple[Workload, ...]) -> None:
 
 
 def _start(able: tuple[Workload, ...], title: str) -> None:
-    session.keep_state()
+    session.request_page()  # the sweep may be over at once, by stored measurements
     sweep, bench, name = session.mine().sweep, session.bench(), session.name()
     with bench.priority.background(clicked=True):
         sweep.start(bench.sweep(able, title, SWEEP_S, name))

@@ -168,7 +168,11 @@ def recommendations(wish: RequirementsForm) -> None:
         return
     answer = found.value if isinstance(found, Ready) else found.so_far
     if isinstance(found, Waiting):
-        poll(lambda: _progress(wish, found), lambda: _is_unchanged(wish, found))
+        poll(
+            lambda: _progress(wish, found),
+            lambda: _is_unchanged(wish, found),
+            waits=True,
+        )
     if answer and answer.refusal:
         _warning(answer.refusal)
         if nearest := answer.nearest:

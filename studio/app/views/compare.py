@@ -193,6 +193,7 @@ def benchmark_button(workloads: Sequence[Workload]) -> None:
 
 def _measure(workloads: tuple[Workload, ...]) -> None:
     title = f"Measuring {len(workloads)} designs, interleaved"
+    session.request_page()  # the sweep may be over at once, by stored measurements
     bench = session.bench()
     session.mine().comparison.start(bench.sweep(workloads, title, SWEEP_S, session.name()))
 

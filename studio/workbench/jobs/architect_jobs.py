@@ -7,9 +7,12 @@ others are counted. An answer is shared by all sessions that ask the same.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
+from threading import Lock
+from time import monotonic
 
 from studio.advice.published import PublishedResult, published_results
 from studio.advice.recommend import Choice, choose_in_family, families_for
@@ -27,7 +30,7 @@ from studio.workbench.jobs.recommendations import (
     documents,
     sizes,
 )
-from studio.workbench.jobs.tasks import Tasks
+from studio.workbench.jobs.tasks import RETRY_S, Tasks
 from studio.workbench.jobs.timed_search import timed_answer
 from studio.workbench.page.requirements_form import RequirementsForm
 from studio.workbench.pending import Failed, Pending, Ready, Waiting
@@ -52,13 +55,14 @@ class Search:
             for family in families_for(self._brief.task)
         ]
         self._refusal: Future[Answer] | None = None
+        self._failed_at: float | None = None
         self._found: tuple[int, Answer] = (0, Answer())  # by how many families it is of
 
     def __call__(self) -> Pending[Answer]:
         """The answer, or what has been found so far."""
-        done = [part for part in self._parts if part.done()]
+        done = [part for part in self._parts if part.done() and not part.cancelled()]
         if error := next((e for part in done if (e := part.exception())), None):
-            return Failed(str(error))
+            return self._fail(error)
         if len(done) > self._found[0]:
             found = [choice for part in done if (choice := part.result())]
             answer = answer_of(found, self._brief, self._strategy) if found else Answer()
@@ -67,6 +71,19 @@ class Search:
         if len(done) < len(self._parts):
             return Waiting(len(done) / len(self._parts), so_far=answer)
         return Ready(answer) if answer.choices else self._why_none()
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether it failed so long ago that it is tried again."""
+        return self._failed_at is not None and monotonic() - self._failed_at > RETRY_S
+
+    def _fail(self, error: BaseException) -> Failed:
+        """The other families are not sized any more."""
+        if self._failed_at is None:
+            self._failed_at = monotonic()
+            for part in self._parts:
+                part.cancel()
+        return Failed(str(error))
 
     def _why_none(self) -> Pending[Answer]:
         """Why nothing meets the requirements, which takes another call."""
@@ -85,7 +102,8 @@ class ArchitectJobs:
 
     def __init__(self, start: Callable[[], CallExecutor] = sizing_process) -> None:
         self._start = start
-        self._searches: dict[RequirementsForm, Callable[[], Pending[Answer]]] = {}
+        self._lock = Lock()  # guards the searches and the start of the process
+        self._searches: OrderedDict[RequirementsForm, Search] = OrderedDict()
         self._timed = Tasks[Answer](SEARCHES)
         self._published = Tasks[tuple[PublishedResult, ...]](16)
         self._sizes = Tasks[tuple[Size, ...]](32)
@@ -107,15 +125,14 @@ class ArchitectJobs:
         if limit_s is not None:
             asked = (form.brief, form.strategy, limit_s, self._process)
             return self._timed(form, lambda: self._pool.submit(timed_answer, *asked))
-        search = self._searches.get(form)
-        if search is None:
-            while len(self._searches) >= SEARCHES:
-                self._searches.pop(next(iter(self._searches)))
-            search = self._searches[form] = Search(form, self._process)
-        found = search()
-        if isinstance(found, Failed):
-            self._searches.pop(form, None)
-        return found
+        with self._lock:
+            search = self._searches.get(form)
+            if search is None or search.is_stale:
+                search = self._searches[form] = Search(form, self._process)
+            self._searches.move_to_end(form)
+            while len(self._searches) > SEARCHES:
+                self._searches.popitem(last=False)
+            return search()
 
     def published(self, task: Task) -> Pending[tuple[PublishedResult, ...]]:
         """What was published for a task, with what each network costs."""
@@ -136,16 +153,22 @@ class ArchitectJobs:
         brief = form.brief if choice else None
         asked = (workload.design, workload.batch, measured, brief, choice, link)
         return self._reports(
-            (workload, measured, form, link),
+            (workload, measured, form, link, choice is None),
             lambda: self._process.submit(documents, *asked, limit_s=LIMIT_S),
         )
 
     def _chosen(self, design: Design, form: RequirementsForm) -> Choice | None:
         """The choice that a design is, of the answer to a form, where there is one by now."""
+        answer = self._known_answer(form)
+        choices = answer.choices if answer else ()
+        return next((choice for choice in choices if choice.design == design), None)
+
+    def _known_answer(self, form: RequirementsForm) -> Answer | None:
+        """The answer to a form, where it is there by now. Nothing is measured for it."""
         try:
+            if form.latency_s is not None:
+                return self._timed.known(form)
             found = self.recommend(form) if form.typed else None
         except DesignError:
             return None
-        answer = found.value if isinstance(found, Ready) else None
-        choices = answer.choices if answer else ()
-        return next((choice for choice in choices if choice.design == design), None)
+        return found.value if isinstance(found, Ready) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock
 
 from studio.bench.results import LayerTime
 from studio.bench.timing.layer_times import measure_layers, unsupported_reason
@@ -22,7 +23,7 @@ class LayerTimes:
     """The latest timings of layers, finished and under way, by workload."""
 
     def __init__(self, queue: Callable[[str, str], CallExecutor]) -> None:
-        self._queue = queue
+        self._queue, self._lock = queue, Lock()
         self._pool = ThreadPoolExecutor(CACHED, "layers")  # of threads that only wait
         self._tasks: OrderedDict[Workload, Future[dict[str, LayerTime]]] = OrderedDict()
 
@@ -38,10 +39,13 @@ class LayerTimes:
 
     def start(self, workload: Workload, session: str) -> None:
         """Have the layers timed, again where their times are known."""
-        self._tasks[workload] = self._pool.submit(self._measure, workload, session)
-        self._tasks.move_to_end(workload)
-        while len(self._tasks) > CACHED:
-            self._tasks.popitem(last=False)
+        with self._lock:
+            known = self._tasks.get(workload)
+            if known is None or known.done():
+                self._tasks[workload] = self._pool.submit(self._measure, workload, session)
+            self._tasks.move_to_end(workload)
+            while len(self._tasks) > CACHED:
+                self._tasks.popitem(last=False)
 
     def known(self, workload: Workload) -> Times:
         """The times by path; empty where there are none, or none yet."""
@@ -49,7 +53,8 @@ class LayerTimes:
         return found.value if isinstance(found, Ready) else {}
 
     def forget(self, workload: Workload) -> None:
-        self._tasks.pop(workload, None)
+        with self._lock:
+            self._tasks.pop(workload, None)
 
     def _measure(self, workload: Workload, session: str) -> dict[str, LayerTime]:
         conditions = workload.conditions

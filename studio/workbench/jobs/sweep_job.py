@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from studio.bench.shared_jobs import JobHandle
 from studio.bench.store import Store
+from studio.bench.sweep import Points
 from studio.workbench.jobs.measurements import Measurements
 from studio.workbench.pending import Failed, Pending, Ready, Waiting
 from studio.workbench.workload import Workload
@@ -49,6 +50,16 @@ class Sweep:
     @property
     def progress(self) -> Waiting[Workloads]:
         return Waiting(self._job.progress, self._job.position, self._job.eta_s)
+
+    @property
+    def points(self) -> Points:
+        """What it has found by now, in the order of the workloads."""
+        return self._job.snapshot()
+
+    @property
+    def error(self) -> Exception | None:
+        """Why the whole sweep failed, if it did."""
+        return self._job.error
 
     def cancel(self) -> None:
         """Stop it, unless another session wants it too; what it has measured stays."""

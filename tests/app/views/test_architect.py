@@ -19,7 +19,7 @@ from studio.workbench.link import Link
 from studio.workbench.page import requirements_form
 from studio.workbench.page.requirements_form import RequirementsForm
 from studio.workbench.page.state import FIRST
-from studio.workbench.pending import Ready, Waiting
+from studio.workbench.pending import Failed, Ready, Waiting
 from tests.app.conftest import StillWorkbench, run, session_of, state, visited
 
 ASKED = {"view": "Architect", "ask.task": "time-series", "ask.max-params": "300 k"}
@@ -133,6 +133,17 @@ def test_choices_are_there_as_families_are_counted() -> None:
     assert isinstance(found, Ready)
     assert found.value.why
     assert len(found.value.choices) == total
+
+
+def test_a_search_that_fails_says_so_to_all_and_sizes_no_more_families() -> None:
+    queue = Queue()
+    search = Search(RequirementsForm("time-series"), cast(CallExecutor, queue))
+    parts = [future for future, _ in queue.waiting]
+    parts[0].set_exception(RuntimeError("the process ended"))
+    for _ in range(3):
+        assert search() == Failed("the process ended")
+    assert all(part.cancelled() for part in parts[1:])
+    assert not search.is_stale
 
 
 def test_a_search_that_finds_nothing_says_why() -> None:

@@ -23,12 +23,18 @@ def test_a_question_is_asked_once_and_answered_for_all() -> None:
     assert len(asked) == 1
 
 
-def test_a_failure_is_told_once_and_then_tried_again() -> None:
-    tasks, failed, fine = Tasks[int](limit=4), Future[int](), Future[int]()
+def test_a_failure_is_the_answer_for_all_who_ask_until_it_is_tried_again() -> None:
+    failed, fine = Future[int](), Future[int]()
     failed.set_exception(RuntimeError("no process"))
     fine.set_result(1)
-    assert tasks("a", lambda: failed) == Failed("no process")
-    assert tasks("a", lambda: fine) == Ready(1)
+    tasks = Tasks[int](limit=4)
+    for _ in range(3):
+        assert tasks("a", lambda: failed) == Failed("no process")
+    assert tasks.known("a") is None
+    soon = Tasks[int](limit=4, retry_s=-1.0)
+    assert soon("a", lambda: failed) == Failed("no process")
+    assert soon("a", lambda: fine) == Ready(1)
+    assert soon.known("a") == 1
 
 
 def test_the_question_asked_longest_ago_is_forgotten() -> None:
