@@ -74,8 +74,15 @@ class WidgetSync:
             return False
         reported = values[key]
         moved = [other for other, shown in drawn.items() if values.get(other, shown) != shown]
-        is_stale = len(moved) > 1 and key in self._replaced and reported == self._replaced[key]
-        if key not in drawn or is_stale:
+        if key not in drawn or self._is_stale(key, reported, moved):
             return False
         self._replaced.pop(key, None)
         return True
+
+    def _is_stale(self, key: str, reported: object, moved: list[str]) -> bool:
+        """Whether a widget that the page has set was reported along with one that a person moved:
+        with its old value, or where it started before it heard of the new one."""
+        if key not in self._replaced or len(moved) == 1:
+            return False
+        by_a_person = any(other not in self._replaced for other in moved)
+        return by_a_person or reported == self._replaced[key]

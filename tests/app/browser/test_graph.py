@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.process.processes import wait_until
+
 pytestmark = pytest.mark.browser
 
 
@@ -208,10 +210,13 @@ def test_the_overview_is_fitted_from_side_to_side(open_page: Any, address: str, 
     page = open_page(f"{address}?family={link}", *LAPTOP)
     box(page, "input").wait_for()
     page.locator(".graph[data-view]").wait_for()
-    room = page.locator(".graph .canvas").bounding_box()
-    for face in page.locator(".graph .node > .face").all():
-        frame = face.bounding_box()
-        assert inside(frame | {"y": room["y"], "height": 0}, room), frame
+
+    def is_fitted() -> bool:
+        room = page.locator(".graph .canvas").bounding_box()
+        frames = [face.bounding_box() for face in page.locator(".graph .node > .face").all()]
+        return all(inside(frame | {"y": room["y"], "height": 0}, room) for frame in frames)
+
+    wait_until(is_fitted)  # the room may change while the page is drawn
     assert float(page.locator(".graph").get_attribute("data-view").split()[2]) >= 0.5
 
 

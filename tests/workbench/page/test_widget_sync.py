@@ -70,6 +70,17 @@ def test_the_old_value_of_a_widget_that_was_set_is_no_move() -> None:
     assert page.sync.user_changed(page.values, "b")
 
 
+def test_a_widget_that_started_elsewhere_before_it_heard_of_its_value_is_no_move() -> None:
+    """A number field without a default starts at its least value."""
+    page = Page()
+    page.run(a=3072, b=12)
+    page.values |= {"a": 3072, "b": 12}
+    page.run(a=768, b=12)  # another preset
+    page.values |= {"a": 192, "b": 11}
+    assert not page.sync.user_changed(page.values, "a")
+    assert page.sync.user_changed(page.values, "b")
+
+
 def test_runs_that_were_cut_short_have_drawn_widgets_too() -> None:
     page = Page()
     page.run(a=3)
