@@ -29,7 +29,7 @@ from studio.workbench.workload import Workload
 LINKS = 16  # of the page's latest links, which a late browser may still report
 STEP_S = 0.005  # of a pause
 SWITCH_S = 0.001
-KEY, BENCH = "session", "workbench"
+KEY = "session"
 
 
 class StreamlitRuns(PageRuns):
@@ -69,8 +69,8 @@ def prepare_server() -> None:
 
 
 def bench() -> Workbench:
-    """The workbench that serves this session: the server's, or one that a test has put there."""
-    return st.session_state.get(BENCH) or shared_workbench()
+    """The workbench that serves this session."""
+    return shared_workbench()
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,6 @@ from studio.workbench.pending import Failed, Ready, Waiting
 FULL = 3  # choices shown in full; the others are collapsed
 SIZING = "Sizing candidates … {} of {} families, built on the meta device and counted exactly."
 TIMING = "Benchmarking a few sizes of each family: takes a minute or two."
-LOOK_S = 0.5  # between two looks at a search
 STYLE = """<style>
 .choice { line-height: 1.4; font-variant-numeric: tabular-nums; }
 .choice h5 { margin: 0; padding: 0; font-size: 1.15rem; }
