@@ -1,7 +1,7 @@
 """A link, read parameter by parameter; invalid values become the nearest valid one, with a note.
 
-A link may be years old, cut short by a mail program, or written by hand. A parameter that is wrong
-does not affect the others.
+A link may be years old, truncated by a mail program, or written by hand. A wrong parameter does not
+affect the others.
 """
 
 from __future__ import annotations
@@ -23,87 +23,87 @@ from studio.workbench.compose import composition
 
 MOST = 256  # parameters that are read
 SIZE = 2**17  # characters of all of them: eight pinned compositions take half of that
-MOST_SAID = 3  # sentences, and names of parameters
-AXIS = "axis"  # the parameter that holds a kind of axis, or the path of a knob
-TRIES = 8  # rules of a design that one link may break
+MOST_LISTED = 3  # messages, and names of parameters
+AXIS = "axis"  # the parameter with an axis, or the path of a knob
+TRIES = 8  # errors of one link that are corrected, one after the other
 
 
 class Link:
     """The unread parameters of a link, and notes on the others.
 
-    `said` holds the refusals, `taken` the values used instead, and `inserted` the places of stages
-    that were inserted to make a composition valid.
+    `problems` are the error messages, `taken` the values used instead, by parameter, and
+    `inserted` the places of stages that were inserted to make a composition valid.
     """
 
     def __init__(self, parameters: Mapping[str, str]) -> None:
         self.left: dict[str, str] = {}
-        self.said: list[str] = []
+        self.problems: list[str] = []
         self.taken: dict[str, str] = {}
         self.inserted: dict[str, str] = {}
-        room, long = SIZE, []
+        free, long = SIZE, []
         for name, value in islice(parameters.items(), MOST):
-            if len(name) + len(value) > room:
+            if len(name) + len(value) > free:
                 long.append(name)
             else:
-                room -= len(name) + len(value)
+                free -= len(name) + len(value)
                 self.left[name] = value
         if len(parameters) > MOST:
-            self.said.append(f"a link has at most {MOST} parameters, not {len(parameters)}")
+            self.problems.append(f"a link has at most {MOST} parameters, not {len(parameters)}")
         if long:
-            self.said.append(
+            self.problems.append(
                 f"a link has at most {SIZE:,} characters; ignored: {_abbreviate(long)}"
             )
 
     @classmethod
     def within(cls, text: str) -> Link:
-        """A link inside of a parameter, as a pinned design is written."""
+        """A link inside a parameter, such as a pinned design."""
         return cls(dict(parse_qsl(text, keep_blank_values=True)))
 
     @property
     def refusal(self) -> str:
-        """What was refused and what stands for it, in a few sentences; empty where all was read."""
-        said = list(dict.fromkeys(self.said))
-        more = [f"{len(said) - MOST_SAID} more of its values cannot be"] * (len(said) > MOST_SAID)
-        stands = [f"Used instead: {_abbreviate(f'{k}={v}' for k, v in self.taken.items())}"] * bool(
-            self.taken
-        )
-        sentences = ". Also, ".join([*said[:MOST_SAID], *more])
-        return ". ".join([f"In this link, {sentences}"] * bool(sentences) + stands) + "." * bool(
-            said
-        )
+        """What is wrong with the link and which values are used instead; empty if it is valid."""
+        problems = list(dict.fromkeys(self.problems))
+        listed = problems[:MOST_LISTED]
+        if len(problems) > MOST_LISTED:
+            listed.append(f"{len(problems) - MOST_LISTED} more of its values cannot be")
+        sentences = [f"In this link, {'. Also, '.join(listed)}"] if listed else []
+        if self.taken:
+            values = _abbreviate(f"{name}={value}" for name, value in self.taken.items())
+            sentences.append(f"Used instead: {values}")
+        return ". ".join(sentences) + "." * bool(problems)
 
     @property
     def ignored(self) -> str:
-        """What of the link is no parameter of the page, in a sentence; empty where all is."""
+        """A sentence on the unknown parameters; empty if there are none."""
         if not self.left:
             return ""
         return f"Ignored, no parameter of this page: {_abbreviate(self.left)}."
 
     def say(self, error: DesignError, **taken: str) -> None:
-        """Note a refusal, and what is taken instead."""
-        self.said.append(str(error))
+        """Note an error, and the values used instead, by parameter."""
+        self.problems.append(str(error))
         self.taken |= {name: echoed(text) for name, text in taken.items()}
 
     def say_inserted(self, made: zoo.AdaptedDesign) -> None:
-        """Note what was put into a composition so that it fits."""
-        self.said += [made.note] * bool(made.note)
+        """Note the stages that were inserted into a composition so that it fits."""
+        self.problems += [made.note] * bool(made.note)
         self.inserted = dict.fromkeys(made.inserted, composition.WHY_INSERTED)
 
     def text(self, name: str, most: int = SIZE, default: str = "") -> str:
-        """A text of at most so many characters; one that is longer is refused."""
+        """A text of at most `most` characters; a longer one is replaced by the default."""
         text = self.left.pop(name, default)
         if len(text) <= most:
             return text
-        self.said.append(f"{name} has {len(text):,} characters, and {most:,} are read")
+        self.problems.append(f"{name} has {len(text):,} characters, but at most {most:,} are read")
         return default
 
     def take(self, knob: Knob) -> Any:
-        """The value of a knob, or the nearest one that it takes."""
+        """The value of a knob, or the nearest valid one."""
         text = self.left.pop(knob.name, None)
         return knob.default if text is None else self.read(knob.name, text, knob)
 
     def read(self, name: str, text: str, knob: Knob) -> Any:
-        """The value that a knob reads from a text, or the nearest one that it takes."""
+        """The value that a knob reads from a text, or the nearest valid one."""
         try:
             return knob.read(text)
         except DesignError as error:
@@ -112,7 +112,8 @@ class Link:
             return value
 
     def take_name(self, name: str, read: Callable[[str], Any], default: str) -> Any:
-        """What a text chooses by its name, or what is spelt most like it, or the default."""
+        """The object that the text names, else the one with the most similar name, else the
+        default."""
         text = self.left.pop(name, default)
         try:
             return read(text)
@@ -122,39 +123,41 @@ class Link:
             return read(found)
 
     def design(self, default: str) -> tuple[Design, Preset]:
-        """The design that comes nearest to what is asked for, and the preset it is told from;
-        `default` is the key of the family where the link names none that there is."""
+        """The valid design nearest to the link's, and the preset that it is described relative to.
+        `default` is the family if the link names no known one."""
         family: Family = self.take_name("family", zoo.family, default)
         preset: Preset = self.take_name("preset", family.preset, family.presets[0].name)
         start = Design(family, preset.config, preset)
         self.left = dict(_renamed_parameters(family.key, preset.config, self.left))
-        asked = {name: self.left.pop(name) for name in list(self.left) if _is_knob(family, name)}
-        found = self._snapped(start, asked)
+        settings = {name: self.left.pop(name) for name in list(self.left) if _is_knob(family, name)}
+        found = self._snapped(start, settings)
         if "." in (path := self.left.get(AXIS, "")):
             self.left[AXIS] = updated_path(family.key, found.config, path)
         return found, preset
 
-    def _snapped(self, start: Design, asked: Mapping[str, object]) -> Design:
-        """The design with these settings, each refusal answered by what it suggests first."""
-        wanted, put = dict(asked), set[str]()
+    def _snapped(self, start: Design, settings: Mapping[str, object]) -> Design:
+        """The design with these settings; after each error, its first suggestion is tried."""
+        wanted, changed = dict(settings), set[str]()
         for _ in range(TRIES):
             try:
                 made = zoo.with_settings(start, wanted)
             except DesignError as error:
-                self.said.append(str(error))
+                self.problems.append(str(error))
                 gone = _refused_settings(wanted, error)
-                put |= error.suggestions[0].keys() if error.suggestions else gone
+                changed |= error.suggestions[0].keys() if error.suggestions else gone
                 wanted = _next_settings(wanted, error, gone)
             else:
                 break
         else:
             made, refused = _one_by_one(start, wanted)
-            put |= refused
+            changed |= refused
         self.say_inserted(made)
         found = made.design
         renumbered = {place.partition(".")[0] for place in made.inserted}
-        put = {own if (own := name.partition(".")[0]) in renumbered else name for name in put}
-        known = {name: found.family.knob(found.config, name) for name in put if _has(found, name)}
+        changed = {
+            own if (own := name.partition(".")[0]) in renumbered else name for name in changed
+        }
+        known = {n: found.family.knob(found.config, n) for n in changed if _has(found, n)}
         self.taken |= {
             name: echoed(knob.text(found.value(name))) for name, knob in sorted(known.items())
         }
@@ -164,14 +167,14 @@ class Link:
 def _renamed_parameters(
     family: str, config: Any, parameters: Mapping[str, str]
 ) -> Iterator[tuple[str, str]]:
-    """The parameters of a link, by the names that knobs have now."""
+    """The parameters of a link, by the present names of the knobs."""
     for name, value in updated_settings(family, config, parameters).items():
         yield name, str(value)
 
 
 def _refused_settings(wanted: dict[str, object], error: DesignError) -> set[str]:
-    """Which of the settings a refusal is about: of a record's knob the record, where that was
-    asked for and the knob was not."""
+    """The settings that an error is about. For a knob of a record it is the record, if the link
+    sets the record and not the knob."""
     parts = error.knob.split(".")
     paths = [".".join(parts[:n]) for n in range(len(parts), 0, -1)]
     return {next((path for path in paths if path in wanted), next(reversed(wanted), ""))}
@@ -180,14 +183,14 @@ def _refused_settings(wanted: dict[str, object], error: DesignError) -> set[str]
 def _next_settings(
     wanted: Mapping[str, object], error: DesignError, gone: set[str]
 ) -> dict[str, object]:
-    """What is asked for next: what the refusal suggests put over it, or less what it blames."""
+    """The settings to try next: with the error's first suggestion, or without the refused ones."""
     if error.suggestions:
         return {**wanted, **error.suggestions[0]}
     return {name: value for name, value in wanted.items() if name not in gone}
 
 
 def _one_by_one(start: Design, wanted: Mapping[str, object]) -> tuple[zoo.AdaptedDesign, set[str]]:
-    """The design with one setting after the other, as far as each can be; and those that cannot."""
+    """The design with each setting in turn, if it is valid; and the refused settings."""
     made, refused = zoo.AdaptedDesign(start), set(wanted)
     for name, value in wanted.items():
         with suppress(DesignError):
@@ -203,13 +206,13 @@ def _has(design: Design, name: str) -> bool:
 
 
 def _is_knob(family: Family, name: str) -> bool:
-    """Whether a parameter sets a knob of a family, or asks for one of a record in it."""
+    """Whether a parameter sets a knob of a family, or a knob of one of its records."""
     own, dot, _ = name.partition(".")
     return own in family.knobs and (not dot or isinstance(family.knobs[own], RecordKnob))
 
 
 def _nearest(knob: Knob, text: str, error: DesignError) -> Any:
-    """The value that is spelt most like a text, or the first that the refusal offers."""
+    """The option spelt most like a text, or the first value that the error suggests."""
     if isinstance(knob.default, bool):
         return knob.default
     if knob.options and not isinstance(knob, RecordKnob):
@@ -224,7 +227,7 @@ def _closest(text: str, names: Iterable[str], default: str) -> str:
 
 
 def _abbreviate(names: Iterable[str]) -> str:
-    """A few of them, each in short, and how many more there are."""
+    """The first few names, each shortened, and the number of the others."""
     every = [echoed(name) for name in names]
-    more = [f"{len(every) - MOST_SAID} more"] * (len(every) > MOST_SAID)
-    return ", ".join([*every[:MOST_SAID], *more])
+    more = [f"{len(every) - MOST_LISTED} more"] * (len(every) > MOST_LISTED)
+    return ", ".join([*every[:MOST_LISTED], *more])

@@ -59,21 +59,21 @@ def _graph_with_uses(design: Design, batch: int) -> Uses:
 
 
 @bounded(megabytes=8)
-def invalid_graph(family: Family, draft: InvalidComposition) -> Graph:
+def invalid_graph(family: Family, invalid: InvalidComposition) -> Graph:
     """The graph of the valid stages, followed by the first stage that does not fit."""
-    legal = valid_prefix(family, draft)
-    label, facts = place_label(draft.place, draft.rows[draft.at]), (draft.fault,)
-    fault = Node(id=draft.place, label=label, detail="does not fit", kind="fault", facts=facts)
+    legal = valid_prefix(family, invalid)
+    label, facts = place_label(invalid.place, invalid.stages[invalid.at]), (invalid.fault,)
+    fault = Node(id=invalid.place, label=label, detail="does not fit", kind="fault", facts=facts)
     if legal is None:
         return Graph(Node(id="", label=family.key, children=(fault,)), ())
     whole = drawn.build_graph(profile(Design(family, legal)).root, drawn.stage_titles(legal))
-    return _graph_with_fault(whole, fault, draft)
+    return _graph_with_fault(whole, fault, invalid)
 
 
-def _graph_with_fault(graph: Graph, fault: Node, draft: InvalidComposition) -> Graph:
+def _graph_with_fault(graph: Graph, fault: Node, invalid: InvalidComposition) -> Graph:
     """The graph with a fault node in place of its head (or of the only stage); edges into it show
     the shape that arrives and the one that the stage takes."""
-    ended = {"head"} if draft.at > 1 else {"head", "stages"}
+    ended = {"head"} if invalid.at > 1 else {"head", "stages"}
     beyond = {
         node.id
         for child in graph.root.children
@@ -85,7 +85,7 @@ def _graph_with_fault(graph: Graph, fault: Node, draft: InvalidComposition) -> G
         replace(
             edge,
             target=fault.id,
-            label=_mismatch_label(edge, draft.rows[draft.at].input_dims),
+            label=_mismatch_label(edge, invalid.stages[invalid.at].input_dims),
             at=(),
         )
         if edge.target in beyond

@@ -16,7 +16,7 @@ from studio.family import BATCH
 from studio.quoting import echoed
 from studio.workbench import results
 from studio.workbench.compose import composition
-from studio.workbench.link import MOST, MOST_SAID, SIZE
+from studio.workbench.link import MOST, MOST_LISTED, SIZE
 from studio.workbench.page.colour_mode import ColourMode
 from studio.workbench.page.memory_options import MemoryOptions
 from studio.workbench.page.requirements_form import RequirementsForm
@@ -56,9 +56,9 @@ def test_what_a_composition_needs_to_fit_finds_no_room_beyond_its_last_stage() -
     full = FIRST.with_workload(replace(FIRST.workload, design=design))
     full = replace(full, preset=full.design.base)
     for i in (0, most // 2, most + 1):
-        for kind in composition.kinds(hybrid, composition.place(full.rows, i)).values():
-            state = full.with_stages(composition.change_kind(full.rows, i, kind), i)
-            assert len(state.rows) == most + 2
+        for kind in composition.kinds(hybrid, composition.place(full.stages, i)).values():
+            state = full.with_stages(composition.change_kind(full.stages, i, kind), i)
+            assert len(state.stages) == most + 2
             comes_back(state)
     with pytest.raises(studio.DesignError, match="at most 32 stages"):
         hybrid.design(stages="Conv() Transformer() " * (most // 2))
@@ -272,7 +272,7 @@ def test_what_is_said_to_be_taken_is_what_is_on_the_page(data: st.DataObject) ->
         assert text == echoed(found.design.knobs[name].text(found.design.value(name)))
     base = found.preset.config
     for name, knob in family.knobs.items():
-        if name in said or (name in link and found.refusal.count("Also, ") >= MOST_SAID):
+        if name in said or (name in link and found.refusal.count("Also, ") >= MOST_LISTED):
             continue
         wanted = knob.read(link[name]) if name in link else getattr(base, name)
         assert found.design.value(name) == wanted, found.refusal
@@ -299,12 +299,12 @@ def test_a_composition_that_fits_with_insertions_is_opened_and_they_are_named(
     rows = {"stem": f"{stem})", "stages": " ".join(f"{row})" for row in stages), "head": head}
     link = {"draft": draft} if by == "draft" else rows
     found = FIRST.follow_link({"view": "Compose", "family": "hybrid", **link})
-    assert found.draft is None
-    assert type(found.rows[0]).__name__ == "ConvStem"
+    assert found.invalid_composition is None
+    assert type(found.stages[0]).__name__ == "ConvStem"
     places = DRAFTS[draft]
     assert tuple(found.notes) == places
-    assert len(found.rows) == len(places) + len(stages) + 2
+    assert len(found.stages) == len(places) + len(stages) + 2
     for place in places:
-        row = found.rows[composition.index(found.rows, place)]
+        row = found.stages[composition.index(found.stages, place)]
         assert f"{type(row).__name__}() as {place}" in found.refusal
     comes_back(replace(found, notes={}, refusal=""))

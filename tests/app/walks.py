@@ -37,10 +37,10 @@ def choose(now: State, draw: Draw) -> State:
 def turn(now: State, draw: Draw) -> State:
     """A knob of the design, or of one of its rows, anywhere between its ends."""
     knobs = dict(now.design.knobs)
-    if now.draft:  # the page has the controls of its rows
+    if now.invalid_composition:  # the page has the controls of its rows
         knobs = {
-            f"{composition.place(now.rows, i)}.{name}": knob
-            for i, row in enumerate(now.rows)
+            f"{composition.place(now.stages, i)}.{name}": knob
+            for i, row in enumerate(now.stages)
             for name, knob in composition.knobs_of(row).items()
         }
     name = draw(st.sampled_from(list(knobs)))
@@ -111,7 +111,7 @@ def compose(now: State, draw: Draw) -> State:
     family = now.design.family
     if not composition.is_composed(family):
         return navigation.open_composition(now, begin if draw(st.booleans()) else studio.as_stages)
-    rows, lengths = now.rows, family.knobs["stages"].lengths
+    rows, lengths = now.stages, family.knobs["stages"].lengths
     many = len(rows) - 2
     i = draw(st.integers(1, many))
     kinds = list(composition.kinds(family, "stages").values())
@@ -119,7 +119,7 @@ def compose(now: State, draw: Draw) -> State:
     can += ["add", "duplicate"] if many + 1 in lengths else []
     can += ["remove"] if many - 1 in lengths else []
     can += ["up"] if i > 1 else []
-    can += ["mend"] if now.draft else []
+    can += ["mend"] if now.invalid_composition else []
     match draw(st.sampled_from(can)):
         case "add":
             kind = draw(st.sampled_from(kinds))
@@ -143,17 +143,17 @@ def begin(_: studio.Design) -> studio.Design:
 
 
 def mend(now: State, draw: Draw) -> State:
-    assert now.draft
-    mends = fixes.fixes(now.design.family, now.draft)
+    assert now.invalid_composition
+    mends = fixes.fixes(now.design.family, now.invalid_composition)
     if not mends:
         return now
-    rows = draw(st.sampled_from(mends)).rows
-    return now.with_stages(rows, min(composition.index(now.rows, now.place), len(rows) - 1))
+    rows = draw(st.sampled_from(mends)).stages
+    return now.with_stages(rows, min(composition.index(now.stages, now.place), len(rows) - 1))
 
 
 def rekind(now: State, draw: Draw) -> State:
     """A stem, stage or head becomes another kind."""
-    rows, family = now.rows, now.design.family
+    rows, family = now.stages, now.design.family
     i = draw(st.integers(0, len(rows) - 1))
     kinds = list(composition.kinds(family, composition.place(rows, i)).values())
     return now.with_stages(editor._with_kind(family, rows, i, draw(st.sampled_from(kinds))), i)

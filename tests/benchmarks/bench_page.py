@@ -40,7 +40,7 @@ WATCH = """
   const slider = document.querySelector(input);
   const figure = () => document.querySelector('.figure b')?.textContent;
   const before = figure();
-  const parts = [...document.querySelectorAll('.js-plotly-plot, .st-key-rows')];
+  const parts = [...document.querySelectorAll('.js-plotly-plot, .st-key-stage-list')];
   for (const host of document.querySelectorAll('*'))
     if (host.shadowRoot) parts.push(host.shadowRoot);
   return new Promise(resolve => {
@@ -112,7 +112,7 @@ def test_the_page_follows_a_slider(
     slider: str,
 ) -> None:
     studio, empty = open_page(f"{address}?{query}"), open_page(echo)
-    studio.locator(".js-plotly-plot, .st-key-rows").first.wait_for()
+    studio.locator(".js-plotly-plot, .st-key-stage-list").first.wait_for()
     empty.locator(".figure").wait_for()
     studio.wait_for_timeout(4000)
     figures, settled, echoes = [], [], []

@@ -54,10 +54,10 @@ def holds(draft: InvalidComposition) -> None:
     """There are mends, each is offered once, and after each more rows fit."""
     offered = fixes.fixes(FAMILY, draft)
     assert offered, draft.fault
-    assert len({mend.label for mend in offered}) == len({mend.rows for mend in offered})
+    assert len({mend.label for mend in offered}) == len({mend.stages for mend in offered})
     assert len({mend.label for mend in offered}) == len(offered)
     for mend in offered:
-        assert composition.invalid_count(FAMILY, mend.rows) < draft.left, mend.label
+        assert composition.invalid_count(FAMILY, mend.stages) < draft.left, mend.label
 
 
 def test_every_misfit_has_mends_each_once() -> None:
@@ -127,7 +127,7 @@ def test_a_sentence_names_stages_by_the_numbers_that_the_page_shows(first: objec
     named = re.findall(r"stages\.(\d+)\.(\w+)=(\d+)", draft.fault)
     assert named
     for number, name, value in named:
-        assert str(getattr(draft.rows[int(number) - STEM], name)) == value
+        assert str(getattr(draft.stages[int(number) - STEM], name)) == value
 
 
 def test_another_stem_is_mended_by_one_insertion_where_one_serves_all_rows() -> None:
@@ -142,8 +142,8 @@ def test_another_stem_is_mended_by_one_insertion_where_one_serves_all_rows() -> 
                 continue
             first = fixes.fixes(FAMILY, found)[0]
             if first.label.startswith("Insert") and ", " in first.label:
-                assert composition.invalid_count(FAMILY, first.rows) == 0
-                assert len(first.rows) == len(found.rows) + 1
+                assert composition.invalid_count(FAMILY, first.stages) == 0
+                assert len(first.stages) == len(found.stages) + 1
                 served += 1
             holds(found)
     assert served

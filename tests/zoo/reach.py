@@ -55,9 +55,9 @@ def fitted(rows: Stages) -> Any:
         if not isinstance(found, InvalidComposition):
             return found
         offered = fixes.fixes(FAMILY, found)
-        assert offered, f"{[type(row).__name__ for row in found.rows]}: {found.fault}: no mend"
+        assert offered, f"{[type(row).__name__ for row in found.stages]}: {found.fault}: no mend"
         assert len({mend.label for mend in offered}) == len(offered), offered
-        rows = shrunk(offered[0].rows)
+        rows = shrunk(offered[0].stages)
     raise AssertionError(f"after {MOST} mends {rows} does not fit")
 
 

@@ -27,8 +27,8 @@ from studio.workbench.compose.composition import InvalidComposition, Stages
 from studio.workbench.page.state import State
 
 STYLE = """<style>
-.st-key-rows .stElementContainer:has(.row) { flex: 0 0 auto; width: auto; }
-.st-key-rows { gap: .1rem; }
+.st-key-stage-list .stElementContainer:has(.row) { flex: 0 0 auto; width: auto; }
+.st-key-stage-list { gap: .1rem; }
 .st-key-fault { background: color-mix(in srgb, #e03c28 8%, var(--background-color, transparent));
   border-color: light-dark(#c0392b, #ff7b6b); }
 .stColumn:has(.st-key-beside) > .stVerticalBlock { position: sticky; top: 3.6rem; }
@@ -37,9 +37,10 @@ STYLE = """<style>
   z-index: 99; background: light-dark(#fdeeec, #3a1f1f); box-shadow: 0 2px 14px #0006; } }
 .st-key-card { margin: .3rem 0; }
 .st-key-card .stColumn > .stVerticalBlock { gap: .4rem; }
-.st-key-rows button[kind="tertiary"] { min-height: 1.8rem; padding-block: 0; }
-.st-key-rows button[kind="tertiary"] :is(div, span) { min-width: 0; }
-.st-key-rows button[kind="tertiary"] > div, .st-key-rows button[kind="tertiary"] > div > span {
+.st-key-stage-list button[kind="tertiary"] { min-height: 1.8rem; padding-block: 0; }
+.st-key-stage-list button[kind="tertiary"] :is(div, span) { min-width: 0; }
+.st-key-stage-list button[kind="tertiary"] > div,
+.st-key-stage-list button[kind="tertiary"] > div > span {
   width: 100%; justify-content: flex-start; }
 .row { display: grid; grid-template-columns: 8.6rem 3.3rem 3.3rem; gap: .35rem; font-size: .8rem;
   font-variant-numeric: tabular-nums; text-align: right; line-height: 1.9rem; }
@@ -56,24 +57,24 @@ FAULT = ":material/error:"
 
 def editor(now: State) -> None:
     """All stages of the composition on the page."""
-    rows, opened = now.rows, composition.index(now.rows, now.place)
+    stages, opened = now.stages, composition.index(now.stages, now.place)
     html(STYLE)
-    with st.container(key="rows", gap="xsmall"):
+    with st.container(key="stage-list", gap="xsmall"):
         lines = stage_figures(now)
         for i, line in enumerate(lines):
             if i == opened:
-                stage_card(now, rows, i, line)
+                stage_card(now, stages, i, line)
             else:
-                collapsed_stage(now, rows, i, line)
+                collapsed_stage(now, stages, i, line)
 
 
-def collapsed_stage(now: State, rows: Stages, i: int, line: str) -> None:
+def collapsed_stage(now: State, stages: Stages, i: int, line: str) -> None:
     """A stage as one line; a click opens it."""
-    place = composition.place(rows, i)
+    place = composition.place(stages, i)
     with st.container(horizontal=True, gap="xsmall", wrap=False, vertical_alignment="center"):
         st.button(
-            summary(rows, i) + (INSERTED if place in now.notes else ""),
-            key=f"row.{place}",
+            summary(stages, i) + (INSERTED if place in now.notes else ""),
+            key=f"stage.{place}",
             type="tertiary",
             width="stretch",
             icon=FAULT if is_fault(now, place) else None,
@@ -85,55 +86,55 @@ def collapsed_stage(now: State, rows: Stages, i: int, line: str) -> None:
         fault_message(now)
 
 
-def summary(rows: Stages, i: int) -> str:
+def summary(stages: Stages, i: int) -> str:
     """`2 Transformer  depth 4 · heads 8`: kind, inputs it joins, and scaling knobs."""
-    row, number = rows[i], composition.place(rows, i).removeprefix("stages.")
+    stage, number = stages[i], composition.place(stages, i).removeprefix("stages.")
     scaled = [
-        f"{name} {knob.text(getattr(row, name))}"
-        for name, knob in composition.knobs_of(row).items()
+        f"{name} {knob.text(getattr(stage, name))}"
+        for name, knob in composition.knobs_of(stage).items()
         if knob.axis or name in JOINS
     ]
-    told = plain(" · ".join(scaled))
-    return f"`{plain(number)}` **{plain(type(row).__name__)}** :small[:gray[{told}]]"
+    values = plain(" · ".join(scaled))
+    return f"`{plain(number)}` **{plain(type(stage).__name__)}** :small[:gray[{values}]]"
 
 
-def stage_card(now: State, rows: Stages, i: int, line: str) -> None:
+def stage_card(now: State, stages: Stages, i: int, line: str) -> None:
     """The open stage: kind, knobs, actions, and its fault if it does not fit."""
-    place = composition.place(rows, i)
-    row = rows[i]
+    place = composition.place(stages, i)
+    stage = stages[i]
     with st.container(border=True, gap="xsmall", key="card"):
         with st.container(
             horizontal=True, gap="xsmall", vertical_alignment="center", horizontal_alignment="right"
         ):
             st.markdown(f"`{plain(place.removeprefix('stages.'))}`", width="content")
-            kind_menu(now, rows, i)
+            kind_menu(now, stages, i)
             html(line)
         if is_fault(now, place):
             fault_message(now)
         if why := now.notes.get(place):
-            st.caption(plain(f"→ {type(row).__name__} was {why}."))
-        st.caption(plain(purpose(type(row))))
-        within = f"{type(row).__name__}."
+            st.caption(plain(f"→ {type(stage).__name__} was {why}."))
+        st.caption(plain(purpose(type(stage))))
+        within = f"{type(stage).__name__}."
         grid = st.columns(2, gap="small")
-        for n, knob in enumerate(composition.knobs_of(row).values()):
+        for n, knob in enumerate(composition.knobs_of(stage).values()):
             one = replace(knob, name=f"{place}.{knob.name}")
             with grid[n % 2]:
                 if knob.name in JOINS:
-                    join_controls(rows, i, one)
+                    join_controls(stages, i, one)
                 else:
-                    knob_widgets.control(now, one, getattr(row, knob.name), within)
+                    knob_widgets.control(now, one, getattr(stage, knob.name), within)
         if place != "head":
-            stage_actions(now, rows, i)
+            stage_actions(now, stages, i)
 
 
-def kind_menu(now: State, rows: Stages, i: int) -> None:
+def kind_menu(now: State, stages: Stages, i: int) -> None:
     """A menu to change the kind of a stage."""
-    place, here = composition.place(rows, i), type(rows[i]).__name__
+    place, here = composition.place(stages, i), type(stages[i]).__name__
     kind_popover(
         here,
         composition.kinds(now.design.family, place),
         now.design.family,
-        partial(_with_kind, now.design.family, rows, i),
+        partial(_with_kind, now.design.family, stages, i),
         _choose_kind,
         place,
         bold=True,
@@ -141,12 +142,12 @@ def kind_menu(now: State, rows: Stages, i: int) -> None:
     )
 
 
-def join_controls(rows: Stages, i: int, knob: Knob) -> None:
+def join_controls(stages: Stages, i: int, knob: Knob) -> None:
     """Select boxes for the earlier stages that this one joins."""
-    key, here = f"joins.{knob.name}", getattr(rows[i], knob_widgets.label(knob))
+    key, here = f"joins.{knob.name}", getattr(stages[i], knob_widgets.label(knob))
     if not isinstance(here, tuple):
         join_select(
-            rows[:i],
+            stages[:i],
             here,
             key,
             knob_widgets.label(knob),
@@ -158,7 +159,7 @@ def join_controls(rows: Stages, i: int, knob: Knob) -> None:
     for n, number in enumerate(here):
         one = f"{key}.{n}"
         turns = knob_widgets.on_entry_change(knob.name, n, one)
-        join_select(rows[:i], number, one, f"skip {n + 1}", "", turns)
+        join_select(stages[:i], number, one, f"skip {n + 1}", "", turns)
 
 
 def join_select(
@@ -177,69 +178,72 @@ def _stage_name(earlier: dict[int, Any], number: int) -> str:
     return f"{'stem' if number < 0 else number} {type(earlier[number]).__name__}"
 
 
-def stage_actions(now: State, rows: Stages, i: int) -> None:
+def stage_actions(now: State, stages: Stages, i: int) -> None:
     """Buttons that add, duplicate, move and remove a stage."""
-    place, stages = composition.place(rows, i), range(1, len(rows) - 1)
-    lengths, many = now.design.family.knobs["stages"].lengths, len(rows) - 2
-    full, stage = many + 1 not in lengths, i in stages
+    place, count = composition.place(stages, i), len(stages) - 2
+    lengths = now.design.family.knobs["stages"].lengths
+    full, alone = count + 1 not in lengths, count - 1 not in lengths
     with st.container(horizontal=True, gap="xsmall", key="actions"):
         kind_popover(
             "Add stage after",
             composition.kinds(now.design.family, "stages"),
             now.design.family,
-            partial(_with_new_stage, now.design.family, rows, i),
+            partial(_with_new_stage, now.design.family, stages, i),
             _add,
             place,
             key=f"add-{place}",
             disabled=full,
             width="content",
         )
-        if stage:
+        if 0 < i <= count:
             st.button(
                 "Duplicate", key="duplicate", disabled=full, on_click=_do, args=("duplicate",)
             )
             st.button("↑", key="up", help="Up", disabled=i == 1, on_click=_do, args=("up",))
             st.button(
-                "↓", key="down", help="Down", disabled=i == many, on_click=_do, args=("down",)
+                "↓", key="down", help="Down", disabled=i == count, on_click=_do, args=("down",)
             )
-            alone = many - 1 not in lengths
             st.button("Remove", key="remove", disabled=alone, on_click=_do, args=("remove",))
 
 
 def fault_message(now: State) -> None:
     """The fault, shown at its stage."""
-    assert now.draft
-    st.markdown(f":small[:red[{plain(now.draft.fault)}]]")
+    assert now.invalid_composition
+    st.markdown(f":small[:red[{plain(now.invalid_composition.fault)}]]")
 
 
-def fault_card(now: State, draft: InvalidComposition) -> None:
+def fault_card(now: State, invalid: InvalidComposition) -> None:
     """The first stage that does not fit, why, and a button for each fix."""
     with st.container(key="fault", gap="xsmall", border=True):
-        row = place_label(draft.place, draft.rows[draft.at])
-        st.markdown(f":red[{FAULT} **{plain(row)} does not fit.**] {plain(draft.fault)}")
-        with st.container(horizontal=True, gap="xsmall", key="mends"):
-            for n, mend in enumerate(fixes.fixes(now.design.family, draft)):
-                key = f"mend.{n}"
-                label = plain(mend.label)
-                st.button(label, key=key, type="primary", on_click=_apply_fix, args=(mend.rows,))
-            if draft.place != now.place:
-                st.button("Show the stage", key="goto", on_click=_open, args=(draft.place,))
+        stage = place_label(invalid.place, invalid.stages[invalid.at])
+        st.markdown(f":red[{FAULT} **{plain(stage)} does not fit.**] {plain(invalid.fault)}")
+        with st.container(horizontal=True, gap="xsmall", key="fixes"):
+            for n, fix in enumerate(fixes.fixes(now.design.family, invalid)):
+                key = f"fix.{n}"
+                label = plain(fix.label)
+                st.button(label, key=key, type="primary", on_click=_apply_fix, args=(fix.stages,))
+            if invalid.place != now.place:
+                st.button("Show the stage", key="goto", on_click=_open, args=(invalid.place,))
         st.caption("The figures above are for your last valid design.")
 
 
 def is_fault(now: State, place: str) -> bool:
-    return now.draft is not None and now.draft.place == place
+    return now.invalid_composition is not None and now.invalid_composition.place == place
 
 
 def stage_figures(now: State) -> list[str]:
     """Output shape and share of parameters and MACs of each stage, as HTML. For an invalid
     composition only the output shapes, up to the fault."""
     family = now.design.family
-    legal = composition.valid_prefix(family, now.draft) if now.draft else now.design.config
+    legal = (
+        composition.valid_prefix(family, now.invalid_composition)
+        if now.invalid_composition
+        else now.design.config
+    )
     flows = [flow_shape(flow) for flow in composition.outputs(legal)] if legal else []
-    if now.draft:
-        flows = flows[: now.draft.at]
-        gone = [""] * (len(now.rows) - len(flows) - 1)
+    if now.invalid_composition:
+        flows = flows[: now.invalid_composition.at]
+        gone = [""] * (len(now.stages) - len(flows) - 1)
         return [figure_cells(flow) for flow in flows] + [
             figure_cells("<b>does not fit</b>"),
             *map(figure_cells, gone),
@@ -247,7 +251,7 @@ def stage_figures(now: State) -> list[str]:
     root = results.profile_of(now.workload).root
     bodies = {call.name: call.trace for call in root.calls}
     flows.append(f"({', '.join(map(str, root.outputs[0][1:]))})")
-    places = (composition.place(now.rows, i) for i in range(len(now.rows)))
+    places = (composition.place(now.stages, i) for i in range(len(now.stages)))
     found = [bodies.get(place) for place in places]
     return [
         figure_cells(escape(flow), _share(body.params, root.params), _share(body.macs, root.macs))
@@ -286,39 +290,41 @@ def _open(place: str) -> None:
 
 def _choose_kind(place: str, name: str) -> None:
     now = session.current()
-    i = composition.index(now.rows, place)
+    i = composition.index(now.stages, place)
     chosen = composition.kinds(now.design.family, place)[name]
-    session.commit(now.with_stages(_with_kind(now.design.family, now.rows, i, chosen), i))
+    session.commit(now.with_stages(_with_kind(now.design.family, now.stages, i, chosen), i))
 
 
 def _add(place: str, name: str) -> None:
     now = session.current()
-    i = composition.index(now.rows, place)
+    i = composition.index(now.stages, place)
     chosen = composition.kinds(now.design.family, "stages")[name]
-    session.commit(now.with_stages(_with_new_stage(now.design.family, now.rows, i, chosen), i + 1))
+    session.commit(
+        now.with_stages(_with_new_stage(now.design.family, now.stages, i, chosen), i + 1)
+    )
 
 
-def _with_kind(family: Family, rows: Stages, i: int, kind: type) -> Stages:
-    return composition.repair_join(family, composition.change_kind(rows, i, kind), i)
+def _with_kind(family: Family, stages: Stages, i: int, kind: type) -> Stages:
+    return composition.repair_join(family, composition.change_kind(stages, i, kind), i)
 
 
-def _with_new_stage(family: Family, rows: Stages, i: int, kind: type) -> Stages:
-    return composition.repair_join(family, composition.add_stage(rows, i, kind), i + 1)
+def _with_new_stage(family: Family, stages: Stages, i: int, kind: type) -> Stages:
+    return composition.repair_join(family, composition.add_stage(stages, i, kind), i + 1)
 
 
 def _do(action: str) -> None:
     now = session.current()
-    i = composition.index(now.rows, now.place)
-    rows, at = {
-        "duplicate": lambda: (composition.duplicate_stage(now.rows, i), i + 1),
-        "up": lambda: (composition.move_stage(now.rows, i, -1), i - 1),
-        "down": lambda: (composition.move_stage(now.rows, i, 1), i + 1),
-        "remove": lambda: (composition.remove_stage(now.rows, i), max(i - 1, 1)),
+    i = composition.index(now.stages, now.place)
+    stages, at = {
+        "duplicate": lambda: (composition.duplicate_stage(now.stages, i), i + 1),
+        "up": lambda: (composition.move_stage(now.stages, i, -1), i - 1),
+        "down": lambda: (composition.move_stage(now.stages, i, 1), i + 1),
+        "remove": lambda: (composition.remove_stage(now.stages, i), max(i - 1, 1)),
     }[action]()
-    session.commit(now.with_stages(rows, at))
+    session.commit(now.with_stages(stages, at))
 
 
-def _apply_fix(rows: Stages) -> None:
+def _apply_fix(stages: Stages) -> None:
     now = session.current()
-    i = min(composition.index(now.rows, now.place), len(rows) - 1)
-    session.commit(now.with_stages(rows, i))
+    i = min(composition.index(now.stages, now.place), len(stages) - 1)
+    session.commit(now.with_stages(stages, i))

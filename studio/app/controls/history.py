@@ -12,7 +12,7 @@ from studio.workbench.page.state import State
 
 def history(now: State) -> None:
     """Undo, redo, and the list of all visited designs, invalid compositions included."""
-    visit = Visit(now.workload, now.preset, now.draft)
+    visit = Visit(now.workload, now.preset, now.invalid_composition)
     known = session.mine().history = session.mine().history.add(visit)
     with st.container(horizontal=True, gap="xsmall", wrap=False, key="history"):
         for label, at in (("Undo", known.at - 1), ("Redo", known.at + 1)):

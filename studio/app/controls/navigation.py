@@ -28,7 +28,13 @@ def open_design(now: State, design: Design) -> State:
     """The Explore page with another design."""
     moved = now.with_workload(replace(now.workload, design=design))
     return replace(
-        moved, preset=design.base, view=VIEWS[0], opened=(), node="", axis=None, draft=None
+        moved,
+        preset=design.base,
+        view=VIEWS[0],
+        opened=(),
+        node="",
+        axis=None,
+        invalid_composition=None,
     )
 
 
@@ -40,4 +46,4 @@ def open_composition(now: State, composed: Callable[[Design], Design]) -> State:
         return replace(now, notes={}, refusal=str(error))
     moved = now.with_workload(replace(now.workload, design=design))
     moved = replace(moved, view=VIEWS[1], place=PLACE, opened=(), node="", axis=None)
-    return replace(moved, preset=design.base, draft=None)
+    return replace(moved, preset=design.base, invalid_composition=None)

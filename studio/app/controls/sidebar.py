@@ -163,7 +163,7 @@ def buttons(now: State) -> None:
     st.button(
         "Reset to preset",
         help=f"Undo all changes to {plain(now.preset.name)}",
-        disabled=now.design.config == now.preset.config and now.draft is None,
+        disabled=now.design.config == now.preset.config and now.invalid_composition is None,
         on_click=lambda: session.commit(reset_to_preset(session.current())),
         width="stretch",
     )

@@ -67,6 +67,6 @@ def figure_heading_of(now: State, caption: str = "") -> Heading:
     without the tab beside it. An invalid composition has no costs."""
     alone = replace(now, tab=TABS[0], axis="", node="")
     whole = figure_heading(results.profile_of(now.workload), page_link(alone), now.title)
-    if not now.draft:
+    if not now.invalid_composition:
         return replace(whole, figures=(*whole.figures, caption) if caption else whole.figures)
     return replace(whole, title=f"{whole.title}, invalid composition", figures=())

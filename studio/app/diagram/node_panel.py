@@ -69,8 +69,8 @@ def _unselect() -> None:
 
 
 def _details(now: State, node: Node) -> None:
-    found = None if now.draft else results.details_of(now.workload, node.id)
-    pinned = None if now.draft else compared_workload(now)
+    found = None if now.invalid_composition else results.details_of(now.workload, node.id)
+    pinned = None if now.invalid_composition else compared_workload(now)
     alike = pinned and pinned.design.family is now.design.family  # else no layer can be aligned
     before = results.details_of(pinned, node.id) if pinned and alike else None
     if found:

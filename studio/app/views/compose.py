@@ -1,4 +1,4 @@
-"""The view in which a network is composed of stages: its rows beside its layer graph."""
+"""The view in which a network is composed of stages: its stages beside its layer graph."""
 
 from __future__ import annotations
 
@@ -24,23 +24,25 @@ def compose(now: State) -> Rest:
     left, right = st.columns([6, 5])
     family = now.design.family
     with right, st.container(key="beside", gap="small"):
-        if now.draft:
-            fault_card(now, now.draft)
+        if now.invalid_composition:
+            fault_card(now, now.invalid_composition)
         shown = (
-            results.invalid_graph(family, now.draft) if now.draft else results.graph(now.workload)
+            results.invalid_graph(family, now.invalid_composition)
+            if now.invalid_composition
+            else results.graph(now.workload)
         )
         lit = now.place if composition.is_composed(family) else ""
-        sight = now.draft.place if now.draft else lit
+        sight = now.invalid_composition.place if now.invalid_composition else lit
         beneath = picture(now, shown, _select_in_graph, lit=lit, sight=sight)
 
     def rest() -> None:
-        rows(now, left)
+        stages(now, left)
         beneath()
 
     return rest
 
 
-def rows(now: State, place: DeltaGenerator) -> None:
+def stages(now: State, place: DeltaGenerator) -> None:
     """The stages of a composition, or where one may begin."""
     family = now.design.family
     with place:
@@ -86,7 +88,7 @@ def _start(family: Family) -> None:
 
 
 def _select_in_graph(blocks: tuple[str, ...], node: str) -> None:
-    """What is looked at in the graph is the row that is open."""
+    """What is looked at in the graph is the stage that is open."""
     now = session.current()
     new = [node] if node != now.node else list(set(blocks) ^ set(now.opened))
     new = new if len(new) == 1 else []  # a level opens many at once

@@ -176,7 +176,7 @@ def picture(
             ):
                 html(legend or f"<small>{HINT}</small>")
                 downloads(figure, now.title)
-            if not now.draft and (apart := parameters_without_box(now, graph)):
+            if not now.invalid_composition and (apart := parameters_without_box(now, graph)):
                 st.caption(f"{apart:,} parameters are not in the graph: {UNUSED}.")
             graph_table(graph, opened)
         if node is not None:

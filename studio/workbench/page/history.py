@@ -1,7 +1,7 @@
 """The designs of this session, in the order in which they were on the page: undo, redo, go back.
 
-The browser's back button does the same, one view at a time; here each design stands with what was
-changed in it.
+The browser's back button also goes back, but by one view at a time. Here each design is listed with
+what changed in it.
 """
 
 from __future__ import annotations
@@ -22,18 +22,23 @@ MOST = 60  # designs that are remembered
 
 
 class Visit(NamedTuple):
-    """A workload that was on the page, the preset that its title is based on, and the rows that did
-    not fit, if such were there."""
+    """A workload that was on the page, the preset that its title is based on, and the invalid
+    composition, if there was one."""
 
     workload: Workload
     preset: Preset
-    draft: InvalidComposition | None = None
+    invalid_composition: InvalidComposition | None = None
+
+    def shows_same(self, other: Visit) -> bool:
+        """Whether both show the same design, whatever the preset of the title."""
+        mine, theirs = self.invalid_composition, other.invalid_composition
+        return self.workload == other.workload and mine == theirs
 
     @property
-    def rows(self) -> Stages:
-        """The rows of a composition, as they were on the page; empty of other designs."""
-        if self.draft:
-            return self.draft.rows
+    def stages(self) -> Stages:
+        """The stages of a composition, as they were on the page; empty for other designs."""
+        if self.invalid_composition:
+            return self.invalid_composition.stages
         design = self.workload.design
         return (
             composition.stages_of(design.config) if composition.is_composed(design.family) else ()
@@ -50,10 +55,10 @@ class History:
     def add(self, visit: Visit) -> History:
         """With a visit after the one on the page; those that were undone are forgotten."""
         here = self.visits[self.at] if self.visits else None
-        if here and (here.workload, here.draft) == (visit.workload, visit.draft):
+        if here and here.shows_same(visit):
             return self
-        kept = (*self.visits[: self.at + 1], visit)[-MOST:]
-        return History(kept, len(kept) - 1)
+        visits = (*self.visits[: self.at + 1], visit)[-MOST:]
+        return History(visits, len(visits) - 1)
 
     def go_to(self, at: int) -> History:
         return replace(self, at=min(max(at, 0), len(self.visits) - 1))
@@ -68,10 +73,10 @@ def change(before: Visit, after: Visit) -> str:
     if (
         after.preset != before.preset
         and now.design.config == after.preset.config
-        and not after.draft
+        and not after.invalid_composition
     ):
         return after.preset.name
-    moved = [*_changed_stages(before.rows, after.rows)] or [*_changed_knobs(before, after)]
+    moved = [*_changed_stages(before.stages, after.stages)] or [*_changed_knobs(before, after)]
     moved += [
         f"{name} {getattr(then, name)} → {getattr(now, name)}"
         for name in ("batch", "mode", "dtype", "layout", "compiled", "device")
@@ -82,7 +87,7 @@ def change(before: Visit, after: Visit) -> str:
 
 def _changed_stages(olds: Stages, news: Stages) -> Iterator[str]:
     """Stages that were added or removed: `+ 2 Transformer`."""
-    old_kinds, new_kinds = ([type(row).__name__ for row in rows] for rows in (olds, news))
+    old_kinds, new_kinds = ([type(stage).__name__ for stage in stages] for stages in (olds, news))
     matched = SequenceMatcher(None, old_kinds, new_kinds)
     for tag, i, i_end, j, j_end in matched.get_opcodes():
         if tag != "equal":
@@ -92,15 +97,15 @@ def _changed_stages(olds: Stages, news: Stages) -> Iterator[str]:
 
 def _changed_knobs(before: Visit, after: Visit) -> Iterator[str]:
     """Knobs that changed; in a composition, those of each stage."""
-    if not (before.draft or after.draft):
+    if not (before.invalid_composition or after.invalid_composition):
         moved = after.workload.design.differences(before.workload.design.config)
         yield from (f"{name} {was} → {here}" for name, was, here in moved)
         return
-    for i, (old, new) in enumerate(zip(before.rows, after.rows, strict=True)):
+    for i, (old, new) in enumerate(zip(before.stages, after.stages, strict=True)):
         for name, knob in composition.knobs_of(new).items():
             was, here = getattr(old, name), getattr(new, name)
             if was != here:
-                place = composition.place(after.rows, i)
+                place = composition.place(after.stages, i)
                 yield f"{place}.{name} {knob.label(was)} → {knob.label(here)}"
 
 
@@ -110,12 +115,16 @@ def visit_label(known: History, at: int) -> str:
     words = (
         change(known.visits[at - 1], visit) if at else visit.workload.design.title_for(visit.preset)
     )
-    return f"{words} · does not fit" if visit.draft else words
+    return f"{words} · does not fit" if visit.invalid_composition else words
 
 
 def restore_visit(now: State, visit: Visit) -> State:
-    """The page with the workload of an earlier visit, and its draft."""
-    return replace(now.with_workload(visit.workload), preset=visit.preset, draft=visit.draft)
+    """The page with the workload of an earlier visit, or its invalid composition."""
+    return replace(
+        now.with_workload(visit.workload),
+        preset=visit.preset,
+        invalid_composition=visit.invalid_composition,
+    )
 
 
 NO_HISTORY = History()

@@ -23,7 +23,7 @@ LONGEST = 5  # runs of equal stages that a title names
 
 
 def place(link: Link) -> str:
-    """The open stage of a composition."""
+    """The open stage of a composition, as the link names it."""
     text = link.text("place", default=PLACE)
     if PLACES.fullmatch(text):
         return text
@@ -43,26 +43,26 @@ def pins(link: Link, family: str) -> tuple[Workload, ...]:
 
 
 def _read_pin(link: Link, text: str, family: str) -> Workload | None:
-    """None where it names no family."""
+    """None if it names no family."""
     pin = Link.within(text)
     if "family" in pin.left:
         workload, _ = Workload.read(pin, family)
-        link.said += [f"of a pinned design, {said}" for said in pin.said]
+        link.problems += [f"of a pinned design, {problem}" for problem in pin.problems]
         return workload
-    link.said.append(f"pin={echoed(text)} names no family")
+    link.problems.append(f"pin={echoed(text)} names no family")
     return None
 
 
 def invalid_stages(link: Link, design: Design) -> Stages:
-    """The rows that a link writes, whether or not they fit; what cannot be read of them is as the
-    refusal suggests. None where nothing can."""
+    """The stages of a link's `draft`, valid or not. Knob values that cannot be read become those
+    that the error suggests. Empty if the text cannot be read at all."""
     text, family = str(updated_records(link.text("draft"))), design.family
     if not text or not composition.is_composed(family):
         return ()
-    within: dict[str, object] = {}
+    overrides: dict[str, object] = {}
     for _ in range(TRIES):
         try:
-            rows = composition.read(family, text, within)
+            stages = composition.read(family, text, overrides)
         except DesignError as error:
             link.say(error)
             suggested = next(iter(error.suggestions), {})
@@ -71,18 +71,18 @@ def invalid_stages(link: Link, design: Design) -> Stages:
             }
             if not more:
                 break
-            within |= more
+            overrides |= more
         else:
-            link.taken |= {"draft": echoed(composition.text(family, rows))} if within else {}
-            return rows
+            link.taken |= {"draft": echoed(composition.text(family, stages))} if overrides else {}
+            return stages
     return ()
 
 
 def title(design: Design) -> str:
-    """A composition that is no preset is called by the kinds of its stages; empty for others."""
+    """The title of a composition that is not a preset: the kinds of its stages. Else empty."""
     if not composition.is_composed(design.family) or design.preset:
         return ""
-    names = [type(row).__name__ for row in design.config.stages]
+    names = [type(stage).__name__ for stage in design.config.stages]
     runs = [(name, len(list(run))) for name, run in groupby(names)]
-    told = [f"{name} × {count}" if count > 1 else name for name, count in runs]
-    return " · ".join(told if len(told) <= LONGEST else (*told[:2], "…", *told[-2:]))
+    parts = [f"{name} × {count}" if count > 1 else name for name, count in runs]
+    return " · ".join(parts if len(parts) <= LONGEST else (*parts[:2], "…", *parts[-2:]))

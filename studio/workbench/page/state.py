@@ -1,8 +1,8 @@
 """What the page shows, as one immutable value that every control changes and every view draws.
 
-A control may land on another value than the one asked for (heads must divide the width), a preset
-moves all controls at once, and only what differs from a preset is written into the link. So one
-value is the truth; the widgets and the link are views of it.
+A control may snap to a value other than the requested one (heads must divide the width), a preset
+changes all controls at once, and the link holds only the differences from a preset. So one value is
+the source of truth, and the widgets and the link are derived from it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ VIEWS = ("Explore", "Compose", "Architect", "Compare")
 TABS = ("Scaling", "Layers", "Memory", "Code", "Report", "Lesson")
 TAB = Knob(name="tab", default=TABS[0], help="The view that is open", options=TABS)
 IGNORED = "link"  # the key of the note on ignored parameters of a link
-NAME, MOST_OPEN = 200, 1000  # characters of the id of a box, and boxes that a link opens
+NAME, MOST_OPEN = 200, 1000  # of a link: characters of a node's id, and open blocks
 VIEW = Knob(name="view", default=VIEWS[0], help="The page that is open", options=VIEWS)
 AXIS = Knob(name="axis", default="", help="The axis of the charts", options=get_args(Axis))
 
@@ -46,10 +46,10 @@ class State:
     what colours the layer graph. `opened` and `node` are the ids of the open blocks and of the
     selected node of the graph; ids that the graph does not have are ignored.
 
-    `place` is the open stage of a composition. While its stages do not fit, they are the `draft`,
-    and `workload` is the last valid one. `notes` say, by knob, why a value was snapped, by place,
-    what was inserted there, and what of a link was ignored; `refusal` is the sentence of the last
-    refused change.
+    `place` is the open stage of a composition. While its stages do not fit together,
+    they are the `invalid_composition`, and `workload` is the last valid one. `notes` say why a
+    value was snapped (by knob), which stages were inserted (by place) and what of a link was
+    ignored; `refusal` is the message of the last refused change.
     """
 
     workload: Workload
@@ -65,7 +65,7 @@ class State:
     opened: tuple[str, ...] = ()
     node: str = ""
     place: str = PLACE
-    draft: InvalidComposition | None = None
+    invalid_composition: InvalidComposition | None = None
     notes: Mapping[str, str] = field(default_factory=dict)
     refusal: str = ""
 
@@ -98,24 +98,27 @@ class State:
         return link_parts.title(self.design) or self.design.title_for(self.preset)
 
     @property
-    def rows(self) -> Stages:
+    def stages(self) -> Stages:
         """The stages of a composition as shown on the page, valid or not."""
-        return self.draft.rows if self.draft else composition.stages_of(self.design.config)
+        invalid = self.invalid_composition
+        return invalid.stages if invalid else composition.stages_of(self.design.config)
 
     def value(self, knob: str) -> Any:
         """The value of a knob of the design or of a stage, as shown on the page."""
         place, _, name = knob.rpartition(".")
         if not place:
             return self.design.value(knob)
-        return getattr(self.rows[composition.index(self.rows, place)], name)
+        return getattr(self.stages[composition.index(self.stages, place)], name)
 
     def with_workload(self, workload: Workload, notes: Mapping[str, str] | None = None) -> State:
-        """With another workload; the present one becomes the previous one."""
+        """With another workload; the current one becomes the previous one."""
         previous = self.previous if workload == self.workload else self.workload
-        draft = self.draft if workload.design == self.design else None
+        invalid = self.invalid_composition if workload.design == self.design else None
         known = self.axis in AXIS.options or self.axis in axes(workload.design)
         axis = self.axis if known else None
-        moved = replace(self, workload=workload, previous=previous, draft=draft, axis=axis)
+        moved = replace(
+            self, workload=workload, previous=previous, invalid_composition=invalid, axis=axis
+        )
         return replace(moved, notes=notes or {}, refusal="")
 
     def set_knob(self, knob: str, value: object) -> State:
@@ -131,45 +134,47 @@ class State:
                 )
             if "." in knob:
                 return self._set_stage_knob(knob, value)
-            return self._snapped(knob, self.design.family.snap(self.design.config, knob, value))
+            return self._with_snapped(
+                knob, self.design.family.snap(self.design.config, knob, value)
+            )
         except DesignError as error:
             return replace(self, notes={}, refusal=str(error))
 
-    def _snapped(self, knob: str, turn: Snap) -> State:
-        design = replace(self.design, config=turn.config)
-        notes = {knob: turn.why} if turn.why else {}
+    def _with_snapped(self, knob: str, snap: Snap) -> State:
+        design = replace(self.design, config=snap.config)
+        notes = {knob: snap.why} if snap.why else {}
         along = next((axis for axis, one in axes(design).items() if one.name == knob), None)
-        turned = self.design.family.knob(self.design.config, knob)
-        axis = along or turned.axis or self.axis
+        own = self.design.family.knob(self.design.config, knob).axis
+        axis = along or own or self.axis
         return replace(self.with_workload(replace(self.workload, design=design), notes), axis=axis)
 
     def _set_stage_knob(self, knob: str, value: object) -> State:
-        """With a knob of a stage set; stages that do not fit then become the draft. Raises
-        DesignError."""
-        if not self.draft:
+        """With a knob of a stage set; if the stages then do not fit, they become the invalid
+        composition. Raises DesignError."""
+        if not self.invalid_composition:
             with suppress(DesignError):
-                turn = self.design.family.snap(self.design.config, knob, value)
-                if len(turn.config.stages) == len(self.design.config.stages):
-                    return self._snapped(knob, turn)
+                snap = self.design.family.snap(self.design.config, knob, value)
+                if len(snap.config.stages) == len(self.design.config.stages):
+                    return self._with_snapped(knob, snap)
         place, _, name = knob.rpartition(".")
-        i = composition.index(self.rows, place)
-        return self.with_stages(composition.set_stage_knob(self.rows, i, name, value), i)
+        i = composition.index(self.stages, place)
+        return self.with_stages(composition.set_stage_knob(self.stages, i, name, value), i)
 
-    def with_stages(self, rows: Stages, i: int) -> State:
-        """With these stages, stage `i` open; as the draft where they do not fit together."""
-        found = composition.fit(self.design.family, rows)
+    def with_stages(self, stages: Stages, i: int) -> State:
+        """With these stages, stage `i` open; as the invalid composition if they do not fit."""
+        found = composition.fit(self.design.family, stages)
         broken = found if isinstance(found, InvalidComposition) else None
-        fitted = broken.rows if broken else composition.stages_of(found)
-        new = composition.inserted_indices(rows, fitted)
-        kept = [at for at in range(len(fitted)) if at not in new]
-        place = composition.place(fitted, kept[i])
+        fitted = broken.stages if broken else composition.stages_of(found)
+        new = composition.inserted_indices(stages, fitted)
+        given = [at for at in range(len(fitted)) if at not in new]
+        place = composition.place(fitted, given[i])
         notes = {composition.place(fitted, at): composition.WHY_INSERTED for at in new}
         if broken:
-            return replace(self, draft=broken, place=place, notes=notes, refusal="")
+            return replace(self, invalid_composition=broken, place=place, notes=notes, refusal="")
         moved = self.with_workload(
             replace(self.workload, design=replace(self.design, config=found)), notes
         )
-        return replace(moved, draft=None, place=place)
+        return replace(moved, invalid_composition=None, place=place)
 
     def choose_preset(self, family: str, preset: str | None = None) -> State:
         """With a preset of a family, by default its first one."""
@@ -177,14 +182,16 @@ class State:
         design = known.design(preset or known.presets[0].name)
         base = design.origin or design.base
         moved = replace(
-            self.with_workload(replace(self.workload, design=design)), preset=base, draft=None
+            self.with_workload(replace(self.workload, design=design)),
+            preset=base,
+            invalid_composition=None,
         )
         return moved if design.family is self.design.family else replace(moved, opened=(), node="")
 
     @property
     def link(self) -> dict[str, str]:
         """The parameters that restore this page: the workload, and each part of the view that
-        differs from a first visit's."""
+        differs from the default."""
         view: dict[str, str] = {VIEW.name: self.view} if self.view != VIEW.default else {}
         view |= {TAB.name: self.tab} if self.tab != TAB.default else {}
         view |= {AXIS.name: self.axis} if self.axis else {}
@@ -192,12 +199,12 @@ class State:
         view |= {"open": ",".join(self.opened)} if self.opened else {}
         view |= {"node": self.node} if self.node else {}
         view |= {"place": self.place} if self.place != PLACE else {}
-        if self.draft:
-            view |= {"draft": composition.text(self.design.family, self.draft.rows)}
+        if self.invalid_composition:
+            view |= {"draft": composition.text(self.design.family, self.invalid_composition.stages)}
         return self.workload.to_query(self.preset) | view | link_parts.pin_parameter(self.pins)
 
     def on_known_device(self) -> State:
-        """On a device that exists: a cluster may answer only after one was asked for."""
+        """On a device that exists. A cluster may report its devices after a page has opened."""
         try:
             device, refusal = devices.read_device(self.workload.device), self.refusal
         except DesignError as error:
@@ -217,11 +224,14 @@ class State:
 
     def _restored(self, link: Link) -> State:
         workload, preset = Workload.read(link, START.family.key)
-        rows = link_parts.invalid_stages(link, workload.design)
+        stages = link_parts.invalid_stages(link, workload.design)
         start = replace(
-            self.with_workload(workload), preset=preset, draft=None, place=link_parts.place(link)
+            self.with_workload(workload),
+            preset=preset,
+            invalid_composition=None,
+            place=link_parts.place(link),
         )
-        start = start._with_linked_stages(link, rows) if rows else start
+        start = start._with_linked_stages(link, stages) if stages else start
         own = tuple(axis for axis in axes(start.design) if axis not in AXIS.options)
         return replace(
             start,
@@ -237,13 +247,13 @@ class State:
             pins=link_parts.pins(link, START.family.key),
         )
 
-    def _with_linked_stages(self, link: Link, rows: Stages) -> State:
-        """With the stages that a link holds as a draft. Where they fit they are the design, with a
-        note on what was inserted for that."""
-        found = self.with_stages(rows, composition.index(rows, self.place))
-        link.inserted = {}  # the draft replaces the design that these notes are about
-        if not found.draft:
-            link.say_inserted(zoo.with_settings(self.design, composition.settings(rows)))
+    def _with_linked_stages(self, link: Link, stages: Stages) -> State:
+        """With the stages of the link's `draft`: as the design if they fit, with a note on inserted
+        stages, else as the invalid composition."""
+        found = self.with_stages(stages, composition.index(stages, self.place))
+        link.inserted = {}  # these notes are about the design that is replaced
+        if not found.invalid_composition:
+            link.say_inserted(zoo.with_settings(self.design, composition.settings(stages)))
         return found
 
 

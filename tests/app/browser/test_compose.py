@@ -40,18 +40,18 @@ def test_a_composition_from_nothing_to_a_script(
     page = open_page(address + "?view=Compose&family=vit")
     press(page, "start-hybrid")
     has_text(figure(page, "Parameters"), "104 k")
-    press(page, "row-stem")
+    press(page, "stage-stem")
     page.locator(".node.selected", has_text="stem").wait_for()  # the page has drawn the open row
     pressed(page.locator(".st-key-hybrid-ConvStem-stem-image_size input"), "Home")
     page.locator("svg text", has_text="(1, 3, 8, 8)").first.wait_for()
-    press(page, "row-stages-0")
+    press(page, "stage-stages-0")
     add(page, "stages-0", "Residual")
     page.locator(".st-key-kind-stages-1-Residual").wait_for()
     add(page, "stages-1", "Transformer")
-    page.locator(".st-key-row-stages-2", has_text="ToTokens").wait_for()
-    page.locator(".st-key-row-stages-4", has_text="ToMap").wait_for()
+    page.locator(".st-key-stage-stages-2", has_text="ToTokens").wait_for()
+    page.locator(".st-key-stage-stages-4", has_text="ToMap").wait_for()
 
-    press(page, "row-stages-2")
+    press(page, "stage-stages-2")
     page.locator(".st-key-hybrid-ToTokens-stages-2-class_token label").click()
     page.get_by_text("the pixels of a map").first.wait_for()
     page.locator(".node.fault", has_text="does not fit").wait_for()
@@ -78,7 +78,7 @@ def test_a_composition_from_nothing_to_a_script(
     assert ran.returncode == 0, ran.stderr
     assert "parameters" in ran.stdout
     page.get_by_role("radio", name="Compose").click()
-    page.locator(".st-key-row-stages-3", has_text="Transformer").wait_for()
+    page.locator(".st-key-stage-stages-3", has_text="Transformer").wait_for()
 
 
 def test_the_back_button_mends_what_a_press_broke(open_page: Any, address: str) -> None:

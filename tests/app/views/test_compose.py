@@ -58,7 +58,7 @@ def test_a_design_of_one_family_is_offered_a_composition_to_start_from() -> None
     assert any("cannot be edited stage by stage" in info.value for info in app.info)
     app.button(key="start.hybrid").click()
     run(app)
-    assert names(state(app).rows) == ["ConvStem", "Conv", "PooledHead"]
+    assert names(state(app).stages) == ["ConvStem", "Conv", "PooledHead"]
 
 
 def test_a_design_of_a_family_that_is_stages_is_opened_as_such() -> None:
@@ -77,10 +77,10 @@ def test_a_stage_is_added_and_adapters_are_inserted_and_told() -> None:
     opens(app, "add-stages.0")
     app.button(key="add-stages.0.Transformer").click()
     run(app)
-    assert names(state(app).rows)[1:-1] == ["Conv", "ToTokens", "Transformer", "ToMap"]
+    assert names(state(app).stages)[1:-1] == ["Conv", "ToTokens", "Transformer", "ToMap"]
     assert state(app).place == "stages.2"
     assert state(app).notes.keys() == {"stages.1", "stages.3"}
-    told = {i for i in (0, 1, 3) if "inserted" in app.button(key=f"row.stages.{i}").label}
+    told = {i for i in (0, 1, 3) if "inserted" in app.button(key=f"stage.stages.{i}").label}
     assert told == {1, 3}
     app.slider(key="hybrid.Transformer.stages.2.depth").set_value(2)
     run(app)
@@ -98,14 +98,14 @@ def test_buttons_rearrange_the_rows() -> None:
     ):
         app.button(key=key).click()
         run(app)
-        assert names(state(app).rows)[1:-1] == expected
+        assert names(state(app).stages)[1:-1] == expected
     assert state(app).place == "stages.0"
-    app.button(key="row.head").click()
+    app.button(key="stage.head").click()
     run(app)
     opens(app, "kind-head-PooledHead")
     app.button(key="kind-head-PooledHead.HiddenLayerHead").click()
     run(app)
-    assert names(state(app).rows)[-1] == "HiddenLayerHead"
+    assert names(state(app).stages)[-1] == "HiddenLayerHead"
 
 
 def test_the_menu_of_kinds_tells_of_each_what_it_is_and_why_it_does_not_fit() -> None:
@@ -119,7 +119,7 @@ def test_the_menu_of_kinds_tells_of_each_what_it_is_and_why_it_does_not_fit() ->
     assert "LastFrame needs a clip (T, C, H, W) but gets a map (64, 112, 112)" in misfits.help
     misfits.click()
     run(app)
-    assert state(app).draft
+    assert state(app).invalid_composition
 
 
 def test_kinds_stand_in_groups_and_none_is_lost() -> None:
@@ -132,7 +132,7 @@ def test_kinds_stand_in_groups_and_none_is_lost() -> None:
 
 def broken() -> AppTest:
     app = opened(family="hybrid", stages="Conv() ToTokens() ToMap()", head="PooledHead()")
-    app.button(key="row.stages.1").click()
+    app.button(key="stage.stages.1").click()
     run(app)
     app.toggle(key="hybrid.ToTokens.stages.1.class_token").set_value(True)
     return run(app)
@@ -141,9 +141,9 @@ def broken() -> AppTest:
 def test_what_does_not_fit_is_kept_and_told_and_mended_by_one_click() -> None:
     app = broken()
     now = state(app)
-    assert now.draft
-    assert now.draft.place == "stages.2"
-    assert "the pixels of a map" in now.draft.fault
+    assert now.invalid_composition
+    assert now.invalid_composition.place == "stages.2"
+    assert "the pixels of a map" in now.invalid_composition.fault
     assert now.design.value("stages.1.class_token") is False  # the figures are of the last that fit
     assert now.value("stages.1.class_token") is True
     sent = graph(app)
@@ -152,14 +152,14 @@ def test_what_does_not_fit_is_kept_and_told_and_mended_by_one_click() -> None:
     assert re.search(both, sent["svg"])
     (told,) = [each.value for each in app.markdown if "does not fit" in each.value]
     assert "2 ToMap" in told  # at once, though another row is open
-    assert now.draft.fault in told
+    assert now.invalid_composition.fault in told
     app.button(key="goto").click()
     run(app)
     assert state(app).place == "stages.2"
-    app.button(key="mend.0").click()
+    app.button(key="fix.0").click()
     run(app)
-    assert state(app).draft is None
-    assert state(app).rows[2] == ToTokens()
+    assert state(app).invalid_composition is None
+    assert state(app).stages[2] == ToTokens()
 
 
 def test_undo_takes_a_draft_back_and_no_more() -> None:
@@ -170,21 +170,21 @@ def test_undo_takes_a_draft_back_and_no_more() -> None:
     run(app)
     app.button(key="add-stages.1.LastFrame").click()
     run(app)
-    assert state(app).draft
+    assert state(app).invalid_composition
     app.button(key="undo").click()
     run(app)
-    assert state(app).draft is None
-    assert names(state(app).rows)[1:-1] == ["Conv", "Conv"]
+    assert state(app).invalid_composition is None
+    assert names(state(app).stages)[1:-1] == ["Conv", "Conv"]
     app.button(key="undo").click()
     run(app)
-    assert names(state(app).rows)[1:-1] == ["Conv"]
+    assert names(state(app).stages)[1:-1] == ["Conv"]
 
 
 def test_a_link_restores_a_draft_and_the_open_row() -> None:
     before = state(broken())
     assert before.link["view"] == "Compose"
     again = state(opened(**before.link))
-    assert again.draft == before.draft
+    assert again.invalid_composition == before.invalid_composition
     assert (again.link, again.place) == (before.link, "stages.1")
 
 
@@ -192,16 +192,18 @@ def test_a_link_restores_a_draft_and_the_open_row() -> None:
 def test_of_a_link_with_a_draft_that_is_none_the_rest_is_honoured(draft: str) -> None:
     now = FIRST.follow_link({"family": "hybrid", "draft": draft, "batch": "4"})
     assert now.refusal
-    assert now.draft is None
+    assert now.invalid_composition is None
     assert now.workload == Workload(studio.design("hybrid"), 4)
 
 
 def test_a_draft_is_kept_while_the_batch_changes_and_goes_with_another_design() -> None:
     now = state(broken())
-    assert now.set_knob("batch", 4).draft == now.draft
-    assert now.choose_preset("vit").draft is None
-    assert now.set_knob("stages.1.class_token", False).draft is None
-    assert now.set_knob("stages.0.width", 4096).draft  # and its other knobs can be turned
+    assert now.set_knob("batch", 4).invalid_composition == now.invalid_composition
+    assert now.choose_preset("vit").invalid_composition is None
+    assert now.set_knob("stages.1.class_token", False).invalid_composition is None
+    assert now.set_knob(
+        "stages.0.width", 4096
+    ).invalid_composition  # and its other knobs can be turned
     assert "stages.0.width" in now.set_knob("stages.0.width", 10**6).refusal
 
 
@@ -213,23 +215,23 @@ def test_values_that_the_rule_allows_are_offered() -> None:
     labels = [mend.label for mend in fixes.fixes(FAMILY, draft)]
     assert labels == ["num_heads = 9", "num_heads = 6", "Remove 2 Transformer"]
     for mend in fixes.fixes(FAMILY, draft):
-        assert not isinstance(composition.fit(FAMILY, mend.rows), InvalidComposition)
+        assert not isinstance(composition.fit(FAMILY, mend.stages), InvalidComposition)
 
 
 def test_a_new_skip_joins_the_nearest_stage_that_fits() -> None:
     app = opened(family="hybrid", stages="Conv(stride=2) Conv() Conv()", head="PooledHead()")
-    app.button(key="row.stages.2").click()
+    app.button(key="stage.stages.2").click()
     run(app)
     opens(app, "add-stages.2")
     assert app.button(key="add-stages.2.Add").label.startswith("**Add** ")  # it fits
     app.button(key="add-stages.2.Add").click()
     run(app)
-    assert state(app).rows[4] == Add(source=1)
+    assert state(app).stages[4] == Add(source=1)
     app.selectbox(key="joins.stages.3.source").set_value(0)
     run(app)
     assert state(app).design.value("stages.3.source") == 0
     assert (
-        composition.repair_join(FAMILY, state(app).rows, 4) == state(app).rows
+        composition.repair_join(FAMILY, state(app).stages, 4) == state(app).stages
     )  # it fits as it is
 
 
@@ -253,7 +255,7 @@ def test_the_skips_of_a_head_are_chosen_by_what_they_join() -> None:
 
 
 def test_another_kind_keeps_the_knobs_that_both_have() -> None:
-    rows = composed(Conv(width=32, depth=2)).rows
+    rows = composed(Conv(width=32, depth=2)).stages
     assert composition.change_kind(rows, 1, Residual)[1] == Residual(width=32, depth=2, stride=1)
 
 
@@ -301,13 +303,13 @@ def test_what_does_not_fit_is_marked_at_its_own_row_after_all_that_do() -> None:
                 draft = composition.fit(FAMILY, (stem(), *stages, PooledHead()))
                 if not isinstance(draft, InvalidComposition):
                     continue
-                now = replace(FIRST.choose_preset("hybrid"), draft=draft)
+                now = replace(FIRST.choose_preset("hybrid"), invalid_composition=draft)
                 lines = editor.stage_figures(now)
                 assert [n for n, one in enumerate(lines) if "does not fit" in one] == [draft.at]
                 assert all("<span>(" in one for one in lines[: draft.at])
                 assert not any("<span>(" in one for one in lines[draft.at :])
                 shown = results.invalid_graph(FAMILY, draft).root.children
-                placed = [composition.place(draft.rows, n) for n in range(draft.at + 1)]
+                placed = [composition.place(draft.stages, n) for n in range(draft.at + 1)]
                 assert [node.id for node in shown if node.id in placed] == placed
                 assert shown[0].kind == "input"
                 assert shown[-1].id == draft.place
