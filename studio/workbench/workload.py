@@ -11,8 +11,8 @@ from studio.workbench import devices
 from studio.workbench.link import Link
 
 HELP = {
-    "mode": "A forward pass, or a training step: forward, backward, and an update with SGD",
-    "dtype": "Of weights and activations; the memory figures stay those of float32",
+    "mode": "A forward pass, or a training step: forward, backward, and an SGD update",
+    "dtype": "Data type of weights and activations; memory figures are always for float32",
     "layout": "Memory layout of images: contiguous (NCHW) or channels_last (NHWC)",
     "compiled": "Run through torch.compile; its compile time is shown separately",
 }

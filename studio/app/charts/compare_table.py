@@ -158,7 +158,7 @@ def scale(workloads: Sequence[Workload], axis: str) -> str:
     """What is marked off along an axis: a knob that all have, or how many times its own value of it
     a design has, where the knobs differ (a sum of depths is no depth multiplier)."""
     names = {axes(workload.design)[axis].name for workload in workloads}
-    return axis if len(names) == 1 else f"{axis}, × that of each design"
+    return axis if len(names) == 1 else f"{axis}, relative to each design's own"
 
 
 def panels(workloads: Sequence[Workload], axis: str) -> tuple[Panel, ...]:

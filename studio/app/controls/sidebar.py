@@ -25,7 +25,7 @@ from studio.workbench.page.state import VIEWS, State
 from studio.workbench.workload import CONDITIONS, DEVICE
 
 COMPOSE = VIEWS[1]
-DEVICE_HELP = "Device; CPU runs use one thread"
+DEVICE_HELP = "Device to benchmark on; a CPU uses one thread"
 
 
 def sidebar(now: State) -> None:

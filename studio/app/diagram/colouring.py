@@ -34,7 +34,7 @@ from studio.workbench.page.state import State
 from studio.workbench.workload import Workload
 
 TICKS = (0.0, 0.5, 1.0)
-NO_TIMES = "Not timed yet: press <i>Time each layer</i> on the Layers tab."
+NO_TIMES = "No layer times yet: press <i>Benchmark layers</i> on the Layers tab."
 STYLE = """<style>
 .st-key-lens { gap: .3rem 1rem; }
 .legend { font-size: .8rem; line-height: 1.35; font-variant-numeric: tabular-nums; }
@@ -206,5 +206,5 @@ def _unaligned_text(pinned: Workload, now: Workload) -> str:
 def _untimed_text(pinned: Workload | None, now: Workload) -> str:
     if pinned and layer_times(now):
         name = escape(workload_label(pinned))
-        return f"<b>{name}</b> has no layer times yet: open it and time its layers."
+        return f"<b>{name}</b> has no layer times yet: open it and benchmark its layers."
     return NO_TIMES

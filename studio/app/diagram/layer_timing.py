@@ -1,4 +1,4 @@
-"""The button that has the layers timed."""
+"""The button that benchmarks the layers."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def is_timing(workload: Workload) -> bool:
 def timing_button(workload: Workload) -> None:
     """Has the layers timed, and says why there are no times, or can be none."""
     if why := layer_obstacle(workload):
-        st.caption(f"Layers cannot be timed here: {plain(why)}.")
+        st.caption(f"Layers cannot be benchmarked here: {plain(why)}.")
         return
     words, right = st.columns([3, 2], vertical_alignment="center")
     found = session.bench().layer_times(workload)
     if isinstance(found, Failed):
         words.caption(f":orange[{plain(found.reason)}]")
-    again = "Time again" if layer_times(workload) else "Time each layer"
+    again = "Benchmark layers again" if layer_times(workload) else "Benchmark layers"
     right.button(
-        "measuring …" if is_timing(workload) else again,
+        "benchmarking …" if is_timing(workload) else again,
         key="time-layers",
         help="With torch.profiler, in a separate process",
         disabled=is_timing(workload),

@@ -31,7 +31,7 @@ CARD = {"inference": "Latency", "training": "Training step"}
 ASKED = "Large model: press Benchmark"
 LATE = "Slow model, about {0} s to time: press Benchmark"
 HOURS_S = 2 * 3600.0  # more than any measurement takes
-MEASURING = {False: "measuring on this machine …", True: "compiling, which may take minutes …"}
+MEASURING = {False: "benchmarking on this machine …", True: "compiling, which may take minutes …"}
 RETRIED = "It is benchmarked again when the machine is idle"
 DAYS = 30  # that are counted; what is older has a date
 POLL_S = 0.4  # of a measurement under way, at the least
@@ -222,7 +222,7 @@ def all_details(point: Measurement) -> str:
     words = [
         point.device,
         f"{point.runs} runs",
-        f"95 % of them below {units.seconds(point.p95_s)}" if point.p95_s else "",
+        f"95th percentile {units.seconds(point.p95_s)}" if point.p95_s else "",
         f"first call {units.seconds(point.first_call_s)}",
         f"CPU time {units.seconds(point.cpu_s)}" if point.cpu_s else "",
         f"{point.throughput:.3g} examples a second",

@@ -207,7 +207,7 @@ def timing_text(workload: Workload) -> str:
     kinds += ["under load"] if whole.clean is False else []
     return (
         f"Time: {units.seconds(whole.total_s)} per forward pass, {', '.join(filter(None, kinds))},"
-        " measured separately from the latency above; shares are the profiler's."
+        " measured separately from the latency above; split between layers by torch.profiler."
     )
 
 

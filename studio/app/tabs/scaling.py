@@ -116,7 +116,7 @@ def _panels(now: State, other: DeviceLimits | None) -> None:
     shown = workloads(now)
     able = tuple(workload for workload in shown if is_in_sweep(workload, now.workload))
     why = "" if able else obstacle(now.workload)
-    hint = "measuring …" if job else HINT if able else "cannot be measured here"
+    hint = "benchmarking …" if job else HINT if able else "cannot be benchmarked here"
     here = _at(now.workload, knob)
     unit = unit_of(shown, knob)
     all_of_them = panels(now.workload, shown, knob, hint, other)
@@ -174,7 +174,7 @@ def panels(
         units.seconds,
         (*predicted_curves(shown, xs, here, other), times),
         law=scaling_text.law(times, macs, unit_of(shown, knob), _at(here, knob)),
-        few="sweep not measured yet" if times.xs else hint,
+        few="too few points for a power law" if times.xs and hint == HINT else hint,
         empty=hint,
     )
     return (
@@ -218,7 +218,7 @@ def error_bar(point: Measurement, device: str) -> tuple[float, float]:
 
 def error_bar_text(point: Measurement, device: str) -> str:
     """What the error bars show; followed by a pair of times."""
-    return "IQR" if run_to_run_deviation(point, device) is None else "another run likely"
+    return "IQR" if run_to_run_deviation(point, device) is None else "run-to-run range"
 
 
 def measured_separately(shown: tuple[Workload, ...]) -> frozenset[Workload]:
@@ -245,7 +245,7 @@ def controls(
 ) -> None:
     """The legend, and the buttons to start a sweep (or `why` it cannot start) and to cancel it."""
     if why and not job:
-        st.caption(f":orange[This axis cannot be measured: {plain(why)}.]")
+        st.caption(f":orange[This axis cannot be benchmarked: {plain(why)}.]")
     words, button = st.columns([3, 2], vertical_alignment="center")
     if job:
         words.progress(job.progress.progress, plain(f"{job.title} · {progress_text(job.progress)}"))
@@ -281,7 +281,7 @@ def benchmark_button(axis: str, able: tuple[Workload, ...], place: DeltaGenerato
         help=f"Times {len(able)} designs, interleaved, in a separate process",
         type="primary",
         on_click=_start,
-        args=(able, f"Measuring {len(able)} designs along {axis}"),
+        args=(able, f"Benchmarking {len(able)} designs along {axis}"),
         width="stretch",
     )
 
@@ -299,16 +299,16 @@ def legend(shown: tuple[Workload, ...], left_out: int, lines: tuple[str, ...] = 
     threads = f", {shown[0].threads_text}" if shown[0].threads_text else ""
     old = f", the oldest {when}" if oldest and (when := age_text(oldest)) else ""
     apart = run_to_run_deviation(oldest, shown[0].device) if oldest else None
-    bars = "interquartile range" if apart is None else f"±{apart:.0%} between runs"
+    bars = "interquartile range" if apart is None else f"run-to-run deviation, ±{apart:.0%}"
     loaded = any(point.clean is False for point in points)
     kinds = ["measured separately"] * bool(measured_separately(shown)) + ["under load"] * loaded
     sentences = [
         "Parameters, MACs and the activation count (elements that convolutions and matrix products"
         " write) are exact, memory is predicted.",
         f"Latency is measured{where}{threads}{old}." if points else "",
-        f"Bars: {bars}." if points else "",
-        f"Hollow: {' or '.join(kinds)} (not used in the fit)." if kinds else "",
-        f"Dashed: {'. Pale: '.join(lines)}." if lines else "",
+        f"Error bars: {bars}." if points else "",
+        f"Hollow points: {' or '.join(kinds)} (not used in the fit)." if kinds else "",
+        f"Dashed line: {'. Pale dashed line: '.join(lines)}." if lines else "",
         f"A sweep leaves out the {left_out} largest of these designs." if left_out else "",
     ]
     return " ".join(filter(None, sentences))

@@ -168,7 +168,7 @@ def _progress(job: Sweep) -> None:
 
 
 def benchmark_button(workloads: Sequence[Workload]) -> None:
-    """Begin to time those that can be timed together."""
+    """Begins to benchmark those that can be benchmarked together."""
     able = [
         workload
         for workload in workloads
@@ -183,7 +183,7 @@ def benchmark_button(workloads: Sequence[Workload]) -> None:
         f" {left_out:d} left out: too large, or with other benchmark settings." if left_out else ""
     )
     st.button(
-        "Re-run all timings" if known else "Benchmark all",
+        "Benchmark all again" if known else "Benchmark all",
         key="compare.measure",
         help=f"Runs are interleaved, so ratios hold to a few per cent.{aside}",
         on_click=_measure,
@@ -192,7 +192,7 @@ def benchmark_button(workloads: Sequence[Workload]) -> None:
 
 
 def _measure(workloads: tuple[Workload, ...]) -> None:
-    title = f"Measuring {len(workloads)} designs, interleaved"
+    title = f"Benchmarking {len(workloads)} designs, interleaved"
     session.request_page()  # the sweep may be over at once, by stored measurements
     bench = session.bench()
     session.mine().comparison.start(bench.sweep(workloads, title, SWEEP_S, session.name()))

@@ -120,10 +120,10 @@ def test_layers_are_timed_and_a_training_step_is_simulated(open_page: Any, addre
     from playwright.sync_api import expect
 
     page = open_page(address + "?family=cnn&tab=Layers")
-    page.get_by_role("button", name="Time each layer").click()
-    # Once it is back there are times: it is disabled, or on a busy machine asks to time again.
-    again = page.get_by_role("button", name="Time again")
-    done = page.get_by_role("button", name="Time each layer", disabled=True)
+    page.get_by_role("button", name="Benchmark layers").click()
+    # Once it is back there are times: it is disabled, or on a busy machine asks to do it again.
+    again = page.get_by_role("button", name="Benchmark layers again")
+    done = page.get_by_role("button", name="Benchmark layers", disabled=True)
     expect(again.or_(done)).to_be_visible(timeout=60_000)
     open_tab(page, "Memory")
     page.get_by_text("The largest batch whose tensors fit").wait_for()

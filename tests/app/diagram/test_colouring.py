@@ -108,7 +108,7 @@ def timings(bench: StillWorkbench, **times: float) -> None:
 
 def test_where_nothing_was_timed_it_says_how_to(bench: StillWorkbench) -> None:
     app = visited(VIT | {"heat": "time"})
-    assert "Time each layer" in legend(app)
+    assert "Benchmark layers" in legend(app)
     assert "--g-heat" not in drawing(app)
     timings(bench, norm=0.01, head=0.002)
     run(app)

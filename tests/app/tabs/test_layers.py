@@ -66,7 +66,7 @@ def test_times_under_load_say_so_and_can_be_taken_again(bench: StillWorkbench) -
     app = AppTest.from_file(str(MAIN), default_timeout=60)
     app.query_params["tab"] = "Layers"
     again = app.run().button(key="time-layers")
-    assert (again.label, again.disabled) == ("Time again", False)
+    assert (again.label, again.disabled) == ("Benchmark layers again", False)
     again.click().run()
     assert bench.started == [workload]
 

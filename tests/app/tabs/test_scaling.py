@@ -75,7 +75,7 @@ def test_only_the_points_of_one_sweep_are_fitted(bench: StillWorkbench) -> None:
     assert len(curve.xs) == len(shown)
     assert curve.apart == {shown[0].design.config.depth}
     assert curve.power == pytest.approx(1)
-    assert "Hollow: measured separately (not used in the fit)." in scaling.legend(shown, 0)
+    assert "Hollow points: measured separately (not used in the fit)." in scaling.legend(shown, 0)
 
 
 def test_a_finished_sweep_under_load_says_why_its_marks_are_hollow(bench: StillWorkbench) -> None:
@@ -85,7 +85,7 @@ def test_a_finished_sweep_under_load_says_why_its_marks_are_hollow(bench: StillW
     for workload in shown:
         bench.measurements.forget(workload)
     swept(bench, shown, [0.01] * len(shown), clean=False)
-    assert "Hollow: under load" in scaling.legend(shown, 0)
+    assert "Hollow points: under load" in scaling.legend(shown, 0)
 
 
 def test_a_mark_says_what_the_ends_of_its_bar_are(
@@ -95,7 +95,7 @@ def test_a_mark_says_what_the_ends_of_its_bar_are(
     swept(bench, shown, [0.01] * len(shown))
     assert hover(shown) == "10.0 ms, IQR 9.90 ms–10.1 ms"
     monkeypatch.setattr(scaling, "run_to_run_deviation", lambda point, device: 0.25)
-    assert hover(shown) == "10.0 ms, another run likely 8.00 ms–12.5 ms"
+    assert hover(shown) == "10.0 ms, run-to-run range 8.00 ms–12.5 ms"
 
 
 def hover(shown: tuple[Workload, ...]) -> str:
@@ -109,7 +109,9 @@ def hover(shown: tuple[Workload, ...]) -> str:
 def test_the_legend_says_what_is_expected_by_what() -> None:
     shown, _ = along_depth()
     assert "Dashed" not in scaling.legend(shown, 0)
-    assert "Dashed: a bound. Pale: another." in scaling.legend(shown, 0, ("a bound", "another"))
+    assert "Dashed line: a bound. Pale dashed line: another." in scaling.legend(
+        shown, 0, ("a bound", "another")
+    )
 
 
 def test_the_exponents_stand_in_a_sentence_and_one_of_them_in_the_title(
