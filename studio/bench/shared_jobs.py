@@ -22,10 +22,11 @@ class JobOwners:
     """The sessions that want a job, by number. When the last one leaves, the job ends and nobody
     can join.
 
-    An owner whose `present` is false counts as gone after `AWAY_S`: a connection may come back.
+    An owner whose `present` is false counts as gone after `away_s`: a connection may come back.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, away_s: float = AWAY_S) -> None:
+        self._away_s = away_s
         self._present: dict[int, Present] = {}
         self._seen: dict[int, float] = {}
         self._lock = Lock()  # so that nobody joins a job that is ending
@@ -50,7 +51,7 @@ class JobOwners:
         for number, present in tuple(self._present.items()):
             if present():
                 self._seen[number] = monotonic()
-            elif monotonic() - self._seen[number] > AWAY_S:
+            elif monotonic() - self._seen[number] > self._away_s:
                 self.leave(number)
         return 0 if self.close_if_empty() else len(self)
 
@@ -81,48 +82,54 @@ class JobHandle:
         self._last: tuple[float, Points] | None = None  # progress and points when it was released
         weakref.finalize(self, shared.owners.leave, number).atexit = False
 
+    @property
+    def job(self) -> SweepJob:
+        """The job, which other owners may have too."""
+        return self._shared.job
+
     def snapshot(self) -> Points:
         """The latest measurements, in the order of the subjects."""
-        return self._last[1] if self._last else self._shared.job.snapshot()
+        return self._last[1] if self._last else self.job.snapshot()
 
     @property
     def progress(self) -> float:
         """From 0 to 1."""
-        return self._last[0] if self._last else self._shared.job.progress
+        return self._last[0] if self._last else self.job.progress
 
     @property
     def position(self) -> int:
         """How many rounds of other sessions are before its next one."""
-        return 0 if self._last else self._shared.job.position
+        return 0 if self._last else self.job.position
 
     @property
     def eta_s(self) -> float | None:
         """Estimated seconds left; None before there is an estimate."""
-        return 0.0 if self._last else self._shared.job.eta_s
+        return 0.0 if self._last else self.job.eta_s
 
     @property
     def done(self) -> bool:
         """Whether it has ended: finished, cancelled or failed."""
-        return self._last is not None or self._shared.job.done
+        return self._last is not None or self.job.done
 
     @property
     def error(self) -> Exception | None:
         """Why the whole sweep failed, if it did."""
-        return None if self._last else self._shared.job.error
+        return None if self._last else self.job.error
 
     def cancel(self) -> None:
         """Release the job. The last owner stops it at once; the measurements so far stay."""
-        job, owners = self._shared.job, self._shared.owners
-        self._last = (job.progress, job.snapshot())
+        owners = self._shared.owners
+        self._last = (self.job.progress, self.job.snapshot())
         owners.leave(self._number)
         if owners.close_if_empty():
-            job.cancel()
+            self.job.cancel()
 
 
 class SharedJobs:
-    """The running jobs, by what was asked."""
+    """The running jobs, by what was asked. Their owners may be away for `away_s` seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, away_s: float = AWAY_S) -> None:
+        self._away_s = away_s
         self._lock = Lock()
         self._numbers = count()
         self._running: dict[JobKey, SharedJob] = {}
@@ -151,7 +158,7 @@ class SharedJobs:
             self._running = {k: s for k, s in self._running.items() if s.owners and not s.job.done}
             shared = self._running.get(key)
             if shared is None or not shared.owners.join(number, present):
-                owners = JobOwners()
+                owners = JobOwners(self._away_s)
                 owners.join(number, present)
                 job = SweepJob(
                     key[0], conditions, budget_s=budget_s, demand=owners.count_present, **rules

@@ -81,15 +81,18 @@ class StoreContents:
 
 
 class Store:
-    """Measurements on disk, at most `rows` of them: the oldest are dropped."""
+    """Measurements on disk, at most `rows` of them: the oldest are dropped.
 
-    def __init__(self, folder: Path, rows: int = ROWS) -> None:
+    The file has at most `pages` pages of 4 kB.
+    """
+
+    def __init__(self, folder: Path, rows: int = ROWS, pages: int = PAGES) -> None:
         self.path, self._rows = folder / NAME, rows
         self._lock = Lock()
         self.clear_count = 0  # a sweep that began before the store was cleared is not stored
         self.fallback_reason = ""  # why it is in memory only, in one sentence; else empty
         try:
-            self._disk = _open(self.path)
+            self._disk = _open(self.path, pages)
         except (OSError, sqlite3.Error) as error:
             self._disk = self._fall_back(error)
 
@@ -241,25 +244,25 @@ class Store:
         return memory
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(path: Path, pages: int) -> sqlite3.Connection:
     """The database; a damaged one is replaced by a new one. Raises OSError, sqlite3.Error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        return _connect(path)
+        return _connect(path, pages)
     except sqlite3.OperationalError:  # full, read-only or locked: the file may be intact
         raise
     except sqlite3.DatabaseError:
         for file in path.parent.glob(f"{path.name}*"):
             file.unlink()
-        return _connect(path)
+        return _connect(path, pages)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, pages: int) -> sqlite3.Connection:
     disk = sqlite3.connect(path, timeout=BUSY_S, check_same_thread=False)
     try:
         disk.execute("PRAGMA journal_mode = WAL")
         disk.execute("PRAGMA synchronous = NORMAL")
-        disk.execute(f"PRAGMA max_page_count = {PAGES}")
+        disk.execute(f"PRAGMA max_page_count = {pages}")
         disk.executescript(LAYOUT)
         ((verdict,),) = disk.execute("PRAGMA quick_check(1)").fetchall()
         if verdict != "ok":

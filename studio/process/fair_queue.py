@@ -88,7 +88,7 @@ class FairQueue:
     """
 
     def __init__(self, backend: Backend) -> None:
-        self._backend = backend
+        self.backend = backend
         self._numbers = count()
         self._changed = Condition()  # guards the fields below
         self._waiting: list[QueuedCall[Any]] = []
@@ -135,7 +135,7 @@ class FairQueue:
 
     def _serve(self) -> None:
         while True:
-            self._next().run(self._backend)
+            self._next().run(self.backend)
 
     def _next(self) -> QueuedCall[Any]:
         with self._changed:

@@ -30,8 +30,10 @@ GROWN = 1.5  # times what the last walk through everything has left
 class GcPolicy:
     """Collects garbage in this process while nothing is drawn, as `priority` tells."""
 
-    def __init__(self, priority: Priority, sleep: Callable[[float], None] = sleep) -> None:
-        self._priority, self._sleep = priority, sleep
+    def __init__(
+        self, priority: Priority, sleep: Callable[[float], None] = sleep, growth: float = GROWN
+    ) -> None:
+        self._priority, self._sleep, self._growth = priority, sleep, growth
 
     def start(self) -> None:
         """From now on, in this process: Python's own collection of old objects is off."""
@@ -49,7 +51,7 @@ class GcPolicy:
             if rested and is_clean:
                 continue
             self._wait_for_quiet()
-            if rested or gc.get_freeze_count() > GROWN * left:
+            if rested or gc.get_freeze_count() > self._growth * left:
                 left = collect(everything=True)
                 return_memory()
             else:

@@ -13,7 +13,7 @@ than `LONGEST_WORK_S`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import count
@@ -42,21 +42,28 @@ class Place(NamedTuple):
 class Priority:
     """Urgent work runs at once; background work one page at a time, while none is urgent."""
 
-    def __init__(self, runs: PageRuns) -> None:
+    def __init__(self, runs: PageRuns, clock: Callable[[], float] = monotonic) -> None:
         self.runs = runs
         self.poll_cost_s = 0.01  # running average of what a poll takes
+        self._clock = clock
         self._changed = Condition()  # guards the attributes below
         self._numbers = count()
         self._urgent = 0
         self._queue: list[Place] = []
         self._served: Place | None = None
-        self._began = self._ceased = monotonic()  # when the last one was let in, and left
+        self._began = self._ceased = clock()  # when the last one was let in, and left
+
+    @property
+    def waiting(self) -> int:
+        """Number of pages in the queue."""
+        with self._changed:
+            return len(self._queue)
 
     @property
     def rested_s(self) -> float:
         """Seconds since the last work ended; 0 while there is any."""
         with self._changed:
-            return 0.0 if self._urgent or self._served else monotonic() - self._ceased
+            return 0.0 if self._urgent or self._served else self._clock() - self._ceased
 
     @contextmanager
     def urgent(self) -> Iterator[None]:
@@ -68,7 +75,7 @@ class Priority:
         finally:
             with self._changed:
                 self._urgent -= 1
-                self._ceased = monotonic()
+                self._ceased = self._clock()
                 self._changed.notify_all()
 
     @contextmanager
@@ -83,22 +90,22 @@ class Priority:
             return
         is_poll = not clicked and self.runs.is_fragment()
         place = self._wait(is_poll, clicked)
-        token, began = _inside.set(True), monotonic()
+        token, began = _inside.set(True), self._clock()
         try:
             yield
         finally:
             _inside.reset(token)
             with self._changed:
                 if is_poll:
-                    self.poll_cost_s += NEW_SHARE * (monotonic() - began - self.poll_cost_s)
+                    self.poll_cost_s += NEW_SHARE * (self._clock() - began - self.poll_cost_s)
                 if self._served is place:
                     self._served = None
-                self._ceased = monotonic()
+                self._ceased = self._clock()
                 self._changed.notify_all()
 
     def _wait(self, is_poll: bool, clicked: bool) -> Place:
         """Queue, until it is this one's turn."""
-        came = monotonic()
+        came = self._clock()
         with self._changed:
             place = Place(came + (LATER_S if is_poll else 0.0), next(self._numbers))
             self._queue.append(place)
@@ -113,7 +120,7 @@ class Priority:
 
     def _begins(self, place: Place, came: float) -> bool:
         def is_next() -> bool:
-            now = monotonic()
+            now = self._clock()
             is_free = self._served is None or now > self._began + LONGEST_WORK_S
             yields = self._urgent and now < came + LONGEST_S
             return is_free and not yields and min(self._queue) == place
@@ -121,5 +128,5 @@ class Priority:
         with self._changed:
             begins = self._changed.wait_for(is_next, CHECK_S)
             if begins:
-                self._served, self._began = place, monotonic()
+                self._served, self._began = place, self._clock()
             return begins

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 import studio
 from studio.advice.questions import SETTINGS
 from studio.analysis.cost.scaling import axes
-from studio.app.compose import editor
 from studio.app.controls import history, navigation, sidebar
 from studio.knobs import Knob
 from studio.workbench.compose import composition, fixes
@@ -123,7 +122,7 @@ def compose(now: State, draw: Draw) -> State:
     match draw(st.sampled_from(can)):
         case "add":
             kind = draw(st.sampled_from(kinds))
-            return now.with_stages(editor._with_new_stage(family, rows, i, kind), i + 1)
+            return now.with_stages(composition.add_connected_stage(family, rows, i, kind), i + 1)
         case "duplicate":
             return now.with_stages(composition.duplicate_stage(rows, i), i + 1)
         case "remove":
@@ -156,7 +155,9 @@ def rekind(now: State, draw: Draw) -> State:
     rows, family = now.stages, now.design.family
     i = draw(st.integers(0, len(rows) - 1))
     kinds = list(composition.kinds(family, composition.place(rows, i)).values())
-    return now.with_stages(editor._with_kind(family, rows, i, draw(st.sampled_from(kinds))), i)
+    return now.with_stages(
+        composition.change_connected_kind(family, rows, i, draw(st.sampled_from(kinds))), i
+    )
 
 
 def go_back(now: State, draw: Draw) -> State:

@@ -23,7 +23,7 @@ class Simulated:
         self.open = Event()
         self.calls: list[tuple[Any, ...]] = []
         self.most = 0  # calls that it had at once
-        self._had = 0
+        self.pending = 0
         self._queue: SimpleQueue[tuple[Future[Any], tuple[Any, ...]]] = SimpleQueue()
         Thread(target=self._serve, daemon=True).start()
 
@@ -32,8 +32,8 @@ class Simulated:
         return CALL_S * len(self.calls)
 
     def submit(self, function: object, /, *arguments: Any, limit_s: float = 1.0) -> Future[Any]:
-        self._had += 1
-        self.most = max(self.most, self._had)
+        self.pending += 1
+        self.most = max(self.most, self.pending)
         future: Future[Any] = Future()
         self._queue.put((future, arguments))
         return future
@@ -49,7 +49,7 @@ class Simulated:
             future, arguments = self._queue.get()
             self.open.wait()
             time.sleep(CALL_S / 20)
-            self._had -= 1
+            self.pending -= 1
             if future.set_running_or_notify_cancel():
                 self.calls.append(arguments)
                 future.set_result(answer(*arguments))

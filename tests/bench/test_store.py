@@ -4,8 +4,10 @@ import logging
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,15 +88,16 @@ def test_the_user_clears_it(tmp_path: Path):
     assert kept.run_to_run_deviation("cpu", HERE.machine) is None
 
 
-def full(disk: sqlite3.Connection) -> None:
-    """No page more than there is."""
-    disk.execute("PRAGMA max_page_count = 1")
+def elsewhere(kept: Store, command: str, *values: object) -> list[Any]:
+    """What another process reads from the file, or writes into it."""
+    with closing(sqlite3.connect(kept.path)) as disk, disk:
+        return disk.execute(command, values).fetchall()
 
 
 def test_a_full_disk_costs_nothing_but_the_memory_of_it(tmp_path: Path, caplog):
-    kept = Store(tmp_path)
+    kept = Store(tmp_path, pages=20)
     kept.save_sweep({A: MADE}, CPU)
-    full(kept._disk)
+    assert not kept.fallback_reason
     with caplog.at_level(logging.WARNING):
         for i in range(400):
             kept.save_sweep({subject(f"{i}"): MADE}, CPU)
@@ -141,8 +144,7 @@ def test_a_folder_that_cannot_be_made_is_no_obstacle(tmp_path: Path):
 def test_a_damaged_file_is_begun_anew(tmp_path: Path, damage: bytes | None):
     before = Store(tmp_path)
     before.save_sweep({subject(f"{i}"): MADE for i in range(100)}, CPU)
-    before._disk.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    before._disk.close()
+    elsewhere(before, "PRAGMA wal_checkpoint(TRUNCATE)")
     path = tmp_path / NAME
     text = path.read_bytes()
     path.write_bytes(damage or text[:8192] + b"\xa5" * (len(text) - 8192))
@@ -156,14 +158,14 @@ def test_a_damaged_file_is_begun_anew(tmp_path: Path, damage: bytes | None):
 def test_a_row_of_another_version_is_not_there(tmp_path: Path, row: str):
     kept = Store(tmp_path)
     kept.save_sweep({A: MADE}, CPU)
-    kept._disk.execute("UPDATE figures SET figure = ?", (row,))
+    elsewhere(kept, "UPDATE figures SET figure = ?", row)
     assert kept.find([A], CPU, [HERE]) is None
 
 
 def test_a_row_without_its_time_has_that_of_its_sweep(tmp_path: Path):
     kept = Store(tmp_path)
     kept.save_sweep({A: replace(MADE, measured_at="")}, CPU)
-    kept._disk.execute("UPDATE figures SET sweep = ?", (1_700_000_000 * 10**9,))
+    elsewhere(kept, "UPDATE figures SET sweep = ?", 1_700_000_000 * 10**9)
     (found,) = kept.find([A], CPU, [HERE]) or ()
     assert found == replace(MADE, measured_at="2023-11-14T22:13:20+00:00")
 
@@ -251,7 +253,7 @@ def test_a_sweep_is_filed_and_the_next_one_is_not_measured(lab: Worker, tmp_path
     fresh = SweepJob(subjects, CPU, executor=lab, fresh=True, **rules)
     wait_until(lambda: fresh.done)
     assert fresh.snapshot() != first.snapshot()
-    rows = kept._disk.execute("SELECT machine, median_s FROM anchors").fetchall()
+    rows = elsewhere(kept, "SELECT machine, median_s FROM anchors")
     assert [machine for machine, _ in rows] == [local_platform("cpu").machine] * 2
     assert all(0 < median_s < 1 for _, median_s in rows)
 
@@ -282,7 +284,7 @@ def test_a_sweep_cut_short_leaves_its_points_and_the_next_one_goes_on_from_there
     made, restarted = Simulated(), Store(tmp_path)
     assert restarted.contents().measurements == 2
     job = SweepJob(subjects, CPU, budget_s=0.1, executor=made, store=restarted)
-    wait_until(lambda: made._had == 1)
+    wait_until(lambda: made.pending == 1)
     assert [bool(point) for point in job.snapshot()] == [True, True, False, False]
     made.open.set()
     wait_until(lambda: job.done)
@@ -303,7 +305,7 @@ def test_a_sweep_under_load_is_there_at_once_and_measured_again(
     Store(tmp_path).save_sweep({A: replace(MADE, clean=False), B: MADE}, CPU)
     made = Simulated()
     job = SweepJob([A, B], CPU, budget_s=0.1, executor=made, store=Store(tmp_path))
-    wait_until(lambda: made._had == 1)
+    wait_until(lambda: made.pending == 1)
     assert [point.median_s for point in job.snapshot()] == [MADE.median_s] * 2
     made.open.set()
     wait_until(lambda: job.done)

@@ -4,11 +4,13 @@ import os
 import signal
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from studio.bench.conditions import Conditions, Subject
 from studio.bench.results import Measurement
+from studio.bench.store import Store
 from studio.bench.sweep import SweepJob, _merge, measure, sweep
 from studio.bench.timing.timing_loop import measure_round
 from studio.process.errors import MeasureError, NoMemoryError
@@ -150,18 +152,17 @@ def test_memory_that_runs_out_in_mid_sweep_costs_one_point(lab: Worker):
     assert len(figures(job.snapshot())) == 2
 
 
-def test_the_anchor_is_timed_among_the_designs_of_a_job_where_there_is_room(lab: Worker):
-    job = SweepJob([layers(1), layers(2)], CPU, budget_s=0.3, round_s=0.1, executor=lab)
-    heavies = SweepJob(
-        [heavy(1, 0.99), heavy(2, 0.99)], CPU, budget_s=0.1, round_s=0.1, executor=lab
-    )
-    alone = SweepJob([layers(1)], CPU, budget_s=0.1, executor=lab)
+def test_the_anchor_is_timed_among_the_designs_of_a_job_where_there_is_room(
+    lab: Worker, tmp_path: Path
+):
+    one, two, three = (Store(tmp_path / name) for name in "123")
+    rules = {"round_s": 0.1, "executor": lab}
+    job = SweepJob([layers(1), layers(2)], CPU, budget_s=0.3, store=one, **rules)
+    heavies = SweepJob([heavy(1, 0.99), heavy(2, 0.99)], CPU, budget_s=0.1, store=two, **rules)
+    alone = SweepJob([layers(1)], CPU, budget_s=0.1, store=three, **rules)
     wait_until(lambda: job.done and heavies.done and alone.done)
-    assert job._stage.reference
-    assert job._stage.reference.median_s > 0
     assert len(figures(job.snapshot())) == len(figures(heavies.snapshot())) == 2
-    assert heavies._stage.reference is None
-    assert alone._stage.reference is None
+    assert [kept.contents().reference_times for kept in (one, two, three)] == [1, 0, 0]
 
 
 def test_times_of_two_machines_are_not_mixed():

@@ -106,14 +106,14 @@ def test_a_port_in_use_is_one_sentence_with_one_that_is_free(
 def test_a_port_of_the_system_is_one_sentence(
     capsys: pytest.CaptureFixture[str], served: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    taken = server._bind
+    bind = socket.socket.bind
 
-    def unprivileged(address: str, port: int) -> None:
-        if 0 < port < 1024:
+    def unprivileged(taken: socket.socket, address: tuple[str, int]) -> None:
+        if 0 < address[1] < 1024:
             raise PermissionError(13, "Permission denied")
-        taken(address, port)
+        bind(taken, address)
 
-    monkeypatch.setattr(server, "_bind", unprivileged)
+    monkeypatch.setattr(socket.socket, "bind", unprivileged)
     sentence = refused(capsys, "--port", "80")
     assert re.search(r"port 80 needs administrator rights; port 8\d+ is free", sentence)
 

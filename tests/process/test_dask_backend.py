@@ -24,7 +24,7 @@ from studio.bench.sweep import SweepJob, measure
 from studio.process.backend import Backend, backend, backends, devices, platforms
 from studio.process.dask_backend import disconnect
 from studio.process.errors import MeasureError
-from studio.process.fair_queue import QueueClient
+from studio.process.fair_queue import queue_client
 from studio.process.platform import local_platform
 from studio.process.worker import NoWorkerError, worker
 from tests.bench.subjects import layers
@@ -124,10 +124,11 @@ def home_of(engine: Backend) -> tuple[int, int]:
 def test_a_sweep_survives_a_dask_worker(cluster: Cluster):
     homes = {home_of(e)[0]: home_of(e)[1] for e in backends("cpu")}
     assert homes.keys() == {process.pid for process in cluster.processes[1:]}
-    job = SweepJob([layers(i) for i in (1, 2, 3, 4)], CPU, budget_s=2.0, round_s=0.3)
+    chosen = queue_client("cpu")
+    subjects = [layers(i) for i in (1, 2, 3, 4)]
+    job = SweepJob(subjects, CPU, budget_s=2.0, round_s=0.3, executor=chosen)
     wait_until(lambda: job.progress > 0.3)
-    assert isinstance(job._executor, QueueClient)
-    parent, child = home_of(job._executor.queue._backend)
+    parent, child = home_of(chosen.queue.backend)
     os.kill(parent, signal.SIGKILL)
     wait_until(lambda: job.done)
     assert (job.error, job.progress) == (None, 1.0)

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from studio.bench import shared_jobs
 from studio.bench.conditions import Conditions
 from studio.bench.results import Measurement
 from studio.bench.shared_jobs import JobOwners, SharedJobs
@@ -211,15 +210,15 @@ def test_forty_sweeps_at_once_stream_and_equal_ones_are_made_once(engine: Simula
 def test_an_owner_who_cancels_only_lets_go(engine: Simulated):
     jobs = SharedJobs()
     one, other = (asked(jobs, engine, session) for session in "ab")
-    job = one._shared.job
-    assert other._shared.job is job
+    job = one.job
+    assert other.job is job
     one.cancel()
     assert (one.done, other.done, job.done) == (True, False, False)
     engine.open.set()
     wait_until(lambda: other.done)
     assert (one.progress, other.progress) == (0.0, 1.0)
     assert one.snapshot() == (None,) * 8
-    assert asked(jobs, engine, "c")._shared.job is not job
+    assert asked(jobs, engine, "c").job is not job
 
 
 def test_nobody_joins_a_job_that_is_being_cancelled(
@@ -244,7 +243,7 @@ def test_a_job_that_nobody_owns_any_more_ends(lab: Worker):
     """Its owner was dropped, and never said that it had gone."""
     jobs = SharedJobs()
     mine = jobs.ask([layers(1), sleeper(60)], CPU, budget_s=1.0, executor=lab)
-    job, pid = mine._shared.job, lab.warm().result(timeout=60)
+    job, pid = mine.job, lab.warm().result(timeout=60)
     wait_until(lambda: job.snapshot()[0] is not None)
     del mine
     gc.collect()
@@ -254,14 +253,13 @@ def test_a_job_that_nobody_owns_any_more_ends(lab: Worker):
     wait_until(lambda: lab.pid != pid)
 
 
-def test_a_browser_that_closes_is_waited_for_a_while(lab: Worker, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(shared_jobs, "AWAY_S", 1.0)
+def test_a_browser_that_closes_is_waited_for_a_while(lab: Worker):
     here = {"a", "b"}
-    jobs, shares = SharedJobs(), []
+    jobs, shares = SharedJobs(away_s=1.0), []
     for session in "ab":
         rules = {"executor": lab, "present": lambda session=session: session in here}
         shares.append(jobs.ask([layers(1), layers(2)], CPU, budget_s=600.0, **rules))
-    job = shares[0]._shared.job
+    job = shares[0].job
     wait_until(lambda: None not in job.snapshot())
     here.remove("a")
     time.sleep(2.5)

@@ -45,9 +45,7 @@ def test_what_a_walk_left_is_freed_once_the_server_rests() -> None:
     assert known() is None
 
 
-def test_a_server_that_never_rests_walks_through_everything_as_it_grows(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_server_that_never_rests_walks_through_everything_as_it_grows() -> None:
     """Garbage that was in use at one walk is freed at a later one, under steady use too."""
     rings = [Ring() for _ in range(1000)]
     known = weakref.ref(rings[0])
@@ -57,8 +55,7 @@ def test_a_server_that_never_rests_walks_through_everything_as_it_grows(
         if next(naps, None) is None:
             raise InterruptedError
         rings.clear()
-        monkeypatch.setattr(gc_policy, "GROWN", 0.5)
 
     with pytest.raises(InterruptedError):
-        GcPolicy(Priority(PageRuns()), sleep=nap).run()
+        GcPolicy(Priority(PageRuns()), sleep=nap, growth=0.5).run()
     assert known() is None

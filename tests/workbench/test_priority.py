@@ -8,9 +8,8 @@ from threading import Event, Thread
 
 import pytest
 
-from studio.workbench import priority
 from studio.workbench.page_runs import PageRuns
-from studio.workbench.priority import Priority
+from studio.workbench.priority import LATER_S, LONGEST_S, LONGEST_WORK_S, Priority
 from tests.process.processes import wait_until
 
 
@@ -26,6 +25,16 @@ class Runs(PageRuns):
     def stop_if_outdated(self) -> None:
         if self.outdated:
             raise InterruptedError
+
+
+class Clock:
+    """Stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 class Page:
@@ -44,6 +53,10 @@ class Page:
     def finish(self) -> None:
         self.go_on.set()
         self._thread.join(20)
+
+
+def in_line(order: Priority, count: int) -> None:
+    wait_until(lambda: order.waiting == count)
 
 
 def test_charts_wait_for_figures_and_figures_for_nobody():
@@ -81,13 +94,15 @@ def test_a_part_within_a_part_waits_for_nothing():
         pass
 
 
-def test_figures_that_never_cease_hold_charts_back_for_a_while_only(
-    monkeypatch: pytest.MonkeyPatch,
-):
-    monkeypatch.setattr(priority, "LONGEST_S", 0.3)
-    order = Priority(PageRuns())
+def test_figures_that_never_cease_hold_charts_back_for_a_while_only():
+    clock = Clock()
+    order = Priority(PageRuns(), clock)
     with order.urgent():
         charts = Page(order.background)
+        in_line(order, 1)
+        clock.now = 0.9 * LONGEST_S
+        assert not charts.inside.wait(0.2)
+        clock.now = LONGEST_S
         assert charts.inside.wait(20)
         charts.finish()
 
@@ -101,11 +116,14 @@ def test_a_page_that_is_left_behind_waits_no_longer():
 
 
 def test_it_rests_once_the_last_has_left():
-    order = Priority(PageRuns())
-    with order.urgent(), order.background():
+    clock = Clock()
+    order = Priority(PageRuns(), clock)
+    with order.background(), order.urgent():
+        clock.now = 3.0
         assert order.rested_s == 0
-    left = order.rested_s
-    assert 0 <= left < order.rested_s
+    assert order.rested_s == 0
+    clock.now = 5.0
+    assert order.rested_s == 2.0
 
 
 def test_only_a_press_outlasts_that_its_reader_moves_on() -> None:
@@ -118,10 +136,6 @@ def test_only_a_press_outlasts_that_its_reader_moves_on() -> None:
     drawn.finish()
     assert pressed.inside.wait(20)
     pressed.finish()
-
-
-def in_line(order: Priority, count: int) -> None:
-    wait_until(lambda: len(order._queue) == count)
 
 
 def test_who_waits_longest_is_next_but_looks_let_others_go_first() -> None:
@@ -141,15 +155,14 @@ def test_who_waits_longest_is_next_but_looks_let_others_go_first() -> None:
         page.finish()
 
 
-def test_a_look_is_passed_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(priority, "LATER_S", 0.0)
-    runs = Runs(fragment=True)
-    order = Priority(runs)
+def test_a_look_is_passed_for_a_while_only() -> None:
+    runs, clock = Runs(fragment=True), Clock()
+    order = Priority(runs, clock)
     drawn = Page(order.background)
     assert drawn.inside.wait(20)
     look = Page(order.background)
     in_line(order, 1)
-    runs.fragment = False
+    runs.fragment, clock.now = False, LATER_S + 1.0
     late = Page(order.background)
     in_line(order, 2)
     drawn.finish()
@@ -159,14 +172,15 @@ def test_a_look_is_passed_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> N
         page.finish()
 
 
-def test_who_is_at_work_without_end_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(priority, "LONGEST_WORK_S", 0.1)
-    order = Priority(PageRuns())
+def test_who_is_at_work_without_end_is_not_waited_for() -> None:
+    clock = Clock()
+    order = Priority(PageRuns(), clock)
     stuck = Page(order.background)
     assert stuck.inside.wait(20)
     other = Page(order.background)
+    assert not other.inside.wait(0.2)
+    clock.now = LONGEST_WORK_S + 1.0
     assert other.inside.wait(20)
-    monkeypatch.setattr(priority, "LONGEST_WORK_S", 100.0)
     stuck.finish()  # at last: the other one's turn is its own all the same
     third = Page(order.background)
     assert not third.inside.wait(0.2)

@@ -17,7 +17,6 @@ from studio.app import session
 from studio.app.compose.stage_picker import kind_popover
 from studio.app.controls import knob_widgets
 from studio.app.markup import html, plain
-from studio.family import Family
 from studio.knobs import Knob
 from studio.records import place_label
 from studio.stages.stage import JOINS, Flow, Map
@@ -134,7 +133,7 @@ def kind_menu(now: State, stages: Stages, i: int) -> None:
         here,
         composition.kinds(now.design.family, place),
         now.design.family,
-        partial(_with_kind, now.design.family, stages, i),
+        partial(composition.change_connected_kind, now.design.family, stages, i),
         _choose_kind,
         place,
         bold=True,
@@ -188,7 +187,7 @@ def stage_actions(now: State, stages: Stages, i: int) -> None:
             "Add stage after",
             composition.kinds(now.design.family, "stages"),
             now.design.family,
-            partial(_with_new_stage, now.design.family, stages, i),
+            partial(composition.add_connected_stage, now.design.family, stages, i),
             _add,
             place,
             key=f"add-{place}",
@@ -292,7 +291,11 @@ def _choose_kind(place: str, name: str) -> None:
     now = session.current()
     i = composition.index(now.stages, place)
     chosen = composition.kinds(now.design.family, place)[name]
-    session.commit(now.with_stages(_with_kind(now.design.family, now.stages, i, chosen), i))
+    session.commit(
+        now.with_stages(
+            composition.change_connected_kind(now.design.family, now.stages, i, chosen), i
+        )
+    )
 
 
 def _add(place: str, name: str) -> None:
@@ -300,16 +303,10 @@ def _add(place: str, name: str) -> None:
     i = composition.index(now.stages, place)
     chosen = composition.kinds(now.design.family, "stages")[name]
     session.commit(
-        now.with_stages(_with_new_stage(now.design.family, now.stages, i, chosen), i + 1)
+        now.with_stages(
+            composition.add_connected_stage(now.design.family, now.stages, i, chosen), i + 1
+        )
     )
-
-
-def _with_kind(family: Family, stages: Stages, i: int, kind: type) -> Stages:
-    return composition.repair_join(family, composition.change_kind(stages, i, kind), i)
-
-
-def _with_new_stage(family: Family, stages: Stages, i: int, kind: type) -> Stages:
-    return composition.repair_join(family, composition.add_stage(stages, i, kind), i + 1)
 
 
 def _do(action: str) -> None:

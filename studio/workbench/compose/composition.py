@@ -271,6 +271,16 @@ def repair_join(family: Family, stages: Stages, i: int) -> Stages:
     return stages
 
 
+def add_connected_stage(family: Family, stages: Stages, i: int, kind: type) -> Stages:
+    """A new stage after stage `i`, which joins inputs that fit it."""
+    return repair_join(family, add_stage(stages, i, kind), i + 1)
+
+
+def change_connected_kind(family: Family, stages: Stages, i: int, kind: type) -> Stages:
+    """Change the kind of stage `i`, which then joins inputs that fit it."""
+    return repair_join(family, change_kind(stages, i, kind), i)
+
+
 def memory_settings(stages: Stages, i: int) -> Iterator[dict[str, Any]]:
     """Knob changes with which stage `i` reads the second input as another stage does."""
     for other in stages:
