@@ -12,10 +12,14 @@ from time import monotonic
 from studio.process.device import resolve_device
 from studio.process.errors import MeasureError
 
+ReadText = Callable[[Path], str]
+
 # A process needs more than the live bytes of its tensors: up to 1.7 times where convolutions copy
 # their inputs and the allocator fragments, plus the libraries that torch loads on first use.
 OVERHEAD = 1.7
 FIXED_BYTES = 200_000_000
+
+MEMINFO = Path("/proc/meminfo")  # Linux has it
 
 # Where control groups have their limit and usage: version 2 (no named controllers), version 1.
 GROUPS = {
@@ -85,9 +89,8 @@ def available_bytes() -> int:
 
 @lru_cache(maxsize=1)
 def _available_bytes(second: int) -> int:
-    meminfo = Path("/proc/meminfo")
-    if meminfo.exists():
-        return max(0, min(_machine_bytes(meminfo.read_text()), *_cgroup_bytes()))
+    if MEMINFO.exists():
+        return linux_bytes(_text)
     if hasattr(os, "sysconf"):
         # macOS does not report free pages here; half of the memory is what it can usually free.
         pages = os.sysconf("SC_PHYS_PAGES") // 2
@@ -95,28 +98,34 @@ def _available_bytes(second: int) -> int:
     return sys.maxsize
 
 
+def linux_bytes(read: ReadText) -> int:
+    """What Linux has free, within the limits of this process's control groups. `read` returns the
+    text of a file, and none if there is no such file."""
+    return max(0, min(_machine_bytes(read(MEMINFO)), *_cgroup_bytes(read)))
+
+
 def _machine_bytes(meminfo: str) -> int:
     line = next(line for line in meminfo.splitlines() if line.startswith("MemAvailable:"))
     return int(line.split()[1]) * 1024
 
 
-def _cgroup_bytes() -> Iterator[int]:
+def _cgroup_bytes(read: ReadText) -> Iterator[int]:
     """The memory left in each control group with a limit that this process is in."""
     yield sys.maxsize
-    for line in _text(Path("/proc/self/cgroup")).splitlines():
+    for line in read(Path("/proc/self/cgroup")).splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers not in GROUPS:
             continue
         root, limit, used = GROUPS[controllers]
         own = PurePosixPath(path).relative_to("/")
         for folder in (root / group for group in (own, *own.parents)):
-            allowed, taken = _text(folder / limit), _text(folder / used)
+            allowed, taken = read(folder / limit), read(folder / used)
             if allowed.isdigit() and taken.isdigit():
-                yield int(allowed) - int(taken) + _page_cache(folder)
+                yield int(allowed) - int(taken) + _page_cache(read(folder / "memory.stat"))
 
 
-def _page_cache(folder: Path) -> int:
-    lines = (line.split() for line in _text(folder / "memory.stat").splitlines())
+def _page_cache(memory_stat: str) -> int:
+    lines = (line.split() for line in memory_stat.splitlines())
     return next((int(fields[1]) for fields in lines if fields[0] == "inactive_file"), 0)
 
 

@@ -61,12 +61,14 @@ def main() -> None:
         send(answers, answer(*next_call(calls)))
 
 
-def next_call(calls: SimpleQueue[Call]) -> Call:
+def next_call(
+    calls: SimpleQueue[Call], idle_s: float = IDLE_S, free: Callable[[], None] = release
+) -> Call:
     """Wait for a call; free memory after being idle for a while."""
     try:
-        return calls.get(timeout=IDLE_S)
+        return calls.get(timeout=idle_s)
     except Empty:
-        release()
+        free()
         return calls.get()
 
 

@@ -9,7 +9,12 @@ import torch
 
 from studio import admission
 from studio.process.errors import MeasureError
-from studio.process.free_memory import available_bytes, require_free_memory
+from studio.process.free_memory import (
+    MEMINFO,
+    available_bytes,
+    linux_bytes,
+    require_free_memory,
+)
 
 MEMORY = sys.modules[
     require_free_memory.__module__
@@ -71,7 +76,6 @@ TWO = {"memory.max": "1000", "memory.current": "600", "memory.stat": "anon 500\n
 ONE = {"memory.limit_in_bytes": "800", "memory.usage_in_bytes": "200"}
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="control groups are Linux's")
 @pytest.mark.parametrize(
     ("own", "folder", "files", "free"),
     [
@@ -81,10 +85,10 @@ ONE = {"memory.limit_in_bytes": "800", "memory.usage_in_bytes": "200"}
     ],
 )
 def test_a_container_has_what_its_limit_leaves(
-    monkeypatch: pytest.MonkeyPatch, own: str, folder: str, files: dict[str, str], free: int
+    own: str, folder: str, files: dict[str, str], free: int
 ):
-    texts = {Path("/proc/self/cgroup"): f"1:cpu:/\n{own}"}
+    texts = {MEMINFO: "MemFree: 1 kB\nMemAvailable: 9 kB", Path("/proc/self/cgroup"): "1:cpu:/"}
+    assert linux_bytes(lambda path: texts.get(path, "")) == 9 * 1024
+    texts |= {Path("/proc/self/cgroup"): f"1:cpu:/\n{own}"}
     texts |= {Path(folder) / name: text for name, text in files.items()}
-    monkeypatch.setattr(MEMORY, "_text", lambda path: texts.get(path, ""))
-    monkeypatch.setattr(MEMORY, "_available_bytes", MEMORY._available_bytes.__wrapped__)
-    assert available_bytes() == free
+    assert linux_bytes(lambda path: texts.get(path, "")) == free

@@ -157,11 +157,10 @@ def test_a_stopped_worker_leaves_no_process():
         stopped.warm()
 
 
-def test_a_process_that_is_not_needed_keeps_no_memory(monkeypatch: pytest.MonkeyPatch):
+def test_a_process_that_is_not_needed_keeps_no_memory():
     calls: SimpleQueue[worker_main.Call] = SimpleQueue()
-    monkeypatch.setattr(worker_main, "IDLE_S", 0.01)
-    monkeypatch.setattr(worker_main, "release", lambda: calls.put((abs, (-3,))))
-    assert worker_main.next_call(calls) == (abs, (-3,))
+    arrived = worker_main.next_call(calls, idle_s=0.01, free=lambda: calls.put((abs, (-3,))))
+    assert arrived == (abs, (-3,))
 
 
 CALLER = """
