@@ -61,7 +61,7 @@ def measuring_problem(
         _needed(design, conditions.batch, conditions.mode),
         workload_title(design, conditions),
         conditions.device,
-        lambda room: _nearest(design, conditions, room),
+        lambda available_bytes: _nearest(design, conditions, available_bytes),
     )
     return problem or time_problem(design, conditions, limit_s)
 
@@ -118,7 +118,7 @@ def memory_problem(
     needed_bytes: int,
     what: str,
     device: str = "cpu",
-    nearest: Callable[[float], str] = lambda room: "",
+    nearest: Callable[[float], str] = lambda available_bytes: "",
 ) -> str:
     """The message of `require_free_memory` if there is too little memory; else empty.
 
@@ -144,16 +144,18 @@ def out_of_memory_error(
     return MeasureError(f"{design.title} at batch={conditions.batch}: {error}{advice}")
 
 
-def _nearest(design: Design, conditions: Conditions, room: float = math.inf) -> str:
-    """The largest batch that meets the time limit and needs at most `room` bytes for its tensors.
+def _nearest(design: Design, conditions: Conditions, available_bytes: float = math.inf) -> str:
+    """The largest batch that meets the time limit and fits in the available bytes.
 
     If no batch does, the first knob of an axis whose lower value makes a single example fit.
     """
-    if fewer := _smaller_batch(design, conditions, room):
+    if fewer := _smaller_batch(design, conditions, available_bytes):
         return f"batch={fewer}"
 
     def works(smaller: Design) -> bool:
-        return _is_in_time(smaller, 1, conditions) and _fits(smaller, 1, conditions.mode, room)
+        return _is_in_time(smaller, 1, conditions) and _fits(
+            smaller, 1, conditions.mode, available_bytes
+        )
 
     alone = " with batch=1" if conditions.batch > 1 else ""
     for knob in design.knobs.values():
@@ -163,14 +165,16 @@ def _nearest(design: Design, conditions: Conditions, room: float = math.inf) -> 
     return ""
 
 
-def _smaller_batch(design: Design, conditions: Conditions, room: float) -> int:
+def _smaller_batch(design: Design, conditions: Conditions, available_bytes: float) -> int:
     """The largest smaller batch that works; 0 if there is none."""
     below, mode = conditions.batch - 1, conditions.mode
-    if mode == "training" and room < math.inf:
-        below, room = min(below, largest_batch(design, room, mode)), math.inf
+    if mode == "training" and available_bytes < math.inf:
+        below, available_bytes = min(below, largest_batch(design, available_bytes, mode)), math.inf
     works = _largest(
         range(below, 0, -1),
-        lambda fewer: _is_in_time(design, fewer, conditions) and _fits(design, fewer, mode, room),
+        lambda fewer: (
+            _is_in_time(design, fewer, conditions) and _fits(design, fewer, mode, available_bytes)
+        ),
     )
     return works or 0
 
@@ -180,8 +184,8 @@ def _is_in_time(design: Design, batch: int, conditions: Conditions) -> bool:
     return duration_s(design, replace(conditions, batch=batch)) <= conditions.limit_s
 
 
-def _fits(design: Design, batch: int, mode: Mode, room: float) -> bool:
-    return room == math.inf or _needed(design, batch, mode) <= room
+def _fits(design: Design, batch: int, mode: Mode, available_bytes: float) -> bool:
+    return available_bytes == math.inf or _needed(design, batch, mode) <= available_bytes
 
 
 def _largest(candidates: Sequence[T], fits: Callable[[T], bool]) -> T | None:

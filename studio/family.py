@@ -20,7 +20,14 @@ from torch import Tensor, nn
 from studio.guide import Guide, Preset, Result, Task, results
 from studio.knobs import DesignError, Knob, knobs
 from studio.quoting import echoed, quoted
-from studio.records import all_knobs, knob_at, value_of, with_values, with_values_unchecked
+from studio.records import (
+    RecordKnob,
+    all_knobs,
+    knob_at,
+    value_of,
+    with_values,
+    with_values_unchecked,
+)
 from studio.refusals import named_knobs, read_settings, refusal
 from studio.renames import VERSION
 from studio.spelling import closest_first, offered, resembling
@@ -40,8 +47,8 @@ __all__ = [
     "results",
 ]
 
-MOST_TOLD = 3  # knobs of records that a title names
-MOST_ALIKE = 5  # knobs of records that are named, of those with the name that was asked for
+MOST_LISTED = 3  # knobs of records that a title names
+MOST_ALIKE = 5  # knobs of records with the requested name that an error lists
 BATCH = Knob(name="batch", default=1, help="Examples in one forward pass", ge=1, le=65536)
 
 
@@ -67,9 +74,9 @@ class Family:
     """One architecture: its config, its model, an example input, its presets and its guide.
 
     `adapt` repairs the settings of a config that breaks a rule, as far as it can. If the models of
-    a family consist of stages, `stages` gives the settings of the equivalent hybrid, with the same
-    parameters in the same order of computation. `code` gives the code of one config, where that is
-    less than the code of the whole family.
+    a family consist of stages, `stages` gives the settings of the equivalent composition, with the
+    same parameters in the same order of computation. `code` gives the code of one config, if a
+    config needs only part of the code of the family.
     """
 
     title: str
@@ -102,6 +109,12 @@ class Family:
     def knobs(self) -> Mapping[str, Knob]:
         return knobs(self.config)
 
+    @property
+    def is_composed(self) -> bool:
+        """Whether its designs are compositions: a stem, stages and a head."""
+        parts = (self.knobs.get(name) for name in ("stem", "stages", "head"))
+        return all(isinstance(part, RecordKnob) for part in parts)
+
     def code_of(self, config: Any) -> Code:
         """The code of a config, which is what is exported."""
         return self.code(config) if self.code else Code(self.config, self.model, self.example)
@@ -127,7 +140,7 @@ class Family:
     def snap(self, config: Any, name: str, value: object) -> Snap:
         """Set one knob of a valid config and snap to the nearest valid config.
 
-        A number moves on in the direction of the change until the rules hold; a choice stays, and
+        A number moves on in the direction of the change until the rules hold. An option stays, and
         another knob of the broken rule changes instead. Raises DesignError if no config nearby is
         valid.
         """
@@ -140,8 +153,8 @@ class Family:
         except ValueError as broken:
             rule = str(broken)
         moved, others = self._slides(config, knob, wanted), self._yields(config, knob, wanted, rule)
-        for turned in (others, moved) if knob.options else (moved, others):
-            for candidate, change in turned:
+        for found in (others, moved) if knob.options else (moved, others):
+            for candidate, change in found:
                 return Snap(candidate, f"{rule}, so {change}")
         raise refusal(self, config, {name: wanted})
 
@@ -150,10 +163,10 @@ class Family:
         try:
             return with_values(config, values)
         except ValueError:
-            asked = with_values_unchecked(config, values)
-            whole = {name: getattr(asked, name) for name in self.knobs}
-            found = self.adapt(whole)
-            if found == whole:
+            invalid = with_values_unchecked(config, values)
+            settings = {name: getattr(invalid, name) for name in self.knobs}
+            found = self.adapt(settings)
+            if found == settings:
                 raise
             return self.config(**found)
 
@@ -165,7 +178,7 @@ class Family:
         values = sorted(knob.near(wanted), key=lambda v: (v - wanted) * onward < 0)
         for value in values:
             if value != before and (legal := _legal_config(config, {knob.name: value})):
-                yield legal, f"{knob.name} went on to {knob.text(value)}"
+                yield legal, f"{knob.name} was set to {knob.text(value)}"
 
     def _yields(self, config: Any, knob: Knob, wanted: Any, rule: str) -> Iterator[tuple[Any, str]]:
         for other in named_knobs(config, rule):
@@ -174,7 +187,7 @@ class Family:
             yielding = self.knob(config, other)
             for value in yielding.near(value_of(config, other)):
                 if legal := _legal_config(config, {other: value, knob.name: wanted}):
-                    yield legal, f"{other} moved to {yielding.text(value)}"
+                    yield legal, f"{other} was set to {yielding.text(value)}"
                     break
 
     def knob(self, config: Any, name: str) -> Knob:
@@ -218,7 +231,7 @@ def _legal_config(config: Any, changes: Mapping[str, Any]) -> Any | None:
 class Design:
     """One member of a family. Equal by content, so anything made from it can be cached by it.
 
-    `origin` is the preset that was named when it was made, which only its title tells.
+    `origin` is the preset that it was made from by name; only the title depends on it.
     """
 
     family: Family
@@ -232,8 +245,8 @@ class Design:
 
     @cached_property
     def base(self) -> Preset:
-        """The preset that differs in the fewest knobs: where no other is chosen, links and reports
-        speak relative to it."""
+        """The preset that differs in the fewest knobs. Links and reports describe the design as
+        changes to it, unless another preset is chosen."""
         return min(self.family.presets, key=lambda preset: len(self.changes(preset)))
 
     @property
@@ -252,13 +265,13 @@ class Design:
 
     def title_for(self, base: Preset, name: str = "") -> str:
         """The title as changes to a given preset, which is called `name` if one is given."""
-        told = [
+        changes = [
             self._sized(name) or f"{name}={here}" for name, _, here in self.differences(base.config)
         ]
-        kept = [part for part in told if "." not in part.partition("=")[0]]
-        within = [part for part in told if part not in kept]
-        more = [f"{len(within) - MOST_TOLD} more"] if len(within) > MOST_TOLD else []
-        return ", ".join((name or base.name, *kept, *within[:MOST_TOLD], *more))
+        own = [change for change in changes if "." not in change.partition("=")[0]]
+        within = [change for change in changes if change not in own]
+        more = [f"{len(within) - MOST_LISTED} more"] if len(within) > MOST_LISTED else []
+        return ", ".join((name or base.name, *own, *within[:MOST_LISTED], *more))
 
     def _sized(self, name: str) -> str:
         """The size that a ratio gives (`mlp_dim=3000`); empty if the ratio is a step of its slider,

@@ -1,4 +1,4 @@
-"""What is known of a family from its papers and its users: facts, each with its source."""
+"""Facts about a family from its papers and its users, each with its source."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Task = Literal[
 
 @dataclass(frozen=True)
 class Preset:
-    """A known member of a family, and where it is from.
+    """A known member of a family, and its source.
 
     `params` is the count that `source` prints or that its definition gives when it is counted (the
     source says which); None where there is nothing to compare with.
@@ -50,7 +50,7 @@ def results(metric: str, unit: str, source: str, values: Mapping[str, float]) ->
 
 @dataclass(frozen=True, kw_only=True)
 class Guide:
-    """What a specialist would say about the family before a line of code is written."""
+    """Advice on a family: its tasks, when to use and to avoid it, strengths, cost and results."""
 
     tasks: tuple[Task, ...]
     data: Literal["small", "medium", "large"]

@@ -38,9 +38,9 @@ BRACKETED = re.compile(r"\s*[(\[](.*?),?\s*[)\]]\s*")
 class DesignError(ValueError):
     """An invalid design. The message is one sentence for the user: the reason, and advice.
 
-    `knob` and `value` say what was refused, `nearest` which values of the knob are valid (nearest
-    first). Each of the `suggestions` holds settings of one or more knobs that make the request
-    valid when they override it; by default these are the nearest values of the knob.
+    `knob` and `value` are the refused ones, `nearest` the valid values of the knob, nearest first.
+    Each of the `suggestions` holds settings of one or more knobs that make the request valid when
+    they override it; by default these are the nearest values of the knob.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """The nearest valid settings to invalid ones.
 
-A best-first search over a few knobs at a time. It is independent of families: the caller says what
-is wrong with some settings, and which values of which knobs may fix it.
+A best-first search over a few knobs at a time. It is independent of families: a function of the
+caller returns what is wrong with some settings, and which values of which knobs may fix it.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any
 
 from studio.knobs import DesignError, Knob
 
-TRIES = 300  # settings that are tried: below 0.1 s for compositions of a dozen rows
-CHANGE = 24  # what one more changed knob costs, in steps of a value
-UNASKED = 12  # and that much more, where it is a knob that nobody asked for
-FIRST, NEAR, FAR = 6, 48, 24  # values of a knob: beside it, not far from it, powers of two
-WAYS, ALIKE = 3, 2  # suggestions, and those among them that change the same knob
+TRIES = 300  # settings to try: below 0.1 s for compositions of a dozen stages
+CHANGE = 24  # cost of changing one more knob, in steps of a value
+UNASKED = 12  # extra cost of a knob that the user did not set
+FIRST, NEAR, FAR = 6, 48, 24  # values to try: adjacent ones, near ones, powers of two
+WAYS, ALIKE = 3, 2  # most suggestions, and most that change the same knobs
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Obstacle:
 @dataclass(order=True)
 class _Branch:
     cost: int
-    number: int  # of equal costs the earlier one first
+    number: int  # breaks ties of the cost: the earlier one first
     changes: dict[str, Any] = field(compare=False)
     name: str = field(compare=False)
     values: Iterator[Any] = field(compare=False)
@@ -48,9 +48,8 @@ def suggestions(
 ) -> tuple[dict[str, Any], ...]:
     """The nearest changes that make the settings valid, those of the fewest knobs first.
 
-    `tried` returns what is wrong with the settings after some changes. `asked` tells whether the
-    user set a knob: such knobs are changed rather than others. Empty if none is found in TRIES
-    tries.
+    `tried` returns what is wrong with the settings after some changes. `asked` returns whether the
+    user set a knob: such knobs are changed first. Empty if nothing is found in TRIES tries.
     """
     found: list[dict[str, Any]] = []
     most = 0
@@ -83,7 +82,7 @@ def _search(
                 price = cost + CHANGE + (0 if asked(name) else UNASKED)
                 made = _Branch(price, next(number), changes, name, unique(values), obstacle)
                 heappush(branches, made)
-        seen.add(key)  # the nearest value that comes so far stands for all
+        seen.add(key)  # only the nearest value that leads to this obstacle is followed
 
     branch({}, 0, tried({}) or Obstacle("", dict))
     while branches:

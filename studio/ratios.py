@@ -1,7 +1,7 @@
 """Sizes given instead of ratios: `mlp_dim=18944` for `mlp_ratio=18944/3584`.
 
 A config holds the ratio, so that a layer keeps its proportions when its width changes. A float is
-exact enough for that: rounded to a whole number, the width times the ratio is the size again.
+exact enough: the width times the ratio, rounded to a whole number, gives the size again.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any
 
 from studio.knobs import Knob
 
-LARGEST = 10**15  # above all sizes: a width says how large its own may be
+LARGEST = 10**15  # above all sizes: the range of a size depends on its width
 
 
-def size_of(ratio: Knob, width: Knob, held: int | None = None) -> Knob:
-    """The knob of the size that a ratio gives, with the range for the width `held`, or an unlimited
-    range if that is unknown."""
-    low, high = (1, LARGEST) if held is None else limits(ratio, held)
+def size_of(ratio: Knob, width: Knob, current: int | None = None) -> Knob:
+    """The knob of the size that a ratio gives. Its range depends on the `current` width; without
+    one it is unlimited."""
+    low, high = (1, LARGEST) if current is None else limits(ratio, current)
     return Knob(
         name=ratio.size,
         default=round(ratio.default * width.default),
@@ -47,17 +47,17 @@ def sizes(known: Mapping[str, Knob]) -> dict[str, Knob]:
 
 
 def with_ratios(
-    known: Mapping[str, Knob], settings: Mapping[str, Any], held: Callable[[str], Any]
+    known: Mapping[str, Knob], settings: Mapping[str, Any], current: Callable[[str], Any]
 ) -> dict[str, Any]:
     """The settings of a record, with each size replaced by its ratio. Raises ValueError.
 
-    `held` returns the value of a knob that is not set.
+    `current` returns the value of a knob that is not set.
     """
     found = dict(settings)
     for ratio in known.values():
         if not ratio.size or ratio.size not in found:
             continue
-        size, width = found.pop(ratio.size), found.get(ratio.of, held(ratio.of))
+        size, width = found.pop(ratio.size), found.get(ratio.of, current(ratio.of))
         low, high = limits(ratio, width)
         if not low <= size <= high:
             raise ValueError(

@@ -38,20 +38,20 @@ class RecordKnob(Knob):
     The number of entries of a tuple is one of `lengths`.
     """
 
-    def read(self, value: object, within: Mapping[str, object] = NOTHING) -> Any:
+    def read(self, value: object, overrides: Mapping[str, object] = NOTHING) -> Any:
         """Parse a record or records from JSON, a text or Python. Raises DesignError.
 
-        `within` are settings of the records by their paths from this knob (`2.depth`, or `2` for a
-        whole entry); they are applied together with the value.
+        `overrides` are settings of the records by their paths from this knob (`2.depth`, or `2` for
+        a whole entry). They are applied together with the value.
         """
         many = isinstance(self.default, tuple)
         given = self._parse(value) if isinstance(value, str) else value if many else (value,)
         if not isinstance(given, (list, tuple)):
-            raise self._refused(value, "does not say which kinds it has", self.name, self._kinds)
+            raise self._refused(value, "is not a list of records", self.name, self._kinds)
         lengths = self.lengths if many else (1,)
         if lengths and len(given) not in lengths:
             raise self._miscounted(value, given)
-        entries = self._with(given, within)
+        entries = self._with(given, overrides)
         read = tuple(self._record(one, self._place(i)) for i, one in enumerate(entries))
         return read if many else read[0]
 
@@ -72,16 +72,15 @@ class RecordKnob(Knob):
             suggestions=[{self.name: near} for near in nearest],
         )
 
-    def _with(self, given: Sequence[object], within: Mapping[str, object]) -> list[Any]:
-        """The given entries with the settings `within` applied, those of whole entries first."""
+    def _with(self, given: Sequence[object], overrides: Mapping[str, object]) -> list[Any]:
+        """The given entries with the overrides applied, those of whole entries first."""
         entries = list(given)
         many = isinstance(self.default, tuple)
-        for path, setting in sorted(within.items(), key=lambda one: "." in one[0]):
+        for path, setting in sorted(overrides.items(), key=lambda one: "." in one[0]):
             index, _, name = path.partition(".") if many else ("0", "", path)
             if not index.isdecimal() or int(index) >= len(entries):
-                message = (
-                    f"{self.name} has {len(entries)} entries, and none of number {echoed(index)}"
-                )
+                missing = f"{self.name}.{echoed(index)}"
+                message = f"{self.name} has {len(entries)} entries, so there is no {missing}"
                 last = f"the last is {self._place(len(entries) - 1)}"
                 raise DesignError(message, advice=last, knob=f"{self.name}.{path}", value=setting)
             i = int(index)
@@ -140,7 +139,7 @@ class RecordKnob(Knob):
         if isinstance(value, type):
             value = {KIND: value.__name__}
         if not isinstance(value, Mapping) or KIND not in value:
-            raise self._refused(value, "is no record", place, self._kinds)
+            raise self._refused(value, "is not a record", place, self._kinds)
         kind, settings = str(value[KIND]), {str(k): v for k, v in value.items() if k != KIND}
         if kind not in self._kinds:
             near = by_likeness(kind, self._kinds)
@@ -155,12 +154,12 @@ class RecordKnob(Knob):
             rest = {n: v for n, v in value.items() if n != name}
             meant = closest(name, known, 1)
             others = [{**rest, one: settings[name]} for one in meant if one not in rest] + [rest]
-            told, why = f"its knobs are {', '.join(known)}", f"is no knob of {kind}"
-            raise self._refused(name, why, place, tuple(known), told, others)
+            listed, why = f"its knobs are {', '.join(known)}", f"is not a knob of {kind}"
+            raise self._refused(name, why, place, tuple(known), listed, others)
         return _construct(made, {n: _read(read[n], v, place) for n, v in settings.items()}, place)
 
     def _checked(self, record: Any, place: str) -> Any:
-        """A record built in Python: its values are validated like all others."""
+        """A record built in Python; its values are validated too."""
         known = knobs_of(record)
         return _construct(
             type(record), {n: _read(k, getattr(record, n), place) for n, k in known.items()}, place
@@ -172,13 +171,13 @@ class RecordKnob(Knob):
         why: str,
         place: str,
         names: tuple[str, ...],
-        told: str = "",
+        listed: str = "",
         instead: Iterable[Mapping[str, Any]] = (),
     ) -> DesignError:
-        """The refusal, with the most similar name, or else `told`, a list of the valid ones. It
+        """The error, with the most similar valid name, or else `listed`, the list of all. It
         suggests those of the records `instead` that are valid."""
         near = closest(value, names, 1)
-        advice = f"the nearest is {near[0]}" if near else told or offered(value, names, "kinds")
+        advice = f"the nearest is {near[0]}" if near else listed or offered(value, names, "kinds")
         suggestions = []
         for settings in instead:
             with suppress(DesignError):
@@ -230,10 +229,10 @@ def knob_at(config: Any, path: str) -> Knob | None:
     several = known.get(name)
     if path in known or (size := _size_at(config, path)) or not isinstance(several, RecordKnob):
         return known.get(path) or size
-    held = getattr(config, name)
-    if not isinstance(held, tuple) or not index.isdecimal() or int(index) >= len(held):
+    entries = getattr(config, name)
+    if not isinstance(entries, tuple) or not index.isdecimal() or int(index) >= len(entries):
         return None
-    return dataclasses.replace(several, name=path, default=held[int(index)], lengths=())
+    return dataclasses.replace(several, name=path, default=entries[int(index)], lengths=())
 
 
 def _size_at(config: Any, path: str) -> Knob | None:
@@ -284,11 +283,11 @@ def with_values(config: Any, values: Mapping[str, Any]) -> Any:
 
 
 def with_values_unchecked(config: Any, values: Mapping[str, Any]) -> Any:
-    """The same without checking the rules of the config; those of its records must hold."""
-    asked = copy.copy(config)
+    """Like `with_values`, but only the rules of the records are checked, not the config's own."""
+    changed = copy.copy(config)
     for name, value in _changes(config, values).items():
-        object.__setattr__(asked, name, value)
-    return asked
+        object.__setattr__(changed, name, value)
+    return changed
 
 
 def _changes(config: Any, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -310,16 +309,16 @@ def _with_ratios(record: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
     return with_ratios(knobs_of(record), settings, partial(getattr, record))
 
 
-def _with_inner(held: Any, settings: Mapping[str, Any], place: str) -> Any:
-    if not isinstance(held, tuple):
-        known = knobs_of(held)
+def _with_inner(value: Any, settings: Mapping[str, Any], place: str) -> Any:
+    if not isinstance(value, tuple):
+        known = knobs_of(value)
         if unknown := ", ".join(settings.keys() - known.keys() - sizes(known).keys()):
-            raise ValueError(f"{place}: {type(held).__name__} has no {unknown}")
-        return _at_place(lambda: dataclasses.replace(held, **_with_ratios(held, settings)), place)
-    entries = list(held)
+            raise ValueError(f"{place}: {type(value).__name__} has no {unknown}")
+        return _at_place(lambda: dataclasses.replace(value, **_with_ratios(value, settings)), place)
+    entries = list(value)
     for i, own in _by_entry(settings).items():
         if i >= len(entries):
-            raise ValueError(f"{place} has {len(entries)} entries, and none of number {i}")
+            raise ValueError(f"{place} has {len(entries)} entries, so there is no {place}.{i}")
         inner = {name: value for name, value in own.items() if name}
         entries[i] = _with_inner(own.get("", entries[i]), inner, f"{place}.{i}")
     return tuple(entries)
@@ -361,8 +360,8 @@ def _broken(kind: type, settings: Mapping[str, Any], place: str, rule: str) -> D
             near = candidates(knob, settings.get(name, knob.default), hints)
             ways += islice(({name: value} for value in near if works({name: value})), 2)
     found = [{f"{place}.{name}": value for name, value in way.items()} for way in ways]
-    told = [f"{place}.{n}={known[n].text(v)}" for way in ways for n, v in way.items()]
-    advice = f"{WORKS} {' or '.join(told)}" if told else ""
+    valid = [f"{place}.{n}={known[n].text(v)}" for way in ways for n, v in way.items()]
+    advice = f"{WORKS} {' or '.join(valid)}" if valid else ""
     return DesignError(rule, advice=advice, knob=place, suggestions=found)
 
 
@@ -374,8 +373,8 @@ def _as_settings(entry: object) -> Mapping[str, Any]:
         return {KIND: entry.__name__}
     if not dataclasses.is_dataclass(entry):
         return {}
-    held = {name: getattr(entry, name) for name in knobs_of(entry)}
-    return {KIND: type(entry).__name__, **held}
+    values = {name: getattr(entry, name) for name in knobs_of(entry)}
+    return {KIND: type(entry).__name__, **values}
 
 
 def _at_place(make: Callable[[], T], place: str) -> T:

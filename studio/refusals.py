@@ -1,8 +1,8 @@
-"""Settings that are given together: parsed at once, and refused with the nearest valid settings.
+"""Several settings at once: parse them, or refuse them with the nearest valid settings.
 
 A refusal is one sentence: the first reason, and the nearest settings that work. The search covers
-the knobs that were set and those that the broken rule names, so that it also finds settings where
-two rules are broken at once, or where a rule relates two stages of a composition.
+the knobs that were set and those that the broken rule names. So it also finds valid settings if two
+rules are broken at once, or if a rule relates two stages of a composition.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from studio.records import (
 )
 
 LONGEST = 200  # characters of a setting that is suggested
-FEW = 4  # values of a knob that no rule names
+FEW = 4  # values to try of a knob that the rule does not name
 WHOLE = re.compile(r"\w+\.\d+")  # the path of an entry of several records
 NUMBER = re.compile(r"(?<![\w.])\d+(?![\w.])")
 PLACE = re.compile(r"([\w.]+): ")
@@ -71,8 +71,8 @@ def _read(rules: Rules, config: Any, name: str, own: Mapping[str, object]) -> di
     if isinstance(knob, RecordKnob) and any(map(WHOLE.fullmatch, own)):
         own = {name: value_of(config, name), **own}
     if isinstance(knob, RecordKnob) and name in own:
-        within = {path[len(name) + 1 :]: value for path, value in own.items() if path != name}
-        return {name: knob.read(own[name], within)}
+        overrides = {path[len(name) + 1 :]: value for path, value in own.items() if path != name}
+        return {name: knob.read(own[name], overrides)}
     return {path: _reader(rules, config, path).read(value) for path, value in own.items()}
 
 
@@ -110,7 +110,7 @@ class _Asked:
     settings: Mapping[str, object]
 
     def refusal(self) -> DesignError:
-        if unknown := self._unknown():  # with a knob that does not exist no other value works
+        if unknown := self._unknown():  # for a knob that does not exist no value works
             return unknown
         first = self._error(NOTHING)
         ways = (
@@ -129,7 +129,7 @@ class _Asked:
         )
 
     def _own(self, error: ValueError | None) -> tuple[Mapping[str, Any], ...]:
-        """The suggestions of a value that cannot be parsed, if they fit the other settings."""
+        """The suggestions for a value that cannot be parsed, if they fit the other settings."""
         if not isinstance(error, DesignError):
             return ()
         works = (way for way in unique(error.suggestions) if not self._error(way))
@@ -137,8 +137,8 @@ class _Asked:
         return tuple(works if plain else islice(works, WAYS))
 
     def _unknown(self) -> DesignError | None:
-        """The refusal of the first setting that names no knob. Those of a record that is set as a
-        whole are checked when that is parsed."""
+        """The error of the first setting whose knob does not exist. Knobs in a record that is set
+        as a whole are checked when it is parsed."""
         for first, own in _by_knob(self.settings).items():
             whole = first in own and knob_at(self.config, first)
             if whole or any(map(WHOLE.fullmatch, own)):
@@ -164,7 +164,7 @@ class _Asked:
         return values
 
     def _values(self, changes: Mapping[str, Any]) -> dict[str, Any]:
-        """The requested values with some changes. Raises DesignError for what cannot be parsed."""
+        """The requested values with some changes. Raises DesignError if one cannot be parsed."""
         values = dict(self._readable)
         changed = dict(_by_knob(changes))
         for name, own in _by_knob(self.settings).items():
@@ -191,7 +191,7 @@ class _Asked:
         return Obstacle(kind, partial(self._remedies, str(error), changes))
 
     def _instead(self, error: DesignError) -> Mapping[str, Iterable[Any]]:
-        """The suggestions of a value that cannot be parsed, and values near them."""
+        """The suggestions for a value that cannot be parsed, and values near them."""
         found: dict[str, list[Any]] = defaultdict(list)
         for suggestion in error.suggestions:
             for name, value in suggestion.items():
@@ -204,8 +204,8 @@ class _Asked:
         }
 
     def _remedies(self, rule: str, changes: Mapping[str, Any]) -> Mapping[str, Iterable[Any]]:
-        """Values of the knobs that the rule names, a few of the knobs that were set, and of earlier
-        stages those that change the size of the map."""
+        """Values to try, by knob: of the knobs that the rule names, and a few of the requested ones
+        and of those of earlier stages that change the size of the map."""
         values, wanted = self._values(changes), self.config
         with suppress(ValueError):  # a record's own rule, which names a knob of the config too
             wanted = with_values_unchecked(self.config, values)
@@ -227,7 +227,7 @@ class _Asked:
             yield value_of(self.config, name)
 
     def _as_it_was(self) -> Iterator[dict[str, Any]]:
-        """As many of the requested settings as are valid; the others as the config has them."""
+        """As many requested settings as are valid together; the others keep the config's values."""
         known = [name for name in self.settings if knob_at(self.config, name)]
         back = {name: value_of(self.config, name) for name in known}
         if self._error(back):
@@ -257,16 +257,16 @@ class _Asked:
             own = first.advice and ways == first.suggestions
             if own or _is_a_fault_of_text(first):
                 return first.advice
-            if not ways:  # it may still say which names there are, but not which values work
+            if not ways:  # the advice may list names, but no values, since none works
                 return "" if first.suggestions else first.advice
             knob = knob_at(self.config, first.knob)
             if all(way.keys() == {first.knob} for way in ways) and type(knob) is Knob:
                 return knob.advice(way[first.knob] for way in ways)
         if not ways:
             return ""
-        told = [" and ".join(self._written(n, v) for n, v in way.items()) for way in ways]
+        settings = [" and ".join(self._written(n, v) for n, v in way.items()) for way in ways]
         several = any(len(way) > 1 for way in ways)
-        return f"{WORKS} {(', or ' if several else ' or ').join(told)}"
+        return f"{WORKS} {(', or ' if several else ' or ').join(settings)}"
 
     def _written(self, name: str, value: Any) -> str:
         """A setting as text; unchanged tuples of records are not written out."""
@@ -292,10 +292,10 @@ def _upstream(config: Any, place: str) -> Iterator[str]:
     if not place:
         return
     for name, knob in all_knobs(config).items():
-        row, _, last = name.rpartition(".")
-        if row == place:
+        stage, _, last = name.rpartition(".")
+        if stage == place:
             return
-        if row and (last in STRIDES or knob.axis == "resolution"):
+        if stage and (last in STRIDES or knob.axis == "resolution"):
             yield name
 
 

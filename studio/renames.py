@@ -1,9 +1,8 @@
 """Knobs that were renamed: how older design files and older links are read.
 
-`RENAMED` holds, for a family (by its key) or a kind of stage (by its class name), the old name of
-each knob and the name it has now. A design file says in which `VERSION` of the names it is written;
-one that does not say is of version 1. A link has no version: a name that no knob has any more is
-read as the new one.
+`RENAMED` maps, for a family (by key) or a kind of stage (by class name), the old names of knobs to
+the new ones. A design file states the `VERSION` of its names; without one it is version 1. A link
+has no version: a name that no knob has any more is read as the new one.
 """
 
 from __future__ import annotations
@@ -40,8 +39,8 @@ RENAMED: Mapping[str, Mapping[str, str]] = MappingProxyType(
 
 
 def updated_settings(family: str, config: Any, settings: Mapping[str, object]) -> dict[str, object]:
-    """Settings of a family over a config, by the names that its knobs and those of its records
-    have now. What is not an old name is left as it is."""
+    """The settings with the present names of the knobs of the family and of its records. Names that
+    are not old ones are unchanged."""
     known = knobs_of(config)
     values = {
         path: updated_records(value)
@@ -60,12 +59,12 @@ def updated_settings(family: str, config: Any, settings: Mapping[str, object]) -
 
 
 def updated_path(family: str, config: Any, path: str) -> str:
-    """The path that a knob of a config has now."""
+    """The present path of a knob of a config."""
     return next(iter(updated_settings(family, config, {path: ""})))
 
 
 def updated_records(value: object) -> object:
-    """A record or records as JSON or as a text, by the names that their knobs have now."""
+    """A record or records, as JSON or as text, with the present names of their knobs."""
     if isinstance(value, str):
         return _updated_text(value)
     if isinstance(value, list):
@@ -76,7 +75,7 @@ def updated_records(value: object) -> object:
 def _updated_text(text: str) -> str:
     try:
         written = parse_records(text, str)
-    except DesignError:  # whoever reads it says what is wrong
+    except DesignError:  # reported when the text is read
         return text
     new = [_updated_record(record) for record in written]
     return text if new == written else " ".join(map(_text, new))

@@ -1,4 +1,4 @@
-"""Names of which one was meant: those that are spelt most like what was asked for."""
+"""Suggestions for a misspelt name: the known names with the most similar spelling."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from difflib import SequenceMatcher, get_close_matches
 
 from studio.quoting import LONGEST
 
-MOST = 3  # names that a sentence offers
-ALIKE = 0.6  # from here on a name may have been meant
+MOST = 3  # names in one suggestion
+ALIKE = 0.6  # likeness from which a name is suggested
 
 
 def closest(asked: object, names: Iterable[str], most: int = MOST) -> tuple[str, ...]:
-    """The names spelt most like what was asked for, the best first; upper case does not count."""
+    """The names with the most similar spelling, best first; case is ignored."""
     spelt: dict[str, str] = {}
     for name in names:
         spelt.setdefault(name.lower(), name)
@@ -21,12 +21,12 @@ def closest(asked: object, names: Iterable[str], most: int = MOST) -> tuple[str,
 
 
 def closest_first(asked: object, names: Sequence[str]) -> tuple[str, ...]:
-    """All of the names, those first that are spelt like what was asked for."""
+    """All names, those with a similar spelling first."""
     return tuple(dict.fromkeys((*closest(asked, names), *names)))
 
 
 def offered(asked: object, names: Sequence[str], several: str) -> str:
-    """Advice for a name that there is not: the closest three, and how many there are."""
+    """Advice for an unknown name: the closest three, and the number of all."""
     near = closest(asked, names)
     if len(names) <= MOST:
         return f"the {several} are {', '.join(names)}"
@@ -37,20 +37,20 @@ def offered(asked: object, names: Sequence[str], several: str) -> str:
 
 
 def likeness(typed: str, name: str) -> float:
-    """From 0 to 1, whatever the case; only the start of a long text is looked at."""
+    """Similarity from 0 to 1, ignoring case; of a long text only the start is compared."""
     return SequenceMatcher(None, name.lower()[:LONGEST], typed.lower()[:LONGEST]).ratio()
 
 
 def by_likeness(typed: str, names: Iterable[str]) -> list[str]:
-    """All names, the most alike first; of those equally alike the earlier one."""
+    """All names, the most similar first; ties keep their order."""
     return sorted(names, key=lambda name: -likeness(typed, name))
 
 
 def resembling(typed: str, names: Iterable[str], most: int = MOST) -> tuple[str, ...]:
-    """The names that may have been meant, the most alike first.
+    """The names that the user may have meant, the most similar first.
 
-    Of a path the last part counts. A name also counts that is a word of what was typed: `depth` in
-    `depth_multiple`.
+    Of a path only the last part is compared. A name that is a word of the typed one also counts:
+    `depth` in `depth_multiple`.
     """
     typed = typed.rpartition(".")[2]
     words = typed.lower().split("_")
@@ -65,6 +65,6 @@ def resembling(typed: str, names: Iterable[str], most: int = MOST) -> tuple[str,
 
 
 def meant(typed: str, names: Iterable[str], otherwise: str = "") -> str:
-    """The question whether one of these was meant, or what else to say where none is alike."""
+    """The question "did you mean ...?", or `otherwise` if no name is similar."""
     near = resembling(typed, names)
     return f"did you mean {' or '.join(near)}?" if near else otherwise

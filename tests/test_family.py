@@ -324,7 +324,7 @@ def test_a_slider_goes_on_in_the_direction_of_its_move() -> None:
     config = vit.design("ViT-B/16").config
     up, down = vit.snap(config, "num_heads", 13), vit.snap(config, "num_heads", 11)
     assert (up.config.num_heads, down.config.num_heads) == (16, 8)
-    assert up.why == "num_heads=13 must divide embed_dim=768, so num_heads went on to 16"
+    assert up.why == "num_heads=13 must divide embed_dim=768, so num_heads was set to 16"
 
 
 def test_a_choice_stays_and_the_other_knob_yields() -> None:
@@ -332,7 +332,7 @@ def test_a_choice_stays_and_the_other_knob_yields() -> None:
     turn = vit.snap(vit.design("ViT-B/16 @384").config, "patch_size", 14)
     assert turn.config.patch_size == 14
     assert turn.config.image_size == 378
-    assert turn.why.endswith("so image_size moved to 378")
+    assert turn.why.endswith("so image_size was set to 378")
 
 
 def test_classes_are_names_in_json_and_links() -> None:

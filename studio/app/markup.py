@@ -15,10 +15,10 @@ import streamlit as st
 
 from studio.quoting import one_line
 
-JOINER = "\u2060"  # invisible, of no width, and no line is broken there
-# What Markdown, its formulas and its HTML begin or end with, wherever that stands.
+JOINER = "\u2060"  # invisible, zero width, no line break
+# Characters with a meaning in Markdown, its formulas or its HTML, anywhere in a text.
 MARKS = re.compile(r"[\\`*\[\]<>$~|{}]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w)|^[#+=-]|^\d+(?=[.)])")
-# What Streamlit makes of a text after Markdown has read it, where a backslash counts no more:
+# Streamlit replaces these after Markdown is parsed, so a backslash does not escape them:
 # addresses become links, `:smile:` a picture, `:red[` a colour, ` -> ` an arrow.
 SPOTS = re.compile(
     r"(?<=:)(?=[\w+/-])|(?<=@)(?=\w)|(?<=www)(?=\.)|(?<=[<>~-])(?=[=>-])", re.IGNORECASE
@@ -39,14 +39,14 @@ def plain(text: object) -> str:
 
 
 def trusted(text: str) -> str:
-    """Markdown that a file of the studio holds, such as a family's lesson; not escaped."""
+    """Markdown from a file of the studio, such as a family's lesson; not escaped."""
     return text
 
 
 def html(body: str, links: tuple[str, ...] = ()) -> None:
     """Show HTML of the page. HTML with unknown tags or attributes, with links to other addresses
     than those in `links`, or with a style that fetches something is shown as text: a second
-    defence, should a foreign text in it not be escaped."""
+    defence in case a foreign text in it was not escaped."""
     st.html(body if is_harmless(body, links) else escape(body))
 
 

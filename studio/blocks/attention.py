@@ -10,7 +10,7 @@ class SelfAttention(nn.Module):
     """Multi-head self-attention with one fused projection for q, k and v: softmax(q kᵀ / √d) v.
 
     Each of the h heads attends in its own d = D/h dimensions; `proj` mixes their results. With
-    `causal` a token sees itself and those before it, and none after. (B, N, D) -> (B, N, D).
+    `causal`, a token attends only to itself and to earlier tokens. (B, N, D) -> (B, N, D).
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """Boxes: corners (x1, y1, x2, y2) in pixels, their overlap, and deltas from one to another.
 
-All functions take boxes on the last axis, (..., 4), and none has a loop over them, but for `nms`,
-which serves after the network and not in it.
+All functions take boxes in the last dimension, (..., 4). None loops over the boxes except `nms`,
+which runs after the network, not inside it.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ def corners_of(boxes: Tensor) -> Tensor:
 def decoded(deltas: Tensor, boxes: Tensor, scale: tuple[float, float] = (1.0, 1.0)) -> Tensor:
     """Boxes moved by the deltas (dx, dy, dw, dh) of Girshick et al. 2014, appendix C.
 
-    The centre moves by dx widths and dy heights, the sides grow by e^dw and e^dh, sixty-fold at
-    most. `scale` divides (dx, dy) and (dw, dh): a head whose deltas are small learns them larger.
+    The centre moves by dx widths and dy heights; the sides are scaled by e^dw and e^dh, at most
+    62.5-fold. `scale` divides (dx, dy) and (dw, dh), so that a head can predict small deltas as
+    larger numbers.
     """
     size = boxes[..., 2:] - boxes[..., :2]
     centre = boxes[..., :2] + size / 2 + deltas[..., :2] / scale[0] * size
@@ -31,7 +32,7 @@ def decoded(deltas: Tensor, boxes: Tensor, scale: tuple[float, float] = (1.0, 1.
 
 
 def rows(x: Tensor, index: Tensor) -> Tensor:
-    """The rows of each image that its indices name: (B, N, D) and (B, M) -> (B, M, D)."""
+    """Select rows of each image by index: (B, N, D) and (B, M) -> (B, M, D)."""
     return x.gather(1, index.unsqueeze(2).expand(-1, -1, x.shape[2]))
 
 
@@ -63,7 +64,7 @@ def duplicates(boxes: Tensor, threshold: float) -> Tensor:
     """Which boxes overlap a better one by more than the threshold: (..., N, 4) -> bool (..., N).
 
     Boxes come best first. This is suppression in one step, of fixed shape ("Fast NMS", Bolya et
-    al. 2019, section 3.3): also a box that is itself a duplicate can make another one a duplicate.
+    al. 2019, section 3.3): a box that is itself a duplicate can still suppress another one.
     """
     better = overlap(boxes, boxes).triu(diagonal=1)
     return better.amax(dim=-2) > threshold
@@ -74,14 +75,14 @@ def nms(
 ) -> Tensor:
     """Non-maximum suppression: the boxes to keep, (N, 4), (N,) and (N,) -> indices, best first.
 
-    The best box stays, all of its class that overlap it by more than the threshold go, and so on,
-    until none is left or `most` are found.
+    The best box is kept, and all boxes of its class that overlap it by more than the threshold are
+    dropped; this repeats until no box is left or `most` are found.
     """
     left = scores.argsort(descending=True)
-    kept: list[Tensor] = []
-    while len(left) and (most is None or len(kept) < most):
+    keep: list[Tensor] = []
+    while len(left) and (most is None or len(keep) < most):
         best, left = left[:1], left[1:]
-        kept.append(best)
+        keep.append(best)
         apart = overlap(boxes[best], boxes[left])[0] <= threshold
         left = left[apart | (labels[left] != labels[best])]
-    return torch.cat(kept) if kept else left
+    return torch.cat(keep) if keep else left

@@ -1,7 +1,7 @@
 """The two blocks of CoAtNet (Dai et al. 2021, section 2): convolution, and relative attention.
 
-Each normalises what comes in, and steps down in resolution within its first block. Details that
-the paper leaves open are those of timm's coatnet_*_224.
+Each normalises its input, and the first block of a stage reduces the resolution. Details that the
+paper leaves open follow timm's coatnet_*_224.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class RelativeAttention(nn.Module):
 class RelativeBlock(nn.Module):
     """Proj(Pool(x)) + Attention(Pool(Norm(x))), and then an MLP (appendix A.1).
 
-    `height` and `width` are those of the map that flows out.
+    `height` and `width` are those of the output map.
     (B, C, H, W) -> (B, C', H/stride, W/stride).
     """
 

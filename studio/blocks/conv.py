@@ -6,10 +6,10 @@ from torch import Tensor, nn
 
 
 class ConvNormAct(nn.Module):
-    """Convolution, normalisation, activation. `norm=nn.Identity` leaves the middle one out.
+    """Convolution, normalisation, activation. `norm=nn.Identity` omits the norm.
 
     (B, C, H, W) -> (B, C', H', W'). By default an odd kernel is padded so that stride 1 keeps H
-    and W. With as many `groups` as channels each is filtered alone: a depthwise convolution.
+    and W. With one group per channel it is a depthwise convolution.
     """
 
     def __init__(

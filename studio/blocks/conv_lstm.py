@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 
 class ConvLSTMLayer(nn.Module):
-    r"""One pass over the frames of a clip, the first to the last; convolutions where an LSTM has
-    matrices, and gates that see the cell of their own pixel ($W_{c\cdot} \circ C$).
+    r"""An LSTM over the frames of a clip, with convolutions instead of matrix products, and with
+    peepholes: gates that read the cell of their own pixel ($W_{c\cdot} \circ C$).
 
-    The frames of a clip lie side by side in the batch. (B·T, C, H, W) -> (B·T, D, H, W).
+    The frames of a clip follow each other in the batch. (B·T, C, H, W) -> (B·T, D, H, W).
     """
 
     def __init__(
@@ -21,7 +21,7 @@ class ConvLSTMLayer(nn.Module):
         padding = kernel_size // 2
         self.input = nn.Conv2d(in_channels, 4 * width, kernel_size, padding=padding)
         self.state = nn.Conv2d(width, 4 * width, kernel_size, padding=padding, bias=False)
-        # W_ci, W_cf and W_co, at first nothing, as in an LSTM without them.
+        # The peepholes W_ci, W_cf and W_co; zero at first, as in an LSTM without them.
         self.peephole = nn.Parameter(torch.zeros(3, width, *size))
 
     def forward(self, x: Tensor) -> Tensor:

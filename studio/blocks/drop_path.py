@@ -24,8 +24,8 @@ class DropPath(nn.Module):
         if not self.training:
             return x
         keep = 1 - self.rate
-        kept = torch.rand(x.shape[0], *(1,) * (x.dim() - 1), device=x.device) < keep
-        return x * (kept / keep)
+        mask = torch.rand(x.shape[0], *(1,) * (x.dim() - 1), device=x.device) < keep
+        return x * (mask / keep)
 
 
 def drop_paths(rate: float, depth: int) -> list[nn.Module]:

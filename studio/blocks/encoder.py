@@ -1,4 +1,4 @@
-"""The pre-norm transformer encoder block that ViT, and every encoder after it, is a stack of."""
+"""The pre-norm transformer encoder block; ViT and later encoders are stacks of it."""
 
 from __future__ import annotations
 

@@ -13,10 +13,10 @@ from studio.blocks.squeeze_excite import SqueezeExcite
 class InvertedResidual(nn.Module):
     """Expand by 1 × 1, filter each channel, project back; add the input where the shape stays.
 
-    A residual block joins its wide ends by a shortcut and is narrow within; this one is turned
-    inside out. The projection has no activation (a *linear bottleneck*: on few channels a ReLU
-    would destroy what it cuts off). `squeeze` acts on the hidden channels, `drop_path` on what is
-    added. (B, C, H, W) -> (B, C', H/stride, W/stride), through `hidden_channels`.
+    A residual bottleneck has its shortcut between wide ends and is narrow inside; here it is the
+    reverse. The projection has no activation (a *linear bottleneck*: a ReLU on few channels would
+    lose information). `squeeze` acts on the hidden channels, `drop_path` on the residual branch.
+    (B, C, H, W) -> (B, C', H/stride, W/stride), through `hidden_channels`.
     """
 
     def __init__(
@@ -80,9 +80,9 @@ class MBConvBlock(InvertedResidual):
 
 
 def make_divisible(channels: float, divisor: int = 8) -> int:
-    """The nearest multiple of `divisor`, at least one, and never 10 % less than asked for.
+    """The nearest multiple of `divisor`, at least one, and never more than 10 % below the value.
 
-    So the official code of MobileNet and EfficientNet rounds a width that a multiplier has made.
+    The official code of MobileNet and EfficientNet rounds scaled widths like this.
     """
     rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
     return rounded if rounded >= 0.9 * channels else rounded + divisor

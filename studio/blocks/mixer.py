@@ -11,7 +11,7 @@ from studio.blocks.norm import LayerNorm
 class MixerLayer(nn.Module):
     """An MLP across the N tokens, one channel at a time, then one across the D channels.
 
-    `token_dim` and `channel_dim` are the widths within, the paper's D_S and D_C.
+    `token_dim` and `channel_dim` are the hidden widths, D_S and D_C in the paper.
     (B, N, D) -> (B, N, D).
     """
 

@@ -33,7 +33,7 @@ class MLP(nn.Module):
 
 
 class TanhGELU(nn.GELU):
-    """GELU by the tanh formula (Hendrycks & Gimpel 2016, section 2), as GPT and T5 v1.1 have it."""
+    """GELU by the tanh formula (Hendrycks & Gimpel 2016, section 2), as in GPT and T5 v1.1."""
 
     def __init__(self) -> None:
         super().__init__(approximate="tanh")

@@ -9,9 +9,9 @@ from torch.nn import functional as F
 class MultiHeadAttention(nn.Module):
     """Queries from x, keys and values from the memory: softmax(q kᵀ / √d) v in h heads.
 
-    Without a memory the tokens ask one another (self-attention). `causal` hides from token t what
-    comes after it; any other `mask`, which goes with h × T × S scores, is true where a token may
-    look. (B, T, D) and (B, S, D) -> (B, T, D) (Vaswani et al. 2017, section 3.2.2).
+    Without a memory it is self-attention. With `causal`, token t attends only to tokens up to t.
+    Another `mask`, broadcast to the h × T × S scores, is true where attention is allowed. (B, T, D)
+    and (B, S, D) -> (B, T, D) (Vaswani et al. 2017, section 3.2.2).
     """
 
     def __init__(

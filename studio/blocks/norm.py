@@ -8,7 +8,8 @@ from torch.nn import functional as F
 
 
 class LayerNorm(nn.LayerNorm):
-    """Layer normalisation over the last axis (Ba et al. 2016), with the ε = 1e-6 of ViT's code."""
+    """Layer normalisation over the last dimension (Ba et al. 2016), with the ε = 1e-6 of ViT's
+    code."""
 
     def __init__(self, embed_dim: int) -> None:
         super().__init__(embed_dim, eps=1e-6)
@@ -42,8 +43,8 @@ class RMSNorm(nn.Module):
 class GroupNorm(nn.GroupNorm):
     """Group normalisation (Wu & He 2018): 32 groups of channels, whatever the size of the batch.
 
-    Where 32 does not fit, the most groups that divide the channels and hold two or more of them:
-    a channel alone in its group would be instance normalisation.
+    If 32 does not divide the channels: the largest number that does, with at least two channels
+    per group, since one channel per group would be instance normalisation.
     """
 
     def __init__(self, channels: int) -> None:
@@ -54,8 +55,8 @@ class GroupNorm(nn.GroupNorm):
 class FrozenBatchNorm(nn.Module):
     """Batch normalisation with statistics, gain and bias fixed as they were pre-trained.
 
-    Detectors use it: a batch of two large images says too little about a mean. All four are
-    buffers, so there is nothing to train and nothing to count. (B, C, H, W) -> (B, C, H, W).
+    Detectors use it, since a batch of two large images is too small to estimate a mean. All four
+    are buffers, so there is nothing to train and nothing to count. (B, C, H, W) -> (B, C, H, W).
     """
 
     weight: Tensor
@@ -75,8 +76,8 @@ class FrozenBatchNorm(nn.Module):
 
 
 class SlowBatchNorm(nn.BatchNorm2d):
-    """Batch normalisation as Google's mobile networks set it: running statistics that move by a
-    hundredth a step, and an ε = 1e-3 that keeps nearly silent channels quiet."""
+    """Batch normalisation as Google's mobile networks set it: running statistics with
+    momentum 0.01, and ε = 1e-3, which bounds the gain of channels with little variance."""
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels, eps=1e-3, momentum=0.01)

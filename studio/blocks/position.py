@@ -48,12 +48,14 @@ class LearnedPosition(nn.Module):
 class RotaryPosition(nn.Module):
     """The rotations of rotary position embeddings (Su et al. 2021, equation 34).
 
-    Token n turns pair i of a head's features by the angle n · θ^(-2i/d). A query and a key meet at
-    the difference of their angles: attention sees how far apart two tokens stand, not where.
-    A `factor` above 1 is for contexts beyond 8192 tokens (Llama 3.1): turns that take longer than
-    that become slower by the factor, those that take less than a quarter of it stay as they are.
+    Token n turns pair i of a head's features by the angle n · θ^(-2i/d). The score of a
+    query and a key depends on the difference of their angles: on the distance between two tokens,
+    not on their positions.
+    A `factor` above 1 is for contexts beyond 8192 tokens (Llama 3.1): frequencies with a period
+    above 8192 tokens are divided by it, those with a period below a quarter of that are unchanged,
+    and those between are interpolated.
 
-    No parameters, and no table of places. (B, N, D) -> the cosines and the sines, each (N, d).
+    No parameters, and no table of positions. (B, N, D) -> the cosines and the sines, each (N, d).
     """
 
     speed: Tensor
@@ -86,8 +88,9 @@ def apply_rotary(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 def bucket(offset: Tensor, num_buckets: int, causal: bool, max_distance: int = 128) -> Tensor:
     """T5's bucket of each offset j − i, from 0 to num_buckets − 1; keeps the shape.
 
-    A causal stack looks back only; otherwise half of the buckets are for what lies ahead. Half of
-    those hold one distance each, the rest grow with the logarithm up to `max_distance`.
+    A causal stack only looks back; otherwise half of the buckets are for later keys. Half of the
+    buckets of a direction hold one distance each, the others grow logarithmically up to
+    `max_distance`.
     """
     ahead = torch.zeros_like(offset)
     distance = (-offset).clamp(min=0)
@@ -104,7 +107,7 @@ def bucket(offset: Tensor, num_buckets: int, causal: bool, max_distance: int = 1
 class RelativePosition(nn.Module):
     """The bias of each head on the scores of T tokens: (1, h, T, T), T up to max_len.
 
-    A causal one adds −∞ where a token would look at one that comes after it.
+    If causal, −∞ is added where the key comes after the query.
     """
 
     buckets: Tensor

@@ -12,9 +12,9 @@ from torch.nn import functional as F
 class FeaturePyramid(nn.Module):
     """FPN: every level has its own resolution and the features of coarser ones (Lin et al. 2017).
 
-    A 1 × 1 convolution brings each map C_i to D channels, the level above is doubled in size and
-    added, and a 3 × 3 convolution smooths the sum; one more level is P5 with every other pixel.
-    C2 ... C5, (B, c, h, w) each -> P2 ... P6, (B, D, h, w) each.
+    A 1 × 1 convolution brings each map C_i to D channels, the next coarser level is upsampled
+    twofold and added, and a 3 × 3 convolution smooths the sum; P6 is every other pixel of P5. C2
+    ... C5, (B, c, h, w) each -> P2 ... P6, (B, D, h, w) each.
     """
 
     def __init__(self, in_channels: Sequence[int], channels: int, norm: type[nn.Module]) -> None:

@@ -106,14 +106,14 @@ class ResidualUnit(nn.Module):
 class PaddedResidualUnit(ResidualUnit):
     """y = ReLU(F(x) + x), x sub-sampled and padded with zero channels to fit (option A).
 
-    Where F(x) has fewer channels than x, those in the middle of x are what is added.
+    If F(x) has fewer channels than x, the middle channels of x are added.
     """
 
     def fit(
         self, in_channels: int, channels: int, stride: int, norm: type[nn.Module]
     ) -> nn.Sequential:
         extra = channels - in_channels
-        sample = nn.AvgPool2d(1, stride)  # one pixel of every stride × stride, as it is
+        sample = nn.AvgPool2d(1, stride)  # keeps one pixel of every stride × stride
         pad = nn.ZeroPad3d((0, 0, 0, 0, extra // 2, extra - extra // 2))  # on W, H, and then C
         return nn.Sequential(sample, pad)
 

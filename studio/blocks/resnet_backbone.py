@@ -31,7 +31,7 @@ class ImageNetStem(ResNetStem):
 
 
 class BottleneckStage(nn.Sequential):
-    """Bottleneck units of equal width; the first takes the stride, or the dilation before it.
+    """Bottleneck units of equal width; the first has the stride, or the previous dilation.
 
     (B, C, H, W) -> (B, 4·width, H/stride, W/stride).
     """
@@ -53,11 +53,11 @@ class BottleneckStage(nn.Sequential):
 
 
 class ResNetBackbone(nn.Module):
-    """Stem and four stages of a ResNet with bottlenecks: the maps of C2 ... C5 that `maps` names.
+    """Stem and four stages of a ResNet with bottlenecks: the maps among C2 ... C5 listed in `maps`.
 
     C_i has H/2^i × W/2^i pixels, as Lin et al. 2017 count, and 2^i · `base_channels` channels. No
-    map is coarser than 1/`output_stride`: a stage that would go beyond it dilates its kernels in
-    place of a stride, so that they see as far as they did (Chen et al. 2017, section 3.1).
+    map is coarser than 1/`output_stride`: a stage that would be coarser dilates its kernels
+    instead of using a stride, which keeps the receptive field (Chen et al. 2017, section 3.1).
     (B, C, H, W) -> {i: C_i}.
     """
 

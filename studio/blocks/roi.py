@@ -13,7 +13,7 @@ from torch.nn import functional as F
 class RoIAlign(nn.Module):
     """Crop each box from the pyramid as S × S bins, by interpolation (He et al. 2017, section 3).
 
-    Large boxes are cut out of coarse levels (Lin et al. 2017, equation 1). A bin is the mean of
+    Large boxes are cropped from coarse levels (Lin et al. 2017, equation 1). A bin is the mean of
     2 × 2 samples, and a sample the bilinear mix of four pixels, so a bin is a weighted sum of
     sixteen rows in a table of all pixels of all levels: the sum that `embedding_bag` makes.
     P2 ... P5, (B, D, h, w) each, and boxes (B, R, 4) in pixels of the image -> (B·R, D, S, S).
@@ -57,8 +57,8 @@ class RoIAlign(nn.Module):
     def taps(self, start: Tensor, end: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
         """Along one side: the four pixels that each bin reads, and their weights.
 
-        Two samples a bin, each between two pixels of a map of `size`; a sample beyond the map
-        counts nothing. (B, R) each -> pixels and weights, (B, R, S, 4) each.
+        Two samples a bin, each between two pixels of a map of `size`; a sample outside the map
+        has weight 0. (B, R) each -> pixels and weights, (B, R, S, 4) each.
         """
         bin_size = (end - start).clamp(min=1).unsqueeze(2) / self.size
         at = start.unsqueeze(2) + bin_size * self.sample  # (B, R, 2*S)
@@ -74,7 +74,7 @@ class RoIAlign(nn.Module):
 
 
 def level_of(boxes: Tensor, levels: int) -> Tensor:
-    """The level for each box, from 0: a box of 224 pixels a side is cut out of the third, P4.
+    """The level for each box, from 0: a box of 224 pixels a side is cropped from the third, P4.
 
     (B, R, 4) -> (B, R).
     """

@@ -1,4 +1,4 @@
-"""From a model of the next token to a text: draw a token, append it, ask again."""
+"""Autoregressive sampling: draw a token from the logits, append it, and run the model again."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def sample_tokens(
 ) -> Tensor:
     """Continue token sequences (B, N) by `steps` tokens: (B, N + steps).
 
-    The model gives the logits (B, n, V) of what follows each of n tokens. It sees the last
-    `context` of them, all anew at every step (keeping the keys and values of earlier steps would
-    save that work, and change nothing else). Logits are divided by `temperature`, which is above 0:
-    below 1 the likely becomes likelier. Only the `top_k` likeliest tokens are drawn from; 1 always
+    The model gives the logits (B, n, V) of what follows each of n tokens. Each
+    step runs it on the last `context` tokens (a cache of keys and values would save most of that
+    work without changing the result). Logits are divided by `temperature` > 0; below 1 the
+    distribution gets sharper. Only the `top_k` likeliest tokens are drawn from; 1 always
     takes the likeliest. With an `end` it stops as soon as every sequence has drawn it.
     """
     start = tokens.shape[1]

@@ -1,7 +1,7 @@
-"""Residual units of standardised convolutions and group norm, as the hybrid ViT's ResNet has them.
+"""Residual units of standardised convolutions and group norm, as in the ResNet of the hybrid ViT.
 
-Kolesnikov et al. 2020 (BiT), https://arxiv.org/abs/1912.11370, section 3.2: such a pair needs no
-batch to take a mean over. Padded as TensorFlow pads, so that the published weights fit.
+Kolesnikov et al. 2020 (BiT), https://arxiv.org/abs/1912.11370, section 3.2: the pair does
+not depend on the batch. Padding is that of TensorFlow, so that the published weights fit.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch.nn import functional as F
 class SamePad(nn.Module):
     """Zeros around a map, so that a kernel with this stride gives ⌈H/stride⌉ × ⌈W/stride⌉ pixels.
 
-    Where their number is odd, the last one is on the right and below. (B, C, H, W) -> padded.
+    If their number is odd, the extra one is on the right and at the bottom. (B, C, H, W) -> padded.
     """
 
     def __init__(self, kernel_size: int, stride: int) -> None:
@@ -90,7 +90,7 @@ class StandardisedUnit(nn.Module):
 class StandardisedStem(nn.Sequential):
     """A standardised 7 × 7 convolution and a max-pooling, each of stride 2.
 
-    After a ReLU, zeros around the map are never the greatest. (B, C, H, W) -> (B, C', H/4, W/4).
+    Zero padding does not change the maximum after a ReLU. (B, C, H, W) -> (B, C', H/4, W/4).
     """
 
     def __init__(self, in_channels: int, width: int, norm: type[nn.Module]) -> None:

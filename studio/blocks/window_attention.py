@@ -11,7 +11,7 @@ class WindowBlock(nn.Module):
     """A block of relative attention within each window of M × M neighbouring pixels.
 
     As in Swin (Liu et al. 2021, section 3.2) and MaxViT (Tu et al. 2022, section 3.2). M divides
-    H and W, and the n windows stand in the batch meanwhile. (B, C, H, W) -> (B, C, H, W).
+    H and W; the n windows are part of the batch meanwhile. (B, C, H, W) -> (B, C, H, W).
     """
 
     def __init__(self, channels: int, num_heads: int, hidden_dim: int, window_size: int) -> None:
@@ -30,7 +30,7 @@ class WindowBlock(nn.Module):
 
 
 class GridBlock(WindowBlock):
-    """The same within each grid of M × M pixels that lie H/M and W/M apart: all parts of the map.
+    """The same within each grid of M × M pixels, H/M and W/M apart, spread over the whole map.
 
     (Tu et al. 2022, section 3.3). (B, C, H, W) -> (B, C, H, W).
     """

@@ -11,7 +11,7 @@ import click
 from studio.quoting import LONGEST, cut, echoed, quoted
 from studio.spelling import meant, resembling
 
-LONG = re.compile(rf"\S{{{LONGEST + 4},}}")  # a word, even in quotes, that nobody reads to its end
+LONG = re.compile(rf"\S{{{LONGEST + 4},}}")  # a word, even in quotes, that is too long to print
 FAMILY = (
     "FAMILY is a key of `studio families`, a design file (FILE.json), or - to read one from"
     " standard input."
@@ -19,7 +19,7 @@ FAMILY = (
 
 
 class Command(click.Command):
-    """A command that says in its errors what it was given."""
+    """A command whose errors quote the wrong argument."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         given = list(args)  # click empties the list
@@ -59,7 +59,7 @@ def command(function: Callable[..., Any]) -> Command:
 
 
 def sentence(error: click.UsageError) -> str:
-    """What a usage error says, with the help to turn to unless it asks what was meant."""
+    """The text of a usage error. It refers to the help, unless it asks "did you mean ...?"."""
     match error:
         case click.NoSuchOption():
             text = _unknown(error)
@@ -87,7 +87,7 @@ def _unknown(error: click.NoSuchOption) -> str:
 
 
 def _misused(option: str, given: list[str]) -> str:
-    """Of a flag that was given a value, and of an option that was given none."""
+    """The error of a flag with a value, or of an option without one."""
     values = [word.partition("=")[2] for word in given if word.startswith(f"{option}=")]
     fault = f"takes no value, not {quoted(values[0])}" if values else "needs a value"
     return f"{option} {fault}"

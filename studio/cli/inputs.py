@@ -25,7 +25,7 @@ class DesignSource:
     settings: tuple[tuple[str, str], ...]
 
     def read(self) -> Design:
-        """The design. Says what was inserted to make it fit. Raises DesignError."""
+        """The design. Prints which stages were inserted to make it valid. Raises DesignError."""
         from studio import zoo
 
         made = zoo.with_settings(_start(self.name, self.preset), dict(self.settings))

@@ -1,2 +1,2 @@
-"""Write a design as one readable script. Read `script`, then `slice` (what the design runs on)
+"""Write a design as one readable script. Read `script`, then `slice` (what the design uses)
 and `source` (the files it comes from)."""

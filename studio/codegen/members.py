@@ -1,8 +1,8 @@
 """Class members that the exported code reads: the others are not exported.
 
-The studio asks more of a class than its model does: what may follow it, what it may join. This
-applies to classes that are entirely ours, without a base class of torch or Python that calls
-methods by itself; special methods and dataclass fields stay.
+The studio uses more members of a class than the model does, such as the checks of a stage. Members
+are only left out of classes that are entirely ours: a base class of torch or Python may call
+methods by itself. Special methods and dataclass fields are always exported.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ def mentioned_names(text: str) -> frozenset[str]:
 @lru_cache(maxsize=1024)
 def without_unread_members(text: str, module: str, name: str, read: frozenset[str]) -> str:
     """The lines of a definition, without the members that are not in `read`."""
-    held = getattr(sys.modules[module], name, None)
-    if not isinstance(held, type) or not _is_ours(held):
+    kind = getattr(sys.modules[module], name, None)
+    if not isinstance(kind, type) or not _is_ours(kind):
         return text
     (node,) = ast.parse(text).body
     assert isinstance(node, ast.ClassDef)
     gone = [
         part
         for part in node.body
-        if (member := _member(part, is_dataclass(held))) and member not in read
+        if (member := _member(part, is_dataclass(kind))) and member not in read
     ]
     if len(gone) == len(node.body):
         return text

@@ -1,4 +1,4 @@
-"""Slice the definitions that a design runs on out of the package's source.
+"""Slice the definitions that a design uses out of the package's source.
 
 From a family's config, model and example we follow every top-level name that their code uses,
 through the zoo, the stages and the blocks, and take the lines of each definition unchanged. One
@@ -45,7 +45,7 @@ class Definition:
 
 @dataclass(frozen=True)
 class Slice:
-    """What a design runs on: its external imports, and its definitions in execution order."""
+    """What a design uses: its external imports, and its definitions in execution order."""
 
     imports: tuple[Import, ...]
     definitions: tuple[Definition, ...]
@@ -55,7 +55,7 @@ Item = Definition | Import
 
 
 def slice_design(design: Design) -> Slice:
-    """The definitions that a design runs on, callees first, the config as early as possible.
+    """The definitions that a design uses, callees first, the config as early as possible.
 
     Raises ValueError if a file breaks the rules of `studio.codegen.source`, or if two definitions
     share a name.
@@ -119,7 +119,7 @@ def _closure(
             queue += _uses(item) if isinstance(item, Definition) else ()
         elif known != item:
             raise ValueError(
-                f"{item.bound} means one thing in {known.module} and another in {item.module}"
+                f"{item.bound} has different meanings in {known.module} and {item.module}"
             )
     return found
 
@@ -157,7 +157,7 @@ def _resolve(module: str, name: str) -> Item | None:
         return item
     if item.module.startswith(ROOMS):
         return _resolve(item.module, item.name)
-    raise ValueError(f"{module} runs on {name} of {item.module}, which cannot be exported")
+    raise ValueError(f"{module} uses {name} of {item.module}, which cannot be exported")
 
 
 def _class_item(value: type) -> Item:
@@ -231,8 +231,7 @@ def as_source(value: object) -> str:
 
 
 def _arguments(record: Any) -> Iterator[str]:
-    """The arguments of a record that a reader wants to see: size, joins, and everything that is not
-    the default."""
+    """The arguments of a record to write out: size, joins, and all that differ from the default."""
     kind: Any = type(record)
     for name, knob in knobs(kind).items():
         value = getattr(record, name)

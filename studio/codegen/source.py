@@ -145,7 +145,7 @@ def _check_knobs(tree: ast.Module) -> Iterator[str]:
             case ast.Call(func=ast.Name(id="knob"), args=[_, ast.Constant(value=str())]):
                 pass
             case ast.Call(func=ast.Name(id="knob")):
-                yield f"line {node.lineno} has a knob without a default and a help that stand first"
+                yield f"line {node.lineno}: knob() must begin with a default and a help"
 
 
 def _import_fault(item: Import) -> str | None:
@@ -156,13 +156,13 @@ def _import_fault(item: Import) -> str | None:
     if item.name == "*":
         return f"imports everything of {item.module}"
     if not item.name and not item.alias and "." in item.module:
-        return f"imports {item.module} without a name of its own"
+        return f"imports {item.module} without an alias"
     return None
 
 
 def _studio_import_fault(item: Import) -> str | None:
     if not item.name or item.alias:
-        return f"imports {item.module} otherwise than by `from {item.module} import Name`"
+        return f"must import {item.module} as `from {item.module} import Name`"
     names = {defined_name(node) for node in parse(item.module).body}
     if f"{item.module}.".startswith(ROOMS) and item.name not in names:
         return f"imports {item.name}, which {item.module} does not define"

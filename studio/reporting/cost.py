@@ -197,12 +197,12 @@ def _largest_part(training: PeakMemory, batch: int) -> str:
 
 def _batches(found: Profile) -> Block:
     head = ("Memory", *map(units.size, ACCELERATOR_BYTES))
-    row = ("largest batch", *(_batch(found, room) for room in ACCELERATOR_BYTES))
+    row = ("largest batch", *(_batch(found, memory_bytes) for memory_bytes in ACCELERATOR_BYTES))
     return Table("Largest batch of a training step with Adam that fits", head, (row,))
 
 
-def _batch(found: Profile, room: float) -> str:
-    largest = largest_batch(found.design, room, "training")
+def _batch(found: Profile, memory_bytes: float) -> str:
+    largest = largest_batch(found.design, memory_bytes, "training")
     if not largest:
         return "none"
     return f"{largest:,}" + " or more" * (largest == BATCH.le)

@@ -13,7 +13,7 @@ from studio.knobs import DesignError
 from studio.quoting import echoed, quoted
 from studio.spelling import closest, offered
 
-KIND = "kind"  # beside the knobs of a record in JSON: the name of its class
+KIND = "kind"  # key of a record's class name in JSON, beside its knobs
 RECORD = re.compile(r"\s*(\w+)\s*\(((?:[^()]|\([^()]*\))*)\)\s*,?\s*")
 BEGUN = re.compile(r"\s*(\w+)\s*(\(?)")
 ASSIGNMENT = re.compile(r"\s*(\w+)\s*=\s*([^=]*?)\s*")
@@ -48,9 +48,7 @@ def _fault(text: str, start: int, kinds: Sequence[str]) -> str:
     """What is wrong with the text at `start`."""
     begun = BEGUN.match(text, start)
     if begun is None:
-        return (
-            f"{echoed(text[start])} (character {start + 1}) stands where the name of a kind should"
-        )
+        return f"{echoed(text[start])} (character {start + 1}) is not the name of a kind"
     kind, bracket = echoed(begun[1]), begun[2]
     if bracket:
         return f"the bracket after {kind} (character {begun.end()}) is not closed"

@@ -1,4 +1,5 @@
-"""JSON from outside, read strictly: small, shallow, each key once, and faults with their place."""
+"""Strict reader for JSON from outside: limited size and depth, no duplicate keys, errors with
+their position."""
 
 from __future__ import annotations
 
@@ -19,13 +20,13 @@ BRACKET = re.compile(r"[\[\]{}]")
 def parse(data: str | bytes) -> Any:
     """The value of a JSON text, in UTF-8, UTF-16 or UTF-32, with a byte-order mark or without.
 
-    Raises DesignError, which names line and column of what is not JSON.
+    Raises DesignError, with the line and column of a syntax error.
     """
     if len(data) > LARGEST:
-        raise DesignError(f"more than {LARGEST:,} bytes are too many for a design file")
+        raise DesignError(f"not a design file: larger than {LARGEST:,} bytes")
     text = (data if isinstance(data, str) else _decoded(data)).removeprefix("\ufeff")
     if _depth(text) > DEEPEST:
-        raise DesignError(f"not a design file: more than {DEEPEST} brackets within each other")
+        raise DesignError(f"not a design file: nested more than {DEEPEST} levels deep")
     try:
         return json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
     except json.JSONDecodeError as fault:
@@ -45,7 +46,7 @@ def _decoded(data: bytes) -> str:
 
 
 def _depth(text: str) -> int:
-    """How many brackets stand within each other, those in strings left out."""
+    """The nesting depth of brackets, ignoring those in strings."""
     depth = deepest = 0
     for bracket in BRACKET.findall(STRING.sub("", text)):
         depth += 1 if bracket in "[{" else -1
@@ -67,7 +68,7 @@ def _no_number(name: str) -> NoReturn:
 
 
 def _why(fault: json.JSONDecodeError) -> str:
-    """What json says of it, in the words of a sentence."""
+    """The message of the json module, as part of a sentence."""
     if not fault.doc.strip():
         return "it is empty"
     reason = fault.msg[0].lower() + fault.msg[1:]

@@ -14,7 +14,7 @@ from studio.stages.validate import initial_flows, joined_inputs, memory_of, nami
 def with_adapters(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a composition, with an adapter wherever the kind of tensor has to change.
 
-    Raises ValueError, which names stages by the numbers that they had.
+    Raises ValueError, which names stages by their numbers before the insertion.
     """
     stages = (*settings["stages"], settings["head"])
     flows = initial_flows(settings["stem"], memory_of(stages))
@@ -31,12 +31,12 @@ def with_adapters(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def renumber(stage: AnyStage, numbers: Mapping[int, int]) -> AnyStage:
-    """The stage, with new numbers for the stages that it joins. Raises ValueError for one that is
-    not there."""
+    """The stage, with new numbers for the stages that it joins. Raises ValueError if one does not
+    exist."""
     moved = dict(zip(stage.joins, joined_inputs(stage, numbers), strict=True))
-    held = {name: getattr(stage, name) for name in JOINS if hasattr(stage, name)}
+    joined = {name: getattr(stage, name) for name in JOINS if hasattr(stage, name)}
     changes = {
         name: tuple(moved[n] for n in value) if isinstance(value, tuple) else moved[value]
-        for name, value in held.items()
+        for name, value in joined.items()
     }
     return replace(stage, **changes) if changes else stage  # type: ignore[type-var]

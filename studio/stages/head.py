@@ -12,7 +12,7 @@ from studio.stages.stage import Flow, In, Joined, Map, Stage, Tokens
 
 
 class Head(Stage[In, *Joined]):
-    """The last part. Nothing reads the shape that it gives, so `flow` returns that of its input."""
+    """The last part. No stage reads its output, so `flow` returns the shape of its input."""
 
     reads = "image"
 

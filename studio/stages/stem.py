@@ -166,7 +166,9 @@ class PatchStem(SquareImageStem):
     width: int = knob(96, "Output channels", axis="width", ge=8, le=4096, step=8)
     patch_size: int = knob(4, "Height and width P of a patch", axis="resolution", ge=2, le=64)
     norm: type[nn.Module] = knob(
-        nn.Identity, "After it, as ConvNeXt has it, or none", options=(nn.Identity, LayerNorm2d)
+        nn.Identity,
+        "Norm after the convolution (ConvNeXt), or none",
+        options=(nn.Identity, LayerNorm2d),
     )
 
     def __post_init__(self) -> None:

@@ -102,7 +102,9 @@ def joined_inputs(stage: AnyStage, numbered: Mapping[int, Any]) -> Iterator[Any]
             )
         if number not in numbered:
             knob = "source" if len(stage.joins) == 1 else "skips"
-            raise ValueError(f"{knob}={number} is no stage before it, the last is {max(numbered)}")
+            raise ValueError(
+                f"{knob}={number} is not an earlier stage; the last one is {max(numbered)}"
+            )
         yield numbered[number]
 
 

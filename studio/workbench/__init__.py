@@ -1,3 +1,3 @@
-"""What the page, the command line and notebooks ask for, without Streamlit: workloads, results that
-take time, and the page's state.
+"""The model of the page, without Streamlit: workloads, results that take time, and the page's
+state. The command line and notebooks use it too.
 """

@@ -1,13 +1,13 @@
 """Priority gate between sessions: headline figures come before charts.
 
-The threads of one process take turns at running Python: beside ten pages that draw charts, the
-figures of an eleventh take ten times as long. So only one page draws its charts at a time, and none
-begins while the figures of another are under way. The page that has waited longest is next, except
-that a poll (a fragment that draws itself again to show progress) lets those go first who come up to
-five seconds later: a class that measures polls more often than one core can draw, and the graph of
-a reader who moved a slider would wait for all of it.
+The threads of a process share one interpreter lock: if ten pages draw charts, the figures of an
+eleventh take ten times as long. So only one page draws its charts at a time, and none starts while
+another page computes its figures. The page that has waited longest is next. A poll (a fragment that
+redraws itself to show progress) is queued as if it had come five seconds later: a class that
+measures polls more often than one core can draw, and a user who moved a slider would wait for all
+of these polls.
 
-Every wait has an end: the queue is served in order, and nobody waits for work that takes longer
+Every wait is bounded: the queue is served in order, and nobody waits for work that takes longer
 than `LONGEST_WORK_S`.
 """
 
@@ -23,17 +23,17 @@ from typing import NamedTuple
 
 from studio.workbench.page_runs import PageRuns
 
-CHECK_S = 0.05  # between two checks whether the reader of a waiting page has moved on
-LONGEST_S = 1.0  # that urgent work, which may never cease, delays other work
-LATER_S = 5.0  # by which a poll is queued later
+CHECK_S = 0.05  # between two checks whether a waiting run is outdated
+LONGEST_S = 1.0  # for which urgent work, which may never end, delays other work
+LATER_S = 5.0  # by which a poll is moved back in the queue
 LONGEST_WORK_S = 10.0
-NEW_SHARE = 0.1  # of the latest poll in the running average
+NEW_SHARE = 0.1  # weight of the latest poll in the running average
 
 _inside = ContextVar("inside", default=False)
 
 
 class Place(NamedTuple):
-    """A place in the queue: the least is next."""
+    """A place in the queue; the smallest is next."""
 
     due_s: float
     number: int
@@ -44,14 +44,14 @@ class Priority:
 
     def __init__(self, runs: PageRuns, clock: Callable[[], float] = monotonic) -> None:
         self.runs = runs
-        self.poll_cost_s = 0.01  # running average of what a poll takes
+        self.poll_cost_s = 0.01  # seconds: running average of a poll
         self._clock = clock
         self._changed = Condition()  # guards the attributes below
         self._numbers = count()
         self._urgent = 0
         self._queue: list[Place] = []
         self._served: Place | None = None
-        self._began = self._ceased = clock()  # when the last one was let in, and left
+        self._began = self._ceased = clock()  # of the last background work, of any work
 
     @property
     def waiting(self) -> int:
@@ -61,13 +61,13 @@ class Priority:
 
     @property
     def rested_s(self) -> float:
-        """Seconds since the last work ended; 0 while there is any."""
+        """Seconds since the last work ended; 0 during work."""
         with self._changed:
             return 0.0 if self._urgent or self._served else self._clock() - self._ceased
 
     @contextmanager
     def urgent(self) -> Iterator[None]:
-        """Waits for nobody, and no background work begins meanwhile."""
+        """Starts at once; no background work starts meanwhile."""
         with self._changed:
             self._urgent += 1
         try:
@@ -80,10 +80,9 @@ class Priority:
 
     @contextmanager
     def background(self, *, clicked: bool = False) -> Iterator[None]:
-        """Exclusive; begins when no work is urgent. Re-entrant.
+        """Exclusive; starts when no work is urgent. Re-entrant.
 
-        A run whose reader has moved on meanwhile is stopped; what was `clicked` is done all the
-        same.
+        An outdated run is stopped while it waits, unless the user `clicked` for this work.
         """
         if _inside.get():
             yield
@@ -104,7 +103,7 @@ class Priority:
                 self._changed.notify_all()
 
     def _wait(self, is_poll: bool, clicked: bool) -> Place:
-        """Queue, until it is this one's turn."""
+        """Wait in the queue until it is this run's turn."""
         came = self._clock()
         with self._changed:
             place = Place(came + (LATER_S if is_poll else 0.0), next(self._numbers))

@@ -2,7 +2,7 @@
 
 Everything here is a pure function of immutable values, so all sessions share the results, and
 nothing is copied. The caches are keyed by what a result depends on, the design and its batch: a
-change of device, dtype or layout computes nothing anew.
+change of device, dtype or layout does not compute them again.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _graph_with_fault(graph: Graph, fault: Node, invalid: InvalidComposition) ->
         if child.kind == "output" or child.id.partition(".")[0] in ended
         for node in child.walk()
     }
-    kept = tuple(child for child in graph.root.children if child.id not in beyond)
+    children = tuple(child for child in graph.root.children if child.id not in beyond)
     edges = dict.fromkeys(
         replace(
             edge,
@@ -93,7 +93,7 @@ def _graph_with_fault(graph: Graph, fault: Node, invalid: InvalidComposition) ->
         for edge in graph.edges
         if edge.source not in beyond
     )
-    return Graph(replace(graph.root, children=(*kept, fault)), tuple(edges))
+    return Graph(replace(graph.root, children=(*children, fault)), tuple(edges))
 
 
 def _mismatch_label(edge: Edge, wanted: str) -> str:
@@ -135,12 +135,12 @@ def _torchinfo_summary(design: Design, batch: int) -> str:
         col_names=("output_size", "num_params", "mult_adds"),
     )
     text = str(statistics)
-    clear_cached_forward_pass()  # it holds the last model of every class
+    clear_cached_forward_pass()  # torchinfo caches the last model of every class
     return text
 
 
 def script_of(workload: Workload, link: str = "") -> Script:
-    """The standalone script; its promises are for batch 1."""
+    """The standalone script; the figures that it asserts are for batch 1."""
     return _script_of(workload.design, link)
 
 

@@ -1,4 +1,4 @@
-"""A workload: a design and how it is run, to which all figures of the page belong."""
+"""A workload: a design and how it is run."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ DEVICE = "device"
 
 @dataclass(frozen=True)
 class Workload:
-    """A design, the batch that it is given, and how it is timed: what all figures of the page are
-    figures of. The names are those of `Conditions`."""
+    """A design, its batch, and how it is timed; all figures of the page are for a workload. The
+    names are those of `Conditions`."""
 
     design: Design
     batch: int = 1
@@ -50,7 +50,7 @@ class Workload:
 
     @property
     def threads_text(self) -> str:
-        """How many compute it, in words; empty of a device that has none."""
+        """The number of CPU threads in words; empty for other devices."""
         return "1 thread" if self.device == devices.FIRST else ""
 
     def to_query(self, base: Preset | None = None) -> dict[str, str]:
@@ -63,8 +63,8 @@ class Workload:
 
     @classmethod
     def read(cls, link: Link, family: str) -> tuple[Workload, Preset]:
-        """The workload that a link asks for, or the nearest one, and the preset it is told from; of
-        this family where it names none."""
+        """The workload of a link, or the nearest valid one, and the preset that its design is
+        described relative to. `family` is the default."""
         used = {knob.name: link.take(knob) for knob in CONDITIONS.values()}
         device = link.take_name(DEVICE, devices.read_device, devices.default_device())
         design, preset = link.design(family)

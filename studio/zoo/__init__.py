@@ -1,4 +1,4 @@
-"""The zoo: one family of architectures a file. A new file is a new family, without a registry."""
+"""The zoo: one family of architectures per file. A new file is a new family, without a registry."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def families() -> Mapping[str, Family]:
 
 
 def family(key: str) -> Family:
-    """The family of that key. Raises DesignError that names the closest."""
+    """The family with this key. Raises DesignError, which names the closest keys."""
     known = tuple(families())
     if key not in known:
         raise DesignError(
@@ -62,10 +62,11 @@ def family(key: str) -> Family:
 
 
 def as_stages(design: Design) -> Design:
-    """The same network as a hybrid, stage by stage: with its weights it gives what it gives.
+    """The same network as a composition of stages. With the same weights it has the same outputs.
 
-    What works in training alone is left out (dropout, drop path), and weights begin as the hybrid's
-    do. Raises DesignError where the family is not made of stages, or a stage lacks a setting.
+    Dropout and drop path, which act only in training, are left out, and the weights are initialised
+    as those of a composition. Raises DesignError if the family is not made of stages, or if a stage
+    lacks a setting.
     """
     if design.family.stages is None:
         known = tuple(key for key, family in families().items() if family.stages)
@@ -75,7 +76,8 @@ def as_stages(design: Design) -> Design:
             value=design.family.key,
             nearest=known,
         )
-    return family("hybrid").design(**design.family.stages(design.config))
+    composed = next(family for family in families().values() if family.is_composed)
+    return composed.design(**design.family.stages(design.config))
 
 
 def design_from_query(query: Mapping[str, str]) -> Design:
@@ -88,8 +90,8 @@ def design_from_query(query: Mapping[str, str]) -> Design:
 
 @dataclass(frozen=True)
 class AdaptedDesign:
-    """A design as it was read, and what was changed to make it fit; empty where nothing was.
-    `inserted` are the places of the records that were not asked for."""
+    """A design, and a note on the stages that were inserted to make it valid; empty if none were.
+    `inserted` are their places."""
 
     design: Design
     note: str = ""
@@ -102,7 +104,7 @@ def design_from_json(text: str | bytes) -> Design:
 
 
 def read_design(text: str | bytes) -> AdaptedDesign:
-    """The same, with a note on what was inserted into a composition that does not fit as given."""
+    """Like `design_from_json`, with a note on what was inserted into an invalid composition."""
     data = parse(text)
     if not isinstance(data, dict):
         raise DesignError(f"{DESIGN}, not {_kind(data)}")
@@ -126,7 +128,7 @@ def read_design(text: str | bytes) -> AdaptedDesign:
 
 
 def _version(data: Mapping[str, object]) -> int:
-    """The version of the names in a design file: the first, where it has none."""
+    """The version of the knob names in a design file; 1 if it states none."""
     version = data.get("version", 1)
     if isinstance(version, bool) or not isinstance(version, int) or not 1 <= version <= VERSION:
         raise DesignError(
@@ -139,30 +141,29 @@ def _version(data: Mapping[str, object]) -> int:
 def with_settings(start: Design, settings: Mapping[str, object]) -> AdaptedDesign:
     """A design with some knobs set, and what was inserted to make it fit. Raises DesignError."""
     design = start.replace(**settings)
-    new = {name: dict(rows) for name, rows in _insertions(start, settings, design) if rows}
-    told = (
+    new = {name: dict(found) for name, found in _insertions(start, settings, design) if found}
+    notes = (
         f"{name} did not fit as given; inserted"
-        f" {', '.join(f'{row} as {place}' for place, row in rows.items())}"
-        for name, rows in new.items()
+        f" {', '.join(f'{record} as {place}' for place, record in records.items())}"
+        for name, records in new.items()
     )
-    return AdaptedDesign(design, "; ".join(told), tuple(chain.from_iterable(new.values())))
+    return AdaptedDesign(design, "; ".join(notes), tuple(chain.from_iterable(new.values())))
 
 
 def _insertions(
     start: Design, settings: Mapping[str, object], made: Design
 ) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """What adapters each list of records has that was not asked for: the place of each, and how it
-    is written."""
+    """The inserted records of each list of records, as pairs of place and text."""
     given_values = read_settings(made.family, start.config, settings)
     for name, knob in made.family.knobs.items():
         if not (isinstance(knob, RecordKnob) and isinstance(knob.default, tuple)):
             continue
         given = given_values.get(name, getattr(start.config, name))
-        asked, records = list(map(type, given)), getattr(made.config, name)
+        kinds, records = list(map(type, given)), getattr(made.config, name)
         new = []
         for i, record in enumerate(records):
-            if asked[:1] == [type(record)]:
-                asked.pop(0)
+            if kinds[:1] == [type(record)]:
+                kinds.pop(0)
             else:
                 new.append((f"{name}.{i}", knob.text((record,))))
         yield name, new
@@ -175,7 +176,7 @@ def _kind(value: object) -> str:
 
 
 def _foreign(data: Mapping[str, object]) -> str:
-    """What to say of a configuration of another library; empty where it is none."""
+    """The error message for a configuration of another library; empty if it is not one."""
     if "family" in data or not (FOREIGN | TIMM) & data.keys():
         return ""
     library = "a Hugging Face" if FOREIGN & data.keys() else "a timm"

@@ -96,7 +96,7 @@ class AttentionEncoder(nn.Module):
     def __init__(self, config: AttentionConfig) -> None:
         super().__init__()
         D = config.embed_dim
-        # The paper multiplies by √D (3.4) what it drew with variance 1/D; torch draws with 1.
+        # The paper draws with variance 1/D and multiplies by √D (3.4); torch draws with 1.
         self.token_embed = nn.Embedding(config.vocab_size, D)
         self.position = config.position(config.seq_len, D)
         self.dropout = nn.Dropout(config.dropout)
@@ -184,14 +184,14 @@ FAMILY = Family(
     guide=Guide(
         tasks=("language",),
         data="large",
-        use_when="an answer hangs on tokens far apart, and the whole sequence is there at once",
+        use_when="an answer depends on distant tokens, and the whole sequence is available at once",
         avoid_when="sequences are very long or arrive step by step: attention pays N² for them",
         strengths=(
-            "any two tokens are one step apart, however far they stand",
+            "any two tokens are one step apart, whatever their distance",
             "all tokens are computed at once: no loop over time",
             "the same block scales from a laptop to GPT-3",
         ),
-        cost=r"$12 L D^2$ parameters beside the embedding; $L(12 N D^2 + 2 N^2 D)$ MACs",
+        cost=r"$12 L D^2$ parameters besides the embedding; $L(12 N D^2 + 2 N^2 D)$ MACs",
         related=("vit", "recurrent"),
     ),
 )

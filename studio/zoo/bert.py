@@ -244,10 +244,10 @@ class BERT(nn.Module):
     def forward(
         self, tokens: Tensor, segments: Tensor | None = None, padding: Tensor | None = None
     ) -> Tensor | tuple[Tensor, Tensor]:
-        """Tokens (B, N) below vocab_size, to what the head gives.
+        """Tokens (B, N) below vocab_size, to the output of the head.
 
         `segments` (B, N) is 0 for the first text and 1 for the second, by default all 0. `padding`
-        (B, N) is true at the places that only fill a row and that no token may look at.
+        (B, N) is true at padding tokens, which no token attends to.
         """
         segments = torch.zeros_like(tokens) if segments is None else segments  # (B, N)
         x = self.embed(tokens, segments)  # (B, N, D)
@@ -326,14 +326,14 @@ FAMILY = Family(
     guide=Guide(
         tasks=("language", "classification"),
         data="large",
-        use_when="text is to be labelled, searched, compared or tagged, and weights can be had",
+        use_when="text is to be labelled, searched, compared or tagged, with pre-trained weights",
         avoid_when="text is to be written: it fills gaps, it does not continue (take GPT or Llama)",
         strengths=(
-            "every token's vector knows the text on both sides of it",
+            "every token's vector depends on the text on both sides of it",
             "one encoder for every task of understanding, with one added layer",
             "sizes from 4 to 340 million parameters, all pre-trained",
         ),
-        cost=r"$12 L D^2$ parameters beside $(V + N) D$ of embeddings; "
+        cost=r"$12 L D^2$ parameters besides $(V + N) D$ of embeddings; "
         r"$L(12 N D^2 + 2 N^2 D)$ MACs",
         related=("attention", "gpt", "llama"),
         results=(

@@ -169,7 +169,7 @@ FAMILY = Family(
     guide=Guide(
         tasks=("classification",),
         data="small",
-        use_when="the images are small, the classes few, and one wants to understand every layer",
+        use_when="the images are small, the classes few, and every layer should be understood",
         avoid_when="the images are large or the network must be deep: take a ResNet",
         strengths=(
             "few ideas, all visible: convolution, normalisation, activation, pooling",

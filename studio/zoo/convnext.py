@@ -23,7 +23,7 @@ $2 \times 2$ convolution of stride 2 halves the map and doubles the channels; th
 deep one. Layer norm does not use batch statistics: the output for an image does not depend on the
 others in its batch, and it can be trained with a batch of one.
 
-The pointwise layers are linear layers over the last axis, so each block turns the map to
+The pointwise layers are linear layers over the last dimension, so each block turns the map to
 channels-last and back. That is the official code's form: the same result as $1 \times 1$
 convolutions, and faster.
 
@@ -137,7 +137,7 @@ def example(config: ConvNeXtConfig, batch: int) -> tuple[Tensor, ...]:
 
 
 def stages(config: ConvNeXtConfig) -> dict[str, Any]:
-    """The settings of the hybrid that is the same network."""
+    """The settings of the equivalent composition."""
     return {
         "stem": PatchStem(
             image_size=config.image_size,
@@ -197,7 +197,7 @@ FAMILY = Family(
     guide=Guide(
         tasks=("classification",),
         data="medium",
-        use_when="one wants the accuracy of a transformer with the ease of a convolutional network",
+        use_when="transformer accuracy is wanted with the simplicity of a convolutional network",
         avoid_when="the model must fit a phone (MobileNet), or must read text as well (ViT)",
         strengths=(
             "one plain block, without attention, windows or shifts: any image size",

@@ -219,7 +219,7 @@ FAMILY = Family(
         "compare two vectors",
         strengths=(
             "the two inputs need neither the same length nor the same kind",
-            "the scores say which words a patch listened to",
+            "the attention weights show which words a patch attends to",
             "with the gate it extends a model that was trained on images alone",
         ),
         cost=r"$16 D^2$ parameters a fusion block, $12 D^2$ a text block; with $N$ patches and $M$ "

@@ -89,7 +89,7 @@ class ImagePooling(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         h, w = x.shape[2:]
         x = self.conv(self.pool(x))  # (B, D, 1, 1)
-        # Spread first: one pixel of one image has no variance for BatchNorm to divide by.
+        # Expand first: one pixel of one image has no variance for BatchNorm to divide by.
         x = x.expand(-1, -1, h, w)  # (B, D, h, w)
         return self.relu(self.norm(x))
 
@@ -322,10 +322,10 @@ FAMILY = Family(
     guide=Guide(
         tasks=("segmentation",),
         data="medium",
-        use_when="things of all sizes need a label for each pixel: streets, rooms, land from above",
+        use_when="objects of all sizes need pixel labels: street scenes, rooms, aerial images",
         avoid_when="there are a few dozen images with fine borders: take a U-Net",
         strengths=(
-            "sees the whole image and still answers on a dense map",
+            "sees the whole image and still predicts on a dense map",
             "its backbone starts from any ImageNet classifier, weight for weight",
             "one number, the output stride, trades compute for detail",
         ),

@@ -244,7 +244,7 @@ class DETR(nn.Module):
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Images (B, C, H, W) to `logits` (B, Q, K + 1) and `boxes` (B, Q, 4).
 
-        A box is (centre x, centre y, width, height), each as a part of the image.
+        A box is (centre x, centre y, width, height), each relative to the image size.
         """
         x = self.input_proj(self.backbone(images)[5])  # (B, D, h, w)
         position = self.position(x)  # (N, D)
@@ -298,10 +298,10 @@ FAMILY = Family(
     guide=Guide(
         tasks=("detection",),
         data="large",
-        use_when="one wants detection without anchors, suppression or other rules written by hand",
+        use_when="detection must work without anchors, suppression or other hand-written rules",
         avoid_when="objects are small, training must be short, or frames come fast: take a YOLO",
         strengths=(
-            "predicts the set of objects directly; what it trains is what it returns",
+            "predicts the set of objects directly: training and inference use the same outputs",
             "every query sees the whole image: strong on large objects and on context",
             "the same plain transformer takes other outputs, such as masks",
         ),

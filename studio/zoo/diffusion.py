@@ -188,7 +188,7 @@ class NearestUp(nn.Module):
 class DownLevel(nn.Module):
     """Residual blocks, some followed by attention, then the downsampling to the next level.
 
-    Gives the maps of all of them, for the skips; the next level goes on from the last.
+    Returns all of their maps, for the skips; the next level continues from the last.
     """
 
     def __init__(
@@ -377,12 +377,12 @@ FAMILY = Family(
     guide=Guide(
         tasks=("generation",),
         data="medium",
-        use_when="images must be both good and various, and drawing one may take seconds",
+        use_when="images must be both good and diverse, and sampling one may take seconds",
         avoid_when="images must come in milliseconds (a GAN), or a compact code is wanted (a VAE)",
         strengths=(
             "trains steadily: a squared error, and no adversary",
             "covers all of the data, without mode collapse",
-            "can be steered while it draws: by a class, a text, or the known part of an image",
+            "can be guided while it samples: by a class, a text, or the known part of an image",
         ),
         cost=r"with $n$ blocks in level $i$ of $c_i$ channels: about $18\,n\,c_i^2$ parameters "
         r"down and $27 (n + 1) c_i^2$ up, times $HW / 4^i$ in MACs, and $2 N^2 c_i$ MACs more for "

@@ -252,8 +252,8 @@ class DiT(nn.Module):
     def sample(self, labels: Tensor, steps: int = 50, guidance: float = 4.0) -> Tensor:
         """Latents (B, C, H, W) of the classes `labels` (B), with classifier-free guidance.
 
-        Takes `steps` of the 1000 times, evenly, by DDIM without noise (Song et al. 2021,
-        equation 12); needs the noise alone, not the variance. A guidance of 1 is none.
+        Uses DDIM without noise (Song et al. 2021, equation 12) at `steps` evenly spaced times of
+        the 1000; needs the predicted noise, not the variance. A guidance of 1 has no effect.
         """
         count, side = len(labels), self.side * self.patch_size
         beta = torch.linspace(1e-4, 0.02, 1000, device=labels.device)
@@ -326,7 +326,7 @@ FAMILY = Family(
         tasks=("generation",),
         data="large",
         use_when="diffusion is to be scaled up: much data, much compute, latents of an autoencoder",
-        avoid_when="images are few or small, or drawn on pixels: a U-Net learns from less",
+        avoid_when="images are few or small, or generated as pixels: a U-Net needs less data",
         strengths=(
             "more compute a pass gives better images, in depth, width or tokens alike",
             "one uniform block: everything that makes transformers fast applies",

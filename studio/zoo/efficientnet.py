@@ -139,7 +139,7 @@ class EfficientNet(nn.Module):
         conv = partial(ConvNormAct, norm=norm, activation=activation)
         channels = config.channels(32)
         self.stem = conv(config.in_channels, channels, 3, stride=2)
-        # The official code counts the rate up to that of a block behind the last one.
+        # In the official code, the rate is that of one block after the last.
         depth = sum(config.repeats(stage.n) for stage in STAGES)
         drops = iter(drop_paths(config.drop_path, depth + 1))
         self.stages = nn.Sequential()
@@ -186,7 +186,7 @@ def example(config: EfficientNetConfig, batch: int) -> tuple[Tensor, ...]:
 
 
 def stages(config: EfficientNetConfig) -> dict[str, Any]:
-    """The settings of the hybrid that is the same network."""
+    """The settings of the equivalent composition."""
     layers: dict[str, Any] = {"norm": config.norm, "activation": config.activation}
     blocks = (
         MBConv(
@@ -259,8 +259,8 @@ FAMILY = Family(
     guide=Guide(
         tasks=("classification",),
         data="medium",
-        use_when="accuracy for each parameter and each MAC counts, and there are weights to start",
-        avoid_when="a GPU must be kept busy, or memory for training is short: ResNet or ConvNeXt",
+        use_when="accuracy per parameter and per MAC counts, and pre-trained weights are useful",
+        avoid_when="a GPU must be used well, or memory for training is short: ResNet or ConvNeXt",
         strengths=(
             "one number, φ, scales it from a phone to a server",
             "the accuracy of much larger networks of its day, at a fraction of their parameters",

@@ -320,7 +320,7 @@ FAMILY = Family(
         strengths=(
             "finds small and large objects alike, each on its own level of the pyramid",
             "trains well from a few thousand labelled images and an ImageNet backbone",
-            "its second look can do more: masks, key points, tracks",
+            "its second stage can predict more: masks, key points, tracks",
         ),
         cost=(
             r"with R50 about $0.188\,\mathrm{M}$ MACs for every pixel of the image, and "

@@ -231,7 +231,7 @@ FAMILY = Family(
         avoid_when="all of the data's variety must be covered, or training has to be steady: "
         "take a diffusion model",
         strengths=(
-            "one forward pass draws an image, where diffusion takes dozens",
+            "one forward pass generates an image, where diffusion takes dozens",
             "sharp images, since a blurred one is easy to tell",
             "the discriminator's features serve a classifier without labels (section 5)",
         ),

@@ -207,7 +207,7 @@ class GPT(nn.Module):
     def generate(
         self, tokens: Tensor, steps: int, temperature: float = 1.0, top_k: int = 50
     ) -> Tensor:
-        """Continue the tokens (B, N) by `steps` drawn ones: (B, N + steps)."""
+        """Continue the tokens (B, N) by `steps` sampled ones: (B, N + steps)."""
         return sample_tokens(self, tokens, steps, self.max_seq_len, temperature, top_k)
 
 
@@ -276,14 +276,14 @@ FAMILY = Family(
     guide=Guide(
         tasks=("language", "generation"),
         data="large",
-        use_when="text (or any sequence of tokens) is to be continued, or a task can be put as one",
+        use_when="text (or any token sequence) is to be continued, or a task can be stated as text",
         avoid_when="a text is only to be understood, labelled or searched: BERT reads both ways",
         strengths=(
             "learns from raw text: every token is a label",
-            "one pass trains all N places of a sequence",
+            "one pass trains all N positions of a sequence",
             "one uniform block that scales from a classroom's laptop to 175 billion parameters",
         ),
-        cost=r"$12 L D^2$ parameters beside $(V + N) D$ of embeddings; "
+        cost=r"$12 L D^2$ parameters besides $(V + N) D$ of embeddings; "
         r"$L(12 N D^2 + 2 N^2 D) + N D V$ MACs, the last term for the head",
         related=("llama", "bert", "attention"),
         results=(

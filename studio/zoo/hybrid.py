@@ -75,7 +75,7 @@ from studio.stages.token_head import AttentionPoolHead, EachTokenHead, LastToken
 from studio.stages.tokens import PrependClassToken, ToMap, ToTokens, Transformer
 from studio.stages.validate import initial_flows, memory_of, naming_place, output_of
 
-STAGES = range(1, 33)  # how many there may be
+STAGES = range(1, 33)  # allowed numbers of stages
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,8 +137,8 @@ class HybridConfig(Composition):
         self.flows()
         if len(self.stages) not in STAGES:
             raise ValueError(
-                f"a composition has at most {STAGES[-1]} stages, not {len(self.stages)}, those"
-                " among them that are inserted so that it fits"
+                f"a composition has at most {STAGES[-1]} stages, inserted ones included, not"
+                f" {len(self.stages)}"
             )
 
     def flows(self) -> dict[int, Flow]:
@@ -177,7 +177,7 @@ class Hybrid(nn.Module):
 class JoinedHybrid(nn.Module):
     """Stages in sequence, some of which also join an earlier output or the input.
 
-    Outputs are kept by the numbers of their stages, from 0; the stem and the inputs are below 0.
+    Outputs are stored by the numbers of their stages, from 0; the stem and the inputs are below 0.
     """
 
     inputs: tuple[int, ...] = (INPUT,)
@@ -335,7 +335,7 @@ PRESETS = (
     Preset("CRNN", CRNN, 8_329_765, SHI),
     Preset("ConvLSTM video classifier", VIDEO, None, OWN + "residual stages on each of 16 frames, the recurrence of Shi et al. 2015 (https://arxiv.org/abs/1506.04214) over them"),  # noqa: E501
     Preset("U-Net with attention bottleneck", ATTENTION_U_NET, None, OWN + "Figure 1 of Ronneberger et al. 2015 with a transformer at the bottom"),  # noqa: E501
-    Preset("CNN-text cross-attention", IMAGE_AND_TEXT, None, OWN + "a map's pixels ask the states of a text encoder as wide as BERT-base"),  # noqa: E501
+    Preset("CNN-text cross-attention", IMAGE_AND_TEXT, None, OWN + "the pixels of a map attend to the states of a text encoder as wide as BERT-base"),  # noqa: E501
 )
 # fmt: on
 
@@ -352,10 +352,10 @@ FAMILY = Family(
         data="medium",
         use_when="one kind of layer does not fit the whole task: details are local and decisions"
         " global, or frames are images whose order matters",
-        avoid_when="a published network of one kind serves: it is better understood, and its"
+        avoid_when="a published network of one kind is enough: it is better understood, and its"
         " weights can be downloaded",
         strengths=(
-            "convolutions see edges with few examples, attention relates far parts",
+            "convolutions learn local patterns from few examples, attention relates distant parts",
             "each stage can be scaled by itself",
         ),
         cost="the sum of the stages: convolutions ∝ H·W·C²·k², attention ∝ N²·D + N·D²",

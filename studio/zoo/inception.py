@@ -257,7 +257,7 @@ FAMILY = Family(
     guide=Guide(
         tasks=("classification",),
         data="medium",
-        use_when="parameters must be few, objects vary in size, and no newer kernel is at hand",
+        use_when="parameters must be few and objects vary in size",
         avoid_when="time is what counts: many small branches keep a GPU waiting; take a ResNet",
         strengths=(
             "several scales in every layer",

@@ -189,7 +189,7 @@ class Llama(nn.Module):
     def generate(
         self, tokens: Tensor, steps: int, temperature: float = 1.0, top_k: int = 50
     ) -> Tensor:
-        """Continue the tokens (B, N) by `steps` drawn ones: (B, N + steps)."""
+        """Continue the tokens (B, N) by `steps` sampled ones: (B, N + steps)."""
         return sample_tokens(self, tokens, steps, self.context, temperature, top_k)
 
 
@@ -300,14 +300,15 @@ FAMILY = Family(
     guide=Guide(
         tasks=("language", "generation"),
         data="large",
-        use_when="a language model is wanted today, or open weights are to be fine-tuned",
+        use_when="a current language model is wanted, or open weights are to be fine-tuned",
         avoid_when="a text is only to be understood, labelled or searched: BERT reads both ways",
         strengths=(
             "open weights at every size, and tools for all of them",
             "positions are distances: no table limits the length",
-            "shared keys and values: long texts are written with little memory",
+            "shared keys and values: a small KV cache, also for long texts",
         ),
-        cost=r"$L(2 D d (h + g) + 3 D \cdot \text{hidden})$ parameters beside $2 V D$ of embedding "
+        cost=r"$L(2 D d (h + g) + 3 D \cdot \text{hidden})$ parameters besides $2 V D$ of embedding"
+        r" "
         r"and head; in MACs $N$ times the same, $N D V$ for the head, and $2 L N^2 h d$",
         related=("gpt", "bert", "attention"),
         results=(

@@ -95,7 +95,7 @@ class Detections(nn.Module):
     """The best N boxes, each with its score and its class, best first, in fixed shapes.
 
     Logits (B, R, K), deltas (B, R, K, 4), proposals (B, R, 4) and the image's size -> (B, N, 6):
-    x1, y1, x2, y2, score, class. The R likeliest pairs of a proposal and a class are looked at;
+    x1, y1, x2, y2, score, class. The R likeliest pairs of a proposal and a class are considered;
     boxes that overlap a better one of their class go to the end, with scores below zero.
     """
 

@@ -318,7 +318,7 @@ COUNT_V3 = "official code; timm tf_mobilenetv3"
 
 
 def v1(width_mult: float) -> MobileNetConfig:
-    """Table 6 of V1; the official code drops a thousandth before the classifier."""
+    """Table 6 of V1; the official code has a dropout rate of 0.001."""
     return MobileNetConfig(version=MobileNetV1, width_mult=width_mult, dropout=0.001)
 
 

@@ -231,10 +231,10 @@ FAMILY = Family(
     guide=Guide(
         tasks=("time-series", "language"),
         data="small",
-        use_when="order matters, data are few, or steps arrive one by one and must be answered",
+        use_when="order matters, data are few, or steps arrive one by one and each needs an output",
         avoid_when="sequences are long and parallel hardware is at hand: take attention or a TCN",
         strengths=(
-            "a state of fixed size, whatever the length: streaming costs one step a step",
+            "a state of fixed size, whatever the length: streaming computes one step at a time",
             "few parameters, and good on small data",
             "order is in the structure and need not be learnt",
         ),

@@ -188,7 +188,7 @@ def example(config: ResNetConfig, batch: int) -> tuple[Tensor, ...]:
 
 
 def stages(config: ResNetConfig) -> dict[str, Any]:
-    """The settings of the hybrid that is the same network."""
+    """The settings of the equivalent composition."""
     small: Callable[..., SquareImageStem] = partial(ConvStem, stride=1)
     stem = ConvPoolStem if config.stem is ImageNetStem else small
     return {
@@ -281,8 +281,8 @@ FAMILY = Family(
     guide=Guide(
         tasks=("classification",),
         data="medium",
-        use_when="one wants a proven classifier, or a backbone for detection or segmentation",
-        avoid_when="every millisecond on a phone counts (MobileNet), or images abound (ViT)",
+        use_when="a proven classifier is wanted, or a backbone for detection or segmentation",
+        avoid_when="every millisecond on a phone counts (MobileNet), or data is plentiful (ViT)",
         strengths=(
             "trains at a hundred layers and more, with plain SGD",
             "pre-trained weights everywhere; transfers well from a few thousand images",

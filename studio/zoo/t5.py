@@ -140,8 +140,8 @@ class T5Attention(nn.Module):
         x = F.scaled_dot_product_attention(  # (B, h, T, d)
             q, k, v, attn_mask=bias, dropout_p=self.dropout if self.training else 0.0, scale=1.0
         )
-        # Kernels lay x out differently. An explicit copy keeps torch.export from taking a view that
-        # holds for one of them only: that of a bias which is trained is decomposed by ONNX.
+        # Attention kernels return x in different memory layouts. The copy keeps torch.export from
+        # recording a view that is valid for one of them only (ONNX decomposes the kernel).
         x = x.transpose(1, 2).clone(memory_format=torch.contiguous_format)  # (B, T, h, d)
         x = x.flatten(2)  # (B, T, h*d)
         return self.o(x)  # (B, T, D)
@@ -194,7 +194,7 @@ class T5DecoderBlock(nn.Module):
 
 
 class T5Stack(nn.Module):
-    """Tokens (B, T) to features (B, T, D); a decoder's looks at the encoder's output (B, N, D)."""
+    """Tokens (B, T) to features (B, T, D); a decoder also reads the encoder's output (B, N, D)."""
 
     def __init__(
         self, embed_tokens: nn.Embedding, blocks: Iterable[nn.Module], dropout: float
@@ -260,9 +260,10 @@ class T5(nn.Module):
 
     @torch.no_grad()
     def generate(self, source: Tensor, max_new_tokens: int, start: int = 0, end: int = 1) -> Tensor:
-        """The likeliest token, again and again: (B, N) to (B, at most max_new_tokens).
+        """Greedy decoding: (B, N) to (B, at most max_new_tokens).
 
-        It begins after `start` (the padding token); it stops when every row has its `end`, or T.
+        It begins after `start` (the padding token); it stops when every sequence has its `end`, or
+        at T.
         """
         memory = self.encoder(source)
         begin = torch.full_like(source[:, :1], start)
@@ -285,7 +286,7 @@ def t5(D: int, M: int, L: int, h: int, d: int = 64) -> T5Config:
 
 
 def gated(config: T5Config, V: int = 32128) -> T5Config:
-    """Version 1.1 of a size: gated GELU, a head of its own."""
+    """Version 1.1 of a size: gated GELU, an output layer of its own."""
     return replace(config, vocab_size=V, feed_forward=GatedGELUFeedForward, tied_head=False)
 
 
@@ -361,8 +362,8 @@ FAMILY = Family(
         "without a source (take a decoder)",
         strengths=(
             "one model and one loss for every task that text can state",
-            "the encoder sees the source in both directions, and is run once for all of the answer",
-            "offsets, not places: the same table serves any length",
+            "the encoder sees the source in both directions, and runs once for the whole answer",
+            "positions are offsets: the same table serves any length",
         ),
         cost=r"$L(12 D h d + 4 D M)$ parameters in two stacks of $L$ blocks ($6 D M$ with a gate), "
         r"$V D$ for each matrix of words; MACs: the encoder's weights $N$ times, the decoder's $T$ "

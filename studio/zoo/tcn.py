@@ -168,7 +168,7 @@ def tcn(
     num_classes: int,
     dropout: float = 0.0,
 ) -> TCNConfig:
-    """A network on measured features that answers once, at the end."""
+    """A network on numeric features with one output, at the end."""
     return TCNConfig(
         depth=depth,
         width=width,
@@ -224,13 +224,13 @@ FAMILY = Family(
     guide=Guide(
         tasks=("time-series", "language"),
         data="small",
-        use_when="order matters, the history that counts has a known length, and training should "
+        use_when="order matters, the relevant history has a known length, and training should "
         "be quick",
-        avoid_when="the history that counts has no bound, or each step must be answered with "
+        avoid_when="the relevant history has no bound, or each step must be computed with "
         "little memory: take a recurrent network",
         strengths=(
             "all steps are computed at once, in training as in use",
-            "how far back it sees is known beforehand, and set by depth and kernel size",
+            "the receptive field is known beforehand, and set by depth and kernel size",
             "gradients run through a few levels and not through every step of time",
         ),
         cost=r"about $2 n k H^2$ parameters, whatever the length; $2 n k H^2$ MACs a step, and a "

@@ -107,9 +107,9 @@ class TransformerConfig:
 
 
 class ScaledEmbedding(nn.Module):
-    """√D times a row of a matrix that is drawn with variance 1/D (section 3.4).
+    """√D times a row of a matrix initialised with variance 1/D (section 3.4).
 
-    The same matrix can so be the last layer, where it needs the small numbers. (B, N) -> (B, N, D).
+    So the output layer, which needs the small values, can share the matrix. (B, N) -> (B, N, D).
     """
 
     def __init__(self, vocab_size: int, embed_dim: int) -> None:
@@ -207,10 +207,10 @@ class Transformer(nn.Module):
 
     @torch.no_grad()
     def translate(self, source: Tensor, start: int, end: int, max_new_tokens: int) -> Tensor:
-        """The likeliest token, again and again: (B, N) to (B, at most max_new_tokens).
+        """Greedy decoding: (B, N) to (B, at most max_new_tokens).
 
-        It begins after the token `start` and stops when every row has its `end`; no more tokens
-        than target_len. The paper searches with a beam of 4 (section 6.1).
+        It begins after the token `start` and stops when every sequence has its `end`; no more
+        tokens than target_len. The paper searches with a beam of 4 (section 6.1).
         """
         memory = self.encode(source)
         target = torch.full_like(source[:, :1], start)
@@ -264,7 +264,7 @@ FAMILY = Family(
         avoid_when="only a label is wanted: take an encoder; or there is no source: take a decoder",
         strengths=(
             "any target word sees any source word in one step",
-            "trains on all places of the target at once",
+            "trains on all positions of the target at once",
             "the memory is computed once for the whole translation",
         ),
         cost=r"$28 L D^2$ parameters in $L$ layers of each stack, $V D$ for each matrix of words; "

@@ -45,7 +45,7 @@ from studio.knobs import knob
 
 
 class UpSampling(nn.Module):
-    """Twice the height and width, before the skip of C channels is joined on.
+    """Doubles the height and width, before the skip of C channels is concatenated.
 
     (B, takes·C, H, W) -> (B, gives·C, 2H, 2W).
     """
@@ -141,7 +141,7 @@ class UNetConfig:
     )
 
     def __post_init__(self) -> None:
-        border = 0 if self.padding else 4  # what two 3 × 3 convolutions take off
+        border = 0 if self.padding else 4  # pixels that two 3 × 3 convolutions remove
         side, odd = self.image_size, False
         for _ in range(self.depth):
             odd = odd or (side - border) % 2 == 1
@@ -151,7 +151,7 @@ class UNetConfig:
                 f"image_size={self.image_size} gives a map of odd size before one of the "
                 f"depth={self.depth} poolings, which padding={self.padding} does not allow"
             )
-        # The bottleneck keeps 2 × 2 for a norm to have a variance; valid, 4 × 4 to come back from.
+        # The bottleneck needs 2 × 2 pixels for the variance of a norm, unpadded 4 × 4 to upsample.
         if side - border < max(2, border):
             raise ValueError(
                 f"image_size={self.image_size} is too small for depth={self.depth} poolings "
@@ -234,7 +234,7 @@ class UNet(nn.Module):
         super().__init__()
         widths = [config.base_channels * 2**i for i in range(config.depth)]
         takes = config.up.takes
-        # What a level hands up is what the up-sampling above it takes; the top keeps its own width.
+        # A level outputs the channels that the up-sampling above it reads; the top keeps its own.
         above = [widths[0], *(takes * width for width in widths)]
         layer = (int(config.padding), config.bias, config.norm)
         self.encoders = nn.ModuleList(
@@ -256,7 +256,7 @@ class UNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images (B, C, H, W) to K logits (B, K, H', W'): H' = H, less where not padded."""
+        """Images (B, C, H, W) to K logits (B, K, H', W'): H' = H, smaller if not padded."""
         x, skips = images, []
         for encoder in self.encoders:
             x = encoder(x)  # (B, C', H', W')

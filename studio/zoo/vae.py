@@ -122,7 +122,7 @@ class ConvDecoder(nn.Sequential):
 
 
 class MLPEncoder(Encoder):
-    """The paper's: hidden layers of one width on the pixels in a row."""
+    """The paper's: hidden layers of one width on the flattened pixels."""
 
     shrinks = 1
 
@@ -285,8 +285,8 @@ FAMILY = Family(
         avoid_when="the images themselves must be sharp: take a GAN or a diffusion model",
         strengths=(
             "trains steadily: one loss, which is a bound on the likelihood",
-            "an encoder comes with it: images become points that can be compared and mixed",
-            "drawing is one pass through the decoder",
+            "it includes an encoder: images become latent vectors to compare and interpolate",
+            "sampling is one pass through the decoder",
         ),
         cost=r"with $L$ levels of $c$ channels and more: about $3 c^2 4^L$ parameters, and "
         r"$3 Z F$ between the features $F = c\,2^{L-1} HW / 4^L$ and the $Z$ latent values",

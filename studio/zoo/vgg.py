@@ -229,7 +229,7 @@ FAMILY = Family(
         avoid_when="parameters, memory or time count: ResNet-34 is as good at a sixth of the size",
         strengths=(
             "the plainest deep network: one kind of layer, nothing to tune",
-            "its feature maps follow human judgement of likeness unusually well",
+            "its feature maps follow human judgement of similarity unusually well",
             "runs at full speed everywhere: dense 3 × 3 convolutions and nothing else",
         ),
         cost=(

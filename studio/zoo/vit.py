@@ -141,7 +141,7 @@ def example(config: ViTConfig, batch: int) -> tuple[Tensor, ...]:
 
 
 def stages(config: ViTConfig) -> dict[str, Any]:
-    """The settings of the hybrid that is the same network."""
+    """The settings of the equivalent composition."""
     return {
         "stem": PatchStem(
             image_size=config.image_size,

@@ -1,9 +1,10 @@
 r"""YOLO finds every object in one look: no proposals, no second stage, one convolutional pass.
 
-A *backbone* halves the image five times. A *neck* carries what the deep maps know down to the fine
-maps, and where things lie back up, so that each of three maps, of stride 8, 16 and 32, has both. A
-*head* predicts at every pixel of every map the classes that are present and the distances from this
-point to the four sides of the box. A 640 × 640 image gives $80^2 + 40^2 + 20^2 = 8400$ candidates.
+A *backbone* halves the image five times. A *neck* passes the content of the deep maps down to the
+fine maps, and exact positions back up, so that each of three maps, of stride 8, 16 and 32, has
+both. A *head* predicts at every pixel of every map the classes that are present and the distances
+from this point to the four sides of the box. A 640 × 640 image gives $80^2 + 40^2 + 20^2 = 8400$
+candidates.
 
 **Anchor-free, decoupled.** Earlier versions corrected the sizes of predefined *anchor* boxes.
 YOLOv8 measures from the point itself, with one branch for boxes and one for classes, because where
@@ -346,8 +347,8 @@ class YOLO(nn.Module):
             point, label = likely.nonzero(as_tuple=True)
             score = scores[point, label]
             found = torch.cat((boxes[point], score[:, None], label[:, None].to(boxes)), dim=1)
-            kept = nms(found[:, :4], found[:, 4], found[:, 5], overlap, max_detections)
-            detections.append(found[kept])
+            keep = nms(found[:, :4], found[:, 4], found[:, 5], overlap, max_detections)
+            detections.append(found[keep])
         return detections
 
 

@@ -108,7 +108,7 @@ def compose(now: State, draw: Draw) -> State:
     What a button of the page does not offer (a stage beyond the last) is not tried.
     """
     family = now.design.family
-    if not composition.is_composed(family):
+    if not family.is_composed:
         return navigation.open_composition(now, begin if draw(st.booleans()) else studio.as_stages)
     rows, lengths = now.stages, family.knobs["stages"].lengths
     many = len(rows) - 2

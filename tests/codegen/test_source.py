@@ -18,20 +18,20 @@ MODULES = [
 ]
 
 BROKEN = {
-    "import studio.blocks.norm": "imports studio.blocks.norm otherwise than by",
-    "from studio.blocks.norm import RMSNorm as Norm": "otherwise than by",
+    "import studio.blocks.norm": "must import studio.blocks.norm as `from",
+    "from studio.blocks.norm import RMSNorm as Norm": "must import studio.blocks.norm as",
     "from studio.blocks.norm import *": "imports *, which studio.blocks.norm does not define",
     "from studio.blocks import norm": "imports norm, which studio.blocks does not define",
     "from .norm import RMSNorm": "only torch and the standard library",
     "import numpy as np": "only torch and the standard library",
-    "import torch.nn": "imports torch.nn without a name of its own",
+    "import torch.nn": "imports torch.nn without an alias",
     "from math import *": "imports everything of math",
     "def f():\n    import math": "line 2 imports below the top level",
     "if True:\n    A = 1": "line 1 is neither an import nor the definition of one name",
     "A, B = 1, 2": "neither an import nor the definition of one name",
     "print()": "neither an import nor the definition of one name",
     "A = 1\nA = 2": "line 2 defines A again",
-    "A = knob(1, help='Depth')": "line 1 has a knob without a default and a help",
+    "A = knob(1, help='Depth')": "line 1: knob() must begin with a default and a help",
 }
 
 

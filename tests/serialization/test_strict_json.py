@@ -80,9 +80,9 @@ def test_a_key_that_appears_twice_is_refused(text: str, key: str) -> None:
         ("", "line 1, column 1: not valid JSON (it is empty)"),
         (b"", "line 1, column 1: not valid JSON (it is empty)"),
         (b"\x80abc", "it is not text"),
-        ("[" * (DEEPEST + 1), "brackets within each other"),
-        ("[" * 100_000 + "]" * 100_000, "brackets within each other"),
-        (b" " * (LARGEST + 1), "bytes are too many"),
+        ("[" * (DEEPEST + 1), "nested more than 20 levels deep"),
+        ("[" * 100_000 + "]" * 100_000, "nested more than 20 levels deep"),
+        (b" " * (LARGEST + 1), "larger than 1,048,576 bytes"),
         (
             '{"family": "vit", "config": {"depth": ' + "1" * 5000 + "}}",
             "a number in it is too long",

@@ -203,7 +203,7 @@ SHRINKING = "Pool(stride_width=8) Pool(stride_width=8)"
             r"stages.2: source=0 is a map \(32, ",
             (-1, 1),
         ),
-        ("Conv() Add(source=4)", MAP, "stages.1: source=4 is no stage before it", (0, -1)),
+        ("Conv() Add(source=4)", MAP, "stages.1: source=4 is not an earlier stage", (0, -1)),
         ("Conv(width=8) Pool() Concatenate()", MAP, "stages.2: source=-1 is a map", (1,)),
         (
             "Conv(stride=4) Transformer(num_heads=7)",
@@ -237,7 +237,7 @@ def test_rows_read_one_second_input_and_move_together() -> None:
     design = FAMILY.design(stages="CrossAttention() CrossAttention()", head=TOKENS)
     turn = FAMILY.snap(design.config, "stages.2.memory_dim", 512)
     assert turn.config.memory.width == 512
-    assert "stages.1.memory_dim moved to 512" in turn.why
+    assert "stages.1.memory_dim was set to 512" in turn.why
 
 
 def test_a_head_joins_the_stages_it_names() -> None:
@@ -245,7 +245,7 @@ def test_a_head_joins_the_stages_it_names() -> None:
     fewer = start.replace(**{"head.skips": (5, 3)})
     assert studio.profile(fewer).params < studio.profile(start).params
     assert studio.profile(fewer).output_shapes == studio.profile(start).output_shapes
-    with pytest.raises(DesignError, match="head: skips=12 is no stage before it"):
+    with pytest.raises(DesignError, match="head: skips=12 is not an earlier stage"):
         start.replace(**{"head.skips": (12, 3)})
 
 
@@ -266,7 +266,7 @@ def test_a_skip_that_is_no_map_is_refused_by_the_row_that_gives_it() -> None:
 def test_a_text_that_cannot_be_read_is_refused_where_it_goes_wrong() -> None:
     said = "stages.1: 'width=32 depth=2' lacks a comma before depth"
     assert str(refused(stages="Conv() Conv(width=32 depth=2)")) == said
-    said = "stages.1='widht' is no knob of Conv; the nearest is width"
+    said = "stages.1='widht' is not a knob of Conv; the nearest is width"
     assert str(refused(stages="Conv() Conv(widht=32)", head=MAP)) == said
 
 

@@ -50,35 +50,35 @@ def _peak(design: Design, batch: int, mode: Mode, optimizer: Optimizer) -> PeakM
 
 
 def largest_batch(
-    design: Design, room_bytes: float, mode: Mode, optimizer: Optimizer = "adam"
+    design: Design, available_bytes: float, mode: Mode, optimizer: Optimizer = "adam"
 ) -> int:
-    """The largest batch whose peak is at most `room_bytes`; 0 if not even one example fits. At most
-    the largest batch that the studio supports."""
+    """The largest batch whose peak is at most `available_bytes`, up to the largest that the studio
+    supports; 0 if not even one example fits."""
 
     def total(batch: int) -> int:
         return _peak(design, batch, mode, optimizer).total
 
     assert BATCH.le is not None
-    return _largest_within(total, room_bytes, int(BATCH.le))
+    return _largest_within(total, available_bytes, int(BATCH.le))
 
 
-def _largest_within(total: Callable[[int], int], room: float, limit: int) -> int:
+def _largest_within(total: Callable[[int], int], budget: float, limit: int) -> int:
     """The largest number from 1 to `limit` whose total, which rises with it, fits; else 0. Totals
     are linear or convex, so secant steps converge fast."""
     low, high, at_low = 1, limit + 1, total(1)
-    if at_low > room:
+    if at_low > budget:
         return 0
     slope = total(2) - at_low
     for tries in range(2 * limit):
         if high - low == 1:
             break
-        guess = low + int((room - at_low) // slope) if slope > 0 else high - 1
+        guess = low + int((budget - at_low) // slope) if slope > 0 else high - 1
         if tries >= MAX_SECANT_STEPS:
             guess = (low + high) // 2
         guess = min(max(guess, low + 1), high - 1)
         found = total(guess)
         slope = (found - at_low) // (guess - low)
-        if found <= room:
+        if found <= budget:
             low, at_low = guess, found
         else:
             high = guess

@@ -71,8 +71,8 @@ def graph_diff(
         name: Mark(part.get(name) or None, None, change, both.note(name, change, part.get(name)))
         for name, change in changes.items()
     }
-    told = Graph(both.annotate(root, changes), (*now.edges, *ghosts))
-    return GraphDiff(told, MappingProxyType(marks))
+    merged = Graph(both.annotate(root, changes), (*now.edges, *ghosts))
+    return GraphDiff(merged, MappingProxyType(marks))
 
 
 @dataclass(frozen=True)
@@ -185,11 +185,11 @@ class _GraphPair:
         """The change in words, and its share of the total."""
         old, new = self.before.nodes.get(name), self.now.nodes.get(name)
         was, is_ = self.before.costs.get(name, 0.0), self.now.costs.get(name, 0.0)
-        said = f"{change}: {_signed_text(is_ - was, self.metric)}" if was != is_ else change
-        said = "as in the pinned design" if change == "unchanged" else said
+        text = f"{change}: {_signed_text(is_ - was, self.metric)}" if was != is_ else change
+        text = "as in the pinned design" if change == "unchanged" else text
         if old and new and change != "unchanged":
-            said = "; ".join((said, *_changed_facts(old, new)))
-        return f"{said}; {percent(share)} of {self.metric.total_text}" if share else said
+            text = "; ".join((text, *_changed_facts(old, new)))
+        return f"{text}; {percent(share)} of {self.metric.total_text}" if share else text
 
 
 def _appearance(node: Node) -> tuple[object, ...]:
@@ -217,10 +217,10 @@ def _signed_text(value: float, metric: Metric) -> str:
 
 def align(before: Sequence[str], now: Sequence[str]) -> list[str]:
     """The names in `now` in order, with each removed name after the one that it followed."""
-    kept, order = set(now), list(now)
+    present, order = set(now), list(now)
     at = 0
     for name in before:
-        if name in kept:
+        if name in present:
             at = order.index(name) + 1
         else:
             order.insert(at, name)

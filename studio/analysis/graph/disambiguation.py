@@ -88,11 +88,11 @@ def _names(alike: dict[str, Trace]) -> dict[str, str]:
     names = {path: name for path, name in own.items() if name.rstrip(NUMBER)}
     if len({name.rstrip(NUMBER) for name in names.values()}) < 2:
         return {}
-    said = {path: trace.kind.lower() for path, trace in alike.items()}  # `roi_align` of a RoIAlign
+    classes = {path: trace.kind.lower() for path, trace in alike.items()}  # roialign
     return {
         path: name.replace("_", " ")
         for path, name in names.items()
-        if name.replace("_", "") != said[path]
+        if name.replace("_", "") != classes[path]  # `roi_align` of a RoIAlign repeats the class
     }
 
 

@@ -158,10 +158,10 @@ class BlockContext(NamedTuple):
         of the call before, or of the first call."""
         found: dict[str, int] = {}
         owner = next(iter(shown.values()), "")
-        for name, (_, kept) in self.saved.calls.items() if self.saved else ():
+        for name, (_, saves) in self.saved.calls.items() if self.saved else ():
             owner = shown.get(name, owner)
-            if owner and name not in shown and kept.nbytes:
-                found[owner] = found.get(owner, 0) + kept.nbytes
+            if owner and name not in shown and saves.nbytes:
+                found[owner] = found.get(owner, 0) + saves.nbytes
         return found
 
 
@@ -228,19 +228,19 @@ class GraphBuilder:
         for first, repeat in _runs(trace.calls, separate):
             call = trace.calls[first]
             sources = [origin(source) for source in call.sources]
-            row = f"{block.path}{call.name}" in self.stage_titles
+            is_stage = f"{block.path}{call.name}" in self.stage_titles
             if is_constant(call.trace, fed=any(sources)):
                 outputs: list[TensorOrigin | None] = [None] * len(call.trace.outputs)
-            elif is_undrawn(call.trace) and not row:
+            elif is_undrawn(call.trace) and not is_stage:
                 outputs = [sources[0]] * len(call.trace.outputs)
             else:
                 run = names[first : first + repeat]
-                kept = block.saved.calls_of(run) if block.saved else ()
-                told = words.get(call.name, NO_LABEL)
+                saves = block.saved.calls_of(run) if block.saved else ()
+                label = words.get(call.name, NO_LABEL)
                 ends = local.calls[first + repeat - 1]
-                use = NodeUse(call, repeat, trace, block.times, kept, ends, told)
+                use = NodeUse(call, repeat, trace, block.times, saves, ends, label)
                 node, outputs = self.build_call(use, block, run, sources, scope)
-                spread = repeat == 1 and _is_list(call.trace) and not row
+                spread = repeat == 1 and _is_list(call.trace) and not is_stage
                 boxes = node.children if spread else (node,)
                 nodes |= {box.id: box for box in boxes}
                 shown |= dict.fromkeys(run, boxes[-1].id)
@@ -294,9 +294,9 @@ class GraphBuilder:
         params = sum(child.figures.params for child in children) if children else owned
         work = trace.macs * use.repeat, saved_bytes, trace.activation_count * use.repeat
         figures = Figures(params * use.repeat, *work)
-        row = self.stage_titles.get(name, "")
-        told = NO_LABEL if row else use.label
-        node = call_node(call, name, use.repeat, figures, children, dims, row, told)
+        title = self.stage_titles.get(name, "")
+        label = NO_LABEL if title else use.label
+        node = call_node(call, name, use.repeat, figures, children, dims, title, label)
         return node, [
             (made or mine).crossing(name, shape, names)
             for made, mine, shape, names in zip(outputs, own, trace.outputs, dims.outs, strict=True)
@@ -356,8 +356,8 @@ def _is_list(trace: Trace) -> bool:
 
 
 def _runs(calls: Sequence[Call], separate: Container[str]) -> Iterator[tuple[int, int]]:
-    """(first, length) of each chain of calls of one trace that feed one another; the calls named in
-    `apart` are chains of one."""
+    """(first, length) of each chain of calls of one trace that feed one another; calls in
+    `separate` are chains of one."""
     first = 0
     while first < len(calls):
         end = first + 1
@@ -368,7 +368,7 @@ def _runs(calls: Sequence[Call], separate: Container[str]) -> Iterator[tuple[int
 
 
 def _continues_run(calls: Sequence[Call], number: int) -> bool:
-    """Whether this call does to the last call's output what the last call did to its input."""
+    """Whether this call applies the module of the last call again, to the output of that call."""
     this, last = calls[number], calls[number - 1]
     return (
         this.trace is last.trace

@@ -120,15 +120,15 @@ def _shared_attributes(use: NodeUse) -> str:
         return use.call.trace.attributes
     calls = use.caller.calls
     first = next(i for i, call in enumerate(calls) if call is use.call)
-    held = {call.trace.attributes for call in calls[first : first + use.repeat]}
-    return held.pop() if len(held) == 1 else ""
+    attributes = {call.trace.attributes for call in calls[first : first + use.repeat]}
+    return attributes.pop() if len(attributes) == 1 else ""
 
 
 def model_use(profile: Profile) -> NodeUse:
     """The use of the model itself."""
     trained = training_trace(profile.design, profile.batch)
-    kept = CallSaves(trained.saved_bytes, {})
-    return NodeUse(Call("", profile.root, ()), 1, profile.root, 1, ((trained, kept),))
+    saves = CallSaves(trained.saved_bytes, {})
+    return NodeUse(Call("", profile.root, ()), 1, profile.root, 1, ((trained, saves),))
 
 
 def layer_dims(use: NodeUse) -> LayerDims:

@@ -53,9 +53,9 @@ def _name_in_callee(trace: Trace, source: Source) -> str:
 def _output_names(trace: Trace) -> Names:
     module: Any = trace.cls
     count = len(trace.outputs)
-    said = [names for names in (_return_names(module) if module else ()) if len(names) == count]
+    returns = [names for names in (_return_names(module) if module else ()) if len(names) == count]
     # If two returns disagree, neither counts.
-    own = [names[0] if len(set(names)) == 1 else "" for names in zip(*said, strict=True)]
+    own = [names[0] if len(set(names)) == 1 else "" for names in zip(*returns, strict=True)]
     return tuple(
         name or _name_from_callee(trace, output)
         for name, output in zip(own or [""] * count, trace.returns or [None] * count, strict=True)

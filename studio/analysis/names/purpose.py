@@ -138,11 +138,11 @@ def purpose(kind: type) -> str:
     if unknown."""
     for cls in kind.__mro__:
         if not cls.__module__.startswith(OWN):
-            said = LAYERS.get(cls.__name__, "") if issubclass(cls, nn.Module) else ""
+            text = LAYERS.get(cls.__name__, "") if issubclass(cls, nn.Module) else ""
         else:
-            said = first_sentence(cls.__dict__.get("__doc__") or "")
-        if said:
-            return f"{said}."
+            text = first_sentence(cls.__dict__.get("__doc__") or "")
+        if text:
+            return f"{text}."
     return ""
 
 
@@ -150,8 +150,8 @@ def purpose_of(trace: Trace) -> str:
     """The purpose of a module or an operation; empty if unknown."""
     if trace.cls:
         return purpose(trace.cls)
-    said = OPERATIONS.get(trace.kind, "")
-    return f"{said}." if said else ""
+    text = OPERATIONS.get(trace.kind, "")
+    return f"{text}." if text else ""
 
 
 def first_sentence(text: str) -> str:

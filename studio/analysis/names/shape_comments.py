@@ -151,14 +151,14 @@ def statements(source: str, first: int = 1) -> dict[int, Statement]:
             case _:
                 continue
         span = _span(node)
-        said = COMMENT.search(lines[span.first - 1]) or COMMENT.search(lines[span.last - 1])
+        comment = COMMENT.search(lines[span.first - 1]) or COMMENT.search(lines[span.last - 1])
         parts = tuple(ast.walk(value))
         found[span.first + shift] = Statement(
             span.first + shift,
             span.last + shift,
             names,
-            _dims(said[2]) if said else None,
-            for_each=bool(said and said[1]),
+            _dims(comment[2]) if comment else None,
+            for_each=bool(comment and comment[1]),
             reads=tuple(n.id for n in parts if isinstance(n, ast.Name)),
             calls=sum(isinstance(n, ast.Call) for n in parts),
             view=_view(value),
@@ -224,11 +224,13 @@ def documented_shapes(docstring: str) -> DocumentedShapes:
 def _documented_shapes(module: type[Any], returned: DimNames | None) -> DocumentedShapes:
     """From the docstring of the forward, else of the class or one of its bases."""
     own = takewhile(lambda cls: not cls.__module__.startswith("torch."), module.__mro__)
-    told = [] if is_torch_forward(module) else [module.forward.__doc__]
-    found = [documented_shapes(doc) for doc in (*told, *(cls.__doc__ for cls in own)) if doc]
-    said = next((promise for promise in found if any(promise)), UNDOCUMENTED)
+    docstrings = [] if is_torch_forward(module) else [module.forward.__doc__]
+    found = [documented_shapes(doc) for doc in (*docstrings, *(cls.__doc__ for cls in own)) if doc]
+    documented = next((shapes for shapes in found if any(shapes)), UNDOCUMENTED)
     return (
-        DocumentedShapes(said.inputs, (returned,)) if returned and len(said.outputs) < 2 else said
+        DocumentedShapes(documented.inputs, (returned,))
+        if returned and len(documented.outputs) < 2
+        else documented
     )
 
 

@@ -150,13 +150,13 @@ class InputGradient(NamedTuple):
 class RecordedPasses:
     """What a module allocates and frees in its forward and backward pass.
 
-    `kept_bytes` inside it stay between the two. `trained_params` are the positions of its
+    `retained_bytes` inside it stay between the two. `trained_params` are the positions of its
     parameters that get a gradient, `gradients` those of its inputs.
     """
 
     forward: Timeline
     backward: BackwardTimeline
-    kept_bytes: int
+    retained_bytes: int
     trained_params: tuple[int, ...]
     gradients: tuple[InputGradient | None, ...]
 
@@ -177,8 +177,10 @@ class ReplayNode:
         self.outputs = [counter.storage_number(t) for t in made]
         self.made, self.saved = made, saved
         with no_dispatch_mode():
-            self.kept = torch.empty(max(known.kept_bytes, 0), dtype=torch.uint8, device="meta")
-        counter.adopt([self.kept])
+            self.retained = torch.empty(
+                max(known.retained_bytes, 0), dtype=torch.uint8, device="meta"
+            )
+        counter.adopt([self.retained])
 
     def backward(self, gradients: Gradients) -> Gradients:
         counter = self.counter
@@ -188,7 +190,7 @@ class ReplayNode:
                 counter.append(entry)
             else:
                 self._mark(entry, gradients)
-        counter.silence(self.kept)
+        counter.silence(self.retained)
         self._accumulate_gradients()
         make = tensor_maker()
         with no_dispatch_mode():

@@ -114,9 +114,9 @@ class AllocationRecorder(CounterMode):  # type: ignore[no-untyped-call]
     """A counter that also records every storage allocated (+) and freed (-), in order.
 
     Each storage has a unique number. A `Timeline` among the events stands for known work that is
-    not run. A mark (of size 0) is where a storage that belongs to somebody else would be freed if
-    nobody else holds it: if it is freed before anything else is allocated, the release is recorded
-    there.
+    not run. A mark (of size 0) is where a storage of the caller can be freed if the caller has no
+    other reference to it: if it is freed before the next allocation, the release is recorded at the
+    mark.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""A lock with two priorities: what a user waits for at a slider goes before all other work."""
+"""A lock with two priorities: work that a user at a slider waits for goes first."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from contextvars import ContextVar
 from threading import Condition
 from time import monotonic
 
-MAX_WAIT_S = 1.0  # that urgent callers may overtake another one
+MAX_WAIT_S = 1.0  # for which urgent callers may overtake another one
 
-_is_urgent = ContextVar("hurried", default=False)
+_is_urgent = ContextVar("urgent", default=False)
 
 
 @contextmanager
 def prioritize() -> Iterator[None]:
-    """Calls of this thread within have priority over those without."""
+    """Inside this context, calls of this thread have priority over those of other threads."""
     token = _is_urgent.set(True)
     try:
         yield
@@ -30,21 +30,21 @@ class PriorityLock:
     def __init__(self) -> None:
         self._free = Condition()  # guards the two below
         self._taken = False
-        self._hurried = 0  # waiting
+        self._urgent_waiting = 0  # number of urgent callers that wait
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        hurried, end = _is_urgent.get(), monotonic() + MAX_WAIT_S
+        urgent, end = _is_urgent.get(), monotonic() + MAX_WAIT_S
 
-        def mine() -> bool:
-            return not self._taken and (hurried or not self._hurried or monotonic() > end)
+        def may_enter() -> bool:
+            return not self._taken and (urgent or not self._urgent_waiting or monotonic() > end)
 
         with self._free:
-            self._hurried += hurried
+            self._urgent_waiting += urgent
             try:
-                self._free.wait_for(mine)
+                self._free.wait_for(may_enter)
             finally:
-                self._hurried -= hurried
+                self._urgent_waiting -= urgent
             self._taken = True
         try:
             yield

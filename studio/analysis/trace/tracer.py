@@ -284,7 +284,7 @@ class Tracer(TorchFunctionMode):
         self._record(call, outputs)
         return result
 
-    # -- the books ---------------------------------------------------------------------------
+    # -- records -----------------------------------------------------------------------------
 
     def _apply_rule(
         self, rule_result: RuleResult, inputs: list[Tensor], module: nn.Module | None = None

@@ -163,9 +163,9 @@ class TrainingTracer(Tracer):
         made: list[Event],
     ) -> RecordedPasses:
         forward = _timeline(made)
-        kept = forward.usage.end - sum(t.untyped_storage().nbytes() for t in outputs)
+        retained = forward.usage.end - sum(t.untyped_storage().nbytes() for t in outputs)
         if not any(t.requires_grad for t in outputs):
-            return RecordedPasses(forward, (), kept, (), ())
+            return RecordedPasses(forward, (), retained, (), ())
         with self.counter.separate_events():
             gradients = tuple(torch.empty_like(t, requires_grad=False) for t in outputs)
         with self.counter.separate_events() as freed:
@@ -184,8 +184,8 @@ class TrainingTracer(Tracer):
             del given
         lent = [CallerRelease("gradient", i) for i in range(len(outputs))]
         lent += [CallerRelease("output", i) for i, size in enumerate(trace.saved_outputs) if size]
-        backward = (*split_at_releases(freed, {}, own), *lent, _timeline([(0, -kept)]))
-        return RecordedPasses(forward, backward, kept, places, found)
+        backward = (*split_at_releases(freed, {}, own), *lent, _timeline([(0, -retained)]))
+        return RecordedPasses(forward, backward, retained, places, found)
 
     def _trace_alone(
         self, module: nn.Module, forward: Callable[..., Any], args: Any, kw: Any, made: list[Event]
@@ -196,15 +196,15 @@ class TrainingTracer(Tracer):
             args, kw = self._detach_inputs((args, kw), found)
             inputs = list(tensors_in((args, kw)))
             frame, mark = self._enter(module, inputs), self.counter.begin()
-        held = [self._run(module, forward, args, kw)]
+        result = [self._run(module, forward, args, kw)]
         with no_function_mode():
             known = self._cached_trace(
-                frame, held[0], self.counter.end(mark)._replace(peak_bytes=0)
+                frame, result[0], self.counter.end(mark)._replace(peak_bytes=0)
             )
             self.frames.pop()
             if known.aliased:
                 return known
-            outputs = list(tensors_in(held.pop()))
+            outputs = list(tensors_in(result.pop()))
             return replace(known, passes=self._run_passes(module, inputs, outputs, found, made))
 
     def _detach_inputs(self, given: Any, found: list[Tensor | None]) -> Any:
@@ -226,7 +226,7 @@ class TrainingTracer(Tracer):
     ) -> RecordedPasses:
         """Run the backward pass too; `outputs` are released before it, as a caller does."""
         forward, whole = _timeline(made), {memory_of(t): t for t in outputs}
-        kept = forward.usage.end - sum(t.untyped_storage().nbytes() for t in whole.values())
+        retained = forward.usage.end - sum(t.untyped_storage().nbytes() for t in whole.values())
         learned = [i for i, t in enumerate(outputs) if t.requires_grad]
         lent = {
             self.counter.storage_number(t): CallerRelease("output", i)
@@ -251,8 +251,14 @@ class TrainingTracer(Tracer):
         backward = split_at_releases(freed, lent, own)
         levels = [entry.usage for entry in backward if isinstance(entry, Timeline)]
         fresh = {g.placed.storage: g.placed.nbytes for g in given if g and g.output is None}
-        left = kept + sum(level.end - level.end_gradients for level in levels) - sum(fresh.values())
-        return RecordedPasses(forward, (*backward, _timeline([(0, -left)])), kept, places, given)
+        left = (
+            retained
+            + sum(level.end - level.end_gradients for level in levels)
+            - sum(fresh.values())
+        )
+        return RecordedPasses(
+            forward, (*backward, _timeline([(0, -left)])), retained, places, given
+        )
 
     def _take_gradients(self, module: nn.Module) -> tuple[tuple[int, ...], set[int]]:
         """Which parameters of a module have a gradient now, by position, and the storages of these
@@ -295,7 +301,7 @@ class TrainingTracer(Tracer):
         saved = [t for t, size in zip((*tensors, *made), sizes, strict=True) if size]
         node = ReplayNode(known.passes, self.counter, module, self.learned, made, saved)
         if known.saved_inside:
-            self.frames[-1].saved[self.counter.storage_number(node.kept)] = known.saved_inside
+            self.frames[-1].saved[self.counter.storage_number(node.retained)] = known.saved_inside
         return self._as_node_outputs(node, result, tensors)
 
     # -- operations --------------------------------------------------------------------------

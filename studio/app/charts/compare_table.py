@@ -48,7 +48,7 @@ STYLE = """<style>
 
 
 def compared_workloads(now: State) -> tuple[Workload, ...]:
-    """The pinned workloads, and the one on the page where it is none of them."""
+    """The pinned workloads, and the one on the page unless it is pinned too."""
     return tuple(dict.fromkeys((*now.pins, now.workload)))
 
 
@@ -125,12 +125,12 @@ def _published(workload: Workload) -> str:
     """Published results of the design's preset; for a variant, marked as those of its base."""
     design = workload.design
     results = [r for r in design.family.guide.results if r.preset == design.base.name]
-    told = "; ".join(f"{r.metric} {r.value:g} {r.unit} ({r.source})" for r in results)
-    if not told:
+    listed = "; ".join(f"{r.metric} {r.value:g} {r.unit} ({r.source})" for r in results)
+    if not listed:
         return _cell("–", "")
     if design.preset:
-        return _cell("", told)
-    return _cell("", f"not published for this variant. {design.base.name}: {told}")
+        return _cell("", listed)
+    return _cell("", f"not published for this variant. {design.base.name}: {listed}")
 
 
 def differing_knobs(workloads: Sequence[Workload]) -> dict[str, list[str]]:
@@ -155,8 +155,8 @@ def shared_axes(workloads: Sequence[Workload]) -> list[str]:
 
 
 def scale(workloads: Sequence[Workload], axis: str) -> str:
-    """What is marked off along an axis: a knob that all have, or how many times its own value of it
-    a design has, where the knobs differ (a sum of depths is no depth multiplier)."""
+    """The name of the x axis: the axis itself if all designs have the same knob for it. Otherwise
+    values are relative to each design (a sum of depths does not compare with a multiplier)."""
     names = {axes(workload.design)[axis].name for workload in workloads}
     return axis if len(names) == 1 else f"{axis}, relative to each design's own"
 

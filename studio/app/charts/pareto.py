@@ -24,9 +24,9 @@ LEGEND = (
 )
 
 
-def size_chart(wish: RequirementsForm, design: Design) -> None:
+def size_chart(form: RequirementsForm, design: Design) -> None:
     drawn = result(
-        lambda: session.bench().sizes(design, wish),
+        lambda: session.bench().sizes(design, form),
         "Counting the sizes around this one …",
         "The sizes could not be counted",
     )
@@ -50,7 +50,7 @@ def _open(drawn: Sequence[Size]) -> None:
 
 
 def scatter(drawn: Sequence[Size], here: Design) -> dict[str, Any]:
-    """Parameters over compute; the design that the sizes are around is marked."""
+    """Parameters over compute, with the design in the middle of the grid marked."""
     trace = {
         "type": "scatter",
         "mode": "markers",

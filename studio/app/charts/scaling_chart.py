@@ -27,9 +27,9 @@ class Curve:
     """Values along an axis: a line; for measurements, markers with error bars; for predictions, a
     dashed line within its band. `bars` says what the ends of the error bars are.
 
-    A law is fitted to `steady` times where a busy machine stretched those that are drawn. Points in
-    `apart` (by their x) are from another sweep: drawn hollow and excluded from the fit. Points in
-    `loaded` were measured on a busy machine: drawn hollow too.
+    `steady`: CPU times, to which a law is fitted if a busy machine stretched the drawn times.
+    `separate`: the x of points from another sweep, drawn hollow and excluded from the fit.
+    `loaded`: the x of points measured on a busy machine, drawn hollow too.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Curve:
     kind: Kind = "exact"
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
-    apart: frozenset[float] = frozenset()
+    separate: frozenset[float] = frozenset()
     loaded: frozenset[float] = frozenset()
     steady: tuple[float, ...] = ()
     bars: str = "IQR"
@@ -50,19 +50,19 @@ class Curve:
 
     @property
     def together(self) -> list[tuple[float, float]]:
-        """The points that a law is fitted to: three at least, since any law fits two."""
+        """The points that a law is fitted to; at least three, since any law fits two."""
         ys = self.steady or self.ys
-        points = [(x, y) for x, y in zip(self.xs, ys, strict=True) if x not in self.apart]
+        points = [(x, y) for x, y in zip(self.xs, ys, strict=True) if x not in self.separate]
         return points if len(points) > 2 and self.kind != "expected" else []
 
     @property
     def power(self) -> float | None:
-        """The exponent of the power law that the figures follow, None where they follow none."""
+        """The exponent of the power law that the values follow; None if they follow none."""
         return exponent([x for x, _ in self.together], [y for _, y in self.together])
 
 
 class Unit(NamedTuple):
-    """What laws are told in, and the power of the x axis with which it grows."""
+    """The variable of the power laws, and the power of the x axis with which it grows."""
 
     word: str
     power: float = 1.0
@@ -70,8 +70,8 @@ class Unit(NamedTuple):
 
 @dataclass(frozen=True)
 class Panel:
-    """One quantity: its curves, how its figures are written, what is said of their law (by default
-    the law itself), and what where there are too few of them for a law, and none at all."""
+    """One quantity: its curves and how to write its values. `law` replaces the text of the power
+    law, `few` is shown if there are too few points for one, and `empty` if there are none."""
 
     title: str
     write: Callable[[float], str]
@@ -89,16 +89,16 @@ class Panel:
 def chart(
     panels: tuple[Panel, ...], axis: str, here: float, height: int, unit: Unit | None = None
 ) -> Figure:
-    """The figure as plotly's own object, not to be changed: plotly takes 10 ms to check one, and a
-    page that looks again at a measurement mostly finds what it had."""
+    """The figure as plotly's own object; do not modify it. Cached: plotly takes 10 ms to validate
+    one, and a page that polls a measurement mostly draws the same figure again."""
     return Figure(figure(panels, axis, here, height, unit))
 
 
 def figure(
     panels: Sequence[Panel], axis: str, here: float, height: int, unit: Unit | None = None
 ) -> dict[str, Any]:
-    """Two panels in a row (a last one alone is as wide as both), the design on the page marked in
-    each, the exponents in the titles."""
+    """Two panels per row (a single last one is as wide as both), with the design on the page marked
+    in each, and the exponents in the titles."""
     unit = unit or Unit(axis)
     heads = [_heading(panel, unit) for panel in panels]
     lines = 1 + max(head.count("<br>") for head in heads[:2])  # above the first row
@@ -125,7 +125,7 @@ def figure(
 
 
 def _place(number: int, count: int) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Where a panel lies, as parts of the width and the height."""
+    """The position of a panel, as fractions of the width and the height."""
     row, column = divmod(number, 2)
     rows = (count + 1) // 2
     between = 0.42 / rows  # titles and laws take as many pixels of a figure of more rows
@@ -147,14 +147,14 @@ def _axes(
 ) -> dict[str, Any]:
     low, high = _axis_range(panel)
     values = ticks(low, high, most=6) if panel.figures else []
-    told = _spaced_labels(xs, here)
+    labelled = _spaced_labels(xs, here)
     shared = {"type": "log", "automargin": True, "zeroline": False, "fixedrange": True}
     x = {
         "domain": across,
         "anchor": f"y{number + 1}",
         "range": [math.log10(xs[0] / 1.12), math.log10(xs[-1] * 1.12)],
         "tickvals": list(xs),
-        "ticktext": [f"{x:g}" if x in told else "" for x in xs],
+        "ticktext": [f"{x:g}" if x in labelled else "" for x in xs],
         "tickangle": 0,
     }
     if axis:
@@ -171,17 +171,17 @@ def _axes(
 
 
 def _spaced_labels(xs: tuple[float, ...], here: float) -> list[float]:
-    """Those whose labels leave room for each other, and first for the one of the design here."""
-    told = [x for x in xs if x == here]
+    """The values whose labels do not overlap; that of the design here always has one."""
+    labelled = [x for x in xs if x == here]
     for x in xs:
-        if all(abs(math.log(x / other)) > math.log(1.2) for other in told):
-            told.append(x)
-    return told
+        if all(abs(math.log(x / other)) > math.log(1.2) for other in labelled):
+            labelled.append(x)
+    return labelled
 
 
 def _axis_range(panel: Panel) -> tuple[float, float]:
-    """The ends of the panel's scale: a little more than its figures, and a factor of two at least,
-    so that a constant is drawn as one."""
+    """The range of the panel's y axis: its values with a margin, at least a factor of two, so that
+    a constant looks constant."""
     ys = panel.figures or [1.0]
     low, high = min(ys) / 1.2, max(ys) * 1.2
     spare = max(1.0, math.sqrt(2 * low / high))
@@ -189,21 +189,21 @@ def _axis_range(panel: Panel) -> tuple[float, float]:
 
 
 def _heading(panel: Panel, unit: Unit) -> str:
-    """The title, and beneath it the laws, each on a line: a panel may be narrow."""
+    """The title, and below it the laws, one per line, since a panel may be narrow."""
     laws = panel.law or "<br>".join(filter(None, (_law(c, panel, unit) for c in panel.curves)))
     lawless = "not a power law" if any(curve.together for curve in panel.curves) else panel.few
     return f"<b>{panel.title}</b><br>{laws or (lawless if panel.figures else '') or ' '}"
 
 
 def _pad_lines(head: str, beside: str) -> str:
-    """With as many lines as the one beside it, so that titles are level."""
+    """Padded to as many lines as the heading beside it, so that the titles align."""
     return head + "<br> " * max(0, beside.count("<br>") - head.count("<br>"))
 
 
 def _annotations(
     panel: Panel, head: str, across: tuple[float, float], down: tuple[float, float]
 ) -> Iterator[dict[str, Any]]:
-    """The title with the laws; amid an empty panel, what would fill it."""
+    """The title with the laws; in an empty panel also the text that says what is missing."""
     place = {"xref": "paper", "yref": "paper", "showarrow": False}
     if not panel.figures:
         middle = {"x": statistics.fmean(across), "y": statistics.fmean(down)}
@@ -249,7 +249,7 @@ def _traces(panel: Panel, axis: str, here: float) -> Iterator[dict[str, Any]]:
         sizes = [11 if x == here else 7 if curve.measured else 4 for x in curve.xs]
         colours = [HERE if x == here else curve.colour for x in curve.xs]
         kinds = [_kind(curve, x) for x in curve.xs]
-        hollow = curve.apart | curve.loaded
+        hollow = curve.separate | curve.loaded
         trace: dict[str, Any] = {
             "type": "scatter",
             "mode": "markers" if curve.measured else "lines+markers",
@@ -278,12 +278,12 @@ def _traces(panel: Panel, axis: str, here: float) -> Iterator[dict[str, Any]]:
 
 
 def _kind(curve: Curve, x: float) -> str:
-    apart = " separately" if x in curve.apart else ""
-    return f"{curve.kind}{apart}{' under load' if x in curve.loaded else ''}"
+    separately = " separately" if x in curve.separate else ""
+    return f"{curve.kind}{separately}{' under load' if x in curve.loaded else ''}"
 
 
 def _predicted_traces(curve: Curve, panel: Panel, axis: str) -> Iterator[dict[str, Any]]:
-    """The band, there and back, and the dashed line in it."""
+    """The band as a closed outline, and the dashed line in it."""
     shared = {"type": "scatter", "mode": "lines", "hoverinfo": "skip"}
     if curve.low:
         yield shared | {

@@ -15,8 +15,8 @@ ALIKE = 0.1  # twice the difference in exponents between repeated sweeps
 
 @lru_cache(maxsize=256)
 def unit(shown: tuple[Workload, ...], xs: tuple[float, ...], word: str) -> Unit:
-    """What the laws along an axis are told in: its knob, or the tokens of attention where they grow
-    with it, as they do with the square of an image's size."""
+    """The variable of the power laws along an axis: its knob, or the number of attention tokens if
+    that grows with the knob, as it does with the square of the image size."""
     found = [attention_cost(results.profile_of(workload).root) for workload in shown]
     tokens = [one.queries for one in found if one and one.queries == one.keys]
     power = exponent(xs, tokens) if len(tokens) == len(xs) else None
@@ -25,7 +25,7 @@ def unit(shown: tuple[Workload, ...], xs: tuple[float, ...], word: str) -> Unit:
 
 def slopes(latency: Curve, macs: Curve, here: float) -> tuple[float, float | None, float] | None:
     """The exponents of latency over the range and at `here`, and of the MACs over the same range;
-    None where too few points were measured together."""
+    None if too few points were measured together."""
     xs, ys = zip(*latency.together, strict=True) if latency.together else ((), ())
     work = dict(zip(macs.xs, macs.ys, strict=True))
     average, of_macs = average_slope(xs, ys), average_slope(xs, [work[x] for x in xs])

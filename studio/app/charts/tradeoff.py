@@ -24,7 +24,7 @@ from studio.workbench.page.requirements_form import RequirementsForm
 from studio.workbench.workload import Workload
 
 HEIGHT = 380
-HUES = tuple(colour for colour in COLOURS if colour != "#d55e00")  # too near to that of the lines
+HUES = tuple(colour for colour in COLOURS if colour != "#d55e00")  # too like the lines'
 FEW = 4  # results of one family whose names are written beside the dots
 Write = Callable[[float], str]
 COSTS = {"Parameters": ("params", units.count), "MACs": ("macs", units.macs)}
@@ -36,17 +36,17 @@ LEGEND = (
 )
 
 
-def tradeoff_chart(wish: RequirementsForm, choices: Sequence[Choice], here: Workload) -> None:
-    """Closed at first: the choices are what was asked for."""
+def tradeoff_chart(form: RequirementsForm, choices: Sequence[Choice], here: Workload) -> None:
+    """Collapsed at first: the choices are what the user asked for."""
     place = st.expander("What was published for this task, and at what cost", key="tradeoff")
     with place:
         found = result(
-            lambda: session.bench().published(wish.task),
+            lambda: session.bench().published(form.task),
             "Counting the networks with published results …",
             "The published networks could not be counted",
         )
         if found is not None:
-            st.fragment(_map)(wish.task, found, _landmarks(wish.task, choices, here))
+            st.fragment(_map)(form.task, found, _landmarks(form.task, choices, here))
 
 
 class Landmark(NamedTuple):
@@ -58,7 +58,7 @@ class Landmark(NamedTuple):
 
 
 def _landmarks(task: Task, choices: Sequence[Choice], here: Workload) -> tuple[Landmark, ...]:
-    """The choices, and the design on the page where its family is one for the task."""
+    """The choices, and the design on the page if its family performs the task."""
     dashes = chain(["solid"], repeat("dot"))
     lines = [Landmark(c.title, c.profile, d) for c, d in zip(choices, dashes, strict=False)]
     if task in here.design.family.guide.tasks and here.design not in [c.design for c in choices]:
@@ -88,7 +88,7 @@ def scatter(
     found: Sequence[PublishedResult], lines: Sequence[Landmark], cost: str
 ) -> dict[str, Any]:
     """The published results of one metric over the cost, and a line at the cost of each landmark
-    with a mark at its foot that says which it is."""
+    with a labelled mark at its foot."""
     name, write = COSTS[cost]
     families = list(dict.fromkeys(one.family for one in found))
     traces = [
@@ -122,7 +122,7 @@ def scatter(
 def _dots(
     found: Sequence[PublishedResult], family: str, cost: str, write: Write, colour: str
 ) -> dict[str, Any]:
-    """The results of one family; where there are few, each with its name."""
+    """The results of one family, each with its name if there are few."""
     return {
         "type": "scatter",
         "name": zoo.family(family).title,
@@ -166,7 +166,7 @@ def _line(line: Landmark, name: str) -> dict[str, Any]:
 
 
 def _feet(lines: Sequence[Landmark], name: str, write: Write, y: float) -> dict[str, Any]:
-    """A mark on each line, which tells whose it is."""
+    """A mark on each line, labelled with the name of its design."""
     return {
         "type": "scatter",
         "mode": "markers",

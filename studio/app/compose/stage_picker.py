@@ -74,11 +74,11 @@ def kind_popover(
                     html(f'<div class="kinds-group">{escape(title)}</div>')
                     for name in names:
                         why = composition.fault_of(family, leads_to(kinds[name]))
-                        said = filter(None, (purpose(kinds[name]), why))
+                        lines = filter(None, (purpose(kinds[name]), why))
                         st.button(
                             menu_line(name, kinds[name], bool(why)),
                             key=f"{key}.{name}",
-                            help="\n\n".join(map(plain, said)),
+                            help="\n\n".join(map(plain, lines)),
                             type="tertiary",
                             on_click=choose,
                             args=(place, name),
@@ -88,8 +88,8 @@ def kind_popover(
 
 def menu_line(name: str, kind: type, misfit: bool) -> str:
     """A line of the menu: name and purpose."""
-    said = f":small[:gray[{plain(purpose(kind))}]]"
-    return f":gray[{plain(name)}] {said}" if misfit else f"**{plain(name)}** {said}"
+    about = f":small[:gray[{plain(purpose(kind))}]]"
+    return f":gray[{plain(name)}] {about}" if misfit else f"**{plain(name)}** {about}"
 
 
 def groups(kinds: Kinds) -> list[tuple[str, list[str]]]:

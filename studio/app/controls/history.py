@@ -32,7 +32,7 @@ def history(now: State) -> None:
 
 
 def visit_buttons(known: History) -> None:
-    """The newest first, the one on the page marked."""
+    """One button per visit, the newest first, the one on the page marked."""
     for at in reversed(range(len(known.visits))):
         st.button(
             f"{'● ' if at == known.at else ''}{plain(visit_label(known, at))}",

@@ -20,7 +20,6 @@ from studio.guide import Task
 from studio.knobs import Axis, Knob
 from studio.records import RecordKnob
 from studio.workbench import devices
-from studio.workbench.compose.composition import is_composed
 from studio.workbench.page.state import VIEWS, State
 from studio.workbench.workload import CONDITIONS, DEVICE
 
@@ -32,7 +31,7 @@ def sidebar(now: State) -> None:
     views(now)
     history(now)
     pickers(now)
-    if is_composed(now.design.family) and now.view != COMPOSE:
+    if now.design.family.is_composed and now.view != COMPOSE:
         st.button(
             "Edit its stages", key="edit", on_click=_set_view, args=(COMPOSE,), width="stretch"
         )
@@ -97,7 +96,7 @@ def controls(now: State, knobs: Iterable[Knob]) -> None:
 
 
 def pickers(now: State) -> None:
-    """The family, the preset, and what to do with them."""
+    """The pickers of family and preset, and their buttons."""
     families, family = by_task(studio.families()), now.design.family
     st.selectbox(
         "Family",
@@ -142,8 +141,8 @@ def search_label(family: Family) -> str:
 
 
 def _choose_family() -> None:
-    """Ignores the family that is already on the page: a slow browser may report it as a choice, and
-    the design would be lost."""
+    """Ignores the family that is already on the page: a slow browser may report it as a choice,
+    which would reset the design."""
     now = session.current()
     if session.user_changed("family") and session.value("family") != now.design.family.key:
         session.commit(now.choose_preset(session.value("family")))

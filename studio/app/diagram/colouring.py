@@ -1,4 +1,4 @@
-"""What the layer graph is coloured by: kind, a cost, or the difference from the pinned design."""
+"""Colours of the layer graph: by kind, by a cost, or by the difference from the pinned design."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from studio.workbench.workload import Workload
 TICKS = (0.0, 0.5, 1.0)
 NO_TIMES = "No layer times yet: press <i>Benchmark layers</i> on the Layers tab."
 STYLE = """<style>
-.st-key-lens { gap: .3rem 1rem; }
+.st-key-colour-controls { gap: .3rem 1rem; }
 .legend { font-size: .8rem; line-height: 1.35; font-variant-numeric: tabular-nums; }
 .legend .scale { display: grid; grid-template-columns: auto minmax(5rem, 22rem); gap: 0 .6rem;
   align-items: center; }
@@ -64,9 +64,11 @@ class ColouredGraph:
 
 
 def colour_controls(now: State) -> None:
-    """The controls: one for the colours, one for the difference where there is a pinned design."""
-    # One line on any screen, so that the graph stays where it is.
-    with st.container(horizontal=True, vertical_alignment="center", wrap=False, key="lens"):
+    """A select box for the colours, and a toggle for the difference if a design is pinned."""
+    # One line on any screen, so that the graph does not move.
+    with st.container(
+        horizontal=True, vertical_alignment="center", wrap=False, key="colour-controls"
+    ):
         st.selectbox(
             "Colour by",
             HEAT.options,
@@ -133,7 +135,7 @@ def coloured_graph(now: State) -> ColouredGraph:
 
 
 def heat_scale(now: State) -> HeatScale | None:
-    """The scale that colours the graph, for all that is coloured as it is; None where kinds or
+    """The scale that colours the graph, for other elements in the same colours; None if kinds or
     changes colour it."""
     quantity = now.colour_mode.metric
     if (
@@ -146,12 +148,12 @@ def heat_scale(now: State) -> HeatScale | None:
     return heat_map(graph, quantity, now.opened, measured_seconds(now.workload, quantity)).scale
 
 
-def workload_diff(before: Workload, now: Workload, lens: ColourMode) -> GraphDiff:
+def workload_diff(before: Workload, now: Workload, mode: ColourMode) -> GraphDiff:
     """The difference of two workloads of one family."""
-    if lens.compared_metric is TIME:
+    if mode.compared_metric is TIME:
         both = (measured_seconds(before, TIME), measured_seconds(now, TIME))
         return graph_diff(results.graph(before), results.graph(now), TIME, both)
-    return _workload_diff(before, now, lens.heat)
+    return _workload_diff(before, now, mode.heat)
 
 
 @bounded(megabytes=32, size=lambda found: results.graph_bytes(found.graph))
@@ -160,7 +162,7 @@ def _workload_diff(before: Workload, now: Workload, heat: str) -> GraphDiff:
 
 
 def measured_seconds(workload: Workload, quantity: Metric) -> Mapping[str, float]:
-    """The measured times of the boxes, where the quantity is the time."""
+    """The measured times of the boxes, if the quantity is the time."""
     if quantity is not TIME:
         return NO_SECONDS
     times = {path: time.total_s for path, time in layer_times(workload).items()}
@@ -172,7 +174,7 @@ def _legend(inside: str) -> str:
 
 
 def _heat_legend(found: HeatScale) -> str:
-    """The scale with what its start, its middle and its end stand for."""
+    """The scale with the values at its start, middle and end."""
     steps = (i / (len(HEAT_SCALE) - 1) for i in range(len(HEAT_SCALE)))
     pairs = ((heat_colours(heat)[0], heat_colours(heat, dark=True)[0]) for heat in steps)
     swatches = "".join(f'<i style="background:light-dark({a},{b})"></i>' for a, b in pairs)
@@ -198,7 +200,7 @@ def _diff_legend(found: GraphDiff, pinned: Workload, quantity: Metric) -> str:
 
 
 def _unaligned_text(pinned: Workload, now: Workload) -> str:
-    """Why two designs cannot be laid over each other."""
+    """Why two designs cannot be compared layer by layer."""
     families = (escape(workload.design.family.title) for workload in (pinned, now))
     return "The layers of {} and {} cannot be aligned; the Layers tab lists both.".format(*families)
 

@@ -1,8 +1,8 @@
 """The layer graph on the page: an inline Streamlit component that shows the SVG made in Python.
 
-Which blocks are open and which node is selected is the page's to say; a click only tells what it
-would have shown. Where the reader looks (zoom, place, focus) stays in the browser, over all
-re-runs. The selection is marked there too, so that the picture is not sent again for it.
+The page decides which blocks are open and which node is selected; a click only reports what the
+user asked for. The view (zoom, scroll position, focus) stays in the browser across re-runs. The
+browser also marks the selection, so that the picture is not sent again for it.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def layer_graph(
     A click (or Enter) selects a node, and opens or closes a block; the buttons open all blocks down
     to a level. `on_change` is called with the ids of all open blocks and of the selected node
     (empty for none). A node that the graph does not have counts neither as open nor as selected.
-    `lit` is marked too, whatever is clicked; `sight` is brought into sight whenever it is another
-    one. `marks` are what boxes bear.
+    `lit`: a node that is marked too. `sight`: a node that is scrolled into view when it changes.
+    `marks`: the decorations of the boxes.
     """
     known = {node.id: node for node in graph.root.walk()}
     names = tuple(opened)
@@ -73,17 +73,17 @@ def layer_graph(
         now = session.value(key).shown
         on_change(open_blocks(graph, now), now["selected"])
 
-    room = height if isinstance(height, int) else "content"
-    _component()(key=key, data=data, height=room, on_shown_change=asked)
+    frame_height = height if isinstance(height, int) else "content"
+    _component()(key=key, data=data, height=frame_height, on_shown_change=asked)
     return known[chosen] if chosen else None
 
 
-# A page that has a moment to spare asks for it ahead.
+# A page that is idle computes it ahead.
 cached_layout = bounded(megabytes=24)(layout)
 
 
 def open_blocks(graph: Graph, asked: dict[str, Any]) -> tuple[str, ...]:
-    """The open blocks that the browser asks for: by name, or all down to a level."""
+    """The blocks that the browser asks to open: by name, or all down to a level."""
     if "level" not in asked:
         return tuple(asked["open"])
     steps = levels(graph)

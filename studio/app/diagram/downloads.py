@@ -31,9 +31,9 @@ STYLE = """<style>[data-testid="stPopoverBody"]:has([class*="st-key-files-"]) {
 def downloads(figure: Figure, title: str, key: str = "takeaway") -> None:
     """A menu of download formats; files are named after the design.
 
-    The files are made when the menu opens, in a run of the menu alone. (Made at a click, as
-    Streamlit can too, a file is gone after two runs of any part of the page: before a slow browser
-    has asked for it, while something is measured.)
+    The files are made when the menu opens, in a run of the menu alone. (Streamlit can also make a
+    file at the click, but drops it after two runs of any part of the page. While something is
+    measured, that may be before a slow browser has fetched it.)
     """
     st.fragment(_menu)(figure, file_stem(title), key)
 

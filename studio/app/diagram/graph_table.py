@@ -24,7 +24,7 @@ STYLE = """<style>
 
 
 def graph_table(graph: Graph, opened: frozenset[str]) -> None:
-    """The boxes that are shown, in a table that is made when it is asked for."""
+    """The visible boxes as a table, made when a user opens it."""
     st.fragment(_graph_table)(graph, opened)
 
 

@@ -60,12 +60,12 @@ def _read(read: Callable[[Figures], float], found: Iterable[Figures | None]) -> 
 
 
 def change(layer: LayerDiff) -> str:
-    """In a word behind its sign; empty where nothing did."""
+    """The change as a sign and a word; empty if nothing changed."""
     return f"{CHANGE_SIGNS[layer.change]} {layer.change}" if layer.change in CHANGE_SIGNS else ""
 
 
 def with_sign(write: Callable[[float], str]) -> Callable[[float], str]:
-    """With its sign, by which a change is told without any colour."""
+    """With a sign, so that a change can be read without colour."""
     return lambda value: f"{'−' if value < 0 else '+'}{write(abs(value))}"
 
 
@@ -84,8 +84,7 @@ def styled_table(
     forms: Mapping[str, Callable[[float], str]],
     styles: Mapping[str, Sequence[str]],
 ) -> Any:
-    """A table whose numbers are written by the forms of their columns, and whose cells have the
-    styles of theirs: a Styler of pandas."""
+    """A pandas Styler: each column with its number format and its cell styles."""
     known = {name: form for name, form in forms.items() if name in columns}
     shown = pandas.DataFrame(columns).style.format(known, na_rep="")
     for name, cells in styles.items():
@@ -94,7 +93,7 @@ def styled_table(
 
 
 def diff_styles(values: Iterable[float | None], dark: bool) -> list[str]:
-    """The styles of a column of differences: a hue for more, another for less."""
+    """The styles of a column of differences: one hue for more, another for less."""
     return [
         _style(*TINTS[CHANGE_HUES["grew" if value > 0 else "shrank"], dark]) if value else ""
         for value in (None if value != value else value for value in values)  # NaN where empty
@@ -102,7 +101,7 @@ def diff_styles(values: Iterable[float | None], dark: bool) -> list[str]:
 
 
 def heat_styles(values: Iterable[float | None], scale: HeatScale, dark: bool) -> list[str]:
-    """The styles of a column: the colours that the boxes of the graph have by the same scale."""
+    """The styles of a column: the colours of the graph's boxes, by the same scale."""
     return [
         "" if value is None or value != value else _style(*heat_colours(scale.heat(value), dark))
         for value in values

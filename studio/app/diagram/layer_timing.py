@@ -12,17 +12,17 @@ from studio.workbench.workload import Workload
 
 
 def layer_times(workload: Workload) -> Times:
-    """The measured time of each module, by its path; empty where there are none yet."""
+    """The measured time of each module by its path; empty if not timed yet."""
     return session.bench().known_layer_times(workload)
 
 
 def is_timing(workload: Workload) -> bool:
-    """Whether its layers are being timed."""
+    """Whether the layers of the workload are being timed."""
     return isinstance(session.bench().layer_times(workload), Waiting)
 
 
 def timing_button(workload: Workload) -> None:
-    """Has the layers timed, and says why there are no times, or can be none."""
+    """A button that benchmarks the layers, or the reason why that is impossible."""
     if why := layer_obstacle(workload):
         st.caption(f"Layers cannot be benchmarked here: {plain(why)}.")
         return

@@ -32,26 +32,26 @@ from studio.workbench.workload import Workload
 HINT = "Click a block to open it; click a layer to see where its cost comes from."
 REMOVED = "<small>Removed. In the pinned design:</small>"
 STYLE = """<style>
-.st-key-inspector { position: relative; }
+.st-key-node-panel { position: relative; }
 .st-key-unselect { position: absolute; top: .35rem; right: .8rem; width: auto; }
 :has(> .st-key-over) { position: sticky; bottom: 0; z-index: 9; }
-.st-key-over .st-key-inspector { max-height: 36vh; overflow-y: auto; background: SHEET;
+.st-key-over .st-key-node-panel { max-height: 36vh; overflow-y: auto; background: SHEET;
   box-shadow: 0 -.3rem 1rem rgb(0 0 0 / 18%); }
 @media (max-width: 768px) {
-  .stMain .st-key-inspector { position: fixed; inset: auto 0 0 0; z-index: 99; max-height: 46vh;
+  .stMain .st-key-node-panel { position: fixed; inset: auto 0 0 0; z-index: 99; max-height: 46vh;
     overflow-y: auto; background: SHEET; box-shadow: 0 -.3rem 1rem rgb(0 0 0 / 25%); }
 }
-.inspector { font-size: .8rem; line-height: 1.4; font-variant-numeric: tabular-nums; }
-.inspector h6 { margin: 0 0 .1rem; padding: 0; font-size: .95rem; font-weight: 600; }
-.inspector p { margin: 0 0 .2rem; font-size: .8rem; }
-.inspector h6 small { font-weight: 400; opacity: .75; }
-.inspector dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .2rem .8rem;
+.node-panel { font-size: .8rem; line-height: 1.4; font-variant-numeric: tabular-nums; }
+.node-panel h6 { margin: 0 0 .1rem; padding: 0; font-size: .95rem; font-weight: 600; }
+.node-panel p { margin: 0 0 .2rem; font-size: .8rem; }
+.node-panel h6 small { font-weight: 400; opacity: .75; }
+.node-panel dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .2rem .8rem;
   margin: .3rem 0 0; }
-.inspector dl dt, .inspector dl dd { margin: 0; padding: 0; font-size: .8rem; }
-.inspector dt { opacity: .75; font-weight: 400; }
-.inspector dd { overflow-wrap: anywhere; }
-.inspector dd b { font-weight: 600; }
-.inspector dd div { font-family: 'Source Code Pro', ui-monospace, monospace; font-size: .72rem;
+.node-panel dl dt, .node-panel dl dd { margin: 0; padding: 0; font-size: .8rem; }
+.node-panel dt { opacity: .75; font-weight: 400; }
+.node-panel dd { overflow-wrap: anywhere; }
+.node-panel dd b { font-weight: 600; }
+.node-panel dd div { font-family: 'Source Code Pro', ui-monospace, monospace; font-size: .72rem;
   opacity: .85; }
 </style>""".replace("SHEET", "var(--st-background-color, light-dark(#fffdf8, #14181f))")
 
@@ -59,7 +59,7 @@ STYLE = """<style>
 def node_panel(now: State, node: Node) -> None:
     """Details of the selected node, and its source on demand; a sheet at the bottom of a narrow
     screen."""
-    with st.container(border=True, key="inspector", gap="xsmall"):
+    with st.container(border=True, key="node-panel", gap="xsmall"):
         _details(now, node)
         st.button("Close", key="unselect", type="tertiary", on_click=_unselect)
 
@@ -97,7 +97,7 @@ def details_html(found: NodeDetails, workload: Workload, before: NodeDetails | N
     place = f"<small>{escape(found.id)}</small>" if found.id != found.label else ""
     head = f"<h6>{escape(found.label)}{times} {place}</h6>"
     what = escape(purpose_of(found, workload))
-    return f'<div class="inspector">{head}<p>{what}</p><dl>{lines}</dl></div>'
+    return f'<div class="node-panel">{head}<p>{what}</p><dl>{lines}</dl></div>'
 
 
 def purpose_of(found: NodeDetails, workload: Workload) -> str:
@@ -111,7 +111,7 @@ def purpose_of(found: NodeDetails, workload: Workload) -> str:
 
 
 def is_composition(workload: Workload) -> bool:
-    return composition.is_composed(workload.design.family)
+    return workload.design.family.is_composed
 
 
 def _lines(
@@ -239,7 +239,7 @@ def source_expander(now: State, found: NodeDetails) -> None:
 
 def excerpt(text: str, names: tuple[str, ...]) -> tuple[str, int, list[str]]:
     """The first of these classes that a file defines: its name, its first line and all its lines;
-    an empty name where it defines none."""
+    an empty name if it defines none."""
     classes = {n.name: n for n in ast.parse(text).body if isinstance(n, ast.ClassDef)}
     for name in names:
         if name in classes:

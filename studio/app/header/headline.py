@@ -17,7 +17,6 @@ from studio.analysis.trace.priority_lock import prioritize
 from studio.app.markup import html, link, plain, trusted
 from studio.family import Design
 from studio.workbench import results
-from studio.workbench.compose.composition import is_composed
 from studio.workbench.page.state import State
 
 SAME = "unchanged"
@@ -128,7 +127,7 @@ def title(now: State) -> None:
 
 def paper_of(design: Design) -> str:
     """The address of the paper of a design; empty for a user's own composition."""
-    if is_composed(design.family) and not design.preset:
+    if design.family.is_composed and not design.preset:
         return ""
     lesson = design.family.lesson
     found = URL.search(lesson[lesson.find("Paper:") :])

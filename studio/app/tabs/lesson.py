@@ -46,7 +46,7 @@ def published_results(family: Family) -> dict[str, list[str]]:
 
 
 def related_families(family: Family) -> None:
-    """Buttons to the families that a reader of this one should see next (those there are)."""
+    """Buttons to the related families."""
     known = studio.families()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown("**Related**")

@@ -102,8 +102,8 @@ def controls(now: State) -> float:
         _choice("Mode", "mode", tuple(NAMES), asked.mode, NAMES)
         _choice("Optimiser", "optimizer", tuple(OPTIMIZERS), asked.optimizer, OPTIMIZERS, training)
         _choice("Along which axis", "over", over, _over(now), {})
-        _room(asked.room or _free())
-    return asked.room or _free()
+        _room(asked.budget_gb or _free())
+    return asked.budget_gb or _free()
 
 
 def _room(room: float) -> None:
@@ -119,7 +119,7 @@ def _room(room: float) -> None:
             label_visibility="collapsed",
             width=140,
             **shown,
-            **_on_change("room", "memory.room"),
+            **_on_change("budget_gb", "memory.room"),
         )
 
 

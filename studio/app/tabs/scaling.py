@@ -202,7 +202,7 @@ def measured_curve(shown: tuple[Workload, ...], knob: Knob) -> Curve:
         "measured",
         low=tuple(low for low, _ in bars),
         high=tuple(high for _, high in bars),
-        apart=frozenset(_at(workload, knob) for workload, _ in points if workload in apart),
+        separate=frozenset(_at(workload, knob) for workload, _ in points if workload in apart),
         loaded=loaded,
         steady=steady,
         bars=error_bar_text(points[0][1], shown[0].device) if points else "",

@@ -1,4 +1,4 @@
-"""The view that lays designs side by side: figures, growth, graphs and code."""
+"""The view that compares designs side by side: costs, scaling, graphs and code."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from studio.workbench.workload import Workload
 
 HEIGHT = 520
 ABREAST = 3  # graphs in a row
-POLL_S = 0.7  # of what is being measured
+POLL_S = 0.7  # while something is measured
 SWEEP_S = 6.0
 
 
@@ -57,7 +57,7 @@ def compare(now: State) -> None:
 
 
 def picker(now: State) -> None:
-    """Any preset of any family, found by name, family or task, to stand beside the others."""
+    """Add any preset of any family, found by name, family or task."""
     known = presets()
     key = f"compare.add.{len(now.pins)}"  # another one each time, which is empty again
     st.selectbox(
@@ -76,7 +76,7 @@ def picker(now: State) -> None:
 
 @cache
 def presets() -> dict[tuple[str, str], str]:
-    """All presets by family and name, and how each is found."""
+    """All presets by family and name, each with its search text."""
     return {
         (family.key, preset.name): f"{preset.name} · {search_label(family)}"
         for family in by_task(zoo.families()).values()
@@ -85,7 +85,7 @@ def presets() -> dict[tuple[str, str], str]:
 
 
 def _add(key: str) -> None:
-    """Beside the design on the page, which is pinned too: it would stand last else."""
+    """Pin the preset, and before it the design on the page, which would otherwise come last."""
     now = session.current()
     family, name = session.value(key)
     added = replace(now.workload, design=zoo.family(family).design(name))
@@ -93,7 +93,7 @@ def _add(key: str) -> None:
 
 
 def design_menu(workload: Workload, i: int, now: State) -> None:
-    """What can be done with one of the designs."""
+    """The menu of one of the designs."""
     with st.popover(plain(workload_label(workload))):
         st.button("Open", key=f"shelf.open.{i}", on_click=_open, args=(workload,))
         if workload in now.pins:
@@ -124,7 +124,7 @@ def _pin(workload: Workload) -> None:
 
 
 def file_loader() -> None:
-    """A design that was saved as JSON. It is read as data: nothing in it is run."""
+    """Add a design saved as JSON. The file is parsed as data; nothing in it is run."""
     file = st.file_uploader("A design's JSON", type="json", key="loaded")
     if file is None:
         return
@@ -135,8 +135,8 @@ def file_loader() -> None:
 
 
 def _load(file_id: str, data: bytes) -> None:
-    """Pin the design that the file holds, or note why it holds none. What was inserted into a
-    composition to make it fit is noted too."""
+    """Pin the design in the file, or note why it has none. Also notes which stages were inserted
+    to make a composition valid."""
     try:
         made = zoo.read_design(data)
     except DesignError as error:
@@ -149,7 +149,8 @@ def _load(file_id: str, data: bytes) -> None:
 
 
 def benchmark(workloads: Sequence[Workload]) -> None:
-    """Benchmark them interleaved, so that their ratios hold though the machine's speed does not."""
+    """Benchmark the designs interleaved, so that their ratios are valid even if the speed of the
+    machine varies."""
     comparison = session.mine().comparison
 
     def draw() -> None:
@@ -168,7 +169,7 @@ def _progress(job: Sweep) -> None:
 
 
 def benchmark_button(workloads: Sequence[Workload]) -> None:
-    """Begins to benchmark those that can be benchmarked together."""
+    """A button that benchmarks those designs that can be benchmarked together."""
     able = [
         workload
         for workload in workloads
@@ -229,7 +230,7 @@ def graphs(workloads: Sequence[Workload]) -> None:
 
 
 def picture(workload: Workload, i: int) -> None:
-    """A graph whose blocks open for this session alone; the link does not tell."""
+    """A graph whose open blocks belong to this session; they are not part of the link."""
     shown = session.mine().blocks
     opened, selected = shown.get(workload, ((), ""))
     graph = results.graph(workload)

@@ -1,4 +1,4 @@
-"""The view in which a network is composed of stages: its stages beside its layer graph."""
+"""The view in which a user composes a network: its stages beside its layer graph."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def compose(now: State) -> Rest:
             if now.invalid_composition
             else results.graph(now.workload)
         )
-        lit = now.place if composition.is_composed(family) else ""
+        lit = now.place if family.is_composed else ""
         sight = now.invalid_composition.place if now.invalid_composition else lit
         beneath = picture(now, shown, _select_in_graph, lit=lit, sight=sight)
 
@@ -43,10 +43,10 @@ def compose(now: State) -> Rest:
 
 
 def stages(now: State, place: DeltaGenerator) -> None:
-    """The stages of a composition, or where one may begin."""
+    """The stages of a composition, or the starting points of one."""
     family = now.design.family
     with place:
-        if not composition.is_composed(family):
+        if not family.is_composed:
             starting_points(now)
             return
         with st.container(horizontal=True, gap="xsmall", wrap=False, key="names"):
@@ -56,7 +56,7 @@ def stages(now: State, place: DeltaGenerator) -> None:
 
 
 def starting_points(now: State) -> None:
-    """Where a composition may begin, for a design that is none."""
+    """The starting points of a composition, for a design that is not one."""
     title = plain(now.title)
     if now.design.family.stages:
         st.info(f"{title} is built of stages. Open it here to edit them one by one.")
@@ -64,7 +64,7 @@ def starting_points(now: State) -> None:
     else:
         st.info(f"{title} cannot be edited stage by stage. Start a network of your own instead.")
     for family in zoo.families().values():
-        if composition.is_composed(family):
+        if family.is_composed:
             start_button(family, "primary")
 
 
@@ -88,7 +88,7 @@ def _start(family: Family) -> None:
 
 
 def _select_in_graph(blocks: tuple[str, ...], node: str) -> None:
-    """What is looked at in the graph is the stage that is open."""
+    """Open the stage that is selected in the graph."""
     now = session.current()
     new = [node] if node != now.node else list(set(blocks) ^ set(now.opened))
     new = new if len(new) == 1 else []  # a level opens many at once

@@ -1,4 +1,4 @@
-"""The main view: the layer graph beside what there is to know about the design."""
+"""The main view: the layer graph beside the tabs of the design."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ VIEWS = dict(zip(TABS, (scaling, layers, memory, listing, report, lesson), stric
 def explore(now: State) -> Rest:
     with st.container(key="beside"):
         left, right = st.columns([5, 6])
-    aside = right.container()  # kept where nothing is selected, so that the tabs stay the same
+    aside = right.container()  # also if nothing is selected, so that the tabs stay the same
     with left:
         colour_controls(now)
         shown = coloured_graph(now)
@@ -45,7 +45,7 @@ def explore(now: State) -> Rest:
 
 
 def tabs(now: State, place: DeltaGenerator) -> None:
-    """Only the open one is computed."""
+    """The tabs; only the open one is computed."""
     shown = session.widget("tab", now.tab, default=now.tab)
     all_of_them = place.tabs(TABS, on_change=_choose_tab, **shown)
     for tab, view in zip(all_of_them, VIEWS.values(), strict=True):

@@ -46,10 +46,10 @@ STYLE = """<style>
 /* Families with their tasks are wider than the sidebar: their list may be so too. */
 body:has(.stSidebar input[aria-expanded="true"]) [data-testid="stSelectboxVirtualDropdown"] {
   min-width: min(30rem, calc(100vw - 3rem)); }
-/* What the inspector's sheet may cover. */
+/* What the node panel may cover on a narrow page. */
 @media (max-width: 768px) { .stMain { --covered: 46vh; } }
 </style>"""
-TALL = "clamp(24rem, calc(100vh - 19.7rem), 46rem)"  # so that the graph ends where the window does
+TALL = "clamp(24rem, calc(100vh - 19.7rem), 46rem)"  # ends with the window
 UNUSED = "constants, or heads used only in training"
 FIGURES_S, GRAPH_S = 0.025, 0.05  # time to reach the browser, and to draw a frame
 
@@ -58,8 +58,8 @@ OfOne = Callable[[State], Rest]  # draws the layer graph of the page's design
 
 
 def frame(of_one: Mapping[str, OfOne], of_several: Mapping[str, Callable[[State], None]]) -> None:
-    """The page with its open view: one of a single design, beneath that design's figures, or one
-    of several designs, which has the page to itself."""
+    """The page with its open view. A view of a single design is below the figures of the design; a
+    view of several designs fills the page."""
     with session.bench().priority.urgent():
         now = session.restore()
         masthead(now)
@@ -107,7 +107,7 @@ def _of_one(now: State, view: OfOne) -> None:
 
 
 def warning(now: State) -> None:
-    """Refusals and ignored link parameters, in reserved places so that nothing else moves."""
+    """Refusals and ignored link parameters, in reserved places, so that nothing else moves."""
     refusal, note = st.empty(), st.empty()
     if now.refusal:
         refusal.warning(plain(now.refusal), icon=":material/block:")
@@ -125,12 +125,12 @@ def delay_rest(seconds: float) -> Iterator[None]:
 
 
 def select_in_graph(opened: tuple[str, ...], node: str) -> None:
-    """A block was opened or closed, or a node was selected."""
+    """Store which blocks are open and which node is selected."""
     session.commit(replace(session.current(), opened=opened, node=node))
 
 
 def parameters_without_box(now: State, graph: Graph) -> int:
-    """How many parameters no box of the graph has."""
+    """The number of parameters that belong to no box of the graph."""
     whole = results.profile_of(now.workload).params
     return max(0, whole - sum(child.figures.params for child in graph.root.children))
 
@@ -147,9 +147,10 @@ def picture(
     caption: str = "",
     beside: DeltaGenerator | None = None,
 ) -> Rest:
-    """The layer graph; the rest is its legend (HTML; a `caption` above what is exported), all boxes
-    as a table, and what there is to know about the node that is selected: `beside` the graph, else
-    over its foot. Without `marks` a bar on each box tells its share of the parameters."""
+    """Draw the layer graph. Returns a function that draws the rest: its legend (HTML), the boxes as
+    a table, and the details of the selected node, `beside` the graph or else over its lower part.
+    `caption` is part of exported pictures. Without `marks`, bars show the shares of the
+    parameters."""
     borne = share_bars(graph) if marks is None else marks
     node = layer_graph(
         graph,
@@ -176,8 +177,8 @@ def picture(
             ):
                 html(legend or f"<small>{HINT}</small>")
                 downloads(figure, now.title)
-            if not now.invalid_composition and (apart := parameters_without_box(now, graph)):
-                st.caption(f"{apart:,} parameters are not in the graph: {UNUSED}.")
+            if not now.invalid_composition and (missing := parameters_without_box(now, graph)):
+                st.caption(f"{missing:,} parameters are not in the graph: {UNUSED}.")
             graph_table(graph, opened)
         if node is not None:
             with near:

@@ -1,1 +1,1 @@
-"""The options of the commands: what they are called, and how their values are read."""
+"""The options of the commands: their names, and the parsing of their values."""

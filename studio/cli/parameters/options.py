@@ -93,8 +93,8 @@ batch = click.option("--batch", type=WHOLE, default=1, metavar="N", help="Batch 
 
 
 def conditions(function: Function) -> Function:
-    """How it is measured, as the dictionary `conditions` by the fields of `Conditions`, and
-    `limit_s`."""
+    """The options for measuring. The function gets `conditions`, a dictionary with the fields of
+    `Conditions`, and `limit_s`."""
 
     @wraps(function)
     def with_conditions(**given: Any) -> Any:
@@ -121,7 +121,7 @@ def conditions(function: Function) -> Function:
 
 
 def _choice(name: str, meaning: str) -> Option:
-    """An option of `Conditions`, which refuses other values itself."""
+    """An option whose value `Conditions` checks."""
     default, *others = map(str, CHOICES[name])
     text = f"{meaning.capitalize()}: {default} (default), {', '.join(others)}."
     return click.option(f"--{name}", default=default, metavar=name.upper(), help=text)
@@ -245,9 +245,9 @@ def report_form(path: Path | None) -> str:
 
 
 def export_form(asked: str | None, path: Path | None) -> str:
-    """The form that is asked for, or that the suffix of the file means; without either, a script.
+    """The form given by --form or by the suffix of the file; a script without either.
 
-    Raises DesignError where the two contradict each other, or the suffix means no form.
+    Raises DesignError if the two contradict each other, or if the suffix is unknown.
     """
     suffix = path.suffix.lower() if path else ""
     meant = next((form for form, suffixes in FORMS.items() if suffix in suffixes), None)

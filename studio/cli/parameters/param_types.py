@@ -20,7 +20,7 @@ DAY_S = 86_400
 
 
 class Value(click.ParamType[Any]):
-    """What a function makes of a text. The function raises ValueError with one sentence."""
+    """A value that a function parses. The function raises ValueError with one sentence."""
 
     def __init__(self, read: Callable[[str], Any], name: str) -> None:
         self.read, self.name = read, name
@@ -33,7 +33,7 @@ class Value(click.ParamType[Any]):
 
 
 class OneOf(click.Choice[str]):
-    """One of a few words; of another one, what was probably meant."""
+    """One of a few words; the error for another word suggests the most similar ones."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if value not in self.choices:
@@ -96,8 +96,8 @@ def _setting(text: str) -> tuple[str, str]:
 
 
 WHOLE = Value(quantities.whole, "N")  # it may have an exponent but no unit
-SECONDS = Value(_seconds, "SECONDS")  # more than none, at most a day
-MILLISECONDS = Value(partial(quantities.duration, bare="ms"), "MS")  # read as seconds
+SECONDS = Value(_seconds, "SECONDS")  # above 0, at most a day
+MILLISECONDS = Value(partial(quantities.duration, bare="ms"), "MS")  # converted to seconds
 URL_PATH = Value(_url_path, "PATH")
 PORT = Value(_port, "N")
 FILE = Value(_path, "FILE")

@@ -55,15 +55,15 @@ def swept_designs(
 ) -> tuple[Design, ...]:
     """The designs of a sweep, each once; the last knob changes fastest.
 
-    A grid leaves out the corners that are no valid designs. `say` is called with the reason, and
-    with what was inserted to make a point fit. Raises DesignError where no corner is valid, and
-    along one knob for the first value that is not.
+    A grid omits invalid points, and `say` is called with the reason. It is also called with a note
+    on inserted stages. Raises DesignError if no point of a grid is valid, or for the first invalid
+    value of a single axis.
     """
     from studio.zoo import with_settings
 
     found: dict[Design, str] = {}
-    refused = defaultdict[str, list[str]](list)  # corners by the reason that they share
-    for settings in _corners(knobs, wanted):
+    refused = defaultdict[str, list[str]](list)  # the points of each reason
+    for settings in _grid_points(knobs, wanted):
         try:
             made = with_settings(start, settings)
             found[made.design] = made.note
@@ -80,7 +80,7 @@ def swept_designs(
     return tuple(found)
 
 
-def _corners(knobs: Sequence[Knob], wanted: Sequence[str]) -> Iterator[dict[str, str]]:
+def _grid_points(knobs: Sequence[Knob], wanted: Sequence[str]) -> Iterator[dict[str, str]]:
     """The settings of each point of the grid. Raises DesignError."""
     names = [knob.name for knob in knobs]
     if len(knobs) > 2 or len(set(names)) < len(names):
@@ -88,5 +88,5 @@ def _corners(knobs: Sequence[Knob], wanted: Sequence[str]) -> Iterator[dict[str,
     read = [_values(knob, text) for knob, text in zip(knobs, wanted, strict=True)]
     if math.prod(map(len, read)) > MOST_POINTS:
         raise DesignError(f"a sweep has at most {MOST_POINTS} points")
-    for corner in product(*read):
-        yield dict(zip(names, corner, strict=True))
+    for point in product(*read):
+        yield dict(zip(names, point, strict=True))

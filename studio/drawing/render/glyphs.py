@@ -201,8 +201,8 @@ class _TextOutliner:
 
 def _static_attributes(attributes: Attributes) -> Attributes:
     """The attributes without those of interaction."""
-    kept = {name: value for name, value in attributes.items() if name not in UNUSED_ATTRIBUTES}
-    return kept | ({"role": "img"} if kept.get("role") == "button" else {})
+    static = {name: value for name, value in attributes.items() if name not in UNUSED_ATTRIBUTES}
+    return static | ({"role": "img"} if static.get("role") == "button" else {})
 
 
 def _glyph_id(weight: str, number: int) -> str:

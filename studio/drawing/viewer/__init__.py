@@ -8,7 +8,7 @@ from pathlib import Path
 from studio.drawing.decoration import heat_palette
 
 # In this order: each file uses declarations of the files before it.
-SCRIPT_FILES = ("patch.js", "motion.js", "walk.js", "hand.js", "graph.js")
+SCRIPT_FILES = ("patch.js", "motion.js", "keyboard.js", "pointer.js", "graph.js")
 
 
 def viewer_script() -> str:

@@ -1,8 +1,9 @@
 // The interactive viewer of an SVG drawn by Python: pan, zoom, select, expand, keyboard navigation.
 //
 // `new View(host)` fills an element of class "graph"; `view.show(data, send)` shows a picture in it
-// and can be called repeatedly. It does not depend on Streamlit: the files patch, motion, walk, hand
-// and this one, concatenated, are one module, which the page and exported files share. `data` is
+// and can be called repeatedly. It does not depend on Streamlit: the files patch, motion, keyboard,
+// pointer and this one, concatenated, are one module, which the page and exported files share.
+// `data` is
 //   svg       the picture, from studio/drawing/render/svg.py
 //   open      the ids of the open blocks
 //   selected  the id of the selected node, or ''

@@ -44,13 +44,6 @@ class InvalidComposition:
         return len(self.stages) - self.at
 
 
-def is_composed(family: Family) -> bool:
-    """Whether its designs consist of a stem, stages and a head."""
-    return all(
-        isinstance(family.knobs.get(name), RecordKnob) for name in ("stem", "stages", "head")
-    )
-
-
 def stages_of(config: Any) -> Stages:
     return (config.stem, *config.stages, config.head)
 

@@ -9,8 +9,8 @@ from studio.knobs import Knob
 from studio.workbench.link import Link
 
 KIND = "kind"  # colours show the kind of layer
-HEAT = Knob(name="heat", default=KIND, help="What boxes are coloured by", options=(KIND, *METRICS))
-DIFFERENCE = Knob(name="difference", default=False, help="Whether the pinned design is seen too")
+HEAT = Knob(name="heat", default=KIND, help="Colour of the boxes", options=(KIND, *METRICS))
+DIFFERENCE = Knob(name="difference", default=False, help="Show changes from the pinned design")
 
 
 @dataclass(frozen=True)
@@ -40,4 +40,4 @@ class ColourMode:
         return cls(link.take(HEAT), link.take(DIFFERENCE))
 
 
-BY_KIND = ColourMode()  # of a first visit
+BY_KIND = ColourMode()  # the default

@@ -40,9 +40,7 @@ class Visit(NamedTuple):
         if self.invalid_composition:
             return self.invalid_composition.stages
         design = self.workload.design
-        return (
-            composition.stages_of(design.config) if composition.is_composed(design.family) else ()
-        )
+        return composition.stages_of(design.config) if design.family.is_composed else ()
 
 
 @dataclass(frozen=True)

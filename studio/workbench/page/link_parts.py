@@ -57,7 +57,7 @@ def invalid_stages(link: Link, design: Design) -> Stages:
     """The stages of a link's `draft`, valid or not. Knob values that cannot be read become those
     that the error suggests. Empty if the text cannot be read at all."""
     text, family = str(updated_records(link.text("draft"))), design.family
-    if not text or not composition.is_composed(family):
+    if not text or not family.is_composed:
         return ()
     overrides: dict[str, object] = {}
     for _ in range(TRIES):
@@ -80,7 +80,7 @@ def invalid_stages(link: Link, design: Design) -> Stages:
 
 def title(design: Design) -> str:
     """The title of a composition that is not a preset: the kinds of its stages. Else empty."""
-    if not composition.is_composed(design.family) or design.preset:
+    if not design.family.is_composed or design.preset:
         return ""
     names = [type(stage).__name__ for stage in design.config.stages]
     runs = [(name, len(list(run))) for name, run in groupby(names)]

@@ -15,18 +15,18 @@ MEMORY = {
         name="memory.optimizer", default="adam", help="", options=get_args(Optimizer)
     ),
     "over": Knob(name="memory.over", default="batch", help="", options=("batch", "resolution")),
-    "room": Knob(name="memory.room", default=0.0, help="Gigabytes", ge=0, le=1e6),
+    "budget_gb": Knob(name="memory.room", default=0.0, help="Gigabytes", ge=0, le=1e6),
 }
 
 
 @dataclass(frozen=True)
 class MemoryOptions:
-    """Options of the Memory tab; `room` is the memory budget in GB, 0 for the free memory here."""
+    """Options of the Memory tab; `budget_gb` is 0 for the free memory of this machine."""
 
     mode: Mode = "training"
     optimizer: Optimizer = "adam"
     over: Literal["batch", "resolution"] = "batch"
-    room: float = 0.0
+    budget_gb: float = 0.0
 
     @property
     def link(self) -> dict[str, str]:
@@ -39,4 +39,4 @@ class MemoryOptions:
         return cls(**{name: link.take(knob) for name, knob in MEMORY.items()})
 
 
-DEFAULT_OPTIONS = MemoryOptions()  # of a first visit
+DEFAULT_OPTIONS = MemoryOptions()  # the default

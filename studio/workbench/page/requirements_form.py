@@ -19,7 +19,7 @@ from studio.workbench.link import Link
 TASK = Knob(
     name="task",
     default="classification",
-    help="What the network is to do",
+    help="Task of the network",
     options=TASKS,
 )
 STRATEGY = Knob(
@@ -40,7 +40,7 @@ LIMIT_FIELDS = {f"max-{name}": limit for name, limit in LIMITS.items()}  # by na
 LATENCY = "max-latency"
 EXAMPLES = "examples"
 AMOUNTS = {name: limit.quantity for name, limit in LIMIT_FIELDS.items()} | {EXAMPLES: COUNT}
-MOST = 40  # characters of what is typed: an amount and its unit
+MOST = 40  # characters of a field: an amount and its unit
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class RequirementsForm:
     task: Task = "classification"
     strategy: Strategy = "recommended"
     typed: tuple[tuple[str, str], ...] = ()
-    data: Literal["images", "text"] = "images"  # where the task may have either
+    data: Literal["images", "text"] = "images"  # used if the task allows both
 
     def text(self, name: str) -> str:
         return dict(self.typed).get(name, "")
@@ -62,17 +62,17 @@ class RequirementsForm:
 
     @property
     def kind(self) -> int:
-        """The place of the kind of data among those that the task may have."""
+        """The index of the kind of data among those of the task."""
         return DATA.options.index(self.data) if len(FIELDS[self.task]) > 1 else 0
 
     @property
     def brief(self) -> Brief:
-        """What is asked. Raises DesignError, which names the field that cannot be read."""
+        """The requirements. Raises DesignError, which names the field that cannot be read."""
         read = {name: _amount(name, text) for name, text in self.typed if name != LATENCY}
         limits = {limit.field: read[name] for name, limit in LIMIT_FIELDS.items() if name in read}
         fields = input_knobs(self.task, self.kind)
         settings = {name: read[name] for name in fields if name in read}
-        if self.kind:  # nothing else says that it is not the task's first kind of data
+        if self.kind:  # only these settings select another kind of data than the first
             settings = {**DEFAULTS[self.task][self.kind], **settings}
         return Brief(
             task=self.task,
@@ -84,7 +84,7 @@ class RequirementsForm:
 
     @property
     def latency_s(self) -> float | None:
-        """What a forward pass may take, None where that is open. Raises DesignError."""
+        """The limit for a forward pass in seconds, None without one. Raises DesignError."""
         text = self.text(LATENCY)
         try:
             return quantities.duration(text) if text else None
@@ -114,7 +114,7 @@ EMPTY_FORM = RequirementsForm()
 
 
 def input_knobs(task: Task, kind: int = 0) -> Mapping[str, str]:
-    """The knobs that this task with this kind of data decides, with their labels."""
+    """The knobs that the task and its kind of data determine, with their labels."""
     return {name: SETTINGS[name].label for name in FIELDS[task][kind]}
 
 

@@ -1,15 +1,15 @@
 """Keeps the widgets of a page and its state in step, whatever a browser reports.
 
-Streamlit tells the server the values of all widgets with every message. Not all of them were chosen
-by a person:
+With every message, Streamlit sends the values of all widgets to the server. Not all of them are
+choices of the user:
 
-- A browser that has not heard of a value yet starts a widget at its default and reports that.
-  So the default of a widget is always the value that it shows (`arguments`).
-- A slow browser reports old values of widgets that the page has set to others meanwhile, and values
-  of widgets that are no longer on the page.
+- A browser that has not received a value yet starts a widget at its default and reports that. So
+  the default of a widget is always the value that it shows (`arguments`).
+- A slow browser reports old values of widgets that the page has changed meanwhile, and values of
+  widgets that are no longer on the page.
 - A fragment that polls reports all widgets too, sometimes just before the run that a click starts.
 
-`user_changed` tells a person's change from all of these.
+`user_changed` distinguishes a change by the user from all of these.
 """
 
 from __future__ import annotations
@@ -21,34 +21,34 @@ Values = MutableMapping[Any, Any]  # what the browser has reported, or the page 
 
 
 class WidgetSync:
-    """One session's record of what its widgets were given. `is_fragment` tells whether the present
-    run is one of a fragment."""
+    """The values that the widgets of one session were given. `is_fragment` returns whether the
+    current run is that of a fragment."""
 
     def __init__(self, is_fragment: Callable[[], bool]) -> None:
         self._is_fragment = is_fragment
-        self._drawn: dict[str, object] = {}  # in the last complete run and in those cut short since
+        self._drawn: dict[str, object] = {}  # in the last complete run and in aborted ones since
         self._drawing: dict[str, object] = {}  # in this run
-        self._replaced: dict[str, object] = {}  # what a widget had before the page set another
-        self._unsent: set[str] = set()  # set by the page in a run that has not been completed yet
+        self._replaced: dict[str, object] = {}  # the value of a widget before the page changed it
+        self._unsent: set[str] = set()  # changed by the page since the last complete run
 
     def begin_run(self) -> None:
-        """Runs that were cut short drew widgets too, and the browser may show them."""
+        """Begin a run. Aborted runs drew widgets too, and the browser may show them."""
         self._drawn |= self._drawing
         self._drawing = {}
 
     def end_run(self) -> None:
-        """All widgets have been drawn, and the browser hears of it."""
+        """End a run: all widgets have been drawn and are sent to the browser."""
         self._unsent = set()
         self._drawn = self._drawing
 
     def arguments(
         self, values: Values, key: str, shown: object, /, **default: object
     ) -> dict[str, Any]:
-        """The `key` of a widget that is to show a value, and its default (`value=` or the like).
+        """The arguments of a widget that shows a value: its `key` and its default (`value=`, say).
 
-        Where the widget has to move, its value is set, in every run until one is completed, and has
-        no default then (Streamlit warns of both). Otherwise it is not set, so that a run that comes
-        late does not pull a slider back from under the hand.
+        If the widget has to move, its value is set in every run until one is complete, without a
+        default (Streamlit warns if there are both). Otherwise the value is not set, so that a late
+        run does not move a slider back while the user drags it.
         """
         self._drawing[key] = shown
         before = values.get(key, shown)
@@ -61,10 +61,10 @@ class WidgetSync:
         return {"key": key, **default}
 
     def user_changed(self, values: Values, key: str) -> bool:
-        """Whether a person has moved this widget. For its callback.
+        """Whether the user has moved this widget. To be called in its callback.
 
-        In a fragment nobody did: a widget that asks here starts a run of the whole page. What the
-        fragment reported is undone, so that the widget's own run finds it moved.
+        Always False in a fragment, since these widgets start a run of the whole page. The value
+        that the fragment reported is undone, so that the run of the page finds the widget moved.
         """
         drawn = self._drawn | self._drawing
         if self._is_fragment():
@@ -80,9 +80,9 @@ class WidgetSync:
         return True
 
     def _is_stale(self, key: str, reported: object, moved: list[str]) -> bool:
-        """Whether a widget that the page has set was reported along with one that a person moved:
-        with its old value, or where it started before it heard of the new one."""
+        """Whether the value of a widget is out of date: the page has changed it meanwhile, and the
+        browser reported its old value or default together with a widget that the user moved."""
         if key not in self._replaced or len(moved) == 1:
             return False
-        by_a_person = any(other not in self._replaced for other in moved)
-        return by_a_person or reported == self._replaced[key]
+        by_user = any(other not in self._replaced for other in moved)
+        return by_user or reported == self._replaced[key]

@@ -149,7 +149,7 @@ def test_the_back_button_undoes_a_change(open_page: Any, address: str) -> None:
 
 def test_the_graph_follows_the_back_button_and_its_own_link(open_page: Any, address: str) -> None:
     page = open_page(address + SMALL)
-    told = page.locator(".inspector", has_text="in_features=384, out_features=1000")
+    told = page.locator(".node-panel", has_text="in_features=384, out_features=1000")
     page.locator('.node[data-id="head"]').click()
     told.wait_for()
     page.wait_for_url(re.compile("node=head"))

@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 
 import studio
-from studio.workbench.compose.composition import is_composed
 from tests.app.conftest import pressed
 
 pytestmark = pytest.mark.browser
 
 
 # What is composed of rows is reshaped in a view, and by a test, of its own.
-KEYS = [key for key, family in studio.families().items() if not is_composed(family)]
+KEYS = [key for key, family in studio.families().items() if not family.is_composed]
 
 
 @pytest.mark.parametrize("key", KEYS)

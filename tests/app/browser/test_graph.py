@@ -58,7 +58,7 @@ def test_a_selection_does_not_draw_the_picture_anew(open_page: Any, address: str
     picture = page.locator(".graph .canvas > svg").element_handle()
     box(page, "norm").click()
     page.wait_for_url(re.compile("node=norm"))
-    page.locator(".inspector h6", has_text="LayerNorm").wait_for()
+    page.locator(".node-panel h6", has_text="LayerNorm").wait_for()
     assert picture.evaluate("svg => svg.isConnected")
     slider = page.locator(".st-key-vit-depth input")
     slider.press("ArrowRight")
@@ -195,14 +195,14 @@ def test_what_a_click_tells_is_in_sight(
     page.keyboard.press(" ")
     for shown in (page, None):
         shown = shown or open_page(page.url, width, height)
-        told = shown.locator(".inspector h6", has_text="EncoderBlock")
+        told = shown.locator(".node-panel h6", has_text="EncoderBlock")
         told.wait_for()
         spot = told.bounding_box()
         assert 0 <= spot["x"] < width
         assert 0 <= spot["y"] < height - spot["height"]
         page.wait_for_url(re.compile("node=blocks.0"))
     page.get_by_role("button", name="Close", exact=True).click()
-    page.locator(".inspector").wait_for(state="detached")
+    page.locator(".node-panel").wait_for(state="detached")
 
 
 @pytest.mark.parametrize("link", ["yolo", "unet", "detr", "mask_rcnn"])

@@ -22,7 +22,7 @@ VIT = Workload(zoo.family("vit").design("ViT-B/16"))
 
 
 def panel(app: AppTest) -> str:
-    return next(h.proto.body for h in app.get("html") if 'class="inspector"' in h.proto.body)
+    return next(h.proto.body for h in app.get("html") if 'class="node-panel"' in h.proto.body)
 
 
 def test_the_selected_box_tells_its_cost_with_the_design_put_in(still: None) -> None:
@@ -69,7 +69,7 @@ def test_against_a_pinned_design_each_cost_tells_by_how_much_it_moved() -> None:
 
 def test_a_box_that_another_design_had_is_no_error(still: None) -> None:
     app = visited({"family": "vit", "preset": "ViT-B/16", "node": "stages.9"})
-    assert not any('class="inspector"' in h.proto.body for h in app.get("html"))
+    assert not any('class="node-panel"' in h.proto.body for h in app.get("html"))
 
 
 def test_what_grows_with_the_square_is_said_of_attention_alone() -> None:

@@ -73,7 +73,7 @@ def test_only_the_points_of_one_sweep_are_fitted(bench: StillWorkbench) -> None:
     bench.measurements.add(shown[0], made(9.0))
     curve = scaling.measured_curve(shown, knob)
     assert len(curve.xs) == len(shown)
-    assert curve.apart == {shown[0].design.config.depth}
+    assert curve.separate == {shown[0].design.config.depth}
     assert curve.power == pytest.approx(1)
     assert "Hollow points: measured separately (not used in the fit)." in scaling.legend(shown, 0)
 
@@ -170,7 +170,7 @@ def test_a_cancelled_sweep_is_drawn_hollow_and_fitted_to_nothing(bench: StillWor
         bench, shown, [0.001 * workload.design.config.depth for workload in shown], finished=False
     )
     curve = scaling.measured_curve(shown, knob)
-    assert curve.apart == set(curve.xs)
+    assert curve.separate == set(curve.xs)
     assert curve.power is None
 
 

@@ -71,11 +71,11 @@ class Formula:
         """With the numbers of this design."""
         return self._sum(lambda term: term.values)
 
-    def text(self, told: Callable[[int], str] = "{:,}".format) -> str:
+    def text(self, write: Callable[[int], str] = "{:,}".format) -> str:
         """`D × 3D + 3D = 768 × 2,304 + 2,304 = 1,771,776`, without steps that only repeat."""
         alone = self.times == 1 and len(self.terms) == 1 and not self.terms[0].symbols
         total = (
-            "" if alone and self.terms[0].name else told(self.total)
+            "" if alone and self.terms[0].name else write(self.total)
         )  # a single part is the total
         steps = dict.fromkeys((self.symbols, self.values, total))
         return " = ".join(step for step in steps if step)

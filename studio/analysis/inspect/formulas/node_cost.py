@@ -37,7 +37,7 @@ from studio.drawing.graph import Figures, Node
 STATES = 4
 ADAM = "(weight + gradient + 2 Adam moments)"
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-TRAINING_ONLY = "in training alone: dropout after it, copies in another layout"
+TRAINING_ONLY = "in training only: dropout after it, copies in another layout"
 MAX_PARTS = 8  # parts listed one by one in a sum
 Read = Callable[[Figures], int]
 
@@ -101,7 +101,7 @@ def saved_formula(node: Node, use: NodeUse | None, dims: LayerDims = NO_DIMS) ->
     first = total - each * use.repeat
     if not first:
         return inside
-    word = "the first keeps more" if first > 0 else "what a node before keeps for the first"
+    word = "the first saves more" if first > 0 else "saved by an earlier node for the first"
     return Formula(
         (*(_repeat_term(term, use.repeat) for term in inside.terms), remainder(word, first))
     )
@@ -177,18 +177,18 @@ def local_name(node: Node, child: Node) -> str:
 
 def _saved_by_layer(use: NodeUse, dims: LayerDims) -> Formula:
     """What a layer saves: its output, inputs that no earlier layer saves, and internal tensors."""
-    runs = [(next(equal), key) for key, equal in groupby(use.saved, key=lambda kept: kept[1])]
+    runs = [(next(equal), key) for key, equal in groupby(use.saved, key=lambda saves: saves[1])]
     if len(runs) == 1:
         return Formula(tuple(_saved_tensor_terms(*use.saved[0], dims)), len(use.saved))
     return Formula(
-        tuple(part("", kept.nbytes) for _, kept in use.saved if kept.nbytes),
+        tuple(part("", saves.nbytes) for _, saves in use.saved if saves.nbytes),
         note="the first and those that follow it",
     )
 
 
-def _saved_tensor_terms(trace: Trace, kept: CallSaves, dims: LayerDims) -> Iterator[Term]:
+def _saved_tensor_terms(trace: Trace, saves: CallSaves, dims: LayerDims) -> Iterator[Term]:
     made = tuple(_tensor_terms("output", trace.outputs, trace.saved_outputs, dims.outputs))
-    given = [kept.inputs.get(i, 0) for i in range(len(trace.inputs))]
+    given = [saves.inputs.get(i, 0) for i in range(len(trace.inputs))]
     inside = trace.saved_bytes - sum(term.value for term in made)
     if inside < 0:  # several outputs are views of one tensor
         made, inside = (), trace.saved_bytes
@@ -216,12 +216,12 @@ def _tensor_terms(
 
 
 def _unboxed_note(use: NodeUse) -> str:
-    """What a block saves beside its parts: what runs in training only (dropout masks, auxiliary
+    """What a block saves besides its parts: what runs in training only (dropout masks, auxiliary
     heads), else copies between parts."""
     drawn = {call.name for call in use.call.trace.calls if not call.trace.is_passthrough}
     calls = use.saved[-1][0].calls
     alone = {c.trace.kind: None for c in calls if c.trace.saved_bytes and c.name not in drawn}
-    return f"in training alone: {', '.join(alone)}" if alone else "copies in another layout"
+    return f"in training only: {', '.join(alone)}" if alone else "copies in another layout"
 
 
 def tensor_shapes(root: Trace, uses: Mapping[str, NodeUse]) -> dict[str, Shape]:

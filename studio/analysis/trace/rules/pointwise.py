@@ -35,7 +35,7 @@ SAVED_BY_UNARY = {
 GRADIENT_TEMPORARIES = {"square": 2, "rsqrt": 2, "cos": 2, "sin": 1, "abs": 1, "sqrt": 1}
 
 
-def unary(kept: str, gradients: GradientRule) -> Rule:
+def unary(saved: str, gradients: GradientRule) -> Rule:
     """The rule of a function of one tensor, by what it saves."""
 
     def rule(x: Tensor, *args: Any, **kwargs: Any) -> RuleResult | None:
@@ -43,7 +43,7 @@ def unary(kept: str, gradients: GradientRule) -> Rule:
             return None
         out = with_grad_of(torch.empty_like(x), x)
         return RuleResult(
-            out, 0, {"input": (x,), "output": (out,), "nothing": ()}[kept], gradients=gradients
+            out, 0, {"input": (x,), "output": (out,), "nothing": ()}[saved], gradients=gradients
         )
 
     return rule
@@ -152,12 +152,12 @@ def _callables_of(name: str) -> Iterator[Callable[..., Any]]:
 POINTWISE_RULES: dict[Callable[..., Any], Rule] = {
     **{
         form: unary(
-            kept,
+            saved,
             gradients_with_temporaries(GRADIENT_TEMPORARIES[name])
             if name in GRADIENT_TEMPORARIES
             else new_gradients,
         )
-        for kept, names in SAVED_BY_UNARY.items()
+        for saved, names in SAVED_BY_UNARY.items()
         for name in names
         for form in _callables_of(name)
     },

@@ -94,7 +94,7 @@ def _layers(run: RecurrentRun) -> Tensor:
     """The outputs of all layers, with dropout between them."""
     rnn, is_fused = run.rnn, _is_fused(run)
     x = run.time_major(run.x) if is_fused else run.x
-    held = x  # the copy for the kernels stays alive until the last layer
+    kernel_input = x  # alive until the last layer, as in the fused kernels
     for layer in range(rnn.num_layers):
         if layer and rnn.dropout and rnn.training:
             noise = torch.empty_like(x)
@@ -102,7 +102,7 @@ def _layers(run: RecurrentRun) -> Tensor:
             x = torch.empty_like(x)
             del noise
         x = _run_fused(run, x) if is_fused else _run_steps(run, x)
-    del held
+    del kernel_input
     return x
 
 

@@ -65,7 +65,7 @@ def slice_gradients(dim: int) -> GradientRule:
 @dataclass(frozen=True)
 class RuleResult:
     """Outputs, MACs, and what is saved for the backward pass: the tensors `saved`, and
-    `saved_bytes` beside them. `gradients` makes the gradients of the inputs from that of the
+    `saved_bytes` in addition. `gradients` makes the gradients of the inputs from that of the
     output. `activation_count` are the elements written by its convolutions and matrix products."""
 
     outputs: Any
