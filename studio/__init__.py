@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from studio.bench.conditions import Conditions
 from studio.bench.results import Measurement
 from studio.knobs import DesignError, Mode
-from studio.process.errors import MeasureError, NoMemoryError
+from studio.process.errors import MeasureError
 from studio.quoting import quoted
 from studio.version import __version__
 
@@ -182,10 +182,10 @@ def measure(
     short, and DesignError for a bad batch; both say in one sentence what would work.
     """
     _require(design)
-    from studio import admission
-    from studio.bench.sweep import measure
     from studio.family import BATCH
     from studio.process.backend import canonical_device
+    from studio.workbench.workbench import Workbench
+    from studio.workbench.workload import Workload
 
     conditions = Conditions(
         batch=BATCH.read(batch),
@@ -196,13 +196,7 @@ def measure(
         compiled=compiled,
         threads=threads,
     )
-    subject = admission.subject(design, conditions, limit_s)
-    try:
-        return measure(
-            subject, conditions, limit_s=limit_s or admission.default_limit_s(design, conditions)
-        )
-    except NoMemoryError as ran_out:
-        raise admission.out_of_memory_error(design, conditions, ran_out) from None
+    return Workbench().measure(Workload.under(design, conditions), limit_s)
 
 
 def export(design: Design, form: str = "script", *, link: str = "", level: int = 0) -> str | bytes:

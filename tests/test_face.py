@@ -9,6 +9,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
@@ -18,12 +19,14 @@ import torch
 import studio
 from studio import admission, cli, exports
 from studio.analysis import units
-from studio.bench import sweep
 from studio.bench.conditions import Conditions
 from studio.bench.timing import time_bound
 from studio.drawing.render.formats import FORMATS
 from studio.process import free_memory
 from studio.process.errors import NoMemoryError
+from studio.workbench.workbench import Workbench
+from studio.workbench.workload import Workload
+from tests.bench.simulated import only
 from tests.designs import small
 
 
@@ -168,15 +171,19 @@ def test_a_training_step_is_admitted_by_its_own_peak(monkeypatch: pytest.MonkeyP
     assert admission.measuring_problem(design, replace(step, batch=int(fits) + 1))
 
 
-def test_memory_that_runs_out_names_what_needs_half(
-    design: studio.Design, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def run_out(*_: object, **__: object) -> None:
-        raise NoMemoryError("memory ran out while the model was measured")
+class RunsOut:
+    """A worker process without memory."""
 
-    monkeypatch.setattr(sweep, "measure", run_out)
+    def submit(self, *_: object, **__: object) -> Future[Any]:
+        call: Future[Any] = Future()
+        call.set_exception(NoMemoryError("memory ran out while the model was measured"))
+        return call
+
+
+def test_memory_that_runs_out_names_what_needs_half(design: studio.Design) -> None:
+    bench = Workbench(queue=only(RunsOut()))
     with pytest.raises(studio.MeasureError, match="at batch=64: memory ran out") as refusal:
-        studio.measure(design, batch=64)
+        bench.measure(Workload(design, batch=64))
     fewer = int(re.findall(r"batch=(\d+) needs about half$", str(refusal.value))[0])
     needed = [studio.profile(design, b).inference_bytes for b in (fewer, fewer + 1)]
     assert needed[0] <= studio.profile(design, 64).inference_bytes / 2 < needed[1]

@@ -18,8 +18,8 @@ from studio.bench.results import Measurement
 from studio.process.errors import MeasureError
 from studio.quoting import LONGEST, echoed, one_line, quoted
 from studio.records import RecordKnob
-from studio.workbench import devices
 from studio.workbench.compose import composition
+from studio.workbench.devices import find_device
 from studio.workbench.page.requirements_form import RequirementsForm
 
 HYBRID = zoo.family("hybrid")
@@ -54,7 +54,7 @@ DOORS: dict[str, Callable[[str], object]] = {
     "knob": lambda text: HYBRID.design(**{text: 1}),
     "knob within": lambda text: HYBRID.design(**{f"stages.0.{text}": 1}),
     "value within": lambda text: HYBRID.design(**{"stages.0.depth": text}),
-    "device": devices.read_device,
+    "device": lambda text: find_device(text, ("cpu", "cuda:0")),
     "draft": lambda text: composition.read(HYBRID, text),
     "parameters": PARAMETERS.read,
     "size": quantities.whole,

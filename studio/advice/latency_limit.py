@@ -11,12 +11,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from studio import admission
 from studio.advice.budget import Limits
 from studio.advice.questions import Strategy
-from studio.advice.recommend import Choice, choose, resize_choice
+from studio.advice.recommend import Choice, resize_choice
 from studio.advice.requirements import Brief
 from studio.advice.sizing.scaling_search import Share, fill_budget, scale_axes, smallest_design
 from studio.advice.sizing.strategy import size_design
@@ -26,7 +26,7 @@ from studio.analysis.cost.op_costs import total_cost
 from studio.analysis.cost.profiler import Profile, profile
 from studio.bench.conditions import Conditions, Subject
 from studio.bench.results import Measurement, comparable_seconds
-from studio.bench.sweep import Point, Points, sweep
+from studio.bench.sweep import Point, Points
 from studio.family import Design
 from studio.knobs import DesignError
 from studio.process.errors import MeasureError
@@ -40,7 +40,6 @@ ANCHORS = ((1.0, 1.0), (0.5, 1.0), (1.0, 0.5), (0.75, 0.75), (1.25, 0.5), (0.5, 
 MAX_TRIES = 4  # measured sizes of one family
 SHRINK = 8  # factor of compute by which an unmeasurable design is reduced
 MARGIN = 1.03  # factor by which the next try aims below the limit
-MAX_FAMILIES = 3  # that meet the limit; the search then stops
 
 
 @dataclass(frozen=True)
@@ -89,49 +88,6 @@ CONDITION = {
     False: "busy machine, CPU time",
     None: "unknown whether other work interfered",
 }
-
-
-def stopwatch(conditions: Conditions, budget_s: float = 3.0) -> Stopwatch:
-    """A stopwatch that measures the exported code of designs, interleaved, for `budget_s`."""
-
-    def time(designs: Sequence[Design]) -> Points:
-        found: dict[Design, Point] = {}
-        subjects: dict[Design, Subject] = {}
-        for design in designs:
-            try:
-                subjects[design] = admission.subject(design, conditions)
-            except MeasureError as refused:
-                found[design] = refused
-        *_, last = (
-            sweep(tuple(subjects.values()), conditions, budget_s=budget_s) if subjects else [()]
-        )
-        found.update(zip(subjects, last, strict=True))
-        return tuple(found[design] for design in designs)
-
-    return time
-
-
-def choose_within_latency(
-    brief: Brief, limit_s: float, time: Stopwatch, strategy: Strategy = "recommended"
-) -> tuple[tuple[Choice, Timing], ...]:
-    """The best families that meet the latency limit besides those of the brief, at most
-    MAX_FAMILIES, with their timings. Raises DesignError if none does."""
-    found: list[tuple[Choice, Timing]] = []
-    refusals: list[DesignError] = []
-    for choice in choose(brief, strategy):
-        try:
-            design, timing = size_within_latency(
-                choice.start.design, brief, limit_s, time, strategy
-            )
-        except DesignError as refusal:
-            refusals.append(refusal)
-            continue
-        found.append((resize_choice(choice, design, brief, (timing.text,)), timing))
-        if len(found) == MAX_FAMILIES:
-            break
-    if not found:
-        raise refusals[0]
-    return tuple(found)
 
 
 def size_within_latency(
@@ -227,6 +183,13 @@ class Needed:
     subjects: Mapping[Design, Subject | MeasureError]
 
 
+class TimedChoice(NamedTuple):
+    """A choice that meets a latency limit, and its timing."""
+
+    choice: Choice
+    timing: Timing
+
+
 class _NotMeasured(Exception):  # noqa: N818 - a step of the search, not an error
     def __init__(self, designs: Sequence[Design]) -> None:
         super().__init__()
@@ -234,8 +197,13 @@ class _NotMeasured(Exception):  # noqa: N818 - a step of the search, not an erro
 
 
 def search_step(
-    choice: Choice, brief: Brief, limit_s: float, strategy: Strategy, known: Mapping[Design, Point]
-) -> Needed | Choice:
+    choice: Choice,
+    brief: Brief,
+    limit_s: float,
+    strategy: Strategy,
+    known: Mapping[Design, Point],
+    device: str = "cpu",
+) -> Needed | TimedChoice:
     """Resize a choice to meet a latency limit, or return the designs to measure first.
 
     `known`: the measurements so far. This lets the search run in one process and the measurements
@@ -251,9 +219,9 @@ def search_step(
     try:
         design, timing = size_within_latency(choice.start.design, brief, limit_s, time, strategy)
     except _NotMeasured as needed:
-        conditions = Conditions(batch=brief.batch)
+        conditions = Conditions(batch=brief.batch, device=device)
         return Needed({design: _subject(design, conditions) for design in needed.designs})
-    return resize_choice(choice, design, brief, (timing.text,))
+    return TimedChoice(resize_choice(choice, design, brief, (timing.text,)), timing)
 
 
 def _subject(design: Design, conditions: Conditions) -> Subject | MeasureError:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from studio.advice.budget import Limits
-from studio.advice.questions import TASKS
+from studio.advice.questions import TASKS, Strategy
 from studio.family import BATCH, Task
 from studio.knobs import DesignError
 from studio.quoting import echoed
@@ -27,6 +27,9 @@ class Brief:
     examples: int | None = None
     batch: int = BATCH.default
 
+    def __hash__(self) -> int:
+        return hash((self.task, self.limits, frozenset(self.settings.items()), self.examples))
+
     def __post_init__(self) -> None:
         if self.task not in TASKS:
             raise DesignError(
@@ -45,3 +48,14 @@ class Brief:
                 value=here,
                 nearest=(longest,),
             )
+
+
+@dataclass(frozen=True)
+class RecommendationRequest:
+    """What designs are recommended for. With a latency limit (in seconds, of a forward pass) they
+    are measured on `device`."""
+
+    brief: Brief
+    strategy: Strategy = "recommended"
+    max_latency_s: float | None = None
+    device: str = "cpu"

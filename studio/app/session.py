@@ -127,13 +127,13 @@ def restore() -> State:
     link = st.query_params.to_dict()
     found: Session | None = st.session_state.get(KEY)
     if found is None:
-        state = replace(FIRST.follow_link(link), previous=None).on_known_device()
+        state = replace(FIRST.follow_link(link), previous=None)
         found = st.session_state[KEY] = Session(state, link)
     elif not (found.is_ours or link == found.link or _is_late(found, link)):
         found.state, found.link = found.state.follow_link(link), link
     found.is_ours = found.wants_page = False
     found.widgets.begin_run()
-    found.state = found.state.on_known_device()
+    found.state = found.state.on_known_device(bench().devices.known())
     return found.state
 
 

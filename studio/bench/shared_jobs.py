@@ -138,6 +138,12 @@ class SharedJobs:
         """How many handles on running jobs there are."""
         return sum(len(s.owners) for s in tuple(self._running.values()) if not s.job.done)
 
+    def find(self, subject: Subject, conditions: Conditions) -> SweepJob | None:
+        """A running job that measures this subject, if there is one."""
+        running = tuple(self._running.items())
+        jobs = (shared.job for key, shared in running if subject in key[0] and key[1] == conditions)
+        return next((job for job in jobs if not job.done), None)
+
     def ask(
         self,
         subjects: Sequence[Subject],

@@ -29,7 +29,7 @@ from studio.bench.timing.timing_loop import (
 )
 from studio.process.backend import CallExecutor, platforms
 from studio.process.errors import MeasureError
-from studio.process.fair_queue import Demand, QueuedCall, queue_client
+from studio.process.fair_queue import Demand, OpenQueue, QueuedCall, queue_client
 from studio.process.worker import NoWorkerError
 
 Point = Measurement | MeasureError | None  # None until it is measured
@@ -102,7 +102,8 @@ class SweepJob:
     earlier sweep of the same designs are used, unless `fresh`; if the machine was busy then, or
     that sweep ended early, they are there at once and measured again. Results are stored after
     every round, unless the store was cleared since the start. `demand` returns how many sessions
-    want the job: more of them give it priority, and it stops when there are none.
+    want the job: more of them give it priority, and it stops when there are none. `queue` gives
+    access to the device.
     """
 
     def __init__(
@@ -113,7 +114,7 @@ class SweepJob:
         budget_s: float = 7.0,
         round_s: float = 0.5,
         limit_s: float | None = None,
-        executor: CallExecutor | None = None,
+        queue: OpenQueue = queue_client,
         session: str = "",
         store: Store | None = None,
         fresh: bool = False,
@@ -121,7 +122,8 @@ class SweepJob:
     ) -> None:
         self._subjects, self._conditions = tuple(subjects), conditions
         self._stage = SweepState(0.0, (None,) * len(subjects))
-        self._executor, self._session, self._demand = executor, session, demand
+        self._queue, self._session, self._demand = queue, session, demand
+        self._executor: CallExecutor | None = None  # connected to in the thread
         self._store, self._fresh = store, fresh
         self._cleared = store.clear_count if store else 0
         self._task: Future[Any] | None = None
@@ -181,7 +183,7 @@ class SweepJob:
     def _submit(self, *call: Any, **rules: Any) -> Future[Any]:
         if self._executor is None:
             device = self._conditions.device
-            self._executor = queue_client(device, self._session, self._demand, self._has_no_figure)
+            self._executor = self._queue(device, self._session, self._demand, self._has_no_figure)
         self._task = self._executor.submit(*call, **rules)
         if self._cancelled:  # cancelled between two rounds
             self._task.cancel()

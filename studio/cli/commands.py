@@ -102,7 +102,11 @@ def _layer_times(
     design: Design, conditions: Conditions, limit_s: float | None
 ) -> Mapping[str, LayerTime]:
     from studio import admission
-    from studio.bench.timing.layer_times import layer_times
+    from studio.workbench.pending import wait_for
+    from studio.workbench.workbench import Workbench
+    from studio.workbench.workload import Workload
 
-    subject = admission.subject(design, replace(conditions, mode="inference"), limit_s)
-    return layer_times(subject, conditions)
+    admission.subject(design, replace(conditions, mode="inference"), limit_s)
+    bench, workload = Workbench(), Workload.under(design, conditions)
+    bench.start_layer_times(workload, limit_s=limit_s)
+    return wait_for(lambda: bench.layer_times(workload))

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
 from studio.advice.questions import LIMITS, SETTINGS
-from studio.bench.conditions import Conditions
 from studio.cli import tables
 from studio.cli.command_class import command
 from studio.cli.output import json_text, say
 from studio.cli.parameters import options
 
 if TYPE_CHECKING:
-    from studio.advice.latency_limit import Timing
     from studio.advice.questions import Strategy
-    from studio.advice.recommend import Choice
-    from studio.advice.requirements import Brief
+    from studio.advice.requirements import RecommendationRequest
     from studio.guide import Task
+    from studio.workbench.jobs.recommendations import Answer
+    from studio.workbench.pending import Waiting
 
-BAR = "{n_fmt} of {total_fmt} families: {desc} |{bar:20}|"
+BAR = "{desc} |{bar:20}| {percentage:3.0f}%"
 
 
 @command
@@ -40,8 +39,8 @@ def architect(
 ) -> str:
     """Recommend designs for a task and a budget, best first, with reasons."""
     from studio.advice.budget import Limits
-    from studio.advice.ranking import explain_first
-    from studio.advice.requirements import Brief
+    from studio.advice.requirements import Brief, RecommendationRequest
+    from studio.process.backend import canonical_device
 
     limits = {limit.field: amounts[_parameter("max", name)] for name, limit in LIMITS.items()}
     brief = Brief(
@@ -51,16 +50,13 @@ def architect(
         examples=examples,
         batch=batch,
     )
-    timed: Sequence[tuple[Choice, Timing | None]]
-    if max_latency_s is None:
-        timed = [(choice, None) for choice in _within_budget(brief, strategy)]
-    else:
-        timed = _within_latency(brief, max_latency_s, device, strategy)
+    device = canonical_device(device) if max_latency_s else device
+    request = RecommendationRequest(brief, strategy, max_latency_s, device)
+    found = _recommend(request)
     if as_json:
-        return json_text(_json(brief, max_latency_s, timed))
-    choices = [choice for choice, _ in timed]
-    table = tables.choices(choices, limited=bool(brief.limits.given))
-    return f"{explain_first(choices, brief)}\n\n{table}"
+        return json_text(_json(request, found))
+    table = tables.choices(found.choices, limited=bool(brief.limits.given))
+    return f"{found.why}\n\n{table}"
 
 
 def _parameter(*words: str) -> str:
@@ -68,15 +64,12 @@ def _parameter(*words: str) -> str:
     return "_".join(words).replace("-", "_")
 
 
-def _json(
-    brief: Brief, limit_s: float | None, timed: Sequence[tuple[Choice, Timing | None]]
-) -> dict[str, Any]:
-    from studio.advice.ranking import explain_first
-
+def _json(request: RecommendationRequest, found: Answer) -> dict[str, Any]:
+    timed = zip_longest(found.choices, found.timings)
     return {
-        "task": brief.task,
-        "limits": brief.limits.given | ({} if limit_s is None else {"latency_s": limit_s}),
-        "why_first": explain_first([choice for choice, _ in timed], brief),
+        "task": request.brief.task,
+        "limits": _limits(request),
+        "why_first": found.why,
         "choices": [
             choice.to_dict() | ({"latency": timing.to_dict()} if timing else {})
             for choice, timing in timed
@@ -84,26 +77,32 @@ def _json(
     }
 
 
-def _within_budget(brief: Brief, strategy: Strategy) -> Sequence[Choice]:
-    """The choices, best first. A terminal shows the progress."""
-    from studio.advice.recommend import choose_in_family, families_for, sort_choices
-
-    found: list[Choice] = []
-    with tqdm(families_for(brief.task), bar_format=BAR, leave=False, disable=None) as families:
-        for family in families:
-            latest = f", so far {found[-1].title}" if found else ""
-            families.set_description_str(f"sizing {family.title}{latest}")
-            if choice := choose_in_family(family, brief, strategy):
-                found.append(choice)
-    return sort_choices(found, brief, strategy)
+def _limits(request: RecommendationRequest) -> dict[str, float]:
+    seconds = request.max_latency_s
+    return request.brief.limits.given | ({} if seconds is None else {"latency_s": seconds})
 
 
-def _within_latency(
-    brief: Brief, limit_s: float, device: str, strategy: Strategy
-) -> tuple[tuple[Choice, Timing], ...]:
-    from studio.advice.latency_limit import choose_within_latency, stopwatch
-    from studio.process.backend import canonical_device
+def _recommend(request: RecommendationRequest) -> Answer:
+    """The answer to a request. A terminal shows the progress. Raises DesignError where no design
+    meets it."""
+    from studio.knobs import DesignError
+    from studio.workbench.jobs.sizing_process import InPlace, SizingProcess
+    from studio.workbench.pending import wait_for
+    from studio.workbench.workbench import Workbench
 
-    conditions = Conditions(batch=brief.batch, device=canonical_device(device))
-    say("measuring a few designs of each family, about 15 s for each")
-    return choose_within_latency(brief, limit_s, stopwatch(conditions), strategy)
+    bench = Workbench(sizing=SizingProcess(InPlace))
+    if request.max_latency_s is not None:
+        say("measuring a few designs of each family, about 15 s for each")
+    with tqdm(total=1.0, bar_format=BAR, leave=False, disable=None) as bar:
+        found = wait_for(lambda: bench.recommend(request), lambda so_far: _show(bar, so_far))
+    if not found.choices:
+        raise DesignError(found.refusal)
+    return found
+
+
+def _show(bar: Any, found: Waiting[Answer]) -> None:
+    """What was found last, and how far the search is."""
+    choices = found.so_far.choices if found.so_far else ()
+    best = f", best so far {choices[0].title}" if choices else ""
+    bar.set_description_str(f"sizing families{best}")
+    bar.update(found.progress - bar.n)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
@@ -118,7 +118,7 @@ def _timed(
     conditions = replace(asked, device=canonical_device(asked.device))
     bench = Workbench()
     points: dict[Design, Point] = {}
-    workloads = {design: Workload(design, **asdict(conditions)) for design in designs}
+    workloads = {design: Workload.under(design, conditions) for design in designs}
     for design in workloads:
         try:
             admission.subject(design, conditions, limit_s)

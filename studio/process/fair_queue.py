@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from itertools import count
 from operator import attrgetter
 from threading import Condition, Lock, Thread
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from studio.process.backend import Backend, backends
+from studio.process.backend import Backend, CallExecutor, backends
 from studio.process.worker import LIMIT_S
 
 T = TypeVar("T")
-Send = Callable[[Backend], Future[T]]
+Send = Callable[[CallExecutor], Future[T]]
 Demand = Callable[[], int]  # how many sessions want the call
 IsFirst = Callable[[], bool]  # whether it is their first result
 LEAD = 3  # turns per session that waits for a first result; as many as a page's own design takes
@@ -64,7 +64,7 @@ class QueuedCall(Future[T]):
         self._interrupted = True
         return self._sent.cancel() if self._sent else self.running()
 
-    def run(self, backend: Backend) -> None:
+    def run(self, backend: CallExecutor) -> None:
         """Make the call and wait until it is done."""
         if not self.set_running_or_notify_cancel():
             return
@@ -87,7 +87,7 @@ class FairQueue:
     being served: nobody saves up turns, nobody has to catch up, and nobody waits forever.
     """
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: CallExecutor) -> None:
         self.backend = backend
         self._numbers = count()
         self._changed = Condition()  # guards the fields below
@@ -113,7 +113,7 @@ class FairQueue:
         demand: Demand = lambda: 1,
         is_first: IsFirst = lambda: False,
     ) -> QueuedCall[T]:
-        def send(backend: Backend) -> Future[T]:
+        def send(backend: CallExecutor) -> Future[T]:
             return backend.submit(function, *arguments, limit_s=limit_s)
 
         with self._changed:
@@ -180,6 +180,18 @@ def fair_queue(backend: Backend) -> FairQueue:
         if backend not in _queues:
             _queues[backend] = FairQueue(backend)
         return _queues[backend]
+
+
+class OpenQueue(Protocol):
+    """Gives a session access to a device; see `queue_client`."""
+
+    def __call__(
+        self,
+        device: str = "cpu",
+        session: str = "",
+        demand: Demand = ...,
+        is_first: IsFirst = ...,
+    ) -> CallExecutor: ...
 
 
 def queue_client(

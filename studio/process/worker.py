@@ -63,7 +63,7 @@ class ProcessLostError(Exception):
     """The process ended before it answered; `cause` is None if nobody here ended it."""
 
     def __init__(self, cause: Exception | None) -> None:
-        super().__init__("the measuring process ended before it answered")
+        super().__init__("the worker process ended before it answered")
         self.cause = cause
 
 
@@ -166,7 +166,7 @@ class Worker:
         task: WorkerTask[T] = WorkerTask(self, pickle.dumps((function, arguments)), limit_s)
         with self._lock:
             if self._stopped:
-                raise NoWorkerError("the measuring process has been stopped")
+                raise NoWorkerError("the worker process has been stopped")
             self._tasks.put(task)
         return task
 
@@ -235,9 +235,9 @@ class Worker:
             except ProcessLostError as lost:
                 code, calls = self._reap(lost), calls - 1
         if not starts:
-            raise NoWorkerError(f"the measuring process ended as it started (exit code {code})")
+            raise NoWorkerError(f"the worker process ended as it started (exit code {code})")
         raise MeasureError(
-            f"the measuring process ended twice without a result (exit code {code}); most likely"
+            f"the worker process ended twice without a result (exit code {code}); most likely"
             " memory ran out; a smaller batch, resolution or width needs less"
         )
 
@@ -260,8 +260,8 @@ class Worker:
             try:
                 child = self._child = WorkerProcess(self._memory_bytes or available_bytes())
             except OSError as error:
-                raise NoWorkerError(f"the measuring process does not start: {error}") from None
-        late = NoWorkerError(f"the measuring process did not start within {START_LIMIT_S:g} s")
+                raise NoWorkerError(f"the worker process does not start: {error}") from None
+        late = NoWorkerError(f"the worker process did not start within {START_LIMIT_S:g} s")
         child.ask(b"", START_LIMIT_S, late)
         return child
 

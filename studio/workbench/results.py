@@ -13,7 +13,9 @@ from dataclasses import replace
 import torchinfo
 from torchinfo.torchinfo import clear_cached_forward_pass
 
+from studio.analysis.cost.layer_table import LayerRow, layer_rows
 from studio.analysis.cost.profiler import Profile, profile, training_trace
+from studio.analysis.cost.roofline import DeviceLimits, bottleneck
 from studio.analysis.graph import layer_graph as drawn
 from studio.analysis.inspect.node_details import NodeDetails, node_details
 from studio.analysis.trace.meta_model import build_on_meta, example_on_meta
@@ -118,13 +120,29 @@ def training_trace_of(workload: Workload) -> Trace:
     return training_trace(workload.design, workload.batch)
 
 
-def torchinfo_summary(workload: Workload) -> str:
-    """torchinfo's summary of the model, on the meta device."""
-    return _torchinfo_summary(workload.design, workload.batch)
+def layer_rows_of(workload: Workload) -> tuple[LayerRow, ...]:
+    """The rows of the table of layers."""
+    return _layer_rows_of(workload.design, workload.batch)
 
 
-@bounded(megabytes=8)
-def _torchinfo_summary(design: Design, batch: int) -> str:
+@bounded(megabytes=16)
+def _layer_rows_of(design: Design, batch: int) -> tuple[LayerRow, ...]:
+    return tuple(layer_rows(training_trace(design, batch)))
+
+
+def limiting_resources(workload: Workload, device: DeviceLimits) -> list[str]:
+    """The resource that limits each row of the table of layers on a device; empty for none."""
+    return _limiting_resources(workload.design, workload.batch, device)
+
+
+@bounded(megabytes=4)
+def _limiting_resources(design: Design, batch: int, device: DeviceLimits) -> list[str]:
+    """Cached: each row visits its whole subtree."""
+    return [bottleneck(device, row.trace) or "" for row in _layer_rows_of(design, batch)]
+
+
+def torchinfo_summary(design: Design, batch: int) -> str:
+    """torchinfo's summary of the model, on the meta device. Takes up to seconds."""
     inputs = example_on_meta(design, batch)
     statistics = torchinfo.summary(
         build_on_meta(design),

@@ -4,7 +4,7 @@ notebooks.
     bench = Workbench()
     job = bench.sweep((Workload(design, device="cpu"),))
     while isinstance(job.update(), Waiting): ...
-    bench.latency(workload)             # Ready, Waiting or Failed
+    bench.latency(workload)             # Ready, Waiting, Failed or NotAsked
 
 A server makes one for all its sessions; tests make their own.
 """
@@ -16,43 +16,50 @@ from functools import partial
 
 from studio import admission
 from studio.advice.published import PublishedResult
+from studio.advice.requirements import Brief, RecommendationRequest
 from studio.analysis.cost.latency_model import LatencyModel
 from studio.analysis.cost.roofline import DeviceLimits
 from studio.bench.results import Measurement
 from studio.bench.shared_jobs import SharedJobs
 from studio.bench.store import Store, store
-from studio.bench.sweep import Point
+from studio.bench.sweep import Point, measure
 from studio.family import Design, Task
+from studio.process import backend
 from studio.process.backend import CallExecutor, platforms
-from studio.process.errors import MeasureError
-from studio.process.fair_queue import queue_client
-from studio.workbench.jobs.architect_jobs import ArchitectJobs, sizing_process
+from studio.process.errors import MeasureError, NoMemoryError
+from studio.process.fair_queue import OpenQueue, queue_client
+from studio.workbench.devices import Devices
+from studio.workbench.jobs.architect_jobs import ArchitectJobs
 from studio.workbench.jobs.auto_benchmark import REST_S
-from studio.workbench.jobs.benchmarkable import obstacle, subject
+from studio.workbench.jobs.benchmarkable import Explanations, obstacle, subject
 from studio.workbench.jobs.layer_times import LayerTimes, Times
 from studio.workbench.jobs.measurements import Measurements
-from studio.workbench.jobs.memory_plan import MemoryPlan, MemoryPlanner, MemoryRequest
+from studio.workbench.jobs.memory_plan import MemoryPlan, MemoryPlans, MemoryRequest
 from studio.workbench.jobs.predicted_latency import Calibrations, fit_predictor
 from studio.workbench.jobs.recommendations import Answer, Documents, Size
+from studio.workbench.jobs.sizing_process import SizingProcess
 from studio.workbench.jobs.sweep_job import Sweep
-from studio.workbench.page.requirements_form import RequirementsForm
+from studio.workbench.jobs.tasks import Call, Tasks
 from studio.workbench.page_runs import PageRuns
-from studio.workbench.pending import Failed, Pending, Ready, Waiting
+from studio.workbench.pending import Failed, NotAsked, Pending, Ready, Waiting
 from studio.workbench.priority import Priority
+from studio.workbench.results import torchinfo_summary
 from studio.workbench.workload import Workload
 
-QUEUED_S = 0.03  # seconds of a round, for each session that waits
+QUEUED_S = 0.03  # between two polls, for each session that waits
 POLLS = 2  # fragments of a session that poll: its latency card, and its chart
+SUMMARY_LIMIT_S = 60.0  # of torchinfo, which runs a recurrent network step by step
 BUSY_SHARE = 0.5  # of the server's time, for the polls of all sessions
 
 
 class Workbench:
-    """Measurements, sweeps, timings of layers, calibrations, memory plans and the architect's
-    answers, with the priority between sessions.
+    """Measurements, sweeps, timings of layers, calibrations, devices, memory plans and the
+    architect's answers, with the priority between sessions.
 
-    `runs` tells who asks, `storage` keeps measurements on disk (by default in the user's cache),
-    `queue` gives access to the worker process of a device, and `sizing` starts the process that
-    sizes designs and writes reports.
+    `runs` tells who asks, and `storage` keeps measurements on disk (by default in the user's
+    cache). `queue` gives access to the worker process of a device, `sizing` to the process that
+    sizes designs, simulates them and writes reports, both as a session sees them. `list_devices`
+    returns the devices of this machine or of the cluster.
     """
 
     rest_s = REST_S
@@ -61,18 +68,23 @@ class Workbench:
         self,
         runs: PageRuns | None = None,
         storage: Store | None = None,
-        queue: Callable[[str, str], CallExecutor] = queue_client,
-        sizing: Callable[[], CallExecutor] = sizing_process,
+        queue: OpenQueue = queue_client,
+        sizing: Callable[[str], CallExecutor] | None = None,
+        list_devices: Callable[[], tuple[str, ...]] = backend.devices,
     ) -> None:
+        sizing = sizing or SizingProcess()
         self.runs = runs or PageRuns()
-        self._storage = storage
+        self._storage, self._queue, self._sizing = storage, queue, sizing
         self.priority = Priority(self.runs)
         self.measurements = Measurements()
+        self.devices = Devices(list_devices)
         self._jobs = SharedJobs()
         self._layer_times = LayerTimes(queue)
         self._calibrations = Calibrations(queue)
-        self._memory = MemoryPlanner()
-        self._architect = ArchitectJobs(sizing)
+        self._explanations = Explanations(sizing)
+        self._memory = MemoryPlans(sizing)
+        self._summaries = Tasks[str](64)
+        self._architect = ArchitectJobs(sizing, queue)
 
     @property
     def storage(self) -> Store:
@@ -89,15 +101,35 @@ class Workbench:
         return point if isinstance(point, Measurement) else None
 
     def latency(self, workload: Workload) -> Pending[Measurement]:
-        """Its measurement; waiting until somebody has measured it (`sweep`), failed where it cannot
-        be measured here."""
+        """Its measurement, which a `sweep` makes; failed where it cannot be measured here."""
         point = self.measurements[workload]
         if isinstance(point, Measurement):
             return Ready(point)
         if isinstance(point, MeasureError):
             return Failed(str(point))
-        why = obstacle(workload)
-        return Failed(why) if why else Waiting()
+        if why := obstacle(workload):
+            return Failed(why)
+        job = self._jobs.find(subject(workload), workload.conditions)
+        return Waiting(job.progress, job.position, job.eta_s) if job else NotAsked()
+
+    def measure(self, workload: Workload, limit_s: float | None = None) -> Measurement:
+        """Measure a workload now, and wait for it. Raises MeasureError, in one sentence, with the
+        nearest workload that can be measured."""
+        design, conditions = workload.design, workload.conditions
+        script = admission.subject(design, conditions, limit_s)
+        limit_s = limit_s or admission.default_limit_s(design, conditions)
+        try:
+            executor = self._queue(workload.device)
+            return measure(script, conditions, limit_s=limit_s, executor=executor)
+        except NoMemoryError as ran_out:
+            raise admission.out_of_memory_error(design, conditions, ran_out) from None
+
+    def explain_obstacle(
+        self, workload: Workload, limit_s: float | None = None, session: str = ""
+    ) -> Pending[str]:
+        """Why a workload cannot be measured, in one sentence with the nearest that can; empty where
+        it can. `benchmarkable.obstacle` knows at once whether it can."""
+        return self._explanations(workload, limit_s, session)
 
     def sweep(
         self,
@@ -115,6 +147,7 @@ class Workbench:
             [subject(workload) for workload in workloads],
             workloads[0].conditions,
             budget_s=budget_s,
+            queue=self._queue,
             session=session,
             present=partial(self.runs.is_connected, session),
             store=self.storage,
@@ -140,14 +173,18 @@ class Workbench:
     # Layers, and predictions
 
     def layer_times(self, workload: Workload) -> Pending[Times]:
+        """The times of its layers by path, which `start_layer_times` measures."""
         return self._layer_times[workload]
 
     def known_layer_times(self, workload: Workload) -> Times:
         """The times of its layers by path; empty where there are none yet."""
         return self._layer_times.known(workload)
 
-    def start_layer_times(self, workload: Workload, session: str = "") -> None:
-        self._layer_times.start(workload, session)
+    def start_layer_times(
+        self, workload: Workload, session: str = "", limit_s: float | None = None
+    ) -> None:
+        """Have its layers timed, again where their times are known."""
+        self._layer_times.start(workload, session, limit_s)
 
     def start_calibration(self, workload: Workload) -> None:
         self._calibrations.start(workload)
@@ -163,24 +200,43 @@ class Workbench:
     # Memory, and designs for a task
 
     def peak_memory(self, request: MemoryRequest, session: str = "") -> Pending[MemoryPlan]:
+        """The peaks of designs, and the largest batch that fits. An earlier request of the session
+        is dropped."""
         return self._memory(request, session)
 
-    def recommend(self, form: RequirementsForm) -> Pending[Answer]:
-        """Designs for the requirements of a form, best first. Raises DesignError for a form that
-        cannot be read."""
-        return self._architect.recommend(form)
+    def torchinfo_summary(self, workload: Workload, session: str = "") -> Pending[str]:
+        """torchinfo's summary of the model, made on the meta device."""
+        asked = (torchinfo_summary, workload.design, workload.batch)
+        return self._summaries(
+            asked[1:],
+            lambda: Call(self._sizing(session).submit(*asked, limit_s=SUMMARY_LIMIT_S)),
+            session,
+        )
+
+    def recommend(self, request: RecommendationRequest, session: str = "") -> Pending[Answer]:
+        """Designs for a task and limits, best first. An earlier request of the session is
+        dropped."""
+        return self._architect.recommend(request, session)
 
     def published(self, task: Task) -> Pending[tuple[PublishedResult, ...]]:
         """What was published for a task, with what each network costs."""
         return self._architect.published(task)
 
-    def sizes(self, start: Design, form: RequirementsForm) -> Pending[tuple[Size, ...]]:
+    def sizes(self, start: Design, brief: Brief, session: str = "") -> Pending[tuple[Size, ...]]:
         """The sizes of a family around a design, with what each costs and whether it fits."""
-        return self._architect.sizes(start, form.brief)
+        return self._architect.sizes(start, brief, session)
 
-    def report(self, workload: Workload, form: RequirementsForm, link: str) -> Pending[Documents]:
-        """The report on a workload, with its measurement where there is one."""
-        return self._architect.report(workload, self.measured(workload), form, link)
+    def report(
+        self,
+        workload: Workload,
+        request: RecommendationRequest | None = None,
+        link: str = "",
+        session: str = "",
+    ) -> Pending[Documents]:
+        """The report on a workload, with its measurement where there is one, and on why its design
+        is recommended where it answers the request."""
+        measured = self.measured(workload)
+        return self._architect.report(workload, measured, request, link, session)
 
 
 def poll_interval_s(shortest: float, waiting: int, poll_cost_s: float) -> float:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from studio.bench.conditions import CHOICES, Conditions
 from studio.family import BATCH, Design, Preset
 from studio.knobs import Knob, Mode
-from studio.workbench import devices
+from studio.workbench.devices import DEFAULT_DEVICE
 from studio.workbench.link import Link
 
 HELP = {
@@ -26,6 +26,7 @@ CONDITIONS = {BATCH.name: BATCH} | {
     for name, choices in CHOICES.items()
 }
 DEVICE = "device"
+MAX_DEVICE_NAME = 40  # characters
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,18 @@ class Workload:
     dtype: str = "float32"
     layout: str = "contiguous"
     compiled: bool = False
-    device: str = devices.FIRST
+    device: str = DEFAULT_DEVICE
     threads: int = 1
+
+    @property
+    def counted(self) -> Workload:
+        """What counts depend on, the design and its batch; all else as it is by default."""
+        return Workload(self.design, self.batch)
+
+    @classmethod
+    def under(cls, design: Design, conditions: Conditions) -> Workload:
+        """A design under these conditions."""
+        return cls(design, **asdict(conditions))
 
     @property
     def conditions(self) -> Conditions:
@@ -51,14 +62,14 @@ class Workload:
     @property
     def threads_text(self) -> str:
         """The number of CPU threads in words; empty for other devices."""
-        return "1 thread" if self.device == devices.FIRST else ""
+        return "1 thread" if self.device == DEFAULT_DEVICE else ""
 
     def to_query(self, base: Preset | None = None) -> dict[str, str]:
         """The parameters of a link to this workload, as changes to a preset (by default the nearest
         one)."""
         values = ((knob, getattr(self, knob.name)) for knob in CONDITIONS.values())
         named = {knob.name: knob.text(value) for knob, value in values if value != knob.default}
-        named |= {DEVICE: self.device} if self.device != devices.default_device() else {}
+        named |= {DEVICE: self.device} if self.device != DEFAULT_DEVICE else {}
         return self.design.to_query(base) | named
 
     @classmethod
@@ -66,6 +77,6 @@ class Workload:
         """The workload of a link, or the nearest valid one, and the preset that its design is
         described relative to. `family` is the default."""
         used = {knob.name: link.take(knob) for knob in CONDITIONS.values()}
-        device = link.take_name(DEVICE, devices.read_device, devices.default_device())
+        device = link.text(DEVICE, MAX_DEVICE_NAME, DEFAULT_DEVICE)
         design, preset = link.design(family)
         return cls(design, **used, device=device), preset

@@ -11,7 +11,6 @@ from studio.advice.budget import Limits
 from studio.advice.latency_limit import (
     ANCHORS,
     MAX_TRIES,
-    choose_within_latency,
     size_within_latency,
 )
 from studio.advice.requirements import Brief
@@ -118,15 +117,3 @@ def test_it_says_when_the_machine_was_busy_and_holds_cpu_time_against_the_limit(
     assert timing.seconds == timing.measured.cpu_s
     assert "busy" in timing.text
     assert "predicted" in timing.text
-
-
-def test_the_first_families_that_meet_it_are_told_with_their_times() -> None:
-    brief = Brief(task="classification", limits=Limits(params=3_000_000), settings=BRIEF.settings)
-    found = choose_within_latency(brief, 0.005, Simulated())
-    assert len(found) == 3
-    for choice, timing in found:
-        assert choice.profile.params <= 3_000_000
-        assert choice.profile.design == choice.design
-        assert timing.seconds <= 0.005
-        assert timing.text in choice.reasons
-        assert timing.to_dict()["measured"]["clean"] is True

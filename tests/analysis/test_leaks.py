@@ -16,7 +16,6 @@ from studio.analysis.cost import peak_memory
 from studio.analysis.cost.profiler import clear_caches, profile, training_trace
 from studio.family import Design
 from studio.workbench import results
-from studio.workbench.workload import Workload
 from tests.designs import small
 
 LOOKS: dict[str, Callable[[Design], object]] = {
@@ -24,7 +23,7 @@ LOOKS: dict[str, Callable[[Design], object]] = {
     "training trace": lambda design: training_trace(design, 1),
     "inference simulated": lambda design: peak_memory.peak_memory(design, 1, "inference"),
     "training simulated": lambda design: peak_memory.peak_memory(design, 2, "training"),
-    "torchinfo": lambda design: results.torchinfo_summary(Workload(design)),
+    "torchinfo": lambda design: results.torchinfo_summary(design, 1),
 }
 
 
@@ -53,11 +52,7 @@ FEW = {
         "studio.drawing.render.glyphs._font",
         "studio.drawing.render.glyphs._pen",
     ),
-    *(
-        "studio.process.worker._worker",
-        "studio.bench.store.store",
-        "studio.workbench.devices._local",
-    ),
+    *("studio.process.worker._worker", "studio.bench.store.store"),
     "studio.analysis.trace.meta_model._install_reset_hook",
     *("studio.app.diagram.component._component", "studio.app.controls.page_keys._component"),
     "studio.app.callbacks.finish_callbacks",

@@ -11,20 +11,19 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from studio.app import session
 from studio.app.session import RUNS, Session
-from studio.process.backend import CallExecutor
 from studio.workbench.jobs.layer_times import Times
+from studio.workbench.jobs.sizing_process import InPlace
 from studio.workbench.page.state import State
-from studio.workbench.pending import Pending, Ready, Waiting
+from studio.workbench.pending import NotAsked, Pending, Ready, Waiting
 from studio.workbench.workbench import Workbench
 from studio.workbench.workload import Workload
 
@@ -36,15 +35,6 @@ FLAGS = (
 )
 
 
-class AtOnce:
-    """Answers a call in this process, before anybody waits for it."""
-
-    def submit(self, function: Any, /, *arguments: Any, limit_s: float = 0.0) -> Future[Any]:
-        future: Future[Any] = Future()
-        future.set_result(function(*arguments))
-        return future
-
-
 class StillWorkbench(Workbench):
     """Measures nothing by itself, and remembers what it was asked: no worker process beside a test.
 
@@ -54,7 +44,7 @@ class StillWorkbench(Workbench):
     rest_s = float("inf")
 
     def __init__(self) -> None:
-        super().__init__(RUNS, sizing=lambda: cast(CallExecutor, AtOnce()))
+        super().__init__(RUNS, sizing=lambda session: InPlace())
         self.calibrated: list[Workload] = []
         self.started: list[Workload] = []
         self.times: dict[Workload, Times] = {}
@@ -64,12 +54,16 @@ class StillWorkbench(Workbench):
 
     def layer_times(self, workload: Workload) -> Pending[Times]:
         times = self.times.get(workload)
-        return Waiting() if times == {} else Ready(times or {})
+        if times is None:
+            return NotAsked()
+        return Ready(times) if times else Waiting()
 
     def known_layer_times(self, workload: Workload) -> Times:
         return self.times.get(workload, {})
 
-    def start_layer_times(self, workload: Workload, session: str = "") -> None:
+    def start_layer_times(
+        self, workload: Workload, session: str = "", limit_s: float | None = None
+    ) -> None:
         self.started.append(workload)
 
     def forget(self, workloads: tuple[Workload, ...]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -23,7 +22,7 @@ from studio.process import backend, fair_queue, free_memory
 from studio.process.backend import CallExecutor
 from studio.process.errors import MeasureError
 from studio.process.platform import Platform
-from studio.workbench import devices
+from studio.workbench.devices import Devices, find_device
 from studio.workbench.page.state import FIRST
 from studio.workbench.pending import Waiting
 from studio.workbench.workbench import Workbench
@@ -41,39 +40,43 @@ def two(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Workbench:
     """The workbench of a machine with two devices."""
     made, kept = Simulated(TWO), Store(tmp_path)
     made.open.set()
-    monkeypatch.setattr(devices, "_local", made.devices)
     monkeypatch.setattr(fair_queue, "backends", lambda device: (made,))
     monkeypatch.setattr(sweep, "platforms", lambda device: (Platform(device, "2"),))
     monkeypatch.setattr(idle_latency, "store", lambda: kept)
     monkeypatch.setattr(free_memory, "free_bytes", lambda device: 10**12)
-    found = Workbench(storage=kept)
+    found = Workbench(storage=kept, list_devices=made.devices)
     monkeypatch.setattr(session, "shared_workbench", lambda: found)
     return found
 
 
-@pytest.mark.usefixtures("two", "still")
-def test_a_device_is_chosen_and_stands_in_the_link() -> None:
+@pytest.mark.usefixtures("two")
+def test_a_device_is_chosen_and_stands_in_the_link(bench: StillWorkbench) -> None:
+    bench.devices = Devices(lambda: TWO)
     app = AppTest.from_file(str(MAIN), default_timeout=60).run()
     assert "device" not in state(app).link
     app.button_group(key="device").set_value("cuda:0").run()
     assert not app.exception
     assert state(app).workload.conditions.device == "cuda:0"
     assert state(app).link["device"] == "cuda:0"
-    again = FIRST.follow_link({"family": "vit", "device": "cuda"})
+    again = FIRST.follow_link({"family": "vit", "device": "cuda"}).on_known_device(TWO)
     assert (again.workload.device, again.refusal) == ("cuda:0", "")
 
 
-@pytest.mark.usefixtures("two")
 def test_a_device_that_is_not_there_gives_one_sentence_with_those_that_are() -> None:
-    told = FIRST.follow_link({"device": "cuda:7"})
-    assert told.workload == replace(FIRST.workload, device="cuda:0")  # the nearest that there is
-    assert "no device 'cuda:7' to measure on; there is cpu and cuda:0" in told.refusal
-    assert FIRST.set_knob("device", "mps").refusal
+    found = FIRST.pin(ON_GPU).follow_link({"device": "cuda:7"}).on_known_device(TWO)
+    assert found.workload == replace(FIRST.workload, device="cuda:0")  # the nearest that there is
+    assert "no device 'cuda:7' to measure on; there is cpu and cuda:0" in found.refusal
+    assert FIRST.set_knob("device", "mps").on_known_device(TWO).refusal
+    assert FIRST.on_known_device(TWO) is FIRST
 
 
-@pytest.mark.usefixtures("still")
-def test_one_device_is_no_choice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices, "_local", lambda: ("cpu",))
+def test_pins_are_on_devices_that_there_are() -> None:
+    (pin,) = FIRST.pin(ON_GPU).on_known_device(("cpu",)).pins
+    assert pin == replace(ON_GPU, device="cpu")
+
+
+def test_one_device_is_no_choice(bench: StillWorkbench) -> None:
+    bench.devices = Devices(lambda: ("cpu",))
     app = AppTest.from_file(str(MAIN), default_timeout=60).run()
     assert "device" not in {group.key for group in app.button_group}
 
@@ -111,7 +114,7 @@ def test_runs_are_compared_with_those_of_their_device(two: Workbench, device: st
 def test_each_device_is_calibrated_for_itself() -> None:
     asked: list[str] = []
 
-    def queue(device: str, session: str) -> CallExecutor:
+    def queue(device: str = "cpu", session: str = "", **_: object) -> CallExecutor:
         asked.append(device)
         raise MeasureError("none")
 
@@ -142,21 +145,17 @@ def test_the_page_does_not_wait_for_a_cluster(monkeypatch: pytest.MonkeyPatch) -
         return ("cuda:0", "cuda:1")
 
     monkeypatch.setattr(backend, "scheduler_address", lambda: "tcp://127.0.0.1:1")
-    monkeypatch.setattr(backend, "devices", slow)
-    monkeypatch.setattr(devices, "_answers", dict[str, Future[tuple[str, ...]]]())
-    assert (devices.known_devices(), devices.default_device(), devices.read_device("cuda")) == (
-        (),
-        "cpu",
-        "cuda",
-    )
+    devices = Devices(slow)
+    assert devices.known() == ()
+    assert find_device("cuda", ()) == "cuda"
     before = FIRST.follow_link({"device": "cuda:1"})
     assert before.workload.device == "cuda:1"
     answers.set()
-    wait_until(lambda: devices.known_devices() != ())
+    wait_until(lambda: devices.known() != ())
     assert len(asked) == 1
-    assert before.on_known_device() is before
-    moved = FIRST.on_known_device()
-    assert moved.workload.device == devices.default_device() == "cuda:0"
+    assert before.on_known_device(devices.known()) is before
+    moved = FIRST.on_known_device(devices.known())
+    assert moved.workload.device == "cuda:0"
     assert "no device 'cpu'" in moved.refusal
     with pytest.raises(DesignError, match="there is cuda:0 and cuda:1"):
-        devices.read_device("mps")
+        find_device("mps", devices.known())

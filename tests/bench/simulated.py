@@ -11,8 +11,19 @@ from typing import Any
 
 from studio.bench.conditions import Conditions, Subject
 from studio.bench.results import Samples
+from studio.process.backend import CallExecutor
+from studio.process.fair_queue import OpenQueue
 
 CALL_S = 0.02
+
+
+def only(executor: CallExecutor) -> OpenQueue:
+    """Gives every session access to the same executor, whatever the device."""
+
+    def open_queue(*_: object, **__: object) -> CallExecutor:
+        return executor
+
+    return open_queue
 
 
 class Simulated:

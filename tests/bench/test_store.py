@@ -19,7 +19,7 @@ from studio.bench.sweep import REFERENCE, SweepJob
 from studio.process.errors import MeasureError
 from studio.process.platform import Platform, local_platform
 from studio.process.worker import Worker
-from tests.bench.simulated import Simulated, StopsAfter, subject
+from tests.bench.simulated import Simulated, StopsAfter, only, subject
 from tests.bench.subjects import layers, script
 from tests.process.processes import wait_until
 
@@ -241,16 +241,16 @@ def test_a_sweep_is_filed_and_the_next_one_is_not_measured(lab: Worker, tmp_path
     kept = Store(tmp_path)
     rules = {"budget_s": 0.3, "round_s": 0.1, "store": kept}
     subjects = [layers(1), layers(2)]
-    first = SweepJob(subjects, CPU, executor=lab, **rules)
+    first = SweepJob(subjects, CPU, queue=only(lab), **rules)
     wait_until(lambda: first.done)
     assert (first.error, first.progress) == (None, 1.0)
     nobody = Simulated()
-    again = SweepJob(subjects, CPU, executor=nobody, **rules)
+    again = SweepJob(subjects, CPU, queue=only(nobody), **rules)
     wait_until(lambda: again.done)
     assert again.snapshot() == first.snapshot()
     assert nobody.calls == []
     assert again.progress == 1.0
-    fresh = SweepJob(subjects, CPU, executor=lab, fresh=True, **rules)
+    fresh = SweepJob(subjects, CPU, queue=only(lab), fresh=True, **rules)
     wait_until(lambda: fresh.done)
     assert fresh.snapshot() != first.snapshot()
     rows = elsewhere(kept, "SELECT machine, median_s FROM anchors")
@@ -261,12 +261,13 @@ def test_a_sweep_is_filed_and_the_next_one_is_not_measured(lab: Worker, tmp_path
 def test_first_looks_and_failures_are_not_filed(lab: Worker, tmp_path: Path):
     kept = Store(tmp_path)
     broken = script("raise ValueError('no such layer')")
-    job = SweepJob([layers(3), broken], CPU, budget_s=60.0, round_s=0.1, executor=lab, store=kept)
+    rules: dict[str, Any] = {"round_s": 0.1, "queue": only(lab), "store": kept}
+    job = SweepJob([layers(3), broken], CPU, budget_s=60.0, **rules)
     wait_until(lambda: isinstance(job.snapshot()[1], MeasureError))
     job.cancel()
     wait_until(lambda: job.done)
     assert kept.find([layers(3)], CPU, [local_platform("cpu")]) is None
-    job = SweepJob([layers(3), broken], CPU, budget_s=0.2, round_s=0.1, executor=lab, store=kept)
+    job = SweepJob([layers(3), broken], CPU, budget_s=0.2, **rules)
     wait_until(lambda: job.done)
     assert kept.find([layers(3)], CPU, [local_platform("cpu")])
     assert kept.find([broken], CPU, [local_platform("cpu")]) is None
@@ -277,13 +278,13 @@ def test_a_sweep_cut_short_leaves_its_points_and_the_next_one_goes_on_from_there
 ):
     monkeypatch.setattr(sweep, "platforms", lambda device: (Platform("Simulated", "2"),))
     subjects = [subject(name) for name in "abcd"]
-    cut = SweepJob(subjects, CPU, executor=StopsAfter(2), store=Store(tmp_path))
+    cut = SweepJob(subjects, CPU, queue=only(StopsAfter(2)), store=Store(tmp_path))
     wait_until(lambda: sum(map(bool, cut.snapshot())) == 2)
     cut.cancel()
     wait_until(lambda: cut.done)
     made, restarted = Simulated(), Store(tmp_path)
     assert restarted.contents().measurements == 2
-    job = SweepJob(subjects, CPU, budget_s=0.1, executor=made, store=restarted)
+    job = SweepJob(subjects, CPU, budget_s=0.1, queue=only(made), store=restarted)
     wait_until(lambda: made.pending == 1)
     assert [bool(point) for point in job.snapshot()] == [True, True, False, False]
     made.open.set()
@@ -304,7 +305,7 @@ def test_a_sweep_under_load_is_there_at_once_and_measured_again(
     monkeypatch.setattr(sweep, "platforms", lambda device: (HERE,))
     Store(tmp_path).save_sweep({A: replace(MADE, clean=False), B: MADE}, CPU)
     made = Simulated()
-    job = SweepJob([A, B], CPU, budget_s=0.1, executor=made, store=Store(tmp_path))
+    job = SweepJob([A, B], CPU, budget_s=0.1, queue=only(made), store=Store(tmp_path))
     wait_until(lambda: made.pending == 1)
     assert [point.median_s for point in job.snapshot()] == [MADE.median_s] * 2
     made.open.set()

@@ -15,7 +15,7 @@ from studio.bench.sweep import SweepJob, _merge, measure, sweep
 from studio.bench.timing.timing_loop import measure_round
 from studio.process.errors import MeasureError, NoMemoryError
 from studio.process.worker import Worker
-from tests.bench.simulated import answer
+from tests.bench.simulated import answer, only
 from tests.bench.subjects import heavy, layers, script, sleeper
 from tests.process.processes import gone, wait_until
 
@@ -85,7 +85,7 @@ def test_a_point_that_fails_leaves_the_others(lab: Worker):
 def test_a_worker_killed_in_mid_sweep_loses_no_point(lab: Worker):
     every_run_counts = Conditions(threads=2)  # whatever else the machine does
     job = SweepJob(
-        [layers(1), layers(2)], every_run_counts, budget_s=1.5, round_s=0.3, executor=lab
+        [layers(1), layers(2)], every_run_counts, budget_s=1.5, round_s=0.3, queue=only(lab)
     )
     wait_until(lambda: job.progress > 0.7)
     before, pid = figures(job.snapshot()), lab.pid
@@ -100,7 +100,7 @@ def test_a_worker_killed_in_mid_sweep_loses_no_point(lab: Worker):
 
 
 def test_a_cancelled_job_stops_and_keeps_its_figures(lab: Worker):
-    job = SweepJob([layers(1), sleeper(60)], CPU, executor=lab)
+    job = SweepJob([layers(1), sleeper(60)], CPU, queue=only(lab))
     wait_until(lambda: isinstance(job.snapshot()[0], Measurement))
     job.cancel()
     wait_until(lambda: job.done, seconds=30)
@@ -121,9 +121,9 @@ def test_a_closed_sweep_asks_for_nothing_more(lab: Worker):
 def test_a_worker_that_has_been_stopped_ends_the_job_with_a_sentence():
     stopped = Worker()
     stopped.stop()
-    job = SweepJob([layers(1)], CPU, executor=stopped)
+    job = SweepJob([layers(1)], CPU, queue=only(stopped))
     wait_until(lambda: job.done)
-    assert str(job.error) == "the measuring process has been stopped"
+    assert str(job.error) == "the worker process has been stopped"
 
 
 def test_heavy_models_are_never_held_together(lab: Worker):
@@ -144,7 +144,7 @@ def test_a_model_beyond_the_memory_is_refused_and_the_next_is_measured(lab: Work
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the address space")
 def test_memory_that_runs_out_in_mid_sweep_costs_one_point(lab: Worker):
     job = SweepJob(
-        [layers(1), heavy(2, 8.0), layers(2)], CPU, budget_s=0.3, round_s=0.1, executor=lab
+        [layers(1), heavy(2, 8.0), layers(2)], CPU, budget_s=0.3, round_s=0.1, queue=only(lab)
     )
     wait_until(lambda: job.done)
     assert (job.error, job.progress) == (None, 1.0)
@@ -156,7 +156,7 @@ def test_the_anchor_is_timed_among_the_designs_of_a_job_where_there_is_room(
     lab: Worker, tmp_path: Path
 ):
     one, two, three = (Store(tmp_path / name) for name in "123")
-    rules = {"round_s": 0.1, "executor": lab}
+    rules = {"round_s": 0.1, "queue": only(lab)}
     job = SweepJob([layers(1), layers(2)], CPU, budget_s=0.3, store=one, **rules)
     heavies = SweepJob([heavy(1, 0.99), heavy(2, 0.99)], CPU, budget_s=0.1, store=two, **rules)
     alone = SweepJob([layers(1)], CPU, budget_s=0.1, store=three, **rules)

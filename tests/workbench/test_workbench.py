@@ -19,7 +19,7 @@ from studio.process.platform import Platform
 from studio.workbench import workbench
 from studio.workbench.jobs.benchmarkable import subject
 from studio.workbench.jobs.sweep_job import Sweep
-from studio.workbench.pending import Failed, Ready, Waiting
+from studio.workbench.pending import Failed, NotAsked, Ready, Waiting
 from studio.workbench.workbench import Workbench, poll_interval_s
 from studio.workbench.workload import Workload
 from tests.bench import simulated
@@ -158,11 +158,13 @@ def test_to_forget_one_axis_leaves_all_else(lab: Lab) -> None:
         assert bool(lab.bench.storage.find(subjects, conditions, [place])) == there
 
 
-def test_a_latency_is_ready_waiting_or_failed_with_one_sentence(lab: Lab) -> None:
+def test_a_latency_is_not_asked_for_waiting_ready_or_failed(lab: Lab) -> None:
     (workload,) = OTHER
-    assert lab.bench.latency(workload) == Waiting()
+    assert lab.bench.latency(workload) == NotAsked()
+    job = lab.bench.sweep(OTHER)
+    assert isinstance(lab.bench.latency(workload), Waiting)
     lab.engine.open.set()
-    run(lab.bench, OTHER)
+    wait_until(lambda: is_over(job))
     found = lab.bench.latency(workload)
     assert isinstance(found, Ready)
     assert found.value == lab.bench.measured(workload)

@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from studio.advice.requirements import Brief
 from studio.analysis import units
 from studio.app import session
 from studio.app.charts.scaling_chart import EXACT, HERE, PALE
@@ -14,7 +15,6 @@ from studio.app.controls.navigation import open_design
 from studio.app.pending import result
 from studio.family import Design
 from studio.workbench.jobs.recommendations import Size
-from studio.workbench.page.requirements_form import RequirementsForm
 
 HEIGHT = 340
 LEGEND = (
@@ -24,9 +24,9 @@ LEGEND = (
 )
 
 
-def size_chart(form: RequirementsForm, design: Design) -> None:
+def size_chart(brief: Brief, design: Design) -> None:
     drawn = result(
-        lambda: session.bench().sizes(design, form),
+        lambda: session.bench().sizes(design, brief, session.name()),
         "Counting the sizes around this one …",
         "The sizes could not be counted",
     )

@@ -19,7 +19,6 @@ from studio.family import BATCH, Family
 from studio.guide import Task
 from studio.knobs import Axis, Knob
 from studio.records import RecordKnob
-from studio.workbench import devices
 from studio.workbench.page.state import VIEWS, State
 from studio.workbench.workload import CONDITIONS, DEVICE
 
@@ -57,7 +56,7 @@ def conditions(now: State) -> None:
     for name, knob in CONDITIONS.items():
         if knob is not BATCH:
             knob_widgets.switch(knob, getattr(now.workload, name), name)
-    if len(there := devices.known_devices()) > 1:
+    if len(there := session.bench().devices.known()) > 1:
         shown = Knob(name=DEVICE, default=there[0], help=DEVICE_HELP, options=there)
         knob_widgets.switch(shown, now.workload.device, DEVICE)
 

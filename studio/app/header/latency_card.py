@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from html import escape
-from itertools import chain
+from typing import Any
 
 import streamlit as st
 
@@ -23,6 +23,7 @@ from studio.workbench.jobs.auto_benchmark import AutoBenchmark, is_loaded
 from studio.workbench.jobs.benchmarkable import is_quick, obstacle
 from studio.workbench.jobs.sweep_job import Sweep
 from studio.workbench.page.state import State
+from studio.workbench.pending import Pending, Ready, Waiting
 from studio.workbench.workload import Workload
 
 AGAIN, BUSY = ":material/refresh:", "Benchmark again: the machine was busy"
@@ -48,6 +49,20 @@ def limit(workload: Workload) -> float:
 def measuring_obstacle(workload: Workload) -> str:
     """Why it cannot be measured, whatever the time limit; empty if it can."""
     return obstacle(workload, HOURS_S)
+
+
+def explained_obstacle(workload: Workload) -> Pending[str]:
+    """The same with the nearest workload that can be measured, which may take seconds to find."""
+    if not measuring_obstacle(workload):
+        return Ready("")
+    return session.bench().explain_obstacle(workload, HOURS_S, session.name())
+
+
+def obstacle_text(workload: Workload) -> str:
+    """Why it cannot be measured without being asked for, with the nearest workload that can once
+    that is found; empty if it can."""
+    found = explained_obstacle(workload)
+    return (found.value if isinstance(found, Ready) else "") or obstacle(workload)
 
 
 def latency_card(now: State) -> None:
@@ -82,6 +97,7 @@ def _is_waiting(workload: Workload, benchmark: AutoBenchmark) -> bool:
     retries = benchmark.retries.left > 0 or benchmark.job is not None
     return (
         waits
+        or (point is None and isinstance(explained_obstacle(workload), Waiting))
         or (may_start and is_loaded(point) and retries)
         or session.mine().sweep.update() is not None
     )
@@ -102,46 +118,40 @@ def _may_start(benchmark: AutoBenchmark) -> bool:
 
 
 def _card(now: State) -> None:
-    benchmark = _benchmark(now.workload)
-    point = session.bench().point(now.workload)
-    waits = point is None and _may_start(benchmark)
-    why = measuring_obstacle(now.workload)
+    workload = now.workload
+    point = session.bench().point(workload)
+    waits = point is None and _may_start(_benchmark(workload))
+    why = measuring_obstacle(workload)
     offers = not (waits or why or isinstance(point, Measurement))
-    value, words = "…" if waits else "—", iter([""])
+    value = "…" if waits else "—"
+    words: Iterable[str]
     match point:
         case Measurement():
-            value, band, seen = latency_text.format_latency(point, now.workload.device)
-            words = chain(
-                [paragraph(band if seen else spread_text(point, now.workload.device))],
-                change_lines(now),
-            )
+            value, band, seen = latency_text.format_latency(point, workload.device)
+            band = band if seen else spread_text(point, workload.device)
+            words = (paragraph(band), *change_lines(now))
+        case None if why:
+            words = (paragraph(obstacle_text(workload)),)
         case None:
-            words = iter(
-                [
-                    paragraph(
-                        why
-                        or (
-                            benchmark_offer(now.workload)
-                            if offers
-                            else MEASURING[now.workload.compiled]
-                        )
-                    )
-                ]
+            words = (
+                paragraph(benchmark_offer(workload) if offers else MEASURING[workload.compiled]),
             )
         case error:
-            words = iter([paragraph(str(error))])
+            words = (paragraph(str(error)),)
     kind = "figure short" if offers else "figure"
-    html(f'<div class="figures one">{card(CARD[now.workload.mode], value, words, kind)}</div>')
+    html(f'<div class="figures one">{card(CARD[workload.mode], value, words, kind)}</div>')
+    press: dict[str, Any] = {"on_click": _start_again, "args": (workload,)}
     if offers:
-        pressed = st.button(
-            "Benchmark", key="measure", help=_limit_text(now.workload), width="stretch"
-        )
-    else:
-        pressed = is_loaded(point) and st.button(AGAIN, key="again", help=BUSY, type="tertiary")
-    if pressed:
-        session.bench().measurements.forget(now.workload)
-        benchmark.is_asked = True
-        session.rerun_page()
+        st.button("Benchmark", key="measure", help=_limit_text(workload), width="stretch", **press)
+    elif is_loaded(point):
+        st.button(AGAIN, key="again", help=BUSY, type="tertiary", **press)
+
+
+def _start_again(workload: Workload) -> None:
+    """Benchmark a workload, also where it has a measurement or is a large one."""
+    session.request_page()
+    session.bench().measurements.forget(workload)
+    _benchmark(workload).is_asked = True
 
 
 def _limit_text(workload: Workload) -> str:

@@ -8,9 +8,7 @@ import streamlit as st
 
 from studio.analysis import units
 from studio.analysis.cost.attention_cost import causal_note
-from studio.analysis.cost.layer_table import OWN, LayerRow, layer_rows
-from studio.analysis.cost.profiler import training_trace
-from studio.analysis.cost.roofline import DeviceLimits, bottleneck
+from studio.analysis.cost.layer_table import OWN, LayerRow
 from studio.analysis.graph import design_diff
 from studio.analysis.graph.cost_heatmap import HeatScale
 from studio.analysis.trace.tree import Trace
@@ -19,9 +17,7 @@ from studio.app.diagram import layer_diff
 from studio.app.diagram.colouring import compared_workload, heat_scale
 from studio.app.diagram.layer_timing import is_timing, layer_times, timing_button
 from studio.app.markup import plain
-from studio.app.pending import poll
-from studio.family import Design
-from studio.process.caching import bounded
+from studio.app.pending import poll, result
 from studio.workbench import results
 from studio.workbench.jobs.layer_times import Times
 from studio.workbench.page.state import State
@@ -93,11 +89,17 @@ def layers(now: State) -> None:
         "The same model by torchinfo", key="torchinfo", on_change=session.keep_state
     ) as other:
         if other.open:
-            with st.spinner(
-                "Running torchinfo on the meta device; a recurrent model takes seconds"
-            ):
-                text = results.torchinfo_summary(now.workload)
-            st.code(text, language=None, height=360)
+            _torchinfo(now.workload)
+
+
+def _torchinfo(workload: Workload) -> None:
+    text = result(
+        lambda: session.bench().torchinfo_summary(workload, session.name()),
+        "Running torchinfo on the meta device; a recurrent model takes seconds …",
+        "torchinfo has no summary of this model",
+    )
+    if text:
+        st.code(text, language=None, height=360)
 
 
 def _rows(now: State) -> None:
@@ -137,31 +139,24 @@ def cost_column(now: State, by: HeatScale) -> list[float | None]:
     """The cost of each row in the scale's metric."""
     times, read = layer_times(now.workload), by.metric.read
     if read is None:
-        return [row_seconds(row, times) for row in rows_of(now.workload)]
-    return [read(row.figures) for row in rows_of(now.workload)]
+        return [row_seconds(row, times) for row in results.layer_rows_of(now.workload)]
+    return [read(row.figures) for row in results.layer_rows_of(now.workload)]
 
 
 def diff_table(before: Workload, now: Workload) -> Any:
     """The layers of two designs in one table, with what moved."""
     alike = before.design.family is now.design.family
-    columns = layer_diff.columns(design_diff.layer_diffs(rows_of(before), rows_of(now), alike))
+    columns = layer_diff.columns(
+        design_diff.layer_diffs(results.layer_rows_of(before), results.layer_rows_of(now), alike)
+    )
     dark = layer_diff.is_dark()
     styles = {name: layer_diff.diff_styles(columns[name], dark) for name in layer_diff.DELTAS}
     return layer_diff.styled_table(columns, layer_diff.FORMATS, styles)
 
 
-def rows_of(workload: Workload) -> tuple[LayerRow, ...]:
-    return _rows_of(workload.design, workload.batch)
-
-
-@bounded(megabytes=16)
-def _rows_of(design: Design, batch: int) -> tuple[LayerRow, ...]:
-    return tuple(layer_rows(training_trace(design, batch)))
-
-
 def counted_columns(workload: Workload) -> dict[str, list[Any]]:
     """The counted columns by their names."""
-    rows = rows_of(workload)
+    rows = results.layer_rows_of(workload)
     return {
         "Layer": [row.path for row in rows],
         "Kind": [row.kind for row in rows],
@@ -177,21 +172,10 @@ def measured_columns(workload: Workload) -> dict[str, list[Any]]:
     """The measured columns, where there are any: seconds, and what a layer waits for."""
     found: dict[str, list[Any]] = {}
     if times := layer_times(workload):
-        found["Time"] = [row_seconds(row, times) for row in rows_of(workload)]
+        found["Time"] = [row_seconds(row, times) for row in results.layer_rows_of(workload)]
     if device := session.bench().device(workload):
-        found["Limited by"] = limiting_resources(workload, device)
+        found["Limited by"] = results.limiting_resources(workload, device)
     return found
-
-
-def limiting_resources(workload: Workload, device: DeviceLimits) -> list[str]:
-    """The resource that limits each row."""
-    return _limiting_resources(workload.design, workload.batch, device)
-
-
-@bounded(megabytes=4)
-def _limiting_resources(design: Design, batch: int, device: DeviceLimits) -> list[str]:
-    """Cached: each row visits its whole subtree."""
-    return [bottleneck(device, row.trace) or "" for row in _rows_of(design, batch)]
 
 
 def timing_text(workload: Workload) -> str:

@@ -66,7 +66,7 @@ def memory(now: State) -> None:
         st.warning(plain(f"{why}."))
         return
     request = MemoryRequest(
-        chart_workloads(now), now.workload, asked.mode, asked.optimizer, room * GB
+        chart_workloads(now), now.workload.counted, asked.mode, asked.optimizer, room * GB
     )
 
     def ask() -> Pending[MemoryPlan]:
@@ -178,13 +178,14 @@ def _title(now: State) -> str:
 
 def chart_workloads(now: State) -> tuple[Workload, ...]:
     """The workloads on the chart, in rising order, the one on the page among them."""
+    here = now.workload.counted
     if _over(now) == "resolution":
         neighbours = axis_points(now.design, "resolution")
-        return tuple(replace(now.workload, design=design) for design in neighbours)
-    here, last = now.workload.batch, round(math.log2(BATCH.le or 1))
-    first = min(max(0, round(math.log2(here)) - BARS // 2), last - BARS + 1)
-    batches = {here} | {2**k for k in range(first, first + BARS)}
-    return tuple(replace(now.workload, batch=batch) for batch in sorted(batches))
+        return tuple(replace(here, design=design) for design in neighbours)
+    middle, last = here.batch, round(math.log2(BATCH.le or 1))
+    first = min(max(0, round(math.log2(middle)) - BARS // 2), last - BARS + 1)
+    batches = {middle} | {2**k for k in range(first, first + BARS)}
+    return tuple(replace(here, batch=batch) for batch in sorted(batches))
 
 
 def largest_batch_text(request: MemoryRequest, plan: MemoryPlan) -> str:

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import streamlit as st
 
+from studio.advice.requirements import RecommendationRequest
 from studio.app import session
 from studio.app.links import file_stem, page_link
 from studio.app.pending import result
 from studio.bench.results import Measurement
+from studio.knobs import DesignError
 from studio.workbench.jobs.recommendations import Documents
+from studio.workbench.page.requirements_form import RequirementsForm
 from studio.workbench.page.state import State
 
 
 def report(now: State) -> None:
     bench, link = session.bench(), page_link(now)
     documents = result(
-        lambda: bench.report(now.workload, now.requirements, link),
+        lambda: bench.report(now.workload, _request(now.requirements), link, session.name()),
         "Writing the report …",
         "The report could not be written",
     )
     if documents:
         _documents(now, documents, bench.measured(now.workload))
+
+
+def _request(form: RequirementsForm) -> RecommendationRequest | None:
+    """What the architect was asked; None where its form is empty or cannot be read."""
+    try:
+        return form.request if form.typed else None
+    except DesignError:
+        return None
 
 
 def _documents(now: State, documents: Documents, measured: Measurement | None) -> None:

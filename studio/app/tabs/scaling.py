@@ -18,7 +18,7 @@ from studio.app.charts import scaling_text
 from studio.app.charts.axis_labels import axis_label, knob_label
 from studio.app.charts.predicted_curves import predicted_curves
 from studio.app.charts.scaling_chart import MEASURED, PALE, Curve, Panel, Unit, chart
-from studio.app.header.latency_card import TITLES, age_text, short_device_name
+from studio.app.header.latency_card import TITLES, age_text, obstacle_text, short_device_name
 from studio.app.markup import plain
 from studio.app.pending import poll, progress_text
 from studio.bench.idle_latency import run_to_run_deviation
@@ -115,7 +115,7 @@ def _panels(now: State, other: DeviceLimits | None) -> None:
     knob = axes(now.design)[axis]
     shown = workloads(now)
     able = tuple(workload for workload in shown if is_in_sweep(workload, now.workload))
-    why = "" if able else obstacle(now.workload)
+    why = "" if able else obstacle_text(now.workload)
     hint = "benchmarking …" if job else HINT if able else "cannot be benchmarked here"
     here = _at(now.workload, knob)
     unit = unit_of(shown, knob)

@@ -12,6 +12,7 @@ import streamlit as st
 
 from studio.advice.choice_text import format_percent
 from studio.advice.recommend import Choice, families_for
+from studio.advice.requirements import RecommendationRequest
 from studio.advice.task_inputs import FIELDS, default_source, default_text
 from studio.analysis import units
 from studio.analysis.cost.profiler import Profile
@@ -81,40 +82,40 @@ def architect(now: State) -> None:
         recommendations(now.requirements)
 
 
-def requirements(wish: RequirementsForm) -> None:
+def requirements(form: RequirementsForm) -> None:
     """The form: task, data, budget and strategy."""
-    _pick(TASK, wish.task, "Task")
+    _pick(TASK, form.task, "Task")
     st.markdown(":small[**THE DATA**]")
-    if len(FIELDS[wish.task]) > 1:
-        _pick(DATA, wish.data, "Kind of data")
+    if len(FIELDS[form.task]) > 1:
+        _pick(DATA, form.data, "Kind of data")
     data = {
         name: Entry(
             label,
-            default_text(wish.task, name, wish.kind),
-            default_source(wish.task, name, wish.kind),
+            default_text(form.task, name, form.kind),
+            default_source(form.task, name, form.kind),
         )
-        for name, label in input_knobs(wish.task, wish.kind).items()
+        for name, label in input_knobs(form.task, form.kind).items()
     }
-    _fields(wish, data | {EXAMPLES: Entry("Training examples", "unknown")})
+    _fields(form, data | {EXAMPLES: Entry("Training examples", "unknown")})
     st.markdown(":small[**THE BUDGET, AT MOST**]")
     budget = {
         name: Entry(limit.label, f"e.g. {limit.quantity.example}")
         for name, limit in LIMIT_FIELDS.items()
     }
-    _fields(wish, budget)
+    _fields(form, budget)
     latency = Entry("Latency on this machine", "e.g. 20 ms")
-    _fields(wish, {LATENCY: latency, BATCH.name: Entry("Batch", "1")})
-    _pick(STRATEGY, wish.strategy, "Strategy")
+    _fields(form, {LATENCY: latency, BATCH.name: Entry("Batch", "1")})
+    _pick(STRATEGY, form.strategy, "Strategy")
 
 
-def _fields(wish: RequirementsForm, fields: Mapping[str, Entry]) -> None:
+def _fields(form: RequirementsForm, fields: Mapping[str, Entry]) -> None:
     """Two in a row, on a narrow page too."""
     names = list(fields)
     for pair in zip_longest(names[::2], names[1::2]):
         for column, name in zip(st.columns(2, gap="small", wrap=False), pair, strict=True):
             if name:
                 with column:
-                    _field(wish, name, fields[name])
+                    _field(form, name, fields[name])
 
 
 def _pick(knob: Knob, value: str, label: str) -> None:
@@ -135,13 +136,13 @@ def _words(option: str) -> str:
 def _choose(name: str, key: str) -> None:
     if session.user_changed(key):
         now = session.current()
-        wish = replace(now.requirements, **{name: session.value(key)})
-        session.commit(replace(now, requirements=wish))
+        form = replace(now.requirements, **{name: session.value(key)})
+        session.commit(replace(now, requirements=form))
 
 
-def _field(wish: RequirementsForm, name: str, entry: Entry) -> None:
+def _field(form: RequirementsForm, name: str, entry: Entry) -> None:
     key = f"ask.{name}"
-    shown = session.widget(key, wish.text(name), value=wish.text(name))
+    shown = session.widget(key, form.text(name), value=form.text(name))
     rules: dict[str, Any] = {"max_chars": MOST, "on_change": _set_text, "args": (name, key)}
     text = plain(entry.help) if entry.help else None
     st.text_input(plain(entry.label), placeholder=entry.hint, help=text, **rules, **shown)
@@ -155,41 +156,39 @@ def _set_text(name: str, key: str) -> None:
         )
 
 
-def recommendations(wish: RequirementsForm) -> None:
+def recommendations(form: RequirementsForm) -> None:
     """The choices as they are found; the page is drawn again with each, until the last is there."""
     try:
-        found = session.bench().recommend(wish)
+        request = form.request
     except DesignError as refusal:
         _warning(f"{refusal}")
         return
+    found = session.bench().recommend(request, session.name())
     if isinstance(found, Failed):
         _warning(f"The sizes could not be counted: {found.reason}")
         return
-    answer = found.value if isinstance(found, Ready) else found.so_far
+    answer = found.value if isinstance(found, Ready) else None
     if isinstance(found, Waiting):
-        poll(
-            lambda: _progress(wish, found),
-            lambda: _is_unchanged(wish, found),
-            waits=True,
-        )
+        answer = found.so_far
+        poll(lambda: _progress(form, found), lambda: _is_unchanged(request, found), waits=True)
     if answer and answer.refusal:
         _warning(answer.refusal)
         if nearest := answer.nearest:
             st.button("Open the nearest design", on_click=_open, args=(nearest,))
     elif answer and answer.choices:
-        _choices(answer, wish, isinstance(found, Ready))
+        _choices(answer, form, isinstance(found, Ready))
 
 
-def _is_unchanged(wish: RequirementsForm, found: Waiting[Answer]) -> bool:
+def _is_unchanged(request: RecommendationRequest, found: Waiting[Answer]) -> bool:
     """Whether no other family has been sized since."""
-    now = session.bench().recommend(wish)
+    now = session.bench().recommend(request, session.name())
     return isinstance(now, Waiting) and now.progress == found.progress
 
 
-def _progress(wish: RequirementsForm, found: Waiting[Answer]) -> None:
-    count = len(families_for(wish.task))
+def _progress(form: RequirementsForm, found: Waiting[Answer]) -> None:
+    count = len(families_for(form.task))
     counted = SIZING.format(round(found.progress * count), count)
-    st.progress(found.progress, plain(TIMING if wish.text(LATENCY) else counted))
+    st.progress(found.progress, plain(TIMING if form.text(LATENCY) else counted))
 
 
 def _warning(sentence: str) -> None:
@@ -198,22 +197,22 @@ def _warning(sentence: str) -> None:
     st.warning(plain(sentence), icon=":material/block:")
 
 
-def _choices(found: Answer, wish: RequirementsForm, is_over: bool) -> None:
+def _choices(found: Answer, form: RequirementsForm, is_over: bool) -> None:
     if is_over:
         html(f'<div class="choice">{escape(found.why)}</div>')
-        tradeoff_chart(wish, found.choices, session.current().workload)
+        tradeoff_chart(form, found.choices, session.current().workload)
     for rank, choice in enumerate(found.choices, 1):
         if rank <= FULL:
             with st.container(border=True):
-                choice_card(choice, rank, wish)
+                choice_card(choice, rank, form)
         else:
             with st.expander(plain(f"{rank} · {choice.title} · {_costs_in_short(choice)}")):
-                choice_card(choice, rank, wish)
+                choice_card(choice, rank, form)
 
 
-def choice_card(choice: Choice, rank: int, wish: RequirementsForm) -> None:
+def choice_card(choice: Choice, rank: int, form: RequirementsForm) -> None:
     """One recommended design: cost, reasons, doubts, and a button to open it."""
-    html(f'<div class="choice">{"".join(_parts(choice, rank, wish))}</div>')
+    html(f'<div class="choice">{"".join(_parts(choice, rank, form))}</div>')
     if choice.cost:
         st.caption(f"What it costs: {trusted(choice.cost)}")
     with st.container(horizontal=True, gap="small"):
@@ -232,7 +231,7 @@ def choice_card(choice: Choice, rank: int, wish: RequirementsForm) -> None:
             args=(None if more else choice.design,),
         )
     if more:
-        size_chart(wish, choice.design)
+        size_chart(form.brief, choice.design)
 
 
 def _open(design: Design) -> None:
@@ -244,7 +243,7 @@ def _ask_sizes(design: Design | None) -> None:
     session.keep_state()
 
 
-def _parts(choice: Choice, rank: int, wish: RequirementsForm) -> Iterator[str]:
+def _parts(choice: Choice, rank: int, form: RequirementsForm) -> Iterator[str]:
     family = choice.design.family.title
     yield f"<h5>{rank} · {escape(choice.title)} <small>{escape(family)}</small></h5>"
     if choice.knobs:

@@ -156,8 +156,10 @@ def benchmark(workloads: Sequence[Workload]) -> None:
     def draw() -> None:
         if comparison.job:
             _progress(comparison.job)
-        else:
-            benchmark_button(workloads)
+            return
+        benchmark_button(workloads)
+        if trouble := comparison.trouble:
+            st.caption(f":orange[{plain(trouble[0].upper() + trouble[1:])}.]")
 
     poll(draw, lambda: comparison.update() is not None, session.bench().poll_s(POLL_S))
 

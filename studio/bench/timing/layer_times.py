@@ -47,6 +47,7 @@ def layer_times(
     conditions: Conditions,
     *,
     budget_s: float = 1.0,
+    limit_s: float | None = None,
     executor: CallExecutor | None = None,
 ) -> Mapping[str, LayerTime]:
     """The time of each module by its path as in `named_modules()`; "" is the model.
@@ -55,7 +56,8 @@ def layer_times(
     MeasureError.
     """
     submit = (executor or queue_client(conditions.device)).submit
-    task = submit(measure_layers, subject, conditions, budget_s, limit_s=conditions.limit_s)
+    limit_s = limit_s or conditions.limit_s
+    task = submit(measure_layers, subject, conditions, budget_s, limit_s=limit_s)
     try:
         return MappingProxyType(task.result())
     finally:

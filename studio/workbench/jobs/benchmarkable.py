@@ -1,17 +1,26 @@
-"""Which workloads may be measured: without being asked, in a sweep, or at all."""
+"""Which workloads may be benchmarked: without being asked, in a sweep, or at all."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Callable
 
 from studio import admission
 from studio.analysis.cost.peak_memory import peak_memory
 from studio.analysis.cost.profiler import Profile
 from studio.bench.conditions import Subject
+from studio.process.backend import CallExecutor, scheduler_address
+from studio.process.free_memory import free_bytes
 from studio.workbench import results
+from studio.workbench.jobs.tasks import Call, Tasks
+from studio.workbench.pending import Pending
 from studio.workbench.workload import Workload
 
 QUICK_MACS = 60e9  # a second or two a call on one thread; the default U-Net has 48
 QUICK_PARAMS = 200e6  # about a second to fill with random weights
 SWEPT = 4  # times as much is measured in a sweep, which is asked for and shows its progress
+STEPS = 4  # of free memory for each doubling, that count as a change
+LIMIT_S = 180.0  # of a search for the nearest workload that fits
 
 
 def subject(workload: Workload) -> Subject:
@@ -34,18 +43,42 @@ def _cost(profile: Profile) -> float:
 
 
 def obstacle(workload: Workload, limit_s: float | None = None) -> str:
-    """Why it cannot be measured here, within the limit, in one sentence; empty when it can.
+    """Why it cannot be benchmarked here, within the limit, in one sentence; empty when it can.
 
-    Where a training step needs more than its predicted peak, the worker process runs out of its
-    memory and says so.
+    Known at once: the memory that it needs is that of the headline figures. Where a training step
+    needs more than predicted, the worker process runs out of its memory and says so.
     """
     design, conditions = workload.design, workload.conditions
-    if workload.mode == "inference":
-        return admission.measuring_problem(design, conditions, limit_s)
     if why := admission.condition_problem(design, conditions):
         return why
-    needed = peak_memory(design, workload.batch, "training").total
+    needed = peak_memory(design, workload.batch, workload.mode).total
     crowded = admission.memory_problem(
         needed, admission.workload_title(design, conditions), workload.device
     )
     return crowded or admission.time_problem(design, conditions, limit_s)
+
+
+class Explanations:
+    """Obstacles with the nearest workload that fits, which is searched in the sizing process: for a
+    large detector that takes ten seconds."""
+
+    def __init__(self, sizing: Callable[[str], CallExecutor]) -> None:
+        self._sizing = sizing
+        self._tasks = Tasks[str](256)
+
+    def __call__(self, workload: Workload, limit_s: float | None, session: str) -> Pending[str]:
+        """Searched again where the free memory has changed much."""
+        asked = (workload.design, workload.conditions, limit_s)
+        free = 0 if scheduler_address() else _free_step(workload.device)
+        return self._tasks(
+            (*asked, free),
+            lambda: Call(
+                self._sizing(session).submit(admission.measuring_problem, *asked, limit_s=LIMIT_S)
+            ),
+            session,
+        )
+
+
+def _free_step(device: str) -> int:
+    """The free memory in steps of a fifth, which small changes leave as it is."""
+    return round(STEPS * math.log2(max(1, free_bytes(device))))

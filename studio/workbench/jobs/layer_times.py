@@ -8,10 +8,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
 
 from studio.bench.results import LayerTime
-from studio.bench.timing.layer_times import measure_layers, unsupported_reason
+from studio.bench.timing.layer_times import layer_times, unsupported_reason
 from studio.process.backend import CallExecutor
 from studio.workbench.jobs.benchmarkable import obstacle, subject
-from studio.workbench.pending import Failed, Pending, Ready, Waiting
+from studio.workbench.jobs.tasks import pending
+from studio.workbench.pending import NotAsked, Pending, Ready
 from studio.workbench.workload import Workload
 
 Times = Mapping[str, LayerTime]  # by the path of a module, as in `named_modules()`
@@ -25,24 +26,18 @@ class LayerTimes:
     def __init__(self, queue: Callable[[str, str], CallExecutor]) -> None:
         self._queue, self._lock = queue, Lock()
         self._pool = ThreadPoolExecutor(CACHED, "layers")  # of threads that only wait
-        self._tasks: OrderedDict[Workload, Future[dict[str, LayerTime]]] = OrderedDict()
+        self._tasks: OrderedDict[Workload, Future[Times]] = OrderedDict()
 
     def __getitem__(self, workload: Workload) -> Pending[Times]:
-        """Nothing was asked for where it is `Ready` without any times."""
         task = self._tasks.get(workload)  # looked up once: another session may push it out
-        if task is None:
-            return Ready({})
-        if not task.done():
-            return Waiting()
-        error = task.exception()
-        return Failed(str(error)) if error else Ready(task.result())
+        return pending(task) if task else NotAsked()
 
-    def start(self, workload: Workload, session: str) -> None:
+    def start(self, workload: Workload, session: str, limit_s: float | None = None) -> None:
         """Have the layers timed, again where their times are known."""
         with self._lock:
             known = self._tasks.get(workload)
             if known is None or known.done():
-                self._tasks[workload] = self._pool.submit(self._measure, workload, session)
+                self._tasks[workload] = self._pool.submit(self._measure, workload, session, limit_s)
             self._tasks.move_to_end(workload)
             while len(self._tasks) > CACHED:
                 self._tasks.popitem(last=False)
@@ -56,11 +51,14 @@ class LayerTimes:
         with self._lock:
             self._tasks.pop(workload, None)
 
-    def _measure(self, workload: Workload, session: str) -> dict[str, LayerTime]:
-        conditions = workload.conditions
-        asked = (measure_layers, subject(workload), conditions, BUDGET_S)
-        queue = self._queue(conditions.device, session)
-        return queue.submit(*asked, limit_s=conditions.limit_s).result()
+    def _measure(self, workload: Workload, session: str, limit_s: float | None) -> Times:
+        return layer_times(
+            subject(workload),
+            workload.conditions,
+            budget_s=BUDGET_S,
+            limit_s=limit_s,
+            executor=self._queue(workload.device, session),
+        )
 
 
 def layer_obstacle(workload: Workload) -> str:

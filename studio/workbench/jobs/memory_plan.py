@@ -1,29 +1,33 @@
-"""How much memory workloads need at their peak, and the largest batch that fits.
+"""How much memory designs need at their peak, and the largest batch that fits.
 
-The neighbours' peaks take a tenth of a second, those of large detectors a second: they are worked
-out in a thread of their own, one for the whole server.
+The peaks of an axis take a tenth of a second, those of large detectors some seconds: they are
+simulated in the sizing process.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from studio.analysis.cost.peak_memory import largest_batch, peak_memory, peak_over_batches
 from studio.analysis.cost.training_step import Optimizer, PeakMemory
 from studio.knobs import Mode
+from studio.process.backend import CallExecutor
 from studio.process.free_memory import tensor_budget
-from studio.workbench.pending import Failed, Pending, Ready, Waiting
+from studio.workbench.jobs.tasks import Call, Tasks
+from studio.workbench.pending import Pending
 from studio.workbench.workload import Workload
 
-SESSIONS = 256  # whose latest request is remembered
-WAIT_S = 0.25  # a blink; what takes longer is shown when it comes
+LIMIT_S = 180.0
 
 
 @dataclass(frozen=True)
 class MemoryRequest:
-    """The workloads to compare, the one whose largest batch is wanted, and the memory for it."""
+    """The workloads to compare, the one whose largest batch is wanted, and the memory for it.
+
+    Of the workloads only design and batch count (`Workload.counted`), so that another device or
+    dtype does not ask anew.
+    """
 
     shown: tuple[Workload, ...]
     here: Workload
@@ -43,29 +47,19 @@ class MemoryPlan:
     with_margin: int
 
 
-class MemoryPlanner:
-    """Plans for all sessions, one at a time; of each session the latest request only."""
+class MemoryPlans:
+    """Plans by request, for all sessions; of each session the latest request only."""
 
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(1, "memory")
-        self._latest: OrderedDict[str, tuple[MemoryRequest, Future[MemoryPlan]]] = OrderedDict()
+    def __init__(self, sizing: Callable[[str], CallExecutor]) -> None:
+        self._sizing = sizing
+        self._tasks = Tasks[MemoryPlan](64)
 
     def __call__(self, request: MemoryRequest, session: str) -> Pending[MemoryPlan]:
-        """A request that has not begun gives way to the session's next one."""
-        known = self._latest.get(session)
-        if known is None or known[0] != request:
-            if known:
-                known[1].cancel()
-            known = self._latest[session] = (request, self._pool.submit(plan, request))
-            self._latest.move_to_end(session)
-            while len(self._latest) > SESSIONS:
-                self._latest.popitem(last=False)
-            wait([known[1]], WAIT_S)
-        task = known[1]
-        if not task.done():
-            return Waiting()
-        error = task.exception()
-        return Failed(str(error)) if error else Ready(task.result())
+        return self._tasks(
+            request,
+            lambda: Call(self._sizing(session).submit(plan, request, limit_s=LIMIT_S)),
+            session,
+        )
 
 
 def plan(request: MemoryRequest) -> MemoryPlan:

@@ -82,7 +82,11 @@ def undisturbed_s(point: Measurement) -> float:
     return point.median_s if point.cpu_s is None else point.cpu_s
 
 
-@lru_cache(maxsize=512)
 def op_cost(workload: Workload) -> OpCost:
     """FLOPs, bytes and number of operations of a forward pass."""
-    return total_cost(results.profile_of(workload).root)
+    return _op_cost(workload.counted)
+
+
+@lru_cache(maxsize=512)
+def _op_cost(counted: Workload) -> OpCost:
+    return total_cost(results.profile_of(counted).root)

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from studio.advice.budget import Limits
 from studio.advice.infeasible import UnmetError
-from studio.advice.questions import Strategy
+from studio.advice.latency_limit import TimedChoice, Timing
 from studio.advice.ranking import explain_first
 from studio.advice.recommend import Choice, sort_choices
-from studio.advice.requirements import Brief
+from studio.advice.requirements import Brief, RecommendationRequest
 from studio.advice.sizing.pareto import candidates
 from studio.bench.results import Measurement
 from studio.family import Design
@@ -23,25 +23,36 @@ from studio.reporting.sections import report
 
 @dataclass(frozen=True)
 class Answer:
-    """The choices for a brief, best first, and in one sentence why the first one is; or why there
-    are none, and the design that comes nearest, where a limit is the reason."""
+    """The choices for a request, best first, and in one sentence why the first one is; or why there
+    are none, and the design that comes nearest, where a limit is the reason. `timings` are those of
+    the choices where there is a latency limit."""
 
     choices: tuple[Choice, ...] = ()
     why: str = ""
+    timings: tuple[Timing, ...] = ()
     refusal: str = ""
     nearest: Design | None = None
 
 
-def answer_of(found: Sequence[Choice | None], brief: Brief, strategy: Strategy) -> Answer:
+def answer_of(found: Sequence[Choice | None], request: RecommendationRequest) -> Answer:
     """The answer that these choices of families make, some of which have none."""
     try:
-        choices = sort_choices([choice for choice in found if choice], brief, strategy)
+        choices = sort_choices(
+            [choice for choice in found if choice], request.brief, request.strategy
+        )
     except DesignError as error:
-        return refusal_answer(error)
-    return Answer(choices, explain_first(choices, brief))
+        return refusal(error)
+    return Answer(choices, explain_first(choices, request.brief))
 
 
-def refusal_answer(error: DesignError) -> Answer:
+def timed_answer(found: Sequence[TimedChoice], brief: Brief) -> Answer:
+    """The answer of choices that meet a latency limit."""
+    choices = tuple(choice for choice, _ in found)
+    timings = tuple(timing for _, timing in found)
+    return Answer(choices, explain_first(choices, brief), timings) if found else Answer()
+
+
+def refusal(error: DesignError) -> Answer:
     """The answer where no design meets the requirements."""
     nearest = error.design if isinstance(error, UnmetError) else None
     return Answer(refusal=str(error), nearest=nearest)

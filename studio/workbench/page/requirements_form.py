@@ -8,7 +8,7 @@ from typing import Literal
 
 from studio.advice.budget import Limits
 from studio.advice.questions import LIMITS, SETTINGS, STRATEGIES, TASKS, Strategy
-from studio.advice.requirements import Brief
+from studio.advice.requirements import Brief, RecommendationRequest
 from studio.advice.task_inputs import DEFAULTS, FIELDS
 from studio.analysis import quantities
 from studio.analysis.quantities import COUNT
@@ -90,6 +90,12 @@ class RequirementsForm:
             return quantities.duration(text) if text else None
         except ValueError as error:
             raise DesignError(f"Latency: {error}", knob=LATENCY, value=text) from None
+
+    @property
+    def request(self) -> RecommendationRequest:
+        """What is asked of the architect. Raises DesignError, which names the field that cannot be
+        read."""
+        return RecommendationRequest(self.brief, self.strategy, self.latency_s)
 
     @property
     def link(self) -> dict[str, str]:

@@ -7,7 +7,7 @@ the source of truth, and the widgets and the link are derived from it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, get_args
@@ -16,9 +16,10 @@ from studio import zoo
 from studio.analysis.cost.scaling import axes
 from studio.family import Design, DesignError, Preset, Snap
 from studio.knobs import Axis, Knob
-from studio.workbench import devices
+from studio.spelling import closest
 from studio.workbench.compose import composition
 from studio.workbench.compose.composition import InvalidComposition, Stages
+from studio.workbench.devices import DEFAULT_DEVICE, find_device
 from studio.workbench.link import Link
 from studio.workbench.page import link_parts
 from studio.workbench.page.colour_mode import BY_KIND, ColourMode
@@ -125,9 +126,7 @@ class State:
         """With a knob set to the nearest valid value. A refusal changes nothing else."""
         try:
             if knob == DEVICE:
-                return self.with_workload(
-                    replace(self.workload, device=devices.read_device(str(value)))
-                )
+                return self.with_workload(replace(self.workload, device=str(value)))
             if knob in CONDITIONS:
                 return self.with_workload(
                     replace(self.workload, **{knob: CONDITIONS[knob].read(value)})
@@ -203,16 +202,17 @@ class State:
             view |= {"draft": composition.text(self.design.family, self.invalid_composition.stages)}
         return self.workload.to_query(self.preset) | view | link_parts.pin_parameter(self.pins)
 
-    def on_known_device(self) -> State:
-        """On a device that exists. A cluster may report its devices after a page has opened."""
-        try:
-            device, refusal = devices.read_device(self.workload.device), self.refusal
-        except DesignError as error:
-            device = devices.default_device()
-            refusal = f"Measured on {device}: {error}."
-        if device == self.workload.device:
+    def on_known_device(self, known: Sequence[str]) -> State:
+        """With workloads on devices that exist: a cluster may answer only after a link asked for
+        one of its devices."""
+        device, why = _known_device(self.workload.device, known)
+        pins = tuple(replace(pin, device=_known_device(pin.device, known)[0]) for pin in self.pins)
+        if (device, pins) == (self.workload.device, self.pins):
             return self
-        return replace(self, workload=replace(self.workload, device=device), refusal=refusal)
+        refusal = " ".join(filter(None, (self.refusal, why)))
+        return replace(
+            self, workload=replace(self.workload, device=device), pins=pins, refusal=refusal
+        )
 
     def follow_link(self, parameters: Mapping[str, str]) -> State:
         """The page that a link describes. Invalid values become the nearest valid ones, and unknown
@@ -255,6 +255,15 @@ class State:
         if not found.invalid_composition:
             link.say_inserted(zoo.with_settings(self.design, composition.settings(stages)))
         return found
+
+
+def _known_device(name: str, known: Sequence[str]) -> tuple[str, str]:
+    """The device of this name, or else the nearest one and a sentence that says so."""
+    try:
+        return find_device(name, known), ""
+    except DesignError as error:
+        device = next(iter((*closest(name, known), *known)), DEFAULT_DEVICE)
+        return device, f"Measured on {device}: {error}."
 
 
 START = zoo.family("vit").design()  # well known, and its graph folds; no preset is named

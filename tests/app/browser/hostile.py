@@ -38,7 +38,7 @@ def spoil() -> None:
     """Give the family of the first page, its preset, a device and a measurement such names."""
     from studio.app.session import shared_workbench
     from studio.process.errors import MeasureError
-    from studio.workbench import devices
+    from studio.workbench.devices import Devices
     from studio.workbench.workload import Workload
     from studio.zoo import families, resnet
 
@@ -50,8 +50,9 @@ def spoil() -> None:
         presets=tuple(replace(p, name=f"{p.name} {NAME}") for p in resnet.FAMILY.presets),
     )
     families.cache_clear()
-    devices._local = lambda: ("cpu", NAME)  # type: ignore[assignment]
-    shared_workbench().measurements.add(Workload(resnet.FAMILY.design()), MeasureError(NAME))
+    bench = shared_workbench()
+    bench.devices = Devices(lambda: ("cpu", NAME))
+    bench.measurements.add(Workload(resnet.FAMILY.design()), MeasureError(NAME))
 
 
 def show() -> None:

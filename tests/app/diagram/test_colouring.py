@@ -12,12 +12,12 @@ import studio
 from studio.analysis.graph.cost_heatmap import METRICS, HeatScale
 from studio.analysis.graph.design_diff import layer_diffs
 from studio.app.diagram import colouring, layer_diff
-from studio.app.tabs.layers import rows_of
 from studio.bench.results import LayerTime
 from studio.drawing.decoration import HEAT_SCALE
 from studio.workbench.link import Link
 from studio.workbench.page.colour_mode import BY_KIND, HEAT, ColourMode
 from studio.workbench.page.state import FIRST
+from studio.workbench.results import layer_rows_of
 from studio.workbench.workload import Workload
 from tests.app.conftest import StillWorkbench, graph, put, run, state, visited
 
@@ -190,7 +190,7 @@ def test_a_lens_is_what_its_link_says(heat: str, difference: bool) -> None:
 
 def test_the_columns_of_both_designs_are_as_long_as_each_other() -> None:
     before, now = (Workload(studio.design("resnet", preset=f"ResNet-{n}")) for n in (18, 50))
-    found = layer_diff.columns(layer_diffs(rows_of(before), rows_of(now)))
+    found = layer_diff.columns(layer_diffs(layer_rows_of(before), layer_rows_of(now)))
     assert len({len(column) for column in found.values()}) == 1
     assert {*layer_diff.READ, *layer_diff.DELTAS, *layer_diff.BEFORE, "Layer", "Change"} <= set(
         found

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from typing import cast
 
 import pytest
 
 import studio
+from studio.app.header.latency_card import explained_obstacle
 from studio.bench.results import Measurement
+from studio.process import free_memory
 from studio.process.errors import MeasureError
 from studio.workbench.jobs import auto_benchmark
 from studio.workbench.jobs.auto_benchmark import RETRIES, AutoBenchmark, Retries
 from studio.workbench.jobs.sweep_job import Sweep
-from studio.workbench.pending import Ready
+from studio.workbench.pending import Ready, Waiting
 from studio.workbench.workload import Workload
-from tests.app.conftest import StillWorkbench
+from tests.app.conftest import StillWorkbench, state
 from tests.app.test_page import figures, opened
 
 
@@ -78,6 +81,30 @@ def test_a_model_too_large_to_measure_is_analysed_all_the_same() -> None:
     assert not app.exception
     assert "175 B" in figures(app)
     assert "to be measured, this machine has" in figures(app)
+
+
+@pytest.mark.usefixtures("still")
+@pytest.mark.parametrize("mode", ["inference", "training"])
+def test_where_memory_is_short_the_nearest_batch_that_fits_is_named(
+    mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(free_memory, "available_bytes", lambda: 10**9)
+    link = {"family": "cnn", "mode": mode}
+    shown = figures(opened(link | {"batch": "1024"}))
+    (batch,) = re.findall(r"has 1.0 GB free; the nearest that fits is batch=(\d+)", shown)
+    assert "to be measured" not in figures(opened(link | {"batch": batch}))
+    assert "to be measured" in figures(opened(link | {"batch": str(int(batch) + 1)}))
+
+
+def test_the_card_looks_again_while_the_nearest_batch_is_searched(
+    bench: StillWorkbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(free_memory, "available_bytes", lambda: 10**9)
+    monkeypatch.setattr(bench, "explain_obstacle", lambda *_: Waiting())
+    app = opened({"family": "cnn", "batch": "1024"})
+    assert "has 1.0 GB free" in figures(app)
+    assert "nearest that fits" not in figures(app)
+    assert isinstance(explained_obstacle(state(app).workload), Waiting)
 
 
 def test_a_measurement_that_failed_can_be_asked_for_again(bench: StillWorkbench) -> None:

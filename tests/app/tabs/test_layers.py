@@ -71,7 +71,7 @@ def test_times_under_load_say_so_and_can_be_taken_again(bench: StillWorkbench) -
     assert bench.started == [workload]
 
 
-def away(device: str, session: str) -> CallExecutor:
+def away(device: str = "cpu", session: str = "", **_: object) -> CallExecutor:
     raise MeasureError("no scheduler answers")
 
 
@@ -96,7 +96,7 @@ class Calibrating:
 def test_a_calibration_waits_for_nothing_and_one_that_failed_is_tried_again() -> None:
     asked: list[str] = []
 
-    def queue(device: str, session: str) -> CallExecutor:
+    def queue(device: str = "cpu", session: str = "", **_: object) -> CallExecutor:
         asked.append(device)
         return away(device, session) if len(asked) == 1 else cast(CallExecutor, Calibrating())
 

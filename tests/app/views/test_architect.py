@@ -67,11 +67,11 @@ def test_what_cannot_be_had_is_one_sentence(link: dict[str, str], sentence: str)
 
 
 def test_an_unread_field_is_named_and_nothing_is_lost() -> None:
-    wish = RequirementsForm().with_text("image_size", "big").with_text("max-macs", "1G")
+    form = RequirementsForm().with_text("image_size", "big").with_text("max-macs", "1G")
     with pytest.raises(DesignError, match="Image size: 'big' is not a whole number"):
-        _ = wish.brief
-    assert wish.text("max-macs") == "1G"
-    assert wish.with_text("image_size", "").brief.limits.macs == 10**9
+        _ = form.brief
+    assert form.text("max-macs") == "1G"
+    assert form.with_text("image_size", "").brief.limits.macs == 10**9
 
 
 def test_a_task_asks_for_what_concerns_it() -> None:
@@ -118,18 +118,18 @@ class Queue:
 
 def test_choices_are_there_as_families_are_counted() -> None:
     queue = Queue()
-    search = Search(RequirementsForm("time-series"), cast(CallExecutor, queue))
+    search = Search(RequirementsForm("time-series").request, cast(CallExecutor, queue))
     total = len(queue.waiting)
-    assert search() == Waiting(so_far=Answer())
+    assert search.poll() == Waiting(so_far=Answer())
     for counted in range(1, total):
         queue.work()
-        found = search()
+        found = search.poll()
         assert isinstance(found, Waiting)
         assert found.progress == counted / total
         assert found.so_far
         assert len(found.so_far.choices) == counted
     queue.work()
-    found = search()
+    found = search.poll()
     assert isinstance(found, Ready)
     assert found.value.why
     assert len(found.value.choices) == total
@@ -137,22 +137,21 @@ def test_choices_are_there_as_families_are_counted() -> None:
 
 def test_a_search_that_fails_says_so_to_all_and_sizes_no_more_families() -> None:
     queue = Queue()
-    search = Search(RequirementsForm("time-series"), cast(CallExecutor, queue))
+    search = Search(RequirementsForm("time-series").request, cast(CallExecutor, queue))
     parts = [future for future, _ in queue.waiting]
     parts[0].set_exception(RuntimeError("the process ended"))
     for _ in range(3):
-        assert search() == Failed("the process ended")
+        assert search.poll() == Failed("the process ended")
     assert all(part.cancelled() for part in parts[1:])
-    assert not search.is_stale
 
 
 def test_a_search_that_finds_nothing_says_why() -> None:
     queue = Queue()
-    wish = RequirementsForm("time-series").with_text("max-memory", "2 kB")
-    search = Search(wish, cast(CallExecutor, queue))
+    form = RequirementsForm("time-series").with_text("max-memory", "2 kB")
+    search = Search(form.request, cast(CallExecutor, queue))
     while queue.waiting:
         queue.work()
-        found = search()
+        found = search.poll()
     assert isinstance(found, Ready)
     assert found.value.refusal.startswith("No design fits in 2.00 kB")
     assert found.value.nearest
@@ -195,13 +194,13 @@ def test_the_report_of_a_choice_states_the_task_and_the_limit(bench: StillWorkbe
     app.button(key="open.1").click()
     run(app)
     here = state(app)
-    found = bench.report(here.workload, here.requirements, "")
+    found = bench.report(here.workload, here.requirements.request)
     assert isinstance(found, Ready)
     assert "Requirements, at batch 1" in found.value.markdown
     assert "300 k" in found.value.markdown
     other = here.set_knob("batch", 2)
     for workload, is_chosen in ((other.workload, True), (FIRST.workload, False)):
-        found = bench.report(workload, here.requirements, "")
+        found = bench.report(workload, here.requirements.request)
         assert isinstance(found, Ready)
         assert ("Requirements, at batch" in found.value.markdown) == is_chosen
     shown = visited(here.link | {"tab": "Report"})
