@@ -27,6 +27,7 @@ from studio.process.errors import MeasureError
 from studio.process.fair_queue import queue_client
 from studio.process.platform import local_platform
 from studio.process.worker import NoWorkerError, worker
+from tests.bench.simulated import only
 from tests.bench.subjects import layers
 from tests.process.processes import gone, wait_until
 
@@ -126,7 +127,7 @@ def test_a_sweep_survives_a_dask_worker(cluster: Cluster):
     assert homes.keys() == {process.pid for process in cluster.processes[1:]}
     chosen = queue_client("cpu")
     subjects = [layers(i) for i in (1, 2, 3, 4)]
-    job = SweepJob(subjects, CPU, budget_s=2.0, round_s=0.3, executor=chosen)
+    job = SweepJob(subjects, CPU, budget_s=2.0, round_s=0.3, queue=only(chosen))
     wait_until(lambda: job.progress > 0.3)
     parent, child = home_of(chosen.queue.backend)
     os.kill(parent, signal.SIGKILL)

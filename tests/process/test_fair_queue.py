@@ -16,7 +16,7 @@ from studio.process import fair_queue as fronts
 from studio.process.errors import MeasureError
 from studio.process.fair_queue import LEAD, FairQueue, QueueClient
 from studio.process.worker import Worker
-from tests.bench.simulated import Simulated, subject
+from tests.bench.simulated import Simulated, only, subject
 from tests.bench.subjects import layers, sleeper
 from tests.process.processes import wait_until
 
@@ -184,7 +184,7 @@ def asked(
     subjects = [subject(f"{name}{i}") for i in range(points)]
     front = fronts.fair_queue(engine)
     return jobs.ask(
-        subjects, CPU, budget_s=1.0, session=session, executor=QueueClient(front, session)
+        subjects, CPU, budget_s=1.0, session=session, queue=only(QueueClient(front, session))
     )
 
 
@@ -242,7 +242,7 @@ def test_nobody_joins_a_job_that_is_being_cancelled(
 def test_a_job_that_nobody_owns_any_more_ends(lab: Worker):
     """Its owner was dropped, and never said that it had gone."""
     jobs = SharedJobs()
-    mine = jobs.ask([layers(1), sleeper(60)], CPU, budget_s=1.0, executor=lab)
+    mine = jobs.ask([layers(1), sleeper(60)], CPU, budget_s=1.0, queue=only(lab))
     job, pid = mine.job, lab.warm().result(timeout=60)
     wait_until(lambda: job.snapshot()[0] is not None)
     del mine
@@ -257,7 +257,7 @@ def test_a_browser_that_closes_is_waited_for_a_while(lab: Worker):
     here = {"a", "b"}
     jobs, shares = SharedJobs(away_s=1.0), []
     for session in "ab":
-        rules = {"executor": lab, "present": lambda session=session: session in here}
+        rules = {"queue": only(lab), "present": lambda session=session: session in here}
         shares.append(jobs.ask([layers(1), layers(2)], CPU, budget_s=600.0, **rules))
     job = shares[0].job
     wait_until(lambda: None not in job.snapshot())
@@ -274,7 +274,7 @@ def test_a_job_tells_its_place_and_the_time_left(engine: Simulated):
     front = FairQueue(engine)
     ahead = [front.submit(session, abs, ()) for session in "ab"]
     job = SweepJob(
-        [subject("one"), subject("two")], CPU, budget_s=1.0, executor=QueueClient(front, "c")
+        [subject("one"), subject("two")], CPU, budget_s=1.0, queue=only(QueueClient(front, "c"))
     )
     wait_until(lambda: job.position == 2)
     assert job.eta_s is None
