@@ -68,7 +68,7 @@ BENCHMARKS: Mapping[Task, tuple[str, ...]] = {  # whose sizes are the defaults
     "language": ("a short context",),
     "time-series": ("ETT: 96 steps of 7 variables, each forecast",),
     "generation": ("64 x 64 images in colour", "GPT-2's vocabulary, a short context"),
-    "multi-modal": ("images as of ImageNet-1k, short captions",),
+    "multi-modal": ("images as in ImageNet-1k, short captions",),
 }
 
 

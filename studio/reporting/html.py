@@ -46,6 +46,7 @@ dl div { border: 1px solid var(--rule); border-radius: .4rem; padding: .5rem .75
 dt { font-size: .78rem; color: var(--muted); }
 dd { margin: 0; font-size: 1.15rem; font-weight: 600; overflow-wrap: anywhere;
   font-variant-numeric: tabular-nums; }
+dd small { display: block; font-size: .78rem; font-weight: 400; }
 .wide { overflow-x: auto; margin: 1rem 0; }
 table { border-collapse: collapse; font-size: .86rem; line-height: 1.4; width: 100%;
   font-variant-numeric: tabular-nums; }
@@ -62,6 +63,7 @@ tbody tr.outer th { font-weight: 600; }
 tr.total > * { font-weight: 600; border-bottom: 0; border-top: 1px solid #9aa5b1; }
 .word { text-align: left; }
 td:not(.word) { white-space: nowrap; }
+@media screen and (max-width: 640px) { .wide table { min-width: 36rem; } }
 figure { margin: 1.2rem 0; text-align: center; break-inside: avoid; }
 figure svg { max-width: 100%; height: auto; max-height: 52rem; }
 figcaption { font-size: .86rem; color: var(--muted); text-align: left; max-width: 44rem; }
@@ -99,7 +101,7 @@ def html(report: Report) -> str:
     """The report as HTML, with pictures inline and all texts escaped."""
     sections = "\n".join(map(_section, report.sections))
     figures = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
+        f"<div><dt>{escape(name)}</dt><dd>{_figure(value)}</dd></div>"
         for name, value in report.figures
     )
     title = escape(report.title)
@@ -169,6 +171,12 @@ def _table(table: Table) -> Iterator[str]:
         head = f'<th scope="row" class="word"{style}>{_text(name)}</th>'
         yield f"<tr{_kind(table, number)}>{head}{''.join(rest)}</tr>"
     yield "</tbody>"
+
+
+def _figure(text: str) -> str:
+    """A headline figure; what is added in brackets is smaller, on lines of its own."""
+    value, bracket, more = text.partition(" (")
+    return f"{escape(value)} <small>({escape(more)}</small>" if bracket else escape(value)
 
 
 def _word(table: Table, column: int) -> str:

@@ -38,7 +38,7 @@ class Add(Join):
 
     def flow(self, x: Flow, other: Flow) -> Flow:
         if x != other:
-            raise ValueError(f"source={self.source} is {other}, to which {x} cannot be added")
+            raise ValueError(f"source={self.source} is {other}, which cannot be added to {x}")
         return with_context_of(x, other)
 
     def build(self, x: Flow, other: Flow) -> nn.Module:

@@ -47,7 +47,7 @@ class Residual(MapStage):
     stride: int = knob(2, "Stride of the first unit", ge=1, le=4)
     shortcut: type[nn.Module] = knob(
         ResidualUnit,
-        "Shortcut where the shape changes: projected, zero-padded; or no shortcut",
+        "Shortcut where the shape changes: projected or zero-padded; or no shortcut",
         options=(ResidualUnit, PaddedResidualUnit, PlainUnit),
     )
     norm: type[nn.Module] = knob(

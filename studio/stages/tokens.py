@@ -136,7 +136,7 @@ class ToMap(TokenStage):
         return Map(x.width, *(x.grid or (1, x.count)))
 
     def missing_context(self, x: Flow) -> str:
-        token = "ToMap needs tokens that are the pixels of a map, and a class token is not one"
+        token = "ToMap needs tokens that are the pixels of a map, without a class token"
         return token if isinstance(x, Tokens) and x.class_token else ""
 
     def build(self, x: Tokens) -> nn.Module:

@@ -31,9 +31,9 @@ def memory_of(stages: Sequence[AnyStage]) -> Tokens | None:
     for place, other in asked.items():
         if memory and other != memory:
             raise ValueError(
-                f"{place}: memory_len={other.count} and memory_dim={other.width} are not those of"
-                f" the one second input, {first}.memory_len={memory.count} and"
-                f" {first}.memory_dim={memory.width}"
+                f"{place}: memory_len={other.count} and memory_dim={other.width} must match"
+                f" {first}.memory_len={memory.count} and {first}.memory_dim={memory.width}:"
+                " both stages read the same second input"
             )
     return memory
 
@@ -60,7 +60,7 @@ def _output(stage: AnyStage, x: Flow, flows: Mapping[int, Flow]) -> Flow:
     after = stage.flow(x, *joined_inputs(stage, flows))
     if after.values > MOST_VALUES:
         name = type(stage).__name__
-        raise ValueError(f"{name} makes {after}, of more than {MOST_VALUES:,} values")
+        raise ValueError(f"{name} outputs {after}, more than {MOST_VALUES:,} values")
     return after
 
 

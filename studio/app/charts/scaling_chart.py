@@ -154,7 +154,7 @@ def _axes(
         "anchor": f"y{number + 1}",
         "range": [math.log10(xs[0] / 1.12), math.log10(xs[-1] * 1.12)],
         "tickvals": list(xs),
-        "ticktext": [f"{x:g}" if x in labelled else "" for x in xs],
+        "ticktext": [f"{round(x, 2):g}" if x in labelled else "" for x in xs],
         "tickangle": 0,
     }
     if axis:

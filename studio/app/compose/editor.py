@@ -173,7 +173,7 @@ def join_select(
 
 def _stage_name(earlier: dict[int, Any], number: int) -> str:
     if number not in earlier:
-        return f"{number}: no stage before it"
+        return f"{number}: not an earlier stage"
     return f"{'stem' if number < 0 else number} {type(earlier[number]).__name__}"
 
 

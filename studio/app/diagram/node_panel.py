@@ -173,7 +173,7 @@ def _cost(cost: CostItem, moved: str = "") -> str:
     again = f", {times:,} times" if times > 1 else ""
     unit = " B" if cost.write is units.size else ""
     steps = escape(cost.formula.text()).replace("*", "·") + unit
-    note = f"<br>{escape(cost.formula.note)}" if cost.formula.note else ""
+    note = escape(cost.formula.note)
     other = f" · <b>{escape(moved)}</b>" if moved else ""
     return f"{exact}{again}{share}{other}<div>{steps}</div>{note}"
 
@@ -203,11 +203,11 @@ def _attention_growth(found: AttentionCost) -> str:
         else f"{found.queries:,} queries and {found.keys:,} keys"
     )
     meets = (
-        f"; half of this block's MACs from {found.crossover_tokens:,} tokens on"
+        f", half of them from {found.crossover_tokens:,} tokens on"
         if found.crossover_tokens
         else ""
     )
-    part = "" if found.macs == found.total_macs else f": {share} of these MACs with {tokens}"
+    part = "" if found.macs == found.total_macs else f": {share} of this block's MACs with {tokens}"
     return f"grows with {found.law}{part}{meets}"
 
 

@@ -108,10 +108,9 @@ FIGURES = (
         lambda found: (
             f"Adam; {units.size(found.saved_bytes)} saved for backward, batch {found.batch}"
         ),
-        "The peak of one training step in float32: parameters, gradients, Adam's states and"
-        " activations where most of them are alive at once. Within 10 % of the tensors alive then"
-        " on a CPU; kernel workspace and the CUDA context come on top. The Memory tab shows its"
-        " parts.",
+        "Peak memory of one training step in float32: the most that parameters, gradients, Adam's"
+        " states and activations take at one time. On a CPU within 10 % of the tensors alive at the"
+        " peak; kernel workspace and the CUDA context come on top. The Memory tab shows its parts.",
         lacks=lambda found: batch_too_small(found.design, found.batch),
     ),
 )

@@ -17,6 +17,7 @@ from studio.app.markup import html
 from studio.app.pending import poll
 from studio.bench.idle_latency import run_to_run_deviation
 from studio.bench.results import Measurement
+from studio.bench.sweep import Point
 from studio.reporting import latency_text
 from studio.workbench import results
 from studio.workbench.jobs.auto_benchmark import AutoBenchmark, is_loaded
@@ -91,8 +92,8 @@ def _is_waiting(workload: Workload, benchmark: AutoBenchmark) -> bool:
     may_start = _may_start(benchmark)
     benchmark.update(before, lambda: _start(benchmark), may_start=may_start, rest_s=bench.rest_s)
     point = bench.point(workload)
-    if is_loaded(before) and not is_loaded(point):
-        session.rerun_page()  # the whole page, which draws the better point on its charts
+    if is_news(before, point):
+        session.rerun_page()  # the whole page, which draws the point on its charts
     waits = point is None and may_start
     retries = benchmark.retries.left > 0 or benchmark.job is not None
     return (
@@ -101,6 +102,11 @@ def _is_waiting(workload: Workload, benchmark: AutoBenchmark) -> bool:
         or (may_start and is_loaded(point) and retries)
         or session.mine().sweep.update() is not None
     )
+
+
+def is_news(before: Point, point: Point) -> bool:
+    """Whether a point is the first one, or the first that was not measured under load."""
+    return (before is None and point is not None) or (is_loaded(before) and not is_loaded(point))
 
 
 def _start(benchmark: AutoBenchmark) -> Sweep:

@@ -100,7 +100,7 @@ def controls(now: State) -> float:
     training = asked.mode == "training"
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         _choice("Mode", "mode", tuple(NAMES), asked.mode, NAMES)
-        _choice("Optimiser", "optimizer", tuple(OPTIMIZERS), asked.optimizer, OPTIMIZERS, training)
+        _choice("Optimizer", "optimizer", tuple(OPTIMIZERS), asked.optimizer, OPTIMIZERS, training)
         _choice("Along which axis", "over", over, _over(now), {})
         _room(asked.budget_gb or _free())
     return asked.budget_gb or _free()

@@ -206,7 +206,7 @@ def _choices(found: Answer, form: RequirementsForm, is_over: bool) -> None:
             with st.container(border=True):
                 choice_card(choice, rank, form)
         else:
-            with st.expander(plain(f"{rank} · {choice.title} · {_costs_in_short(choice)}")):
+            with st.expander(plain(f"{rank} · {choice.title} · {_compute(choice)}")):
                 choice_card(choice, rank, form)
 
 
@@ -262,11 +262,10 @@ def _costs(choice: Choice) -> Iterator[tuple[str, str]]:
     found: Profile = choice.profile
     yield "Input", " and ".join(units.shape(shape[1:]) for shape in found.inputs if shape[1:])
     yield "Parameters", units.count(found.params)
-    yield "One example", units.macs(found.macs // found.batch)
+    yield "Compute, one example", _compute(choice)
     yield f"Inference, batch {found.batch}", units.size(found.inference_bytes)
     yield f"Training, batch {found.batch}", training_memory_text(found)
 
 
-def _costs_in_short(choice: Choice) -> str:
-    found = choice.profile
-    return f"{units.count(found.params)} · {units.macs(found.macs // found.batch)}"
+def _compute(choice: Choice) -> str:
+    return units.macs(choice.profile.macs // choice.profile.batch)

@@ -46,6 +46,8 @@ STYLE = """<style>
 /* Families with their tasks are wider than the sidebar: their list may be so too. */
 body:has(.stSidebar input[aria-expanded="true"]) [data-testid="stSelectboxVirtualDropdown"] {
   min-width: min(30rem, calc(100vw - 3rem)); }
+/* The titles of two charts side by side do not fit otherwise: their width is the screen's. */
+@media (max-width: 640px) { .js-plotly-plot .annotation-text { font-size: 10px !important; } }
 /* What the node panel may cover on a narrow page. */
 @media (max-width: 768px) { .stMain { --covered: 46vh; } }
 </style>"""

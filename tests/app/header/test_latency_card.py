@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import cast
 
 import pytest
 
 import studio
-from studio.app.header.latency_card import explained_obstacle
+from studio.app.header.latency_card import explained_obstacle, is_news
 from studio.bench.results import Measurement
 from studio.process import free_memory
 from studio.process.errors import MeasureError
@@ -65,6 +66,21 @@ def test_a_figure_under_load_is_measured_again_when_the_machine_is_quiet(
     assert not waits.is_due(101.0)  # not at once again
     tried = [waits.is_due(200.0 + 100 * i) for i in range(10)]
     assert tried.count(True) == RETRIES - 1
+
+
+def test_the_charts_get_the_first_measurement_and_a_better_one() -> None:
+    idle = Measurement(
+        median_s=0.6, q25_s=0.5, q75_s=0.7, p95_s=None, runs=9, first_call_s=0.1,
+        cpu_s=0.05, clean=True, device="Some(R) CPU @ 2 GHz", threads=1, dtype="float32",
+        batch=1, torch_version="2",
+    )  # fmt: skip
+    loaded = replace(idle, clean=False)
+    assert is_news(None, loaded)
+    assert is_news(None, idle)
+    assert is_news(loaded, idle)
+    assert not is_news(None, None)
+    assert not is_news(loaded, loaded)
+    assert not is_news(idle, idle)
 
 
 @pytest.mark.usefixtures("still")
