@@ -208,14 +208,14 @@ def stage_actions(now: State, stages: Stages, i: int) -> None:
 def fault_message(now: State) -> None:
     """The fault, shown at its stage."""
     assert now.invalid_composition
-    st.markdown(f":small[:red[{plain(now.invalid_composition.fault)}]]")
+    st.markdown(f":small[:red[{plain(now.invalid_composition.fault)}.]]")
 
 
 def fault_card(now: State, invalid: InvalidComposition) -> None:
     """The first stage that does not fit, why, and a button for each fix."""
     with st.container(key="fault", gap="xsmall", border=True):
         stage = place_label(invalid.place, invalid.stages[invalid.at])
-        st.markdown(f":red[{FAULT} **{plain(stage)} does not fit.**] {plain(invalid.fault)}")
+        st.markdown(f":red[{FAULT} **{plain(stage)} does not fit.**] {plain(invalid.fault)}.")
         with st.container(horizontal=True, gap="xsmall", key="fixes"):
             for n, fix in enumerate(fixes.fixes(now.design.family, invalid)):
                 key = f"fix.{n}"

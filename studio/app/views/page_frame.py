@@ -36,7 +36,7 @@ from studio.workbench.page.state import IGNORED, State
 NAME = "Neural architecture studio"
 PURPOSE = (
     "Choose a network, move its sliders, and see the real PyTorch model rebuilt, drawn, counted,"
-    " benchmarked and exported."
+    " timed and exported."
 )
 STYLE = """<style>
 .st-key-masthead { margin-bottom: -.9rem; }
