@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 
 from torch import Tensor, nn
 
-from studio.guide import Guide, Preset, Result, Task, results
+from studio.guide import Guide, Preset, Result, results
 from studio.knobs import DesignError, Knob, knobs
 from studio.quoting import echoed, quoted
 from studio.records import (
@@ -31,6 +31,7 @@ from studio.records import (
 from studio.refusals import named_knobs, read_settings, refusal
 from studio.renames import VERSION
 from studio.spelling import closest_first, offered, resembling
+from studio.tasks import Task
 from studio.version import __version__
 
 __all__ = [

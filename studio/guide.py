@@ -6,16 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Task = Literal[
-    "classification",
-    "detection",
-    "segmentation",
-    "instance-segmentation",
-    "language",
-    "time-series",
-    "generation",
-    "multi-modal",
-]
+from studio.tasks import Task
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import pytest
 import torch
 
 import studio
-from studio import admission, cli, exports
+from studio import cli, exports, measurable
 from studio.analysis import units
 from studio.bench.conditions import Conditions
 from studio.bench.timing import time_bound
@@ -78,7 +78,7 @@ def test_a_design_that_cannot_be_names_its_knob(knobs: dict[str, int]) -> None:
 
 
 def test_measure_times_the_exported_text(design: studio.Design) -> None:
-    assert admission.subject(design).source == studio.export(design)
+    assert measurable.subject(design).source == studio.export(design)
     found = studio.measure(design, batch=2)
     assert found.batch == 2
     assert 0 < found.q25_s <= found.median_s <= found.q75_s < 1
@@ -126,7 +126,7 @@ def test_what_does_not_fit_is_told_the_nearest_that_does(
 
 
 def obstacle_of(design: studio.Design, batch: int, **knobs: int) -> str:
-    return admission.measuring_problem(design.replace(**knobs), Conditions(batch=batch))
+    return measurable.measuring_problem(design.replace(**knobs), Conditions(batch=batch))
 
 
 @pytest.mark.parametrize(
@@ -142,19 +142,19 @@ def test_what_cannot_end_in_time_is_told_a_limit_that_suffices(
 ) -> None:
     monkeypatch.setattr(free_memory, "available_bytes", lambda: 10**12)
     design, asked = studio.design(family, preset), Conditions(**conditions)
-    said = admission.time_problem(design, asked)
+    said = measurable.time_problem(design, asked)
     assert "is too slow to time within limit_s=30 on cpu: about " in said
-    assert said == admission.measuring_problem(design, asked)
+    assert said == measurable.measuring_problem(design, asked)
     with pytest.raises(studio.MeasureError, match="limit_s=30"):
         studio.measure(design, **conditions)
     (works,) = re.findall(r"limit_s=(\d+) works$", said)
-    assert not admission.measuring_problem(design, asked, float(works))
-    assert not admission.time_problem(design, replace(asked, device="cuda:0"))
+    assert not measurable.measuring_problem(design, asked, float(works))
+    assert not measurable.time_problem(design, replace(asked, device="cuda:0"))
 
 
 def test_every_default_preset_can_be_timed_as_it_stands() -> None:
     designs = {key: family.design() for key, family in studio.families().items()}
-    late = [key for key, design in designs.items() if admission.time_problem(design, Conditions())]
+    late = [key for key, design in designs.items() if measurable.time_problem(design, Conditions())]
     assert late == []
 
 
@@ -163,12 +163,12 @@ def test_a_training_step_is_admitted_by_its_own_peak(monkeypatch: pytest.MonkeyP
     design = studio.design("vit", "ViT-Ti/16")
     monkeypatch.setitem(time_bound.RATES, "cpu", 1e18)
     step = Conditions(batch=64, mode="training")
-    assert not admission.measuring_problem(design, Conditions(batch=64))
-    said = admission.measuring_problem(design, step)
+    assert not measurable.measuring_problem(design, Conditions(batch=64))
+    said = measurable.measuring_problem(design, step)
     assert said.startswith("a training step of ViT-Ti/16 at batch=64 needs about")
     (fits,) = re.findall(r"the nearest that fits is batch=(\d+)", said)
-    assert not admission.measuring_problem(design, replace(step, batch=int(fits)))
-    assert admission.measuring_problem(design, replace(step, batch=int(fits) + 1))
+    assert not measurable.measuring_problem(design, replace(step, batch=int(fits)))
+    assert measurable.measuring_problem(design, replace(step, batch=int(fits) + 1))
 
 
 class RunsOut:

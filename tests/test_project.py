@@ -213,7 +213,7 @@ TESTED_IN = {
         "reporting/structure",
     ),
     "test_face.py": (
-        "admission",
+        "measurable",
         "bench/timing/time_bound",
         "drawing/render/formats",
         "exports",
@@ -232,6 +232,7 @@ TESTED_IN = {
     "zoo/test_contract.py": (
         "blocks/*",
         "guide",
+        "tasks",
         "zoo/*",
     ),
     "zoo/test_hybrid.py": (

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 
 from studio.advice.modality import SIZES, knob_paths
 from studio.analysis.cost.profiler import profile
-from studio.family import Design, Preset, Result, Task
+from studio.family import Design, Preset, Result
+from studio.tasks import Task
 
 # The metrics of each task. Results in other metrics, such as a loss on a synthetic task, are not
 # evidence for it.

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from studio import admission
+from studio import measurable
 from studio.advice.budget import Limits
 from studio.advice.questions import Strategy
 from studio.advice.recommend import Choice, resize_choice
@@ -226,6 +226,6 @@ def search_step(
 
 def _subject(design: Design, conditions: Conditions) -> Subject | MeasureError:
     try:
-        return admission.subject(design, conditions)
+        return measurable.subject(design, conditions)
     except MeasureError as refused:
         return refused

@@ -19,8 +19,9 @@ from studio.analysis.cost.op_costs import operations
 from studio.analysis.cost.profiler import Profile, profile
 from studio.analysis.trace.meta_model import example_on_meta
 from studio.analysis.trace.tree import ATTENTION
-from studio.family import Design, Family, Preset, Task
+from studio.family import Design, Family, Preset
 from studio.knobs import DesignError
+from studio.tasks import Task
 
 Kind = Literal["images", "tokens", "series", "video"]
 

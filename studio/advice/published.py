@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from studio import zoo
 from studio.analysis.cost.profiler import profile
-from studio.family import Result, Task
+from studio.family import Result
+from studio.tasks import Task
 
 
 @dataclass(frozen=True)

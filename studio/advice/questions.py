@@ -8,9 +8,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple, get_args
 
 from studio.analysis.quantities import MACS, MEMORY, PARAMETERS, Quantity
-from studio.guide import Task
 
-TASKS: tuple[Task, ...] = get_args(Task)
 Strategy = Literal["recommended", "proportions", "width", "depth", "resolution", "compound"]
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 

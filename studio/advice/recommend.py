@@ -38,7 +38,8 @@ from studio.advice.sizing.scaling_search import FULL_SHARE, Search, distortion
 from studio.advice.sizing.strategy import size_design
 from studio.analysis import units
 from studio.analysis.cost.profiler import Profile, freeze_gc, profile
-from studio.family import Design, Family, Preset, Task
+from studio.family import Design, Family, Preset
+from studio.tasks import Task
 
 PRESET_SHARE = 0.6  # of the binding limit, from which on a preset is preferred to other sizes
 SECOND_PENALTY = 0.5  # octaves by which a size made from the second nearest preset must be better

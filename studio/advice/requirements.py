@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from studio.advice.budget import Limits
-from studio.advice.questions import TASKS, Strategy
-from studio.family import BATCH, Task
+from studio.advice.questions import Strategy
+from studio.family import BATCH
 from studio.knobs import DesignError
 from studio.quoting import echoed
+from studio.tasks import TASKS, Task
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from studio.family import Task
+from studio.tasks import Task
 
 Settings = Mapping[str, int]
 IMAGES: Settings = {"image_size": 224, "in_channels": 3}

@@ -101,12 +101,12 @@ def measure(
 def _layer_times(
     design: Design, conditions: Conditions, limit_s: float | None
 ) -> Mapping[str, LayerTime]:
-    from studio import admission
+    from studio import measurable
     from studio.workbench.pending import wait_for
     from studio.workbench.workbench import Workbench
     from studio.workbench.workload import Workload
 
-    admission.subject(design, replace(conditions, mode="inference"), limit_s)
+    measurable.subject(design, replace(conditions, mode="inference"), limit_s)
     bench, workload = Workbench(), Workload.under(design, conditions)
     bench.start_layer_times(workload, limit_s=limit_s)
     return wait_for(lambda: bench.layer_times(workload))

@@ -16,7 +16,7 @@ from studio.cli.parameters import options
 if TYPE_CHECKING:
     from studio.advice.questions import Strategy
     from studio.advice.requirements import RecommendationRequest
-    from studio.guide import Task
+    from studio.tasks import Task
     from studio.workbench.jobs.recommendations import Answer
     from studio.workbench.pending import Waiting
 

@@ -110,7 +110,7 @@ def _timed(
 ) -> tuple[list[Point], bool]:
     """The measurement of each design, or the error that says why it has none; and whether the sweep
     was interrupted. Unless `fresh`, measurements of an earlier sweep of all of them are reused."""
-    from studio import admission
+    from studio import measurable
     from studio.process.backend import canonical_device
     from studio.workbench.workbench import Workbench
     from studio.workbench.workload import Workload
@@ -121,7 +121,7 @@ def _timed(
     workloads = {design: Workload.under(design, conditions) for design in designs}
     for design in workloads:
         try:
-            admission.subject(design, conditions, limit_s)
+            measurable.subject(design, conditions, limit_s)
         except MeasureError as error:
             points[design] = error
     able = tuple(workload for design, workload in workloads.items() if design not in points)
@@ -135,7 +135,7 @@ def _timed(
         for workload, point in zip(able, job.points, strict=True):
             found: Point = point or failure
             if isinstance(found, NoMemoryError):
-                found = admission.out_of_memory_error(workload.design, conditions, found)
+                found = measurable.out_of_memory_error(workload.design, conditions, found)
             points[workload.design] = found
     return [points[design] for design in designs], interrupted
 

@@ -21,7 +21,7 @@ from studio.analysis import units
 from studio.analysis.cost.profiler import Profile, profile
 from studio.analysis.cost.starved_norm import training_memory_text
 from studio.bench.results import Measurement
-from studio.family import Design, Preset, Task
+from studio.family import Design, Preset
 from studio.reporting import latency_text
 from studio.reporting.cost import cost_section
 from studio.reporting.document import (
@@ -40,6 +40,7 @@ from studio.reporting.document import (
 )
 from studio.reporting.expectations import expectations_section
 from studio.reporting.structure import count_text, structure_section
+from studio.tasks import Task
 from studio.version import __version__
 
 TASK_TEXTS: dict[Task, str] = {

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from studio import admission
+from studio import measurable
 from studio.advice.published import PublishedResult
 from studio.advice.requirements import Brief, RecommendationRequest
 from studio.analysis.cost.latency_model import LatencyModel
@@ -23,11 +23,12 @@ from studio.bench.results import Measurement
 from studio.bench.shared_jobs import SharedJobs
 from studio.bench.store import Store, store
 from studio.bench.sweep import Point, measure
-from studio.family import Design, Task
+from studio.family import Design
 from studio.process import backend
 from studio.process.backend import CallExecutor, platforms
 from studio.process.errors import MeasureError, NoMemoryError
 from studio.process.fair_queue import OpenQueue, queue_client
+from studio.tasks import Task
 from studio.workbench.devices import Devices
 from studio.workbench.jobs.architect_jobs import ArchitectJobs
 from studio.workbench.jobs.auto_benchmark import REST_S
@@ -37,9 +38,9 @@ from studio.workbench.jobs.measurements import Measurements
 from studio.workbench.jobs.memory_plan import MemoryPlan, MemoryPlans, MemoryRequest
 from studio.workbench.jobs.predicted_latency import Calibrations, fit_predictor
 from studio.workbench.jobs.recommendations import Answer, Documents, Size
+from studio.workbench.jobs.shared_work import Call, SharedWork
 from studio.workbench.jobs.sizing_process import SizingProcess
 from studio.workbench.jobs.sweep_job import Sweep
-from studio.workbench.jobs.tasks import Call, Tasks
 from studio.workbench.page_runs import PageRuns
 from studio.workbench.pending import Failed, NotAsked, Pending, Ready, Waiting
 from studio.workbench.priority import Priority
@@ -83,7 +84,7 @@ class Workbench:
         self._calibrations = Calibrations(queue)
         self._explanations = Explanations(sizing)
         self._memory = MemoryPlans(sizing)
-        self._summaries = Tasks[str](64)
+        self._summaries = SharedWork[str](64)
         self._architect = ArchitectJobs(sizing, queue)
 
     @property
@@ -116,13 +117,13 @@ class Workbench:
         """Measure a workload now, and wait for it. Raises MeasureError, in one sentence, with the
         nearest workload that can be measured."""
         design, conditions = workload.design, workload.conditions
-        script = admission.subject(design, conditions, limit_s)
-        limit_s = limit_s or admission.default_limit_s(design, conditions)
+        script = measurable.subject(design, conditions, limit_s)
+        limit_s = limit_s or measurable.default_limit_s(design, conditions)
         try:
             executor = self._queue(workload.device)
             return measure(script, conditions, limit_s=limit_s, executor=executor)
         except NoMemoryError as ran_out:
-            raise admission.out_of_memory_error(design, conditions, ran_out) from None
+            raise measurable.out_of_memory_error(design, conditions, ran_out) from None
 
     def explain_obstacle(
         self, workload: Workload, limit_s: float | None = None, session: str = ""
@@ -153,7 +154,7 @@ class Workbench:
             store=self.storage,
             fresh=fresh or self.measurements.of_one_sweep(workloads),
             limit_s=limit_s
-            or max(admission.default_limit_s(w.design, w.conditions) for w in workloads),
+            or max(measurable.default_limit_s(w.design, w.conditions) for w in workloads),
         )
         return Sweep(workloads, job, self.measurements, self.storage, title)
 

@@ -44,38 +44,33 @@ from studio.blocks.residual import BasicBlock
 from studio.family import Code, Family, Guide, Preset, results
 from studio.records import records
 from studio.stages.adapter import with_adapters
-from studio.stages.attention import RelativeTransformer, WindowTransformer
-from studio.stages.clip import ConvLSTM, FrameTokens, LastFrame
-from studio.stages.convolution import Conv, DepthwiseSeparable, Inception, SqueezeExcitation
+from studio.stages.attention import RelativeTransformer
+from studio.stages.clip import ConvLSTM, LastFrame
+from studio.stages.convolution import Conv
 from studio.stages.head import ClassTokenHead, HiddenLayerHead, PooledHead
-from studio.stages.input import ClipStem, ImageStem, SeriesStem
-from studio.stages.join import Add, Concatenate
-from studio.stages.mixing import CrossAttention, MLPMixer
-from studio.stages.pixel_head import DecoderHead, PixelHead
+from studio.stages.input import ClipStem, ImageStem
+from studio.stages.kinds import HEAD_KINDS, STAGE_KINDS, STEM_KINDS
+from studio.stages.mixing import CrossAttention
+from studio.stages.pixel_head import DecoderHead
 from studio.stages.residual import (
-    ConvNeXtBlocks,
-    MBConv,
     PreNormMBConv,
     Residual,
     StandardisedResidual,
 )
-from studio.stages.resolution import Pool, Upsample, ValidConv
-from studio.stages.sequence import Columns, Position, Project, Recurrent, TemporalConv
+from studio.stages.resolution import Pool, ValidConv
+from studio.stages.sequence import Columns, Project, Recurrent
 from studio.stages.stage import INPUT, MEMORY, STEM, AnyStage, Flow, Tokens
 from studio.stages.stem import (
-    ConvPoolStem,
     ConvStem,
-    PatchStem,
     PreNormStem,
     StandardisedConvStem,
     Stem,
-    TokenStem,
 )
-from studio.stages.token_head import AttentionPoolHead, EachTokenHead, LastTokenHead, MeanTokenHead
-from studio.stages.tokens import PrependClassToken, ToMap, ToTokens, Transformer
+from studio.stages.token_head import EachTokenHead, MeanTokenHead
+from studio.stages.tokens import ToMap, ToTokens, Transformer
 from studio.stages.validate import initial_flows, memory_of, naming_place, output_of
 
-STAGES = range(1, 33)  # allowed numbers of stages
+NUM_STAGES = range(1, 33)  # allowed numbers of stages
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,10 +80,7 @@ class Composition:
     stem: Stem = records(
         ConvStem(),
         "The first part, which reads the input",
-        options=(
-            *(ConvStem, ConvPoolStem, PatchStem, PreNormStem, StandardisedConvStem),
-            *(ImageStem, ClipStem, TokenStem, SeriesStem),
-        ),
+        options=STEM_KINDS,
     )
     stages: tuple[AnyStage, ...] = records(
         (
@@ -99,23 +91,13 @@ class Composition:
             Transformer(),
         ),
         "Stages, in order",
-        options=(
-            *(Conv, ValidConv, Residual, StandardisedResidual, ConvNeXtBlocks),
-            *(MBConv, PreNormMBConv, DepthwiseSeparable, Inception, SqueezeExcitation),
-            *(RelativeTransformer, WindowTransformer, Pool, Upsample, Add, Concatenate),
-            *(ToTokens, PrependClassToken, ToMap, Transformer, MLPMixer, CrossAttention),
-            *(Recurrent, TemporalConv, Columns, Position, Project),
-            *(ConvLSTM, LastFrame, FrameTokens),
-        ),
-        lengths=STAGES,
+        options=STAGE_KINDS,
+        lengths=NUM_STAGES,
     )
     head: AnyStage = records(
         ClassTokenHead(),
         "The last part, which computes the output",
-        options=(
-            *(PooledHead, HiddenLayerHead, MeanTokenHead, AttentionPoolHead),
-            *(LastTokenHead, EachTokenHead, ClassTokenHead, PixelHead, DecoderHead),
-        ),
+        options=HEAD_KINDS,
     )
 
     @property
@@ -135,9 +117,9 @@ class HybridConfig(Composition):
 
     def __post_init__(self) -> None:
         self.flows()
-        if len(self.stages) not in STAGES:
+        if len(self.stages) not in NUM_STAGES:
             raise ValueError(
-                f"a composition has at most {STAGES[-1]} stages, inserted ones included, not"
+                f"a composition has at most {NUM_STAGES[-1]} stages, inserted ones included, not"
                 f" {len(self.stages)}"
             )
 

@@ -10,11 +10,11 @@ import studio
 from studio.advice.budget import Limits
 from studio.advice.choice_text import choice_title, format_percent, symbolic_law
 from studio.advice.evidence import MEASURES, citations, format_result, results_for, short_source
-from studio.advice.questions import TASKS
 from studio.advice.recommend import Choice, choose_in_family
 from studio.advice.requirements import Brief
 from studio.advice.task_inputs import DEFAULTS, FIELDS, default_source
-from studio.family import Family, Task
+from studio.family import Family
+from studio.tasks import TASKS, Task
 
 FAMILIES = studio.families()
 RESULTS = [(f, result) for f in FAMILIES.values() for result in f.guide.results]

@@ -19,7 +19,8 @@ from studio.advice.requirements import Brief
 from studio.advice.sizing.strategy import size_design
 from studio.advice.task_inputs import DEFAULTS
 from studio.analysis.cost.profiler import profile
-from studio.family import DesignError, Family, Task
+from studio.family import DesignError, Family
+from studio.tasks import Task
 
 FAMILIES = studio.families()
 SERVED = [(family, task) for family in FAMILIES.values() for task in family.guide.tasks]

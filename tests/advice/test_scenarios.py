@@ -14,12 +14,11 @@ import pytest
 
 import studio
 from studio.advice.budget import Limits, cost, format_amount
-from studio.advice.questions import TASKS
 from studio.advice.recommend import Choice, choose
 from studio.advice.requirements import Brief
-from studio.family import Task
 from studio.reporting.markdown import markdown
 from studio.reporting.sections import report
+from studio.tasks import TASKS, Task
 
 BRIEFS: dict[Task, Brief] = {
     "classification": Brief(

@@ -8,11 +8,11 @@ from concurrent.futures import Future
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from studio.workbench.jobs.tasks import Tasks
+from studio.workbench.jobs.shared_work import SharedWork
 from studio.workbench.pending import Pending
 
 SUBMITTED: list[Future[str]] = []
-TASKS = Tasks[str](limit=4)
+TASKS = SharedWork[str](limit=4)
 
 
 def ask() -> Pending[str]:

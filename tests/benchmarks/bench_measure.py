@@ -21,7 +21,7 @@ import torch
 from torch.utils.benchmark import Timer
 
 import studio
-from studio import admission
+from studio import measurable
 from studio.bench.conditions import Conditions, Subject
 from studio.bench.results import Measurement, comparable_seconds
 from studio.bench.sweep import measure, sweep
@@ -61,7 +61,7 @@ def spread(figures: Sequence[float]) -> tuple[float, str]:
 
 @pytest.mark.parametrize("design", [RESNET, VIT], ids=["ResNet-18", "ViT-S"])
 def test_ten_medians_agree(design: Design, load: str) -> None:
-    subject = admission.subject(design)
+    subject = measurable.subject(design)
     found = [measure(subject, CPU, budget_s=0.5) for _ in range(REPEATS)]
     clean = [m.median_s for m in found if m.clean]
     middle = statistics.median(m.median_s for m in found)
@@ -76,7 +76,7 @@ def test_ten_medians_agree(design: Design, load: str) -> None:
 
 
 def test_a_paired_ratio_agrees(load: str) -> None:
-    subjects = (admission.subject(RESNET), admission.subject(RESNET_34))
+    subjects = (measurable.subject(RESNET), measurable.subject(RESNET_34))
     ratios = []
     for seed in range(REPEATS):
         small, large = worker().submit(measure_round, subjects, CPU, 1.5, seed).result()
@@ -89,7 +89,7 @@ def test_a_paired_ratio_agrees(load: str) -> None:
 
 
 def test_a_fitted_exponent_agrees(load: str) -> None:
-    subjects = [admission.subject(design) for design in AXIS]
+    subjects = [measurable.subject(design) for design in AXIS]
     depths = [math.log(design.settings["depth"]) for design in AXIS]
     exponents = []
     for _ in range(5):
@@ -105,7 +105,7 @@ def test_a_fitted_exponent_agrees(load: str) -> None:
 
 @pytest.mark.parametrize("design", [RESNET, VIT], ids=["ResNet-18", "ViT-S"])
 def test_ours_is_the_figure_of_torchs_own_timer(design: Design, load: str) -> None:
-    ratios = worker().submit(compare, admission.subject(design), limit_s=120.0).result()
+    ratios = worker().submit(compare, measurable.subject(design), limit_s=120.0).result()
     low, middle, high = statistics.quantiles(ratios, n=4)
     print(f"\n{design.title}, {load}: ours / torch.utils.benchmark = {middle:.3f}", end=" ")
     print(f"(middle half {low:.3f} to {high:.3f}, bar 5 %)")

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 import studio
-from studio import admission
+from studio import measurable
 from studio.analysis.cost import roofline
 from studio.analysis.cost.latency_model import fit
 from studio.analysis.cost.op_costs import OpCost, total_cost
@@ -99,7 +99,7 @@ def measured(family: str, device: roofline.DeviceLimits) -> list[Case]:
         base.replace(**{name: knobs[name][i] for name, i in zip(knobs, levels, strict=True)})
         for levels in (*ANCHORS, *HELD_OUT)
     ]
-    subjects = [admission.subject(d) for d in designs]
+    subjects = [measurable.subject(d) for d in designs]
     *_, points = sweep(subjects, Conditions(), budget_s=BUDGET_S, round_s=2.5)
     return [case(d, point, device) for d, point in zip(designs, points, strict=True)]
 

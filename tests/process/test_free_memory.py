@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from studio import admission
+from studio import measurable
 from studio.process.errors import MeasureError
 from studio.process.free_memory import (
     MEMINFO,
@@ -66,10 +66,10 @@ def test_a_device_that_is_not_there_has_no_memory():
 
 def test_of_a_clusters_memory_nothing_is_claimed(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(MEMORY, "available_bytes", lambda: 10**6)
-    assert "0.0 GB free" in admission.memory_problem(10**9, "ViT-H/14")
+    assert "0.0 GB free" in measurable.memory_problem(10**9, "ViT-H/14")
     monkeypatch.setenv("STUDIO_SCHEDULER", "tcp://127.0.0.1:1")
-    assert not admission.memory_problem(10**9, "ViT-H/14")
-    assert not admission.memory_problem(10**9, "ViT-H/14", "cuda:0")
+    assert not measurable.memory_problem(10**9, "ViT-H/14")
+    assert not measurable.memory_problem(10**9, "ViT-H/14", "cuda:0")
 
 
 TWO = {"memory.max": "1000", "memory.current": "600", "memory.stat": "anon 500\ninactive_file 100"}

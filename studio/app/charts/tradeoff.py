@@ -18,7 +18,7 @@ from studio.app import session
 from studio.app.charts.compare_table import COLOURS, workload_label
 from studio.app.charts.scaling_chart import HERE
 from studio.app.pending import result
-from studio.family import Task
+from studio.tasks import Task
 from studio.workbench import results
 from studio.workbench.page.requirements_form import RequirementsForm
 from studio.workbench.workload import Workload

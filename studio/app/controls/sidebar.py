@@ -16,9 +16,9 @@ from studio.app.controls.history import history
 from studio.app.controls.navigation import compose_button
 from studio.app.markup import plain
 from studio.family import BATCH, Family
-from studio.guide import Task
 from studio.knobs import Axis, Knob
 from studio.records import RecordKnob
+from studio.tasks import Task
 from studio.workbench.page.state import VIEWS, State
 from studio.workbench.workload import CONDITIONS, DEVICE
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from studio import admission
+from studio import measurable
 from studio.analysis import units
 from studio.app import session
 from studio.app.header.headline import card, change, change_line
@@ -42,9 +42,9 @@ QUIET_POLL_S = 10.0  # of whether the machine is quiet by now
 
 def limit(workload: Workload) -> float:
     """Time limit in seconds of a measurement that the user has asked for."""
-    shortest = admission.duration_s(workload.design, workload.conditions)
+    shortest = measurable.duration_s(workload.design, workload.conditions)
     known = workload.conditions.limit_s
-    return max(known, admission.round_limit_s(shortest)) if shortest else known
+    return max(known, measurable.round_limit_s(shortest)) if shortest else known
 
 
 def measuring_obstacle(workload: Workload) -> str:
@@ -166,9 +166,9 @@ def _limit_text(workload: Workload) -> str:
 
 def benchmark_offer(workload: Workload) -> str:
     """Why the user has to press Benchmark."""
-    if not admission.time_problem(workload.design, workload.conditions):
+    if not measurable.time_problem(workload.design, workload.conditions):
         return ASKED
-    return LATE.format(f"{admission.duration_s(workload.design, workload.conditions):,.0f}")
+    return LATE.format(f"{measurable.duration_s(workload.design, workload.conditions):,.0f}")
 
 
 def paragraph(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from studio.advice.questions import LIMITS, SETTINGS, STRATEGIES, TASKS
+from studio.advice.questions import LIMITS, SETTINGS, STRATEGIES
 from studio.analysis.quantities import COUNT
 from studio.bench.conditions import CHOICES, Conditions
 from studio.cli.inputs import DesignSource
@@ -29,6 +29,7 @@ from studio.cli.parameters.param_types import (
 )
 from studio.knobs import DesignError
 from studio.quoting import path_echoed
+from studio.tasks import TASKS
 
 Function = Callable[..., Any]
 Option = Callable[[Function], Function]

@@ -13,8 +13,9 @@ from studio.advice.published import PublishedResult, published_results
 from studio.advice.recommend import Choice, choose_in_family, families_for
 from studio.advice.requirements import Brief, RecommendationRequest
 from studio.bench.results import Measurement
-from studio.family import Design, Task
+from studio.family import Design
 from studio.process.backend import CallExecutor
+from studio.tasks import Task
 from studio.workbench.jobs.recommendations import (
     Answer,
     Documents,
@@ -23,7 +24,7 @@ from studio.workbench.jobs.recommendations import (
     documents,
     sizes,
 )
-from studio.workbench.jobs.tasks import Call, Tasks, drop
+from studio.workbench.jobs.shared_work import Call, SharedWork, drop
 from studio.workbench.jobs.timed_search import TimedSearch
 from studio.workbench.pending import Failed, Pending, Ready, Waiting
 from studio.workbench.workload import Workload
@@ -83,10 +84,10 @@ class ArchitectJobs:
         self, sizing: Callable[[str], CallExecutor], queue: Callable[[str, str], CallExecutor]
     ) -> None:
         self._sizing, self._queue = sizing, queue
-        self._searches = Tasks[Answer](SEARCHES)
-        self._published = Tasks[tuple[PublishedResult, ...]](16)
-        self._sizes = Tasks[tuple[Size, ...]](32)
-        self._reports = Tasks[Documents](32)
+        self._searches = SharedWork[Answer](SEARCHES)
+        self._published = SharedWork[tuple[PublishedResult, ...]](16)
+        self._sizes = SharedWork[tuple[Size, ...]](32)
+        self._reports = SharedWork[Documents](32)
 
     def recommend(self, request: RecommendationRequest, session: str) -> Pending[Answer]:
         """The designs for a request, best first."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from studio import admission
+from studio import measurable
 from studio.analysis.cost.peak_memory import peak_memory
 from studio.analysis.cost.profiler import Profile
 from studio.bench.conditions import Subject
 from studio.process.backend import CallExecutor, scheduler_address
 from studio.process.free_memory import free_bytes
 from studio.workbench import results
-from studio.workbench.jobs.tasks import Call, Tasks
+from studio.workbench.jobs.shared_work import Call, SharedWork
 from studio.workbench.pending import Pending
 from studio.workbench.workload import Workload
 
@@ -25,7 +25,7 @@ LIMIT_S = 180.0  # of a search for the nearest workload that fits
 
 def subject(workload: Workload) -> Subject:
     """The exported script of a workload, as the worker process runs it."""
-    return admission.subject_of_script(results.script_of(workload))
+    return measurable.subject_of_script(results.script_of(workload))
 
 
 def is_quick(profile: Profile) -> bool:
@@ -49,13 +49,13 @@ def obstacle(workload: Workload, limit_s: float | None = None) -> str:
     needs more than predicted, the worker process runs out of its memory and says so.
     """
     design, conditions = workload.design, workload.conditions
-    if why := admission.condition_problem(design, conditions):
+    if why := measurable.condition_problem(design, conditions):
         return why
     needed = peak_memory(design, workload.batch, workload.mode).total
-    crowded = admission.memory_problem(
-        needed, admission.workload_title(design, conditions), workload.device
+    crowded = measurable.memory_problem(
+        needed, measurable.workload_title(design, conditions), workload.device
     )
-    return crowded or admission.time_problem(design, conditions, limit_s)
+    return crowded or measurable.time_problem(design, conditions, limit_s)
 
 
 class Explanations:
@@ -64,7 +64,7 @@ class Explanations:
 
     def __init__(self, sizing: Callable[[str], CallExecutor]) -> None:
         self._sizing = sizing
-        self._tasks = Tasks[str](256)
+        self._tasks = SharedWork[str](256)
 
     def __call__(self, workload: Workload, limit_s: float | None, session: str) -> Pending[str]:
         """Searched again where the free memory has changed much."""
@@ -73,7 +73,7 @@ class Explanations:
         return self._tasks(
             (*asked, free),
             lambda: Call(
-                self._sizing(session).submit(admission.measuring_problem, *asked, limit_s=LIMIT_S)
+                self._sizing(session).submit(measurable.measuring_problem, *asked, limit_s=LIMIT_S)
             ),
             session,
         )

@@ -11,7 +11,7 @@ from studio.bench.results import LayerTime
 from studio.bench.timing.layer_times import layer_times, unsupported_reason
 from studio.process.backend import CallExecutor
 from studio.workbench.jobs.benchmarkable import obstacle, subject
-from studio.workbench.jobs.tasks import pending
+from studio.workbench.jobs.shared_work import pending
 from studio.workbench.pending import NotAsked, Pending, Ready
 from studio.workbench.workload import Workload
 

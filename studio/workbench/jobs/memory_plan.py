@@ -14,7 +14,7 @@ from studio.analysis.cost.training_step import Optimizer, PeakMemory
 from studio.knobs import Mode
 from studio.process.backend import CallExecutor
 from studio.process.free_memory import tensor_budget
-from studio.workbench.jobs.tasks import Call, Tasks
+from studio.workbench.jobs.shared_work import Call, SharedWork
 from studio.workbench.pending import Pending
 from studio.workbench.workload import Workload
 
@@ -52,7 +52,7 @@ class MemoryPlans:
 
     def __init__(self, sizing: Callable[[str], CallExecutor]) -> None:
         self._sizing = sizing
-        self._tasks = Tasks[MemoryPlan](64)
+        self._tasks = SharedWork[MemoryPlan](64)
 
     def __call__(self, request: MemoryRequest, session: str) -> Pending[MemoryPlan]:
         return self._tasks(

@@ -24,7 +24,7 @@ from studio.workbench.jobs.recommendations import (
     refusal,
     timed_answer,
 )
-from studio.workbench.jobs.tasks import drop, pending
+from studio.workbench.jobs.shared_work import drop, pending
 from studio.workbench.pending import Pending, Waiting
 
 T = TypeVar("T")

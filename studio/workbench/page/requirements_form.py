@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from studio.advice.budget import Limits
-from studio.advice.questions import LIMITS, SETTINGS, STRATEGIES, TASKS, Strategy
+from studio.advice.questions import LIMITS, SETTINGS, STRATEGIES, Strategy
 from studio.advice.requirements import Brief, RecommendationRequest
 from studio.advice.task_inputs import DEFAULTS, FIELDS
 from studio.analysis import quantities
 from studio.analysis.quantities import COUNT
-from studio.family import BATCH, Task
+from studio.family import BATCH
 from studio.knobs import DesignError, Knob
+from studio.tasks import TASKS, Task
 from studio.workbench.link import Link
 
 TASK = Knob(

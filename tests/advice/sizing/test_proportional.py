@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 import studio
 from studio.advice.budget import Limits, cost
-from studio.advice.questions import TASKS
 from studio.advice.recommend import Choice, choose_in_family, families_for
 from studio.advice.requirements import Brief
 from studio.advice.sizing.proportions import MAX_SPREAD, head_dims, round_width, size_knobs, spread
-from studio.family import Design, Family, Task
+from studio.family import Design, Family
+from studio.tasks import TASKS, Task
 
 BUDGETS = (10**5, 10**6, 5 * 10**6, 3 * 10**7, 10**8, 10**9, 8 * 10**9)
 FAMILIES = studio.families()

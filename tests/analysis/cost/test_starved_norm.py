@@ -7,10 +7,10 @@ import re
 import pytest
 
 import studio
-from studio.admission import condition_problem
 from studio.analysis.cost.starved_norm import batch_too_small
 from studio.bench.conditions import Conditions
 from studio.family import Design, Family
+from studio.measurable import condition_problem
 from studio.process.errors import MeasureError
 from tests.commit_sample import commit_sample
 from tests.designs import options, small

@@ -11,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import studio
-from studio import admission
+from studio import measurable
 from studio.analysis import units
 from studio.analysis.cost.scaling import axes, axis_points, exponent
 from studio.app.charts import scaling_text
@@ -360,12 +360,14 @@ def test_what_cannot_be_measured_has_a_sentence_in_the_place_of_a_button() -> No
     app.run()
     assert not app.exception
     assert not {"measure", "sweep-start"} & {button.key for button in app.button}
-    why = admission.measuring_problem(studio.design("bert"), Conditions(layout="channels_last"))
+    why = measurable.measuring_problem(studio.design("bert"), Conditions(layout="channels_last"))
     assert "needs images" in why
     assert any(why in caption.value for caption in app.caption)
     with pytest.raises(MeasureError, match="needs images"):
         studio.measure(studio.design("bert"), layout="channels_last")
-    assert not admission.measuring_problem(studio.design("cnn"), Conditions(layout="channels_last"))
+    assert not measurable.measuring_problem(
+        studio.design("cnn"), Conditions(layout="channels_last")
+    )
 
 
 @pytest.mark.usefixtures("still")

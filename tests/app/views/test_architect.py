@@ -10,8 +10,9 @@ import pytest
 from studio.advice.published import metrics, published_results
 from studio.app.charts import pareto as chart_of_sizes
 from studio.app.charts.tradeoff import COSTS, scatter
-from studio.family import DesignError, Task
+from studio.family import DesignError
 from studio.process.backend import CallExecutor
+from studio.tasks import Task
 from studio.workbench import results
 from studio.workbench.jobs.architect_jobs import Search
 from studio.workbench.jobs.recommendations import Answer, sizes

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import studio
-from studio import admission
+from studio import measurable
 from studio.bench.conditions import Conditions
 from studio.bench.results import LayerTime
 from studio.bench.timing.layer_times import _whole_pass, layer_times
@@ -31,7 +31,7 @@ def test_time_is_of_the_layer_that_spends_it(lab: Worker):
 @pytest.mark.parametrize("family", ["resnet", "vit", "detr", "mobilenet"])
 def test_own_times_add_up_to_the_whole_under_the_models_own_names(lab: Worker, family: str):
     design = small(studio.families()[family])
-    found = times(lab, admission.subject(design))
+    found = times(lab, measurable.subject(design))
     assert sum(t.own_s for t in found.values()) == pytest.approx(found[""].total_s)
     assert found.keys() <= dict(studio.build(design).named_modules()).keys()
     for path, time in found.items():

@@ -5,7 +5,7 @@ import ast
 import pytest
 
 import studio
-from studio import admission
+from studio import measurable
 from studio.bench.conditions import Conditions, Subject
 from studio.bench.store import Platform, store_key
 from studio.bench.sweep import measure
@@ -21,7 +21,7 @@ def test_what_is_measured_of_every_preset_names_what_its_text_defines(key: str):
     family = FAMILIES[key]
     for preset in family.presets:
         code = script(family.design(preset.name), params=0, macs=0, output_shapes=())
-        subject = admission.subject_of_script(code)
+        subject = measurable.subject_of_script(code)
         defined = {
             node.name
             for node in ast.parse(subject.source).body
@@ -33,7 +33,7 @@ def test_what_is_measured_of_every_preset_names_what_its_text_defines(key: str):
 @pytest.mark.parametrize("mode", ["inference", "training"])
 def test_a_model_of_two_inputs_is_measured(lab: Worker, mode):
     conditions = Conditions(mode=mode)
-    subject = admission.subject(FAMILIES["hybrid"].design(TWO_INPUTS), conditions)
+    subject = measurable.subject(FAMILIES["hybrid"].design(TWO_INPUTS), conditions)
     assert measure(subject, conditions, budget_s=0.05, executor=lab).median_s > 0
 
 

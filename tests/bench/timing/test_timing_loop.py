@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import studio
-from studio import admission
+from studio import measurable
 from studio.bench.conditions import Conditions, Subject
 from studio.bench.results import Measurement
 from studio.bench.sweep import measure
@@ -129,7 +129,7 @@ def test_what_float16_makes_too_slow_is_said_before_its_limit(lab: Worker):
 @pytest.mark.parametrize("family", ["detr", "faster_rcnn", "recurrent", "vae"])
 def test_families_with_several_outputs_are_trained(lab: Worker, family: str):
     design = small(studio.families()[family])
-    assert timed(lab, admission.subject(design), mode="training").runs >= 3
+    assert timed(lab, measurable.subject(design), mode="training").runs >= 3
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 
-from studio.workbench.jobs.tasks import Call, Tasks
+from studio.workbench.jobs.shared_work import Call, SharedWork
 from studio.workbench.pending import Failed, NotAsked, Ready, Waiting
 
 
 def test_a_question_is_asked_once_and_answered_for_all() -> None:
-    tasks, future = Tasks[int](limit=4), Future[int]()
+    tasks, future = SharedWork[int](limit=4), Future[int]()
     asked: list[Future[int]] = []
 
     def start() -> Call[int]:
@@ -27,19 +27,19 @@ def test_a_failure_is_the_answer_for_all_who_ask_until_it_is_tried_again() -> No
     failed, fine = Future[int](), Future[int]()
     failed.set_exception(RuntimeError("no process"))
     fine.set_result(1)
-    tasks = Tasks[int](limit=4)
+    tasks = SharedWork[int](limit=4)
     for _ in range(3):
         assert tasks("a", lambda: Call(failed)) == Failed("no process")
     assert tasks.known("a") == Failed("no process")
     assert tasks.known("b") == NotAsked()
-    soon = Tasks[int](limit=4, retry_s=-1.0)
+    soon = SharedWork[int](limit=4, retry_s=-1.0)
     assert soon("a", lambda: Call(failed)) == Failed("no process")
     assert soon("a", lambda: Call(fine)) == Ready(1)
     assert soon.known("a") == Ready(1)
 
 
 def test_the_question_asked_longest_ago_is_forgotten() -> None:
-    tasks, asked = Tasks[str](limit=2), []
+    tasks, asked = SharedWork[str](limit=2), []
 
     def ask(question: str) -> None:
         def start() -> Call[str]:
@@ -56,7 +56,7 @@ def test_the_question_asked_longest_ago_is_forgotten() -> None:
 
 
 def test_an_earlier_question_of_a_session_is_dropped_unless_another_session_asks_it() -> None:
-    tasks, calls = Tasks[str](limit=8), dict[str, Future[str]]()
+    tasks, calls = SharedWork[str](limit=8), dict[str, Future[str]]()
 
     def ask(question: str, session: str) -> None:
         def start() -> Call[str]:
@@ -78,7 +78,7 @@ def test_an_earlier_question_of_a_session_is_dropped_unless_another_session_asks
 
 
 def test_a_call_that_has_begun_is_left_to_end() -> None:
-    tasks, running = Tasks[str](limit=8), Future[str]()
+    tasks, running = SharedWork[str](limit=8), Future[str]()
     running.set_running_or_notify_cancel()
     tasks("first", lambda: Call(running), "one")
     tasks("second", lambda: Call(Future()), "one")

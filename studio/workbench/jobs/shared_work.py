@@ -58,7 +58,7 @@ def pending(call: Future[T]) -> Pending[T]:
     return Failed(str(error)) if error else Ready(call.result())
 
 
-class Tasks(Generic[T]):
+class SharedWork(Generic[T]):
     """Results by question, finished and under way; the latest `limit` stay.
 
     A failure is the answer for all who ask, until `retry_s` seconds have passed. Of a session that
