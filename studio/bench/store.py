@@ -16,6 +16,7 @@ import re
 import sqlite3
 import statistics
 import time
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -92,7 +93,7 @@ class Store:
         self.clear_count = 0  # a sweep that began before the store was cleared is not stored
         self.fallback_reason = ""  # why it is in memory only, in one sentence; else empty
         try:
-            self._disk = _open(self.path, pages)
+            self._disk = self._own(_open(self.path, pages))
         except (OSError, sqlite3.Error) as error:
             self._disk = self._fall_back(error)
 
@@ -241,7 +242,13 @@ class Store:
                 disk.backup(memory)
             disk.close()
         memory.executescript(LAYOUT)
-        return memory
+        return self._own(memory)
+
+    def _own(self, disk: sqlite3.Connection) -> sqlite3.Connection:
+        """Close the connection with this store: from Python 3.13 on, one that nobody closes
+        warns. Not at exit: a sweep may still write."""
+        weakref.finalize(self, disk.close).atexit = False
+        return disk
 
 
 def _open(path: Path, pages: int) -> sqlite3.Connection:

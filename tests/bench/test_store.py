@@ -239,18 +239,19 @@ def test_no_test_writes_into_the_users_cache(cache: Path):
 
 def test_a_sweep_is_filed_and_the_next_one_is_not_measured(lab: Worker, tmp_path: Path):
     kept = Store(tmp_path)
+    steady = Conditions(threads=2)  # every run counts, whatever else the machine does
     rules = {"budget_s": 0.3, "round_s": 0.1, "store": kept}
     subjects = [layers(1), layers(2)]
-    first = SweepJob(subjects, CPU, queue=only(lab), **rules)
+    first = SweepJob(subjects, steady, queue=only(lab), **rules)
     wait_until(lambda: first.done)
     assert (first.error, first.progress) == (None, 1.0)
     nobody = Simulated()
-    again = SweepJob(subjects, CPU, queue=only(nobody), **rules)
+    again = SweepJob(subjects, steady, queue=only(nobody), **rules)
     wait_until(lambda: again.done)
     assert again.snapshot() == first.snapshot()
     assert nobody.calls == []
     assert again.progress == 1.0
-    fresh = SweepJob(subjects, CPU, queue=only(lab), fresh=True, **rules)
+    fresh = SweepJob(subjects, steady, queue=only(lab), fresh=True, **rules)
     wait_until(lambda: fresh.done)
     assert fresh.snapshot() != first.snapshot()
     rows = elsewhere(kept, "SELECT machine, median_s FROM anchors")
