@@ -91,7 +91,7 @@ class Session:
     `is_ours` says that the page has started its next run itself, `wants_page` that the whole page
     is to be drawn after a callback in a fragment. `painted` is the workload that the browser shows,
     `benchmark` measures it; `sweep` and `comparison` are the sweeps that the reader
-    has asked for. `blocks` are the open blocks and the selected node of the graphs of Compare.
+    has started. `blocks` are the open blocks and the selected node of the graphs of Compare.
     """
 
     state: State

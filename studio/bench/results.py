@@ -87,7 +87,7 @@ class Samples:
     def _undisturbed(self, conditions: Conditions) -> tuple[Floats, Floats, bool | None]:
         """Wall and CPU times of the uninterrupted runs, and whether there were enough.
 
-        One thread that never waits spends its wall time computing. Otherwise CPU time tells nothing
+        One thread that never waits spends its wall time computing. Otherwise CPU time says nothing
         (None), and on a machine too busy for this all runs count (False).
         """
         if conditions.device != "cpu" or conditions.threads > 1:

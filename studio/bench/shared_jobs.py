@@ -126,7 +126,7 @@ class JobHandle:
 
 
 class SharedJobs:
-    """The running jobs, by what was asked. Their owners may be away for `away_s` seconds."""
+    """The running jobs, by request. Their owners may be away for `away_s` seconds."""
 
     def __init__(self, away_s: float = AWAY_S) -> None:
         self._away_s = away_s

@@ -21,10 +21,10 @@ YES = ("y", "yes")
 def cache(action: str | None, yes: bool, as_json: bool) -> str:
     """Show the measurements on disk, or delete them (`cache clear`)."""
     path = cache_folder() / NAME
-    kept = _opened() if path.exists() else None
-    found = kept.contents() if kept else StoreContents(path, 0, 0, 0)
+    storage = _opened() if path.exists() else None
+    found = storage.contents() if storage else StoreContents(path, 0, 0, 0)
     if action == "clear":
-        text, deleted = _delete(kept, found, yes)
+        text, deleted = _delete(storage, found, yes)
         return json_text({"deleted": deleted}) if as_json else f"{text}\n"
     if as_json:
         return json_text(
@@ -38,12 +38,12 @@ def cache(action: str | None, yes: bool, as_json: bool) -> str:
     return tables.contents(found, ROWS)
 
 
-def _delete(kept: Store | None, found: StoreContents, yes: bool) -> tuple[str, int]:
+def _delete(storage: Store | None, found: StoreContents, yes: bool) -> tuple[str, int]:
     """Delete everything, unless the person at the terminal does not want that.
 
     Returns what was done as a sentence, and how many measurements were deleted.
     """
-    if kept is None or not (found.measurements or found.reference_times):
+    if storage is None or not (found.measurements or found.reference_times):
         return "nothing to delete", 0
     what = (
         f"{_counted(found.measurements, 'measurement')} and"
@@ -52,9 +52,9 @@ def _delete(kept: Store | None, found: StoreContents, yes: bool) -> tuple[str, i
     )
     if not yes and not _confirms(f"delete {what}?"):
         return "nothing was deleted", 0
-    kept.clear()
-    if kept.fallback_reason:
-        raise DesignError(kept.fallback_reason)
+    storage.clear()
+    if storage.fallback_reason:
+        raise DesignError(storage.fallback_reason)
     return f"deleted {what}", found.measurements
 
 
@@ -69,10 +69,10 @@ def _confirms(question: str) -> bool:
 
 
 def _opened() -> Store:
-    kept = store()
-    if kept.fallback_reason:
-        raise DesignError(kept.fallback_reason)
-    return kept
+    storage = store()
+    if storage.fallback_reason:
+        raise DesignError(storage.fallback_reason)
+    return storage
 
 
 def _counted(number: int, name: str) -> str:

@@ -106,7 +106,7 @@ def _interruption(times: Sequence[Measurement | None]) -> str:
 
 
 def _timed(
-    designs: Sequence[Design], asked: Conditions, limit_s: float | None, fresh: bool
+    designs: Sequence[Design], conditions: Conditions, limit_s: float | None, fresh: bool
 ) -> tuple[list[Point], bool]:
     """The measurement of each design, or the error that says why it has none; and whether the sweep
     was interrupted. Unless `fresh`, measurements of an earlier sweep of all of them are reused."""
@@ -115,7 +115,7 @@ def _timed(
     from studio.workbench.workbench import Workbench
     from studio.workbench.workload import Workload
 
-    conditions = replace(asked, device=canonical_device(asked.device))
+    conditions = replace(conditions, device=canonical_device(conditions.device))
     bench = Workbench()
     points: dict[Design, Point] = {}
     workloads = {design: Workload.under(design, conditions) for design in designs}

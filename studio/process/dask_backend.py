@@ -243,8 +243,8 @@ def worker_devices(client: distributed.Client) -> WorkerDevices:
 
 def dask_failure(error: Exception) -> MeasureError:
     """Any exception of Dask as a MeasureError of one sentence."""
-    said = str(error) or f"it gave no reason ({type(error).__name__})"
-    return MeasureError(cut(f"the cluster could not make the call: {said}", 300))
+    reason = str(error) or f"it gave no reason ({type(error).__name__})"
+    return MeasureError(cut(f"the cluster could not make the call: {reason}", 300))
 
 
 def no_scheduler(address: str, error: Exception) -> NoWorkerError:

@@ -20,16 +20,16 @@ def devices() -> tuple[str, ...]:
 
 def resolve_device(name: object) -> str:
     """The canonical name of a device: `cuda` and `cuda:0` are the same. Raises MeasureError."""
-    known, asked = devices(), str(name)
-    for device in (asked, f"{asked}:0"):
+    known, wanted = devices(), str(name)
+    for device in (wanted, f"{wanted}:0"):
         if device in known:
             return device
-    raise MeasureError(f"no {_description(asked)} here; available: {', '.join(known)}")
+    raise MeasureError(f"no {_description(wanted)} here; available: {', '.join(known)}")
 
 
-def _description(asked: str) -> str:
+def _description(wanted: str) -> str:
     """`CUDA device` for a kind of device, `device cuda:3` for one by number or another name."""
-    return f"{asked.upper()} device" if asked in ("cuda", "mps") else f"device {echoed(asked)}"
+    return f"{wanted.upper()} device" if wanted in ("cuda", "mps") else f"device {echoed(wanted)}"
 
 
 def device_name(device: str) -> str:

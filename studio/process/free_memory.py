@@ -35,13 +35,13 @@ GROUPS = {
 def require_free_memory(
     needed_bytes: int,
     what: str,
-    nearest: Callable[[float], str] = lambda room: "",
+    nearest: Callable[[float], str] = lambda free: "",
     device: str = "cpu",
 ) -> None:
     """Raise MeasureError, with the memory needed and the memory free, if a workload does not fit.
 
     `needed_bytes` is the predicted peak of live bytes, `what` the name of the workload. `nearest`
-    names an alternative, given the live bytes that fit; this room does not know designs.
+    names an alternative, given the live bytes that fit; this package does not know designs.
     """
     needed, free = OVERHEAD * needed_bytes + FIXED_BYTES, free_bytes(device)
     if needed > free:
@@ -54,9 +54,9 @@ def require_free_memory(
         raise MeasureError(f"{refusal}; the nearest that fits is {advice}" if advice else refusal)
 
 
-def tensor_budget(room_bytes: float) -> float:
-    """The peak of live bytes that fits into so much free memory."""
-    return (room_bytes - FIXED_BYTES) / OVERHEAD
+def tensor_budget(free: float) -> float:
+    """The peak of live bytes that fits into `free` bytes of memory."""
+    return (free - FIXED_BYTES) / OVERHEAD
 
 
 def free_bytes(device: str) -> int:

@@ -102,7 +102,7 @@ def as_measure_error(error: BaseException) -> MeasureError:
     no_memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
     if no_memory or any(sign in text for sign in NO_MEMORY):
         return NoMemoryError("memory ran out while the model was measured")
-    if reason := next((said for sign, said in REASONS.items() if sign in text), ""):
+    if reason := next((reason for sign, reason in REASONS.items() if sign in text), ""):
         return MeasureError(reason)
     if isinstance(error, FAULTS):
         traceback.print_exception(error)  # the terminal's, or the server's log

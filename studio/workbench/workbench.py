@@ -207,10 +207,10 @@ class Workbench:
 
     def torchinfo_summary(self, workload: Workload, session: str = "") -> Pending[str]:
         """torchinfo's summary of the model, made on the meta device."""
-        asked = (torchinfo_summary, workload.design, workload.batch)
+        call = (torchinfo_summary, workload.design, workload.batch)
         return self._summaries(
-            asked[1:],
-            lambda: Call(self._sizing(session).submit(*asked, limit_s=SUMMARY_LIMIT_S)),
+            call[1:],
+            lambda: Call(self._sizing(session).submit(*call, limit_s=SUMMARY_LIMIT_S)),
             session,
         )
 

@@ -37,7 +37,7 @@ LEGEND = (
 
 
 def tradeoff_chart(form: RequirementsForm, choices: Sequence[Choice], here: Workload) -> None:
-    """Collapsed at first: the choices are what the user asked for."""
+    """Collapsed at first: the choices come first."""
     place = st.expander("What was published for this task, and at what cost", key="tradeoff")
     with place:
         found = result(

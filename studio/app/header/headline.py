@@ -69,7 +69,7 @@ class Figure:
     name: str
     read: Callable[[Profile], float]
     write: Callable[[float], str]
-    tells: Callable[[Profile], str]
+    note: Callable[[Profile], str]
     help: str = ""
     notes: Callable[[Profile], str] = lambda _: ""  # added to the help, for one design
     lacks: Callable[[Profile], str] = lambda _: ""  # why a design has no such figure
@@ -162,7 +162,7 @@ def figure_text(figure: Figure, now: State) -> tuple[str, list[str]]:
             f'<p title="{escape(why)}">{escape(training_memory_text(here))}: {escape(why)}</p>'
         ]
     value = figure.read(here)
-    notes = [f"<p>{escape(figure.tells(here))}</p>"]
+    notes = [f"<p>{escape(figure.note(here))}</p>"]
     if figure is FIGURES[0] and (preset := now.design.preset) and preset.params:
         notes = [published_count(here.params, preset.params, preset.source)]
     for workload, label in now.others:

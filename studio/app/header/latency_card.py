@@ -41,7 +41,7 @@ QUIET_POLL_S = 10.0  # of whether the machine is quiet by now
 
 
 def limit(workload: Workload) -> float:
-    """Time limit in seconds of a measurement that the user has asked for."""
+    """Time limit in seconds of a measurement that the user starts."""
     shortest = measurable.duration_s(workload.design, workload.conditions)
     known = workload.conditions.limit_s
     return max(known, measurable.round_limit_s(shortest)) if shortest else known
@@ -60,8 +60,8 @@ def explained_obstacle(workload: Workload) -> Pending[str]:
 
 
 def obstacle_text(workload: Workload) -> str:
-    """Why it cannot be measured without being asked for, with the nearest workload that can once
-    that is found; empty if it can."""
+    """Why it is not benchmarked automatically, with the nearest workload that can be measured once
+    that is found; empty if it is."""
     found = explained_obstacle(workload)
     return (found.value if isinstance(found, Ready) else "") or obstacle(workload)
 
@@ -181,18 +181,18 @@ def change_lines(now: State) -> Iterator[str]:
     assert isinstance(here, Measurement)
     for workload, label in now.others:
         if isinstance(there := session.bench().point(workload), Measurement):
-            told = change(here.median_s, there.median_s, units.seconds)
+            difference = change(here.median_s, there.median_s, units.seconds)
             yield (
                 paragraph(f"within noise of {label}")
                 if is_noise(here, there)
-                else change_line(told, label)
+                else change_line(difference, label)
             )
-    told = conditions_text(here, now.workload.threads_text)  # a narrow card cuts it short
-    shown, why = escape(told), ""
+    details = conditions_text(here, now.workload.threads_text)  # a narrow card cuts it short
+    shown, why = escape(details), ""
     if is_loaded(here):  # the device is in the tooltip: there is no room for another line
         shown = f"<strong>under load</strong> {escape(units.seconds(here.median_s))}"
         why = f"The machine was busy: {spread_text(here, now.workload.device)}. {RETRIED}; "
-    yield f'<p title="{escape(why + told)}; {escape(all_details(here))}">{shown}</p>'
+    yield f'<p title="{escape(why + details)}; {escape(all_details(here))}">{shown}</p>'
 
 
 def is_noise(one: Measurement, other: Measurement) -> bool:

@@ -127,10 +127,10 @@ def layer_table(now: State) -> Any:
     known = counted | measured
     name = HOT.get(now.colour_mode.heat, "") if found else ""
     values = cost_column(now, found) if found else []
-    asked = {name: known.get(name, values)} if found else {}
+    coloured = {name: known.get(name, values)} if found else {}
     times = {"Time": measured["Time"]} if "Time" in measured else {}
-    # What was asked for first; what a layer waits for, a word that says no more than figures, last.
-    columns = {"Layer": counted["Layer"]} | asked | times | counted | measured
+    # The column that colours the graph comes first; what limits a layer comes last.
+    columns = {"Layer": counted["Layer"]} | coloured | times | counted | measured
     styles = layer_diff.heat_styles(values, found, layer_diff.is_dark()) if found else []
     return layer_diff.styled_table(columns, FORMATS, {name: styles} if found else {})
 

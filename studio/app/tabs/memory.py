@@ -32,7 +32,7 @@ from studio.workbench.workload import Workload
 
 BARS = 7  # powers of two around the batch on the page
 HEIGHT = 320
-ROOM_WIDTH = 330  # of its label and its field, in pixels
+BUDGET_WIDTH = 330  # of its label and its field, in pixels
 LEGEND = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "normal"}
 GB = 1e9
 NAMES = {"training": "Training", "inference": "Inference"}
@@ -60,13 +60,13 @@ WAITING = "Simulated on meta tensors; the other bars follow …"
 
 
 def memory(now: State) -> None:
-    room = controls(now)
-    asked = now.memory_options
-    if asked.mode == "training" and (why := batch_too_small(now.design, now.workload.batch)):
+    budget_gb = controls(now)
+    options = now.memory_options
+    if options.mode == "training" and (why := batch_too_small(now.design, now.workload.batch)):
         st.warning(plain(f"{why}."))
         return
     request = MemoryRequest(
-        chart_workloads(now), now.workload.counted, asked.mode, asked.optimizer, room * GB
+        chart_workloads(now), now.workload.counted, options.mode, options.optimizer, budget_gb * GB
     )
 
     def ask() -> Pending[MemoryPlan]:
@@ -95,20 +95,22 @@ def _plan(now: State, request: MemoryRequest, found: Pending[MemoryPlan]) -> Non
 
 def controls(now: State) -> float:
     """The controls of the tab. Returns the memory budget in GB."""
-    asked = now.memory_options
+    options = now.memory_options
     over = ("batch", "resolution") if "resolution" in axes(now.design) else ("batch",)
-    training = asked.mode == "training"
+    training = options.mode == "training"
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        _choice("Mode", "mode", tuple(NAMES), asked.mode, NAMES)
-        _choice("Optimizer", "optimizer", tuple(OPTIMIZERS), asked.optimizer, OPTIMIZERS, training)
+        _choice("Mode", "mode", tuple(NAMES), options.mode, NAMES)
+        _choice(
+            "Optimizer", "optimizer", tuple(OPTIMIZERS), options.optimizer, OPTIMIZERS, training
+        )
         _choice("Along which axis", "over", over, _over(now), {})
-        _room(asked.budget_gb or _free())
-    return asked.budget_gb or _free()
+        _budget_field(options.budget_gb or _free())
+    return options.budget_gb or _free()
 
 
-def _room(room: float) -> None:
-    shown = session.widget("memory.room", room, value=room)
-    with st.container(horizontal=True, vertical_alignment="center", width=ROOM_WIDTH, wrap=False):
+def _budget_field(budget_gb: float) -> None:
+    shown = session.widget("memory.room", budget_gb, value=budget_gb)
+    with st.container(horizontal=True, vertical_alignment="center", width=BUDGET_WIDTH, wrap=False):
         st.markdown("Memory budget (GB)", width="content")
         st.number_input(
             "Memory budget (GB)",
@@ -190,14 +192,14 @@ def chart_workloads(now: State) -> tuple[Workload, ...]:
 
 def largest_batch_text(request: MemoryRequest, plan: MemoryPlan) -> str:
     """The largest batch that fits: one sentence for its tensors, one for the whole process."""
-    room, need = units.size(request.available_bytes), units.size(plan.there.total)
+    budget, need = units.size(request.available_bytes), units.size(plan.there.total)
     step = "training" if request.mode == "training" else "inference"
     by = f" with {OPTIMIZERS[request.optimizer]}" if request.mode == "training" else ""
     at = resolution_text(request.here)
     if not plan.largest:
-        return f"**Nothing fits in {room}**{at}: {step}{by} at batch 1 needs {need} already."
+        return f"**Nothing fits in {budget}**{at}: {step}{by} at batch 1 needs {need} already."
     return (
-        f"**The largest batch whose tensors fit in {room} is {_batch_text(plan.largest)}**{at}:"
+        f"**The largest batch whose tensors fit in {budget} is {_batch_text(plan.largest)}**{at}:"
         f" {step}{by} peaks at {need} there. {process_text(request.mode, plan.with_margin)}"
     )
 
@@ -230,8 +232,8 @@ def chart(
     bars = {places[workload]: found for workload, found in peaks.items()}
     top = 1.15 * max(found.total for found in bars.values())
     line = {"color": HERE, "width": 1.5, "dash": "dash"}
-    room = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "line": line}
-    room |= {"y0": request.available_bytes, "y1": request.available_bytes}
+    limit = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "line": line}
+    limit |= {"y0": request.available_bytes, "y1": request.available_bytes}
     words = {"text": f"{units.size(request.available_bytes)} budget", "textposition": "start"}
     near = request.available_bytes < top
     ticks = [_tick(place, workload == request.here) for workload, place in places.items()]
@@ -255,7 +257,7 @@ def chart(
                 "automargin": True,
             },
             "yaxis": _scale(top),
-            "shapes": [room | {"label": words | {"font": {"color": HERE}}}] if near else [],
+            "shapes": [limit | {"label": words | {"font": {"color": HERE}}}] if near else [],
         },
     }
 

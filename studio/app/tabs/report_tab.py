@@ -27,7 +27,7 @@ def report(now: State) -> None:
 
 
 def _request(form: RequirementsForm) -> RecommendationRequest | None:
-    """What the architect was asked; None where its form is empty or cannot be read."""
+    """The request that the architect's form makes; None where it is empty or unreadable."""
     try:
         return form.request if form.typed else None
     except DesignError:

@@ -123,13 +123,13 @@ def _panels(now: State, other: DeviceLimits | None) -> None:
     drawn = chart(all_of_them, knob_label(knob, now.design), here, HEIGHT, unit)
     st.plotly_chart(drawn, key="chart", config={"displayModeBar": False})
     *lines, times = all_of_them[-1].curves
-    told = scaling_text.interpretation(times, all_of_them[1].curves[0], unit, here)
+    interpretation = scaling_text.interpretation(times, all_of_them[1].curves[0], unit, here)
     controls(
         axis_label(now.design, axis),
         shown,
         able,
         job,
-        told,
+        interpretation,
         tuple(line.name for line in lines),
         why,
     )
@@ -239,7 +239,7 @@ def controls(
     shown: tuple[Workload, ...],
     able: tuple[Workload, ...],
     job: Sweep | None,
-    told: str = "",
+    interpretation: str = "",
     lines: tuple[str, ...] = (),
     why: str = "",
 ) -> None:
@@ -252,8 +252,8 @@ def controls(
         button.button("Cancel", key="cancel", on_click=job.cancel, width="stretch")
         return
     left_out = len(shown) - len(able) if able else 0
-    if told:
-        words.caption(plain(told))
+    if interpretation:
+        words.caption(plain(interpretation))
     words.caption(plain(legend(shown, left_out, lines)))
     for trouble in (session.mine().sweep.trouble, session.bench().storage.fallback_reason):
         if trouble:

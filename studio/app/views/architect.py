@@ -254,7 +254,7 @@ def _parts(choice: Choice, rank: int, form: RequirementsForm) -> Iterator[str]:
         share = f"{format_percent(choice.share)} of the binding limit"
         yield f'<div class="used" title="{share}"><i style="width:{choice.share:.1%}"></i></div>'
     words = (("for", choice.reasons), ("but", choice.doubts), ("bent", choice.notes))
-    lines = (f'<li class="{kind}">{escape(line)}</li>' for kind, said in words for line in said)
+    lines = (f'<li class="{kind}">{escape(line)}</li>' for kind, lines in words for line in lines)
     yield f"<ul>{''.join(lines)}</ul>"
 
 

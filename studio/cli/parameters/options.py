@@ -245,24 +245,24 @@ def report_form(path: Path | None) -> str:
     return REPORTS.get(suffix, "markdown")
 
 
-def export_form(asked: str | None, path: Path | None) -> str:
+def export_form(form: str | None, path: Path | None) -> str:
     """The form given by --form or by the suffix of the file; a script without either.
 
     Raises DesignError if the two contradict each other, or if the suffix is unknown.
     """
     suffix = path.suffix.lower() if path else ""
     meant = next((form for form, suffixes in FORMS.items() if suffix in suffixes), None)
-    if asked and meant and asked in FORMS and asked != meant:
+    if form and meant and form in FORMS and form != meant:
         raise DesignError(
-            f"--form {asked} and {path_echoed(path)} contradict each other: {suffix} means {meant};"
-            f" a file of --form {asked} ends in {_or(FORMS[asked])}"
+            f"--form {form} and {path_echoed(path)} contradict each other: {suffix} means {meant};"
+            f" a file of --form {form} ends in {_or(FORMS[form])}"
         )
-    if not asked and suffix and not meant:
+    if not form and suffix and not meant:
         known = [suffix for suffixes in FORMS.values() for suffix in suffixes]
         raise DesignError(
             f"cannot tell the form of {path_echoed(path)}; use {_or(known)}, or add --form"
         )
-    return asked or meant or "script"
+    return form or meant or "script"
 
 
 def _or(names: Iterable[str]) -> str:

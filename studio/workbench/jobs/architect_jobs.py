@@ -1,7 +1,7 @@
-"""What the architect is asked, answered by the sizing process.
+"""Recommendations, published results, sizes and reports, computed by the sizing process.
 
 Each family is a call of its own, so that the first choices are there while the others are counted.
-An answer is shared by all sessions that ask the same.
+Sessions that make the same request share its result.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Search:
 
 
 class ArchitectJobs:
-    """What the sizing process was asked for the architect and the report.
+    """The calls of the sizing process for the architect and the report.
 
     `sizing` is that process, `queue` gives access to the worker process of a device; both as a
     session sees them.
@@ -108,10 +108,10 @@ class ArchitectJobs:
 
     def sizes(self, start: Design, brief: Brief, session: str) -> Pending[tuple[Size, ...]]:
         """The sizes of a family around a design, with what each costs and whether it fits."""
-        asked = (start, brief.limits, brief.batch)
+        arguments = (start, brief.limits, brief.batch)
         return self._sizes(
-            asked,
-            lambda: Call(self._sizing(session).submit(sizes, *asked, limit_s=LIMIT_S)),
+            arguments,
+            lambda: Call(self._sizing(session).submit(sizes, *arguments, limit_s=LIMIT_S)),
             session,
         )
 
@@ -126,10 +126,10 @@ class ArchitectJobs:
         """The report on a workload, and where its design was recommended for a request, on that."""
         choice = self._recommended(workload.design, request) if request else None
         brief = request.brief if request and choice else None
-        asked = (workload.design, workload.batch, measured, brief, choice, link)
+        arguments = (workload.design, workload.batch, measured, brief, choice, link)
         return self._reports(
             (workload, measured, brief, choice is None, link),
-            lambda: Call(self._sizing(session).submit(documents, *asked, limit_s=LIMIT_S)),
+            lambda: Call(self._sizing(session).submit(documents, *arguments, limit_s=LIMIT_S)),
             session,
         )
 

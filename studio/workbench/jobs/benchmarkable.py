@@ -1,4 +1,4 @@
-"""Which workloads may be benchmarked: without being asked, in a sweep, or at all."""
+"""Which workloads may be benchmarked: automatically, in a sweep, or at all."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from studio.workbench.workload import Workload
 
 QUICK_MACS = 60e9  # a second or two a call on one thread; the default U-Net has 48
 QUICK_PARAMS = 200e6  # about a second to fill with random weights
-SWEPT = 4  # times as much is measured in a sweep, which is asked for and shows its progress
+SWEPT = 4  # times as much is measured in a sweep, which a user starts and which shows its progress
 STEPS = 4  # of free memory for each doubling, that count as a change
 LIMIT_S = 180.0  # of a search for the nearest workload that fits
 
@@ -29,7 +29,7 @@ def subject(workload: Workload) -> Subject:
 
 
 def is_quick(profile: Profile) -> bool:
-    """Whether it may be measured without being asked for."""
+    """Whether it may be benchmarked automatically."""
     return _cost(profile) <= 1
 
 
@@ -68,12 +68,14 @@ class Explanations:
 
     def __call__(self, workload: Workload, limit_s: float | None, session: str) -> Pending[str]:
         """Searched again where the free memory has changed much."""
-        asked = (workload.design, workload.conditions, limit_s)
+        arguments = (workload.design, workload.conditions, limit_s)
         free = 0 if scheduler_address() else _free_step(workload.device)
         return self._tasks(
-            (*asked, free),
+            (*arguments, free),
             lambda: Call(
-                self._sizing(session).submit(measurable.measuring_problem, *asked, limit_s=LIMIT_S)
+                self._sizing(session).submit(
+                    measurable.measuring_problem, *arguments, limit_s=LIMIT_S
+                )
             ),
             session,
         )

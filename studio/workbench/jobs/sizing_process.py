@@ -19,8 +19,8 @@ T = TypeVar("T")
 
 
 class SizingProcess:
-    """The queue before that process, in which sessions take turns. It is started when it is first
-    asked."""
+    """The queue before that process, in which sessions take turns. It is started with the first
+    call."""
 
     def __init__(self, start: Callable[[], CallExecutor] = Worker) -> None:
         self._start, self._lock = start, Lock()

@@ -68,7 +68,7 @@ class Sweep:
 
 @dataclass
 class SessionSweep:
-    """The sweep that a session has asked for last, and why it ended early, in one sentence."""
+    """The sweep that a session started last, and why it ended early, in one sentence."""
 
     job: Sweep | None = None
     trouble: str = ""

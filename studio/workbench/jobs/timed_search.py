@@ -90,8 +90,8 @@ class TimedSearch:
         """The choice made to meet the limit, or why its family cannot."""
         known: dict[Design, Point] = {}
         while True:
-            asked = (_step, choice, self._request, known)
-            step = self._await(self._sizing.submit(*asked, limit_s=LIMIT_S))
+            call = (_step, choice, self._request, known)
+            step = self._await(self._sizing.submit(*call, limit_s=LIMIT_S))
             if not isinstance(step, Needed):
                 return step
             known |= self._measure(step)

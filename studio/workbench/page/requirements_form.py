@@ -94,8 +94,8 @@ class RequirementsForm:
 
     @property
     def request(self) -> RecommendationRequest:
-        """What is asked of the architect. Raises DesignError, which names the field that cannot be
-        read."""
+        """The request that this form makes. Raises DesignError, which names the field that is
+        unreadable."""
         return RecommendationRequest(self.brief, self.strategy, self.latency_s)
 
     @property

@@ -203,8 +203,8 @@ class State:
         return self.workload.to_query(self.preset) | view | link_parts.pin_parameter(self.pins)
 
     def on_known_device(self, known: Sequence[str]) -> State:
-        """With workloads on devices that exist: a cluster may answer only after a link asked for
-        one of its devices."""
+        """With workloads on devices that exist: a cluster may report its devices after a page has
+        opened."""
         device, why = _known_device(self.workload.device, known)
         pins = tuple(replace(pin, device=_known_device(pin.device, known)[0]) for pin in self.pins)
         if (device, pins) == (self.workload.device, self.pins):
