@@ -65,7 +65,7 @@ TESTED_IN = {
         "analysis/trace/backward_pass",
         "analysis/trace/training_trace",
     ),
-    "analysis/graph/test_cost_heatmap.py": ("analysis/cost/saved_tensors",),
+    "analysis/graph/test_cost_heatmap.py": ("analysis/cost/saves_per_call",),
     "analysis/graph/test_layer_graph.py": (
         "analysis/graph/node_text",
         "drawing/graph",
@@ -226,7 +226,7 @@ TESTED_IN = {
     ),
     "workbench/test_priority.py": ("workbench/page_runs",),
     "workbench/test_workbench.py": (
-        "workbench/jobs/sweep_job",
+        "workbench/jobs/running_sweep",
         "workbench/pending",
     ),
     "zoo/test_contract.py": (

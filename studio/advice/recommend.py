@@ -38,6 +38,7 @@ from studio.advice.sizing.scaling_search import FULL_SHARE, Search, distortion
 from studio.advice.sizing.strategy import size_design
 from studio.analysis import units
 from studio.analysis.cost.profiler import Profile, freeze_gc, profile
+from studio.analysis.cost.starved_norm import training_memory_text
 from studio.family import Design, Family, Preset
 from studio.tasks import Task
 
@@ -52,7 +53,8 @@ class Choice:
     """A family at the size that the limits allow, with reasons for and doubts about it.
 
     `start`: the preset it was made from, adapted to the task. `share`: how much of the binding
-    limit it uses.
+    limit it uses. `training_memory`: the peak of a training step with Adam in words, which takes a
+    simulation.
     """
 
     design: Design
@@ -61,6 +63,7 @@ class Choice:
     share: float
     reasons: tuple[str, ...]
     doubts: tuple[str, ...]
+    training_memory: str
 
     @property
     def title(self) -> str:
@@ -208,6 +211,7 @@ def _build_choice(begin: AdaptedPreset, design: Design, brief: Brief) -> Choice:
         share=brief.limits.share(counted),
         reasons=tuple(_reasons(counted, begin.preset, brief)),
         doubts=tuple(_doubts(counted, begin.preset, brief)),
+        training_memory=training_memory_text(counted),
     )
 
 
@@ -220,6 +224,7 @@ def resize_choice(choice: Choice, design: Design, brief: Brief, reasons: tuple[s
         profile=counted,
         share=brief.limits.share(counted),
         reasons=(*_reasons(counted, choice.preset, brief), *reasons),
+        training_memory=training_memory_text(counted),
     )
 
 

@@ -51,7 +51,11 @@ def result(ask: Callable[[], Pending[T]], message: str, failure: str) -> T | Non
 
 
 def _progress(message: str, found: Pending[T]) -> None:
-    st.progress(found.progress if isinstance(found, Waiting) else 1.0, plain(message))
+    if not isinstance(found, Waiting):
+        st.progress(1.0, plain(message))
+        return
+    queue = f" · {found.ahead} ahead in the queue" if found.ahead else ""
+    st.progress(found.progress, plain(f"{message}{queue}"))
 
 
 def progress_text(found: Waiting[Any]) -> str:

@@ -18,7 +18,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from studio.family import Design
 from studio.workbench.gc_policy import GcPolicy
 from studio.workbench.jobs.auto_benchmark import AutoBenchmark
-from studio.workbench.jobs.sweep_job import SessionSweep
+from studio.workbench.jobs.running_sweep import SessionSweep
 from studio.workbench.page.history import NO_HISTORY, History
 from studio.workbench.page.state import FIRST, State
 from studio.workbench.page.widget_sync import WidgetSync
@@ -61,9 +61,8 @@ def shared_workbench() -> Workbench:
 
 @st.cache_resource
 def prepare_server() -> None:
-    """Once in a server's process: threads hand over sooner than after Python's 5 ms, since figures
-    that are under way meet a busy thread each time they come back from the network; and garbage is
-    collected while nothing is drawn."""
+    """Once in a server's process: shorten the interpreter's switch interval to 1 ms, so that
+    figures do not wait behind a busy thread; collect garbage only while nothing is drawn."""
     sys.setswitchinterval(SWITCH_S)
     GcPolicy(shared_workbench().priority).start()
 
@@ -145,7 +144,7 @@ def _is_late(found: Session, link: dict[str, str]) -> bool:
 
 
 def mark_rendered() -> None:
-    """All widgets have been drawn, and the browser hears of it."""
+    """All widgets have been drawn, and are sent to the browser."""
     mine().widgets.end_run()
 
 
@@ -202,7 +201,7 @@ def user_changed(key: str) -> bool:
 
 
 def pause(seconds: float) -> None:
-    """Wait, unless the reader moves on."""
+    """Wait, unless a newer run of the page is waiting."""
     end = monotonic() + seconds
     while (left := end - monotonic()) > 0:
         sleep(min(left, STEP_S))

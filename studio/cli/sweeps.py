@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from studio.analysis.cost.profiler import Profile
     from studio.bench.sweep import Point
     from studio.family import Design
-    from studio.workbench.jobs.sweep_job import Sweep
+    from studio.workbench.jobs.running_sweep import Sweep
 
 POLL_S = 0.1  # of a sweep under way
 BUDGET_S = 7.0  # of timing, beside building

@@ -41,7 +41,7 @@ class QueuedCall(Future[T]):
         send: Send[T],
     ) -> None:
         super().__init__()
-        self.session, self._rank, self._number = session, rank, number
+        self.session, self.rank, self._number = session, rank, number
         self._queue, self._demand, self._is_first, self._send = queue, demand, is_first, send
         self._sent: Future[T] | None = None
         self._interrupted = False
@@ -51,7 +51,7 @@ class QueuedCall(Future[T]):
         """The smallest is served first. It changes as more sessions want the same call."""
         demand = self._demand()
         lead = LEAD * demand if self._is_first else 0
-        return self._rank - lead, -demand, self._number
+        return self.rank - lead, -demand, self._number
 
     @property
     def position(self) -> int:
@@ -60,6 +60,7 @@ class QueuedCall(Future[T]):
 
     def cancel(self) -> bool:
         if super().cancel():
+            self._queue.withdraw(self)
             return True
         self._interrupted = True
         return self._sent.cancel() if self._sent else self.running()
@@ -122,6 +123,17 @@ class FairQueue:
             self._waiting.append(call)
             self._changed.notify()
         return call
+
+    def withdraw(self, call: QueuedCall[Any]) -> None:
+        """Remove a cancelled call, which costs its session no turn."""
+        with self._changed:
+            if call not in self._waiting:
+                return
+            self._waiting.remove(call)
+            left = [other.rank for other in self._waiting if other.session == call.session]
+            if self._ranks.get(call.session) == call.rank:
+                self._ranks[call.session] = max(left, default=call.rank - 1)
+        call.set_running_or_notify_cancel()
 
     def calls_ahead(self, call: QueuedCall[Any]) -> int:
         with self._changed:

@@ -208,7 +208,7 @@ class Worker:
             self._current = task
         try:
             well, result = self._answer(task)
-        except (MeasureError, CancelledError) as error:
+        except Exception as error:  # any is for the caller; this thread serves the next call
             well, result = False, error
         with self._lock:
             self._current = None
@@ -220,7 +220,7 @@ class Worker:
     def _answer(self, task: WorkerTask[Any]) -> Answer:
         limit = f"{round(task.limit_s, 1):g} s"
         late = MeasureError(
-            f"no result after {limit}, so the measurement was stopped; raise the limit, or use a"
+            f"no result after {limit}, so the call was stopped; raise the limit, or use a"
             " smaller batch, resolution or width"
         )
         starts, calls = ATTEMPTS, ATTEMPTS

@@ -65,7 +65,7 @@ class Link:
         problems = list(dict.fromkeys(self.problems))
         listed = problems[:MOST_LISTED]
         if len(problems) > MOST_LISTED:
-            listed.append(f"{len(problems) - MOST_LISTED} more of its values cannot be")
+            listed.append(f"{len(problems) - MOST_LISTED} more values are invalid")
         sentences = [f"In this link, {'. Also, '.join(listed)}"] if listed else []
         if self.taken:
             values = _abbreviate(f"{name}={value}" for name, value in self.taken.items())
@@ -77,7 +77,7 @@ class Link:
         """A sentence on the unknown parameters; empty if there are none."""
         if not self.left:
             return ""
-        return f"Ignored, no parameter of this page: {_abbreviate(self.left)}."
+        return f"Unknown parameters ignored: {_abbreviate(self.left)}."
 
     def say(self, error: DesignError, **taken: str) -> None:
         """Note an error, and the values used instead, by parameter."""

@@ -15,12 +15,12 @@ T_co = TypeVar("T_co", covariant=True)
 
 @dataclass(frozen=True)
 class NotAsked:
-    """Nobody has asked for it yet."""
+    """Nobody has asked for it."""
 
 
 @dataclass(frozen=True)
 class Waiting(Generic[T_co]):
-    """Somebody is at work on it.
+    """In progress.
 
     `progress` is from 0 to 1, `ahead` how many calls of other sessions come first, `left_s` the
     seconds left where that is known, and `so_far` a first part of the result.
@@ -41,7 +41,7 @@ class Ready(Generic[T_co]):
 
 @dataclass(frozen=True)
 class Failed:
-    """There will be none; why, in one sentence."""
+    """It failed; `reason` is one sentence."""
 
     reason: str
 

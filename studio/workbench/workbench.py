@@ -23,6 +23,8 @@ from studio.bench.results import Measurement
 from studio.bench.shared_jobs import SharedJobs
 from studio.bench.store import Store, store
 from studio.bench.sweep import Point, measure
+from studio.drawing.figure import Figure
+from studio.drawing.render.formats import FORMATS
 from studio.family import Design
 from studio.process import backend
 from studio.process.backend import CallExecutor, platforms
@@ -38,9 +40,9 @@ from studio.workbench.jobs.measurements import Measurements
 from studio.workbench.jobs.memory_plan import MemoryPlan, MemoryPlans, MemoryRequest
 from studio.workbench.jobs.predicted_latency import Calibrations, fit_predictor
 from studio.workbench.jobs.recommendations import Answer, Documents, Size
+from studio.workbench.jobs.running_sweep import Sweep
 from studio.workbench.jobs.shared_work import Call, SharedWork
-from studio.workbench.jobs.sizing_process import SizingProcess
-from studio.workbench.jobs.sweep_job import Sweep
+from studio.workbench.jobs.sizing_process import SIZING_LIMIT_S, SizingProcess
 from studio.workbench.page_runs import PageRuns
 from studio.workbench.pending import Failed, NotAsked, Pending, Ready, Waiting
 from studio.workbench.priority import Priority
@@ -85,6 +87,7 @@ class Workbench:
         self._explanations = Explanations(sizing)
         self._memory = MemoryPlans(sizing)
         self._summaries = SharedWork[str](64)
+        self._pictures = SharedWork[str | bytes](8)
         self._architect = ArchitectJobs(sizing, queue)
 
     @property
@@ -214,6 +217,14 @@ class Workbench:
             session,
         )
 
+    def picture(self, form: str, figure: Figure) -> Pending[str | bytes]:
+        """A picture of a layer graph as a file of this form (`drawing.render.formats`)."""
+        call = (FORMATS[form], figure)
+        return self._pictures(
+            (form, figure),
+            lambda: Call(self._sizing("").submit(*call, limit_s=SIZING_LIMIT_S)),
+        )
+
     def recommend(self, request: RecommendationRequest, session: str = "") -> Pending[Answer]:
         """Designs for a task and limits, best first. An earlier request of the session is
         dropped."""
@@ -234,8 +245,8 @@ class Workbench:
         link: str = "",
         session: str = "",
     ) -> Pending[Documents]:
-        """The report on a workload, with its measurement where there is one, and on why its design
-        is recommended where it answers the request."""
+        """The report on a workload, with its measurement if there is one; if its design answers
+        `request`, the report says why."""
         measured = self.measured(workload)
         return self._architect.report(workload, measured, request, link, session)
 

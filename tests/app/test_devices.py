@@ -65,7 +65,7 @@ def test_a_device_is_chosen_and_stands_in_the_link(bench: StillWorkbench) -> Non
 def test_a_device_that_is_not_there_gives_one_sentence_with_those_that_are() -> None:
     found = FIRST.pin(ON_GPU).follow_link({"device": "cuda:7"}).on_known_device(TWO)
     assert found.workload == replace(FIRST.workload, device="cuda:0")  # the nearest that there is
-    assert "no device 'cuda:7' to measure on; there is cpu and cuda:0" in found.refusal
+    assert "no device 'cuda:7'; available: cpu, cuda:0" in found.refusal
     assert FIRST.set_knob("device", "mps").on_known_device(TWO).refusal
     assert FIRST.on_known_device(TWO) is FIRST
 
@@ -157,5 +157,15 @@ def test_the_page_does_not_wait_for_a_cluster(monkeypatch: pytest.MonkeyPatch) -
     moved = FIRST.on_known_device(devices.known())
     assert moved.workload.device == "cuda:0"
     assert "no device 'cpu'" in moved.refusal
-    with pytest.raises(DesignError, match="there is cuda:0 and cuda:1"):
+    with pytest.raises(DesignError, match="available: cuda:0, cuda:1"):
         find_device("mps", devices.known())
+
+
+def test_a_cluster_is_asked_again_since_its_workers_come_and_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    there = [("cpu",), ("cpu", "cuda:0")]
+    monkeypatch.setattr(backend, "scheduler_address", lambda: "tcp://127.0.0.1:1")
+    devices = Devices(lambda: there.pop(0) if len(there) > 1 else there[0], max_age_s=0.0)
+    wait_until(lambda: devices.known() == ("cpu",))
+    wait_until(lambda: devices.known() == ("cpu", "cuda:0"))

@@ -134,7 +134,7 @@ def test_a_link_that_is_partly_wrong_gives_one_sentence_and_a_page(
 def test_what_of_a_link_is_no_parameter_is_noted() -> None:
     app = opened({"family": "vit", "deep": "5", "depth": "6"})
     assert not app.warning
-    assert any("no parameter of this page: deep" in caption.value for caption in app.caption)
+    assert any("Unknown parameters ignored: deep" in caption.value for caption in app.caption)
     assert state(app).design == studio.design("vit", depth=6)
 
 

@@ -76,7 +76,7 @@ def test_a_point_that_fails_leaves_the_others(lab: Worker):
     *_, last = sweep(subjects, CPU, budget_s=0.5, limit_s=1.0, executor=lab)
     assert str(last[1]) == "the model could not be run: no such layer"
     late, _, advice = str(last[2]).partition("; ")
-    assert late == "no result after 1.1 s, so the measurement was stopped"
+    assert late == "no result after 1.1 s, so the call was stopped"
     assert "smaller batch" in advice
     assert isinstance(last[0], Measurement)
     assert isinstance(last[3], Measurement)

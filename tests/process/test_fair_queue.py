@@ -75,6 +75,26 @@ def test_a_session_that_asks_again_and_again_starves_nobody(engine: Simulated):
     assert order.index("patient") <= 4 * 12 + 3
 
 
+def test_cancelled_calls_cost_no_turns(engine: Simulated):
+    """As of a session that drags a slider, whose every step cancels the call before."""
+    front = FairQueue(engine)
+    order: list[str] = []
+    served = front.submit("a", abs, ())
+    wait_until(served.running)
+    for _ in range(30):
+        dragged = front.submit("b", abs, ())
+        assert dragged.cancel()
+        assert dragged.done()
+    dragged = front.submit("b", abs, ())
+    others = [front.submit("c", abs, ()) for _ in range(8)]
+    assert dragged.position == 1
+    for session, call in (("b", dragged), *(("c", call) for call in others)):
+        call.add_done_callback(lambda _, s=session: order.append(s))
+    engine.open.set()
+    wait_until(lambda: len(order) == 9)
+    assert order[0] == "b"
+
+
 def test_what_most_sessions_wait_for_is_served_first_among_those_that_are_due(engine: Simulated):
     front = FairQueue(engine)
     order: list[str] = []

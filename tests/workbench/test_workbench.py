@@ -18,7 +18,7 @@ from studio.process.errors import MeasureError
 from studio.process.platform import Platform
 from studio.workbench import workbench
 from studio.workbench.jobs.benchmarkable import subject
-from studio.workbench.jobs.sweep_job import Sweep
+from studio.workbench.jobs.running_sweep import Sweep
 from studio.workbench.pending import Failed, NotAsked, Ready, Waiting
 from studio.workbench.workbench import Workbench, poll_interval_s
 from studio.workbench.workload import Workload

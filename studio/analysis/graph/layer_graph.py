@@ -19,7 +19,7 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
-from studio.analysis.cost.saved_tensors import CallSaves, Occurrence, SavedTensors, occurrences
+from studio.analysis.cost.saves_per_call import CallSaves, Occurrence, SavedTensors, occurrences
 from studio.analysis.graph.disambiguation import (
     NO_LABEL,
     NodeLabel,

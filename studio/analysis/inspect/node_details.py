@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from studio.analysis import units
 from studio.analysis.cost.attention_cost import AttentionCost, attention_cost
 from studio.analysis.cost.profiler import Profile, training_trace
-from studio.analysis.cost.saved_tensors import CallSaves
+from studio.analysis.cost.saves_per_call import CallSaves
 from studio.analysis.graph.layer_graph import NodeUse, module_paths, walk_with_repeats
 from studio.analysis.inspect.formulas import node_cost
 from studio.analysis.inspect.formulas.formula import Formula, Names

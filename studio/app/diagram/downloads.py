@@ -6,21 +6,25 @@ from dataclasses import replace
 
 import streamlit as st
 
+from studio.app import session
 from studio.app.links import file_stem, page_link
 from studio.app.markup import html, plain
+from studio.app.pending import poll
 from studio.drawing.figure import Figure, Heading
 from studio.drawing.render.formats import FORMATS
 from studio.exports import figure_heading
 from studio.process.caching import bounded
 from studio.workbench import results
 from studio.workbench.page.state import TABS, State
+from studio.workbench.pending import Failed, Pending, Ready, Waiting
 
-KINDS = {  # the fastest to render first
+KINDS = {
     "svg": ("SVG, for a paper", "image/svg+xml"),
     "html": ("Interactive HTML", "text/html"),
     "dot": ("DOT, for Graphviz", "text/vnd.graphviz"),
     "png": ("PNG, for slides", "image/png"),
 }
+QUICK = ("svg", "dot")  # tens of milliseconds; the others take seconds for a large graph
 # Streamlit opens a popover below its button, which is at the foot of the page: this one grows
 # upwards from there.
 STYLE = """<style>[data-testid="stPopoverBody"]:has([class*="st-key-files-"]) {
@@ -43,18 +47,42 @@ def _menu(figure: Figure, name: str, key: str) -> None:
     if not menu.open:
         return
     files = menu.container(key=f"files-{key}", gap="xsmall")
+    found = {form: _file(form, figure) for form in KINDS}
     with files:
         html(STYLE)
-    for form, (label, mime) in KINDS.items():
-        files.download_button(
-            plain(label),
-            file_content(form, figure),
-            key=f"{key}.{form}",
-            file_name=f"{name}.{form}",
-            mime=mime,
-            on_click="ignore",
-            width="stretch",
-        )
+        for form, content in found.items():
+            _button(form, content, f"{name}.{form}", f"{key}.{form}")
+        if any(isinstance(content, Waiting) for content in found.values()):
+            poll(lambda: None, lambda: _is_rendering(figure), waits=True)
+
+
+def _file(form: str, figure: Figure) -> Pending[str | bytes]:
+    """A picture; those that take seconds are rendered in another process."""
+    if form in QUICK:
+        return Ready(file_content(form, figure))
+    return session.bench().picture(form, figure)
+
+
+def _is_rendering(figure: Figure) -> bool:
+    return any(isinstance(_file(form, figure), Waiting) for form in KINDS)
+
+
+def _button(form: str, content: Pending[str | bytes], file_name: str, key: str) -> None:
+    label, mime = KINDS[form]
+    if isinstance(content, Failed):
+        st.caption(f":orange[{plain(f'{label}: {content.reason}.')}]")
+        return
+    st.download_button(
+        plain(label),
+        content.value if isinstance(content, Ready) else "",
+        key=key,
+        file_name=file_name,
+        mime=mime,
+        on_click="ignore",
+        disabled=not isinstance(content, Ready),
+        help=None if isinstance(content, Ready) else "Rendering …",
+        width="stretch",
+    )
 
 
 @bounded(megabytes=32)

@@ -22,7 +22,7 @@ from studio.reporting import latency_text
 from studio.workbench import results
 from studio.workbench.jobs.auto_benchmark import AutoBenchmark, is_loaded
 from studio.workbench.jobs.benchmarkable import is_quick, obstacle
-from studio.workbench.jobs.sweep_job import Sweep
+from studio.workbench.jobs.running_sweep import Sweep
 from studio.workbench.page.state import State
 from studio.workbench.pending import Pending, Ready, Waiting
 from studio.workbench.workload import Workload

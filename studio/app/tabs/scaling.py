@@ -26,7 +26,7 @@ from studio.bench.results import Measurement, comparable_seconds
 from studio.knobs import DesignError, Knob
 from studio.workbench import results
 from studio.workbench.jobs.benchmarkable import is_timely, obstacle
-from studio.workbench.jobs.sweep_job import Sweep
+from studio.workbench.jobs.running_sweep import Sweep
 from studio.workbench.page.state import State
 from studio.workbench.workload import Workload
 

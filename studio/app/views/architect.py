@@ -16,7 +16,6 @@ from studio.advice.requirements import RecommendationRequest
 from studio.advice.task_inputs import FIELDS, default_source, default_text
 from studio.analysis import units
 from studio.analysis.cost.profiler import Profile
-from studio.analysis.cost.starved_norm import training_memory_text
 from studio.app import session
 from studio.app.charts.pareto import size_chart
 from studio.app.charts.tradeoff import tradeoff_chart
@@ -264,7 +263,7 @@ def _costs(choice: Choice) -> Iterator[tuple[str, str]]:
     yield "Parameters", units.count(found.params)
     yield "Compute, one example", _compute(choice)
     yield f"Inference, batch {found.batch}", units.size(found.inference_bytes)
-    yield f"Training, batch {found.batch}", training_memory_text(found)
+    yield f"Training, batch {found.batch}", choice.training_memory
 
 
 def _compute(choice: Choice) -> str:

@@ -26,7 +26,7 @@ from studio.exports import figure_heading
 from studio.family import DesignError
 from studio.workbench import results
 from studio.workbench.jobs.benchmarkable import is_timely, obstacle
-from studio.workbench.jobs.sweep_job import Sweep
+from studio.workbench.jobs.running_sweep import Sweep
 from studio.workbench.page.history import Visit, restore_visit
 from studio.workbench.page.link_parts import MOST_PINS
 from studio.workbench.page.state import VIEWS, State

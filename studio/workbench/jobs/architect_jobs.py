@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from threading import Lock
 
 from studio.advice.published import PublishedResult, published_results
 from studio.advice.recommend import Choice, choose_in_family, families_for
@@ -25,11 +26,11 @@ from studio.workbench.jobs.recommendations import (
     sizes,
 )
 from studio.workbench.jobs.shared_work import Call, SharedWork, drop
+from studio.workbench.jobs.sizing_process import SIZING_LIMIT_S
 from studio.workbench.jobs.timed_search import TimedSearch
 from studio.workbench.pending import Failed, Pending, Ready, Waiting
 from studio.workbench.workload import Workload
 
-LIMIT_S = 180.0
 SEARCHES = 64
 
 
@@ -40,14 +41,24 @@ class Search:
         brief, strategy = request.brief, request.strategy
         self._request, self._process = request, process
         self._parts = [
-            process.submit(choose_in_family, family, brief, strategy, limit_s=LIMIT_S)
+            process.submit(choose_in_family, family, brief, strategy, limit_s=SIZING_LIMIT_S)
             for family in families_for(brief.task)
         ]
+        self._lock = Lock()  # guards what follows
         self._refusal: Future[Answer] | None = None
-        self._found: tuple[int, Answer] = (0, Answer())  # by how many families it is of
+        self._found: tuple[int, Answer] = (0, Answer())  # finished families, and their answer
 
     def poll(self) -> Pending[Answer]:
         """The answer, or what has been found so far."""
+        with self._lock:
+            return self._poll()
+
+    def cancel(self) -> bool:
+        for part in self._parts:
+            drop(part)
+        return True
+
+    def _poll(self) -> Pending[Answer]:
         done = [part for part in self._parts if part.done() and not part.cancelled()]
         if error := next((e for part in done if (e := part.exception())), None):
             self.cancel()
@@ -60,14 +71,12 @@ class Search:
             return Waiting(len(done) / len(self._parts), so_far=answer)
         return Ready(answer) if answer.choices else self._why_none()
 
-    def cancel(self) -> None:
-        for part in self._parts:
-            drop(part)
-
     def _why_none(self) -> Pending[Answer]:
         """Why nothing meets the requirements, which takes another call."""
         if self._refusal is None:
-            self._refusal = self._process.submit(answer_of, (), self._request, limit_s=LIMIT_S)
+            self._refusal = self._process.submit(
+                answer_of, (), self._request, limit_s=SIZING_LIMIT_S
+            )
         if not self._refusal.done():
             return Waiting(1.0)
         return Call(self._refusal).poll()
@@ -103,7 +112,8 @@ class ArchitectJobs:
     def published(self, task: Task) -> Pending[tuple[PublishedResult, ...]]:
         """What was published for a task, with what each network costs."""
         return self._published(
-            task, lambda: Call(self._sizing("").submit(published_results, task, limit_s=LIMIT_S))
+            task,
+            lambda: Call(self._sizing("").submit(published_results, task, limit_s=SIZING_LIMIT_S)),
         )
 
     def sizes(self, start: Design, brief: Brief, session: str) -> Pending[tuple[Size, ...]]:
@@ -111,7 +121,7 @@ class ArchitectJobs:
         arguments = (start, brief.limits, brief.batch)
         return self._sizes(
             arguments,
-            lambda: Call(self._sizing(session).submit(sizes, *arguments, limit_s=LIMIT_S)),
+            lambda: Call(self._sizing(session).submit(sizes, *arguments, limit_s=SIZING_LIMIT_S)),
             session,
         )
 
@@ -123,21 +133,25 @@ class ArchitectJobs:
         link: str,
         session: str,
     ) -> Pending[Documents]:
-        """The report on a workload, and where its design was recommended for a request, on that."""
-        choice = self._recommended(workload.design, request) if request else None
+        """The report on a workload; if its design answers `request`, the report says why."""
+        choice = self._recommended(workload.design, request, session) if request else None
         brief = request.brief if request and choice else None
         arguments = (workload.design, workload.batch, measured, brief, choice, link)
         return self._reports(
             (workload, measured, brief, choice is None, link),
-            lambda: Call(self._sizing(session).submit(documents, *arguments, limit_s=LIMIT_S)),
+            lambda: Call(
+                self._sizing(session).submit(documents, *arguments, limit_s=SIZING_LIMIT_S)
+            ),
             session,
         )
 
-    def _recommended(self, design: Design, request: RecommendationRequest) -> Choice | None:
-        """The choice that a design is, of the answer to a request, where there is one by now.
-        Nothing is measured for it."""
+    def _recommended(
+        self, design: Design, request: RecommendationRequest, session: str
+    ) -> Choice | None:
+        """The choice with this design in a finished answer; None if there is none. Nothing is
+        measured for it."""
         if request.max_latency_s is None:
-            found = self._searches(request, lambda: Search(request, self._sizing("")))
+            found = self.recommend(request, session)
         else:
             found = self._searches.known(request)
         choices = found.value.choices if isinstance(found, Ready) else ()

@@ -10,7 +10,7 @@ from time import monotonic
 from studio.bench.results import Measurement
 from studio.bench.sweep import Point
 from studio.process.backend import scheduler_address
-from studio.workbench.jobs.sweep_job import Sweep
+from studio.workbench.jobs.running_sweep import Sweep
 from studio.workbench.pending import Waiting
 from studio.workbench.workload import Workload
 
@@ -49,7 +49,7 @@ def is_loaded(point: Point) -> bool:
 
 @dataclass
 class AutoBenchmark:
-    """The workload on a session's page, since when it is there, and the measurement under way.
+    """The workload on a session's page, when it appeared, and the measurement under way.
 
     A session has one measurement at a time, so that a slider that is dragged on leaves no queue.
     `is_asked` says that somebody has pressed the button.

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 from studio import measurable
 from studio.analysis.cost.peak_memory import peak_memory
 from studio.analysis.cost.profiler import Profile
-from studio.bench.conditions import Subject
+from studio.bench.conditions import Conditions, Subject
+from studio.family import Design
 from studio.process.backend import CallExecutor, scheduler_address
 from studio.process.free_memory import free_bytes
 from studio.workbench import results
 from studio.workbench.jobs.shared_work import Call, SharedWork
-from studio.workbench.pending import Pending
+from studio.workbench.jobs.sizing_process import SIZING_LIMIT_S
+from studio.workbench.pending import Pending, Ready, Waiting
 from studio.workbench.workload import Workload
 
 QUICK_MACS = 60e9  # a second or two a call on one thread; the default U-Net has 48
 QUICK_PARAMS = 200e6  # about a second to fill with random weights
 SWEPT = 4  # times as much is measured in a sweep, which a user starts and which shows its progress
-STEPS = 4  # of free memory for each doubling, that count as a change
-LIMIT_S = 180.0  # of a search for the nearest workload that fits
+CHANGE = 1.2  # factor of free memory after which an explanation is outdated
 
 
 def subject(workload: Workload) -> Subject:
@@ -64,23 +65,49 @@ class Explanations:
 
     def __init__(self, sizing: Callable[[str], CallExecutor]) -> None:
         self._sizing = sizing
-        self._tasks = SharedWork[str](256)
+        self._work = SharedWork[Explanation](256)
 
     def __call__(self, workload: Workload, limit_s: float | None, session: str) -> Pending[str]:
-        """Searched again where the free memory has changed much."""
-        arguments = (workload.design, workload.conditions, limit_s)
-        free = 0 if scheduler_address() else _free_step(workload.device)
-        return self._tasks(
-            (*arguments, free),
-            lambda: Call(
-                self._sizing(session).submit(
-                    measurable.measuring_problem, *arguments, limit_s=LIMIT_S
-                )
-            ),
-            session,
-        )
+        """Searched again after the free memory has changed by a fifth."""
+        question = (workload.design, workload.conditions, limit_s)
+        known = self._work.known(question)
+        if isinstance(known, Ready) and known.value.is_outdated(workload.device):
+            self._work.forget(question)
+        found = self._work(question, lambda: self._start(question, session), session)
+        match found:
+            case Ready(explanation):
+                return Ready(explanation.sentence)
+            case Waiting():
+                return Waiting(ahead=found.ahead)
+            case _:
+                return found
+
+    def _start(self, question: Question, session: str) -> Call[Explanation]:
+        call = self._sizing(session).submit(explain, *question, limit_s=SIZING_LIMIT_S)
+        return Call(call)
 
 
-def _free_step(device: str) -> int:
-    """The free memory in steps of a fifth, which small changes leave as it is."""
-    return round(STEPS * math.log2(max(1, free_bytes(device))))
+class Explanation(NamedTuple):
+    """Why a workload cannot be measured, and the memory that was free then, in bytes."""
+
+    sentence: str
+    free: int
+
+    def is_outdated(self, device: str) -> bool:
+        """Whether the free memory has changed by a fifth since."""
+        now = _free(device)
+        return max(now, self.free) > CHANGE * min(now, self.free)
+
+
+Question = tuple[Design, Conditions, float | None]
+
+
+def explain(design: Design, conditions: Conditions, limit_s: float | None) -> Explanation:
+    """Runs in the sizing process."""
+    free = _free(conditions.device)
+    return Explanation(measurable.measuring_problem(design, conditions, limit_s), free)
+
+
+def _free(device: str) -> int:
+    """The free memory in bytes; 1 for a cluster, of which it is not known."""
+    return 1 if scheduler_address() else max(1, free_bytes(device))

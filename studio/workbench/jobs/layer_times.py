@@ -11,7 +11,7 @@ from studio.bench.results import LayerTime
 from studio.bench.timing.layer_times import layer_times, unsupported_reason
 from studio.process.backend import CallExecutor
 from studio.workbench.jobs.benchmarkable import obstacle, subject
-from studio.workbench.jobs.shared_work import pending
+from studio.workbench.jobs.shared_work import to_pending
 from studio.workbench.pending import NotAsked, Pending, Ready
 from studio.workbench.workload import Workload
 
@@ -30,7 +30,7 @@ class LayerTimes:
 
     def __getitem__(self, workload: Workload) -> Pending[Times]:
         task = self._tasks.get(workload)  # looked up once: another session may push it out
-        return pending(task) if task else NotAsked()
+        return to_pending(task) if task else NotAsked()
 
     def start(self, workload: Workload, session: str, limit_s: float | None = None) -> None:
         """Have the layers timed, again where their times are known."""

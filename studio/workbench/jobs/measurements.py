@@ -1,4 +1,4 @@
-"""The measurements made so far, in memory: what one session measured, all can see.
+"""The measurements made so far, in memory: shared by all sessions.
 
 The store on disk (`studio.bench.store`) is behind them: a sweep looks there before it measures, and
 writes there what it has finished.
@@ -55,11 +55,11 @@ class Measurements:
 
     def add(self, workload: Workload, point: Point, sweep: int = 0) -> None:
         """A single measurement never replaces one of a finished sweep, nor a cleaner one."""
-        if point is None or self.sweep_of(workload) > sweep:
-            return
-        if not sweep and is_better(self[workload], point):
-            return
         with self._lock:
+            if point is None or self.sweep_of(workload) > sweep:
+                return
+            if not sweep and is_better(self[workload], point):
+                return
             self._entries[workload] = Entry(point, sweep)
             self._entries.move_to_end(workload)
             while len(self._entries) > self._limit:

@@ -15,18 +15,16 @@ from studio.knobs import Mode
 from studio.process.backend import CallExecutor
 from studio.process.free_memory import tensor_budget
 from studio.workbench.jobs.shared_work import Call, SharedWork
+from studio.workbench.jobs.sizing_process import SIZING_LIMIT_S
 from studio.workbench.pending import Pending
 from studio.workbench.workload import Workload
-
-LIMIT_S = 180.0
 
 
 @dataclass(frozen=True)
 class MemoryRequest:
     """The workloads to compare, the one whose largest batch is wanted, and the memory for it.
 
-    Of the workloads only design and batch count (`Workload.counted`), so that another device or
-    dtype does not ask anew.
+    The workloads are `Workload.counted`: a change of device or dtype reuses the plan.
     """
 
     shown: tuple[Workload, ...]
@@ -57,7 +55,7 @@ class MemoryPlans:
     def __call__(self, request: MemoryRequest, session: str) -> Pending[MemoryPlan]:
         return self._tasks(
             request,
-            lambda: Call(self._sizing(session).submit(plan, request, limit_s=LIMIT_S)),
+            lambda: Call(self._sizing(session).submit(plan, request, limit_s=SIZING_LIMIT_S)),
             session,
         )
 

@@ -11,12 +11,12 @@ from threading import Lock
 
 from studio.analysis.cost.latency_model import LatencyModel, fit
 from studio.analysis.cost.op_costs import OpCost, total_cost
+from studio.analysis.cost.profiler import profile
 from studio.analysis.cost.roofline import DeviceLimits
 from studio.bench.calibration import Calibration, calibrate
 from studio.bench.conditions import Conditions
 from studio.bench.results import Measurement
 from studio.process.backend import CallExecutor
-from studio.workbench import results
 from studio.workbench.jobs.measurements import Measurements
 from studio.workbench.workload import Workload
 
@@ -89,4 +89,4 @@ def op_cost(workload: Workload) -> OpCost:
 
 @lru_cache(maxsize=512)
 def _op_cost(counted: Workload) -> OpCost:
-    return total_cost(results.profile_of(counted).root)
+    return total_cost(profile(counted.design, counted.batch).root)

@@ -35,7 +35,7 @@ class Answer:
 
 
 def answer_of(found: Sequence[Choice | None], request: RecommendationRequest) -> Answer:
-    """The answer that these choices of families make, some of which have none."""
+    """The answer from these choices; None entries are skipped."""
     try:
         choices = sort_choices(
             [choice for choice in found if choice], request.brief, request.strategy

@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 
 from studio.process.backend import CallExecutor
 from studio.process.fair_queue import FairQueue, QueueClient
-from studio.process.worker import LIMIT_S, Worker
+from studio.process.worker import Worker
 
 T = TypeVar("T")
+SIZING_LIMIT_S = 180.0  # of a call
 
 
 class SizingProcess:
@@ -39,7 +40,7 @@ class InPlace:
     wait for another process to import torch."""
 
     def submit(
-        self, function: Callable[..., T], /, *arguments: Any, limit_s: float = LIMIT_S
+        self, function: Callable[..., T], /, *arguments: Any, limit_s: float = SIZING_LIMIT_S
     ) -> Future[T]:
         call: Future[T] = Future()
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import CancelledError, Future, wait
 from threading import Event, Thread
+from time import monotonic
 from typing import TypeVar
 
 from studio.advice.latency_limit import Needed, TimedChoice, search_step
@@ -24,11 +25,11 @@ from studio.workbench.jobs.recommendations import (
     refusal,
     timed_answer,
 )
-from studio.workbench.jobs.shared_work import drop, pending
+from studio.workbench.jobs.shared_work import AWAY_S, drop, to_pending
+from studio.workbench.jobs.sizing_process import SIZING_LIMIT_S
 from studio.workbench.pending import Pending, Waiting
 
 T = TypeVar("T")
-LIMIT_S = 180.0
 BUDGET_S = 3.0  # of timing, for the designs that are measured together
 MAX_FAMILIES = 3  # that meet the limit; the search then stops
 CHECK_S = 0.2  # between two checks whether anybody still wants the answer
@@ -51,15 +52,17 @@ class TimedSearch:
         self._request, self._sizing, self._open_worker = request, sizing, open_worker
         self._answer: Future[Answer] = Future()
         self._progress = Waiting[Answer]()
-        self._cancelled = Event()
+        self._cancelled, self._polled_at = Event(), monotonic()
         Thread(target=self._run, name="timed search", daemon=True).start()
 
     def poll(self) -> Pending[Answer]:
         """The answer, or what has been found so far."""
-        return pending(self._answer) if self._answer.done() else self._progress
+        self._polled_at = monotonic()
+        return to_pending(self._answer) if self._answer.done() else self._progress
 
-    def cancel(self) -> None:
+    def cancel(self) -> bool:
         self._cancelled.set()
+        return True
 
     def _run(self) -> None:
         try:
@@ -68,7 +71,7 @@ class TimedSearch:
             self._answer.set_exception(error)
 
     def _search(self) -> Answer:
-        choices = self._await(self._sizing.submit(_choices, self._request, limit_s=LIMIT_S))
+        choices = self._await(self._sizing.submit(_choices, self._request, limit_s=SIZING_LIMIT_S))
         if isinstance(choices, Answer):
             return choices
         found: list[TimedChoice] = []
@@ -91,7 +94,7 @@ class TimedSearch:
         known: dict[Design, Point] = {}
         while True:
             call = (_step, choice, self._request, known)
-            step = self._await(self._sizing.submit(*call, limit_s=LIMIT_S))
+            step = self._await(self._sizing.submit(*call, limit_s=SIZING_LIMIT_S))
             if not isinstance(step, Needed):
                 return step
             known |= self._measure(step)
@@ -111,19 +114,24 @@ class TimedSearch:
         request = self._request
         conditions = Conditions(batch=request.brief.batch, device=request.device)
         for points in sweep(subjects, conditions, budget_s=BUDGET_S, executor=self._open_worker()):
-            self._stop_if_cancelled()
+            self._stop_if_unwanted()
             yield points
 
     def _await(self, call: Future[T]) -> T:
         """The result of a call. Raises CancelledError once nobody wants the answer."""
         while not wait((call,), CHECK_S).done:
-            if self._cancelled.is_set():
+            if not self._is_wanted:
                 drop(call)
-            self._stop_if_cancelled()
+            self._stop_if_unwanted()
         return call.result()
 
-    def _stop_if_cancelled(self) -> None:
-        if self._cancelled.is_set():
+    @property
+    def _is_wanted(self) -> bool:
+        """Whether nobody has cancelled it, and a reader still polls."""
+        return not self._cancelled.is_set() and monotonic() - self._polled_at < AWAY_S
+
+    def _stop_if_unwanted(self) -> None:
+        if not self._is_wanted:
             raise CancelledError
 
 

@@ -15,7 +15,7 @@ from studio.process import free_memory
 from studio.process.errors import MeasureError
 from studio.workbench.jobs import auto_benchmark
 from studio.workbench.jobs.auto_benchmark import RETRIES, AutoBenchmark, Retries
-from studio.workbench.jobs.sweep_job import Sweep
+from studio.workbench.jobs.running_sweep import Sweep
 from studio.workbench.pending import Ready, Waiting
 from studio.workbench.workload import Workload
 from tests.app.conftest import StillWorkbench, state

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 
+import pytest
+
 from studio.workbench.jobs.shared_work import Call, SharedWork
 from studio.workbench.pending import Failed, NotAsked, Ready, Waiting
 
@@ -83,3 +85,27 @@ def test_a_call_that_has_begun_is_left_to_end() -> None:
     tasks("first", lambda: Call(running), "one")
     tasks("second", lambda: Call(Future()), "one")
     assert running.running()
+
+
+def test_who_comes_back_to_a_question_whose_call_runs_gets_its_result() -> None:
+    work, running = SharedWork[str](limit=8), Future[str]()
+    running.set_running_or_notify_cancel()
+    work("first", lambda: Call(running), "one")
+    work("second", lambda: Call(Future()), "one")
+    running.set_result("found")
+    assert work("first", pytest.fail, "one") == Ready("found")
+
+
+def test_a_question_that_nobody_polls_any_more_is_dropped() -> None:
+    work, left, wanted = SharedWork[str](limit=8, away_s=-1.0), Future[str](), Future[str]()
+    work("of a closed page", lambda: Call(left))
+    work("of an open page", lambda: Call(wanted))
+    assert left.cancelled()
+    assert work.known("of a closed page") == NotAsked()
+    assert not wanted.cancelled()
+
+
+def test_a_failure_without_words_is_named() -> None:
+    failed = Future[str]()
+    failed.set_exception(AssertionError())
+    assert SharedWork[str](limit=8)("a", lambda: Call(failed)) == Failed("AssertionError")

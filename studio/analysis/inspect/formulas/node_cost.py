@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from studio.analysis.cost.op_costs import VALUE_BYTES
-from studio.analysis.cost.saved_tensors import CallSaves
+from studio.analysis.cost.saves_per_call import CallSaves
 from studio.analysis.graph.layer_graph import NodeUse
 from studio.analysis.inspect.formulas.formula import (
     Factor,

@@ -15,8 +15,8 @@ Workloads = tuple[Workload, ...]
 
 
 class Sweep:
-    """A job of the worker process and the workloads that it measures. `update` takes what it has
-    found over into the measurements, until all stored measurements are deleted: then it ends.
+    """A job of the worker process and the workloads that it measures. `update` copies new results
+    into the measurements, until all stored measurements are deleted: then it ends.
 
     Sessions that ask for the same share a job; the jobs of several sessions take turns.
     """
