@@ -48,7 +48,7 @@ class Timing:
     number of sizes that were measured until one met the limit."""
 
     limit_s: float
-    expected: PredictedLatency
+    predicted: PredictedLatency
     measured: Measurement
     tries: int
 
@@ -62,22 +62,22 @@ class Timing:
     def text(self) -> str:
         """The measurement, its conditions and the prediction in words."""
         measured, text = self.measured, units.seconds
-        band = f", {text(self.expected.low)} to {text(self.expected.high)}"
+        band = f", {text(self.predicted.low)} to {text(self.predicted.high)}"
         return (
             f"measured {text(self.seconds)} of {text(self.limit_s)} on {measured.device}"
             f" (IQR {text(measured.q25_s)} to {text(measured.q75_s)}, {CONDITION[measured.clean]});"
-            f" predicted {text(self.expected.seconds)}"
-            f"{band if self.expected.high < math.inf else ''}"
+            f" predicted {text(self.predicted.seconds)}"
+            f"{band if self.predicted.high < math.inf else ''}"
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, in seconds."""
-        expected = {
-            name: value for name, value in self.expected._asdict().items() if value < math.inf
+        predicted = {
+            name: value for name, value in self.predicted._asdict().items() if value < math.inf
         }
         return {
             "limit_s": self.limit_s,
-            "predicted": {name: float(f"{value:.4g}") for name, value in expected.items()},
+            "predicted": {name: float(f"{value:.4g}") for name, value in predicted.items()},
             "measured": dict(self.measured.to_dict()),
             "tries": self.tries,
         }

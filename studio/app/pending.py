@@ -46,7 +46,12 @@ def result(ask: Callable[[], Pending[T]], message: str, failure: str) -> T | Non
     if isinstance(found, Failed):
         st.caption(f":orange[{plain(f'{failure}: {found.reason}.')}]")
         return None
-    poll(lambda: _progress(message, ask()), lambda: isinstance(ask(), Waiting), waits=True)
+    poll(
+        lambda: _progress(message, ask()),
+        lambda: isinstance(ask(), Waiting),
+        session.bench().poll_s(POLL_S),
+        waits=True,
+    )
     return None
 
 

@@ -25,8 +25,8 @@ def idle_latency(point: object, device: str = "cpu") -> IdleLatency | None:
     None for any other point."""
     if not isinstance(point, Measurement) or point.clean is not False or point.cpu_s is None:
         return None
-    apart = 1 + max(BAND, run_to_run_deviation(point, device) or 0.0)
-    return IdleLatency(point.cpu_s, point.cpu_s / apart, point.cpu_s * apart)
+    factor = 1 + max(BAND, run_to_run_deviation(point, device) or 0.0)
+    return IdleLatency(point.cpu_s, point.cpu_s / factor, point.cpu_s * factor)
 
 
 def run_to_run_deviation(point: Measurement, device: str) -> float | None:

@@ -1,7 +1,7 @@
 """A fair queue before a backend: sessions take turns, however much one of them asks for.
 
-A first result goes a few turns before rounds that only refine one, and the more turns the more
-sessions wait for it: in a class half of the pages are the same, and one call serves them all. With
+First results are served before rounds that refine one, and earlier the more sessions wait for
+them: in a class half of the pages are the same, and one call serves them all. With
 40 sessions that ask for eight points each after one that asked for 120, the median session waits
 half a second for its first point; first come, first served makes it 5.6 s. The price is that a unit
 of work must be short: a round of a sweep, three seconds at most.

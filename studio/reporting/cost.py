@@ -50,10 +50,10 @@ def _arithmetic(found: Profile) -> Iterator[Block]:
     )
     macs, moved = Counter[str](), Counter[str]()
     runs: defaultdict[str, int] = defaultdict(int)
-    for body, times in operations(found.root):
-        macs[body.kind] += times * body.macs
-        moved[body.kind] += times * op_cost(body).moved_bytes
-        runs[body.kind] += times
+    for trace, times in operations(found.root):
+        macs[trace.kind] += times * trace.macs
+        moved[trace.kind] += times * op_cost(trace).moved_bytes
+        runs[trace.kind] += times
     whole = total_cost(found.root)
     yield Table(
         f"Compute and memory traffic by kind of layer, at batch {found.batch}",

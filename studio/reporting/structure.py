@@ -152,7 +152,7 @@ def _connections(root: Trace) -> Iterator[Block]:
         sentences.insert(0, "There are no skip connections." if branched else WITHOUT.strip())
     sentences.append(_attention(attended))
     kinds = Counter(
-        {body.kind: runs for body, runs in distinct_traces(root) if body.kind in RECURRENT}
+        {trace.kind: runs for trace, runs in distinct_traces(root) if trace.kind in RECURRENT}
     )
     sentences += [
         f"A recurrent layer ({kind}) carries a state along the sequence." for kind in kinds
@@ -187,10 +187,10 @@ def _attention(attended: Mapping[AttentionShape, int]) -> str:
 def _choices(found: Profile) -> Iterator[Block]:
     """The normalisation and activation layers, and the structural choices."""
     modules = Counter[str]()
-    for body, runs in distinct_traces(found.root):
-        modules[body.kind] += runs
+    for trace, runs in distinct_traces(found.root):
+        modules[trace.kind] += runs
         # A norm module calls the functional norm: count it once.
-        for call in body.calls if NORM.search(body.kind) else ():
+        for call in trace.calls if NORM.search(trace.kind) else ():
             if NORM.search(call.trace.kind):
                 modules[call.trace.kind] -= runs
     norms = {kind: runs for kind, runs in modules.items() if runs > 0 and NORM.search(kind)}

@@ -32,7 +32,7 @@ NEW_SHARE = 0.1  # weight of the latest poll in the running average
 _inside = ContextVar("inside", default=False)
 
 
-class Place(NamedTuple):
+class Ticket(NamedTuple):
     """A place in the queue; the smallest is next."""
 
     due_s: float
@@ -49,8 +49,8 @@ class Priority:
         self._changed = Condition()  # guards the attributes below
         self._numbers = count()
         self._urgent = 0
-        self._queue: list[Place] = []
-        self._served: Place | None = None
+        self._queue: list[Ticket] = []
+        self._served: Ticket | None = None
         self._began = self._ceased = clock()  # of the last background work, of any work
 
     @property
@@ -102,30 +102,30 @@ class Priority:
                 self._ceased = self._clock()
                 self._changed.notify_all()
 
-    def _wait(self, is_poll: bool, clicked: bool) -> Place:
+    def _wait(self, is_poll: bool, clicked: bool) -> Ticket:
         """Wait in the queue until it is this run's turn."""
         came = self._clock()
         with self._changed:
-            place = Place(came + (LATER_S if is_poll else 0.0), next(self._numbers))
-            self._queue.append(place)
+            ticket = Ticket(came + (LATER_S if is_poll else 0.0), next(self._numbers))
+            self._queue.append(ticket)
         try:
-            while not self._begins(place, came):
+            while not self._begins(ticket, came):
                 if not clicked:
                     self.runs.stop_if_outdated()
         finally:
             with self._changed:
-                self._queue.remove(place)
-        return place
+                self._queue.remove(ticket)
+        return ticket
 
-    def _begins(self, place: Place, came: float) -> bool:
+    def _begins(self, ticket: Ticket, came: float) -> bool:
         def is_next() -> bool:
             now = self._clock()
             is_free = self._served is None or now > self._began + LONGEST_WORK_S
             yields = self._urgent and now < came + LONGEST_S
-            return is_free and not yields and min(self._queue) == place
+            return is_free and not yields and min(self._queue) == ticket
 
         with self._changed:
             begins = self._changed.wait_for(is_next, CHECK_S)
             if begins:
-                self._served, self._began = place, self._clock()
+                self._served, self._began = ticket, self._clock()
             return begins

@@ -314,7 +314,7 @@ def test_only_what_was_made_of_a_preset_is_said_to_be() -> None:
 
 
 def test_a_map_too_large_to_hold_is_refused() -> None:
-    assert "Upsample makes a map" in str(
+    assert "Upsample outputs a map" in str(
         refused(stages="Upsample(scale_factor=8) Upsample(scale_factor=8)")
     )
 

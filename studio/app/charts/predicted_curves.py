@@ -48,7 +48,7 @@ def fitted_curve(
         xs,
         tuple(point.seconds for point in found),
         MEASURED,
-        "expected",
+        "predicted-latency",
         low=tuple(point.low for point in found) if narrow else (),
         high=tuple(point.high for point in found) if narrow else (),
     )
@@ -60,4 +60,4 @@ def roofline_curve(
     found = (
         roofline.roofline_seconds(device, results.profile_of(workload).root) for workload in shown
     )
-    return Curve(name, xs, tuple(found), colour, "expected")
+    return Curve(name, xs, tuple(found), colour, "predicted-latency")

@@ -19,7 +19,7 @@ HERE = "#e8590c"  # the design on the page; like the others, clear on the light 
 EXACT, PALE, MEASURED = "#4a7fc1", "#7d93b2", "#2f9d80"
 
 
-Kind = Literal["exact", "predicted", "expected", "measured"]
+Kind = Literal["exact", "predicted", "predicted-latency", "measured"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Curve:
         """The points that a law is fitted to; at least three, since any law fits two."""
         ys = self.steady or self.ys
         points = [(x, y) for x, y in zip(self.xs, ys, strict=True) if x not in self.separate]
-        return points if len(points) > 2 and self.kind != "expected" else []
+        return points if len(points) > 2 and self.kind != "predicted-latency" else []
 
     @property
     def power(self) -> float | None:
@@ -243,7 +243,7 @@ def _law(curve: Curve, panel: Panel, unit: Unit) -> str:
 
 def _traces(panel: Panel, axis: str, here: float) -> Iterator[dict[str, Any]]:
     for curve in panel.curves:
-        if curve.kind == "expected":
+        if curve.kind == "predicted-latency":
             yield from _predicted_traces(curve, panel, axis)
             continue
         sizes = [11 if x == here else 7 if curve.measured else 4 for x in curve.xs]

@@ -157,18 +157,18 @@ def join_controls(stages: Stages, i: int, knob: Knob) -> None:
     knob_widgets.lengths(knob, here, f"{key}.length")
     for n, number in enumerate(here):
         one = f"{key}.{n}"
-        turns = knob_widgets.on_entry_change(knob.name, n, one)
-        join_select(stages[:i], number, one, f"skip {n + 1}", "", turns)
+        on_change = knob_widgets.on_entry_change(knob.name, n, one)
+        join_select(stages[:i], number, one, f"skip {n + 1}", "", on_change)
 
 
 def join_select(
-    before: Stages, here: int, key: str, label: str, help: str, turns: dict[str, Any]
+    before: Stages, here: int, key: str, label: str, help: str, on_change: dict[str, Any]
 ) -> None:
     earlier = {n - 1: other for n, other in enumerate(before)}
     numbers: list[int] = list(earlier) if here in earlier else [here, *earlier]
     shown = session.widget(key, here, index=numbers.index(here))
     named = partial(_stage_name, earlier)
-    st.selectbox(plain(label), numbers, format_func=named, help=plain(help), **shown, **turns)
+    st.selectbox(plain(label), numbers, format_func=named, help=plain(help), **shown, **on_change)
 
 
 def _stage_name(earlier: dict[int, Any], number: int) -> str:
@@ -253,10 +253,10 @@ def stage_figures(now: State) -> list[str]:
     places = (composition.place(now.stages, i) for i in range(len(now.stages)))
     found = [bodies.get(place) for place in places]
     return [
-        figure_cells(escape(flow), _share(body.params, root.params), _share(body.macs, root.macs))
-        if body
+        figure_cells(escape(flow), _share(trace.params, root.params), _share(trace.macs, root.macs))
+        if trace
         else figure_cells(escape(flow))
-        for flow, body in zip(flows, found, strict=True)
+        for flow, trace in zip(flows, found, strict=True)
     ]
 
 

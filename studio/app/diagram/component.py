@@ -78,7 +78,7 @@ def layer_graph(
     return known[chosen] if chosen else None
 
 
-# A page that is idle computes it ahead.
+# Computed before the graph is drawn, while the figures are on their way (`page_frame`).
 cached_layout = bounded(megabytes=24)(layout)
 
 

@@ -204,9 +204,9 @@ def is_noise(one: Measurement, other: Measurement) -> bool:
 
 def spread_text(point: Measurement, device: str) -> str:
     """The interquartile range, and the run-to-run deviation where it is known."""
-    half = f"IQR {units.seconds(point.q25_s)} to {units.seconds(point.q75_s)}"
-    apart = run_to_run_deviation(point, device)
-    return half if apart is None else f"{half}; ±{apart:.0%} between runs"
+    iqr = f"IQR {units.seconds(point.q25_s)} to {units.seconds(point.q75_s)}"
+    deviation = run_to_run_deviation(point, device)
+    return iqr if deviation is None else f"{iqr}; ±{deviation:.0%} between runs"
 
 
 def conditions_text(point: Measurement, threads: str = "") -> str:

@@ -111,9 +111,9 @@ def _rows(now: State) -> None:
     timing_button(now.workload)
     clocked = timing_text(now.workload)
     times = f"{plain(clocked)}  \n" if clocked else ""
-    body = results.training_trace_of(now.workload)
-    causal = plain(causal_note(body))
-    st.caption(f"**{plain(total_text(body))}**  \n{times}{READING} {causal}")
+    trace = results.training_trace_of(now.workload)
+    causal = plain(causal_note(trace))
+    st.caption(f"**{plain(total_text(trace))}**  \n{times}{READING} {causal}")
 
 
 def layer_table(now: State) -> Any:
@@ -203,8 +203,10 @@ def row_seconds(row: LayerRow, times: Times) -> float | None:
     return sum(time.own_s if row.path.endswith(OWN) else time.total_s for time in known)
 
 
-def total_text(body: Trace) -> str:
+def total_text(trace: Trace) -> str:
     """What the rows add up to."""
-    written = f"{body.activation_count:,} activations"
-    saved = f"{units.size(body.saved_bytes)} saved"
-    return f"Total: {body.params:,} parameters · {body.macs / 1e6:,.1f} MMACs · {written} · {saved}"
+    written = f"{trace.activation_count:,} activations"
+    saved = f"{units.size(trace.saved_bytes)} saved"
+    return (
+        f"Total: {trace.params:,} parameters · {trace.macs / 1e6:,.1f} MMACs · {written} · {saved}"
+    )

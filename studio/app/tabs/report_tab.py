@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from studio.advice.requirements import RecommendationRequest
@@ -16,7 +18,9 @@ from studio.workbench.page.state import State
 
 
 def report(now: State) -> None:
-    bench, link = session.bench(), page_link(now)
+    bench = session.bench()
+    # Without the open blocks of the graph: to open one must not write another report.
+    link = page_link(replace(now, opened=(), node=""))
     documents = result(
         lambda: bench.report(now.workload, _request(now.requirements), link, session.name()),
         "Writing the report …",

@@ -187,9 +187,9 @@ def panels(
 
 def measured_curve(shown: tuple[Workload, ...], knob: Knob) -> Curve:
     points = [(workload, p) for workload in shown if (p := session.bench().measured(workload))]
-    apart = measured_separately(shown)
+    separate = measured_separately(shown)
     bars = [error_bar(p, workload.device) for workload, p in points]
-    fitted = [p for workload, p in points if workload not in apart]
+    fitted = [p for workload, p in points if workload not in separate]
     loaded = frozenset(_at(workload, knob) for workload, p in points if p.clean is False)
     steady = (
         comparable_seconds([p for _, p in points]) if any(p.clean is False for p in fitted) else ()
@@ -202,7 +202,7 @@ def measured_curve(shown: tuple[Workload, ...], knob: Knob) -> Curve:
         "measured",
         low=tuple(low for low, _ in bars),
         high=tuple(high for _, high in bars),
-        separate=frozenset(_at(workload, knob) for workload, _ in points if workload in apart),
+        separate=frozenset(_at(workload, knob) for workload, _ in points if workload in separate),
         loaded=loaded,
         steady=steady,
         bars=error_bar_text(points[0][1], shown[0].device) if points else "",
@@ -212,8 +212,8 @@ def measured_curve(shown: tuple[Workload, ...], knob: Knob) -> Curve:
 def error_bar(point: Measurement, device: str) -> tuple[float, float]:
     """Ends of the error bar in seconds: the run-to-run deviation of this machine, at least the
     interquartile range of this run."""
-    apart = 1 + (run_to_run_deviation(point, device) or 0.0)
-    return min(point.q25_s, point.median_s / apart), max(point.q75_s, point.median_s * apart)
+    factor = 1 + (run_to_run_deviation(point, device) or 0.0)
+    return min(point.q25_s, point.median_s / factor), max(point.q75_s, point.median_s * factor)
 
 
 def error_bar_text(point: Measurement, device: str) -> str:
@@ -298,8 +298,8 @@ def legend(shown: tuple[Workload, ...], left_out: int, lines: tuple[str, ...] = 
     where = f" on {short_device_name(oldest.device)}" if oldest else ""
     threads = f", {shown[0].threads_text}" if shown[0].threads_text else ""
     old = f", the oldest {when}" if oldest and (when := age_text(oldest)) else ""
-    apart = run_to_run_deviation(oldest, shown[0].device) if oldest else None
-    bars = "interquartile range" if apart is None else f"run-to-run deviation, ±{apart:.0%}"
+    deviation = run_to_run_deviation(oldest, shown[0].device) if oldest else None
+    bars = "interquartile range" if deviation is None else f"run-to-run deviation, ±{deviation:.0%}"
     loaded = any(point.clean is False for point in points)
     kinds = ["measured separately"] * bool(measured_separately(shown)) + ["under load"] * loaded
     sentences = [

@@ -198,7 +198,8 @@ def _measure(workloads: tuple[Workload, ...]) -> None:
     title = f"Benchmarking {len(workloads)} designs, interleaved"
     session.request_page()  # the sweep may be over at once, by stored measurements
     bench = session.bench()
-    session.mine().comparison.start(bench.sweep(workloads, title, SWEEP_S, session.name()))
+    with bench.priority.background(clicked=True):
+        session.mine().comparison.start(bench.sweep(workloads, title, SWEEP_S, session.name()))
 
 
 def growth(workloads: Sequence[Workload]) -> None:
@@ -206,7 +207,7 @@ def growth(workloads: Sequence[Workload]) -> None:
     if not known:
         st.caption("These designs share no scaling axis.")
         return
-    st.markdown("#### How they grow")
+    st.markdown("#### Scaling")
     axis = st.segmented_control(
         "Axis",
         known,
@@ -222,7 +223,7 @@ def growth(workloads: Sequence[Workload]) -> None:
 
 
 def graphs(workloads: Sequence[Workload]) -> None:
-    st.markdown("#### Their layers")
+    st.markdown("#### Layers")
     for start in range(0, len(workloads), ABREAST):
         row = workloads[start : start + ABREAST]
         for i, (column, workload) in enumerate(zip(st.columns(len(row)), row, strict=True), start):
@@ -254,7 +255,7 @@ def picture(workload: Workload, i: int) -> None:
 def code(workloads: Sequence[Workload]) -> None:
     if len(workloads) < 2:
         return
-    st.markdown("#### Their code")
+    st.markdown("#### Code")
     names = {i: workload_label(workload) for i, workload in enumerate(workloads)}
     left, right = st.columns(2)
     before = left.selectbox("From", list(names), format_func=names.__getitem__, key="diff.from")

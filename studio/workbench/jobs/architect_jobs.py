@@ -34,7 +34,7 @@ from studio.workbench.workload import Workload
 SEARCHES = 64
 
 
-class Search:
+class FamilySearch:
     """The families for a request, each of which is sized by a call of its own."""
 
     def __init__(self, request: RecommendationRequest, process: CallExecutor) -> None:
@@ -101,10 +101,10 @@ class ArchitectJobs:
     def recommend(self, request: RecommendationRequest, session: str) -> Pending[Answer]:
         """The designs for a request, best first."""
 
-        def start() -> Search | TimedSearch:
+        def start() -> FamilySearch | TimedSearch:
             process = self._sizing(session)
             if request.max_latency_s is None:
-                return Search(request, process)
+                return FamilySearch(request, process)
             return TimedSearch(request, process, lambda: self._queue(request.device, session))
 
         return self._searches(request, start, session)

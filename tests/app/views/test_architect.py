@@ -14,7 +14,7 @@ from studio.family import DesignError
 from studio.process.backend import CallExecutor
 from studio.tasks import Task
 from studio.workbench import results
-from studio.workbench.jobs.architect_jobs import Search
+from studio.workbench.jobs.architect_jobs import FamilySearch
 from studio.workbench.jobs.recommendations import Answer, sizes
 from studio.workbench.link import Link
 from studio.workbench.page import requirements_form
@@ -119,7 +119,7 @@ class Queue:
 
 def test_choices_are_there_as_families_are_counted() -> None:
     queue = Queue()
-    search = Search(RequirementsForm("time-series").request, cast(CallExecutor, queue))
+    search = FamilySearch(RequirementsForm("time-series").request, cast(CallExecutor, queue))
     total = len(queue.waiting)
     assert search.poll() == Waiting(so_far=Answer())
     for counted in range(1, total):
@@ -138,7 +138,7 @@ def test_choices_are_there_as_families_are_counted() -> None:
 
 def test_a_search_that_fails_says_so_to_all_and_sizes_no_more_families() -> None:
     queue = Queue()
-    search = Search(RequirementsForm("time-series").request, cast(CallExecutor, queue))
+    search = FamilySearch(RequirementsForm("time-series").request, cast(CallExecutor, queue))
     parts = [future for future, _ in queue.waiting]
     parts[0].set_exception(RuntimeError("the process ended"))
     for _ in range(3):
@@ -149,7 +149,7 @@ def test_a_search_that_fails_says_so_to_all_and_sizes_no_more_families() -> None
 def test_a_search_that_finds_nothing_says_why() -> None:
     queue = Queue()
     form = RequirementsForm("time-series").with_text("max-memory", "2 kB")
-    search = Search(form.request, cast(CallExecutor, queue))
+    search = FamilySearch(form.request, cast(CallExecutor, queue))
     while queue.waiting:
         queue.work()
         found = search.poll()
