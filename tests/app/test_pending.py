@@ -8,19 +8,19 @@ from concurrent.futures import Future
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from studio.workbench.jobs.shared_work import SharedWork
+from studio.workbench.jobs.shared_work import Call, SharedWork
 from studio.workbench.pending import Pending
 
 SUBMITTED: list[Future[str]] = []
-TASKS = SharedWork[str](limit=4)
+WORK = SharedWork[str](limit=4)
 
 
 def ask() -> Pending[str]:
-    def submit() -> Future[str]:
+    def start() -> Call[str]:
         SUBMITTED.append(Future())
-        return SUBMITTED[-1]
+        return Call(SUBMITTED[-1])
 
-    return TASKS("question", submit)
+    return WORK("question", start)
 
 
 def page() -> None:
@@ -41,7 +41,7 @@ def page() -> None:
 def _nothing_asked(still: None) -> Iterator[None]:
     SUBMITTED.clear()
     yield
-    TASKS.__init__(limit=4)  # type: ignore[misc]
+    WORK.__init__(limit=4)  # type: ignore[misc]
 
 
 def shown(app: AppTest) -> tuple[list[str], list[str], int]:
