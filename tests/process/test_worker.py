@@ -212,6 +212,21 @@ def test_a_caller_that_ends_at_once_leaves_no_traceback_behind():
     assert (run.returncode, run.stderr) == (0, "")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the address space")
+def test_what_torch_has_mapped_is_not_counted_against_the_limit():
+    """Its CUDA build maps 3 GB, more than a small limit."""
+    code = (
+        "import mmap; from studio.process.worker_main import limit_memory\n"
+        "mapped = mmap.mmap(-1, 4 * 2**30)\n"
+        "limit_memory(2**30)\n"
+        "kept = bytearray(2**29)\n"
+        "try: bytearray(2**30)\n"
+        "except MemoryError: print('refused')"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=90)
+    assert (run.stdout, run.stderr) == ("refused\n", "")
+
+
 def test_an_interrupt_from_the_keyboard_is_for_the_caller_alone(lab: Worker):
     """A terminal sends it to the whole group of the process that it runs."""
     pid = lab.warm().result()
