@@ -20,10 +20,10 @@ from itertools import groupby, islice
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from studio.alternatives.nearest import candidates
+from studio.alternatives.ratios import size_of, sizes, with_ratios
 from studio.knobs import WORKS, DesignError, Knob, knobs
-from studio.nearest import candidates
 from studio.quoting import echoed, quoted
-from studio.ratios import size_of, sizes, with_ratios
 from studio.serialization.notation import KIND, parse_records
 from studio.spelling import by_likeness, closest, offered
 

@@ -16,10 +16,10 @@ from functools import cached_property, partial
 from itertools import chain, islice
 from typing import Any, Protocol
 
+from studio.alternatives.nearest import WAYS, Obstacle, candidates, suggestions, unique
+from studio.alternatives.ratios import unlimited
 from studio.knobs import WORKS, DesignError, Knob
-from studio.nearest import WAYS, Obstacle, candidates, suggestions, unique
 from studio.quoting import cut
-from studio.ratios import unlimited
 from studio.records import (
     NOTHING,
     RecordKnob,

@@ -218,7 +218,7 @@ TESTED_IN = {
         "drawing/render/formats",
         "exports",
     ),
-    "test_family.py": ("nearest",),
+    "test_family.py": ("alternatives/nearest",),
     "test_records.py": ("serialization/notation",),
     "workbench/test_fixes.py": (
         "workbench/compose/composition",
@@ -236,7 +236,7 @@ TESTED_IN = {
         "zoo/*",
     ),
     "zoo/test_hybrid.py": (
-        "ratios",
+        "alternatives/ratios",
         "stages/*",
     ),
 }

@@ -1,0 +1,1 @@
+"""Settings in the place of others: the nearest that work, and sizes for ratios."""
