@@ -5,8 +5,7 @@ from __future__ import annotations
 import streamlit as st
 from streamlit import runtime
 
-from studio.app import session
-from studio.app.callbacks import finish_callbacks
+from studio.app import session, streamlit_fixes
 from studio.app.views.architect import architect
 from studio.app.views.compare import compare
 from studio.app.views.compose import compose
@@ -27,7 +26,7 @@ def main() -> None:
         page_icon=ICON,
         layout="wide",
     )
-    finish_callbacks()
+    streamlit_fixes.apply()
     if runtime.exists():
         session.prepare_server()
     frame(

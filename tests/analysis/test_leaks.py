@@ -55,7 +55,7 @@ FEW = {
     *("studio.process.worker._worker", "studio.bench.store.store"),
     "studio.analysis.trace.meta_model._install_reset_hook",
     *("studio.app.diagram.component._component", "studio.app.controls.page_keys._component"),
-    "studio.app.callbacks.finish_callbacks",
+    "studio.app.streamlit_fixes.apply",
     "studio.process.dask_backend._cluster_device",
 }
 

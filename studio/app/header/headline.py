@@ -32,8 +32,9 @@ STYLE = """<style>
 .figures { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: .5rem;
   font-variant-numeric: tabular-nums; }
 /* Room for every line a card may come to have, so that nothing beneath the cards ever moves. */
-.stMain { --high: 8.5rem; }
-@media (min-width: 641px) and (max-width: 1200px) { .stMain { --high: 10.8rem; } }
+.stMain { --high: 8.5rem; --lines: 1; --alone: 4; }
+@media (min-width: 641px) and (max-width: 1200px) {
+  .stMain { --high: 10.9rem; --lines: 2; --alone: 7; } }
 /* Where the graph and the charts would have less than this each, one is beneath the other. */
 .st-key-beside > div > .stHorizontalBlock { flex-wrap: wrap; }
 .st-key-beside > div > .stHorizontalBlock > .stColumn { min-width: min(17rem, 100%); }
@@ -41,8 +42,15 @@ STYLE = """<style>
 .figure { border: 1px solid color-mix(in srgb, currentColor 16%, transparent); border-radius: .4rem;
   padding: .45rem .8rem .5rem; min-height: var(--high); line-height: 1.32;
   container-type: inline-size; }
-@media (max-width: 640px) { .figures { grid-template-columns: repeat(2, minmax(0, 1fr)); } }
 .figure.short { min-height: calc(var(--high) - 3rem); }
+@media (max-width: 640px) { .figures { grid-template-columns: repeat(2, minmax(0, 1fr)); } }
+/* Beside the sidebar, the cards of a narrow page stand two and two, beside a latency card as high. */
+@media (min-width: 769px) and (max-width: 960px) {
+  .stMain { --high: 8.5rem; }
+  .figures:not(.one) { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  .figures.one .figure { min-height: calc(2 * var(--high) + .5rem); }
+  .figures.one .figure.short { min-height: calc(2 * var(--high) - 2.5rem); }
+}
 .stVerticalBlock:has(> .st-key-again) { position: relative; }
 .st-key-again { position: absolute; top: 1.2rem; right: .6rem; width: auto; }
 .stHorizontalBlock > :not(.stColumn):has([class*="st-key-takeaway"]) { flex: 0 0 8.2rem; }
@@ -56,6 +64,10 @@ STYLE = """<style>
 .figure p { margin: 0; font-size: .78rem; opacity: .8; overflow-wrap: anywhere; }
 .figure p[title] { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2;
   overflow: hidden; }
+.figures.one p { -webkit-line-clamp: var(--lines); }
+.figures.one p:first-of-type:nth-last-of-type(-n+3) { -webkit-line-clamp: 2; }
+.figures.one p:last-of-type { -webkit-line-clamp: 1; }
+.figures.one p:only-of-type { -webkit-line-clamp: var(--alone); }
 .figure p a { color: inherit; }
 .figure p.tick { color: light-dark(#1b6e42, #6fd19c); opacity: 1; }
 .figure p.moved { font-weight: 600; opacity: 1; }
@@ -192,7 +204,8 @@ def link_to_source(text: str, source: str) -> str:
 def change_line(change: str, label: str) -> str:
     """A line below a figure: its change against the previous or the pinned workload."""
     moved = "" if change == SAME else ' class="moved"'
-    return f"<p{moved}>{escape(change)} vs {label}</p>"
+    text = f"{escape(change)} vs {label}"
+    return f'<p{moved} title="{text}">{text}</p>'
 
 
 def change(value: float, before: float, write: Callable[[float], str]) -> str:

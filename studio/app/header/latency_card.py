@@ -172,7 +172,8 @@ def benchmark_offer(workload: Workload) -> str:
 
 
 def paragraph(text: str) -> str:
-    return f"<p>{escape(text)}</p>"
+    """A line of the card; the tooltip has what a narrow card cuts."""
+    return f'<p title="{escape(text)}">{escape(text)}</p>'
 
 
 def change_lines(now: State) -> Iterator[str]:

@@ -172,6 +172,7 @@ def test_the_graph_stays_where_it_is_whatever_the_cards_say(
     has_text(figure(page, "Latency"), re.compile(r"\d"))
     height = page.locator(".graph").bounding_box()["y"]
     page.get_by_role("button", name="Pin").click()
+    page.get_by_role("button", name="Unpin").wait_for()
     turn(page, "depth")
     page.get_by_text("vs pinned").first.wait_for()
     has_text(figure(page, "Latency"), re.compile(r"\d"))

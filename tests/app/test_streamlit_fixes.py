@@ -1,4 +1,5 @@
-"""A control that was moved has moved the design, whatever message comes while that is done."""
+"""Races of Streamlit that a busy server loses: a control that was moved has moved the design,
+whatever message comes meanwhile, and a browser gets every place on the page."""
 
 from __future__ import annotations
 
@@ -6,11 +7,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetStates
+from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
 from streamlit.runtime.state.session_state import SessionState
 from streamlit.testing.v1 import AppTest
 
+from studio.app import streamlit_fixes
 from studio.workbench.page.state import State
 from tests.app.conftest import run, state, visited
 
@@ -95,3 +99,34 @@ def test_a_late_link_takes_nothing_back(app: AppTest) -> None:
     found = moved(app, lambda app: app.slider(key="vit.depth").set_value(6))
     app.query_params = old
     assert state(run(app)) == found
+
+
+def drawn(text: str, *place: int, fragment: str = "") -> ForwardMsg:
+    """The message that draws a text at a place of the page."""
+    made = ForwardMsg()
+    made.delta.new_element.markdown.body = text
+    made.delta.fragment_id = fragment
+    made.metadata.delta_path.extend(place)
+    return made
+
+
+def test_a_fragment_that_runs_again_takes_no_place_from_the_page() -> None:
+    """The browser refuses a place whose predecessor it has not got."""
+    streamlit_fixes.apply()
+    queue = ForwardMsgQueue()
+    for message in (drawn("a", 0, 0), drawn("b", 0, 1, fragment="polls"), drawn("c", 0, 2)):
+        queue.enqueue(message)
+    queue.clear(retain_lifecycle_msgs=True, fragment_ids_this_run=["polls"])
+    queue.enqueue(drawn("new b", 0, 1, fragment="polls"))
+    sent = queue.flush()
+    assert [tuple(m.metadata.delta_path) for m in sent] == [(0, 0), (0, 1), (0, 2), (0, 1)]
+    assert sent[-1].delta.new_element.markdown.body == "new b"
+
+
+def test_a_run_of_the_whole_page_replaces_what_was_not_sent() -> None:
+    streamlit_fixes.apply()
+    queue = ForwardMsgQueue()
+    queue.enqueue(drawn("old", 0, 0))
+    queue.clear(retain_lifecycle_msgs=True)
+    queue.enqueue(drawn("new", 0, 0))
+    assert [m.delta.new_element.markdown.body for m in queue.flush()] == ["new"]
