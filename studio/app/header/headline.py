@@ -44,7 +44,7 @@ STYLE = """<style>
   container-type: inline-size; }
 .figure.short { min-height: calc(var(--high) - 3rem); }
 @media (max-width: 640px) { .figures { grid-template-columns: repeat(2, minmax(0, 1fr)); } }
-/* Beside the sidebar, the cards of a narrow page stand two and two, beside a latency card as high. */
+/* Beside the sidebar, the cards of a narrow page stand two and two; the latency card is as high. */
 @media (min-width: 769px) and (max-width: 960px) {
   .stMain { --high: 8.5rem; }
   .figures:not(.one) { grid-template-columns: repeat(2, minmax(0, 1fr)); }
