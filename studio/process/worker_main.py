@@ -108,8 +108,8 @@ def as_measure_error(error: BaseException) -> MeasureError:
     if isinstance(error, FAULTS):
         traceback.print_exception(error)  # the terminal's, or the server's log
         return MeasureError(
-            "the model could not be run: the measuring code failed, which is a defect of the studio"
-            " and not of the design; the log has the details"
+            "the model could not be run: the studio's own code failed, which is a defect of the"
+            " studio and not of the design; the log has the details"
         )
     return MeasureError(f"the model could not be run: {text[:200] or 'it gave no reason'}")
 

@@ -173,7 +173,7 @@ def test_times_of_two_machines_are_not_mixed():
 
 
 def test_a_text_that_is_not_python_is_one_sentence(lab: Worker):
-    with pytest.raises(MeasureError, match="the measuring code failed") as raised:
+    with pytest.raises(MeasureError, match="own code failed") as raised:
         measure(Subject("class", "Config", "Model"), CPU, executor=lab)
     assert "\n" not in str(raised.value)
 

@@ -35,8 +35,8 @@ def layer_graph(
     key: str,
     opened: Iterable[str] = (),
     selected: str = "",
-    lit: str = "",
-    sight: str = "",
+    highlighted: str = "",
+    scroll_to: str = "",
     marks: Mapping[str, Mark] = NO_MARKS,
     on_change: Callable[[tuple[str, ...], str], None] = lambda opened, selected: None,
     height: int | str = 560,
@@ -46,8 +46,8 @@ def layer_graph(
     A click (or Enter) selects a node, and opens or closes a block; the buttons open all blocks down
     to a level. `on_change` is called with the ids of all open blocks and of the selected node
     (empty for none). A node that the graph does not have counts neither as open nor as selected.
-    `lit`: a node that is marked too. `sight`: a node that is scrolled into view when it changes.
-    `marks`: the decorations of the boxes.
+    `highlighted`: a node that is marked too. `scroll_to`: a node that is scrolled into view when it
+    changes. `marks`: the decorations of the boxes.
     """
     known = {node.id: node for node in graph.root.walk()}
     names = tuple(opened)
@@ -60,8 +60,8 @@ def layer_graph(
         "svg": svg(picture, marks=marks),
         "open": shown,
         "selected": chosen,
-        "lit": lit,
-        "sight": sight,
+        "highlighted": highlighted,
+        "scroll_to": scroll_to,
         "levels": len(steps) - 1,
         "level": steps.index(unfolded) if unfolded in steps else -1,
         "more": CLOSED[still_closed(graph, steps[-1])],

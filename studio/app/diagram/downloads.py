@@ -32,7 +32,7 @@ STYLE = """<style>[data-testid="stPopoverBody"]:has([class*="st-key-files-"]) {
   max-height: calc(100vh - 4.6rem) !important; }</style>"""
 
 
-def downloads(figure: Figure, title: str, key: str = "takeaway") -> None:
+def downloads(figure: Figure, title: str, key: str = "downloads") -> None:
     """A menu of download formats; files are named after the design.
 
     The files are made when the menu opens, in a run of the menu alone. (Streamlit can also make a

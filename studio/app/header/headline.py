@@ -53,8 +53,8 @@ STYLE = """<style>
 }
 .stVerticalBlock:has(> .st-key-again) { position: relative; }
 .st-key-again { position: absolute; top: 1.2rem; right: .6rem; width: auto; }
-.stHorizontalBlock > :not(.stColumn):has([class*="st-key-takeaway"]) { flex: 0 0 8.2rem; }
-[class*="st-key-takeaway"] button { white-space: nowrap; }
+.stHorizontalBlock > :not(.stColumn):has([class*="st-key-downloads"]) { flex: 0 0 8.2rem; }
+[class*="st-key-downloads"] button { white-space: nowrap; }
 .st-key-measure { margin-top: -.5rem; }
 .st-key-measure button { min-height: 2.5rem; }
 .figure h6 { margin: 0; padding: 0; font-size: .8rem; font-weight: 500; opacity: .75; }

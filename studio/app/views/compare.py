@@ -42,7 +42,7 @@ def compare(now: State) -> None:
     st.markdown("### Designs side by side")
     workloads = compared_workloads(now)
     picker(now)
-    with st.container(horizontal=True, gap="small", key="shelf"):
+    with st.container(horizontal=True, gap="small", key="pinned"):
         with st.popover("Add from a file"):  # first: it stays open, with its note, as others come
             file_loader()
         for i, workload in enumerate(workloads):
@@ -95,17 +95,17 @@ def _add(key: str) -> None:
 def design_menu(workload: Workload, i: int, now: State) -> None:
     """The menu of one of the designs."""
     with st.popover(plain(workload_label(workload))):
-        st.button("Open", key=f"shelf.open.{i}", on_click=_open, args=(workload,))
+        st.button("Open", key=f"pinned.open.{i}", on_click=_open, args=(workload,))
         if workload in now.pins:
-            st.button("Unpin", key=f"shelf.unpin.{i}", on_click=_unpin, args=(workload,))
+            st.button("Unpin", key=f"pinned.unpin.{i}", on_click=_unpin, args=(workload,))
         else:
-            st.button("Pin", key=f"shelf.pin.{i}", on_click=_pin, args=(workload,))
+            st.button("Pin", key=f"pinned.pin.{i}", on_click=_pin, args=(workload,))
         st.download_button(
             "JSON",
             workload.design.to_json(),
             file_name=f"{workload.design.family.key}.json",
             mime="application/json",
-            key=f"shelf.json.{i}",
+            key=f"pinned.json.{i}",
             on_click="ignore",
         )
 
@@ -249,7 +249,7 @@ def picture(workload: Workload, i: int) -> None:
     link = link_with(workload.to_query() | ({"open": ",".join(opened)} if opened else {}))
     head = figure_heading(results.profile_of(workload), link)
     figure = Figure(graph=graph, heading=head, opened=frozenset(opened), marks=share_bars(graph))
-    downloads(figure, workload_label(workload), key=f"takeaway.{i}")
+    downloads(figure, workload_label(workload), key=f"downloads.{i}")
 
 
 def code(workloads: Sequence[Workload]) -> None:

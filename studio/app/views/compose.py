@@ -31,9 +31,11 @@ def compose(now: State) -> Rest:
             if now.invalid_composition
             else results.graph(now.workload)
         )
-        lit = now.place if family.is_composed else ""
-        sight = now.invalid_composition.place if now.invalid_composition else lit
-        beneath = picture(now, shown, _select_in_graph, lit=lit, sight=sight)
+        highlighted = now.place if family.is_composed else ""
+        scroll_to = now.invalid_composition.place if now.invalid_composition else highlighted
+        beneath = picture(
+            now, shown, _select_in_graph, highlighted=highlighted, scroll_to=scroll_to
+        )
 
     def rest() -> None:
         stages(now, left)

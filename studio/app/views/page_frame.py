@@ -142,8 +142,8 @@ def picture(
     graph: Graph,
     on_change: Callable[[tuple[str, ...], str], None] = select_in_graph,
     *,
-    lit: str = "",
-    sight: str = "",
+    highlighted: str = "",
+    scroll_to: str = "",
     marks: Mapping[str, Mark] | None = None,
     legend: str = "",
     caption: str = "",
@@ -153,16 +153,16 @@ def picture(
     a table, and the details of the selected node, `beside` the graph or else over its lower part.
     `caption` is part of exported pictures. Without `marks`, bars show the shares of the
     parameters."""
-    borne = share_bars(graph) if marks is None else marks
+    shown_marks = share_bars(graph) if marks is None else marks
     node = layer_graph(
         graph,
         key=f"graph.{now.design.family.key}",
         opened=now.opened,
         selected=now.node,
         on_change=on_change,
-        lit=lit,
-        sight=sight,
-        marks=borne,
+        highlighted=highlighted,
+        scroll_to=scroll_to,
+        marks=shown_marks,
         height=TALL,
     )
     near = beside or st.container(key="over")
@@ -171,7 +171,7 @@ def picture(
     def rest() -> None:
         opened = frozenset(now.opened)
         figure = Figure(
-            graph=graph, heading=figure_heading_of(now, caption), opened=opened, marks=borne
+            graph=graph, heading=figure_heading_of(now, caption), opened=opened, marks=shown_marks
         )
         with beneath:
             with st.container(

@@ -72,14 +72,14 @@ def svg(
     picture: Picture,
     *,
     selected: str = "",
-    lit: str = "",
+    highlighted: str = "",
     theme: Theme = "page",
     marks: Mapping[str, Mark] = NO_MARKS,
 ) -> str:
     """The picture as one self-contained SVG element.
 
     `theme`: "page" makes each colour a CSS variable `--g-<name>` with its paper value as fallback;
-    "paper" uses literal colours on white. `selected` and `lit`: ids of nodes to highlight.
+    "paper" uses literal colours on white. `selected` and `highlighted`: ids of nodes to highlight.
     `marks`: decorations by node id.
     """
     paint = _variable if theme == "page" else PAPER.__getitem__
@@ -92,7 +92,11 @@ def svg(
             "" if theme == "page" else '<rect width="100%" height="100%" fill="#ffffff"/>',
             *(
                 _node(
-                    box, paint, (selected, lit), near[box.node.id], marks.get(box.node.id, NO_MARK)
+                    box,
+                    paint,
+                    (selected, highlighted),
+                    near[box.node.id],
+                    marks.get(box.node.id, NO_MARK),
                 )
                 for box in picture.boxes
             ),

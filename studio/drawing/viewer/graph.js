@@ -7,8 +7,8 @@
 //   svg       the picture, from studio/drawing/render/svg.py
 //   open      the ids of the open blocks
 //   selected  the id of the selected node, or ''
-//   lit       the id of a second highlighted node, or ''
-//   sight     the id of a node to scroll into view when it changes, or ''
+//   highlighted  the id of a second highlighted node, or ''
+//   scroll_to  the id of a node to scroll into view when it changes, or ''
 //   levels    the deepest expansion level; 0 for no level buttons
 //   level     the current expansion level; -1 for none
 //   more      a note at the deepest level if blocks stay closed there, or ''
@@ -57,8 +57,8 @@ export class View {
     if (data.svg !== this.drawn) this.redraw();
     this.mark();
     this.updateControls();
-    if (data.sight !== this.sight) this.bring(this.node(data.sight));
-    this.sight = data.sight;
+    if (data.scroll_to !== this.scroll_to) this.bring(this.node(data.scroll_to));
+    this.scroll_to = data.scroll_to;
   }
 
   redraw() {
@@ -66,7 +66,7 @@ export class View {
     const before = this.at && { at: this.at, boxes: this.boxes };
     const room = this.canvas.getBoundingClientRect();
     const focus = this.host.getRootNode().activeElement?.dataset?.id;
-    this.mark({ selected: '', lit: '' }); // the SVG comes without highlights
+    this.mark({ selected: '', highlighted: '' }); // the SVG comes without highlights
     if (before) before.gone = patch(this.svg, text);
     else this.canvas.innerHTML = text;
     this.drawn = text;
@@ -81,12 +81,12 @@ export class View {
 
   // Controls and texts.
 
-  mark({ selected, lit } = this.data) {
+  mark({ selected, highlighted } = this.data) {
     for (const node of this.canvas.querySelectorAll('.node.selected')) {
-      node.classList.toggle('selected', [selected, lit].includes(node.dataset.id));
+      node.classList.toggle('selected', [selected, highlighted].includes(node.dataset.id));
       node.setAttribute('aria-pressed', node.dataset.id === selected);
     }
-    for (const id of [lit, selected]) this.node(id)?.classList.add('selected');
+    for (const id of [highlighted, selected]) this.node(id)?.classList.add('selected');
     this.node(selected)?.setAttribute('aria-pressed', 'true');
   }
 

@@ -14,7 +14,7 @@ function show() {
   const { svg, rows, open, level } = file.pictures[now.picture];
   const levels = Math.max(...file.pictures.map((picture) => picture.level));
   const height = Math.max(380, window.innerHeight - $('header').offsetHeight - 60);
-  const options = { lit: '', sight: '', more: file.more, name: file.name };
+  const options = { highlighted: '', scroll_to: '', more: file.more, name: file.name };
   view.show({ svg, open, level, levels, height, selected: now.selected, ...options }, sent);
   if (now.picture !== now.listed) $('tbody').innerHTML = rows; // replacing equal rows would lose the focus
   now.listed = now.picture;

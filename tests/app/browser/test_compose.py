@@ -109,7 +109,7 @@ def test_menus_open_where_there_is_room(open_page: Any, address: str) -> None:
     page.locator(".node.selected").wait_for()
     for button, entries, count in (
         ("add-stages-3", "[class*=st-key-add-stages-3-] button:visible", KINDS),
-        ("takeaway", "[class*=st-key-takeaway-] button:visible", 4),
+        ("downloads", "[class*=st-key-downloads-] button:visible", 4),
     ):
         page.locator(f".st-key-{button} button").scroll_into_view_if_needed()
         press(page, button)

@@ -99,10 +99,10 @@ def test_every_curve_of_a_chart_goes_through_its_design() -> None:
 
 def test_designs_are_unpinned_and_visited() -> None:
     app = visited(LINK)
-    app.button(key="shelf.unpin.0").click()
+    app.button(key="pinned.unpin.0").click()
     run(app)
     assert state(app).pins == PINS[1:]
-    app.button(key="shelf.open.0").click()
+    app.button(key="pinned.open.0").click()
     run(app)
     assert state(app).view == "Explore"
     assert state(app).workload == PINS[1]

@@ -67,7 +67,7 @@ def test_facts_are_spoken_and_the_selected_node_is_pressed() -> None:
     spoken = groups(svg(picture, selected="fc"))["fc"]
     assert spoken.attrib["aria-label"] == "Linear, 6 k, 2 times, in: 1 × 3, 6,000 values"
     assert spoken.attrib["aria-pressed"] == "true"
-    assert groups(svg(picture, lit="fc"))["fc"].attrib["aria-pressed"] == "false"
+    assert groups(svg(picture, highlighted="fc"))["fc"].attrib["aria-pressed"] == "false"
 
 
 def test_paper_needs_no_page() -> None:
