@@ -165,7 +165,7 @@ def _latency_error(start: Design, brief: Brief, limit_s: float, time: Stopwatch)
     least = smallest_design(start)
     seconds = comparable_seconds([_measure(least, time)])[0]
     needed = (
-        f"the smallest design, {start.family.key} ({least.title}), takes {units.seconds(seconds)}"
+        f"the smallest design, {start.family.title} ({least.title}), takes {units.seconds(seconds)}"
     )
     return DesignError(
         f"latency at most {units.seconds(limit_s)} at batch={brief.batch} cannot be met; {needed}",

@@ -158,7 +158,7 @@ def scale(workloads: Sequence[Workload], axis: str) -> str:
     """The name of the x axis: the axis itself if all designs have the same knob for it. Otherwise
     values are relative to each design (a sum of depths does not compare with a multiplier)."""
     names = {axes(workload.design)[axis].name for workload in workloads}
-    return axis if len(names) == 1 else f"relative {axis}"
+    return axis if len(names) == 1 else f"{axis}, relative to each design"
 
 
 def panels(workloads: Sequence[Workload], axis: str) -> tuple[Panel, ...]:

@@ -196,7 +196,7 @@ def _diff_legend(found: GraphDiff, pinned: Workload, quantity: Metric) -> str:
         if kind in kinds
     )
     what = escape(quantity.title)
-    return f"<div>{signs}</div>{what} vs pinned <b>{name}</b>; inside repeated blocks, per repeat."
+    return f"<div>{signs}</div>{what} vs pinned <b>{name}</b>. In repeated blocks: of one repeat."
 
 
 def _unaligned_text(pinned: Workload, now: Workload) -> str:

@@ -73,14 +73,13 @@ def _button(form: str, content: Pending[str | bytes], file_name: str, key: str) 
         st.caption(f":orange[{plain(f'{label}: {content.reason}.')}]")
         return
     st.download_button(
-        plain(label),
+        plain(label if isinstance(content, Ready) else f"{label} (rendering …)"),
         content.value if isinstance(content, Ready) else "",
         key=key,
         file_name=file_name,
         mime=mime,
         on_click="ignore",
         disabled=not isinstance(content, Ready),
-        help=None if isinstance(content, Ready) else "Rendering …",
         width="stretch",
     )
 

@@ -128,7 +128,7 @@ def _lines(
         else:
             free.append(as_clause(cost.name))
     if free:
-        yield "No cost in", escape(", ".join(free))
+        yield "Zero", escape(", ".join(free))
     if time := _time(found, workload):
         yield "Measured", time
     if found.attention:
@@ -202,12 +202,8 @@ def _attention_growth(found: AttentionCost) -> str:
         if found.queries == found.keys
         else f"{found.queries:,} queries and {found.keys:,} keys"
     )
-    meets = (
-        f", half of them from {found.crossover_tokens:,} tokens on"
-        if found.crossover_tokens
-        else ""
-    )
-    part = "" if found.macs == found.total_macs else f": {share} of this block's MACs with {tokens}"
+    meets = f", half from {found.crossover_tokens:,} tokens" if found.crossover_tokens else ""
+    part = "" if found.macs == found.total_macs else f": {share} of this block's MACs at {tokens}"
     return f"grows with {found.law}{part}{meets}"
 
 

@@ -32,9 +32,8 @@ STYLE = """<style>
 .figures { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: .5rem;
   font-variant-numeric: tabular-nums; }
 /* Room for every line a card may come to have, so that nothing beneath the cards ever moves. */
-.stMain { --high: 8.5rem; --lines: 1; --alone: 4; }
-@media (min-width: 641px) and (max-width: 1200px) {
-  .stMain { --high: 10.9rem; --lines: 2; --alone: 7; } }
+.stMain { --high: 8.5rem; --lines: 1; }
+@media (min-width: 641px) and (max-width: 1200px) { .stMain { --high: 10.9rem; --lines: 2; } }
 /* Where the graph and the charts would have less than this each, one is beneath the other. */
 .st-key-beside > div > .stHorizontalBlock { flex-wrap: wrap; }
 .st-key-beside > div > .stHorizontalBlock > .stColumn { min-width: min(17rem, 100%); }
@@ -64,10 +63,11 @@ STYLE = """<style>
 .figure p { margin: 0; font-size: .78rem; opacity: .8; overflow-wrap: anywhere; }
 .figure p[title] { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2;
   overflow: hidden; }
+/* A reason that stands alone is whole; up to four lines of a measurement share the card. */
 .figures.one p { -webkit-line-clamp: var(--lines); }
-.figures.one p:first-of-type:nth-last-of-type(-n+3) { -webkit-line-clamp: 2; }
-.figures.one p:last-of-type { -webkit-line-clamp: 1; }
-.figures.one p:only-of-type { -webkit-line-clamp: var(--alone); }
+.figures.one p:nth-of-type(-n+2):nth-last-of-type(-n+2) { -webkit-line-clamp: 2; }
+.figures.one p:nth-of-type(4) { -webkit-line-clamp: 1; }
+.figures.one p:only-of-type { -webkit-line-clamp: none; }
 .figure p a { color: inherit; }
 .figure p.tick { color: light-dark(#1b6e42, #6fd19c); opacity: 1; }
 .figure p.moved { font-weight: 600; opacity: 1; }

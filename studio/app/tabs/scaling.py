@@ -174,7 +174,7 @@ def panels(
         units.seconds,
         (*predicted_curves(shown, xs, here, other), times),
         law=scaling_text.law(times, macs, unit_of(shown, knob), _at(here, knob)),
-        few="too few points for a power law" if times.xs and hint == HINT else hint,
+        few="benchmark this axis for a power law" if times.xs and hint == HINT else hint,
         empty=hint,
     )
     return (
@@ -218,7 +218,7 @@ def error_bar(point: Measurement, device: str) -> tuple[float, float]:
 
 def error_bar_text(point: Measurement, device: str) -> str:
     """What the error bars show; followed by a pair of times."""
-    return "IQR" if run_to_run_deviation(point, device) is None else "run-to-run range"
+    return "IQR" if run_to_run_deviation(point, device) is None else "run-to-run deviation"
 
 
 def measured_separately(shown: tuple[Workload, ...]) -> frozenset[Workload]:
@@ -264,9 +264,9 @@ def controls(
     if not measured:
         return
     button.button(
-        "Delete measurements",
+        "Delete these measurements",
         key="forget",
-        help=f"Deletes the measured latency of these {len(measured)} designs",
+        help=f"Deletes the measured latency of these {len(measured)} designs, and no others",
         type="tertiary",
         on_click=_forget,
         args=(measured,),

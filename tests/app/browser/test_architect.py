@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.app.browser.test_browser import chart_has, figure, has_text, open_tab
+from tests.commit_sample import commit_sample
 
 pytestmark = pytest.mark.browser
 
@@ -43,7 +44,11 @@ def params_in(told: str) -> int:
 
 @pytest.mark.parametrize(
     ("task", "limit", "most"),
-    [("Time series", "300 k", 300_000), ("Segmentation", "2 M", 2_000_000)],
+    commit_sample(
+        "tasks in a browser",
+        [("Time series", "300 k", 300_000), ("Segmentation", "2 M", 2_000_000)],
+        1,
+    ),
 )
 def test_a_budget_becomes_a_script_that_keeps_it(
     open_page: Any, address: str, tmp_path: Path, task: str, limit: str, most: int

@@ -1,4 +1,4 @@
-"""Every family in Chromium: its page opens, it is reshaped, and its code is taken home."""
+"""Families in Chromium, others with each commit: a page opens, is reshaped, and gives its code."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 import studio
 from tests.app.conftest import pressed
+from tests.commit_sample import commit_sample
 
 pytestmark = pytest.mark.browser
 
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.browser
 KEYS = [key for key, family in studio.families().items() if not family.is_composed]
 
 
-@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("key", commit_sample("families in a browser", KEYS, 8))
 def test_a_family_opens_reshapes_and_exports(open_page: Any, address: str, key: str) -> None:
     page = open_page(f"{address}?family={key}&tab=Code")
     page.locator(".node").first.wait_for(state="attached")

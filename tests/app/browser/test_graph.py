@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.commit_sample import commit_sample
 from tests.process.processes import wait_until
 
 pytestmark = pytest.mark.browser
@@ -163,12 +164,15 @@ LAPTOP, PHONE = (1366, 768), (420, 900)
 @pytest.mark.parametrize("size", [LAPTOP, PHONE], ids=["laptop", "phone"])
 @pytest.mark.parametrize(
     ("link", "blocks"),
-    [
-        ("?family=vit", ("blocks.0", "blocks.0.attn")),
-        ("?family=resnet&preset=ResNet-50", ("stages.3",)),
-        ("?family=unet", ("decoders.3",)),
-    ],
-    ids=["vit", "resnet", "unet"],
+    commit_sample(
+        "blocks that are opened",
+        [
+            ("?family=vit", ("blocks.0", "blocks.0.attn")),
+            ("?family=resnet&preset=ResNet-50", ("stages.3",)),
+            ("?family=unet", ("decoders.3",)),
+        ],
+        1,
+    ),
 )
 def test_an_opened_block_is_fitted_into_view(
     open_page: Any, address: str, link: str, blocks: tuple[str, ...], size: tuple[int, int]
@@ -205,7 +209,9 @@ def test_what_a_click_tells_is_in_sight(
     page.locator(".node-panel").wait_for(state="detached")
 
 
-@pytest.mark.parametrize("link", ["yolo", "unet", "detr", "mask_rcnn"])
+@pytest.mark.parametrize(
+    "link", commit_sample("overviews", ["yolo", "unet", "detr", "mask_rcnn"], 2)
+)
 def test_the_overview_is_fitted_from_side_to_side(open_page: Any, address: str, link: str) -> None:
     page = open_page(f"{address}?family={link}", *LAPTOP)
     box(page, "input").wait_for()

@@ -56,7 +56,7 @@ def test_the_whole_tells_what_it_holds_itself() -> None:
 def test_what_costs_nothing_is_said_to_be_free() -> None:
     inspection = results.details_of(VIT, "blocks.0.mlp.act")
     assert inspection
-    assert "<dt>No cost in</dt><dd>parameters, MACs</dd>" in details_html(inspection, VIT)
+    assert "<dt>Zero</dt><dd>parameters, MACs</dd>" in details_html(inspection, VIT)
 
 
 def test_against_a_pinned_design_each_cost_tells_by_how_much_it_moved() -> None:

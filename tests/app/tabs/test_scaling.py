@@ -95,7 +95,7 @@ def test_a_mark_says_what_the_ends_of_its_bar_are(
     swept(bench, shown, [0.01] * len(shown))
     assert hover(shown) == "10.0 ms, IQR 9.90 ms–10.1 ms"
     monkeypatch.setattr(scaling, "run_to_run_deviation", lambda point, device: 0.25)
-    assert hover(shown) == "10.0 ms, run-to-run range 8.00 ms–12.5 ms"
+    assert hover(shown) == "10.0 ms, run-to-run deviation 8.00 ms–12.5 ms"
 
 
 def hover(shown: tuple[Workload, ...]) -> str:

@@ -174,7 +174,7 @@ def test_a_history_remembers_the_last_designs() -> None:
 
 def test_designs_whose_knobs_differ_are_drawn_over_multiples_of_their_own() -> None:
     workloads = [Workload(studio.design(name)) for name in ("convnext", "efficientnet")]
-    assert compare_table.scale(workloads, "depth") == "relative depth"
+    assert compare_table.scale(workloads, "depth") == "depth, relative to each design"
     for panel in compare_table.panels(workloads, "depth"):
         assert all(1.0 in curve.xs for curve in panel.curves)
     assert compare_table.scale(workloads[:1], "depth") == "depth"
