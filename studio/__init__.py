@@ -120,7 +120,7 @@ def build(design: Design, device: str = "cpu") -> nn.Module:
     _require(design)
     import torch
 
-    from studio.analysis.trace.meta_model import build_on_meta
+    from studio.analysis.trace.building.meta_model import build_on_meta
     from studio.process.device import devices, resolve_device
 
     if str(device) == "meta":

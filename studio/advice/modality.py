@@ -17,7 +17,7 @@ from studio.advice.sizing.scaling_search import unlimited
 from studio.advice.task_inputs import default_settings
 from studio.analysis.cost.op_costs import operations
 from studio.analysis.cost.profiler import Profile, profile
-from studio.analysis.trace.meta_model import example_on_meta
+from studio.analysis.trace.building.meta_model import example_on_meta
 from studio.analysis.trace.tree import ATTENTION
 from studio.family import Design, Family, Preset
 from studio.knobs import DesignError

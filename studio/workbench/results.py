@@ -18,7 +18,7 @@ from studio.analysis.cost.profiler import Profile, profile, training_trace
 from studio.analysis.cost.roofline import DeviceLimits, bottleneck
 from studio.analysis.graph import layer_graph as drawn
 from studio.analysis.inspect.node_details import NodeDetails, node_details
-from studio.analysis.trace.meta_model import build_on_meta, example_on_meta
+from studio.analysis.trace.building.meta_model import build_on_meta, example_on_meta
 from studio.analysis.trace.tree import Trace
 from studio.codegen.script import Script
 from studio.drawing.graph import Edge, Graph, Node

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from studio.analysis.cost.attention_cost import causal_saving
 from studio.analysis.cost.training_step import Optimizer, PeakMemory, TrainingStep
-from studio.analysis.trace.meta_model import build_on_meta, example_on_meta
+from studio.analysis.trace.building.meta_model import build_on_meta, example_on_meta
 from studio.analysis.trace.priority_lock import PriorityLock
 from studio.analysis.trace.tracer import trace
 from studio.analysis.trace.training_trace import trace_training
@@ -145,6 +145,19 @@ def freeze_gc() -> Iterator[None]:
         gc.unfreeze()
 
 
+@contextmanager
+def _without_gc() -> Iterator[None]:
+    """Collect no garbage meanwhile: building and tracing make none, but so many objects that the
+    oldest generation would be collected every few models, which takes longer than all of it."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 def clear_caches() -> None:
     """Clear all caches, so that designs are traced again."""
     for clear in _cache_clearers:
@@ -166,7 +179,7 @@ def _cache_by_design(
         def traced(design: Design, batch: int) -> T:
             found = look_up((design, batch))
             if found is None:
-                with TRACE_LOCK.hold():
+                with TRACE_LOCK.hold(), _without_gc():
                     found = look_up((design, batch)) or trace(design, batch)
                     with lock:
                         results[design, batch] = found
@@ -195,13 +208,12 @@ def trace_bytes(root: Trace, call_bytes: int = CALL_BYTES) -> int:
 def _profile(design: Design, batch: int) -> Profile:
     model, inputs = cached_model(design), example_on_meta(design, batch)
     root = trace(model.eval() if model.training else model, inputs)
-    parameters = list(model.parameters())
     return Profile(
         design=design,
         batch=batch,
-        params=sum(p.numel() for p in parameters),
-        trainable_params=sum(p.numel() for p in parameters if p.requires_grad),
-        parameter_bytes=_bytes(parameters),
+        params=root.params,
+        trainable_params=root.params - root.frozen_params,
+        parameter_bytes=_bytes(model.parameters()),
         buffer_bytes=_bytes(model.buffers()),
         input_bytes=_bytes(inputs),
         root=root,
@@ -234,4 +246,4 @@ def _training_run(design: Design, batch: int) -> tuple[Trace, TrainingStep]:
 
 
 def _bytes(tensors: Iterable[Tensor]) -> int:
-    return sum(t.numel() * t.element_size() for t in tensors)
+    return sum(t.nbytes for t in tensors)

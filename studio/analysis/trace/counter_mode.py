@@ -13,6 +13,7 @@ from torch.utils.flop_counter import flop_registry
 
 from studio.analysis.torch_private import TorchDispatchMode, storage_id, tree_leaves
 from studio.analysis.trace.allocations import Timeline
+from studio.analysis.trace.rules.meta_kernels import META_KERNELS
 
 Event = tuple[int, int] | Timeline  # a storage's number and bytes, or a timeline
 
@@ -79,15 +80,18 @@ class CounterMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
-        result = func(*args, **kwargs)
+        kernel = META_KERNELS.get(func)
+        result = kernel(*args, **kwargs) if kernel else None
+        result = func(*args, **kwargs) if result is None else result
+        leaves = [result] if isinstance(result, Tensor) else tree_leaves(result)
+        made = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
         formula: Callable[..., int] | None = flop_registry.get(func.overloadpacket)
         if formula is not None:
             # torch counts 2 FLOPs for one multiply-accumulate
             self.macs += formula(*args, **kwargs, out_val=result) // 2
-            self.written += sum(t.numel() for t in tree_leaves(result) if isinstance(t, Tensor))
+            self.written += sum(t.numel() for t in made)
         given = {memory_of(arg) for arg in args if isinstance(arg, Tensor)}
-        leaves = (leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor))
-        self.watch(leaf for leaf in leaves if memory_of(leaf) not in given)  # no views
+        self.watch(t for t in made if memory_of(t) not in given)  # no views
         return result
 
     def watch(self, tensors: Iterable[Tensor]) -> None:

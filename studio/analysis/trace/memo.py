@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from studio.analysis.trace.backward_pass import RecordedPasses
-from studio.analysis.trace.module_index import SignatureIds
+from studio.analysis.trace.module_index import Signatures
 from studio.analysis.trace.tree import Call, Shape, Source, Trace
 
 
@@ -57,12 +57,12 @@ class Memo:
         self.clear()
 
     def clear(self) -> None:
-        self.signature_ids: SignatureIds = {}
+        self.signatures: Signatures = {}
         self.traces: dict[Hashable, CachedTrace] = {}
         self.passthrough_keys: set[Hashable] = set()  # calls that return one of their inputs
 
     def clear_if_full(self) -> None:
-        if len(self.signature_ids) + len(self.traces) + len(self.passthrough_keys) > self.LIMIT:
+        if len(self.signatures) + len(self.traces) + len(self.passthrough_keys) > self.LIMIT:
             self.clear()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 import torch
@@ -23,7 +23,7 @@ class TensorLayout(NamedTuple):
 
     @classmethod
     def of(cls, tensor: Tensor) -> TensorLayout:
-        return cls(tuple(tensor.shape), tensor.stride(), tensor.dtype, tensor.requires_grad)
+        return cls(tensor.shape, tensor.stride(), tensor.dtype, tensor.requires_grad)
 
     def empty(self) -> Tensor:
         made = torch.empty_strided(self.shape, self.stride, dtype=self.dtype, device="meta")
@@ -81,15 +81,22 @@ def tensor_maker() -> Callable[[StoredTensor], Tensor]:
     return make
 
 
-def tensors_in(tree: Any) -> Iterator[Tensor]:
+def tensors_in(tree: Any) -> list[Tensor]:
     """The tensors in nested tuples, lists and dicts, in order."""
+    found: list[Tensor] = []
+    _collect(tree, found)
+    return found
+
+
+def _collect(tree: Any, found: list[Tensor]) -> None:
     if isinstance(tree, Tensor):
-        yield tree
+        found.append(tree)
     elif isinstance(tree, (tuple, list)):
         for part in tree:
-            yield from tensors_in(part)
+            _collect(part, found)
     elif isinstance(tree, dict):
-        yield from tensors_in(tuple(tree.values()))
+        for part in tree.values():
+            _collect(part, found)
 
 
 def map_instances(tree: Any, kind: type, change: Callable[[Any], Any]) -> Any:
@@ -107,9 +114,9 @@ def map_instances(tree: Any, kind: type, change: Callable[[Any], Any]) -> Any:
 def tree_key(tree: Any) -> Hashable:
     """The same nesting as a hashable key: tensors by their layout, everything else by value."""
     if isinstance(tree, Tensor):
-        return TensorLayout.of(tree)
+        return Tensor, tree.shape, tree.stride(), tree.dtype, tree.requires_grad
     if isinstance(tree, (tuple, list)):
-        return tuple(map(tree_key, tree))
+        return tuple([tree_key(part) for part in tree])
     if isinstance(tree, dict):
-        return tuple((name, tree_key(part)) for name, part in tree.items())
+        return tuple([(name, tree_key(part)) for name, part in tree.items()])
     return tree  # type: ignore[no-any-return]

@@ -67,7 +67,7 @@ class Tracer(TorchFunctionMode):
     def __init__(self, model: nn.Module, memo: Memo, counter: CounterMode | None = None) -> None:
         super().__init__()
         self.memo, self.training = memo, model.training
-        self.index = index_modules(model, memo.signature_ids)
+        self.index = index_modules(model, memo.signatures)
         self.counter = counter or CounterMode()
         self.outermost = ActiveCall(nn.Module(), leaf=False)
         self.frames = [self.outermost]
@@ -93,7 +93,7 @@ class Tracer(TorchFunctionMode):
         """Replaces `module.forward`: run it, or replay the trace of an equal call."""
         with no_function_mode():
             line = self._caller_line()
-            tensors = list(tensors_in((args, kw)))
+            tensors = tensors_in((args, kw))
             key = self._key(module, (args, kw), tensors)
             known = self._look_up(key)
             sources = tuple(map(self._source, tensors))
@@ -134,11 +134,12 @@ class Tracer(TorchFunctionMode):
         rule = MODULE_RULES.get(type(module).forward)
         if rule is None:
             return forward(*args, **kw)
-        tensors = list(tensors_in((args, kw)))
-        rule_result = rule(module, *tensors)
-        return (
-            self._apply_rule(rule_result, tensors, module) if rule_result else forward(*args, **kw)
-        )
+        with no_function_mode():
+            tensors = tensors_in((args, kw))
+            if rule_result := rule(module, *tensors):
+                return self._apply_rule(rule_result, tensors, module)
+        del tensors
+        return forward(*args, **kw)
 
     def _trace_separately(
         self, key: Hashable, module: nn.Module, forward: Callable[..., Any], args: Any, kw: Any
@@ -148,12 +149,12 @@ class Tracer(TorchFunctionMode):
 
     def _key(self, module: nn.Module, given: Any, tensors: list[Tensor]) -> Hashable:
         """Everything that the call depends on; None if it must be run."""
-        signature = self.index.signatures.get(module)
-        if signature is None:
+        facts = self.index.facts.get(module)
+        if facts is None or facts.signature is None:
             return None
-        places = [memory_of(t) for t in tensors]
+        places = [memory_of(t) for t in tensors] if len(tensors) > 1 else []
         how = self.training, torch.is_grad_enabled()
-        return signature, tree_key(given), tuple(map(places.index, places)), *how
+        return facts.signature, tree_key(given), tuple(map(places.index, places)), *how
 
     def _look_up(self, key: Hashable) -> CachedTrace | None:
         try:
@@ -180,19 +181,20 @@ class Tracer(TorchFunctionMode):
 
     def _cached_trace(self, frame: ActiveCall, result: Any, found: Counts) -> CachedTrace:
         self._assign_late_saves(frame)
-        outputs = list(tensors_in(result))
+        outputs = tensors_in(result)
         given = [
             0 if (memory := ref()) is None else self._storage_id(memory)
             for ref in frame.input_storages
         ]
         made = [self._storage_id(t.untyped_storage()) for t in outputs]
         inside = {place: size for place, size in frame.saved.items() if place not in given}
+        facts = self.index.facts[frame.module]
         trace = Trace(
             kind=type(frame.module).__name__,
             is_module=True,
             inputs=tuple(frame.inputs),
             outputs=tuple(tuple(t.shape) for t in outputs),
-            params=self.index.params[frame.module],
+            params=facts.params,
             macs=found.macs,
             activation_count=found.activation_count,
             peak_bytes=0 if self.training else found.peak_bytes,
@@ -202,9 +204,9 @@ class Tracer(TorchFunctionMode):
             attributes="" if frame.leaf else _attribute_text(frame.module),
             weights=_named_shapes(frame.module._parameters),
             buffers=_named_shapes(frame.module._buffers),
-            owned_params=self.index.owned_params[frame.module],
-            frozen_params=self.index.frozen_params[frame.module],
-            tied=tuple(self.index.tied[frame.module].items()),
+            owned_params=facts.owned_params,
+            frozen_params=facts.frozen_params,
+            tied=facts.tied,
             saved_inputs=tuple(frame.saved.get(place, 0) for place in given),
             saved_outputs=tuple(inside.get(place, 0) for place in made),
             external_tensors=tuple(frame.external_tensors.items()),
@@ -250,10 +252,10 @@ class Tracer(TorchFunctionMode):
         mark, saved = self.counter.begin(), set(frame.saved)
         rule = FUNCTION_RULES.get(func)
         rule_result = rule(*args, **kwargs) if rule else None
-        inputs = list(tensors_in((args, kwargs)))
+        inputs = tensors_in((args, kwargs))
         result = self._apply_rule(rule_result, inputs) if rule_result else func(*args, **kwargs)
         found = self.counter.end(mark)
-        outputs = list(tensors_in(result))
+        outputs = tensors_in(result)
         if not outputs:
             return result
         if _moves_only(func, inputs, outputs):

@@ -135,12 +135,12 @@ class TrainingTracer(Tracer):
         """The trace of a torch layer that has a rule, whose passes need not be run."""
         rule = MODULE_RULES.get(type(module).forward)
         with no_function_mode():
-            inputs = list(tensors_in((args, kw)))
+            inputs = tensors_in((args, kw))
             rule_result = rule(module, *inputs) if rule else None
             if rule_result is None:
                 return None
             frame = self._enter(module, inputs)
-            outputs = list(tensors_in(rule_result.outputs))
+            outputs = tensors_in(rule_result.outputs)
             node = RuleNode(rule_result, outputs, inputs, module)
             for tensor in node.saved:
                 self._save(tensor)
@@ -194,7 +194,7 @@ class TrainingTracer(Tracer):
         found: list[Tensor | None] = []
         with no_function_mode():
             args, kw = self._detach_inputs((args, kw), found)
-            inputs = list(tensors_in((args, kw)))
+            inputs = tensors_in((args, kw))
             frame, mark = self._enter(module, inputs), self.counter.begin()
         result = [self._run(module, forward, args, kw)]
         with no_function_mode():
@@ -204,7 +204,7 @@ class TrainingTracer(Tracer):
             self.frames.pop()
             if known.aliased:
                 return known
-            outputs = list(tensors_in(result.pop()))
+            outputs = tensors_in(result.pop())
             return replace(known, passes=self._run_passes(module, inputs, outputs, found, made))
 
     def _detach_inputs(self, given: Any, found: list[Tensor | None]) -> Any:
@@ -295,7 +295,7 @@ class TrainingTracer(Tracer):
         self.counter.append(known.passes.forward)
         with no_dispatch_mode():
             result = map_instances(known.result, StoredTensor, tensor_maker())
-        made = list(tensors_in(result))
+        made = tensors_in(result)
         self.counter.adopt(made)
         sizes = (*known.trace.saved_inputs, *known.trace.saved_outputs)
         saved = [t for t, size in zip((*tensors, *made), sizes, strict=True) if size]
@@ -310,7 +310,7 @@ class TrainingTracer(Tracer):
         self, rule_result: RuleResult, inputs: list[Tensor], module: nn.Module | None = None
     ) -> Any:
         self.counter.add(rule_result.macs, rule_result.activation_count)
-        made = list(tensors_in(rule_result.outputs))
+        made = tensors_in(rule_result.outputs)
         return self._as_node_outputs(
             RuleNode(rule_result, made, inputs, module), rule_result.outputs, inputs
         )

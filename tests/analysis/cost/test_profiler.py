@@ -12,7 +12,7 @@ from torch.nn import Module
 import studio
 from studio import zoo
 from studio.analysis.cost.profiler import profile
-from studio.analysis.trace.meta_model import build_on_meta
+from studio.analysis.trace.building.meta_model import build_on_meta
 from studio.family import Design, DesignError
 
 VIT = zoo.family("vit").design("ViT-B/16")

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from studio import zoo
+from studio.analysis.trace.building.meta_model import build_on_meta, example_on_meta
 from studio.analysis.trace.counter_mode import CounterMode, memory_of
 from studio.analysis.trace.memo import CachedTrace, Memo
-from studio.analysis.trace.meta_model import build_on_meta, example_on_meta
 from studio.analysis.trace.tracer import trace
 from studio.analysis.trace.training_trace import trace_training
 from studio.analysis.trace.tree import INPUT, Source, Trace

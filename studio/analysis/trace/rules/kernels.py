@@ -12,7 +12,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -22,6 +21,7 @@ from studio.analysis.trace.rules.result import (
     GradientLayouts,
     Rule,
     RuleResult,
+    empty_like,
     new_empty,
     new_gradients,
     with_grad_of,
@@ -69,7 +69,7 @@ def convolution(conv: nn.Conv1d | nn.Conv2d, x: Tensor) -> RuleResult | None:
     size = [(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in sides]
     if x.shape[1:2] != (conv.in_channels,) or x.dim() != conv.weight.dim() or min(size) < 1:
         return None
-    out = with_grad_of(new_empty(x, x.shape[0], conv.out_channels, *size), x, *conv.parameters())
+    out = with_grad_of(new_empty(x, x.shape[0], conv.out_channels, *size), x, conv)
     return RuleResult(out, out.numel() * conv.weight[0].numel(), (x,), activation_count=out.numel())
 
 
@@ -77,7 +77,7 @@ def linear(layer: nn.Linear, x: Tensor) -> RuleResult | None:
     """One product of each row with the matrix; saves its input."""
     if x.shape[-1:] != (layer.in_features,):
         return None
-    out = with_grad_of(new_empty(x, *x.shape[:-1], layer.out_features), x, *layer.parameters())
+    out = with_grad_of(new_empty(x, *x.shape[:-1], layer.out_features), x, layer)
     return RuleResult(out, out.numel() * layer.in_features, (x,), activation_count=out.numel())
 
 
@@ -130,13 +130,13 @@ def normalisation(norm: nn.Module, x: Tensor) -> RuleResult:
             sets = x.shape[0] * norm.num_groups
         case _:
             sets = x.shape[1]  # one a channel
-    return RuleResult(with_grad_of(torch.empty_like(x), x, *norm.parameters()), 0, (x,), 8 * sets)
+    return RuleResult(with_grad_of(empty_like(x), x, norm), 0, (x,), 8 * sets)
 
 
 def activation(layer: nn.Module, x: Tensor) -> RuleResult:
     """The derivatives of ReLU, Sigmoid and Tanh use the output, those of GELU and SiLU the input:
     that is what is saved."""
-    out = with_grad_of(torch.empty_like(x), x)
+    out = with_grad_of(empty_like(x), x)
     return RuleResult(out, 0, (x if isinstance(layer, (nn.GELU, nn.SiLU)) else out,))
 
 

@@ -18,6 +18,7 @@ from studio.analysis.trace.rules.result import (
     GradientRule,
     Rule,
     RuleResult,
+    empty_like,
     gradients_with_temporaries,
     new_empty,
     new_gradients,
@@ -41,7 +42,7 @@ def unary(saved: str, gradients: GradientRule) -> Rule:
     def rule(x: Tensor, *args: Any, **kwargs: Any) -> RuleResult | None:
         if args or any(kwargs.values()) or not x.is_floating_point():  # inplace=False is fine
             return None
-        out = with_grad_of(torch.empty_like(x), x)
+        out = with_grad_of(empty_like(x), x)
         return RuleResult(
             out, 0, {"input": (x,), "output": (out,), "nothing": ()}[saved], gradients=gradients
         )
@@ -80,7 +81,7 @@ def quotient(one: Tensor, other: Any, **kwargs: Any) -> RuleResult | None:
 def reciprocal(x: Tensor, number: float) -> RuleResult | None:
     """number / x saves 1 / x, which has the size of the output."""
     out = _broadcast_output(x, number, torch.get_default_dtype())
-    return None if out is None else RuleResult(out, 0, (torch.empty_like(out),))
+    return None if out is None else RuleResult(out, 0, (empty_like(out),))
 
 
 def power(x: Tensor, base: float) -> RuleResult | None:
@@ -93,7 +94,7 @@ def clamp(x: Tensor, min: float | None = None, max: float | None = None) -> Rule
     """A clamp saves its input, to see where it was in bounds."""
     if any(isinstance(bound, Tensor) for bound in (min, max)) or not x.is_floating_point():
         return None
-    return RuleResult(with_grad_of(torch.empty_like(x), x), 0, (x,))
+    return RuleResult(with_grad_of(empty_like(x), x), 0, (x,))
 
 
 def mean(x: Tensor, dim: Any = None, keepdim: bool = False, **kwargs: Any) -> RuleResult | None:
@@ -129,10 +130,16 @@ def _broadcast_output(one: Any, other: Any, at_least: torch.dtype | None = None)
     dtype = promoted if promoted.is_floating_point else at_least
     if dtype is None:
         return None
-    shape = torch.broadcast_shapes(*(t.shape for t in tensors))  # type: ignore[no-untyped-call]
+    shape = _broadcast_shape([t.shape for t in tensors])
     same = next((t for t in tensors if t.shape == shape and t.dtype == dtype), None)
-    made = new_empty(tensors[0], *shape, dtype=dtype) if same is None else torch.empty_like(same)
+    made = new_empty(tensors[0], *shape, dtype=dtype) if same is None else empty_like(same)
     return with_grad_of(made, *tensors)
+
+
+def _broadcast_shape(shapes: list[torch.Size]) -> torch.Size:
+    if shapes[0] == shapes[-1]:
+        return shapes[0]
+    return torch.broadcast_shapes(*shapes)  # type: ignore[no-untyped-call, no-any-return]
 
 
 def _tensors(term: Any, wanted: bool = True) -> tuple[Tensor, ...]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from studio.analysis.trace.rules.result import RuleResult, new_empty, with_grad_of
+from studio.analysis.trace.rules.result import RuleResult, empty_like, new_empty, with_grad_of
 
 GATES = {"LSTM": 4, "GRU": 3}
 CACHE_LINE = 16  # floats in a cache line, to which oneDNN rounds the length of a row
@@ -63,7 +63,7 @@ class RecurrentRun:
     def time_major(self, x: Tensor) -> Tensor:
         """The inputs ordered by step in memory: a copy if they are ordered by sequence."""
         moved = x is self.x and self.rnn.batch_first and x.dim() == 3 and 1 not in x.shape[:2]
-        return torch.empty_like(x) if moved else x
+        return empty_like(x) if moved else x
 
 
 def recurrent(rnn: nn.RNNBase, x: Tensor, *state: Tensor) -> RuleResult:
@@ -72,13 +72,13 @@ def recurrent(rnn: nn.RNNBase, x: Tensor, *state: Tensor) -> RuleResult:
     In training a step saves gates, products and states (or the kernel its workspace), and a layer
     saves its inputs.
     """
-    run = RecurrentRun(rnn, x, with_grad_of(new_empty(x), x, *rnn.parameters()).requires_grad)
+    run = RecurrentRun(rnn, x, with_grad_of(new_empty(x), x, rnn).requires_grad)
     H, count = rnn.hidden_size, rnn.num_layers * run.directions
     batch = (run.batch,) if x.dim() == 3 else ()
     sizes = (run.state_size, H) if rnn.mode == "LSTM" else (run.state_size,)
     first = [] if state else [new_empty(x, count, *batch, size) for size in sizes]
-    last = [with_grad_of(new_empty(x, count, *batch, size), x, *rnn.parameters()) for size in sizes]
-    out = with_grad_of(_layers(run), x, *rnn.parameters())
+    last = [with_grad_of(new_empty(x, count, *batch, size), x, rnn) for size in sizes]
+    out = with_grad_of(_layers(run), x, rnn)
     del first
     steps = x.numel() // x.shape[-1]
     macs = sum(
@@ -97,9 +97,9 @@ def _layers(run: RecurrentRun) -> Tensor:
     kernel_input = x  # alive until the last layer, as in the fused kernels
     for layer in range(rnn.num_layers):
         if layer and rnn.dropout and rnn.training:
-            noise = torch.empty_like(x)
+            noise = empty_like(x)
             run.save(noise)
-            x = torch.empty_like(x)
+            x = empty_like(x)
             del noise
         x = _run_fused(run, x) if is_fused else _run_steps(run, x)
     del kernel_input

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from studio.analysis.trace.pytree import TensorLayout
 
@@ -34,7 +34,7 @@ def gradients_with_temporaries(*factors: int) -> GradientRule:
                 found.append(None)
                 continue
             count = factors[min(i, len(factors) - 1)] + (layout.shape != gradient.shape)
-            on_the_way = [torch.empty_like(gradient) for _ in range(count)]
+            on_the_way = [empty_like(gradient) for _ in range(count)]
             found.append(layout.empty())
             del on_the_way
         return found
@@ -85,7 +85,34 @@ def new_empty(source: Tensor, *shape: int, dtype: torch.dtype | None = None) -> 
     return torch.empty(shape, dtype=dtype or source.dtype, device=source.device)
 
 
-def with_grad_of(made: Tensor, *sources: Tensor) -> Tensor:
-    """Make an output require a gradient if one of its inputs does."""
-    needed = torch.is_grad_enabled() and any(t.requires_grad for t in sources)
-    return made.requires_grad_(needed)
+def empty_like(source: Tensor) -> Tensor:
+    """A tensor laid out like another. (`empty_like` of torch is decomposed on meta.)"""
+    if source.is_contiguous() or not any(source.stride()):  # or one value, expanded
+        return new_empty(source, *source.shape)
+    if not _is_dense(source):
+        return torch.empty_like(source)
+    return torch.empty_strided(
+        source.shape, source.stride(), dtype=source.dtype, device=source.device
+    )
+
+
+def _is_dense(source: Tensor) -> bool:
+    """Whether the tensor fills its memory without overlaps, in whatever order of its dimensions."""
+    filled = 1
+    for stride, n in sorted(zip(source.stride(), source.shape, strict=True)):
+        if n > 1 and stride != filled:
+            return False
+        filled *= n
+    return True
+
+
+def with_grad_of(made: Tensor, *sources: Tensor | nn.Module) -> Tensor:
+    """Make an output require a gradient if one of its inputs does, or a parameter of its layer."""
+    needed = torch.is_grad_enabled() and any(map(_needs_gradient, sources))
+    return made.requires_grad_() if needed else made
+
+
+def _needs_gradient(source: Tensor | nn.Module) -> bool:
+    if isinstance(source, Tensor):
+        return source.requires_grad
+    return any(parameter.requires_grad for parameter in source.parameters())

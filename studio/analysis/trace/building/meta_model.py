@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 from torch.overrides import TorchFunctionMode
 
+from studio.analysis.torch_private import no_function_mode
+from studio.analysis.trace.building.module_copies import Prototypes, let_copy
 from studio.analysis.trace.rules.pointwise import POINTWISE_RULES
 from studio.family import Design
 
@@ -20,6 +22,7 @@ INITIALISERS = {
     *(f for name, f in vars(nn.init).items() if callable(f) and name.endswith("_")),
     *(getattr(Tensor, name) for name in ("uniform_", "normal_", "fill_", "zero_", "copy_")),
 }
+FACTORIES = {torch.empty, torch.zeros, torch.ones}
 RANDOM_FACTORIES = {
     torch.randn: torch.float32,
     torch.rand: torch.float32,
@@ -41,6 +44,9 @@ class SkipValuesMode(TorchFunctionMode):
         kwargs = kwargs or {}
         if func in INITIALISERS:
             return args[0] if args else kwargs["tensor"]
+        if func in FACTORIES:  # each parameter is made by one, without the way through other modes
+            with no_function_mode():
+                return func(*args, **kwargs | {"device": kwargs.get("device") or "meta"})
         if func in RANDOM_FACTORIES:
             return torch.empty(
                 _size(args, kwargs), dtype=kwargs.get("dtype", RANDOM_FACTORIES[func])
@@ -51,9 +57,10 @@ class SkipValuesMode(TorchFunctionMode):
 
 
 class _Building(local):
-    """The torch layers of the model that this thread is building."""
+    """The torch layers of the model that this thread is building, and what can be copied."""
 
     layers: list[nn.Module] | None = None
+    prototypes: Prototypes | None = None
 
 
 _building = _Building()
@@ -62,12 +69,16 @@ _building = _Building()
 def _disable_reset(module: nn.Module, _: str, __: Any) -> None:
     """Disable `reset_parameters()` on torch layers while building; it would double the
     build time."""
-    if _building.layers is None or "reset_parameters" in vars(module):
-        return
-    resets = getattr(type(module), "reset_parameters", None)
-    if getattr(resets, "__module__", "").startswith("torch.nn."):
-        vars(module)["reset_parameters"] = _skip_reset
+    own = vars(module)
+    if _building.layers is not None and "reset_parameters" not in own and _resets(type(module)):
+        own["reset_parameters"] = _skip_reset
         _building.layers.append(module)
+
+
+def _resets(layer: type) -> bool:
+    """Whether a layer initialises itself as torch's own layers do."""
+    resets = getattr(layer, "reset_parameters", None)
+    return getattr(resets, "__module__", "").startswith("torch.nn.")
 
 
 def _skip_reset() -> None:
@@ -81,16 +92,23 @@ def _install_reset_hook() -> None:
     register_module_parameter_registration_hook(_disable_reset)
 
 
+@cache
+def _install_copies(_: object) -> None:
+    """Have equal modules copied: of all classes that there are with a family."""
+    let_copy("studio.", lambda: _building.prototypes)
+
+
 @contextmanager
 def meta_construction() -> Iterator[None]:
     """Modules built by this thread within are on the meta device and are not initialised."""
     _install_reset_hook()
     layers = _building.layers = []
+    _building.prototypes = Prototypes(temporary="reset_parameters")
     try:
         with torch.device("meta"), SkipValuesMode():
             yield
     finally:
-        _building.layers = None
+        _building.layers = _building.prototypes = None
         for layer in layers:
             del vars(layer)["reset_parameters"]
 
@@ -98,6 +116,7 @@ def meta_construction() -> Iterator[None]:
 def build_on_meta(design: Design) -> nn.Module:
     """The design's module on the meta device, in evaluation mode. Takes milliseconds and no
     memory."""
+    _install_copies(design.family.model)
     with meta_construction():
         return design.family.model(design.config).eval()
 

@@ -9,21 +9,26 @@ import torch
 from torch import nn
 
 import studio
-from studio.analysis.trace.meta_model import build_on_meta, meta_construction
+from studio.analysis.trace.building.meta_model import build_on_meta, meta_construction
+from studio.analysis.trace.memo import Memo
+from studio.analysis.trace.module_index import index_modules
+from tests.designs import corners, small
 
 FAMILIES = studio.families()
 
 
-@pytest.mark.parametrize("key", ["vit", "resnet", "recurrent", "unet"])
+@pytest.mark.parametrize("key", FAMILIES)
 def test_a_blueprint_has_the_tensors_and_attributes_of_the_model(key: str) -> None:
-    design = FAMILIES[key].design()
-    with torch.device("meta"):
-        real = design.family.model(design.config).eval()
-    for drawn, made in zip(build_on_meta(design).modules(), real.modules(), strict=True):
-        assert list(vars(drawn)) == list(vars(made))
-        for name, tensor in made.named_parameters(recurse=False):
-            assert drawn.get_parameter(name).shape == tensor.shape
-            assert drawn.get_parameter(name).requires_grad == tensor.requires_grad
+    family = FAMILIES[key]
+    for label, design in [("default", family.design()), *corners(family, small(family))]:
+        with torch.device("meta"):
+            real = design.family.model(design.config).eval()
+        drawn, signatures = build_on_meta(design), Memo().signatures
+        # One number stands for all classes, attributes, shapes and ties.
+        numbers = [index_modules(m, signatures).facts[m].signature for m in (drawn, real)]
+        assert numbers[0] == numbers[1], label
+        for one, other in zip(drawn.modules(), real.modules(), strict=True):
+            assert list(vars(one)) == list(vars(other))
 
 
 def test_a_model_that_another_thread_builds_meanwhile_is_set() -> None:

@@ -1,0 +1,1 @@
+"""Build a model on the meta device, in milliseconds: equal modules are built once, then copied."""
