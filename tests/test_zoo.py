@@ -9,7 +9,7 @@ import pytest
 
 from studio import zoo
 from studio.family import DesignError, Family
-from studio.zoo import design_from_query, families
+from studio.zoo import design_from_query, families, keys
 
 every_family = pytest.mark.parametrize("family", families().values(), ids=list(families()))
 
@@ -51,8 +51,10 @@ def extra_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     """A folder whose files are families too."""
     monkeypatch.setattr(zoo, "__path__", [*zoo.__path__, str(tmp_path)])
     families.cache_clear()
+    keys.cache_clear()
     yield tmp_path
     families.cache_clear()
+    keys.cache_clear()
 
 
 def test_families_are_sorted_files() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 from time import monotonic
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from studio.bench.results import Measurement
-from studio.bench.store import Store, store
+
+if TYPE_CHECKING:
+    from studio.bench.store import Store
 
 BAND = 0.2  # at least, up and down: the spread of CPU times on a busy machine
 
@@ -32,6 +34,8 @@ def idle_latency(point: object, device: str = "cpu") -> IdleLatency | None:
 def run_to_run_deviation(point: Measurement, device: str) -> float | None:
     """Relative standard deviation between runs on this device, from the reference model in the
     sweeps so far; None if there were too few."""
+    from studio.bench.store import store  # with sqlite, which `studio --help` does not wait for
+
     return _run_to_run_deviation(store(), device, point.device, int(monotonic()))
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 from studio.analysis import units
-from studio.bench.store import NAME, ROWS, Store, StoreContents, cache_folder, store
 from studio.cli import tables
 from studio.cli.command_class import command
 from studio.cli.output import json_text
 from studio.cli.parameters import options
 from studio.knobs import DesignError
+
+if TYPE_CHECKING:
+    from studio.bench.store import Store, StoreContents
 
 YES = ("y", "yes")
 
@@ -20,6 +23,8 @@ YES = ("y", "yes")
 @options.as_json
 def cache(action: str | None, yes: bool, as_json: bool) -> str:
     """Show the measurements on disk, or delete them (`cache clear`)."""
+    from studio.bench.store import NAME, ROWS, StoreContents, cache_folder
+
     path = cache_folder() / NAME
     storage = _opened() if path.exists() else None
     found = storage.contents() if storage else StoreContents(path, 0, 0, 0)
@@ -69,6 +74,8 @@ def _confirms(question: str) -> bool:
 
 
 def _opened() -> Store:
+    from studio.bench.store import store
+
     storage = store()
     if storage.fallback_reason:
         raise DesignError(storage.fallback_reason)

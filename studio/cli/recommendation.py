@@ -5,8 +5,6 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
-
 from studio.advice.questions import LIMITS, SETTINGS
 from studio.cli import tables
 from studio.cli.command_class import command
@@ -85,6 +83,8 @@ def _limits(request: RecommendationRequest) -> dict[str, float]:
 def _recommend(request: RecommendationRequest) -> Answer:
     """The answer to a request. A terminal shows the progress. Raises DesignError where no design
     meets it."""
+    from tqdm import tqdm
+
     from studio.knobs import DesignError
     from studio.workbench.jobs.sizing_process import InPlace, SizingProcess
     from studio.workbench.pending import wait_for

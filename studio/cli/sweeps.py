@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
-
 import studio
 from studio.bench.conditions import Conditions
 from studio.bench.results import Measurement
@@ -143,6 +141,8 @@ def _timed(
 def _wait(job: Sweep) -> bool:
     """Wait for a sweep, with its progress on a terminal. Returns whether it was interrupted; what
     it has measured by then counts."""
+    from tqdm import tqdm
+
     with tqdm(total=1.0, bar_format=BAR, leave=False, disable=None) as bar:
         try:
             while isinstance(found := job.update(), Waiting):

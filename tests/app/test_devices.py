@@ -13,7 +13,7 @@ import studio
 from studio.app import session
 from studio.app.header.latency_card import conditions_text
 from studio.app.tabs import scaling
-from studio.bench import idle_latency, sweep
+from studio.bench import sweep
 from studio.bench.idle_latency import run_to_run_deviation
 from studio.bench.results import Measurement
 from studio.bench.store import Store
@@ -42,7 +42,7 @@ def two(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Workbench:
     made.open.set()
     monkeypatch.setattr(fair_queue, "backends", lambda device: (made,))
     monkeypatch.setattr(sweep, "platforms", lambda device: (Platform(device, "2"),))
-    monkeypatch.setattr(idle_latency, "store", lambda: kept)
+    monkeypatch.setattr("studio.bench.store.store", lambda: kept)
     monkeypatch.setattr(free_memory, "free_bytes", lambda device: 10**12)
     found = Workbench(storage=kept, list_devices=made.devices)
     monkeypatch.setattr(session, "shared_workbench", lambda: found)

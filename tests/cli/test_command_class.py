@@ -140,12 +140,29 @@ def test_words_are_completed(
     assert {word for kind, word in lines if kind == "plain"} == offered
 
 
-@pytest.mark.parametrize("argv", [["--help"], ["sweep", "--help"], ["--version"]])
-def test_help_does_not_wait_for_torch(argv: list[str]) -> None:
+PAGE = {"streamlit", "plotly", "tornado"}
+COMPUTATION = {"torch", "numpy", "sqlite3", "tqdm", "uharfbuzz", "torchinfo"}
+COMPILER = {"torch._dynamo", "sympy"}  # over a second
+OTHERS = {"studio.zoo.resnet", "sqlite3", "uharfbuzz", "torchinfo"}
+
+
+@pytest.mark.parametrize(
+    ("argv", "unneeded"),
+    [
+        (["--help"], PAGE | COMPUTATION),
+        (["sweep", "--help"], PAGE | COMPUTATION),
+        (["--version"], PAGE | COMPUTATION),
+        (["profile", "vit"], PAGE | COMPILER | OTHERS),
+    ],
+    ids=["--help", "sweep --help", "--version", "profile"],
+)
+def test_a_command_imports_only_what_it_needs(argv: list[str], unneeded: set[str]) -> None:
     code = "import sys; from studio import cli\ntry: cli.main(sys.argv[1:])\n"
-    code += "finally: sys.exit('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code, *argv], check=False, capture_output=True)
-    assert done.returncode == 0
+    code += "finally: print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *argv], check=True, capture_output=True, text=True
+    )
+    assert not unneeded & {*done.stderr.split()}
 
 
 @pytest.mark.parametrize(
