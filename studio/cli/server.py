@@ -8,6 +8,7 @@ import runpy
 import socket
 import sys
 import webbrowser
+from importlib import import_module
 from pathlib import Path
 
 from studio.knobs import DesignError
@@ -43,9 +44,16 @@ def serve(address: str, port: int | None, base_path: str | None, headless: bool)
     if (project / ".streamlit" / "config.toml").is_file():
         os.chdir(project)  # where Streamlit looks for its config.toml
     lower_priority()
+    warm_up()
     sys.argv = ["streamlit", "run", str(page), *flags]
     runpy.run_module("streamlit", run_name="__main__", alter_sys=True)
     return ""
+
+
+def warm_up() -> None:
+    """Import everything and fill the caches, so that the first visitor does not wait for it. By
+    name, as the page itself is: no command imports the page."""
+    import_module("studio.app.warm_up").warm_up()
 
 
 def _shown(address: str) -> str | None:

@@ -29,6 +29,7 @@ def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     line: list[str] = []
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["studio"])
+    monkeypatch.setattr(server, "warm_up", lambda: None)
     monkeypatch.setattr(runpy, "run_module", lambda *_, **__: line.extend(sys.argv))
     return line
 
