@@ -117,6 +117,10 @@ TESTED_IN = {
         "app/charts/compare_table",
         "reporting/latency_text",
     ),
+    "app/knob_panel/test_contents.py": (
+        "app/compose/stage_knobs",
+        "app/knob_panel/rows",
+    ),
     "app/views/test_compose.py": (
         "app/compose/editor",
         "app/compose/stage_picker",
@@ -150,7 +154,6 @@ TESTED_IN = {
         "workbench/page/link_parts",
     ),
     "app/test_page.py": (
-        "app/controls/knob_widgets",
         "app/controls/navigation",
         "app/controls/sidebar",
         "app/views/explore",

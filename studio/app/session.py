@@ -20,6 +20,7 @@ from studio.workbench.gc_policy import GcPolicy
 from studio.workbench.jobs.auto_benchmark import AutoBenchmark
 from studio.workbench.jobs.running_sweep import SessionSweep
 from studio.workbench.page.history import NO_HISTORY, History
+from studio.workbench.page.knob_moves import Applied
 from studio.workbench.page.state import FIRST, State
 from studio.workbench.page.widget_sync import WidgetSync
 from studio.workbench.page_runs import PageRuns
@@ -100,6 +101,7 @@ class Session:
     wants_page: bool = False
     painted: Workload | None = None
     widgets: WidgetSync = field(default_factory=lambda: WidgetSync(RUNS.is_fragment))
+    applied_moves: dict[str, Applied] = field(default_factory=dict)  # by knob panel
     history: History = NO_HISTORY
     benchmark: AutoBenchmark | None = None
     sweep: SessionSweep = field(default_factory=SessionSweep)

@@ -72,7 +72,7 @@ class DETRConfig:
     base_channels: int = knob(
         64, "Channels of the ResNet's first stage", axis="width", ge=8, le=128, step=8
     )
-    dilation: bool = knob(False, "DC5: the last stage has a dilation in place of its stride")
+    dilation: bool = knob(False, "Dilation in place of the stride of the last stage (DC5)")
     image_size: int = knob(800, "Input height and width", axis="resolution", ge=64, le=1344, step=2)
     activation: type[nn.Module] = knob(
         nn.ReLU, "Activation of the transformer", options=(nn.ReLU, nn.GELU)

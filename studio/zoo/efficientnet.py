@@ -107,7 +107,7 @@ class EfficientNetConfig:
     )
     norm: type[nn.Module] = knob(
         nn.BatchNorm2d,
-        "BatchNorm with ε = 1e-5, or the official code's, with ε = 1e-3 and momentum 0.01",
+        "BatchNorm: ε = 1e-5, or as in the official code ε = 1e-3 and momentum 0.01",
         options=(nn.BatchNorm2d, SlowBatchNorm),
     )
     activation: type[nn.Module] = knob(

@@ -114,7 +114,7 @@ class RecurrentConfig:
     )
     head: type[nn.Module] = knob(
         FinalStateHead,
-        "One output per sequence, one per step, or the raw features (Identity)",
+        "Output: one per sequence, one per step, or the raw features (Identity)",
         options=(FinalStateHead, StepHead, nn.Identity),
     )
 

@@ -102,12 +102,12 @@ class TCNConfig:
     dropout: float = knob(0.0, "Dropout rate after each convolution", ge=0.0, le=0.9, step=0.05)
     embedding: type[nn.Module] = knob(
         nn.Identity,
-        "Identity for numeric features; an embedding for tokens",
+        "Embedding for tokens; Identity for numeric features",
         options=(nn.Identity, StepEmbedding),
     )
     head: type[nn.Module] = knob(
         LastStepHead,
-        "One output per sequence, or one per step",
+        "Output: one per sequence, or one per step",
         options=(LastStepHead, EveryStepHead),
     )
     tied_head: bool = knob(False, "Tie the output layer to the embedding")

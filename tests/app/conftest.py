@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.testing.v1 import AppTest
 
 from studio.app import session
@@ -29,6 +30,7 @@ from studio.workbench.workload import Workload
 
 ROOT = Path(__file__).parents[2]
 MAIN = ROOT / "studio" / "app" / "main.py"
+PANEL = "a panel"  # the name that a browser gives to it
 FLAGS = (
     "--no-sandbox --disable-gpu --no-first-run --disable-background-networking"
     " --disable-component-update --disable-sync"
@@ -188,6 +190,44 @@ def graph(app: AppTest) -> dict[str, Any]:
     return dict(found)
 
 
+def panels(app: AppTest) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What the page sends to the browser of its knob panels, each with its id."""
+    for component in app.get("bidi_component"):
+        data = json.loads(component.proto.json)
+        if "sections" in data:
+            yield component.proto.id, data
+
+
+def rows_of(data: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The rows of a panel by their ids, those in groups too."""
+    rows = [row for section in data["sections"] for row in section["rows"]]
+    rows += [inner for row in rows for inner in row.get("rows", ())]
+    return {row["id"]: row for row in rows}
+
+
+def knob_row(app: AppTest, row: str) -> dict[str, Any]:
+    """What a row of a knob panel shows."""
+    (found,) = (rows_of(data)[row] for _, data in panels(app) if row in rows_of(data))
+    return found
+
+
+def turn(app: AppTest, row: str, value: object) -> AppTest:
+    """A knob turned in its panel, and the page run, as a browser reports it."""
+    (found,) = ((id, data) for id, data in panels(app) if row in rows_of(data))
+    serial = found[1]["applied"].get(PANEL, 0) + 1
+    return report(app, found[0], {"serial": serial, "row": row, "value": value})
+
+
+def report(app: AppTest, panel: str, *moves: object) -> AppTest:
+    """A browser reports moves of a panel, and the page runs."""
+    told = app._tree.get_widget_states()
+    given = {"moves": {"panel": PANEL, "moves": moves}}
+    told.widgets.append(WidgetState(id=panel, json_value=json.dumps(given)))
+    app._run(told)
+    assert not app.exception
+    return app
+
+
 def session_of(app: AppTest) -> Session:
     found: Session = app.session_state["session"]
     return found
@@ -200,6 +240,16 @@ def state(app: AppTest) -> State:
 def put(app: AppTest, state: State) -> None:
     """Another state, of which the page's link does not tell."""
     session_of(app).state = state
+
+
+def slider(page: Any, row: str) -> Any:
+    """The slider of a row of a knob panel."""
+    return page.locator(f'[data-knob="{row}"] input[type=range]')
+
+
+def switch(page: Any, row: str) -> Any:
+    """The switch of a row of a knob panel."""
+    return page.locator(f'[data-knob="{row}"] input[role=switch]')
 
 
 def pressed(slider: Any, key: str) -> None:

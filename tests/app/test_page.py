@@ -20,7 +20,7 @@ from studio.app.markup import plain
 from studio.family import Family
 from studio.workbench.page.state import FIRST, START, TABS
 from studio.workbench.workload import BATCH, Workload
-from tests.app.conftest import MAIN, graph, put, state
+from tests.app.conftest import MAIN, graph, knob_row, panels, put, report, state, turn
 
 
 def opened(link: dict[str, str]) -> AppTest:
@@ -71,7 +71,7 @@ def test_every_tab_opens_in_every_family(family: str, tab: str) -> None:
 
 def test_a_slider_moves_figures_title_and_link(app: AppTest) -> None:
     before = figures(app)
-    app.slider(key="vit.depth").set_value(6).run()
+    turn(app, "vit.depth", 6)
     assert figures(app) != before
     assert "−42.5 M (×0.509) vs previous" in figures(app)
     assert "ViT-B/16, depth=6" in title(app)
@@ -79,16 +79,16 @@ def test_a_slider_moves_figures_title_and_link(app: AppTest) -> None:
 
 
 def test_a_hidden_size_is_typed_in_and_linked_to_its_ratio(app: AppTest) -> None:
-    app.number_input(key="vit.mlp_dim").set_value(3001).run()
+    turn(app, "vit.mlp_dim", 3001)
     assert not app.exception
     assert "mlp_dim=3001" in title(app)
     assert app.query_params["mlp_ratio"] in ("3001/768", ["3001/768"])
-    app.slider(key="vit.mlp_ratio").set_value(2.0).run()
-    assert app.number_input(key="vit.mlp_dim").value == 1536
-    size = app.number_input(key="vit.mlp_dim")
+    turn(app, "vit.mlp_ratio", 2.0)
+    assert knob_row(app, "vit.mlp_dim")["value"] == 1536
+    size = knob_row(app, "vit.mlp_dim")["track"]
     ratio = studio.design("vit").knobs["mlp_ratio"]
-    assert (size.min, size.max) == (768 * ratio.ge, 768 * ratio.le)  # no other can be typed
-    size.set_value(6144).run()
+    assert (size["low"], size["high"]) == (768 * ratio.ge, 768 * ratio.le)  # no other can be typed
+    turn(app, "vit.mlp_dim", 6144)
     assert "mlp_dim=6144" in title(app) or "mlp_ratio=8" in title(app)
 
 
@@ -97,17 +97,19 @@ def test_a_value_between_two_steps_of_a_slider_is_shown() -> None:
     app = opened({"family": "bert", "max_seq_len": "514", "seq_len": "77"})
     assert not app.exception
     assert "seq_len=77, max_seq_len=514" in title(app)
-    values = [box.value for box in (*app.select_slider, *app.slider)]
-    assert {514, 77} <= set(values)
+    for name, value in (("max_seq_len", 514), ("seq_len", 77)):
+        row = knob_row(app, f"bert.{name}")
+        assert row["value"] == value
+        assert value in row["track"]["values"]
 
 
 def test_a_slider_that_cannot_stay_slides_on_and_says_why(app: AppTest) -> None:
     app.selectbox(key="vit.preset").set_value("ViT-S/16").run()
-    app.slider(key="vit.num_heads").set_value(7).run()
-    assert app.slider(key="vit.num_heads").value == 8
-    assert any("num_heads was set to 8" in caption.value for caption in app.caption)
-    app.slider(key="vit.depth").set_value(6).run()
-    assert not any("num_heads went on" in caption.value for caption in app.caption)
+    turn(app, "vit.num_heads", 7)
+    assert knob_row(app, "vit.num_heads")["value"] == 8
+    assert "num_heads was set to 8" in knob_row(app, "vit.num_heads")["note"]
+    turn(app, "vit.depth", 6)
+    assert "note" not in knob_row(app, "vit.num_heads")
 
 
 @pytest.mark.usefixtures("still")
@@ -147,10 +149,10 @@ def test_a_link_restores_the_page() -> None:
 
 
 def test_reset_goes_back_to_the_preset(app: AppTest) -> None:
-    app.slider(key="vit.depth").set_value(6).run()
+    turn(app, "vit.depth", 6)
     next(b for b in app.button if b.label == "Reset to preset").click().run()
     assert state(app).design == START
-    assert app.slider(key="vit.depth").value == 12
+    assert knob_row(app, "vit.depth")["value"] == 12
 
 
 @pytest.mark.usefixtures("still")
@@ -237,9 +239,9 @@ def test_families_are_listed_by_task_and_found_by_it() -> None:
 def test_a_design_is_not_told_against_itself(app: AppTest) -> None:
     next(b for b in app.button if b.label == "Pin").click().run()
     assert "pinned" not in figures(app)
-    app.slider(key="vit.depth").set_value(6).run()
+    turn(app, "vit.depth", 6)
     assert "vs pinned" in figures(app)
-    app.slider(key="vit.depth").set_value(12).run()
+    turn(app, "vit.depth", 12)
     assert "vs pinned" not in figures(app)
     assert "vs previous" in figures(app)
 
@@ -247,9 +249,9 @@ def test_a_design_is_not_told_against_itself(app: AppTest) -> None:
 def test_a_pinned_design_stays_for_comparison(app: AppTest) -> None:
     next(b for b in app.button if b.label == "Pin").click().run()
     for depth in (6, 24):
-        app.slider(key="vit.depth").set_value(depth).run()
+        turn(app, "vit.depth", depth)
     assert "+85.1 M (×1.98) vs pinned" in figures(app)
-    app.slider(key="vit.depth").set_value(12).run()
+    turn(app, "vit.depth", 12)
     next(b for b in app.button if b.label == "Unpin").click().run()
     assert "vs pinned" not in figures(app)
 
@@ -257,7 +259,7 @@ def test_a_pinned_design_stays_for_comparison(app: AppTest) -> None:
 def test_another_family_brings_its_own_sliders(app: AppTest) -> None:
     app.selectbox(key="family").select("resnet").run()
     assert state(app).design == studio.design("resnet")
-    app.select_slider(key="resnet.depths.2").set_value(9).run()
+    turn(app, "resnet.depths.2", 9)
     assert state(app).design.config.depths == (3, 4, 9, 3)
 
 
@@ -266,7 +268,7 @@ def test_the_graph_shows_the_blocks_folded(app: AppTest) -> None:
 
 
 def test_the_code_tab_shows_the_script_and_what_changed(app: AppTest) -> None:
-    app.slider(key="vit.depth").set_value(6).run()
+    turn(app, "vit.depth", 6)
     open_tab(app, "Code")
     (code,) = app.code
     assert "depth: int = 6" in code.value
@@ -303,32 +305,35 @@ def test_every_state_comes_back_from_its_link() -> None:
 
 def test_a_slow_browser_that_has_not_heard_of_the_new_link_is_not_followed(app: AppTest) -> None:
     old = dict(app.query_params)
-    app.slider(key="vit.depth").set_value(6).run()
+    turn(app, "vit.depth", 6)
     app.query_params = old
-    app.slider(key="vit.depth").set_value(5).run()
+    turn(app, "vit.depth", 5)
     assert app.query_params["depth"] == "5"
     assert state(app).design.settings["depth"] == 5
 
 
 def test_a_slow_browser_that_has_not_heard_of_a_preset_does_not_turn_it_back(app: AppTest) -> None:
+    old = ((1, "num_heads", 8), (2, "embed_dim", 704))
+    for _, name, value in old:
+        turn(app, f"vit.{name}", value)
     app.selectbox(key="vit.preset").set_value("ViT-Ti/16").run()
-    app.slider(key="vit.embed_dim").set_value(768)  # as before the preset, beside what is moved
-    app.slider(key="vit.num_heads").set_value(12)
-    app.slider(key="vit.depth").set_value(11).run()
+    late = [{"serial": n, "row": f"vit.{name}", "value": value} for n, name, value in old]
+    ((panel, _),) = panels(app)
+    report(app, panel, *late, {"serial": 3, "row": "vit.depth", "value": 11})
     settings = state(app).design.settings
     assert [settings[name] for name in ("depth", "embed_dim", "num_heads")] == [11, 192, 3]
-    assert app.slider(key="vit.embed_dim").value == 192
+    assert knob_row(app, "vit.embed_dim")["value"] == 192
 
 
 def test_a_control_that_was_set_can_be_moved_back(app: AppTest) -> None:
     app.selectbox(key="vit.preset").set_value("ViT-Ti/16").run()
-    app.slider(key="vit.embed_dim").set_value(768).run()
+    turn(app, "vit.embed_dim", 768)
     assert state(app).design.settings["embed_dim"] == 768
 
 
 def test_the_back_button_is_followed(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     old = dict(app.query_params)
-    app.slider(key="vit.depth").set_value(6).run()
+    turn(app, "vit.depth", 6)
     app.query_params = old
     went = property(lambda context: True, lambda context, value: None)
     monkeypatch.setattr(ScriptRunContext, "is_history_navigation", went)

@@ -16,37 +16,38 @@ from streamlit.testing.v1 import AppTest
 
 from studio.app import streamlit_fixes
 from studio.workbench.page.state import State
-from tests.app.conftest import run, state, visited
+from tests.app.conftest import run, state, turn, visited
 
 Move = Callable[[AppTest], Any]
 VIT, RESNET = {"family": "vit"}, {"family": "resnet", "preset": "ResNet-18"}
 
 
 def button(label: str) -> Move:
-    return lambda app: next(b for b in app.button if b.label == label).click()
+    return lambda app: next(b for b in app.button if b.label == label).click().run()
 
 
 MOVES: Mapping[str, tuple[dict[str, str], Move]] = {
-    "slider": (VIT, lambda app: app.slider(key="vit.depth").set_value(6)),
-    "entry of a tuple": (RESNET, lambda app: app.select_slider(key="resnet.depths.0").set_value(3)),
-    "slider of a ladder": (VIT, lambda app: app.select_slider(key="vit.num_classes").set_value(10)),
-    "list": (VIT, lambda app: app.selectbox(key="family").set_value("resnet")),
-    "preset": (VIT, lambda app: app.selectbox(key="vit.preset").set_value("ViT-L/16")),
-    "condition": (VIT, lambda app: app.toggle(key="compiled").set_value(True)),
-    "options": (VIT, lambda app: app.button_group(key="mode").set_value("training")),
+    "slider": (VIT, lambda app: turn(app, "vit.depth", 6)),
+    "entry of a tuple": (RESNET, lambda app: turn(app, "resnet.depths.0", 3)),
+    "slider of a ladder": (VIT, lambda app: turn(app, "vit.num_classes", 10)),
+    "list": (VIT, lambda app: app.selectbox(key="family").set_value("resnet").run()),
+    "preset": (VIT, lambda app: app.selectbox(key="vit.preset").set_value("ViT-L/16").run()),
+    "condition": (VIT, lambda app: turn(app, "compiled", True)),
+    "options": (VIT, lambda app: turn(app, "mode", "training")),
     "button": (VIT, button("Pin")),
-    "another view": (VIT, lambda app: app.button_group(key="view").set_value("Compare")),
-    "an axis": (VIT, lambda app: app.button_group(key="vit.axis").set_value("heads")),
+    "another view": (VIT, lambda app: app.button_group(key="view").set_value("Compare").run()),
+    "an axis": (VIT, lambda app: app.button_group(key="vit.axis").set_value("heads").run()),
     "a row": (
         {"family": "hybrid", "view": "Compose"},
-        lambda app: app.select_slider(key="hybrid.Residual.stages.0.depth").set_value(3),
+        lambda app: turn(app, "hybrid.Residual.stages.0.depth", 3),
     ),
 }
 
 
 def moved(app: AppTest, move: Move) -> State:
     move(app)
-    return state(run(app))
+    assert not app.exception
+    return state(app)
 
 
 def interrupt_once(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -96,7 +97,7 @@ def test_a_message_that_comes_meanwhile_takes_nothing_back(
 def test_a_late_link_takes_nothing_back(app: AppTest) -> None:
     """A message without a control in it, from a browser that has not heard of the page's link."""
     old = dict(app.query_params)
-    found = moved(app, lambda app: app.slider(key="vit.depth").set_value(6))
+    found = moved(app, lambda app: turn(app, "vit.depth", 6))
     app.query_params = old
     assert state(run(app)) == found
 

@@ -25,27 +25,26 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.Element_pb2 import Element
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from streamlit.proto.Slider_pb2 import Slider
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.app.conftest import ROOT, wait_for
+from tests.app.conftest import ROOT, rows_of, wait_for
 
 SESSIONS, MOVES = 40, 10
 PAUSE_S = 8.0  # between two moves of one session in a class: five moves a second
 WATCHED_S = 24.0  # after all have asked
 PATIENCE_S = 120.0
 PAGES = (
-    ("family=vit&preset=ViT-Ti/16", "depth"),
-    ("family=resnet&preset=ResNet-18", "base_channels"),
-    ("family=mobilenet&preset=MobileNetV2%201.0", "width_mult"),
+    ("family=vit&preset=ViT-Ti/16", "vit.depth"),
+    ("family=resnet&preset=ResNet-18", "resnet.base_channels"),
+    ("family=mobilenet&preset=MobileNetV2%201.0", "mobilenet.width_mult"),
 )
 SHOWN = re.compile(r"<h6>Parameters</h6><b>([^<]*)</b>")
 
@@ -138,9 +137,9 @@ class Session:
         self._news = asyncio.Condition()
         self._looks: dict[str, asyncio.Task[None]] = {}  # by the part of the page that looks again
         self._buttons: dict[str, str] = {}
-        self._slider, self._value = Slider(), 0.0
+        self._panel, self._row = "", dict[str, Any]()  # the knob panel, and the row of the slider
+        self._serial, self._value = 0, 0.0
         self._way = 1
-        self._moved: WidgetState | None = None
         self.name = self.shown = ""
         self.running, self.progress = True, 0
 
@@ -162,12 +161,11 @@ class Session:
 
     async def move(self) -> float:
         """Put the slider a step further, or back from its end; seconds to the new figure."""
-        slider, before = self._slider, self.shown
-        if not slider.min <= self._value + self._way * slider.step <= slider.max:
+        track, before = self._row["track"], self.shown
+        if not track["low"] <= self._value + self._way * track["step"] <= track["high"]:
             self._way = -self._way
-        self._value += self._way * slider.step  # where the hand has put it, whatever is drawn
-        self._moved = WidgetState(id=slider.id)
-        self._moved.double_array_value.data.append(self._value)
+        self._value += self._way * track["step"]  # where the hand has put it, whatever is drawn
+        self._serial += 1
         began = monotonic()
         await self._ask()
         await self._until(lambda: self.shown != before)
@@ -185,7 +183,7 @@ class Session:
         asked.rerun_script.query_string = self._address
         asked.rerun_script.fragment_id = part
         asked.rerun_script.is_auto_rerun = bool(part)
-        moved = (self._moved,) if self._moved else ()
+        moved = (self._moves(),) if self._serial else ()
         asked.rerun_script.widget_states.widgets.extend([*moved, *pressed])
         await self._wire.send(asked.SerializeToString())
 
@@ -225,22 +223,28 @@ class Session:
             case "html":
                 found = SHOWN.search(element.html.body)
                 self.shown = found[1] if found else self.shown
-            case "slider" if element.slider.label == self.knob:
-                self._put(element.slider)
+            case "bidi_component" if "sections" in (
+                data := json.loads(element.bidi_component.json)
+            ):
+                self._put(element.bidi_component.id, data)
             case "button":
                 self._buttons[element.button.label] = element.button.id
             case "progress":
                 self.progress = element.progress.value
 
-    def _put(self, slider: Slider) -> None:
-        """A slider that the hand has moved stays there, unless the page moves it."""
-        if slider.id != self._slider.id:
-            self._value, self._moved = slider.default[0], None
-        self._slider = slider
-        if slider.set_value:
-            self._value = slider.value[0]
-            if self._moved:
-                self._moved.double_array_value.data[:] = [self._value]
+    def _moves(self) -> WidgetState:
+        """The last move of the hand."""
+        moves = [{"serial": self._serial, "row": self.knob, "value": self._value}]
+        given = {"moves": {"panel": "a panel", "moves": moves}}
+        return WidgetState(id=self._panel, json_value=json.dumps(given))
+
+    def _put(self, panel: str, data: dict[str, Any]) -> None:
+        """A slider that the hand has moved stays there, until the page knows of it."""
+        if "sections" not in data:
+            return
+        self._panel, self._row = panel, rows_of(data)[self.knob]
+        if data["applied"].get("a panel", 0) == self._serial:
+            self._value = self._row["value"]
 
     async def _look(self, part: str, interval_s: float) -> None:
         with suppress(ConnectionClosed):

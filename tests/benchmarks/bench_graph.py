@@ -29,10 +29,11 @@ from tests.app.conftest import (
 from tests.benchmarks.bench_page import (
     echo,  # noqa: F401
     press,
+    slider_of,
 )
 
 TRIALS = 9
-IMAGE_SIZE = ".st-key-mask_rcnn-image_size input"
+IMAGE_SIZE = slider_of("mask_rcnn.image_size")
 MEASURED_S = 3  # in which the rounds that come after the first figure are over
 # In the page: whether the latency is there.
 MEASURED = """
@@ -43,8 +44,8 @@ MEASURED = """
 # itself was busy with it, from its arrival on.
 WATCH = """
 ([input]) => {
-  const slider = document.querySelector(input);
   const roots = [...document.querySelectorAll('*')].map((element) => element.shadowRoot);
+  const slider = roots.map((root) => root?.querySelector(input)).find(Boolean);
   const canvas = roots.map((root) => root?.querySelector('.canvas')).find(Boolean);
   return new Promise((resolve) => {
     let start;
@@ -93,8 +94,8 @@ def where(page: Any) -> tuple[float, float, float]:
 @pytest.mark.parametrize(
     ("query", "slider", "bar_ms"),
     [
-        ("family=vit&preset=ViT-B/16", ".st-key-vit-depth input", 150),
-        ("family=detr&encoder_depth=1", ".st-key-detr-encoder_depth input", 150),
+        ("family=vit&preset=ViT-B/16", slider_of("vit.depth"), 150),
+        ("family=detr&encoder_depth=1", slider_of("detr.encoder_depth"), 150),
         (f"family=mask_rcnn&open={everything('mask_rcnn')}", IMAGE_SIZE, 400),
     ],
     ids=["vit", "detr", "600 boxes, all of them new"],

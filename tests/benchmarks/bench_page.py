@@ -37,7 +37,8 @@ st.html(f"<div class='figure'><b>{value}</b></div>")
 # In the page: press a key, then say when the figure was new and when all else was last new.
 WATCH = """
 ([input, quiet]) => {
-  const slider = document.querySelector(input);
+  const roots = [document, ...[...document.querySelectorAll('*')].map((one) => one.shadowRoot)];
+  const slider = roots.map((root) => root?.querySelector(input)).find(Boolean);
   const figure = () => document.querySelector('.figure b')?.textContent;
   const before = figure();
   const parts = [...document.querySelectorAll('.js-plotly-plot, .st-key-stage-list')];
@@ -80,6 +81,11 @@ def echo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.wait(20)
 
 
+def slider_of(row: str) -> str:
+    """The slider of a row of a knob panel, as a selector in its shadow root."""
+    return f"[data-knob='{row}'] input[type=range]"
+
+
 def press(page: Any, slider: str, key: str, quiet_ms: int) -> tuple[float, float]:
     """One trial: (milliseconds to the new figure, milliseconds to the last change)."""
     watching = page.evaluate_handle(
@@ -94,12 +100,12 @@ def press(page: Any, slider: str, key: str, quiet_ms: int) -> tuple[float, float
 @pytest.mark.parametrize(
     ("query", "slider"),
     [
-        ("family=vit&preset=ViT-S/16", ".st-key-vit-depth input"),
-        ("family=resnet&preset=ResNet-18", ".st-key-resnet-base_channels input"),
-        ("family=unet", ".st-key-unet-base_channels input"),
+        ("family=vit&preset=ViT-S/16", slider_of("vit.depth")),
+        ("family=resnet&preset=ResNet-18", slider_of("resnet.base_channels")),
+        ("family=unet", slider_of("unet.base_channels")),
         (
             "view=Compose&family=hybrid&preset=R50%2BViT-B/16&place=stages.1",
-            ".st-key-hybrid-StandardisedResidual-stages-1-depth input",
+            slider_of("hybrid.StandardisedResidual.stages.1.depth"),
         ),
     ],
     ids=["vit", "resnet", "unet", "compose"],

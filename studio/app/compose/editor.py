@@ -8,16 +8,15 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from html import escape
-from typing import Any
 
 import streamlit as st
 
 from studio.analysis.names.purpose import purpose
 from studio.app import session
+from studio.app.compose.stage_knobs import stage_sections
 from studio.app.compose.stage_picker import kind_popover
-from studio.app.controls import knob_widgets
+from studio.app.knob_panel.panel import knob_panel
 from studio.app.markup import html, plain
-from studio.knobs import Knob
 from studio.records import place_label
 from studio.stages.stage import JOINS, Flow, Map
 from studio.workbench import results
@@ -35,7 +34,6 @@ STYLE = """<style>
 @media (max-width: 640px) { .st-key-fault { position: fixed; inset: auto .5rem .5rem; width: auto;
   z-index: 99; background: light-dark(#fdeeec, #3a1f1f); box-shadow: 0 2px 14px #0006; } }
 .st-key-card { margin: .3rem 0; }
-.st-key-card .stColumn > .stVerticalBlock { gap: .4rem; }
 .st-key-stage-list button[kind="tertiary"] { min-height: 1.8rem; padding-block: 0; }
 .st-key-stage-list button[kind="tertiary"] :is(div, span) { min-width: 0; }
 .st-key-stage-list button[kind="tertiary"] > div,
@@ -113,15 +111,7 @@ def stage_card(now: State, stages: Stages, i: int, line: str) -> None:
         if why := now.notes.get(place):
             st.caption(plain(f"→ {type(stage).__name__} was {why}."))
         st.caption(plain(purpose(type(stage))))
-        within = f"{type(stage).__name__}."
-        grid = st.columns(2, gap="small")
-        for n, knob in enumerate(composition.knobs_of(stage).values()):
-            one = replace(knob, name=f"{place}.{knob.name}")
-            with grid[n % 2]:
-                if knob.name in JOINS:
-                    join_controls(stages, i, one)
-                else:
-                    knob_widgets.control(now, one, getattr(stage, knob.name), within)
+        knob_panel(now, "stage-knobs", stage_sections)
         if place != "head":
             stage_actions(now, stages, i)
 
@@ -139,42 +129,6 @@ def kind_menu(now: State, stages: Stages, i: int) -> None:
         bold=True,
         key=f"kind-{place}-{here}",  # a new key closes the menu after a choice
     )
-
-
-def join_controls(stages: Stages, i: int, knob: Knob) -> None:
-    """Select boxes for the earlier stages that this one joins."""
-    key, here = f"joins.{knob.name}", getattr(stages[i], knob_widgets.label(knob))
-    if not isinstance(here, tuple):
-        join_select(
-            stages[:i],
-            here,
-            key,
-            knob_widgets.label(knob),
-            knob.help,
-            knob_widgets.on_change(knob.name, key),
-        )
-        return
-    knob_widgets.lengths(knob, here, f"{key}.length")
-    for n, number in enumerate(here):
-        one = f"{key}.{n}"
-        on_change = knob_widgets.on_entry_change(knob.name, n, one)
-        join_select(stages[:i], number, one, f"skip {n + 1}", "", on_change)
-
-
-def join_select(
-    before: Stages, here: int, key: str, label: str, help: str, on_change: dict[str, Any]
-) -> None:
-    earlier = {n - 1: other for n, other in enumerate(before)}
-    numbers: list[int] = list(earlier) if here in earlier else [here, *earlier]
-    shown = session.widget(key, here, index=numbers.index(here))
-    named = partial(_stage_name, earlier)
-    st.selectbox(plain(label), numbers, format_func=named, help=plain(help), **shown, **on_change)
-
-
-def _stage_name(earlier: dict[int, Any], number: int) -> str:
-    if number not in earlier:
-        return f"{number}: not an earlier stage"
-    return f"{'stem' if number < 0 else number} {type(earlier[number]).__name__}"
 
 
 def stage_actions(now: State, stages: Stages, i: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import get_args
 
@@ -11,19 +11,17 @@ import streamlit as st
 import studio
 from studio.analysis import units
 from studio.app import session
-from studio.app.controls import knob_widgets
 from studio.app.controls.history import history
 from studio.app.controls.navigation import compose_button
+from studio.app.knob_panel.contents import design_sections
+from studio.app.knob_panel.panel import knob_panel
+from studio.app.knob_panel.rows import Section
 from studio.app.markup import plain
-from studio.family import BATCH, Family
-from studio.knobs import Axis, Knob
-from studio.records import RecordKnob
+from studio.family import Family
 from studio.tasks import Task
 from studio.workbench.page.state import VIEWS, State
-from studio.workbench.workload import CONDITIONS, DEVICE
 
 COMPOSE = VIEWS[1]
-DEVICE_HELP = "Device to benchmark on; a CPU uses one thread"
 
 
 def sidebar(now: State) -> None:
@@ -36,29 +34,11 @@ def sidebar(now: State) -> None:
         )
     if now.design.family.stages and now.view != COMPOSE:
         compose_button()
-    for axis in get_args(Axis):
-        if members := list(scalar_knobs(now, axis)):
-            with st.container(gap="xsmall"):
-                st.markdown(f":small[**{plain(axis.upper())}**]")
-                controls(now, members)
-    if rest := list(scalar_knobs(now, None)):
-        with st.expander("More", key="more"):
-            controls(now, rest)
-    knob_widgets.number(
-        BATCH, now.workload.batch, BATCH.name, (), **knob_widgets.on_change(BATCH.name, BATCH.name)
-    )
-    with st.expander("Benchmark settings", key="timed"):
-        conditions(now)
+    knob_panel(now, "knobs", _sections)
 
 
-def conditions(now: State) -> None:
-    """Benchmark settings, and the device if there are several."""
-    for name, knob in CONDITIONS.items():
-        if knob is not BATCH:
-            knob_widgets.switch(knob, getattr(now.workload, name), name)
-    if len(there := session.bench().devices.known()) > 1:
-        shown = Knob(name=DEVICE, default=there[0], help=DEVICE_HELP, options=there)
-        knob_widgets.switch(shown, now.workload.device, DEVICE)
+def _sections(now: State) -> tuple[Section, ...]:
+    return design_sections(now, session.bench().devices.known())
 
 
 def views(now: State) -> None:
@@ -80,18 +60,6 @@ def _choose_view() -> None:
 
 def _set_view(view: str) -> None:
     session.commit(replace(session.current(), view=view))
-
-
-def scalar_knobs(now: State, axis: Axis | None) -> Iterator[Knob]:
-    """The knobs of an axis, stages excepted."""
-    for knob in now.design.family.knobs.values():
-        if knob.axis == axis and not isinstance(knob, RecordKnob):
-            yield knob
-
-
-def controls(now: State, knobs: Iterable[Knob]) -> None:
-    for knob in knobs:
-        knob_widgets.control(now, knob, now.design.value(knob.name))
 
 
 def pickers(now: State) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.app.browser.test_browser import chart_has, figure, has_text, open_tab
+from tests.app.conftest import slider
 from tests.commit_sample import commit_sample
 
 pytestmark = pytest.mark.browser
@@ -72,7 +73,7 @@ def test_designs_are_compared_and_gone_back_to(open_page: Any, address: str) -> 
     page = open_page(address + "?family=cnn")
     has_text(figure(page, "Parameters"), "2.47 M")
     page.get_by_role("button", name="Pin").click()
-    page.locator(".st-key-cnn-depth input").press("ArrowRight")
+    slider(page, "cnn.depth").press("ArrowRight")
     page.get_by_text("vs pinned").first.wait_for()
     page.get_by_role("button", name="Compare with the pinned design").click()
     page.locator(".compared td", has_text="×").first.wait_for()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.app.conftest import ROOT
+from tests.app.conftest import ROOT, slider
 
 pytestmark = pytest.mark.browser
 
@@ -30,7 +30,7 @@ def has_text(locator: Any, text: str | re.Pattern[str], seconds: float = 60) -> 
 
 
 def turn(page: Any, knob: str, key: str = "ArrowRight") -> None:
-    page.locator(f".st-key-vit-{knob} input").press(key)
+    slider(page, f"vit.{knob}").press(key)
 
 
 def open_tab(page: Any, name: str) -> None:
@@ -102,7 +102,7 @@ def test_a_sweep_whose_points_arrive_while_the_page_is_used(open_page: Any, addr
     page.get_by_role("button", name="Benchmark this axis").click()
     page.get_by_role("button", name="Cancel").wait_for()
     chart_has(page, "data.at(-1).x.length >= 3", seconds=120)
-    page.locator(".st-key-cnn-depth input").press("ArrowRight")
+    slider(page, "cnn.depth").press("ArrowRight")
     page.get_by_text("depth=3").first.wait_for()
     page.get_by_role("button", name="Benchmark this axis").wait_for(timeout=120_000)
     chart_has(page, "data.at(-1).x.length >= 3")
@@ -144,7 +144,7 @@ def test_the_back_button_undoes_a_change(open_page: Any, address: str) -> None:
     page.wait_for_url(re.compile("depth=13"))
     page.go_back()
     has_text(figure(page, "Parameters"), "22.1 M")
-    expect(page.locator(".st-key-vit-depth input")).to_have_value("12")  # it follows the figures
+    expect(slider(page, "vit.depth")).to_have_value("12")  # it follows the figures
 
 
 def test_the_graph_follows_the_back_button_and_its_own_link(open_page: Any, address: str) -> None:
@@ -188,7 +188,7 @@ def test_a_held_key_ends_where_the_slider_is(open_page: Any, address: str) -> No
     for _ in range(8):
         turn(page, "depth")
     page.get_by_role("heading", name="ViT-S/16, depth=20").wait_for()
-    assert page.locator(".st-key-vit-depth input").input_value() == "20"
+    assert slider(page, "vit.depth").input_value() == "20"
 
 
 def test_a_bad_link_says_what_is_wrong(open_page: Any, address: str) -> None:

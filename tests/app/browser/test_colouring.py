@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.app.conftest import pressed
+from tests.app.conftest import pressed, slider
 
 pytestmark = pytest.mark.browser
 
@@ -49,7 +49,7 @@ def test_a_design_is_pinned_turned_and_seen_against_itself(open_page: Any, addre
     page.get_by_role("button", name="Pin", exact=True).click()
     page.get_by_text("Difference", exact=True).click()
     page.locator(".legend", has_text="No difference from the pinned").wait_for()
-    pressed(page.locator(".st-key-vit-depth input"), "ArrowLeft")
+    pressed(slider(page, "vit.depth"), "ArrowLeft")
     page.locator("svg text", has_text="EncoderBlock × 12 → × 11").wait_for()
     page.locator(".legend", has_text="shrank").wait_for()
     assert "shrank: −445 k" in box(page, "blocks.0").get_attribute("aria-label")

@@ -13,7 +13,7 @@ import pytest
 from studio.workbench.compose import composition
 from studio.zoo.hybrid import FAMILY
 from tests.app.browser.test_browser import chart_has, figure, has_text, open_tab
-from tests.app.conftest import pressed
+from tests.app.conftest import pressed, slider, switch
 
 pytestmark = pytest.mark.browser
 
@@ -42,7 +42,7 @@ def test_a_composition_from_nothing_to_a_script(
     has_text(figure(page, "Parameters"), "104 k")
     press(page, "stage-stem")
     page.locator(".node.selected", has_text="stem").wait_for()  # the page has drawn the open row
-    pressed(page.locator(".st-key-hybrid-ConvStem-stem-image_size input"), "Home")
+    pressed(slider(page, "hybrid.ConvStem.stem.image_size"), "Home")
     page.locator("svg text", has_text="(1, 3, 8, 8)").first.wait_for()
     press(page, "stage-stages-0")
     add(page, "stages-0", "Residual")
@@ -52,7 +52,7 @@ def test_a_composition_from_nothing_to_a_script(
     page.locator(".st-key-stage-stages-4", has_text="ToMap").wait_for()
 
     press(page, "stage-stages-2")
-    page.locator(".st-key-hybrid-ToTokens-stages-2-class_token label").click()
+    switch(page, "hybrid.ToTokens.stages.2.class_token").click()
     page.get_by_text("the pixels of a map").first.wait_for()
     page.locator(".node.fault", has_text="does not fit").wait_for()
     broken = open_page(page.url)
@@ -86,12 +86,12 @@ def test_the_back_button_mends_what_a_press_broke(open_page: Any, address: str) 
 
     query = "?view=Compose&family=hybrid&stages=Conv()+ToTokens()+ToMap()&head=PooledHead()"
     page = open_page(address + query + "&place=stages.1")
-    page.locator(".st-key-hybrid-ToTokens-stages-1-class_token label").click()
+    switch(page, "hybrid.ToTokens.stages.1.class_token").click()
     page.locator(".node.fault").wait_for()
     page.wait_for_url("**draft=**")
     page.go_back()
     page.locator(".node.fault").wait_for(state="detached")
-    token = page.locator(".st-key-hybrid-ToTokens-stages-1-class_token input")
+    token = switch(page, "hybrid.ToTokens.stages.1.class_token")
     expect(token).not_to_be_checked()
 
 

@@ -24,7 +24,7 @@ def test_a_family_opens_reshapes_and_exports(open_page: Any, address: str, key: 
     page.locator(".node").first.wait_for(state="attached")
     page.locator("[data-test-script-state=notRunning]").wait_for()
     # A detector's or an encoder's default may sit at the end of its slider: then go the other way.
-    slider = page.locator(f"[class*='st-key-{key}-'] input[type=range]").first
+    slider = page.locator(f"[data-knob^='{key}.'] input[type=range]").first
     at_the_end = slider.evaluate("input => input.value === input.max")
     pressed(slider, "ArrowLeft" if at_the_end else "ArrowRight")
     page.get_by_text("The last change rewrote").first.wait_for()

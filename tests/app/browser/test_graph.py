@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.app.conftest import slider
 from tests.commit_sample import commit_sample
 from tests.process.processes import wait_until
 
@@ -61,8 +62,7 @@ def test_a_selection_does_not_draw_the_picture_anew(open_page: Any, address: str
     page.wait_for_url(re.compile("node=norm"))
     page.locator(".node-panel h6", has_text="LayerNorm").wait_for()
     assert picture.evaluate("svg => svg.isConnected")
-    slider = page.locator(".st-key-vit-depth input")
-    slider.press("ArrowRight")
+    slider(page, "vit.depth").press("ArrowRight")
     page.locator("svg text", has_text="EncoderBlock × 13").wait_for()
     selected(page, "norm")
     assert page.locator(".graph").get_attribute("data-view") == view

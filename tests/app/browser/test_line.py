@@ -14,6 +14,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from tests.app.browser.test_browser import figure, has_text
 from tests.app.browser.test_compose import press
+from tests.app.conftest import slider
 
 # Opened by no other test, so that the page measures and looks: what is measured is looked at
 # no more.
@@ -101,5 +102,5 @@ def test_a_look_that_tells_of_a_press_before_its_own_message_takes_nothing_from_
     page.goto(f"{address}{BUSY}208")
     has_text(figure(page, "Parameters"), "31.0 M")
     wait_for_one(looks, page)
-    page.locator(".st-key-unet-depth input").press("ArrowRight")
+    slider(page, "unet.depth").press("ArrowRight")
     page.wait_for_url(re.compile("depth="))

@@ -7,19 +7,17 @@ from typing import Any
 
 import pytest
 
+from tests.app.conftest import slider
+
 pytestmark = pytest.mark.browser
 
 TINY = "?family=vit&preset=ViT-Ti/16"
 
 
-def slider(page: Any) -> Any:
-    return page.locator(".st-key-vit-depth input")
-
-
 def has_depth(page: Any, depth: int) -> None:
     from playwright.sync_api import expect
 
-    expect(slider(page)).to_have_value(str(depth), timeout=60_000)
+    expect(slider(page, "vit.depth")).to_have_value(str(depth), timeout=60_000)
 
 
 def test_the_page_says_what_it_is(open_page: Any, address: str) -> None:
@@ -38,10 +36,10 @@ def test_a_family_is_found_by_its_task(open_page: Any, address: str) -> None:
 
 def test_keys_undo_and_redo_but_not_what_is_typed(open_page: Any, address: str) -> None:
     page = open_page(address + TINY)
-    slider(page).press("ArrowRight")
+    slider(page, "vit.depth").press("ArrowRight")
     page.wait_for_url(re.compile("depth=13"))
     page.get_by_role("button", name="Undo", disabled=False).wait_for()
-    slider(page).press("Control+z")
+    slider(page, "vit.depth").press("Control+z")
     has_depth(page, 12)
     page.get_by_role("button", name="Redo", disabled=False).wait_for()
     page.keyboard.press("Control+y")

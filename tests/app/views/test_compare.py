@@ -22,7 +22,7 @@ from studio.workbench.page.history import History, Visit, change
 from studio.workbench.page.link_parts import PIN_SEPARATOR
 from studio.workbench.page.state import FIRST
 from studio.workbench.workload import Workload
-from tests.app.conftest import StillWorkbench, run, state, visited
+from tests.app.conftest import StillWorkbench, knob_row, run, state, turn, visited
 
 pytestmark = pytest.mark.usefixtures("still")
 
@@ -128,15 +128,13 @@ def test_code_of_designs_is_told_as_a_difference() -> None:
 def test_undo_and_redo_walk_the_designs_of_a_session() -> None:
     app = visited({"family": "vit", "preset": "ViT-Ti/16"})
     for depth in (6, 9):
-        app.slider(key="vit.depth").set_value(depth)
-        run(app)
+        turn(app, "vit.depth", depth)
     for key, depth in (("undo", 6), ("undo", 12), ("redo", 6), ("redo", 9), ("undo", 6)):
         app.button(key=key).click()
         run(app)
         assert state(app).design.value("depth") == depth
-        assert app.slider(key="vit.depth").value == depth
-    app.slider(key="vit.depth").set_value(3)  # what was undone is forgotten
-    run(app)
+        assert knob_row(app, "vit.depth")["value"] == depth
+    turn(app, "vit.depth", 3)  # what was undone is forgotten
     assert app.button(key="redo").disabled
     assert "depth 6 → 3" in [button.label.removeprefix("● ") for button in app.button]
 

@@ -28,7 +28,7 @@ from studio.workbench.compose.composition import InvalidComposition
 from studio.workbench.page.state import FIRST, State
 from studio.workbench.workload import Workload
 from studio.zoo.hybrid import FAMILY, HybridConfig
-from tests.app.conftest import graph, run, state, visited
+from tests.app.conftest import graph, knob_row, run, state, turn, visited
 
 pytestmark = pytest.mark.usefixtures("still")
 
@@ -82,8 +82,7 @@ def test_a_stage_is_added_and_adapters_are_inserted_and_told() -> None:
     assert state(app).notes.keys() == {"stages.1", "stages.3"}
     told = {i for i in (0, 1, 3) if "inserted" in app.button(key=f"stage.stages.{i}").label}
     assert told == {1, 3}
-    app.slider(key="hybrid.Transformer.stages.2.depth").set_value(2)
-    run(app)
+    turn(app, "hybrid.Transformer.stages.2.depth", 2)
     assert state(app).design.value("stages.2.depth") == 2
     assert state(app).axis == "stages.2.depth"
 
@@ -134,8 +133,7 @@ def broken() -> AppTest:
     app = opened(family="hybrid", stages="Conv() ToTokens() ToMap()", head="PooledHead()")
     app.button(key="stage.stages.1").click()
     run(app)
-    app.toggle(key="hybrid.ToTokens.stages.1.class_token").set_value(True)
-    return run(app)
+    return turn(app, "hybrid.ToTokens.stages.1.class_token", True)
 
 
 def test_what_does_not_fit_is_kept_and_told_and_mended_by_one_click() -> None:
@@ -227,8 +225,7 @@ def test_a_new_skip_joins_the_nearest_stage_that_fits() -> None:
     app.button(key="add-stages.2.Add").click()
     run(app)
     assert state(app).stages[4] == Add(source=1)
-    app.selectbox(key="joins.stages.3.source").set_value(0)
-    run(app)
+    turn(app, "joins.stages.3.source", 0)
     assert state(app).design.value("stages.3.source") == 0
     assert (
         composition.repair_join(FAMILY, state(app).stages, 4) == state(app).stages
@@ -247,10 +244,10 @@ def test_a_row_is_joined_with_itself_only_where_nothing_else_fits() -> None:
 
 def test_the_skips_of_a_head_are_chosen_by_what_they_join() -> None:
     app = opened(family="hybrid", preset="U-Net with attention bottleneck", place="head")
-    skip = app.selectbox(key="joins.head.skips.1")
-    assert (skip.label, skip.options[:3]) == ("skip 2", ["stem ConvStem", "0 Pool", "1 Conv"])
-    skip.set_value(1)
-    run(app)
+    skip = knob_row(app, "joins.head.skips.1")
+    names = [text for _, text in skip["options"][:3]]
+    assert (skip["words"], names) == ("skip 2", ["stem ConvStem", "0 Pool", "1 Conv"])
+    turn(app, "joins.head.skips.1", 1)
     assert state(app).design.value("head.skips") == (5, 1, 1, -1)
 
 

@@ -1,0 +1,1 @@
+"""The knobs on the page: one inline Streamlit component of our own, which Python controls."""

@@ -1,0 +1,327 @@
+// The controls of a panel: one class for each kind of row, upon native elements, so that keyboard,
+// touch and screen readers work. `update(row)` shows what Python says; what is under the hand, or
+// not acknowledged yet, keeps the browser's value.
+
+const SHOWN_DIGITS = 6;
+
+function make(tag, properties = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name in made) made[name] = value;
+    else made.setAttribute(name, value);
+  }
+  made.append(...children);
+  return made;
+}
+
+function put(element, text) {
+  if (element.textContent !== text) element.textContent = text; // else screen readers repeat it
+}
+
+function shortest(value) {
+  return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(SHOWN_DIGITS)));
+}
+
+class Control {
+  constructor(row, moves) {
+    this.id = row.id;
+    this.moves = moves;
+    this.held = false; // under the hand
+    this.element = make('div', { className: `row ${row.kind}` });
+    this.element.dataset.knob = row.id;
+    this.words = make('span', { className: 'words' });
+    this.symbol = make('i');
+    this.name = make('code');
+    this.note = make('p', { className: 'note', 'aria-live': 'polite' });
+    this.build(row);
+    this.element.append(this.note);
+    this.element.addEventListener('pointerenter', () => this.tell('studio:knob-hover'));
+    this.element.addEventListener('focusin', ({ target }) => {
+      if (target.closest('.row') === this.element) this.tell('studio:knob-hover');
+    });
+  }
+
+  get inputId() {
+    return `knob-${this.id}`;
+  }
+
+  label(tag = 'label') {
+    const rules = tag === 'label' ? { htmlFor: this.inputId } : { id: `${this.inputId}-label` };
+    return make(tag, { className: 'label', ...rules }, this.words, ' ', this.symbol, ' ', this.name);
+  }
+
+  update(row) {
+    this.row = row;
+    put(this.words, row.words);
+    put(this.symbol, row.symbol ?? '');
+    put(this.name, row.name ?? '');
+    put(this.note, row.note ? `→ ${row.note}` : '');
+    this.fit(row);
+    this.settle();
+  }
+
+  settle() {
+    if (!this.held) this.show(this.moves.valueOf(this.id, this.row.value));
+  }
+
+  move(value) {
+    this.moves.add(this.id, value);
+    this.settle();
+  }
+
+  tell(type, value = this.moves.valueOf(this.id, this.row?.value)) {
+    // For whoever wants to follow the hand; the panel itself does not need it.
+    const detail = { row: this.id, name: this.row?.name, value };
+    this.element.dispatchEvent(new CustomEvent(type, { bubbles: true, composed: true, detail }));
+  }
+
+  get text() {
+    return [this.row.words, this.row.symbol, this.row.name].filter(Boolean).join(' ');
+  }
+
+  get about() {
+    // What the label leaves out of the help.
+    const { words, symbol, about = '' } = this.row;
+    return about === [words, symbol].filter(Boolean).join(' ') ? '' : about;
+  }
+
+  describe(input, text) {
+    this.element.querySelector('.label').title = text;
+    if (text) input.setAttribute('aria-description', text);
+    else input.removeAttribute('aria-description');
+  }
+}
+
+class NumberControl extends Control {
+  // A number to type in.
+
+  build() {
+    this.number = make('input', { type: 'number', inputMode: 'decimal', autocomplete: 'off' });
+    this.number.addEventListener('input', () => { this.held = true; });
+    this.number.addEventListener('change', () => this.typed());
+    this.number.addEventListener('blur', () => this.release());
+    this.number.addEventListener('keydown', (event) => {
+      if (event.key === 'Escape') this.release();
+    });
+    this.element.append(make('div', { className: 'head' }, this.label(), this.number));
+    this.main.id = this.inputId;
+  }
+
+  get main() {
+    return this.number; // the input that the label belongs to
+  }
+
+  typed() {
+    this.held = false;
+    const value = this.number.valueAsNumber;
+    if (Number.isFinite(value)) this.move(value);
+    else this.settle();
+  }
+
+  release() {
+    this.held = false;
+    this.settle();
+  }
+
+  fit({ track }) {
+    Object.assign(this.number, { min: track.low, max: track.high, step: track.step });
+    const reach = `${shortest(track.low)} to ${shortest(track.high)}`;
+    this.describe(this.main, [this.about, reach].filter(Boolean).join(' · '));
+  }
+
+  show(value) {
+    const text = shortest(value);
+    if (this.number.value !== text) this.number.value = text;
+  }
+}
+
+class RangeControl extends NumberControl {
+  // A slider, and its value to type in.
+
+  build(row) {
+    this.range = make('input', { type: 'range' });
+    this.marks = make('div', { className: 'marks', 'aria-hidden': 'true' });
+    super.build(row);
+    this.element.append(make('div', { className: 'track' }, this.range, this.marks));
+    this.range.addEventListener('pointerdown', () => { this.held = true; });
+    for (const end of ['pointerup', 'pointercancel', 'blur']) {
+      this.range.addEventListener(end, () => setTimeout(() => this.release())); // after `change`
+    }
+    this.range.addEventListener('input', () => {
+      this.follow(this.value);
+      this.tell('studio:knob-input', this.value);
+    });
+    this.range.addEventListener('change', () => this.moves.add(this.id, this.value));
+  }
+
+  get main() {
+    return this.range;
+  }
+
+  get value() {
+    const at = this.range.valueAsNumber;
+    return this.values ? this.values[at] : at;
+  }
+
+  fit(row) {
+    super.fit(row);
+    this.number.setAttribute('aria-label', `${this.text}, as a number`);
+    const { low, high, step, values } = row.track;
+    this.values = values.length ? values : null;
+    const ends = this.values ? { min: 0, max: values.length - 1, step: 1 } : { min: low, max: high, step };
+    for (const [name, value] of Object.entries(ends)) {
+      if (this.range[name] !== String(value)) this.range[name] = value;
+    }
+    this.marks.replaceChildren(...(row.marks ?? []).map((mark) => this.tick(mark)));
+  }
+
+  tick({ value, owner }) {
+    const tick = make('span', { title: `${owner}: ${shortest(value)}` });
+    tick.style.setProperty('--at', this.share(this.position(value)));
+    return tick;
+  }
+
+  position(value) {
+    if (!this.values) return value;
+    const near = this.values.map((one) => Math.abs(one - value));
+    return near.indexOf(Math.min(...near));
+  }
+
+  share(position) {
+    const { min, max } = this.range;
+    return Math.min(Math.max((position - min) / (max - min || 1), 0), 1);
+  }
+
+  show(value) {
+    super.show(value);
+    this.range.value = this.position(value);
+    this.follow(value);
+  }
+
+  follow(value) {
+    // What else the slider moves.
+    super.show(value);
+    this.range.style.setProperty('--at', this.share(this.range.valueAsNumber));
+    if (this.values) this.range.setAttribute('aria-valuetext', shortest(value));
+    else this.range.removeAttribute('aria-valuetext');
+  }
+}
+
+class ToggleControl extends Control {
+  build() {
+    this.input = make('input', { type: 'checkbox', id: this.inputId, role: 'switch' });
+    this.input.addEventListener('change', () => this.move(this.input.checked));
+    this.element.append(make('div', { className: 'head' }, this.label(), this.input));
+  }
+
+  fit() {
+    this.describe(this.input, this.about);
+  }
+
+  show(value) {
+    this.input.checked = value;
+  }
+}
+
+class ListControl extends Control {
+  build() {
+    this.select = make('select', { id: this.inputId });
+    this.select.addEventListener('change', () => {
+      this.move(this.row.options[this.select.selectedIndex][0]);
+    });
+    this.element.append(this.label(), this.select);
+  }
+
+  fit({ options }) {
+    this.describe(this.select, this.about);
+    const texts = options.map(([, text]) => text);
+    if (JSON.stringify(texts) === this.shown) return;
+    this.shown = JSON.stringify(texts);
+    this.select.replaceChildren(...texts.map((text) => make('option', {}, text)));
+  }
+
+  show(value) {
+    this.select.selectedIndex = this.row.options.findIndex(([one]) => one === value);
+  }
+}
+
+class ChoiceControl extends Control {
+  // A few options side by side.
+
+  build() {
+    const rules = { role: 'radiogroup', 'aria-labelledby': `${this.inputId}-label` };
+    this.choices = make('div', { className: 'choices', ...rules });
+    this.element.append(this.label('div'), this.choices);
+  }
+
+  fit({ options }) {
+    this.describe(this.choices, this.about);
+    if (JSON.stringify(options) === this.shown) return;
+    this.shown = JSON.stringify(options);
+    this.radios = options.map(([value], i) => {
+      const radio = make('input', { type: 'radio', name: this.inputId, value: i });
+      radio.addEventListener('change', () => this.move(value));
+      return radio;
+    });
+    const faces = options.map(([, text], i) => make('label', {}, this.radios[i], make('span', {}, text)));
+    this.choices.replaceChildren(...faces);
+  }
+
+  show(value) {
+    this.radios.forEach((radio, i) => { radio.checked = this.row.options[i][0] === value; });
+  }
+}
+
+class GroupControl extends Control {
+  // The entries of a tuple, with their number if that may vary.
+
+  build() {
+    this.element.setAttribute('role', 'group');
+    this.element.setAttribute('aria-labelledby', `${this.inputId}-label`);
+    this.entries = new Rows(make('div', { className: 'entries' }), this.moves);
+    this.element.append(this.label('div'), this.entries.element);
+  }
+
+  fit({ rows }) {
+    this.describe(this.element, this.about);
+    this.entries.update(rows);
+  }
+
+  show() {}
+}
+
+const CONTROLS = {
+  range: RangeControl,
+  number: NumberControl,
+  choice: ChoiceControl,
+  list: ListControl,
+  toggle: ToggleControl,
+  group: GroupControl,
+};
+
+class Rows {
+  // The controls of some rows, one below the other. A row that stays keeps its elements.
+
+  constructor(element, moves) {
+    this.element = element;
+    this.moves = moves;
+    this.controls = new Map();
+  }
+
+  update(rows) {
+    const before = this.controls;
+    this.controls = new Map(rows.map((row) => [row.id, this.control(before.get(row.id), row)]));
+    arrange(this.element, [...this.controls.values()].map((control) => control.element));
+    for (const row of rows) this.controls.get(row.id).update(row);
+  }
+
+  control(before, row) {
+    return before?.row.kind === row.kind ? before : new CONTROLS[row.kind](row, this.moves);
+  }
+}
+
+function arrange(parent, children) {
+  const same = children.length === parent.children.length
+    && children.every((child, i) => child === parent.children[i]);
+  if (!same) parent.replaceChildren(...children); // it would take the focus away
+}

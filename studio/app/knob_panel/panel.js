@@ -1,0 +1,40 @@
+// The knob panel: sections of controls. `data` is
+//   sections  [{ title, folded, rows }], as studio/app/knob_panel/rows.py writes them
+//   applied   the serial number of the last move that the server has applied, by panel
+// The panel reports its moves as the state `moves`. It tells whoever listens of the hand on it, by
+// the events `studio:knob-hover` and `studio:knob-input` with { row, name, value }, which bubble.
+
+export default function ({ data, parentElement, setStateValue }) {
+  const host = parentElement.querySelector('.knobs');
+  host.panel ??= new Panel(host);
+  host.panel.show(data, setStateValue);
+}
+
+class Panel {
+  constructor(host) {
+    this.host = host;
+    this.moves = new Moves();
+    this.sections = new Map();
+  }
+
+  show({ sections, applied }, setStateValue) {
+    this.moves.send = (report) => setStateValue('moves', report);
+    this.moves.acknowledge(applied);
+    const before = this.sections;
+    this.sections = new Map(
+      sections.map((one) => [one.title, before.get(one.title) ?? new Section(one, this.moves)]),
+    );
+    arrange(this.host, [...this.sections.values()].map((section) => section.element));
+    for (const one of sections) this.sections.get(one.title).rows.update(one.rows);
+  }
+}
+
+class Section {
+  constructor({ title, folded }, moves) {
+    const inner = make('div', { className: 'rows' });
+    this.rows = new Rows(inner, moves);
+    if (folded) this.element = make('details', {}, make('summary', {}, title), inner);
+    else if (title) this.element = make('section', {}, make('h3', {}, title), inner);
+    else this.element = make('section', {}, inner);
+  }
+}
