@@ -1,23 +1,20 @@
-"""What the server does before it answers: draw the first page once, for nobody.
+"""What the server does before it answers: import the page, and compute what the first one shows.
 
-The first visitor then waits neither for torch and plotly to be imported, nor for the caches of the
-page that everybody sees first.
+The first visitor then waits neither for torch and plotly to be imported, nor for the figures, the
+graph and the curves of the design that everybody sees first.
 """
 
 from __future__ import annotations
 
-import logging
-from pathlib import Path
-
-from streamlit.testing.v1 import AppTest
-
-PAGE = Path(__file__).with_name("main.py")
-LIMIT_S = 120.0  # on a slow machine; it takes seconds
+from studio.app import main  # noqa: F401 - with everything that a page draws with
+from studio.app.diagram.component import cached_layout
+from studio.app.tabs import scaling
+from studio.workbench import results
+from studio.workbench.page.state import FIRST
 
 
 def warm_up() -> None:
-    """Draw the page in this process. A page that fails tells its visitors itself."""
-    try:
-        AppTest.from_file(str(PAGE), default_timeout=LIMIT_S).run()
-    except Exception as error:
-        logging.getLogger(__name__).warning("the first page could not be drawn: %s", error)
+    """Fill the caches that all sessions share with what a page without a link needs."""
+    cached_layout(results.graph(FIRST.workload), frozenset(FIRST.opened))
+    for neighbour in scaling.workloads(FIRST):
+        results.profile_of(neighbour)
