@@ -27,7 +27,7 @@ from studio.workbench.page.state import FIRST
 from studio.workbench.pending import Waiting
 from studio.workbench.workbench import Workbench
 from studio.workbench.workload import Workload
-from tests.app.conftest import MAIN, StillWorkbench, state
+from tests.app.conftest import MAIN, StillWorkbench, panels, rows_of, state, turn
 from tests.bench.simulated import Simulated
 from tests.process.processes import wait_until
 
@@ -54,8 +54,7 @@ def test_a_device_is_chosen_and_stands_in_the_link(bench: StillWorkbench) -> Non
     bench.devices = Devices(lambda: TWO)
     app = AppTest.from_file(str(MAIN), default_timeout=60).run()
     assert "device" not in state(app).link
-    app.button_group(key="device").set_value("cuda:0").run()
-    assert not app.exception
+    turn(app, "device", "cuda:0")
     assert state(app).workload.conditions.device == "cuda:0"
     assert state(app).link["device"] == "cuda:0"
     again = FIRST.follow_link({"family": "vit", "device": "cuda"}).on_known_device(TWO)
@@ -78,7 +77,9 @@ def test_pins_are_on_devices_that_there_are() -> None:
 def test_one_device_is_no_choice(bench: StillWorkbench) -> None:
     bench.devices = Devices(lambda: ("cpu",))
     app = AppTest.from_file(str(MAIN), default_timeout=60).run()
-    assert "device" not in {group.key for group in app.button_group}
+    ((_, data),) = panels(app)
+    assert "mode" in rows_of(data)
+    assert "device" not in rows_of(data)
 
 
 def swept(bench: Workbench, workloads: tuple[Workload, ...]) -> Measurement:
