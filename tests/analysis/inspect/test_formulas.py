@@ -28,6 +28,7 @@ from studio.analysis.inspect.formulas.node_cost import (
 from studio.analysis.inspect.node_details import NodeDetails, model_use, node_details
 from studio.drawing.graph import Figures, Graph, Node
 from studio.family import Design, Family
+from tests.commit_sample import commit_sample
 from tests.designs import options, small
 
 FAMILIES = list(zoo.families().values())
@@ -57,7 +58,9 @@ def written(family: str, preset: str, node: str, figure: int = 0, **knobs: objec
     return looked(family, preset, node, **knobs).costs[figure].formula.text()
 
 
-@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.key)
+@pytest.mark.parametrize(
+    "family", commit_sample("formulas", FAMILIES, 12), ids=lambda family: family.key
+)
 def test_every_formula_is_the_figure_of_its_node(family: Family) -> None:
     for design in designs(family):
         found = profile(design)

@@ -17,6 +17,7 @@ from studio.analysis.trace.tracer import trace
 from studio.analysis.trace.training_trace import trace_training
 from studio.analysis.trace.tree import INPUT, Source, Trace
 from studio.family import Design, Family
+from tests.commit_sample import commit_sample
 from tests.designs import corners, small
 
 FAMILIES = list(zoo.families().values())
@@ -44,7 +45,7 @@ class Forgetful(Memo):
         self.traces = Nothing()
 
 
-@pytest.mark.parametrize("design", PRESETS)
+@pytest.mark.parametrize("design", commit_sample("naive MACs", PRESETS, len(PRESETS) // 2))
 def test_macs_equal_those_of_a_naive_run(design: Design) -> None:
     model, inputs = build_on_meta(design), example_on_meta(design, 1)
     with FlopCounterMode(display=False) as naive:
@@ -52,7 +53,7 @@ def test_macs_equal_those_of_a_naive_run(design: Design) -> None:
     assert 2 * trace(model, inputs, Memo()).macs == naive.get_total_flops()
 
 
-@pytest.mark.parametrize("family", FAMILIES, ids=by_key)
+@pytest.mark.parametrize("family", commit_sample("equal bodies", FAMILIES, 10), ids=by_key)
 def test_reusing_equal_bodies_changes_nothing(family: Family) -> None:
     for label, design in [("default", family.design()), *corners(family, small(family))]:
         model, inputs = build_on_meta(design), example_on_meta(design, 2)

@@ -188,7 +188,7 @@ def test_an_opened_block_is_fitted_into_view(
 
 
 @pytest.mark.parametrize("size", [LAPTOP, PHONE], ids=["laptop", "phone"])
-@pytest.mark.parametrize("view", ["Explore", "Compose"])
+@pytest.mark.parametrize("view", commit_sample("clicks", ["Explore", "Compose"], 1))
 def test_what_a_click_tells_is_in_sight(
     open_page: Any, address: str, size: tuple[int, int], view: str
 ) -> None:
