@@ -7,6 +7,7 @@ message escapes it for Markdown, HTML or a shell.
 from __future__ import annotations
 
 import re
+from html import escape
 
 LONGEST = 60  # characters of a value that are shown
 ENOUGH = 1000  # characters of a value that are read
@@ -60,3 +61,12 @@ def _seen(character: str) -> str:
     if character.isprintable():
         return character
     return character.encode("unicode_escape").decode("ascii")
+
+
+def link(text: str, address: str) -> str:
+    """A text as HTML, linked to one of our addresses, which opens in a new tab."""
+    return f"{link_start(address)}{escape(text)}</a>"
+
+
+def link_start(address: str) -> str:
+    return f'<a href="{escape(address)}" target="_blank" rel="noopener">'

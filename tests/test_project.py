@@ -44,6 +44,12 @@ CHECKS = {
 }
 # The tests of modules that have none of their own name.
 TESTED_IN = {
+    "app/preview/test_value_table.py": (
+        "analysis/cost/summary",
+        "app/preview/assets",
+        "app/preview/cards",
+    ),
+    "app/header/test_headline.py": ("workbench/page/figures",),
     "advice/sizing/test_proportional.py": ("advice/sizing/proportions",),
     "advice/test_recommend.py": (
         "advice/infeasible",
@@ -120,6 +126,7 @@ TESTED_IN = {
     "app/knob_panel/test_contents.py": (
         "app/compose/stage_knobs",
         "app/knob_panel/rows",
+        "workbench/page/turn",
     ),
     "app/views/test_compose.py": (
         "app/compose/editor",

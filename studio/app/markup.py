@@ -13,7 +13,7 @@ from html import escape
 
 import streamlit as st
 
-from studio.quoting import one_line
+from studio.quoting import link_start, one_line
 
 JOINER = "\u2060"  # invisible, zero width, no line break
 # Characters with a meaning in Markdown, its formulas or its HTML, anywhere in a text.
@@ -50,22 +50,13 @@ def html(body: str, links: tuple[str, ...] = ()) -> None:
     st.html(body if is_harmless(body, links) else escape(body))
 
 
-def link(text: str, address: str) -> str:
-    """A text as HTML, linked to one of our addresses, which opens in a new tab."""
-    return f"{_opened(address)}{escape(text)}</a>"
-
-
-def _opened(address: str) -> str:
-    return f'<a href="{escape(address)}" target="_blank" rel="noopener">'
-
-
 @lru_cache(maxsize=256)
 def is_harmless(body: str, links: tuple[str, ...] = ()) -> bool:
     """Whether it has only the tags and attributes of the page, only links to the addresses in
     `links`, and no style that fetches something."""
     left = STYLES.sub("", body)
     for address in links:
-        before, *after = left.split(_opened(address))
+        before, *after = left.split(link_start(address))
         left = before + "".join(part.replace("</a>", "", 1) for part in after)
     left = TAG.sub("", left)
     styles = "".join((*STYLES.findall(body), *re.findall(r'style="([^"]*)"', body)))

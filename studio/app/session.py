@@ -63,8 +63,10 @@ def shared_workbench() -> Workbench:
 @st.cache_resource
 def prepare_server() -> None:
     """Once in a server's process: shorten the interpreter's switch interval to 1 ms, so that
-    figures do not wait behind a busy thread; collect garbage only while nothing is drawn."""
+    figures do not wait behind a busy thread; collect garbage only while nothing is drawn; start
+    the process that works out the values of sliders."""
     sys.setswitchinterval(SWITCH_S)
+    shared_workbench().start()
     GcPolicy(shared_workbench().priority).start()
 
 
@@ -195,6 +197,17 @@ def widget(key: str, shown: object, /, **default: object) -> dict[str, Any]:
 def value(key: str) -> Any:
     """The value of a widget, for its callback."""
     return st.session_state[key]
+
+
+def known_value(key: str) -> Any:
+    """What a component has reported so far, while the page is drawn; empty at first."""
+    return st.session_state.get(key, {})
+
+
+def applied_serials() -> dict[str, int]:
+    """The serial number of the last applied move, by the name of each knob panel of a browser."""
+    panels = mine().applied_moves.values()
+    return {name: serial for panel in panels for name, serial in panel.serials.items()}
 
 
 def user_changed(key: str) -> bool:

@@ -12,6 +12,7 @@ A server makes one for all its sessions; tests make their own.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from functools import partial
 
 from studio import measurable
@@ -43,6 +44,7 @@ from studio.workbench.jobs.recommendations import Answer, Documents, Size
 from studio.workbench.jobs.running_sweep import Sweep
 from studio.workbench.jobs.shared_work import Call, SharedWork
 from studio.workbench.jobs.sizing_process import SIZING_LIMIT_S, SizingProcess
+from studio.workbench.jobs.value_tables import ValueQuestion, ValueTable, ValueTables
 from studio.workbench.page_runs import PageRuns
 from studio.workbench.pending import Failed, NotAsked, Pending, Ready, Waiting
 from studio.workbench.priority import Priority
@@ -89,6 +91,7 @@ class Workbench:
         self._summaries = SharedWork[str](64)
         self._pictures = SharedWork[str | bytes](8)
         self._architect = ArchitectJobs(sizing, queue)
+        self._value_tables = ValueTables(sizing)
 
     @property
     def storage(self) -> Store:
@@ -200,6 +203,17 @@ class Workbench:
     def predictor(self, workload: Workload) -> LatencyModel | None:
         """Predicts latencies of its family under its conditions; None with too few measurements."""
         return fit_predictor(workload, self.measurements)
+
+    def value_table(
+        self, question: ValueQuestion, hand: float, session: str = ""
+    ) -> Pending[ValueTable]:
+        """What the page will show at the values of a slider, those nearest to the hand first: as
+        far as it is known, with more at each further call."""
+        return self._value_tables(question, hand, session)
+
+    def start(self) -> Future[None]:
+        """Start the process that sizes designs, which takes seconds."""
+        return self._value_tables.start()
 
     # Memory, and designs for a task
 

@@ -57,6 +57,8 @@ FEW = {
     *("studio.analysis.trace.building.meta_model._install_copies", "studio.zoo.keys"),  # families
     *("studio.app.diagram.component._component", "studio.app.controls.page_keys._component"),
     "studio.app.knob_panel.panel._component",
+    "studio.app.preview.cards._component",
+    "studio.app.preview.value_table._component",
     "studio.app.streamlit_fixes.apply",
     "studio.process.dask_backend._cluster_device",
 }

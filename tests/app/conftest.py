@@ -185,17 +185,19 @@ def run(app: AppTest) -> AppTest:
 
 def graph(app: AppTest) -> dict[str, Any]:
     """What the page sends to the browser of its layer graph."""
-    sent = (json.loads(component.proto.json) for component in app.get("bidi_component"))
-    (found,) = (data for data in sent if "svg" in data)
-    return dict(found)
+    (found,) = (data for _, data in components(app) if "svg" in data)
+    return found
+
+
+def components(app: AppTest) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What the page sends to the browser of its components, each with its id."""
+    for component in app.get("bidi_component"):
+        yield component.proto.id, json.loads(component.proto.json)
 
 
 def panels(app: AppTest) -> Iterator[tuple[str, dict[str, Any]]]:
     """What the page sends to the browser of its knob panels, each with its id."""
-    for component in app.get("bidi_component"):
-        data = json.loads(component.proto.json)
-        if "sections" in data:
-            yield component.proto.id, data
+    return ((id, data) for id, data in components(app) if "sections" in data)
 
 
 def rows_of(data: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -220,9 +222,22 @@ def turn(app: AppTest, row: str, value: object) -> AppTest:
 
 def report(app: AppTest, panel: str, *moves: object) -> AppTest:
     """A browser reports moves of a panel, and the page runs."""
+    return tell(app, panel, {"moves": {"panel": PANEL, "moves": moves}})
+
+
+def hover(app: AppTest, row: str, at: float) -> dict[str, Any]:
+    """What the page sends of the values of a slider once the pointer is on it."""
+    (table,) = (id for id, data in components(app) if "landings" in data)
+    for number in (1, 2):  # the first answer has what was known before it
+        tell(app, table, {"want": {"row": row, "at": at, "number": number}})
+    (found,) = (data for _, data in components(app) if "landings" in data)
+    return found
+
+
+def tell(app: AppTest, component: str, state: object) -> AppTest:
+    """A browser reports the state of a component, and the page runs."""
     told = app._tree.get_widget_states()
-    given = {"moves": {"panel": PANEL, "moves": moves}}
-    told.widgets.append(WidgetState(id=panel, json_value=json.dumps(given)))
+    told.widgets.append(WidgetState(id=component, json_value=json.dumps(state)))
     app._run(told)
     assert not app.exception
     return app

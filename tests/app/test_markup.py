@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studio.app.markup import JOINER, is_harmless, link, plain
-from studio.quoting import one_line
+from studio.app.markup import JOINER, is_harmless, plain
+from studio.quoting import link, one_line
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,22 @@ from streamlit.testing.v1 import AppTest
 import studio
 from studio.analysis import units
 from studio.app.controls import sidebar
-from studio.app.header import headline
 from studio.app.markup import plain
 from studio.family import Family
+from studio.workbench.page.figures import change
 from studio.workbench.page.state import FIRST, START, TABS
 from studio.workbench.workload import BATCH, Workload
-from tests.app.conftest import MAIN, graph, knob_row, panels, put, report, state, turn
+from tests.app.conftest import (
+    MAIN,
+    components,
+    graph,
+    knob_row,
+    panels,
+    put,
+    report,
+    state,
+    turn,
+)
 
 
 def opened(link: dict[str, str]) -> AppTest:
@@ -32,8 +42,7 @@ def opened(link: dict[str, str]) -> AppTest:
 
 def figures(app: AppTest) -> str:
     """The text of the headline cards."""
-    cards = [html.proto.body for html in app.get("html") if 'class="figures' in html.proto.body]
-    return "".join(cards)
+    return "".join(data["html"] for _, data in components(app) if "part" in data)
 
 
 def open_tab(app: AppTest, tab: str) -> None:
@@ -209,7 +218,7 @@ def test_a_link_restores_the_open_blocks_and_the_selected_node() -> None:
 def test_a_change_tells_its_ratio_where_that_says_something(
     value: int, before: int, told: str
 ) -> None:
-    assert headline.change(value, before, str) == told
+    assert change(value, before, str) == told
 
 
 def test_a_link_without_a_family_speaks_of_the_first_design() -> None:

@@ -13,13 +13,12 @@ from studio.analysis import units
 from studio.analysis.cost.profiler import profile
 from studio.analysis.cost.starved_norm import batch_too_small
 from studio.app.charts import compare_table
-from studio.app.header import headline
-from studio.app.header.headline import FIGURES
 from studio.app.tabs import scaling
 from studio.cli import tables
 from studio.family import Design
 from studio.reporting.document import Paragraph, Table
 from studio.reporting.sections import report
+from studio.workbench.page.figures import FIGURES, figure_text
 from studio.workbench.page.state import FIRST
 from studio.workbench.workload import Workload
 
@@ -39,16 +38,14 @@ def design() -> Design:
 
 def test_the_card_says_why(design: Design) -> None:
     now = FIRST.follow_link({"family": "hybrid", **RECORDS})
-    value, notes = headline.figure_text(TRAINING, now)
+    value, notes = figure_text(TRAINING, now)
     why = batch_too_small(design, 1)
     assert why
     assert value == "—"
     assert CANNOT in "".join(notes)
     assert f'title="{escape(why)}"' in "".join(notes)
     able = replace(now, workload=replace(now.workload, batch=2))
-    assert headline.figure_text(TRAINING, able)[0] == units.size(
-        profile(design, 2).training_bytes()
-    )
+    assert figure_text(TRAINING, able)[0] == units.size(profile(design, 2).training_bytes())
 
 
 def test_no_curve_is_drawn_where_nothing_trains(design: Design) -> None:

@@ -12,11 +12,11 @@ from studio.analysis.cost.scaling import axes, axis_points, position
 from studio.analysis.cost.starved_norm import can_train, training_memory_text
 from studio.app import session
 from studio.app.charts.scaling_chart import Curve, Panel
-from studio.app.header.headline import change
 from studio.bench.idle_latency import idle_latency
 from studio.bench.results import Measurement
 from studio.reporting import latency_text
 from studio.workbench import results
+from studio.workbench.page.figures import change
 from studio.workbench.page.state import State
 from studio.workbench.workload import Workload
 

@@ -34,10 +34,11 @@ def sidebar(now: State) -> None:
         )
     if now.design.family.stages and now.view != COMPOSE:
         compose_button()
-    knob_panel(now, "knobs", _sections)
+    knob_panel(now, "knobs", sidebar_sections)
 
 
-def _sections(now: State) -> tuple[Section, ...]:
+def sidebar_sections(now: State) -> tuple[Section, ...]:
+    """What the knob panel of the sidebar shows."""
     return design_sections(now, session.bench().devices.known())
 
 

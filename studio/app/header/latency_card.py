@@ -12,9 +12,8 @@ import streamlit as st
 from studio import measurable
 from studio.analysis import units
 from studio.app import session
-from studio.app.header.headline import card, change, change_line
-from studio.app.markup import html
 from studio.app.pending import poll
+from studio.app.preview.cards import card, figure_cards
 from studio.bench.idle_latency import run_to_run_deviation
 from studio.bench.results import Measurement
 from studio.bench.sweep import Point
@@ -23,6 +22,7 @@ from studio.workbench import results
 from studio.workbench.jobs.auto_benchmark import AutoBenchmark, is_loaded
 from studio.workbench.jobs.benchmarkable import is_quick, obstacle
 from studio.workbench.jobs.running_sweep import Sweep
+from studio.workbench.page.figures import change, change_line
 from studio.workbench.page.state import State
 from studio.workbench.pending import Pending, Ready, Waiting
 from studio.workbench.workload import Workload
@@ -145,7 +145,8 @@ def _card(now: State) -> None:
         case error:
             words = (paragraph(str(error)),)
     kind = "figure short" if offers else "figure"
-    html(f'<div class="figures one">{card(CARD[workload.mode], value, words, kind)}</div>')
+    body = card(CARD[workload.mode], value, words, kind)
+    figure_cards(f'<div class="figures one">{body}</div>', "latency")
     press: dict[str, Any] = {"on_click": _start_again, "args": (workload,)}
     if offers:
         st.button("Benchmark", key="measure", help=_limit_text(workload), width="stretch", **press)

@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import Any, get_args
 
 from studio.app.knob_panel.labels import Label, label
-from studio.app.knob_panel.rows import LENGTH, Kind, Mark, Row, Section
+from studio.app.knob_panel.rows import Kind, Mark, Row, Section
 from studio.app.knob_panel.tracks import track
 from studio.family import BATCH, Design
 from studio.knobs import Axis, Knob
 from studio.records import RecordKnob, value_of
 from studio.workbench.page.state import State
+from studio.workbench.page.turn import LENGTH
 from studio.workbench.workload import CONDITIONS, DEVICE
 
 ONE_LINE = 34  # characters of options that fit side by side

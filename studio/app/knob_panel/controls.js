@@ -35,9 +35,14 @@ class Control {
     this.note = make('p', { className: 'note', 'aria-live': 'polite' });
     this.build(row);
     this.element.append(this.note);
-    this.element.addEventListener('pointerenter', () => this.tell('studio:knob-hover'));
-    this.element.addEventListener('focusin', ({ target }) => {
-      if (target.closest('.row') === this.element) this.tell('studio:knob-hover');
+    for (const near of ['pointerenter', 'focusin']) this.listen(near, () => this.tell('knob-hover'));
+    for (const far of ['pointerleave', 'focusout']) this.listen(far, () => this.tell('knob-leave'));
+  }
+
+  listen(event, act) {
+    // Only to what happens on this row, not on rows within it.
+    this.element.addEventListener(event, (given) => {
+      if (given.target.closest('.row') === this.element) act();
     });
   }
 
@@ -69,10 +74,11 @@ class Control {
     this.settle();
   }
 
-  tell(type, value = this.moves.valueOf(this.id, this.row?.value)) {
+  tell(event, given = {}) {
     // For whoever wants to follow the hand; the panel itself does not need it.
-    const detail = { row: this.id, name: this.row?.name, value };
-    this.element.dispatchEvent(new CustomEvent(type, { bubbles: true, composed: true, detail }));
+    const value = this.moves.valueOf(this.id, this.row?.value);
+    const detail = { row: this.id, name: this.row?.name, value, ...given };
+    document.dispatchEvent(new CustomEvent(`studio:${event}`, { detail }));
   }
 
   get text() {
@@ -145,13 +151,24 @@ class RangeControl extends NumberControl {
     this.element.append(make('div', { className: 'track' }, this.range, this.marks));
     this.range.addEventListener('pointerdown', () => { this.held = true; });
     for (const end of ['pointerup', 'pointercancel', 'blur']) {
-      this.range.addEventListener(end, () => setTimeout(() => this.release())); // after `change`
+      this.range.addEventListener(end, () => setTimeout(() => this.letGo())); // after `change`
     }
     this.range.addEventListener('input', () => {
+      this.moving = true;
       this.follow(this.value);
-      this.tell('studio:knob-input', this.value);
+      this.tell('knob-input', { value: this.value });
     });
-    this.range.addEventListener('change', () => this.moves.add(this.id, this.value));
+    this.range.addEventListener('change', () => {
+      this.moving = false;
+      const serial = this.moves.add(this.id, this.value);
+      this.tell('knob-end', { panel: this.moves.panel, serial });
+    });
+  }
+
+  letGo() {
+    if (this.moving) this.tell('knob-end', { serial: 0 }); // where it was picked up: nothing moved
+    this.moving = false;
+    this.release();
   }
 
   get main() {

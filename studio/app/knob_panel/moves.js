@@ -20,6 +20,7 @@ class Moves {
     this.serial += 1;
     this.waiting.push({ serial: this.serial, row, value });
     this.flush();
+    return this.serial;
   }
 
   flush() {

@@ -2,7 +2,8 @@
 //   sections  [{ title, folded, rows }], as studio/app/knob_panel/rows.py writes them
 //   applied   the serial number of the last move that the server has applied, by panel
 // The panel reports its moves as the state `moves`. It tells whoever listens of the hand on it, by
-// the events `studio:knob-hover` and `studio:knob-input` with { row, name, value }, which bubble.
+// events of the document with { row, name, value }: `studio:knob-hover` and `studio:knob-leave`,
+// `studio:knob-input` while a slider moves, and `studio:knob-end` with { panel, serial } of its move.
 
 export default function ({ data, parentElement, setStateValue }) {
   const host = parentElement.querySelector('.knobs');

@@ -10,9 +10,9 @@ from typing import Any, Literal
 from studio.app.knob_panel.labels import Label
 from studio.app.knob_panel.tracks import Track
 from studio.workbench.page.state import State
+from studio.workbench.page.turn import Turn
 
 Kind = Literal["range", "number", "choice", "list", "toggle", "group"]
-LENGTH = -1  # in the place of an entry: the number of entries
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,8 @@ class Mark:
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """A control and its texts. `knob` is the path of the knob that it sets, `entry` the entry of
-    its tuple (or `LENGTH`). `options` are values with their texts. A group has rows of its own."""
+    its tuple (or `turn.LENGTH`). `options` are values with their texts. A group has rows of its
+    own."""
 
     id: str
     knob: str
@@ -105,10 +106,4 @@ def turned(now: State, row: Row, value: object) -> State:
     """The state after a move of a row. What is no value of it changes nothing."""
     if not is_value(row, value):
         return now
-    if row.entry is None:
-        return now.set_knob(row.knob, value)
-    old = now.value(row.knob)
-    if row.entry == LENGTH:
-        assert isinstance(value, int)  # one of the options
-        return now.set_knob(row.knob, (old + old[-1:] * value)[:value])
-    return now.set_knob(row.knob, (*old[: row.entry], value, *old[row.entry + 1 :]))
+    return Turn(row.knob, row.entry)(now, value)

@@ -32,10 +32,17 @@ def track(knob: Knob, value: float, marks: Iterable[float] = ()) -> Track:
     if (high - low) / step > STEPS and high / max(low, 1) >= 2**OCTAVES:
         return Track(low, high, step, tuple(sorted({*ladder(knob, marks), value})))
     if not _is_step(value, low, step):
-        count = math.floor((high - low) / step + 1e-9)
-        grid = (knob.kind(round(low + k * step, DIGITS)) for k in range(count + 1))
+        grid = values_of(Track(low, high, step), knob.kind)
         return Track(low, high, step, tuple(sorted({*grid, value})))
     return Track(low, high, step)
+
+
+def values_of(track: Track, kind: type) -> tuple[Any, ...]:
+    """All values that a slider can stop at, in their order, as numbers of the knob's kind."""
+    if track.values:
+        return track.values
+    count = math.floor((track.high - track.low) / track.step + 1e-9)
+    return tuple(kind(round(track.low + k * track.step, DIGITS)) for k in range(count + 1))
 
 
 def _is_step(value: float, low: float, step: float) -> bool:

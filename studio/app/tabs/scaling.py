@@ -64,16 +64,10 @@ def other_device() -> DeviceLimits | None:
             return None
 
 
-def axis_of(now: State) -> str:
-    """The selected axis, by default the first."""
-    known = axes(now.design)
-    return now.axis if now.axis and now.axis in known else next(iter(known))
-
-
 def axis_chooser(now: State) -> None:
     """Segmented control if the axis names fit on one line, else a select box."""
     names = {axis: axis_label(now.design, axis) for axis in axes(now.design)}
-    key, axis = f"{now.design.family.key}.axis", axis_of(now)
+    key, axis = f"{now.design.family.key}.axis", now.shown_axis
     rules: dict[str, Any] = {"label_visibility": "collapsed", "on_change": _choose, "args": (key,)}
     if sum(map(len, names.values())) + 4 * len(names) <= WIDE:
         shown = session.widget(key, axis, default=axis)
@@ -104,14 +98,14 @@ def _choose(key: str) -> None:
 
 def workloads(now: State) -> tuple[Workload, ...]:
     count = affordable_points(results.profile_of(now.workload).root)
-    neighbours = axis_points(now.design, axis_of(now), count)
+    neighbours = axis_points(now.design, now.shown_axis, count)
     return tuple(replace(now.workload, design=design) for design in neighbours)
 
 
 def _panels(now: State, other: DeviceLimits | None) -> None:
     """The chart, and the sweep beneath it; while a sweep runs, points appear at every poll."""
     job = session.mine().sweep.job
-    axis = axis_of(now)
+    axis = now.shown_axis
     knob = axes(now.design)[axis]
     shown = workloads(now)
     able = tuple(workload for workload in shown if is_in_sweep(workload, now.workload))

@@ -16,17 +16,20 @@ from streamlit.delta_generator import DeltaGenerator
 
 from studio.analysis.graph.cost_heatmap import share_bars
 from studio.app import session
+from studio.app.compose.stage_knobs import stage_sections
 from studio.app.controls.history import history
 from studio.app.controls.page_keys import page_keys
-from studio.app.controls.sidebar import sidebar, views
+from studio.app.controls.sidebar import COMPOSE, sidebar, sidebar_sections, views
 from studio.app.diagram.component import cached_layout, layer_graph
 from studio.app.diagram.downloads import downloads, figure_heading_of
 from studio.app.diagram.graph_table import graph_table
 from studio.app.diagram.node_panel import HINT, node_panel
 from studio.app.header.headline import headline, title
 from studio.app.header.latency_card import latency_card
+from studio.app.knob_panel.rows import Section
 from studio.app.links import page_link
 from studio.app.markup import html, plain
+from studio.app.preview.value_table import value_table
 from studio.drawing.decoration import Mark
 from studio.drawing.figure import Figure
 from studio.drawing.graph import Graph
@@ -106,6 +109,13 @@ def _of_one(now: State, view: OfOne) -> None:
         with st.sidebar:
             sidebar(now)
         rest()
+    value_table(now, panel_sections)
+
+
+def panel_sections(now: State) -> tuple[Section, ...]:
+    """The rows of all knob panels of a view of one design."""
+    stages = stage_sections(now) if now.view == COMPOSE else ()
+    return (*sidebar_sections(now), *stages)
 
 
 def warning(now: State) -> None:

@@ -95,6 +95,12 @@ class State:
         )
 
     @property
+    def shown_axis(self) -> str:
+        """The axis of the charts; by default the first of the design."""
+        known = axes(self.design)
+        return self.axis if self.axis and self.axis in known else next(iter(known))
+
+    @property
     def title(self) -> str:
         return link_parts.title(self.design) or self.design.title_for(self.preset)
 
@@ -105,7 +111,10 @@ class State:
         return invalid.stages if invalid else composition.stages_of(self.design.config)
 
     def value(self, knob: str) -> Any:
-        """The value of a knob of the design or of a stage, as shown on the page."""
+        """The value of a knob of the design or of a stage, or of a setting, as shown on the
+        page."""
+        if knob in CONDITIONS:
+            return getattr(self.workload, knob)
         place, _, name = knob.rpartition(".")
         if not place:
             return self.design.value(knob)

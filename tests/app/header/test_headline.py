@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from studio import zoo
-from studio.app.header.headline import paper_of, published_count
+from studio.app.header.headline import paper_of
+from studio.workbench.page.figures import published_count
 
 
 def test_a_source_is_told_by_a_short_name_that_leads_there() -> None:

@@ -11,11 +11,12 @@ import studio
 from studio.app.compose.stage_knobs import stage_sections
 from studio.app.knob_panel.contents import design_sections
 from studio.app.knob_panel.labels import Label
-from studio.app.knob_panel.rows import LENGTH, Row, Section, controls, is_value, turned
+from studio.app.knob_panel.rows import Row, Section, controls, is_value, turned
 from studio.family import Family
 from studio.records import RecordKnob
 from studio.workbench.compose import composition
 from studio.workbench.page.state import FIRST, State
+from studio.workbench.page.turn import LENGTH
 from studio.workbench.workload import CONDITIONS
 
 FAMILIES = studio.families()

@@ -28,6 +28,7 @@ from studio.workbench.jobs.benchmarkable import is_quick, obstacle
 from studio.workbench.page.state import State
 from studio.workbench.workload import Workload
 from tests.app.conftest import MAIN, StillWorkbench, put, state
+from tests.app.test_page import figures
 
 MADE = Measurement(
     median_s=0.008, q25_s=0.0076, q75_s=0.0089, p95_s=None, runs=9, first_call_s=0.1,
@@ -395,4 +396,4 @@ def test_figures_of_another_device_say_which_are_missing() -> None:
 def test_a_compilation_says_that_it_takes_long(still: None) -> None:
     app = AppTest.from_file(str(MAIN), default_timeout=60)
     app.query_params["compiled"] = "true"
-    assert "compiling, which may take minutes" in str([part.body for part in app.run().get("html")])
+    assert "compiling, which may take minutes" in figures(app.run())
