@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from studio.app import session
+from studio.app.preview.assets import joined
 from studio.drawing.decoration import NO_MARKS, Mark
 from studio.drawing.graph import Graph, Node
 from studio.drawing.layout.layered import layout
@@ -22,6 +24,7 @@ from studio.drawing.render.svg import svg
 from studio.drawing.viewer import viewer_script, viewer_style
 from studio.process.caching import bounded
 
+NO_MOVES: Mapping[str, int] = {}
 CLOSED: dict[StillClosed, str] = {
     "nothing": "",
     "long blocks": "Long blocks without layers stay closed; click one to open it.",
@@ -40,6 +43,7 @@ def layer_graph(
     marks: Mapping[str, Mark] = NO_MARKS,
     on_change: Callable[[tuple[str, ...], str], None] = lambda opened, selected: None,
     height: int | str = 560,
+    applied: Mapping[str, int] = NO_MOVES,
 ) -> Node | None:
     """Show the graph in a height of pixels, or of CSS; returns the selected node, if there is one.
 
@@ -47,7 +51,7 @@ def layer_graph(
     to a level. `on_change` is called with the ids of all open blocks and of the selected node
     (empty for none). A node that the graph does not have counts neither as open nor as selected.
     `highlighted`: a node that is marked too. `scroll_to`: a node that is scrolled into view when it
-    changes. `marks`: the decorations of the boxes.
+    changes. `marks`: the decorations of the boxes. `applied`: the moves of knobs that it shows.
     """
     known = {node.id: node for node in graph.root.walk()}
     names = tuple(opened)
@@ -67,6 +71,7 @@ def layer_graph(
         "more": CLOSED[still_closed(graph, steps[-1])],
         "name": graph.root.label or "network",
         "height": height,
+        "applied": dict(applied),
     }
 
     def asked() -> None:
@@ -98,5 +103,11 @@ def _component() -> Any:
         "layer_graph",
         html='<div class="graph"></div>',
         css=viewer_style(),
-        js=viewer_script(),
+        js=script(),
     )
+
+
+def script() -> str:
+    """The viewer, and what it does on the page, as the source of one JavaScript module."""
+    own = Path(__file__).with_name("layer_graph.js").read_text(encoding="utf-8")
+    return "\n".join((viewer_script(), joined("hand.js"), own))

@@ -112,6 +112,7 @@ def question(now: State, row: Row) -> ValueQuestion:
         previous=now.previous,
         pin=now.pinned,
         axis=axes(now.design)[now.shown_axis].name,
+        opened=frozenset(now.opened),
         # Latencies under other conditions are other measurements' to predict.
         predictor=None if row.knob in CONDITIONS else session.bench().predictor(now.workload),
     )

@@ -174,6 +174,7 @@ def picture(
         scroll_to=scroll_to,
         marks=shown_marks,
         height=TALL,
+        applied=session.applied_serials(),
     )
     near = beside or st.container(key="over")
     beneath = st.container()

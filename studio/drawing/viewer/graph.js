@@ -2,7 +2,7 @@
 //
 // `new View(host)` fills an element of class "graph"; `view.show(data, send)` shows a picture in it
 // and can be called repeatedly. It does not depend on Streamlit: the files patch, motion, keyboard,
-// pointer and this one, concatenated, are one module, which the page and exported files share.
+// pointer and this one, concatenated, are the beginning of a module on the page and in exported files.
 // `data` is
 //   svg       the picture, from studio/drawing/render/svg.py
 //   open      the ids of the open blocks
@@ -28,13 +28,6 @@ const BUTTONS = [
   ['in', '+', 'Zoom in'],
   ['fit', 'Fit', 'Show the whole graph'],
 ];
-
-export default function ({ data, parentElement, setTriggerValue }) {
-  // Keeps the scroll position when it is called again with a new picture.
-  const host = parentElement.querySelector('.graph');
-  host.view ??= new View(host);
-  host.view.show(data, setTriggerValue);
-}
 
 export class View {
   constructor(host) {

@@ -18,8 +18,10 @@ from typing import NamedTuple
 from studio.analysis import units
 from studio.analysis.cost.latency_model import LatencyModel
 from studio.analysis.cost.scaling import axes, position
+from studio.drawing.layout.changed_texts import BoxTexts, changed_texts
 from studio.family import Preset
 from studio.process.backend import CallExecutor
+from studio.workbench import results
 from studio.workbench.jobs.predicted_latency import op_cost
 from studio.workbench.jobs.sizing_process import SIZING_LIMIT_S
 from studio.workbench.page.figures import FIGURES, figure_text, summary_of
@@ -40,7 +42,8 @@ class ValueQuestion:
     """The values of a slider, in their order, on a page that shows this workload.
 
     Its figures are compared with those of the workload before (`previous`) and of the `pin`. `axis`
-    is the knob along which its charts are drawn, and `predictor` predicts its latency.
+    is the knob along which its charts are drawn, `opened` are the open blocks of its graph, and
+    `predictor` predicts its latency.
     """
 
     turn: Turn
@@ -50,6 +53,7 @@ class ValueQuestion:
     previous: Workload | None = None
     pin: Workload | None = None
     axis: str = ""
+    opened: frozenset[str] = frozenset()
     predictor: LatencyModel | None = None
 
     @property
@@ -79,15 +83,17 @@ class Landing:
     """What the page shows once a slider is released at a value.
 
     `landed` is the value that the knob then has, and `note` says why it is another one, or why the
-    value is refused; a refused one has no `figures`.
+    value is refused; a refused one has no `figures`. `boxes` are the new texts of those boxes of
+    the graph that say something else, where that is all that changes in the picture.
     """
 
     value: float
     landed: float
     note: str = ""
     figures: tuple[Text, ...] = ()
-    latency: Text | None = None
+    latency: tuple[Text, ...] = ()
     marks: ChartMarks | None = None
+    boxes: tuple[tuple[str, BoxTexts], ...] = ()
 
 
 class ValueTable(NamedTuple):
@@ -114,6 +120,7 @@ def landing(question: ValueQuestion, value: float) -> Landing:
         figures=tuple((text, tuple(notes)) for text, notes in figure_texts(after)),
         latency=predicted_text(question.predictor, after.workload),
         marks=chart_marks(question, after.workload),
+        boxes=box_texts(question, after.workload),
     )
 
 
@@ -121,14 +128,14 @@ def figure_texts(now: State) -> list[tuple[str, list[str]]]:
     return [figure_text(figure, now) for figure in FIGURES]
 
 
-def predicted_text(predictor: LatencyModel | None, workload: Workload) -> Text | None:
-    """The predicted latency with its band; None where there is no prediction."""
+def predicted_text(predictor: LatencyModel | None, workload: Workload) -> tuple[Text, ...]:
+    """The predicted latency with its band; empty where there is no prediction."""
     if predictor is None:
-        return None
+        return ()
     found = predictor(op_cost(workload))
     band = f"{units.seconds(found.low)} to {units.seconds(found.high)}"
     fitted = f"<p>predicted from {predictor.measured} measured designs</p>"
-    return f"≈ {units.seconds(found.seconds)}", (f"<p>{band}</p>", fitted)
+    return ((f"≈ {units.seconds(found.seconds)}", (f"<p>{band}</p>", fitted)),)
 
 
 def chart_marks(question: ValueQuestion, workload: Workload) -> ChartMarks | None:
@@ -147,6 +154,16 @@ def chart_marks(question: ValueQuestion, workload: Workload) -> ChartMarks | Non
             (seconds,),
         ),
     )
+
+
+def box_texts(question: ValueQuestion, workload: Workload) -> tuple[tuple[str, BoxTexts], ...]:
+    """What the boxes of the graph say along the depth, where a block is repeated more or less
+    often. Along the other axes all shapes change, and with them more than texts of boxes."""
+    knobs = question.workload.design.knobs
+    if question.turn.knob not in knobs or knobs[question.turn.knob].axis != "depth":
+        return ()
+    before, after = results.graph(question.workload), results.graph(workload)
+    return changed_texts(before, after, question.opened) or ()
 
 
 def landings_within(

@@ -7,7 +7,7 @@ from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
-from studio.app.diagram.component import open_blocks, viewer_script
+from studio.app.diagram.component import open_blocks, script
 from studio.drawing.graph import Graph, Node
 
 
@@ -99,7 +99,7 @@ def test_a_level_that_is_asked_for_opens_blocks_in_the_order_of_the_data() -> No
 
 
 def test_the_code_is_one_module_without_anything_from_outside() -> None:
-    code = viewer_script()
+    code = script()
     assert "export class View" in code
     assert code.count("export default") == 1
     assert "import " not in code

@@ -117,3 +117,12 @@ def test_the_marks_are_where_the_charts_have_the_design() -> None:
     assert marks.panels[1] == (cost.macs,)
     assert marks.panels[2] == (cost.training_bytes, cost.inference_bytes)
     assert marks.panels[3] == (None,)
+
+
+def test_a_folded_graph_says_how_often_a_block_is_repeated() -> None:
+    assert landing(DEPTHS, 5).boxes == (
+        ("blocks.0", ("EncoderBlock × 5", "7.09 M parameters each")),
+    )
+    assert landing(DEPTHS, 12).boxes == ()  # as it is
+    widths = ValueQuestion(Turn("embed_dim"), (384,), FIRST.workload, FIRST.preset)
+    assert landing(widths, 384).boxes == ()  # all shapes change
