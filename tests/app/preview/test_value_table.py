@@ -97,7 +97,7 @@ def test_the_page_then_shows_what_the_browser_was_sent(
 def test_the_browser_is_told_which_move_the_figures_are_of(app: AppTest) -> None:
     turn(app, "vit.depth", 7)
     serials = [data["applied"] for _, data in components(app) if "applied" in data]
-    assert len(serials) == 4  # the panel, both kinds of cards, and the table
+    assert len(serials) == 5  # panel, graph, both kinds of cards, and the table
     assert all(one == serials[0] and list(one.values()) == [1] for one in serials)
 
 
