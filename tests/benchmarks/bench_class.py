@@ -16,37 +16,28 @@ import asyncio
 import json
 import os
 import random
-import re
 import socket
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
-from streamlit.proto.BackMsg_pb2 import BackMsg
-from streamlit.proto.Element_pb2 import Element
-from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from streamlit.proto.WidgetStates_pb2 import WidgetState
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
 
-from tests.app.conftest import ROOT, rows_of, wait_for
+from tests.app.conftest import ROOT, wait_for
+from tests.benchmarks.visitor import Visitor
 
 SESSIONS, MOVES = 40, 10
 PAUSE_S = 8.0  # between two moves of one session in a class: five moves a second
 WATCHED_S = 24.0  # after all have asked
-PATIENCE_S = 120.0
 PAGES = (
     ("family=vit&preset=ViT-Ti/16", "vit.depth"),
     ("family=resnet&preset=ResNet-18", "resnet.base_channels"),
     ("family=mobilenet&preset=MobileNetV2%201.0", "mobilenet.width_mult"),
 )
-SHOWN = re.compile(r"<h6>Parameters</h6><b>([^<]*)</b>")
 
 # The page with a log: when the measuring process was at work, and for which session. A visitor who
 # is greedy has a sweep along every axis under way; the page itself gives a session one at a time.
@@ -101,7 +92,7 @@ class Class(NamedTuple):
     """What became of 40 visitors: when they asked, how long each waited for its first point, and
     the latency of each one's moves; all in seconds."""
 
-    sessions: Sequence[Session]
+    sessions: Sequence[Visitor]
     asked: float
     waited: Sequence[float]
     moves: Sequence[Sequence[float]]
@@ -127,150 +118,19 @@ def server(tmp_path: Path) -> Iterator[Server]:
         running.wait(20)
 
 
-class Session:
-    """One reader's page: what it shows, and what a browser would do about it."""
-
-    def __init__(self, link: str, knob: str) -> None:
-        self.link, self.knob = link, knob
-        self._address = link  # as the page has changed it since
-        self._wire: ClientConnection
-        self._news = asyncio.Condition()
-        self._looks: dict[str, asyncio.Task[None]] = {}  # by the part of the page that looks again
-        self._buttons: dict[str, str] = {}
-        self._panel, self._row = "", dict[str, Any]()  # the knob panel, and the row of the slider
-        self._serial, self._value = 0, 0.0
-        self._way = 1
-        self.name = self.shown = ""
-        self.running, self.progress = True, 0
-
-    async def open(self, port: int) -> None:
-        address = f"ws://127.0.0.1:{port}/_stcore/stream"
-        self._wire = await connect(address, subprotocols=["streamlit"], max_size=None)
-        self._reading = asyncio.create_task(self._read())
-        await self._ask()
-        await self._until(lambda: not self.running)
-
-    async def close(self) -> None:
-        self._stop_looking(tuple(self._looks))
-        await self._wire.close()
-        await self._reading
-
-    async def settle(self) -> None:
-        """Until the page has what it measures by itself."""
-        await self._until(lambda: not self.running and not self._looks)
-
-    async def move(self) -> float:
-        """Put the slider a step further, or back from its end; seconds to the new figure."""
-        track, before = self._row["track"], self.shown
-        if not track["low"] <= self._value + self._way * track["step"] <= track["high"]:
-            self._way = -self._way
-        self._value += self._way * track["step"]  # where the hand has put it, whatever is drawn
-        self._serial += 1
-        began = monotonic()
-        await self._ask()
-        await self._until(lambda: self.shown != before)
-        return monotonic() - began
-
-    async def sweep(self) -> float:
-        """Press the button; seconds to the sweep's first point."""
-        self.progress, began = 0, monotonic()
-        await self._ask(WidgetState(id=self._buttons["Benchmark this axis"], trigger_value=True))
-        await self._until(lambda: self.progress > 0)
-        return monotonic() - began
-
-    async def _ask(self, *pressed: WidgetState, part: str = "") -> None:
-        asked = BackMsg()
-        asked.rerun_script.query_string = self._address
-        asked.rerun_script.fragment_id = part
-        asked.rerun_script.is_auto_rerun = bool(part)
-        moved = (self._moves(),) if self._serial else ()
-        asked.rerun_script.widget_states.widgets.extend([*moved, *pressed])
-        await self._wire.send(asked.SerializeToString())
-
-    async def _until(self, true: Callable[[], bool]) -> None:
-        async with asyncio.timeout(PATIENCE_S), self._news:
-            await self._news.wait_for(true)
-
-    async def _read(self) -> None:
-        async for data in self._wire:
-            assert isinstance(data, bytes)
-            self._take(ForwardMsg.FromString(data))
-            async with self._news:
-                self._news.notify_all()
-
-    def _take(self, message: ForwardMsg) -> None:
-        match message.WhichOneof("type"):
-            case "new_session":
-                self.name, self.running = message.new_session.initialize.session_id, True
-                whole = not message.metadata.run.fragment_ids
-                self._stop_looking(tuple(self._looks) * whole)
-            case "script_finished":
-                self.running = False
-            case "auto_rerun":
-                again = message.auto_rerun
-                if again.fragment_id not in self._looks:
-                    looking = self._look(again.fragment_id, again.interval)
-                    self._looks[again.fragment_id] = asyncio.create_task(looking)
-            case "page_info_changed":
-                self._address = message.page_info_changed.query_string
-            case "stop_auto_rerun":
-                self._stop_looking(message.stop_auto_rerun.fragment_ids)
-            case "delta":
-                self._draw(message.delta.new_element)
-
-    def _draw(self, element: Element) -> None:
-        match element.WhichOneof("type"):
-            case "html":
-                found = SHOWN.search(element.html.body)
-                self.shown = found[1] if found else self.shown
-            case "bidi_component" if "sections" in (
-                data := json.loads(element.bidi_component.json)
-            ):
-                self._put(element.bidi_component.id, data)
-            case "button":
-                self._buttons[element.button.label] = element.button.id
-            case "progress":
-                self.progress = element.progress.value
-
-    def _moves(self) -> WidgetState:
-        """The last move of the hand."""
-        moves = [{"serial": self._serial, "row": self.knob, "value": self._value}]
-        given = {"moves": {"panel": "a panel", "moves": moves}}
-        return WidgetState(id=self._panel, json_value=json.dumps(given))
-
-    def _put(self, panel: str, data: dict[str, Any]) -> None:
-        """A slider that the hand has moved stays there, until the page knows of it."""
-        if "sections" not in data:
-            return
-        self._panel, self._row = panel, rows_of(data)[self.knob]
-        if data["applied"].get("a panel", 0) == self._serial:
-            self._value = self._row["value"]
-
-    async def _look(self, part: str, interval_s: float) -> None:
-        with suppress(ConnectionClosed):
-            while True:
-                await asyncio.sleep(interval_s)
-                await self._ask(part=part)
-
-    def _stop_looking(self, parts: Iterable[str]) -> None:
-        for part in parts:
-            if part in self._looks:
-                self._looks.pop(part).cancel()
-
-
-def visitor(number: int, alike: bool) -> Session:
+def visitor(number: int, alike: bool) -> Visitor:
     """One of a class; where half of it is `alike`, every other one has the first page as it is."""
     if alike and number % 2 == 0:
-        return Session(*PAGES[0])
+        return Visitor(*PAGES[0])
     link, knob = PAGES[number % len(PAGES)]
-    return Session(f"{link}&num_classes={100 + number}", knob)
+    return Visitor(f"{link}&num_classes={100 + number}", knob)
 
 
 async def alone(port: int) -> dict[str, float]:
     """The latency of a slider on each page, in seconds, with nobody else there."""
     found = {}
     for number, (_, knob) in enumerate(PAGES):
-        session = Session(f"{PAGES[number][0]}&num_classes=99", knob)
+        session = Visitor(f"{PAGES[number][0]}&num_classes=99", knob)
         await session.open(port)
         await session.settle()
         found[knob] = statistics.median([await moved(session) for _ in range(MOVES)])
@@ -278,7 +138,7 @@ async def alone(port: int) -> dict[str, float]:
     return found
 
 
-async def moved(session: Session, pause_s: float = 2.0) -> float:
+async def moved(session: Visitor, pause_s: float = 2.0) -> float:
     await asyncio.sleep(pause_s)
     return await session.move()
 
@@ -290,7 +150,7 @@ async def together(port: int, alike: bool) -> Class:
         await session.open(port)
     for session in sessions:
         await session.settle()
-    greedy = Session(PAGES[0][0] + "&greedy=yes", PAGES[0][1])
+    greedy = Visitor(PAGES[0][0] + "&greedy=yes", PAGES[0][1])
     await greedy.open(port)
     asked = monotonic()
     order = random.Random(0)
@@ -302,7 +162,7 @@ async def together(port: int, alike: bool) -> Class:
     return Class(sessions, asked, waited, moves)
 
 
-async def restless(session: Session, first_s: float) -> list[float]:
+async def restless(session: Visitor, first_s: float) -> list[float]:
     """A hand that moves the slider now and then."""
     end, pause_s, found = monotonic() + WATCHED_S, first_s, []
     while monotonic() + pause_s < end:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from time import monotonic
 from typing import Any
@@ -27,7 +27,8 @@ from studio.workbench.pending import Ready
 from studio.workbench.workload import CONDITIONS
 
 KEY = "values"
-WAIT_S, STEP_S = 0.25, 0.01  # for news, and between two looks
+WAIT_S, STEP_S = 0.25, 0.01  # for news, and between two looks; with others ahead, longer
+MOST_WAIT_S = 1.0
 LONGEST = 200  # characters of a row's name
 STYLE = """
 .st-key-preview { position: absolute; }
@@ -75,7 +76,7 @@ def _answer(now: State, contents: Contents) -> None:
         found = _table(now, row, want.at) if row and row.kind == "range" else ValueTable((), True)
     data = {
         "row": want.row,
-        "landings": [asdict(one) for one in found.landings],
+        "landings": [one.to_json() for one in found.landings],
         "complete": found.complete,
         "answers": want.number,
         "applied": session.applied_serials(),
@@ -93,10 +94,11 @@ def _table(now: State, row: Row, hand: float) -> ValueTable:
         found = bench.value_table(asked, hand, session.name())
         return found.value if isinstance(found, Ready) else ValueTable((), True)
 
-    found, end = look(), monotonic() + WAIT_S * session.RUNS.is_fragment()
-    known = len(found.landings)
-    while not found.complete and len(found.landings) == known and monotonic() < end:
-        session.pause(STEP_S)
+    found, start = look(), monotonic()
+    known, turns = len(found.landings), 1 + found.ahead
+    wait_s = min(WAIT_S * turns, MOST_WAIT_S) if session.RUNS.is_fragment() else 0.0
+    while not found.complete and len(found.landings) == known and monotonic() < start + wait_s:
+        session.pause(min(STEP_S * turns, WAIT_S))
         found = look()
     return found
 

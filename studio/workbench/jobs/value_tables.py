@@ -21,6 +21,7 @@ from studio.analysis.cost.scaling import axes, position
 from studio.drawing.layout.changed_texts import BoxTexts, changed_texts
 from studio.family import Preset
 from studio.process.backend import CallExecutor
+from studio.process.fair_queue import QueuedCall
 from studio.workbench import results
 from studio.workbench.jobs.predicted_latency import op_cost
 from studio.workbench.jobs.sizing_process import SIZING_LIMIT_S
@@ -95,13 +96,19 @@ class Landing:
     marks: ChartMarks | None = None
     boxes: tuple[tuple[str, BoxTexts], ...] = ()
 
+    def to_json(self) -> dict[str, object]:
+        """What the browser is sent."""
+        marks = {"x": self.marks.x, "panels": self.marks.panels} if self.marks else None
+        return {**self.__dict__, "marks": marks}
+
 
 class ValueTable(NamedTuple):
     """The landings that are known, by rising values, and whether all within reach of the hand
-    are."""
+    are. Else there are `ahead` calls before the next that brings more."""
 
     landings: tuple[Landing, ...] = ()
     complete: bool = False
+    ahead: int = 0
 
 
 def landing(question: ValueQuestion, value: float) -> Landing:
@@ -204,7 +211,8 @@ class GrowingTable:
                     landings_within, self._question, missing, CHUNK_S, limit_s=SIZING_LIMIT_S
                 )
             known = tuple(self._known[value] for value in sorted(self._known))
-            return ValueTable(known, not missing)
+            ahead = self._call.position if isinstance(self._call, QueuedCall) else 0
+            return ValueTable(known, not missing, ahead)
 
 
 class ValueTables:
