@@ -30,7 +30,7 @@ from tests.benchmarks.visitor import Visitor
 SESSIONS = 60
 MINUTES = float(os.environ.get("MINUTES", "15"))
 PAUSE_S, HOVER_S = 9.0, 1.0  # between two drags of a session, and the pointer on the slider
-ALONE = 12  # drags
+ALONE, SETTLED_S = 12, 8.0  # drags, and the time before them in which the page measures
 MEDIAN, HIGH, GROWTH = 3.0, 8.0, 1.1  # the bars: of the median, the 95th percentile, and memory
 PAGES = (
     ("family=vit&preset=ViT-Ti/16", "vit.depth"),
@@ -78,6 +78,7 @@ async def lesson(port: int, server: int) -> tuple[list[float], list[float], Sequ
     """Seconds after the releases of one session alone and of all, and the bytes of all processes
     of the server, twice a minute."""
     first = await opened(port, 3)
+    await asyncio.sleep(SETTLED_S)
     alone = [await drag(first) for _ in range(ALONE)]
     await first.close()
     class_ = [await opened(port, number) for number in range(SESSIONS)]
@@ -96,7 +97,6 @@ async def opened(port: int, number: int) -> Visitor:
     others = "" if number % len(PAGES) == 0 else f"&num_classes={100 + number}"
     visitor = Visitor(f"{link}{others}", knob)
     await visitor.open(port)
-    await visitor.settle()
     return visitor
 
 

@@ -31,7 +31,7 @@ from studio.workbench.page.turn import Turn
 from studio.workbench.pending import Failed, Pending, Ready
 from studio.workbench.workload import Workload
 
-CHUNK_S = 0.15  # of one call; other sessions take turns between two of them
+CHUNK_S = 0.1  # of one call; other sessions take turns between two of them
 REACH = 32  # values to either side of the hand that are worked out
 MOST_TABLES = 64  # the latest, for all sessions
 
