@@ -1,8 +1,9 @@
 // The values of the slider under the pointer. `data` is
-//   row       the slider, or ''
+//   row       the slider that was asked for, or '' if this answers no question
 //   landings  [{ value, landed, note, figures, latency, marks }], by rising values
 //   complete  whether all values near the hand are there
 //   answers   the number of the question that this answers
+//   page      a name of the figures on the page, by which landings are told apart from older ones
 //   applied   the serial number of the last applied move, by panel
 // A slider that is hovered or focused is asked for, as the state `want`; while its table is not
 // complete, again with each answer. Each move of the hand is answered by `studio:landing`.
@@ -22,6 +23,7 @@ class ValueTable {
     this.number = Date.now(); // of questions, so that no earlier page's answer fits
     this.asked = 0;
     this.want = null; // { row, at } while the pointer or the focus is there
+    this.row = ''; // whose landings are known
     this.landings = new Map();
     this.hand = new Hand(host, {
       hover: ({ row, value }) => this.look(row, value),
@@ -32,14 +34,20 @@ class ValueTable {
   }
 
   show(data, setStateValue) {
-    this.data = data;
     this.send = (want) => setStateValue('want', want);
-    this.landings = new Map(data.landings.map((one) => [one.value, one]));
-    this.tell('studio:table', data);
+    if (data.page !== this.page) this.keep({ row: '', landings: [], complete: false });
+    this.page = data.page;
+    if (data.row) this.keep(data);
     if (!this.hand.isAhead(data.applied)) this.charts.clear();
     else if (this.late !== undefined) this.land(this.late);
     if (data.answers >= this.asked) this.asked = 0;
-    if (this.want && (data.row !== this.want.row || !data.complete)) this.ask();
+    if (this.want && (this.row !== this.want.row || !this.complete)) this.ask();
+  }
+
+  keep({ row, landings, complete }) {
+    Object.assign(this, { row, complete });
+    this.landings = new Map(landings.map((one) => [one.value, one]));
+    this.tell('studio:table', { row, landings, complete });
   }
 
   look(row, at) {
@@ -59,9 +67,9 @@ class ValueTable {
   follow(row, value) {
     clearTimeout(this.timer);
     this.want = { row, at: value };
-    if (this.data.row !== row) this.landings.clear();
+    if (this.row !== row) this.landings.clear();
     this.land(value);
-    if (this.data.row !== row || !this.data.complete || !this.landings.has(value)) this.ask();
+    if (this.row !== row || !this.complete || !this.landings.has(value)) this.ask();
   }
 
   land(value) {

@@ -37,6 +37,7 @@ STYLE = """
   border: 2px solid #e8590c; border-radius: 50%; }
 """
 
+NO_VALUES = ValueTable(complete=True)
 Contents = Callable[[State], tuple[Section, ...]]
 
 
@@ -68,36 +69,48 @@ def value_table(now: State, contents: Contents) -> None:
 
 
 def _answer(now: State, contents: Contents) -> None:
+    """The answer; nothing in a run of the whole page, after which a browser asks again if its
+    pointer is still there."""
     if session.mine().wants_page:
         session.rerun_page()
-    with session.bench().priority.background():
-        want = read_want(session.known_value(KEY).get("want"))
-        row = controls(contents(now)).get(want.row) if want.row else None
-        found = _table(now, row, want.at) if row and row.kind == "range" else ValueTable((), True)
+    want, found = Want(), ValueTable()
+    if session.RUNS.is_fragment():
+        with session.bench().priority.background():
+            want = read_want(session.known_value(KEY).get("want"))
+            row = controls(contents(now)).get(want.row)
+            found = _table(now, row, want.at) if row and row.kind == "range" else NO_VALUES
     data = {
         "row": want.row,
         "landings": [one.to_json() for one in found.landings],
         "complete": found.complete,
         "answers": want.number,
+        "page": page_name(now),
         "applied": session.applied_serials(),
     }
     _component()(key=KEY, data=data, on_want_change=lambda: None)
 
 
+def page_name(now: State) -> str:
+    """Another one for a page with other figures or charts, of which landings may differ."""
+    return str(
+        hash((now.workload, now.preset, now.previous, now.pinned, now.shown_axis, now.opened))
+    )
+
+
 def _table(now: State, row: Row, hand: float) -> ValueTable:
-    """What is known of a row's values. In a fragment, after a short wait for more."""
+    """What is known of a row's values, after a short wait for more."""
     if now.invalid_composition:
-        return ValueTable((), True)  # its figures are those of another design
+        return NO_VALUES  # its figures are those of another design
     asked, bench = question(now, row), session.bench()
 
     def look() -> ValueTable:
         found = bench.value_table(asked, hand, session.name())
-        return found.value if isinstance(found, Ready) else ValueTable((), True)
+        return found.value if isinstance(found, Ready) else NO_VALUES
 
     found, start = look(), monotonic()
     known, turns = len(found.landings), 1 + found.ahead
-    wait_s = min(WAIT_S * turns, MOST_WAIT_S) if session.RUNS.is_fragment() else 0.0
-    while not found.complete and len(found.landings) == known and monotonic() < start + wait_s:
+    end = start + min(WAIT_S * turns, MOST_WAIT_S)
+    while not found.complete and len(found.landings) == known and monotonic() < end:
         session.pause(min(STEP_S * turns, WAIT_S))
         found = look()
     return found
