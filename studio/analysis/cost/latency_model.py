@@ -24,6 +24,7 @@ from studio.analysis.cost.op_costs import OpCost
 
 Array = NDArray[np.float64]
 
+WIDEST = 3.0  # factor of a band; a wider one is not informative
 MIN_MEASURED = 3  # with two designs, nothing is left to check the fit
 # Regularisation, for parts that the measured designs do not separate: errors of about
 # 9 %, squared, over shares in the latency of about 30 %, squared.
@@ -62,6 +63,11 @@ class LatencyModel:
     def coverage(self) -> float:
         """The share of designs like the measured ones for which the band should hold."""
         return self.measured / (self.measured + 1)
+
+    @property
+    def has_band(self) -> bool:
+        """Whether the band is narrow enough to be told."""
+        return self.factor <= WIDEST
 
     def __call__(self, work: OpCost) -> PredictedLatency:
         seconds = sum(cost * part for cost, part in zip(self.costs, work, strict=True))

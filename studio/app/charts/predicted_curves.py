@@ -13,8 +13,6 @@ from studio.workbench import results
 from studio.workbench.jobs.predicted_latency import op_cost
 from studio.workbench.workload import Workload
 
-WIDEST = 3.0  # a wider band is not informative
-
 
 def predicted_curves(
     shown: Sequence[Workload],
@@ -39,7 +37,7 @@ def fitted_curve(
     predictor: LatencyModel, shown: Sequence[Workload], xs: tuple[float, ...]
 ) -> Curve:
     found = [predictor(op_cost(workload)) for workload in shown]
-    narrow = predictor.factor <= WIDEST
+    narrow = predictor.has_band
     n = predictor.measured
     share = f"{n / (n + 1):.0%}".replace("%", " %")
     return Curve(

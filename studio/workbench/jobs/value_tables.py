@@ -140,9 +140,11 @@ def predicted_text(predictor: LatencyModel | None, workload: Workload) -> tuple[
     if predictor is None:
         return ()
     found = predictor(op_cost(workload))
-    band = f"{units.seconds(found.low)} to {units.seconds(found.high)}"
-    fitted = f"<p>predicted from {predictor.measured} measured designs</p>"
-    return ((f"≈ {units.seconds(found.seconds)}", (f"<p>{band}</p>", fitted)),)
+    notes = [f"predicted from {predictor.measured} measured designs"]
+    if predictor.has_band:
+        notes.insert(0, f"{units.seconds(found.low)} to {units.seconds(found.high)}")
+    lines = tuple(f'<p title="{note}">{note}</p>' for note in notes)
+    return ((f"≈ {units.seconds(found.seconds)}", lines),)
 
 
 def chart_marks(question: ValueQuestion, workload: Workload) -> ChartMarks | None:

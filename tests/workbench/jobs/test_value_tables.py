@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
+from studio.analysis.cost.latency_model import LatencyModel
 from studio.workbench.jobs import value_tables
 from studio.workbench.jobs.sizing_process import InPlace
 from studio.workbench.jobs.value_tables import (
@@ -126,3 +128,14 @@ def test_a_folded_graph_says_how_often_a_block_is_repeated() -> None:
     assert landing(DEPTHS, 12).boxes == ()  # as it is
     widths = ValueQuestion(Turn("embed_dim"), (384,), FIRST.workload, FIRST.preset)
     assert landing(widths, 384).boxes == ()  # all shapes change
+
+
+def test_a_predicted_latency_comes_with_its_band_where_that_says_something() -> None:
+    sure, unsure = (LatencyModel((1e-9, 0.0, 0.0, 0.0), factor, 5) for factor in (1.5, math.inf))
+    ((value, notes),) = value_tables.predicted_text(sure, FIRST.workload)
+    assert value.startswith("≈ ")
+    assert len(notes) == 2
+    assert " to " in notes[0]
+    ((same, only),) = value_tables.predicted_text(unsure, FIRST.workload)
+    assert (same, only) == (value, notes[1:])
+    assert value_tables.predicted_text(None, FIRST.workload) == ()
