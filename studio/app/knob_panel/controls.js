@@ -2,25 +2,7 @@
 // touch and screen readers work. `update(row)` shows what Python says; what is under the hand, or
 // not acknowledged yet, keeps the browser's value.
 
-const SHOWN_DIGITS = 6;
-
-function make(tag, properties = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(properties)) {
-    if (name in made) made[name] = value;
-    else made.setAttribute(name, value);
-  }
-  made.append(...children);
-  return made;
-}
-
-function put(element, text) {
-  if (element.textContent !== text) element.textContent = text; // else screen readers repeat it
-}
-
-function shortest(value) {
-  return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(SHOWN_DIGITS)));
-}
+const DIGITS = 10; // of a value, as in tracks.py
 
 class Control {
   constructor(row, moves) {
@@ -148,7 +130,8 @@ class RangeControl extends NumberControl {
     this.range = make('input', { type: 'range' });
     this.marks = make('div', { className: 'marks', 'aria-hidden': 'true' });
     super.build(row);
-    this.element.append(make('div', { className: 'track' }, this.range, this.marks));
+    this.reach = new Reach(this);
+    this.element.append(make('div', { className: 'track' }, this.range, this.marks, this.reach.element));
     this.range.addEventListener('pointerdown', () => { this.held = true; });
     for (const end of ['pointerup', 'pointercancel', 'blur']) {
       this.range.addEventListener(end, () => setTimeout(() => this.letGo())); // after `change`
@@ -190,6 +173,7 @@ class RangeControl extends NumberControl {
       if (this.range[name] !== String(value)) this.range[name] = value;
     }
     this.marks.replaceChildren(...(row.marks ?? []).map((mark) => this.tick(mark)));
+    this.reach.draw();
   }
 
   tick({ value, owner }) {
@@ -209,18 +193,40 @@ class RangeControl extends NumberControl {
     return Math.min(Math.max((position - min) / (max - min || 1), 0), 1);
   }
 
+  get stepShare() {
+    const { min, max, step } = this.range;
+    return step / (max - min || 1);
+  }
+
+  valueAt(share) {
+    // The value at this share of the track.
+    const { min, max, step } = this.range;
+    const steps = Math.round(Math.min(Math.max(share, 0), 1) * (max - min) / step);
+    const position = Number((Number(min) + steps * step).toFixed(DIGITS));
+    return this.values ? this.values[position] : position;
+  }
+
   show(value) {
     super.show(value);
     this.range.value = this.position(value);
     this.follow(value);
+    if (!this.isAhead) this.reach.clear();
+  }
+
+  get isAhead() {
+    // Whether the browser shows a value that the server has not applied yet.
+    return this.moving || this.moves.isWaiting(this.id);
+  }
+
+  land(landing) {
+    if (this.isAhead) this.reach.land(landing);
   }
 
   follow(value) {
     // What else the slider moves.
     super.show(value);
     this.range.style.setProperty('--at', this.share(this.range.valueAsNumber));
-    if (this.values) this.range.setAttribute('aria-valuetext', shortest(value));
-    else this.range.removeAttribute('aria-valuetext');
+    this.range.setAttribute('aria-valuetext', this.reach.spoken(value));
   }
 }
 
@@ -332,13 +338,14 @@ class Rows {
     for (const row of rows) this.controls.get(row.id).update(row);
   }
 
+  each(act) {
+    for (const control of this.controls.values()) {
+      act(control);
+      control.entries?.each(act);
+    }
+  }
+
   control(before, row) {
     return before?.row.kind === row.kind ? before : new CONTROLS[row.kind](row, this.moves);
   }
-}
-
-function arrange(parent, children) {
-  const same = children.length === parent.children.length
-    && children.every((child, i) => child === parent.children[i]);
-  if (!same) parent.replaceChildren(...children); // it would take the focus away
 }

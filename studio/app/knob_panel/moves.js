@@ -39,6 +39,10 @@ class Moves {
     this.waiting = this.waiting.filter((move) => move.serial > last);
   }
 
+  isWaiting(row) {
+    return this.waiting.some((one) => one.row === row);
+  }
+
   valueOf(row, otherwise) {
     // The value that the browser shows, which may be ahead of the server's.
     const move = this.waiting.findLast((one) => one.row === row);

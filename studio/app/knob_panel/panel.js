@@ -4,6 +4,8 @@
 // The panel reports its moves as the state `moves`. It tells whoever listens of the hand on it, by
 // events of the document with { row, name, value }: `studio:knob-hover` and `studio:knob-leave`,
 // `studio:knob-input` while a slider moves, and `studio:knob-end` with { panel, serial } of its move.
+// It is told what is known of a slider's values by `studio:table`, and by `studio:landing` where a move
+// to the value under the hand will end, as studio/app/preview/value_table.js writes them.
 
 export default function ({ data, parentElement, setStateValue }) {
   const host = parentElement.querySelector('.knobs');
@@ -16,6 +18,17 @@ class Panel {
     this.host = host;
     this.moves = new Moves();
     this.sections = new Map();
+    onDocument(host, 'studio:table', (table) => this.each((slider) => slider.reach.learn(table)));
+    onDocument(host, 'studio:landing', ({ row, landing }) => {
+      this.each((slider) => { if (slider.id === row) slider.land(landing); });
+    });
+  }
+
+  each(act) {
+    // Of the sliders.
+    for (const { rows } of this.sections.values()) {
+      rows.each((control) => { if (control.reach) act(control); });
+    }
   }
 
   show({ sections, applied }, setStateValue) {

@@ -19,7 +19,7 @@ from studio.workbench.page.knob_moves import Applied, read_report
 from studio.workbench.page.state import State
 
 # In this order: each file uses declarations of the files before it.
-SCRIPT_FILES = ("moves.js", "controls.js", "panel.js")
+SCRIPT_FILES = ("moves.js", "elements.js", "reach.js", "controls.js", "panel.js")
 
 Contents = Callable[[State], tuple[Section, ...]]
 
