@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 from streamlit import runtime
 
-from studio.app import session, streamlit_fixes
+from studio.app import express, session, streamlit_fixes
 from studio.app.views.architect import architect
 from studio.app.views.compare import compare
 from studio.app.views.compose import compose
@@ -21,12 +21,14 @@ ICON = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16" fill="#d94
 
 
 def main() -> None:
-    st.set_page_config(
-        page_title="Neural architecture studio",
-        page_icon=ICON,
-        layout="wide",
-    )
+    if session.is_new():  # the browser keeps it
+        st.set_page_config(
+            page_title="Neural architecture studio",
+            page_icon=ICON,
+            layout="wide",
+        )
     streamlit_fixes.apply()
+    express.apply()
     if runtime.exists():
         session.prepare_server()
     frame(

@@ -120,6 +120,11 @@ def mine() -> Session:
     return found
 
 
+def is_new() -> bool:
+    """Whether this is the first run of this browser's page."""
+    return KEY not in st.session_state
+
+
 def restore() -> State:
     """The session's state at the start of a run of the whole page.
 
@@ -164,13 +169,19 @@ def name() -> str:
 
 
 def commit(state: State) -> None:
-    """Make this the session's state and write its link. For callbacks."""
+    """Make this the session's state. For callbacks."""
     found = mine()
     if state.link != found.link:
         found.earlier_links = (*found.earlier_links, found.link)[-LINKS:]
         found.link = state.link
-        st.query_params.from_dict(state.link)
     found.state, found.is_ours = state, True
+
+
+def write_link() -> None:
+    """Tell the browser the link of what the page shows, where it has another one. The browser draws
+    all of its page again for it, so that figures and graph go first."""
+    if st.query_params.to_dict() != mine().link:
+        st.query_params.from_dict(mine().link)
 
 
 def keep_state() -> None:

@@ -27,7 +27,9 @@ def history(now: State) -> None:
                 args=(at,),
                 width="stretch",
             )
-        with st.popover("History", width="stretch"):
+        menu = st.popover("History", key="visits", width="stretch", on_change="rerun")
+    if menu.open:  # else each of its buttons would be sent and drawn with every move of a knob
+        with menu:
             visit_buttons(known)
 
 

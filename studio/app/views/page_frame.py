@@ -15,12 +15,12 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from studio.analysis.graph.cost_heatmap import share_bars
-from studio.app import session
+from studio.app import express, session
 from studio.app.compose.stage_knobs import stage_sections
 from studio.app.controls.history import history
 from studio.app.controls.page_keys import page_keys
 from studio.app.controls.sidebar import COMPOSE, sidebar, sidebar_sections, views
-from studio.app.diagram.component import cached_layout, layer_graph
+from studio.app.diagram.component import layer_graph
 from studio.app.diagram.downloads import downloads, figure_heading_of
 from studio.app.diagram.graph_table import graph_table
 from studio.app.diagram.node_panel import HINT, node_panel
@@ -56,7 +56,7 @@ body:has(.stSidebar input[aria-expanded="true"]) [data-testid="stSelectboxVirtua
 </style>"""
 TALL = "clamp(24rem, calc(100vh - 19.7rem), 46rem)"  # ends with the window
 UNUSED = "constants, or heads used only in training"
-FIGURES_S, GRAPH_S = 0.025, 0.05  # time to reach the browser, and to draw a frame
+GRAPH_S = 0.05  # time in which the browser draws it
 
 Rest = Callable[[], None]  # draws what a view shows beside its layer graph
 OfOne = Callable[[State], Rest]  # draws the layer graph of the page's design
@@ -77,6 +77,7 @@ def frame(of_one: Mapping[str, OfOne], of_several: Mapping[str, Callable[[State]
         warning(now)
         with session.bench().priority.background():
             of_several[now.view](now)
+        session.write_link()
     session.mark_rendered()
 
 
@@ -93,16 +94,16 @@ def _of_one(now: State, view: OfOne) -> None:
     with session.bench().priority.urgent():
         title(now)
         exact, measured = st.columns([4, 1], gap="xsmall")
-        with exact:
+        with exact, express.first(session.name()):
             headline(now)
         warning(now)
     painted = session.mine().painted
     is_new = painted is not None and painted != now.workload
-    with delay_rest(FIGURES_S * is_new), session.bench().priority.background():
-        cached_layout(results.graph(now.workload), frozenset(now.opened))
     with delay_rest(GRAPH_S * is_new), session.bench().priority.background():
         rest = view(now)
     session.mine().painted = now.workload
+    express.send_rest(session.name())
+    session.write_link()
     with session.bench().priority.background():
         with measured:
             latency_card(now)
@@ -164,18 +165,19 @@ def picture(
     `caption` is part of exported pictures. Without `marks`, bars show the shares of the
     parameters."""
     shown_marks = share_bars(graph) if marks is None else marks
-    node = layer_graph(
-        graph,
-        key=f"graph.{now.design.family.key}",
-        opened=now.opened,
-        selected=now.node,
-        on_change=on_change,
-        highlighted=highlighted,
-        scroll_to=scroll_to,
-        marks=shown_marks,
-        height=TALL,
-        applied=session.applied_serials(),
-    )
+    with express.first(session.name()):
+        node = layer_graph(
+            graph,
+            key=f"graph.{now.design.family.key}",
+            opened=now.opened,
+            selected=now.node,
+            on_change=on_change,
+            highlighted=highlighted,
+            scroll_to=scroll_to,
+            marks=shown_marks,
+            height=TALL,
+            applied=session.applied_serials(),
+        )
     near = beside or st.container(key="over")
     beneath = st.container()
 
