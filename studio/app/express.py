@@ -83,8 +83,10 @@ def apply() -> None:
 def first(session_id: str) -> Iterator[None]:
     """What is drawn within goes ahead of the other messages of this run."""
     _change(session_id, partial(_mark, is_first=True))
-    yield
-    _change(session_id, partial(_mark, is_first=False))
+    try:
+        yield
+    finally:
+        _change(session_id, partial(_mark, is_first=False))
 
 
 def send_rest(session_id: str) -> None:
