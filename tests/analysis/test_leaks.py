@@ -59,7 +59,7 @@ FEW = {
     "studio.app.knob_panel.panel._component",
     "studio.app.preview.cards._component",
     "studio.app.preview.value_table._component",
-    "studio.app.streamlit_fixes.apply",
+    *("studio.app.streamlit_fixes.apply", "studio.app.express.apply"),
     "studio.process.dask_backend._cluster_device",
 }
 
