@@ -234,9 +234,10 @@ def training_step(design: Design, batch: int) -> TrainingStep:
 def _training_run(design: Design, batch: int) -> tuple[Trace, TrainingStep]:
     model, inputs = cached_model(design).train(), example_on_meta(design, batch)
     root, timeline, learned = trace_training(model, inputs)
-    sizes = (p.nbytes for p in model.parameters() if p.requires_grad)
+    parameters = tuple(model.parameters())
+    sizes = (p.nbytes for p in parameters if p.requires_grad)
     return root, TrainingStep(
-        parameters=_bytes(model.parameters()),
+        parameters=_bytes(parameters),
         buffers=_bytes(model.buffers()),
         inputs=_bytes(inputs),
         gradients=learned,

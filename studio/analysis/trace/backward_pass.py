@@ -168,12 +168,13 @@ class ReplayNode:
         self,
         known: RecordedPasses,
         counter: AllocationRecorder,
-        module: nn.Module,
+        parameters: Sequence[nn.Parameter],
         learned: set[int],
         made: Sequence[Tensor],
         saved: Sequence[Tensor],
     ) -> None:
-        self.known, self.counter, self.module, self.learned = known, counter, module, learned
+        self.known, self.counter, self.learned = known, counter, learned
+        self.parameters = parameters
         self.outputs = [counter.storage_number(t) for t in made]
         self.made, self.saved = made, saved
         with no_dispatch_mode():
@@ -211,9 +212,8 @@ class ReplayNode:
     def _accumulate_gradients(self) -> None:
         """If a parameter has a gradient already, the sum with the new one is a third tensor."""
         again = 0
-        parameters = list(self.module.parameters()) if self.known.trained_params else []
         for place in self.known.trained_params:
-            parameter = parameters[place]
+            parameter = self.parameters[place]
             if parameter.grad is not None or id(parameter) in self.learned:
                 again += parameter.nbytes
             self.learned.add(id(parameter))

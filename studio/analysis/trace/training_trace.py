@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import torch
@@ -67,7 +67,7 @@ def trace_training(
             return (
                 trace,
                 timeline,
-                sum(p.nbytes for p in model.parameters() if tracer.has_gradient(p)),
+                sum(p.nbytes for p in tracer.parameters(model) if tracer.has_gradient(p)),
             )
         finally:
             model.zero_grad(set_to_none=True)
@@ -87,7 +87,9 @@ class TrainingTracer(Tracer):
     def __init__(self, model: nn.Module, memo: Memo) -> None:
         super().__init__(model, memo, AllocationRecorder())
         # Parameters and buffers exist anyway, and do not count as saved.
-        self.constants = {memory_of(t) for t in (*model.parameters(), *model.buffers())}
+        self.known_parameters: dict[nn.Module, tuple[nn.Parameter, ...]] = {}
+        constants = (*self.parameters(model), *model.buffers())
+        self.constants = {memory_of(t) for t in constants}
         self.learned: set[int] = set()  # ids of the parameters that have a gradient by now
         self.anchor = torch.empty(0, device="meta", requires_grad=True)
 
@@ -99,12 +101,24 @@ class TrainingTracer(Tracer):
             del outputs
             total.backward()  # type: ignore[no-untyped-call]
 
+    def parameters(self, module: nn.Module) -> tuple[nn.Parameter, ...]:
+        """Those of `module.parameters()`, which takes long, as it walks all modules each time."""
+        found = self.known_parameters.get(module)
+        if found is None:
+            own = (p for p in module._parameters.values() if p is not None)
+            inside = (self.parameters(child) for child in module.children())
+            found = tuple(dict.fromkeys(chain(own, *inside)))
+            self.known_parameters[module] = found
+        return found
+
     def has_gradient(self, parameter: nn.Parameter) -> bool:
         return parameter.grad is not None or id(parameter) in self.learned
 
     def timeline(self, model: nn.Module) -> Timeline:
         own = {
-            self.counter.storage_number(p.grad) for p in model.parameters() if p.grad is not None
+            self.counter.storage_number(p.grad)
+            for p in self.parameters(model)
+            if p.grad is not None
         }
         return _timeline(self.counter.events, own)
 
@@ -264,7 +278,7 @@ class TrainingTracer(Tracer):
         """Which parameters of a module have a gradient now, by position, and the storages of these
         gradients, which are removed."""
         places, own = [], set()
-        for i, parameter in enumerate(module.parameters()):
+        for i, parameter in enumerate(self.parameters(module)):
             if parameter.grad is not None:
                 own.add(self.counter.storage_number(parameter.grad))
                 parameter.grad = None
@@ -299,7 +313,8 @@ class TrainingTracer(Tracer):
         self.counter.adopt(made)
         sizes = (*known.trace.saved_inputs, *known.trace.saved_outputs)
         saved = [t for t, size in zip((*tensors, *made), sizes, strict=True) if size]
-        node = ReplayNode(known.passes, self.counter, module, self.learned, made, saved)
+        parameters = self.parameters(module) if known.passes.trained_params else ()
+        node = ReplayNode(known.passes, self.counter, parameters, self.learned, made, saved)
         if known.saved_inside:
             self.frames[-1].saved[self.counter.storage_number(node.retained)] = known.saved_inside
         return self._as_node_outputs(node, result, tensors)
