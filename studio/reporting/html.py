@@ -148,9 +148,11 @@ def _block(block: Block) -> str:
         case Points(items):
             return f"<ul>{''.join(f'<li>{_text(item)}</li>' for item in items)}</ul>"
         case Table():
-            return f'<div class="wide"><table>{"".join(_table(block))}</table></div>'
+            table = f"<table>{''.join(_table(block))}</table>"
+            return f'<div class="wide" tabindex="0">{table}</div>'  # keys can scroll it
         case Drawing(svg, words):
-            picture = f'<div role="img" aria-label="{escape(words)}">{svg}</div>'
+            still = f"<div inert>{svg}</div>"  # its boxes are buttons on the page, but not here
+            picture = f'<div role="img" aria-label="{escape(words)}">{still}</div>'
             return f"<figure>{picture}<figcaption>{escape(words)}</figcaption></figure>"
         case Listing(title, _, text):
             body = f"<pre><code>{escape(text.rstrip())}</code></pre>"

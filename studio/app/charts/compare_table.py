@@ -72,7 +72,7 @@ def table(workloads: Sequence[Workload]) -> str:
         for name, cells in _rows(workloads)
     )
     return (
-        f'{STYLE}<div class="compared"><table><thead><tr><th></th>{heads}</tr></thead>'
+        f'{STYLE}<div class="compared"><table><thead><tr><td></td>{heads}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
 

@@ -14,6 +14,23 @@ LISTING = ".st-key-listing code"
 # Every line as high as the unit `lh` of the whole listing says, so that stripes fall on lines.
 LINES = f"""{LISTING} {{ display: block; width: max-content; min-width: 100%; }}
 {LISTING}, {LISTING} span {{ line-height: 1.3rem !important; vertical-align: top; }}"""
+# Of the parts of a line, by what Streamlit's highlighter calls them: its own colours are too faint.
+COLOURS = {
+    "string": ("#14603a", "#6fd19c"),
+    "keyword": ("#1f4e8c", "#8ab8f5"),
+    "function": ("#1f4e8c", "#8ab8f5"),
+    "class-name": ("#1f4e8c", "#8ab8f5"),
+    "number": ("#0f5f56", "#6fcdb4"),
+    "boolean": ("#0f5f56", "#6fcdb4"),
+    "operator": ("#8f3a06", "#ffa877"),
+    "decorator": ("#8f3a06", "#ffa877"),
+    "punctuation": ("#565f6e", "#a3abb9"),
+    "comment": ("#565f6e", "#a3abb9"),
+}
+TOKENS = "".join(
+    f"{LISTING} .{part} {{ color: light-dark({light}, {dark}) !important; }}"
+    for part, (light, dark) in COLOURS.items()
+)
 MARK = "color-mix(in srgb, #e8590c 20%, transparent)"
 STRIPE = f"linear-gradient({MARK}, {MARK})"
 
@@ -67,4 +84,4 @@ def line_ranges(numbers: tuple[int, ...], shown: int = 6) -> str:
 def highlight_style(changed: tuple[int, ...]) -> str:
     """CSS that highlights lines of the listing; the text can still be copied."""
     stripes = ", ".join(f"{STRIPE} no-repeat 0 {n - 1}lh / 100% 1lh" for n in changed)
-    return f"<style>{LINES} {LISTING} {{ background: {stripes or 'none'}; }}</style>"
+    return f"<style>{LINES} {TOKENS} {LISTING} {{ background: {stripes or 'none'}; }}</style>"

@@ -45,6 +45,8 @@ STYLE = """<style>
 .st-key-masthead { margin-bottom: -.9rem; }
 .st-key-masthead h1 { display: inline; margin: 0; padding: 0; font-size: .95rem; font-weight: 700; }
 .st-key-masthead p { display: inline; margin: 0 0 0 .6rem; font-size: .85rem; opacity: .8; }
+/* Streamlit writes in white on any primary colour; on that of the dark theme it cannot be read. */
+button[kind="primary"], button[kind="primary"]:hover { color: light-dark(#fff, #12161f); }
 .stSidebar input { text-overflow: ellipsis; }
 /* Families with their tasks are wider than the sidebar: their list may be so too. */
 body:has(.stSidebar input[aria-expanded="true"]) [data-testid="stSelectboxVirtualDropdown"] {
