@@ -2,101 +2,38 @@
 
     python -m pytest tests/benchmarks/bench_page.py -o addopts= -s
 
-Each trial is one key press on a slider in headless Chromium; the clock runs in the page, from the
-key to the first frame in which the new figure is there, and on to the last change of the graph, the
-chart and the rows of a composition. The empty page echoes its slider's value. The two pages take
-turns.
+Each trial moves a slider by one value in headless Chromium, by a key or by a drag of the mouse; the
+clock runs in the page, from the key or the release to the first frame in which the server's figures
+are there, and on to the last change of the graph, the chart, the knobs and the rows of a
+composition. The empty page echoes its slider's value. The two pages take turns.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
-import subprocess
-import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.app.conftest import (
-    ROOT,
     address,  # noqa: F401 - fixtures
     chromium,  # noqa: F401
     open_page,  # noqa: F401
-    wait_for,
+)
+from tests.benchmarks.releases import (
+    How,
+    echo,  # noqa: F401
+    move,
+    slider_of,
 )
 
 TRIALS = 20
-ECHO = """
-import streamlit as st
-
-value = st.slider("value", 0, 1000, 500, key="value")
-st.html(f"<div class='figure'><b>{value}</b></div>")
-"""
-
-# In the page: press a key, then say when the figure was new and when all else was last new.
-WATCH = """
-([input, quiet]) => {
-  const roots = [document, ...[...document.querySelectorAll('*')].map((one) => one.shadowRoot)];
-  const slider = roots.map((root) => root?.querySelector(input)).find(Boolean);
-  const figure = () => document.querySelector('.figure b')?.textContent;
-  const before = figure();
-  const parts = [...document.querySelectorAll('.js-plotly-plot, .st-key-stage-list')];
-  for (const host of document.querySelectorAll('*'))
-    if (host.shadowRoot) parts.push(host.shadowRoot);
-  return new Promise(resolve => {
-    let start, shown, last;
-    const seen = new MutationObserver(() => { last = performance.now(); });
-    const all = { subtree: true, childList: true, characterData: true, attributes: true };
-    for (const part of parts) seen.observe(part, all);
-    const frame = () => {
-      const now = performance.now();
-      if (start && !shown && figure() !== before) shown = now;
-      if (shown && now - Math.max(shown, last ?? 0) > quiet) {
-        seen.disconnect();
-        resolve([shown - start, Math.max(shown, last ?? 0) - start]);
-      } else requestAnimationFrame(frame);
-    };
-    slider.addEventListener('keydown', () => { start = performance.now(); last = undefined; },
-                            { capture: true, once: true });
-    slider.focus();
-    requestAnimationFrame(frame);
-    window.armed = true;
-  });
-}
-"""
+QUIET_MS = 900  # after the last change
+FIGURES, SETTLED = 1.8, 5.0  # the bars, in echoes
 
 
-@pytest.fixture(scope="session")
-def echo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An empty page with the studio's own server options."""
-    page = tmp_path_factory.mktemp("echo") / "echo.py"
-    page.write_text(ECHO)
-    port = "8597"
-    command = [sys.executable, "-m", "streamlit", "run", str(page), "--server.port", port]
-    server = subprocess.Popen(command, cwd=ROOT)
-    wait_for(f"http://127.0.0.1:{port}/_stcore/health")
-    yield f"http://127.0.0.1:{port}/"
-    server.terminate()
-    server.wait(20)
-
-
-def slider_of(row: str) -> str:
-    """The slider of a row of a knob panel, as a selector in its shadow root."""
-    return f"[data-knob='{row}'] input[type=range]"
-
-
-def press(page: Any, slider: str, key: str, quiet_ms: int) -> tuple[float, float]:
-    """One trial: (milliseconds to the new figure, milliseconds to the last change)."""
-    watching = page.evaluate_handle(
-        "(given) => { window.trial = (" + WATCH + ")(given); }", [slider, quiet_ms]
-    )
-    watching.dispose()
-    page.keyboard.press(key)
-    shown, settled = page.evaluate("window.trial")
-    return shown, settled
-
-
+@pytest.mark.parametrize("how", ["key", "mouse"])
 @pytest.mark.parametrize(
     ("query", "slider"),
     [
@@ -113,27 +50,27 @@ def press(page: Any, slider: str, key: str, quiet_ms: int) -> tuple[float, float
 def test_the_page_follows_a_slider(
     open_page: Any,  # noqa: F811
     address: str,  # noqa: F811
-    echo: str,
+    echo: str,  # noqa: F811
     query: str,
     slider: str,
+    how: How,
 ) -> None:
     studio, empty = open_page(f"{address}?{query}"), open_page(echo)
     studio.locator(".js-plotly-plot, .st-key-stage-list").first.wait_for()
     empty.locator(".figure").wait_for()
     studio.wait_for_timeout(4000)
-    figures, settled, echoes = [], [], []
+    echoes, found = [], []
     for trial in range(TRIALS + 2):
-        key = "ArrowRight" if trial % 2 else "ArrowLeft"
-        echoes.append(press(empty, "input", key, 50)[0])
-        shown, last = press(studio, slider, key, 900)  # the graph comes last
-        figures.append(shown)
-        settled.append(last)
+        echoes.append(move(empty, "input", up=trial % 2 == 1).figures)
+        found.append(move(studio, slider, trial % 2 == 1, how, QUIET_MS))
         studio.wait_for_timeout(300)
     base = statistics.median(echoes[2:])
-    first, whole = statistics.median(figures[2:]), statistics.median(settled[2:])
+    first = statistics.median(one.figures for one in found[2:])
+    whole = statistics.median(one.settled for one in found[2:])
     print(
-        f"\n{query}: echo {base:.0f} ms, figures {first:.0f} ms ({first / base:.1f} x, bar 3), "
-        f"settled {whole:.0f} ms ({whole / base:.1f} x, bar 12)"
+        f"\n{query}, by {how}, load {os.getloadavg()[0]:.1f}: echo {base:.0f} ms, figures"
+        f" {first:.0f} ms ({first / base:.2f} x, bar {FIGURES}), settled {whole:.0f} ms"
+        f" ({whole / base:.2f} x, bar {SETTLED})"
     )
-    assert first <= 3 * base
-    assert whole <= 12 * base
+    assert first <= FIGURES * base
+    assert whole <= SETTLED * base
