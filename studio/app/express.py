@@ -3,8 +3,9 @@
 A browser draws its whole page again when it hears that a run has begun, and again for the next
 things that it hears: 20 to 40 ms each time, in which the new figures lie in its queue. So a run
 says nothing at first: what is drawn within `first` is sent as soon as it is made, into its place on
-the page that the browser shows. Everything follows in its order, these elements included, once
-`send_rest` is called or a moment has passed.
+the page that the browser shows. What the run has said by then follows in its order, these elements
+included, once `send_rest` is called or a moment has passed; the end of the run follows in one piece
+too, and is drawn at once.
 
 An element goes ahead only if the run before has sent one in the same place: a browser refuses an
 element for a place that its page does not have.
@@ -12,6 +13,7 @@ element for a place that its page does not have.
 
 from __future__ import annotations
 
+from asyncio import TimerHandle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +25,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.app_session import AppSession
 
 LONGEST_HOLD_S = 0.06  # for which the other messages of a run wait
+LONGEST_END_S = 0.15  # for which those after `send_rest` wait for the end of the run
 
 Place = tuple[int, ...]
 
@@ -40,6 +43,7 @@ class _Run:
     sent: frozenset[Place] | None = None
     holds: bool = True
     is_first: bool = False  # what is drawn now goes ahead
+    timer: TimerHandle | None = None  # ends the hold
 
     @property
     def on_page(self) -> frozenset[Place]:
@@ -59,19 +63,16 @@ def apply() -> None:
     def enqueue_and_send_first(session: AppSession, message: ForwardMsg) -> None:
         if message.HasField("new_session") and not message.metadata.run.fragment_ids:
             _begin(session)
-        run = _runs.get(session)
-        if run and run.is_first and _is_element(message):
-            place = tuple(message.metadata.delta_path)
-            run.drawn.add(place)
-            if run.holds and place in run.known:
-                _send(session, message)
+        if run := _runs.get(session):
+            _send_first(session, run, message)
         enqueue(session, message)
+        if run and message.HasField("script_finished"):
+            _release(session, run)
 
     def flush_unless_held(session: AppSession) -> list[ForwardMsg]:
-        run = _runs.get(session)
-        if run and run.holds:
-            return []
-        if run:
+        if run := _runs.get(session):
+            if run.holds:
+                return []
             run.sent = frozenset(run.drawn)
         return flush(session)
 
@@ -90,8 +91,8 @@ def first(session_id: str) -> Iterator[None]:
 
 
 def send_rest(session_id: str) -> None:
-    """Nothing more goes ahead: send everything, in its order."""
-    _change(session_id, _release)
+    """Nothing more goes ahead: send everything so far in its order, and what comes together."""
+    _change(session_id, _send_held)
 
 
 def _begin(session: AppSession) -> None:
@@ -100,11 +101,31 @@ def _begin(session: AppSession) -> None:
     _sessions[session.id] = session
     run = _runs[session] = _Run(known, holds=bool(known))
     if run.holds:
-        session._event_loop.call_later(LONGEST_HOLD_S, _release, session, run)
+        run.timer = session._event_loop.call_later(LONGEST_HOLD_S, _release, session, run)
+
+
+def _send_first(session: AppSession, run: _Run, message: ForwardMsg) -> None:
+    if run.is_first and (message.HasField("ref_hash") or message.delta.HasField("new_element")):
+        place = tuple(message.metadata.delta_path)
+        run.drawn.add(place)
+        if run.holds and place in run.known:
+            _send(session, message)
 
 
 def _mark(session: AppSession, run: _Run, is_first: bool) -> None:
     run.is_first = is_first
+
+
+def _send_held(session: AppSession, run: _Run) -> None:
+    if not run.holds:
+        return
+    run.holds = False
+    for message in session.flush_browser_queue():
+        _send(session, message)
+    run.holds = True
+    if run.timer:
+        run.timer.cancel()
+    run.timer = session._event_loop.call_later(LONGEST_END_S, _release, session, run)
 
 
 def _release(session: AppSession, run: _Run) -> None:
@@ -112,10 +133,6 @@ def _release(session: AppSession, run: _Run) -> None:
         run.holds = False
         if wake := session._message_enqueued_callback:
             wake()
-
-
-def _is_element(message: ForwardMsg) -> bool:
-    return message.HasField("ref_hash") or message.delta.HasField("new_element")
 
 
 def _send(session: AppSession, message: ForwardMsg) -> None:

@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from plotly.graph_objects import Figure
+from plotly.basedatatypes import BaseFigure
 
 from studio.analysis.cost.scaling import FLAT, exponent
 from studio.drawing.render.chart import compact, ticks
+from studio.drawing.text_metrics import text_width
 from studio.process.caching import bounded
 
 LINE = 17  # pixels of a line of a title
+FONT, GAP = 12, 8  # pixels: of the labels of the axes, and beside them
+BELOW = 44  # pixels, for the labels and the title of an x axis
 HERE = "#e8590c"  # the design on the page; like the others, clear on the light and the dark theme
 EXACT, PALE, MEASURED = "#4a7fc1", "#7d93b2", "#2f9d80"
 
@@ -85,13 +88,24 @@ class Panel:
         return [y for curve in self.curves for y in (*curve.ys, *curve.low, *curve.high)]
 
 
+class Chart(BaseFigure):  # type: ignore[misc]
+    """A specification that plotly takes as it is. A figure of its own checks it, in 20 ms, and is
+    copied each time that it is drawn, in 5 ms."""
+
+    def __init__(self, specification: dict[str, Any]) -> None:
+        self._specification = specification
+
+    def to_dict(self) -> dict[str, Any]:
+        return self._specification
+
+
 @bounded(megabytes=16)
 def chart(
     panels: tuple[Panel, ...], axis: str, here: float, height: int, unit: Unit | None = None
-) -> Figure:
-    """The figure as plotly's own object; do not modify it. Cached: plotly takes 10 ms to validate
-    one, and a page that polls a measurement mostly draws the same figure again."""
-    return Figure(figure(panels, axis, here, height, unit))
+) -> Chart:
+    """The figure as an object of plotly's; do not modify it. A page that polls a measurement mostly
+    draws the same figure again."""
+    return Chart(figure(panels, axis, here, height, unit))
 
 
 def figure(
@@ -104,7 +118,7 @@ def figure(
     lines = 1 + max(head.count("<br>") for head in heads[:2])  # above the first row
     layout: dict[str, Any] = {
         "height": height,
-        "margin": {"l": 4, "r": 12, "t": 10 + LINE * lines, "b": 4},
+        "margin": _margins(panels, lines),
         "showlegend": False,
         "hovermode": "closest",
         "annotations": [],
@@ -122,6 +136,21 @@ def figure(
         for trace in _traces(panel, axis, here):
             traces.append(trace | {"xaxis": f"x{number + 1}", "yaxis": f"y{number + 1}"})
     return {"data": traces, "layout": layout}
+
+
+def _margins(panels: Sequence[Panel], lines: int) -> dict[str, float]:
+    """Room for the labels of the axes, of which plotly's own estimate draws everything twice."""
+    left, right = (
+        max((text_width(text, FONT) for panel in side for text in _y_labels(panel)[1]), default=0.0)
+        for side in (panels[::2], panels[1::2])
+    )
+    return {"l": left + GAP, "r": right + GAP, "t": 10 + LINE * lines, "b": BELOW}
+
+
+def _y_labels(panel: Panel) -> tuple[list[float], list[str]]:
+    """The marked values of the y axis, and their texts."""
+    values = ticks(*_axis_range(panel), most=6) if panel.figures else []
+    return values, [compact(panel.write(value)) for value in values]
 
 
 def _place(number: int, count: int) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -146,9 +175,9 @@ def _axes(
     down: tuple[float, float],
 ) -> dict[str, Any]:
     low, high = _axis_range(panel)
-    values = ticks(low, high, most=6) if panel.figures else []
+    values, texts = _y_labels(panel)
     labelled = _spaced_labels(xs, here)
-    shared = {"type": "log", "automargin": True, "zeroline": False, "fixedrange": True}
+    shared = {"type": "log", "zeroline": False, "fixedrange": True}
     x = {
         "domain": across,
         "anchor": f"y{number + 1}",
@@ -165,7 +194,7 @@ def _axes(
         "anchor": f"x{number + 1}",
         "range": [math.log10(low), math.log10(high)],
         "tickvals": values,
-        "ticktext": [compact(panel.write(value)) for value in values],
+        "ticktext": texts,
     }
     return {f"xaxis{number + 1}": shared | x, f"yaxis{number + 1}": shared | y}
 
