@@ -177,7 +177,7 @@ def _axes(
     low, high = _axis_range(panel)
     values, texts = _y_labels(panel)
     labelled = _spaced_labels(xs, here)
-    shared = {"type": "log", "zeroline": False, "fixedrange": True}
+    shared = {"type": "log", "automargin": False, "zeroline": False, "fixedrange": True}
     x = {
         "domain": across,
         "anchor": f"y{number + 1}",

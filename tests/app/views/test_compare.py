@@ -136,6 +136,8 @@ def test_undo_and_redo_walk_the_designs_of_a_session() -> None:
         assert knob_row(app, "vit.depth")["value"] == depth
     turn(app, "vit.depth", 3)  # what was undone is forgotten
     assert app.button(key="redo").disabled
+    app.session_state["visits"] = True  # the list is opened
+    run(app)
     assert "depth 6 → 3" in [button.label.removeprefix("● ") for button in app.button]
 
 
