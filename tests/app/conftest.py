@@ -147,9 +147,11 @@ def open_page(chromium: Any) -> Iterator[Any]:
     """Opens pages, and fails the test for any console error and any request to another machine."""
     contexts, faults = [], []
 
-    def opened(url: str, width: int = 1366, height: int = 900, scheme: str = "light") -> Any:
+    def opened(
+        url: str, width: int = 1366, height: int = 900, scheme: str = "light", touch: bool = False
+    ) -> Any:
         viewport = {"width": width, "height": height}
-        context = chromium.new_context(viewport=viewport, color_scheme=scheme)
+        context = chromium.new_context(viewport=viewport, color_scheme=scheme, has_touch=touch)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(60_000)

@@ -20,8 +20,9 @@ class Reach {
   learn({ row, landings, complete }) {
     const isMine = row === this.control.id;
     if (!isMine && !this.landings.size) return;
-    // Until the table is whole, what was known stays: else the grey parts flicker with each move.
-    const isKept = isMine && !complete && this.control.element.matches(':hover, :focus-within');
+    // Under the hand, what was known stays until the table of the changed page is whole: else the
+    // grey parts flicker with each move.
+    const isKept = (isMine || !row) && !complete && this.control.element.matches(':hover, :focus-within');
     const found = isMine ? landings.map((one) => [one.value, one]) : [];
     this.landings = new Map([...(isKept ? this.landings : []), ...found]);
     this.draw();

@@ -69,18 +69,18 @@ def value_table(now: State, contents: Contents) -> None:
 
 
 def _answer(now: State, contents: Contents) -> None:
-    """The answer; nothing in a run of the whole page, after which a browser asks again if its
-    pointer is still there."""
+    """The answer. A run of the whole page has none: if it has swallowed a question, it says so by
+    the question's number, and a browser whose pointer is still there asks again."""
     if session.mine().wants_page:
         session.rerun_page()
-    want, found = Want(), ValueTable()
-    if session.RUNS.is_fragment():
+    want, found = read_want(session.known_value(KEY).get("want")), ValueTable()
+    is_answer = session.RUNS.is_fragment()
+    if is_answer:
         with session.bench().priority.background():
-            want = read_want(session.known_value(KEY).get("want"))
             row = controls(contents(now)).get(want.row)
             found = _table(now, row, want.at) if row and row.kind == "range" else NO_VALUES
     data = {
-        "row": want.row,
+        "row": want.row if is_answer else "",
         "landings": [one.to_json() for one in found.landings],
         "complete": found.complete,
         "answers": want.number,

@@ -19,7 +19,16 @@ from studio.workbench.compose import composition
 from studio.workbench.jobs.value_tables import landing
 from studio.workbench.page.figures import FIGURES, figure_text
 from studio.workbench.page.state import FIRST, State
-from tests.app.conftest import StillWorkbench, components, hover, knob_row, state, turn, visited
+from tests.app.conftest import (
+    StillWorkbench,
+    components,
+    hover,
+    knob_row,
+    state,
+    tell,
+    turn,
+    visited,
+)
 from tests.commit_sample import commit_random
 
 PRESET = "R50+ViT-B/16"
@@ -107,6 +116,14 @@ def test_a_pointer_on_no_slider_is_sent_nothing(app: AppTest) -> None:
         assert sent["landings"] == []
         assert sent["complete"]
     assert state(app) == state(app)
+
+
+def test_a_question_that_a_run_of_the_page_swallows_is_asked_again(app: AppTest) -> None:
+    (table,) = (id for id, data in components(app) if "landings" in data)
+    tell(app, table, {"want": {"row": "vit.depth", "at": 12, "number": 7}})
+    (sent,) = (data for _, data in components(app) if "landings" in data)
+    assert (sent["row"], sent["landings"]) == ("", [])  # as no answer
+    assert sent["answers"] == 7  # for which the browser does not wait any longer
 
 
 @pytest.mark.parametrize(
