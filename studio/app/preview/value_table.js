@@ -9,6 +9,7 @@
 // complete, again with each answer. Each move of the hand is answered by `studio:landing`.
 
 const DWELL_MS = 60; // of a pointer on a slider, before its values are asked for
+const LOST_MS = 5000; // after which a question counts as lost, as one to a view that was just left
 
 export default function ({ data, parentElement, setStateValue }) {
   const host = parentElement.querySelector('.values');
@@ -35,7 +36,10 @@ class ValueTable {
 
   show(data, setStateValue) {
     this.send = (want) => setStateValue('want', want);
-    if (data.page !== this.page) this.keep({ row: '', landings: [], complete: false });
+    if (data.page !== this.page) {
+      this.keep({ row: '', landings: [], complete: false });
+      if (this.hand.moving) this.late = this.want?.at; // it is somewhere else on this page
+    }
     this.page = data.page;
     if (data.row) this.keep(data);
     if (!this.hand.isAhead(data.applied)) this.charts.clear();
@@ -80,7 +84,8 @@ class ValueTable {
   }
 
   ask() {
-    if (this.asked) return; // the answer asks again
+    if (this.asked && performance.now() - this.askedAt < LOST_MS) return; // the answer asks again
+    this.askedAt = performance.now();
     this.number += 1;
     this.asked = this.number;
     this.send({ ...this.want, number: this.number });
