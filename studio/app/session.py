@@ -135,6 +135,7 @@ def restore() -> State:
     link = st.query_params.to_dict()
     found: Session | None = st.session_state.get(KEY)
     if found is None:
+        bench().arrivals.note()
         state = replace(FIRST.follow_link(link), previous=None)
         found = st.session_state[KEY] = Session(state, link)
     elif not (found.is_ours or link == found.link or _is_late(found, link)):

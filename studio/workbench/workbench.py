@@ -32,6 +32,7 @@ from studio.process.backend import CallExecutor, platforms
 from studio.process.errors import MeasureError, NoMemoryError
 from studio.process.fair_queue import OpenQueue, queue_client
 from studio.tasks import Task
+from studio.workbench.arrivals import Arrivals
 from studio.workbench.devices import Devices
 from studio.workbench.jobs.architect_jobs import ArchitectJobs
 from studio.workbench.jobs.auto_benchmark import REST_S
@@ -81,11 +82,12 @@ class Workbench:
         self.runs = runs or PageRuns()
         self._storage, self._queue, self._sizing = storage, queue, sizing
         self.priority = Priority(self.runs)
+        self.arrivals = Arrivals()
         self.measurements = Measurements()
         self.devices = Devices(list_devices)
         self._jobs = SharedJobs()
         self._layer_times = LayerTimes(queue)
-        self._calibrations = Calibrations(queue)
+        self._calibrations = Calibrations(queue, self.arrivals.wait)
         self._explanations = Explanations(sizing)
         self._memory = MemoryPlans(sizing)
         self._summaries = SharedWork[str](64)

@@ -90,7 +90,10 @@ def _is_waiting(workload: Workload, benchmark: AutoBenchmark) -> bool:
     """Whether a first or a better measurement is expected. Takes over finished measurements."""
     bench, before = session.bench(), session.bench().point(workload)
     may_start = _may_start(benchmark)
-    benchmark.update(before, lambda: _start(benchmark), may_start=may_start, rest_s=bench.rest_s)
+    rests = benchmark.is_asked or not bench.arrivals.is_loading(benchmark.since_s)
+    benchmark.update(
+        before, lambda: _start(benchmark), may_start=may_start and rests, rest_s=bench.rest_s
+    )
     point = bench.point(workload)
     if is_news(before, point):
         session.rerun_page()  # the whole page, which draws the point on its charts

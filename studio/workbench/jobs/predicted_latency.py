@@ -27,11 +27,13 @@ class Calibrations:
     """The measured peak rates of devices, by device and dtype.
 
     A calibration takes two seconds of the worker process and none of the page's, which must not
-    wait for a cluster that is away.
+    wait for a cluster that is away. `wait` returns when one may begin.
     """
 
-    def __init__(self, queue: Callable[[str, str], CallExecutor]) -> None:
-        self._queue, self._lock = queue, Lock()
+    def __init__(
+        self, queue: Callable[[str, str], CallExecutor], wait: Callable[[], None] = lambda: None
+    ) -> None:
+        self._queue, self._wait, self._lock = queue, wait, Lock()
         self._pool = ThreadPoolExecutor(1, "calibration")
         self._tasks: dict[tuple[str, str], Future[Calibration]] = {}
 
@@ -56,6 +58,7 @@ class Calibrations:
         )
 
     def _calibrate(self, device: str, dtype: str) -> Calibration:
+        self._wait()
         conditions = Conditions(device=device, dtype=dtype)
         return self._queue(device, "calibration").submit(calibrate, conditions).result()
 
