@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import monotonic, sleep
 
-LOAD_S = 3.0  # in which a page loads, with its charts
+LOAD_S = 4.0  # in which a page loads, with its charts
 LONGEST_S = 12.0  # for which a measurement waits, if visitor follows visitor
 POLL_S = 0.1
 

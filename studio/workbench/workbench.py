@@ -52,6 +52,7 @@ from studio.workbench.priority import Priority
 from studio.workbench.results import torchinfo_summary
 from studio.workbench.workload import Workload
 
+FIRST_PAINT_S = 0.3  # of figures and graph, in the browser of a new visitor
 QUEUED_S = 0.03  # between two polls, for each session that waits
 POLLS = 2  # fragments of a session that poll: its latency card, and its chart
 SUMMARY_LIMIT_S = 60.0  # of torchinfo, which runs a recurrent network step by step
@@ -69,6 +70,7 @@ class Workbench:
     """
 
     rest_s = REST_S
+    first_paint_s = FIRST_PAINT_S
 
     def __init__(
         self,
@@ -195,8 +197,10 @@ class Workbench:
         """Have its layers timed, again where their times are known."""
         self._layer_times.start(workload, session, limit_s)
 
-    def start_calibration(self, workload: Workload) -> None:
-        self._calibrations.start(workload)
+    def start_calibration(self, workload: Workload, session: str = "") -> None:
+        """Have its device calibrated, once the page of a new visitor is there, if the session is
+        still connected then."""
+        self._calibrations.start(workload, partial(self.runs.is_connected, session))
 
     def device(self, workload: Workload) -> DeviceLimits | None:
         """The measured peak rates of its device; None while they are not known."""

@@ -44,6 +44,7 @@ class StillWorkbench(Workbench):
     """
 
     rest_s = float("inf")
+    first_paint_s = 0.0
 
     def __init__(self) -> None:
         super().__init__(RUNS, sizing=lambda session: InPlace())
@@ -51,7 +52,7 @@ class StillWorkbench(Workbench):
         self.started: list[Workload] = []
         self.times: dict[Workload, Times] = {}
 
-    def start_calibration(self, workload: Workload) -> None:
+    def start_calibration(self, workload: Workload, session: str = "") -> None:
         self.calibrated.append(workload)
 
     def layer_times(self, workload: Workload) -> Pending[Times]:

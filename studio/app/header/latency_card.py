@@ -114,7 +114,7 @@ def is_news(before: Point, point: Point) -> bool:
 
 def _start(benchmark: AutoBenchmark) -> Sweep:
     bench, workload = session.bench(), benchmark.workload
-    bench.start_calibration(workload)
+    bench.start_calibration(workload, session.name())
     limit_s = limit(workload) if benchmark.is_asked else None
     return bench.sweep((workload,), session=session.name(), limit_s=limit_s)
 

@@ -39,7 +39,7 @@ HINT = "press “Benchmark this axis”"
 
 
 def scaling(now: State) -> None:
-    session.bench().start_calibration(now.workload)
+    session.bench().start_calibration(now.workload, session.name())
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         axis_chooser(now)
         other = other_device()

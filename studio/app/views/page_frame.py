@@ -99,9 +99,7 @@ def _of_one(now: State, view: OfOne) -> None:
         with exact, express.first(session.name()):
             headline(now)
         warning(now)
-    painted = session.mine().painted
-    is_new = painted is not None and painted != now.workload
-    with delay_rest(GRAPH_S * is_new), session.bench().priority.background():
+    with delay_rest(_painting_s(now)), session.bench().priority.background():
         rest = view(now)
     session.mine().painted = now.workload
     express.send_rest(session.name())
@@ -113,6 +111,15 @@ def _of_one(now: State, view: OfOne) -> None:
             sidebar(now)
         rest()
     value_table(now, panel_sections)
+
+
+def _painting_s(now: State) -> float:
+    """How long the rest of a run waits for figures and graph to be on the screen. A new page loads
+    the script of the charts after that, which occupies the browser for a while."""
+    painted = session.mine().painted
+    if painted is None:
+        return session.bench().first_paint_s
+    return GRAPH_S if painted != now.workload else 0.0
 
 
 def panel_sections(now: State) -> tuple[Section, ...]:

@@ -17,6 +17,7 @@ from studio.bench.calibration import Calibration, calibrate
 from studio.bench.conditions import Conditions
 from studio.bench.results import Measurement
 from studio.process.backend import CallExecutor
+from studio.process.errors import MeasureError
 from studio.workbench.jobs.measurements import Measurements
 from studio.workbench.workload import Workload
 
@@ -37,13 +38,14 @@ class Calibrations:
         self._pool = ThreadPoolExecutor(1, "calibration")
         self._tasks: dict[tuple[str, str], Future[Calibration]] = {}
 
-    def start(self, workload: Workload) -> None:
-        """Have the workload's device calibrated for its dtype, unless that is done or under way."""
+    def start(self, workload: Workload, is_wanted: Callable[[], bool] = lambda: True) -> None:
+        """Have the workload's device calibrated for its dtype, unless that is done or under way.
+        Where it is not wanted any more when it may begin, the next to ask has it."""
         key = (workload.device, workload.dtype)
         with self._lock:
             task = self._tasks.get(key)
             if task is None or _has_failed(task):
-                self._tasks[key] = self._pool.submit(self._calibrate, *key)
+                self._tasks[key] = self._pool.submit(self._calibrate, *key, is_wanted)
 
     def device(self, workload: Workload) -> DeviceLimits | None:
         """The peak rates of the workload's device for its dtype; None while they are not known."""
@@ -57,8 +59,10 @@ class Calibrations:
             seconds_per_op=rates.seconds_per_op,
         )
 
-    def _calibrate(self, device: str, dtype: str) -> Calibration:
+    def _calibrate(self, device: str, dtype: str, is_wanted: Callable[[], bool]) -> Calibration:
         self._wait()
+        if not is_wanted():
+            raise MeasureError("nobody waits for it")
         conditions = Conditions(device=device, dtype=dtype)
         return self._queue(device, "calibration").submit(calibrate, conditions).result()
 

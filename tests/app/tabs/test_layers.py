@@ -16,6 +16,7 @@ from studio.bench.results import LayerTime
 from studio.process.backend import CallExecutor
 from studio.process.errors import MeasureError
 from studio.workbench import results
+from studio.workbench.page_runs import PageRuns
 from studio.workbench.pending import Failed, Waiting
 from studio.workbench.workbench import Workbench
 from studio.workbench.workload import Workload
@@ -113,6 +114,29 @@ def test_a_calibration_waits_for_nothing_and_one_that_failed_is_tried_again() ->
     tries = len(asked)
     bench.start_calibration(workload)
     assert (tries, len(asked)) == (2, 2)
+
+
+def test_a_calibration_that_nobody_waits_for_any_more_is_not_begun() -> None:
+    """A visitor has left before the page was there; the next one has it."""
+    asked: list[str] = []
+
+    class Runs(PageRuns):
+        def is_connected(self, session: str) -> bool:
+            return session == "reader"
+
+    def queue(device: str = "cpu", session: str = "", **_: object) -> CallExecutor:
+        asked.append(device)
+        return cast(CallExecutor, Calibrating())
+
+    bench, workload = Workbench(Runs(), queue=queue), Workload(studio.design("vit"))
+    bench.start_calibration(workload, "one who left")
+
+    def is_known() -> bool:
+        bench.start_calibration(workload, "reader")
+        return bench.device(workload) is not None
+
+    wait_until(is_known)
+    assert len(asked) == 1
 
 
 def test_to_forget_an_axis_is_to_forget_the_times_of_its_layers_too(
