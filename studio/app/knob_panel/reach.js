@@ -1,6 +1,7 @@
 // What a slider knows of its values from their table: the parts of its track that cannot be reached
 // are grey, and say why. Where a move to the value under the hand would end is marked on the track.
 
+const NARROW = '(max-width: 768px)'; // where the panel lies over the cards, and tells the figures too
 const DOT_PX = 3; // a single reachable value is at least as wide
 
 class Reach {
@@ -46,8 +47,9 @@ class Reach {
   }
 
   land(landing) {
-    const { value, landed = value, note = '' } = landing ?? {};
-    put(this.why, note && `→ ${note}`);
+    const { value, landed = value, note = '', figures = [] } = landing ?? {};
+    const hidden = matchMedia(NARROW).matches ? figures.map(([text]) => text).join(' · ') : '';
+    put(this.why, [note && `→ ${note}`, hidden].filter(Boolean).join('\n'));
     this.goal.hidden = landed === value;
     if (landed !== value) this.goal.style.setProperty('--at', this.share(landed));
   }

@@ -33,8 +33,8 @@ LONGEST = 200  # characters of a row's name
 STYLE = """
 .st-key-preview { position: absolute; }
 .preview-marks { position: absolute; inset: 0; pointer-events: none; }
-.preview-marks i { position: absolute; width: 9px; height: 9px; margin: -6.5px 0 0 -6.5px;
-  border: 2px solid #e8590c; border-radius: 50%; }
+.preview-marks i { position: absolute; box-sizing: border-box; width: 13px; height: 13px;
+  margin: -6.5px 0 0 -6.5px; border: 2px solid #e8590c; border-radius: 50%; }
 """
 
 NO_VALUES = ValueTable(complete=True)
