@@ -24,6 +24,7 @@ from streamlit import runtime
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.app_session import AppSession
 
+NEEDED = ("_enqueue_forward_msg", "flush_browser_queue", "_call_soon_on_event_loop")
 LONGEST_HOLD_S = 0.06  # for which the other messages of a run wait
 LONGEST_END_S = 0.15  # for which those after `send_rest` wait for the end of the run
 
@@ -57,7 +58,13 @@ _runs: WeakKeyDictionary[AppSession, _Run] = WeakKeyDictionary()
 
 @cache
 def apply() -> None:
-    """From now on, in this process."""
+    """From now on, in this process. Without what it needs of Streamlit, in a later version, the
+    messages go in their order."""
+    if all(hasattr(AppSession, name) for name in NEEDED):
+        _send_first_elements_first()
+
+
+def _send_first_elements_first() -> None:
     enqueue, flush = AppSession._enqueue_forward_msg, AppSession.flush_browser_queue
 
     def enqueue_and_send_first(session: AppSession, message: ForwardMsg) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from torch import Tensor
 from studio.analysis.cost.attention_cost import causal_saving
 from studio.analysis.cost.training_step import Optimizer, PeakMemory, TrainingStep
 from studio.analysis.trace.building.meta_model import build_on_meta, example_on_meta
+from studio.analysis.trace.memo import MEMO
 from studio.analysis.trace.priority_lock import PriorityLock
 from studio.analysis.trace.tracer import trace
 from studio.analysis.trace.training_trace import trace_training
@@ -158,6 +160,18 @@ def _without_gc() -> Iterator[None]:
             gc.enable()
 
 
+def _without_import(run: Callable[[], T]) -> T:
+    """The result of a run in which no module was imported. Some operations make torch import a part
+    of itself when they are first used. That keeps the frames around them in a cycle, and so the
+    tensors that the model has released: of a detector, twice the memory of its activations."""
+    while True:
+        known = len(sys.modules)
+        found = run()
+        if len(sys.modules) == known:
+            return found
+        MEMO.clear()
+
+
 def clear_caches() -> None:
     """Clear all caches, so that designs are traced again."""
     for clear in _cache_clearers:
@@ -207,7 +221,8 @@ def trace_bytes(root: Trace, call_bytes: int = CALL_BYTES) -> int:
 @_cache_by_design(size=lambda found: trace_bytes(found.root))
 def _profile(design: Design, batch: int) -> Profile:
     model, inputs = cached_model(design), example_on_meta(design, batch)
-    root = trace(model.eval() if model.training else model, inputs)
+    model = model.eval() if model.training else model
+    root = _without_import(lambda: trace(model, inputs))
     return Profile(
         design=design,
         batch=batch,
@@ -233,7 +248,7 @@ def training_step(design: Design, batch: int) -> TrainingStep:
 @_cache_by_design(size=lambda found: trace_bytes(found[0], TRAINING_CALL_BYTES))
 def _training_run(design: Design, batch: int) -> tuple[Trace, TrainingStep]:
     model, inputs = cached_model(design).train(), example_on_meta(design, batch)
-    root, timeline, learned = trace_training(model, inputs)
+    root, timeline, learned = _without_import(lambda: trace_training(model, inputs))
     parameters = tuple(model.parameters())
     sizes = (p.nbytes for p in parameters if p.requires_grad)
     return root, TrainingStep(

@@ -25,6 +25,10 @@ class Cards {
   settle() {
     if (this.hand.isAhead(this.data.applied)) return;
     this.host.classList.remove('late');
+    this.restore();
+  }
+
+  restore() {
     if (this.data.html === this.shown) return;
     this.host.innerHTML = this.data.html;
     this.shown = this.data.html;
@@ -33,14 +37,14 @@ class Cards {
   land(landing) {
     const texts = landing?.[this.data.part];
     this.host.classList.toggle('late', !texts?.length);
-    if (!texts) return;
+    if (landing && !texts?.length) this.restore(); // a refused value has no figures
+    if (!texts?.length) return;
     this.shown = null;
-    const cards = this.host.querySelectorAll('.figure');
-    texts.forEach(([value, notes], i) => this.write(cards[i], value, notes.join('')));
+    const figures = this.host.querySelectorAll('.figure b');
+    texts.forEach(([value, notes], i) => figures[i] && this.write(figures[i], value, notes.join('')));
   }
 
-  write(card, value, notes) {
-    const figure = card.querySelector('b');
+  write(figure, value, notes) {
     if (figure.textContent !== value) figure.textContent = value;
     while (figure.nextSibling) figure.nextSibling.remove();
     figure.insertAdjacentHTML('afterend', notes);

@@ -6,7 +6,6 @@ of the page runs. It waits a little for news: a browser asks again with each ans
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -29,7 +28,7 @@ from studio.workbench.workload import CONDITIONS
 KEY = "values"
 WAIT_S, STEP_S = 0.25, 0.01  # for news, and between two looks; with others ahead, longer
 MOST_WAIT_S = 1.0
-LONGEST = 200  # characters of a row's name
+LONGEST, FARTHEST = 200, 1e15  # characters of a row's name, and a value
 STYLE = """
 .st-key-preview { position: absolute; }
 .preview-marks { position: absolute; inset: 0; pointer-events: none; }
@@ -57,7 +56,7 @@ def read_want(given: object) -> Want:
     row, at, number = (given.get(name) for name in ("row", "at", "number"))
     if not (isinstance(row, str) and len(row) <= LONGEST and isinstance(number, int)):
         return Want()
-    if not (isinstance(at, int | float) and math.isfinite(at)):
+    if isinstance(at, bool) or not (isinstance(at, int | float) and -FARTHEST < at < FARTHEST):
         return Want(number=number)
     return Want(row, at, number)
 
@@ -77,8 +76,8 @@ def _answer(now: State, contents: Contents) -> None:
     is_answer = session.RUNS.is_fragment()
     if is_answer:
         with session.bench().priority.background():
-            row = controls(contents(now)).get(want.row)
-            found = _table(now, row, want.at) if row and row.kind == "range" else NO_VALUES
+            asked = question(now, controls(contents(now)).get(want.row))
+        found = _table(asked, want.at) if asked else NO_VALUES
     data = {
         "row": want.row if is_answer else "",
         "landings": [one.to_json() for one in found.landings],
@@ -91,17 +90,16 @@ def _answer(now: State, contents: Contents) -> None:
 
 
 def page_name(now: State) -> str:
-    """Another one for a page with other figures or charts, of which landings may differ."""
-    return str(
-        hash((now.workload, now.preset, now.previous, now.pinned, now.shown_axis, now.opened))
-    )
+    """Another one for a page with other figures, charts or predictions, of which landings may
+    differ."""
+    predictor = session.bench().predictor(now.workload)
+    compared = (now.workload, now.preset, now.previous, now.pinned)
+    return str(hash((*compared, now.shown_axis, now.opened, predictor)))
 
 
-def _table(now: State, row: Row, hand: float) -> ValueTable:
+def _table(asked: ValueQuestion, hand: float) -> ValueTable:
     """What is known of a row's values, after a short wait for more."""
-    if now.invalid_composition:
-        return NO_VALUES  # its figures are those of another design
-    asked, bench = question(now, row), session.bench()
+    bench = session.bench()
 
     def look() -> ValueTable:
         found = bench.value_table(asked, hand, session.name())
@@ -116,9 +114,11 @@ def _table(now: State, row: Row, hand: float) -> ValueTable:
     return found
 
 
-def question(now: State, row: Row) -> ValueQuestion:
-    """The question of what the page shows at the values of a row."""
-    assert row.track
+def question(now: State, row: Row | None) -> ValueQuestion | None:
+    """The question of what the page shows at the values of a row; None where it is no slider, and
+    while the figures on the page are those of another design than its sliders."""
+    if row is None or row.track is None or row.kind != "range" or now.invalid_composition:
+        return None
     return ValueQuestion(
         turn=Turn(row.knob, row.entry),
         values=values_of(row.track, type(row.value)),

@@ -181,7 +181,10 @@ def landings_within(
     """The landings of at least one of these values, and of as many as there is time for."""
     end, found = monotonic() + seconds, []
     for value in values:
-        found.append(landing(question, value))
+        try:
+            found.append(landing(question, value))
+        except Exception as error:  # of this value: the others are as good as before
+            found.append(Landing(value, value, str(error) or type(error).__name__))
         if monotonic() > end:
             break
     return tuple(found)

@@ -16,6 +16,7 @@ from studio.app.knob_panel.rows import Row, controls, turned
 from studio.app.knob_panel.tracks import values_of
 from studio.app.preview.value_table import Want, question, read_want
 from studio.workbench.compose import composition
+from studio.workbench.jobs.sizing_process import SizingProcess
 from studio.workbench.jobs.value_tables import landing
 from studio.workbench.page.figures import FIGURES, figure_text
 from studio.workbench.page.state import FIRST, State
@@ -29,7 +30,7 @@ from tests.app.conftest import (
     turn,
     visited,
 )
-from tests.commit_sample import commit_random
+from tests.commit_sample import commit_random, commit_sample
 
 PRESET = "R50+ViT-B/16"
 SLIDERS, VALUES = 2, 2  # of each family that are tried
@@ -69,6 +70,21 @@ def test_a_landing_is_what_the_page_says_after_the_move(family: str) -> None:
             told = tuple((text, tuple(notes)) for text, notes in figures(after))
             assert (row.id, value, found.figures) == (row.id, value, told)
             assert found.note == after.notes.get(row.knob, "")
+
+
+@pytest.mark.usefixtures("still")
+@pytest.mark.parametrize("family", commit_sample("worked out", list(zoo.families()), 3))
+def test_the_sizing_process_says_what_this_one_does(family: str, sizing: SizingProcess) -> None:
+    chosen, now = commit_random(f"worked out for {family}"), compared(family)
+    asked = question(now, chosen.choice(sliders(now)))
+    assert asked
+    value = chosen.choice(asked.values)
+    assert sizing().submit(landing, asked, value).result() == landing(asked, value)
+
+
+@pytest.fixture(scope="module")
+def sizing() -> SizingProcess:
+    return SizingProcess()
 
 
 def figures(now: State) -> Iterator[tuple[str, list[str]]]:
@@ -132,5 +148,6 @@ def test_a_question_that_a_run_of_the_page_swallows_is_asked_again(app: AppTest)
 )
 def test_what_is_no_question_asks_for_nothing(given: object) -> None:
     assert read_want(given) == Want()
-    assert read_want({"row": "vit.depth", "at": float("nan"), "number": 4}) == Want(number=4)
+    for at in (float("nan"), float("inf"), 10**400, True, "3"):
+        assert read_want({"row": "vit.depth", "at": at, "number": 4}) == Want(number=4)
     assert read_want({"row": "vit.depth", "at": 3, "number": 4}) == Want("vit.depth", 3, 4)

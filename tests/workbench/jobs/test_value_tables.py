@@ -7,6 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
+import pytest
+
 from studio.analysis.cost.latency_model import LatencyModel
 from studio.workbench.jobs import value_tables
 from studio.workbench.jobs.sizing_process import InPlace
@@ -19,7 +21,7 @@ from studio.workbench.jobs.value_tables import (
     landing,
     landings_within,
 )
-from studio.workbench.page.state import FIRST
+from studio.workbench.page.state import FIRST, State
 from studio.workbench.page.turn import Turn
 from studio.workbench.pending import Failed, Ready
 
@@ -106,6 +108,24 @@ def test_a_refused_value_has_a_reason_and_no_figures() -> None:
     found = landing(ValueQuestion(Turn("depth"), (10**9,), now.workload, now.preset), 10**9)
     assert found.note
     assert found.landed != 10**9
+    assert found.figures == ()
+
+
+def test_a_value_that_fails_does_not_take_the_others_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def figures(now: State) -> list[tuple[str, list[str]]]:
+        if now.design.value("depth") == 4:
+            raise OSError("no memory")
+        return [("1 M", [])]
+
+    monkeypatch.setattr(value_tables, "figure_texts", figures)
+    found = landings_within(DEPTHS, (3, 4, 5), 1e9)
+    assert [(one.note, bool(one.figures)) for one in found] == [
+        ("", True),
+        ("no memory", False),
+        ("", True),
+    ]
 
 
 def test_the_marks_are_where_the_charts_have_the_design() -> None:
